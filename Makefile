@@ -1,0 +1,55 @@
+# `make` lists the targets. All of them work from a fresh clone: the first one that needs
+# .venv makes it, with nothing but Python, make and a package index.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/ready-to-test: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --group test
+	touch $@
+
+$(VENV)/ready-to-check: $(VENV)/ready-to-test
+	$(BIN)/python -m pip install --quiet --group check
+	touch $@
+
+.PHONY: demo
+demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compare every byte
+	$(BIN)/python -m tests.demo
+
+.PHONY: run
+run: $(VENV)/ready ## Fetch urls.example.txt into data/
+	$(BIN)/pyfetch urls.example.txt --output-dir data
+
+.PHONY: test
+test: $(VENV)/ready-to-test ## Run the tests
+	$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+.PHONY: check
+check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with branch coverage
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --numprocesses 2 --quiet --cov --cov-report=term
+
+.PHONY: format
+format: $(VENV)/ready-to-check ## Format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) demo-data data .coverage* .*_cache .hypothesis

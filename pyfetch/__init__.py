@@ -1,0 +1,33 @@
+"""Batch downloader: a list of URLs in, whole files and ordered results out.
+
+`fetch_all` is the same for Python programs as the command `pyfetch` is for the shell.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyfetch.api import fetch_all as fetch_all
+    from pyfetch.errors import RunError as RunError
+    from pyfetch.model import Failure as Failure
+    from pyfetch.model import Outcome as Outcome
+    from pyfetch.model import Result as Result
+
+__version__ = "0.1.0"
+__all__ = ["Failure", "Outcome", "Result", "RunError", "__version__", "fetch_all"]
+
+_HOME = {
+    "fetch_all": "pyfetch.api",
+    "RunError": "pyfetch.errors",
+    "Failure": "pyfetch.model",
+    "Outcome": "pyfetch.model",
+    "Result": "pyfetch.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for: `pyfetch --version` needs none of it.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,29 @@
+"""The batch downloader for Python programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyfetch.batch import Batch
+from pyfetch.inputs import entries_from_items
+from pyfetch.model import Result, settings_from
+
+
+def fetch_all(urls: Iterable[str], *, ordered: bool = True, **settings: Any) -> Iterator[Result]:
+    """Fetch many URLs at once; results come lazily, in the order of the URLs.
+
+        for result in fetch_all(urls, workers=8, output_dir="data"):
+            print(result.status, result.size, result.url)
+
+    `urls` may be any iterable, a generator without end included; a thread of its own
+    reads it, at most 4096 URLs ahead of the results. `settings` are the fields of
+    `pyfetch.model.Settings`; with `discard=True` no file is kept. A URL that fails is a
+    result with an `error`, not an exception. Leaving the loop early stops the work.
+
+    Raises `RunError`: at once for settings that make no sense (those are a `ValueError`
+    too), in the loop when the output directory cannot be written. What `urls` raises is
+    raised after the results of what it gave before.
+    """
+    batch = Batch(settings_from(settings), ordered=ordered)
+    return batch.results(entries_from_items(urls))

@@ -1,0 +1,157 @@
+"""The command `pyfetch`: options → `Settings`, wiring, signals, exit status.
+
+What a run needs is imported by the run: `--version` and `--help` answer without it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+import click
+
+from pyfetch import __version__
+from pyfetch.errors import RunError
+from pyfetch.model import IfExists, Settings
+from pyfetch.options import CONTEXT, GroupedCommand, Header, Size, group
+
+_what = group("What and where")
+_how = group("How")
+_show = group("What is shown")
+
+_SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+@click.command(cls=GroupedCommand, context_settings=CONTEXT)
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@_what(
+    "-o", "--output-dir", metavar="DIR", default=".", help="Where files are saved; made if missing."
+)
+@_what("--discard", is_flag=True, help="Download and count every byte, keep no file.")
+@_what(
+    "--if-exists",
+    type=click.Choice([str(choice) for choice in IfExists]),
+    default="replace",
+    help="When the file is there already: trust it, fetch it anew, keep both, or fail that URL.",
+)
+@_what(
+    "--max-size",
+    type=Size(),
+    metavar="SIZE",
+    help="Refuse larger bodies (10M, 1.5GiB), by header or by count.",
+)
+@_what(
+    "-H",
+    "--header",
+    "headers",
+    type=Header(),
+    metavar="'K: V'",
+    multiple=True,
+    help="Add this to each request; may be repeated.",
+)
+@_how(
+    "-w",
+    "--workers",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    default=8,
+    help="Transfers at once.",
+)
+@_how(
+    "--timeout",
+    type=_SECONDS,
+    metavar="S",
+    default=30.0,
+    help="Longest silence on a connection, in seconds.",
+)
+@_how(
+    "--connect-timeout",
+    type=_SECONDS,
+    metavar="S",
+    default=10.0,
+    help="Longest wait for a connection, in seconds.",
+)
+@_how(
+    "--max-time",
+    type=_SECONDS,
+    metavar="S",
+    help="Longest time for one URL, all tries together, in seconds.",
+)
+@_how(
+    "--retries",
+    type=click.IntRange(0),
+    metavar="N",
+    default=3,
+    help="More tries after a failure that may pass.",
+)
+@_how(
+    "--retry-wait",
+    type=click.FloatRange(0, 3600),
+    metavar="S",
+    default=1.0,
+    help="Longest wait before the second try, in seconds; doubles with each further one.",
+)
+@_show(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "tsv", "jsonl"]),
+    default=None,
+    show_default="table on a terminal, else tsv",
+    help="How results are shown on standard output.",
+)
+@_show("--unordered", is_flag=True, help="Show results as they finish, not in input order.")
+@_show(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    help="Only failures, on standard error. Results too if --format is given.",
+)
+@_show(
+    "-v",
+    "--verbose",
+    count=True,
+    show_default=False,
+    help="Say more on standard error: each retry; twice: all.",
+)
+@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+def command(sources: tuple[str, ...], **options: Any) -> int:
+    """Fetch many URLs at once and show what became of each, in the order given.
+
+    A SOURCE is a file with a URL a line, - for standard input, or a URL. With none,
+    standard input is read. Files are saved in --output-dir, whole or not at all.
+
+    Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
+    """
+    from pyfetch.display import Show
+    from pyfetch.run import run
+
+    if not sources:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError(
+                "no URLs: name a file of them (pyfetch urls.txt), give some"
+                " (pyfetch https://…), or pipe them in (… | pyfetch)"
+            )
+        sources = ("-",)
+    show = Show(
+        format=options.pop("format_"),
+        ordered=not options.pop("unordered"),
+        quiet=options.pop("quiet"),
+        verbose=options.pop("verbose"),
+    )
+    return run(sources, Settings(**options), show)
+
+
+def main() -> None:
+    """Run the command and exit with its status."""
+    # Until a run has its own handlers, Ctrl-C just ends the process, without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        sys.exit(command(prog_name="pyfetch", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except RunError as error:
+        click.echo(f"pyfetch: {error}", err=True)
+        sys.exit(error.exit_status)

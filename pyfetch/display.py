@@ -1,0 +1,114 @@
+"""What a run shows where: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+from pyfetch.batch import Batch
+from pyfetch.escape import escaped
+from pyfetch.model import Result
+from pyfetch.sinks import Sink
+from pyfetch.sinks.text import FailureLines, JsonLines, Tsv
+from pyfetch.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """How a run is to show itself."""
+
+    format: str | None = None
+    """`table`, `tsv` or `jsonl`; None: what suits standard output."""
+    ordered: bool = True
+    quiet: bool = False
+    verbose: int = 0
+
+
+class Display:
+    """The sinks of a run, the bars beside them, and a line for messages."""
+
+    def __init__(self, show: Show, out: TextIO, err: TextIO) -> None:
+        self._show = show
+        self._out = out
+        self._err = err
+        chosen = show.format or ("table" if out.isatty() else "tsv")
+        self._table = chosen == "table" and not (show.quiet and not show.format)
+        self._sinks: list[Sink] = []
+        if chosen != "table" and not (show.quiet and not show.format):
+            self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
+        if show.quiet:
+            self._sinks.append(FailureLines(self.say))
+        # Lines of TSV between bars on one screen would tear both.
+        torn = bool(self._sinks) and _same_terminal(out, err)
+        self._bars = _can_draw(err) and not show.quiet and not torn
+        self._write: Callable[[str], None] = self._write_plainly
+
+    def show(self, result: Result) -> None:
+        """Show one result. Raises `OSError` where it cannot be written."""
+        for sink in self._sinks:
+            sink.show(result)
+
+    def say(self, line: str) -> None:
+        """One line for people, on standard error; for any thread."""
+        self._write(escaped(line))
+
+    @contextmanager
+    def watching(
+        self, batch: Batch, tally: Tally, fraction_read: Callable[[], float | None]
+    ) -> Iterator[None]:
+        """Show the table and the bars, where there are any, while the batch runs."""
+        with _logging_to(self.say, self._show.verbose), contextlib.ExitStack() as stack:
+            if self._table or self._bars:
+                from pyfetch.sinks.screen import Screen
+
+                together = _same_terminal(self._out, self._err)
+                screen = Screen(self._out, self._out if together else self._err)
+                if self._table:
+                    self._sinks.append(screen.table(batched=self._bars and together))
+                if self._bars:
+                    stack.enter_context(screen.progress(batch, tally, fraction_read))
+                    self._write = screen.say
+                    stack.callback(setattr, self, "_write", self._write_plainly)
+            yield
+
+    def _write_plainly(self, line: str) -> None:
+        with contextlib.suppress(OSError):  # nobody is left who could be told
+            self._err.write(line + "\n")
+            self._err.flush()
+
+
+def _can_draw(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def _same_terminal(out: TextIO, err: TextIO) -> bool:
+    if not (out.isatty() and err.isatty()):
+        return False
+    return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev
+
+
+@contextmanager
+def _logging_to(say: Callable[[str], None], verbose: int) -> Iterator[None]:
+    logger = logging.getLogger("pyfetch")
+    handler = _Handler(say)
+    logger.addHandler(handler)
+    logger.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Handler(logging.Handler):
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for line in self.format(record).splitlines():
+            self._say(f"pyfetch: {line}")

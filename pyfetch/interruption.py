@@ -1,0 +1,99 @@
+"""What ends a run from outside: signals, and a reader of our output that has gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import stat
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self, TextIO
+
+LONGEST_STOP = 1.7
+"""Seconds that an orderly stop may take before the process just ends."""
+
+_SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+
+
+class Interruption:
+    """While it is entered, the first signal calls `stop`, and a second one ends at once.
+
+    What was ignored when the process began stays ignored (`nohup`, `&` in a script).
+    """
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._before: dict[int, Any] = {}
+        self.signal: int | None = None
+        """The one that came first."""
+
+    @property
+    def exit_status(self) -> int | None:
+        """128 + the signal, as shells count; None if none came."""
+        return None if self.signal is None else 128 + self.signal
+
+    def __enter__(self) -> Self:
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            # After the first signal the second keeps its meaning: only exiting is left.
+            if self.signal is None:
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None:
+            os._exit(128 + self.signal)
+        self.signal = number
+        if hasattr(signal, "setitimer"):
+            # For a stop that is held up, as by a full pipe that nobody reads. No thread
+            # here: the signal may have come while the threads' own lock was held.
+            signal.signal(signal.SIGALRM, self._on_signal)
+            signal.setitimer(signal.ITIMER_REAL, LONGEST_STOP)
+        self._stop()
+
+
+class ReaderWatch:
+    """Calls `stop` once nobody reads our output any more.
+
+    Without it, the end of `| head -1` would be noticed with the next result only, which
+    may take long.
+    """
+
+    EXIT_STATUS = 128 + 13
+    """As if SIGPIPE had ended us, which shells show like this."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self.gone = False
+
+    def watch(self, stream: TextIO) -> None:
+        """Watch what stands at the other end of this stream, if it is a pipe."""
+        try:
+            descriptor = stream.fileno()
+            mode = os.fstat(descriptor).st_mode
+        except OSError:
+            return
+        if hasattr(select, "poll") and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+            threading.Thread(
+                target=self._wait, args=(descriptor,), name="pyfetch-reader-watch", daemon=True
+            ).start()
+
+    def _wait(self, descriptor: int) -> None:
+        poll = select.poll()
+        poll.register(descriptor, 0)  # an end is reported unasked
+        poll.poll()
+        self.gone = True
+        self._stop()

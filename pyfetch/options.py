@@ -1,0 +1,96 @@
+"""The command line's vocabulary: types of values, and options in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pyfetch.units import parse_size
+
+if TYPE_CHECKING:
+    SizeType = click.ParamType[int]
+    HeaderType = click.ParamType[tuple[str, str]]
+else:
+    SizeType = HeaderType = click.ParamType  # generic in newer versions only
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+CONTEXT = {
+    "help_option_names": ["-h", "--help"],
+    "auto_envvar_prefix": "PYFETCH",
+    "max_content_width": 100,
+    "show_default": True,
+}
+
+
+class Size(SizeType):
+    """A number of bytes: `300`, `10M`, `1.5GiB`."""
+
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Header(HeaderType):
+    """A field of a request: `Name: value` (RFC 9110, section 5)."""
+
+    name = "header"
+    # Several in one environment variable stand on lines of their own.
+    envvar_list_splitter = "\n"
+
+    def convert(
+        self,
+        value: str | tuple[str, str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, colon, content = value.partition(":")
+        name, content = name.strip(), content.strip()
+        token = name.isascii() and name and not set(name) & set(' "(),/:;<=>?@[\\]{}')
+        if not (colon and token and name.isprintable()):
+            self.fail(f"{value!r} is no header (write it as 'Name: value')", param, ctx)
+        if not (content.isprintable() and content.isascii()):
+            self.fail(f"the value of {name} has characters that no header may have", param, ctx)
+        return name, content
+
+
+class _Grouped(click.Option):
+    group = ""
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` shows its options below the names of their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record:
+                groups.setdefault(getattr(param, "group", "Other"), []).append(record)
+        for name in sorted(groups, key="Other".__eq__):
+            with formatter.section(name):
+                formatter.write_dl(groups[name])
+
+
+def group(name: str) -> Callable[..., Callable[[Command], Command]]:
+    """What declares the options of one group, as `click.option` does."""
+
+    class OfGroup(_Grouped):
+        group = name
+
+    def option(*declarations: str, **attributes: Any) -> Callable[[Command], Command]:
+        return click.option(*declarations, cls=OfGroup, **attributes)
+
+    return option

@@ -1,0 +1,55 @@
+"""One transfer in flight: written by its worker, observed by the table, stopped by the engine."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from pyfetch.model import Failure, Target, TargetError
+
+
+class Transfer:
+    """One attempt at one target while it runs.
+
+    Plain attributes and no lock: the worker alone writes `received` and `size`, and who
+    watches may see a figure that is a moment old.
+    """
+
+    __slots__ = ("_socket", "_stopped", "attempt", "received", "size", "started", "target")
+
+    def __init__(self, target: Target, attempt: int, started: float) -> None:
+        self.target = target
+        self.attempt = attempt
+        """Which attempt this is, from 1."""
+        self.started = started
+        """When the first attempt began, on the engine's clock, in seconds."""
+        self.received = 0
+        """Bytes of the body so far."""
+        self.size: int | None = None
+        """Bytes of the whole body, where the server has said so."""
+        self._socket: socket.socket | None = None
+        self._stopped: TargetError | None = None
+
+    def stop(self, failure: Failure, detail: str) -> None:
+        """End the attempt with this failure, from any thread, even while it waits for bytes."""
+        self._stopped = TargetError(failure, detail)
+        if self._socket is not None:
+            _shut(self._socket)
+
+    def check(self) -> None:
+        """Raise the `TargetError` that `stop` was called with, if it was."""
+        if self._stopped is not None:
+            raise self._stopped
+
+    def uses(self, connection: socket.socket) -> None:
+        """From now on this connection is what `stop` has to end."""
+        # The order matters: stop() may come between these two lines, not past both.
+        self._socket = connection
+        self.check()
+
+
+def _shut(connection: socket.socket) -> None:
+    # socket.socket's own method: an SSLSocket's would take the TLS state away from
+    # under the thread that is reading.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

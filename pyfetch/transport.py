@@ -1,0 +1,310 @@
+"""The one importer of `requests`: a GET pushed to a receiver, the head once, then the body.
+
+Redirects are followed here and not by `requests`, which would read the whole body of each
+redirecting answer first.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urldefrag, urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.utils import requote_uri
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import (
+    HTTPError,
+    NameResolutionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import SSLError as UrllibSSLError
+from urllib3.poolmanager import PoolManager
+from urllib3.response import HTTPResponse
+
+from pyfetch.model import Failure, Settings, TargetError
+from pyfetch.origin import origin_of
+from pyfetch.transfer import Transfer
+
+MAX_REDIRECTS = 10
+CHUNK = 256 * 1024
+"""Most bytes of a body that are taken at once."""
+DRAINED = 64 * 1024
+"""Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
+
+_ONLY_FOR_THEIR_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What an answer says before its body (RFC 9110, section 6)."""
+
+    url: str
+    """What was asked for in the end, after redirects."""
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    """Names are found in any case."""
+    length: int | None
+    """Bytes of the body, if the server has said so."""
+
+    @property
+    def origin(self) -> str:
+        return origin_of(self.url)
+
+
+class Receiver(Protocol):
+    """What an answer is pushed to. Whatever it raises ends the transfer and is passed on."""
+
+    def head(self, head: Head) -> bool:
+        """Called once, first. Whether the body is wanted."""
+        ...
+
+    def chunk(self, data: bytes) -> None:
+        """Called for each piece of the body, in order, never with an empty one."""
+        ...
+
+
+class Transport:
+    """Connections and their settings, for one thread; kept open from one GET to the next."""
+
+    def __init__(self, settings: Settings, user_agent: str) -> None:
+        self._settings = settings
+        self._session = requests.Session()
+        # What is saved is what the server has: bytes, not what they decode to.
+        self._session.headers["Accept-Encoding"] = "identity"
+        self._session.headers["User-Agent"] = user_agent
+        self._adapter = _Adapter()
+
+    def get(
+        self, url: str, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
+    ) -> None:
+        """GET a URL (RFC 9110, section 9.3.1), redirects included.
+
+        Returns once the whole body was pushed. Raises `TargetError` if it did not come
+        whole, and whatever the receiver raises.
+        """
+        cookies = RequestsCookieJar()  # for this chain of redirects and no longer
+        fields = dict(self._settings.headers) | dict(headers)
+        for _ in range(MAX_REDIRECTS + 1):
+            request = self._prepared(url, fields, cookies)
+            with self._answer(request, transfer) as response:
+                location = self._session.get_redirect_target(response)
+                if location is None:
+                    _push(response, transfer, receiver)
+                    return
+                _drain(response)
+                extract_cookies_to_jar(cookies, request, response.raw)
+                target = _redirected(url, location)
+            if origin_of(target) != origin_of(url):
+                fields = {
+                    name: value
+                    for name, value in fields.items()
+                    if name.lower() not in _ONLY_FOR_THEIR_ORIGIN
+                }
+            url = target
+        raise TargetError(
+            Failure.TOO_MANY_REDIRECTS, f"more than {MAX_REDIRECTS} redirects, the last to {url}"
+        )
+
+    def _prepared(
+        self, url: str, fields: Mapping[str, str], cookies: RequestsCookieJar
+    ) -> requests.PreparedRequest:
+        try:
+            request = requests.Request("GET", url, headers=fields, cookies=cookies)
+            return self._session.prepare_request(request)
+        except (requests.RequestException, ValueError) as error:
+            raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
+
+    @contextmanager
+    def _answer(
+        self, request: requests.PreparedRequest, transfer: Transfer
+    ) -> Iterator[requests.Response]:
+        url = request.url or ""
+        settings = self._session.merge_environment_settings(url, {}, None, None, None)
+        timeout = (self._settings.connect_timeout, self._settings.timeout)
+        transfer.check()
+        _current.transfer = transfer
+        try:
+            response = self._adapter.send(
+                request,
+                stream=True,
+                timeout=timeout,
+                verify=settings["verify"],
+                cert=settings["cert"],
+                proxies=settings["proxies"],
+            )
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            transfer.check()  # what stopped it says more than what broke by that
+            raise _translated(error, timeout) from error
+        try:
+            yield response
+        finally:
+            response.close()
+
+
+class _Current(threading.local):
+    transfer: Transfer
+
+
+_current = _Current()
+
+
+class _Watched(HTTPConnection):
+    """A connection that can be ended from outside while it waits for an answer."""
+
+    # As in urllib3, whose response is none of http.client's.
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        connection: socket.socket = self.sock
+        _current.transfer.uses(connection)
+        return super().getresponse()
+
+
+class _WatchedTLS(_Watched, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Watched
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTLS
+
+
+_POOLS = {"http": _Pool, "https": _TLSPool}
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):  # those bring pools of their own
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -> None:
+    raw = response.raw
+    head = Head(
+        url=response.url,
+        status=response.status_code,
+        reason=response.reason or "",
+        headers=response.headers,
+        length=_body_length(response),
+    )
+    if not receiver.head(head):
+        _drain(response)
+        return
+    transfer.size = head.length
+    try:
+        while data := raw.read1(CHUNK, decode_content=False):
+            transfer.received += len(data)
+            receiver.chunk(data)
+    except (HTTPError, OSError) as error:
+        transfer.check()
+        raise _broken_body(error, transfer) from error
+    transfer.check()
+
+
+def _body_length(response: requests.Response) -> int | None:
+    """Bytes to come (RFC 9112, section 6.3). Raises `TargetError` where that cannot be known."""
+    encoding = response.headers.get("Transfer-Encoding")
+    if encoding is not None:
+        if encoding.strip().lower() != "chunked":
+            detail = f"the body comes in the transfer coding {encoding!r}, which was not asked for"
+            raise TargetError(Failure.WRONG_CONTENT, detail)
+        return None
+    length = response.headers.get("Content-Length")
+    if length is None:
+        return None
+    # A field that came twice with one value is joined by a comma.
+    values = {value.strip() for value in length.split(",")}
+    value = values.pop()
+    if values or not (value.isascii() and value.isdigit()):
+        detail = f"Content-Length is {length!r}, so the end of the body cannot be known"
+        raise TargetError(Failure.WRONG_CONTENT, detail)
+    return int(value)
+
+
+def _drain(response: requests.Response) -> None:
+    """Read a small body that nobody wants, so that its connection can be used again.
+
+    At most one read from the connection: what does not come with that is not waited for,
+    and the connection is closed.
+    """
+    length = response.headers.get("Content-Length", "")
+    if length.isascii() and length.isdigit() and 0 < int(length) <= DRAINED:
+        try:
+            response.raw.read1(DRAINED, decode_content=False)
+        except (HTTPError, OSError):
+            response.raw.close()
+
+
+def _redirected(url: str, location: str) -> str:
+    """Where a redirect leads (RFC 9110, section 10.2.2). Raises `TargetError`."""
+    try:
+        target, fragment = urldefrag(requote_uri(urljoin(url, location)))
+        origin = origin_of(target)
+    except ValueError as error:
+        raise TargetError(Failure.INVALID_URL, f"redirect to {location!r}: {error}") from error
+    if not origin.startswith(("http://", "https://")):
+        detail = f"redirect to {target}, which is neither http nor https"
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
+    fragment = fragment or urldefrag(url).fragment
+    return f"{target}#{fragment}" if fragment else target
+
+
+def _translated(error: Exception, timeout: tuple[float, float]) -> TargetError:
+    """What an exception of `requests`, or of what it is built on, means for the target."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
+        if isinstance(cause, NameResolutionError | socket.gaierror):
+            return TargetError(Failure.DNS, "the host's name was not found")
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
+        return TargetError(Failure.INVALID_URL, f"no URL: {error}")
+    if isinstance(error, requests.ConnectTimeout):
+        return TargetError(Failure.TIMEOUT, f"no connection within {timeout[0]:g} s")
+    if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
+        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s")
+    innermost = causes[-1]
+    reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
+    if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
+        ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
+    return TargetError(Failure.CONNECT, f"connection failed: {reason}")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it was raised from, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        wrapped = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+        reason = getattr(error, "reason", None)
+        error = reason if isinstance(reason, BaseException) else wrapped or error.__cause__
+
+
+def _broken_body(error: Exception, transfer: Transfer) -> TargetError:
+    if isinstance(error, ReadTimeoutError):
+        return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
+    expected = f" of {transfer.size}" if transfer.size is not None else ""
+    detail = f"the body ended after {transfer.received}{expected} bytes"
+    if not isinstance(error, ProtocolError | UrllibSSLError):
+        detail += f": {error}"
+    return TargetError(Failure.TRUNCATED, detail)

@@ -1,0 +1,47 @@
+"""Sizes in bytes and times in seconds, as people write and read them."""
+
+from __future__ import annotations
+
+import re
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
+_PREFIXES = "kmgtp"
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `10M`, `1.5GiB`, `300kB`, `12`.
+
+    As in GNU coreutils: `K` and `KiB` are 1024 bytes, `KB` is 1000. Raises `ValueError`.
+    """
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no size (write it like 300, 10M, 1.5GiB or 20MB)")
+    number, prefix, suffix = match.groups()
+    if not prefix:
+        return int(float(number))
+    base = 1000 if (suffix or "").lower() == "b" else 1024
+    power: int = base ** (_PREFIXES.index(prefix.lower()) + 1)
+    return int(float(number) * power)
+
+
+def format_size(size: float) -> str:
+    """A size in bytes for people, in decimal units: `999 B`, `1.5 kB`, `20.0 MB`."""
+    if size < 1000:
+        return f"{size:.0f} B"
+    power = 0
+    while size >= 999.95 and power < len(_PREFIXES):
+        size /= 1000
+        power += 1
+    return f"{size:.1f} {' kMGTP'[power]}B"
+
+
+def format_seconds(seconds: float) -> str:
+    """A time in seconds for people: `45 ms`, `3.2 s`, `4:05`, `1:02:03`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,66 @@
+"""How much may be read ahead: the bound between reading the input and showing the results."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+
+from pyfetch.model import Result
+
+LOOKAHEAD = 4096
+"""Targets that are read but not yet shown, at most."""
+
+
+class Window:
+    """Lets `size` entries be read, and one more for each result that was shown."""
+
+    def __init__(self, size: int = LOOKAHEAD) -> None:
+        self._free = threading.Semaphore(size)
+        # Given back in batches: waking the reader for each result would cost two changes
+        # of thread a URL.
+        self._batch = max(1, size // 8)
+        self._shown = 0
+        self.closed = False
+
+    def acquire(self) -> bool:
+        """Wait until one more may be read. False: none will be, the window is closed."""
+        self._free.acquire()
+        return not self.closed
+
+    def shown(self) -> None:
+        """A result was shown: it makes room for another entry."""
+        self._shown += 1
+        if self._shown == self._batch:
+            self._shown = 0
+            self._free.release(self._batch)
+
+    def close(self) -> None:
+        """Let nothing more be read."""
+        self.closed = True
+        self._free.release()
+
+
+def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
+    """Results in input order, each as soon as it and all before it are there.
+
+    `shown` is called when the consumer comes back after a result. Where `results` ends
+    early, what has come is given with gaps.
+    """
+    held: dict[int, Result] = {}
+    due = 1
+    for result in results:
+        held[result.index] = result
+        while due in held:
+            yield held.pop(due)
+            shown()
+            due += 1
+    for index in sorted(held):
+        yield held.pop(index)
+        shown()
+
+
+def as_finished(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
+    """The same without the order."""
+    for result in results:
+        yield result
+        shown()

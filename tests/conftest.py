@@ -1,0 +1,85 @@
+"""What the tests share: the loopback server and the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server import LoopbackServer
+
+COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
+LONGEST = 30.0
+"""Seconds after which a command in a test has hung."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Its results, as fields of TSV."""
+        return [line.split("\t") for line in self.out.splitlines()]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Its results, as objects of JSON Lines."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+class Command:
+    """The installed `pyfetch`, run in a directory of the test's own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PYFETCH_") and not name.lower().endswith("_proxy")
+        }
+
+    def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Ended:
+        """Run it to its end. Without waits between attempts, unless the arguments say more."""
+        ended = subprocess.run(
+            [COMMAND, "--retry-wait", "0", *arguments],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            cwd=self.directory,
+            env=self.environment,
+            timeout=LONGEST,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start it and leave it running; the test ends it."""
+        return subprocess.Popen(
+            [COMMAND, "--retry-wait", "0", *arguments],
+            cwd=self.directory,
+            env=self.environment,
+            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            | options,
+        )
+
+
+@pytest.fixture
+def pyfetch(tmp_path: Path) -> Command:
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with LoopbackServer() as running:
+        yield running

@@ -1,0 +1,199 @@
+"""A web server on the loopback that does right by default and, where told to, wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate, parsedate_to_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+JUST_BEFORE_NOW = 1_700_000_000.0
+
+
+@dataclass
+class Page:
+    """A file of the server. Its ETag is strong and made from the content unless one is given."""
+
+    body: bytes
+    modified: float | None = JUST_BEFORE_NOW
+    etag: str | None = ""
+
+    def __post_init__(self) -> None:
+        if self.etag == "":
+            self.etag = f'"{hashlib.sha256(self.body).hexdigest()[:16]}"'
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came in."""
+
+    path: str
+    headers: dict[str, str]
+    time: float
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection. Routes are called with it and write what they want."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: LoopbackServer
+
+    def do_GET(self) -> None:
+        self.server.asked.append(Asked(self.path, dict(self.headers), time.monotonic()))
+        path = self.path.partition("?")[0]
+        with self.server.counted(self):
+            if path in self.server.routes:
+                self.server.routes[path](self)
+            elif path in self.server.pages:
+                self.page(self.server.pages[path])
+            else:
+                self.answer(404, b"there is no such page\n")
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """A whole answer. Underscores in the names of headers stand for hyphens."""
+        self.head(status, **({"Content_Length": str(len(body))} | headers))
+        self.send(body)
+
+    def head(self, status: int, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def send(self, body: bytes) -> None:
+        self.wfile.write(body)
+        self.server.sent += len(body)
+
+    def cut(self) -> None:
+        """End the connection here, whatever was announced."""
+        self.wfile.flush()
+        self.close_connection = True
+
+    def stall(self) -> None:
+        """Say nothing more until the test is over."""
+        self.wfile.flush()
+        self.server.over.wait(60)
+        self.close_connection = True
+
+    def page(self, page: Page) -> None:
+        """A page as RFC 9110 wants it, conditions and a single range included."""
+        headers: dict[str, str] = {"Accept_Ranges": "bytes"}
+        if page.etag:
+            headers["ETag"] = page.etag
+        if page.modified is not None:
+            headers["Last_Modified"] = formatdate(page.modified, usegmt=True)
+        if self._unchanged(page):
+            self.head(304, **headers)
+            return
+        start = self._range_start(page)
+        if start is None:
+            self.answer(200, page.body, **headers)
+        elif start >= len(page.body):
+            self.answer(416, b"", Content_Range=f"bytes */{len(page.body)}", **headers)
+        else:
+            whole = len(page.body)
+            headers["Content_Range"] = f"bytes {start}-{whole - 1}/{whole}"
+            self.answer(206, page.body[start:], **headers)
+
+    def _unchanged(self, page: Page) -> bool:
+        match = self.headers.get("If-None-Match")
+        if match is not None:
+            return match == page.etag
+        since = self.headers.get("If-Modified-Since")
+        if since is None or page.modified is None:
+            return False
+        return int(page.modified) <= parsedate_to_datetime(since).timestamp()
+
+    def _range_start(self, page: Page) -> int | None:
+        wanted = self.headers.get("Range", "")
+        if not (wanted.startswith("bytes=") and wanted.endswith("-")):
+            return None
+        validator = self.headers.get("If-Range")
+        modified = None if page.modified is None else formatdate(page.modified, usegmt=True)
+        if validator is not None and validator not in (page.etag, modified):
+            return None
+        return int(wanted[6:-1])
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
+    """Serves `pages` and `routes` while it is entered; `asked` holds what came in."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages: dict[str, Page] = {}
+        self.routes: dict[str, Callable[[Handler], None]] = {}
+        self.asked: list[Asked] = []
+        self.sent = 0
+        """Bytes of bodies that were written."""
+        self.at_once = 0
+        self.most_at_once = 0
+        self.over = threading.Event()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.over.set()
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def paths(self) -> list[str]:
+        """The paths that were asked for, in that order."""
+        return [asked.path for asked in self.asked]
+
+    def counted(self, handler: Handler) -> _Counted:
+        return _Counted(handler, self)
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self.at_once += number
+            self.most_at_once = max(self.most_at_once, self.at_once)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is what some tests are about."""
+
+
+class _Counted:
+    def __init__(self, handler: Handler, server: LoopbackServer) -> None:
+        self._handler = handler
+        self._server = server
+
+    def __enter__(self) -> None:
+        self._server.add(1)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Before the count goes down, the answer has to be on its way.
+        if error is None:
+            self._handler.wfile.flush()
+        self._server.add(-1)
