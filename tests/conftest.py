@@ -65,12 +65,16 @@ class Command:
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start it and leave it running; the test ends it."""
+        pipes: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+        }
         return subprocess.Popen(
             [COMMAND, "--retry-wait", "0", *arguments],
             cwd=self.directory,
             env=self.environment,
-            **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-            | options,
+            **(pipes | options),
         )
 
 
