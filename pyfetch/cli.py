@@ -14,13 +14,13 @@ import click
 from pyfetch import __version__
 from pyfetch.errors import RunError
 from pyfetch.model import IfExists, Settings
-from pyfetch.options import CONTEXT, GroupedCommand, Header, Size, group
+from pyfetch.options import CONTEXT, GroupedCommand, Header, Seconds, Size, group
 
 _what = group("What and where")
 _how = group("How")
 _show = group("What is shown")
 
-_SECONDS = click.FloatRange(min=0, min_open=True)
+_SECONDS = Seconds()
 
 
 @click.command(cls=GroupedCommand, context_settings=CONTEXT)
@@ -44,7 +44,6 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 @_what(
     "-H",
     "--header",
-    "headers",
     type=Header(),
     metavar="'K: V'",
     multiple=True,
@@ -94,7 +93,6 @@ _SECONDS = click.FloatRange(min=0, min_open=True)
 )
 @_show(
     "--format",
-    "format_",
     type=click.Choice(["table", "tsv", "jsonl"]),
     default=None,
     show_default="table on a terminal, else tsv",
@@ -134,12 +132,13 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
             )
         sources = ("-",)
     show = Show(
-        format=options.pop("format_"),
+        format=options.pop("format"),
         ordered=not options.pop("unordered"),
         quiet=options.pop("quiet"),
         verbose=options.pop("verbose"),
     )
-    return run(sources, Settings(**options), show)
+    settings = Settings(headers=options.pop("header"), **options)
+    return run(sources, settings, show)
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ from pyfetch.units import parse_size
 
 if TYPE_CHECKING:
     SizeType = click.ParamType[int]
+    SecondsType = click.ParamType[float]
     HeaderType = click.ParamType[tuple[str, str]]
 else:
-    SizeType = HeaderType = click.ParamType  # generic in newer versions only
+    SizeType = SecondsType = HeaderType = click.ParamType  # generic in newer versions only
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +40,23 @@ class Size(SizeType):
             return parse_size(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Seconds(SecondsType):
+    """A time in seconds, above 0."""
+
+    name = "seconds"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        if not 0 < seconds < float("inf"):
+            self.fail(f"{value} is not in the range x>0", param, ctx)
+        return seconds
 
 
 class Header(HeaderType):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -32,7 +32,7 @@ from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
 
 from pyfetch.model import Failure, Settings, TargetError
-from pyfetch.origin import origin_of
+from pyfetch.origin import DEFAULT_PORTS, origin_of
 from pyfetch.transfer import Transfer
 
 MAX_REDIRECTS = 10
@@ -257,12 +257,12 @@ def _redirected(url: str, location: str) -> str:
     """Where a redirect leads (RFC 9110, section 10.2.2). Raises `TargetError`."""
     try:
         target, fragment = urldefrag(requote_uri(urljoin(url, location)))
-        origin = origin_of(target)
+        if urlsplit(target).scheme not in DEFAULT_PORTS:
+            detail = f"redirect to {target}, which is neither http nor https"
+            raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
+        origin_of(target)
     except ValueError as error:
         raise TargetError(Failure.INVALID_URL, f"redirect to {location!r}: {error}") from error
-    if not origin.startswith(("http://", "https://")):
-        detail = f"redirect to {target}, which is neither http nor https"
-        raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
     fragment = fragment or urldefrag(url).fragment
     return f"{target}#{fragment}" if fragment else target
 

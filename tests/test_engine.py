@@ -1,0 +1,281 @@
+"""The engine in virtual time: waits, pauses, deadlines, the window and flat memory."""
+
+from __future__ import annotations
+
+import queue
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count, islice, pairwise
+from typing import Any
+
+import pytest
+
+from pyfetch.engine import Engine, Event
+from pyfetch.errors import StoppedError
+from pyfetch.fetch import Attempt
+from pyfetch.inputs import entries_from_items
+from pyfetch.model import Failure, Outcome, Result, Target
+from pyfetch.retry import RetryPolicy
+from pyfetch.transfer import Transfer
+from pyfetch.window import Window
+
+
+class InlineExecutor(Executor):
+    """Runs what it is given at once, in the thread that gives it."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class VirtualTime:
+    now: float = 1000.0
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
+        """Real events come first; only when there is nothing else does time pass."""
+        try:
+            return events.get(timeout=5 if seconds is None else 0.05)
+        except queue.Empty:
+            assert seconds is not None, "the engine waits for something that never comes"
+            self.waits.append(seconds)
+            self.now += seconds
+            return None
+
+
+def came(target: Target, transfer: Transfer) -> Attempt:
+    return Attempt(
+        Result(target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt)
+    )
+
+
+def went_wrong(
+    target: Target,
+    transfer: Transfer,
+    error: Failure = Failure.CONNECT,
+    status: int | None = None,
+    retry_after: float | None = None,
+) -> Attempt:
+    result = Result(
+        target.index, target.url, Outcome.FAILED, error=error, status=status,
+        detail="went wrong", attempts=transfer.attempt,
+    )  # fmt: skip
+    return Attempt(result, target.origin, retry_after)
+
+
+def engine(
+    fetch: Callable[[Target, Transfer], Attempt],
+    time: VirtualTime,
+    *,
+    workers: int = 4,
+    retry: RetryPolicy | None = None,
+    max_time: float | None = None,
+) -> Engine:
+    return Engine(
+        fetch, InlineExecutor(), workers=workers, window=Window(),
+        retry=retry or RetryPolicy(uniform=random.Random(1)),
+        max_time=max_time, clock=time.clock, wait=time.wait,
+    )  # fmt: skip
+
+
+def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
+    time = VirtualTime()
+    asked: list[float] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        asked.append(time.now)
+        return went_wrong(target, transfer)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert (result.error, result.attempts) == (Failure.CONNECT, 4)
+    assert len(asked) == 4
+    for attempt, (before, after) in enumerate(pairwise(asked)):
+        assert 0 < after - before <= 2**attempt
+
+
+def test_a_failure_that_stays_is_not_tried_again() -> None:
+    time = VirtualTime()
+    attempts = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        attempts.append(target.url)
+        status = 404 if target.url.endswith("gone") else None
+        return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
+
+    urls = ["http://a/gone", "http://b/"]
+    assert all(r.failed for r in engine(fetch, time).run(entries_from_items(urls)))
+    assert sorted(attempts) == urls
+
+
+def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
+    time = VirtualTime()
+    asked: list[tuple[str, float]] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        asked.append((target.url, time.now - 1000))
+        if target.url == "http://busy/1" and transfer.attempt == 1:
+            return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
+        return came(target, transfer)
+
+    urls = ["http://busy/1", "http://busy/2", "http://idle/3"]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert results[0].index == 3
+    when = dict(asked)
+    assert when["http://idle/3"] < 1
+    assert when["http://busy/2"] >= 120
+    assert when["http://busy/1"] >= 120
+
+
+def test_a_target_that_waits_holds_no_worker() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 1 and transfer.attempt < 3:
+            return went_wrong(target, transfer)
+        return came(target, transfer)
+
+    urls = [f"http://a/{i}" for i in range(50)]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert [r.index for r in results] == [*range(2, 51), 1]
+
+
+def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=86400.0)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert result.attempts == 1
+    assert "86400 s" in (result.detail or "")
+
+
+def test_max_time_is_over_all_attempts_of_a_url() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        time.now += 4
+        return went_wrong(target, transfer)
+
+    policy = RetryPolicy(retries=100, first_wait=0)
+    run = engine(fetch, time, retry=policy, max_time=10).run(entries_from_items(["http://a/"]))
+    (result,) = run
+    assert result.attempts == 3
+    assert "10 s" in (result.detail or "")
+
+
+def test_the_wait_before_an_attempt_counts_as_elapsed() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=100.0)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert result.attempts == 4
+    assert 300 <= time.now - 1000 < 400
+
+
+def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
+    release = threading.Event()
+    read = count()
+    started: list[int] = []
+
+    def urls() -> Iterator[str]:
+        for number in read:
+            yield f"http://a/{number}"
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        if target.index == 1:
+            release.wait(10)
+        return came(target, transfer)
+
+    window = Window(64)
+    with ThreadPoolExecutor(4) as executor:
+        driven = Engine(fetch, executor, workers=4, window=window, retry=RetryPolicy())
+        finished = driven.run(entries_from_items(urls()))
+        # All of the window but the first come, though nothing can be shown.
+        early = list(islice(finished, 63))
+        assert sorted(r.index for r in early) == list(range(2, 65))
+        assert next(read) <= 65
+        release.set()
+        assert next(finished).index == 1
+        finished.close()
+
+
+def test_what_the_input_raises_is_raised_after_the_results_before_it() -> None:
+    def urls() -> Iterator[str]:
+        yield "http://a/1"
+        raise KeyError("broken list")
+
+    time = VirtualTime()
+    run = engine(came, time).run(entries_from_items(urls()))
+    assert next(run).index == 1
+    with pytest.raises(KeyError, match="broken list"):
+        next(run)
+
+
+def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None:
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 3:
+            raise StoppedError("the disk is full")
+        return came(target, transfer)
+
+    time = VirtualTime()
+    run = engine(fetch, time, workers=1).run(entries_from_items(f"http://a/{i}" for i in count()))
+    results: list[Result] = []
+    with pytest.raises(StoppedError):
+        results.extend(run)
+    assert [(r.index, r.error) for r in results] == [(1, None), (2, None), (3, "cancelled")]
+
+
+_MEASURED = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from pyfetch.engine import Engine
+from pyfetch.fetch import Attempt
+from pyfetch.inputs import entries_from_items
+from pyfetch.model import Outcome, Result
+from pyfetch.retry import RetryPolicy
+from pyfetch.window import Window
+
+def fetch(target, transfer):
+    return Attempt(Result(target.index, target.url, Outcome.FETCHED, attempts=1))
+
+window = Window()
+urls = (f"http://host{i % 1000}/file/{i}" for i in range(int(sys.argv[1])))
+with ThreadPoolExecutor(8) as executor:
+    engine = Engine(fetch, executor, workers=8, window=window, retry=RetryPolicy())
+    due = 1
+    for result in in_order(engine.run(entries_from_items(urls)), window.shown):
+        assert result.index == due
+        due += 1
+assert due == int(sys.argv[1]) + 1
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_is_flat_from_ten_thousand_urls_to_a_hundred_thousand() -> None:
+    def peak(urls: int) -> int:
+        """Peak memory of the engine alone over so many URLs, in KiB."""
+        ended = subprocess.run(
+            [sys.executable, "-c", _MEASURED, str(urls)], capture_output=True, check=True, text=True
+        )
+        return int(ended.stdout)
+
+    small, large = peak(10_000), peak(100_000)
+    assert large <= small * 1.1
+    assert large < 120 * 1024
