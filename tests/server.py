@@ -47,7 +47,9 @@ class Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
 
     def do_GET(self) -> None:
-        self.server.asked.append(Asked(self.path, dict(self.headers), time.monotonic()))
+        if self.server.remember:
+            asked = Asked(self.path, dict(self.headers), time.monotonic())
+            self.server.asked.append(asked)
         path = self.path.partition("?")[0]
         with self.server.counted(self):
             if path in self.server.routes:
@@ -138,6 +140,8 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         self.pages: dict[str, Page] = {}
         self.routes: dict[str, Callable[[Handler], None]] = {}
         self.asked: list[Asked] = []
+        self.remember = True
+        """Whether `asked` is kept: not over a million requests."""
         self.sent = 0
         """Bytes of bodies that were written."""
         self.at_once = 0

@@ -250,7 +250,7 @@ from pyfetch.fetch import Attempt
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Outcome, Result
 from pyfetch.retry import RetryPolicy
-from pyfetch.window import Window
+from pyfetch.window import Window, in_order
 
 def fetch(target, transfer):
     return Attempt(Result(target.index, target.url, Outcome.FETCHED, attempts=1))

@@ -203,14 +203,14 @@ def documented() -> dict[str, str]:
 
 
 def as_help_writes_it(option: click.Option) -> str:
-    with click.Context(command, info_name="pyfetch") as context:
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
         record = option.get_help_record(context)
     assert record is not None
     return record[0].replace("[", "").replace("]", "")
 
 
 def test_help_and_the_readme_have_the_same_options(pyfetch: Command) -> None:
-    with click.Context(command, info_name="pyfetch") as context:
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
         options = [p for p in command.get_params(context) if isinstance(p, click.Option)]
     assert sorted(documented()) == sorted(map(as_help_writes_it, options))
     shown = pyfetch("--help").out
@@ -221,7 +221,7 @@ def test_help_and_the_readme_have_the_same_options(pyfetch: Command) -> None:
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))
 def test_the_readme_names_the_default_that_holds(option: click.Option) -> None:
     told = documented()[as_help_writes_it(option)]
-    with click.Context(command, info_name="pyfetch") as context:
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
         default = option.get_default(context)
     if option.is_flag or option.count:
         assert told in ("off", "")
