@@ -5,8 +5,8 @@ A bad line is a failed `Result` that says where it stood; it never ends the rest
 
 from __future__ import annotations
 
-import os
 import re
+import select
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -120,14 +120,15 @@ class Sources:
         number = 1
         rest = b""
         too_long = False
-        while block := stream.read(_BLOCK):
+        while block := _read(stream):
             self._read += len(block)
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
+                line = line.removesuffix(b"\r")
                 yield number, None if too_long or len(line) > MAX_LINE else line
                 too_long = False
                 number += 1
-            if len(rest) > MAX_LINE:
+            if len(rest.removesuffix(b"\r")) > MAX_LINE:
                 too_long, rest = True, rest[:1]
         if rest or too_long:
             yield number, None if too_long else rest
@@ -151,20 +152,25 @@ def _failed(index: int, url: str, failure: Failure, detail: str) -> Result:
     return Result(index, url, Outcome.FAILED, error=failure, detail=detail)
 
 
+def _read(stream: RawIOBase | IO[bytes]) -> bytes:
+    """The next bytes, as soon as there are any; none at the end."""
+    while (block := stream.read(_BLOCK)) is None:
+        # Whoever gave us this pipe has set it not to block.
+        select.select([stream], [], [])
+    return block
+
+
 def _readable_size(argument: str) -> int | None:
     """Bytes in a regular file, None for a pipe or the like. Raises `UsageError`."""
     if argument == "-":
         return None
     try:
-        with open(argument, "rb", buffering=0, opener=_without_waiting) as stream:
-            status = os.fstat(stream.fileno())
-    except OSError as error:
-        raise UsageError(f"cannot read {argument}: {error.strerror}") from error
-    if stat.S_ISDIR(status.st_mode):
-        raise UsageError(f"cannot read {argument}: it is a directory, not a file of URLs")
+        status = Path(argument).stat()
+        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+            Path(argument).open("rb").close()
+        # Anything else is opened once only, when it is read: closing a FIFO would end
+        # the one who writes to it.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {argument}: {reason}") from error
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    # A FIFO without a writer would hold a plain open() up.
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -38,15 +38,27 @@ def safe(name: str) -> PathComponent:
     """Any text as one safe path component; the same text gives the same component."""
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in name)
-    name = _RESERVED.sub("_", name).strip()
-    # A dot in front hides a file, and `.pyfetch` is ours; Windows drops those at the end.
-    kept = name.rstrip(". ")
-    name = kept + "_" * (len(name) - len(kept))
+    name = _RESERVED.sub("_", name)
+    # Cutting a name may bring a space or a device to light, so: until nothing changes.
+    while (cleaned := _cleaned(name)) != name:
+        name = cleaned
+    return PathComponent(name)
+
+
+def _cleaned(name: str) -> str:
+    name = name.strip()
+    # A dot in front hides a file, and `.pyfetch` is ours; those at the end Windows drops.
     if name.startswith("."):
         name = "_" + name[1:]
-    if _DEVICE.fullmatch(name.partition(".")[0].rstrip()):
+    kept = name.rstrip(". ")
+    name = kept + "_" * (len(name) - len(kept))
+    if _is_device(name):
         name = "_" + name
-    return PathComponent(_shortened(name) or "_")
+    return _shortened(name) or "_"
+
+
+def _is_device(name: str) -> bool:
+    return bool(_DEVICE.fullmatch(name.partition(".")[0].rstrip()))
 
 
 def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import socket
+import queue
+import select
 import stat
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs import MAX_LINE, Sources, entries_from_items, is_url, target
+from pyfetch.inputs import Sources, entries_from_items, is_url, target
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 
 KIB_64 = 64 * 1024
 LONGEST = 5.0
 """Seconds after which a read in a test has hung."""
 
+T = TypeVar("T")
 Read = Callable[[bytes], list[Entry]]
 
 
@@ -50,6 +54,35 @@ def failure(entry: Entry) -> Result:
 
 def line_of(length: int) -> bytes:
     return b"http://host/".ljust(length, b"x")
+
+
+def in_time(call: Callable[[], T]) -> T:
+    """What a call returns. A call that hangs fails the test."""
+    calls: queue.SimpleQueue[T] = queue.SimpleQueue()
+    threading.Thread(target=lambda: calls.put(call()), daemon=True).start()
+    try:
+        return calls.get(timeout=LONGEST)
+    except queue.Empty:
+        pytest.fail("it hangs")
+
+
+class Pipe:
+    def __init__(self) -> None:
+        self.readable, self.writable = os.pipe()
+        self.ended = False
+
+    def end(self) -> None:
+        self.ended = True
+        os.close(self.writable)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    if not pipe.ended:
+        pipe.end()
+    os.close(pipe.readable)
 
 
 def code_of(url: str) -> Failure:
@@ -127,9 +160,10 @@ def test_the_end_of_a_line_is_not_counted(read: Read) -> None:
 def test_a_line_that_is_too_long_is_one_failed_result_and_the_rest_goes_on(
     read: Read, length: int, before: bytes, end: bytes
 ) -> None:
+    number = before.count(b"\n") + 1
     *_, long, after = read(before + line_of(length) + end + b"http://h/after")
     assert failure(long).error is Failure.INVALID_URL
-    assert failure(long).detail == f"line {before.count(b'\n') + 1}: longer than 65536 bytes"
+    assert failure(long).detail == f"line {number}: longer than 65536 bytes"
     assert after == Target(long.index + 1, "http://h/after", "http://h:80")
 
 
@@ -148,19 +182,17 @@ def test_two_lines_that_are_too_long_are_two_failed_results(read: Read) -> None:
     assert [isinstance(entry, Result) for entry in entries] == [True, True, False, True]
 
 
-def test_a_short_read_in_a_long_line_makes_no_difference() -> None:
+def test_a_long_line_may_come_in_small_pieces(pipe: Pipe) -> None:
     content = line_of(KIB_64) + b"\n" + line_of(KIB_64 + 1) + b"\nhttp://h/after\n"
-    readable, writable = socket.socketpair()
 
     def send() -> None:
-        with writable:
-            for start in range(0, len(content), 997):
-                writable.sendall(content[start : start + 997])
+        for start in range(0, len(content), 997):
+            os.write(pipe.writable, content[start : start + 997])
+        pipe.end()
 
     sender = threading.Thread(target=send)
     sender.start()
-    with readable:
-        whole, long, after = Sources(["-"], stdin=readable.fileno())
+    whole, long, after = Sources(["-"], stdin=pipe.readable)
     sender.join()
     assert urls([whole, after]) == [line_of(KIB_64).decode(), "http://h/after"]
     assert failure(long).detail == "line 2: longer than 65536 bytes"
@@ -260,14 +292,24 @@ def test_a_space_or_control_character_is_in_no_url(form: str, character: str) ->
     assert code_of(form.format(character)) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize("port", ["65536", "99999999999999999999", "abc", "-1", "8 0", "８０"])
+@pytest.mark.parametrize(
+    "port", ["65536", "99999999999999999999", "abc", "-1", "8 0", "\uff18\uff10"]
+)
 def test_a_port_is_a_number_up_to_65535(port: str) -> None:
     assert code_of(f"http://host:{port}/") is Failure.INVALID_URL
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http://", "http:///x", "https:host/x", "http:/host/x", "http://:80/", "http://user@/", "http://?"],
+    [
+        "http://",
+        "http:///x",
+        "https:host/x",
+        "http:/host/x",
+        "http://:80/",
+        "http://user@/",
+        "http://?",
+    ],
 )
 def test_a_url_needs_a_host(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
@@ -330,7 +372,7 @@ def test_a_missing_file_is_a_usage_error_at_once(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_a_usage_error_at_once(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="it is a directory"):
+    with pytest.raises(UsageError, match="Is a directory"):
         Sources([str(tmp_path)])
 
 
@@ -344,13 +386,45 @@ def test_a_file_that_goes_away_is_a_usage_error_where_its_turn_comes(tmp_path: P
         next(entries)
 
 
-def in_time(call: Callable[[], list[Entry]]) -> list[Entry] | None:
-    """What a call returns; None where it hangs."""
-    found: list[list[Entry]] = []
-    thread = threading.Thread(target=lambda: found.append(call()), daemon=True)
-    thread.start()
-    thread.join(LONGEST)
-    return found[0] if found else None
+def test_a_line_of_a_pipe_that_stays_open_comes_at_once(pipe: Pipe) -> None:
+    entries = iter(Sources(["-"], stdin=pipe.readable))
+    os.write(pipe.writable, b"http://h/a\nhttp://h/b")
+    assert in_time(lambda: next(entries)) == Target(1, "http://h/a", "http://h:80")
+    os.write(pipe.writable, b"c\nbad\n")
+    assert in_time(lambda: next(entries)) == Target(2, "http://h/bc", "http://h:80")
+    assert in_time(lambda: next(entries).index) == 3
+    pipe.end()
+    assert in_time(lambda: list(entries)) == []
+
+
+def test_standard_input_stays_open(pipe: Pipe) -> None:
+    pipe.end()
+    assert list(Sources(["-"], stdin=pipe.readable)) == []
+    assert stat.S_ISFIFO(os.fstat(pipe.readable).st_mode)
+
+
+def test_a_pipe_that_does_not_block_is_not_taken_for_ended(pipe: Pipe) -> None:
+    os.set_blocking(pipe.readable, False)
+    taken = threading.Event()
+
+    def send() -> None:
+        os.write(pipe.writable, b"http://h/a\n")
+        taken.wait(LONGEST)
+        os.write(pipe.writable, b"http://h/b\n")
+        pipe.end()
+
+    def receive() -> list[Entry]:
+        while not select.select([pipe.readable], [], [], LONGEST)[0]:
+            pass
+        entries = iter(Sources(["-"], stdin=pipe.readable))
+        first = next(entries)
+        taken.set()
+        return [first, *entries]
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert urls(in_time(receive)) == ["http://h/a", "http://h/b"]
+    sender.join()
 
 
 @pytest.fixture
@@ -358,28 +432,37 @@ def fifo(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "fifo"
     os.mkfifo(path)
     yield path
-    for flags in (os.O_RDWR, os.O_RDWR):
-        os.close(os.open(path, flags | os.O_NONBLOCK))
+    # Wakes a thread that a failed test left waiting for the other end.
+    os.close(os.open(path, os.O_RDWR))
 
 
 def test_a_fifo_that_nobody_writes_to_yet_holds_nothing_up(fifo: Path) -> None:
-    assert in_time(lambda: [Sources([str(fifo)]) and Target(1, "", "")]) is not None
+    assert in_time(lambda: Sources([str(fifo)])).fraction_read is None
 
 
 def test_lines_of_a_fifo_are_read(fifo: Path) -> None:
     sources = Sources([str(fifo)])
-    writer = threading.Thread(target=fifo.write_bytes, args=(b"http://h/a\n",), daemon=True)
+    writer = threading.Thread(target=fifo.write_bytes, args=(b"http://h/a\n",))
     writer.start()
-    assert in_time(lambda: list(sources)) == [Target(1, "http://h/a", "http://h:80")]
+    assert in_time(lambda: urls(list(sources))) == ["http://h/a"]
     writer.join()
 
 
-def test_whoever_waits_to_write_to_a_fifo_is_not_turned_away(fifo: Path) -> None:
-    # A reader that opens and closes would let the writer go on, and break its pipe.
-    assert stat.S_ISFIFO(fifo.stat().st_mode)
-    opened: list[int] = []
-    with_reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    os.close(with_reader)
+def test_a_writer_that_waits_at_a_fifo_goes_on_only_when_it_is_read(fifo: Path) -> None:
+    begun, opened = threading.Event(), threading.Event()
+
+    def write() -> None:
+        begun.set()
+        with contextlib.suppress(BrokenPipeError), fifo.open("wb", buffering=0) as stream:
+            opened.set()
+            stream.write(b"http://h/a\n")
+
+    threading.Thread(target=write, daemon=True).start()
+    begun.wait(LONGEST)
+    for _ in range(1000):  # the thread is inside open() during most of these
+        sources = Sources([str(fifo)])
+    assert not opened.is_set()
+    assert in_time(lambda: urls(list(sources))) == ["http://h/a"]
 
 
 def test_how_much_was_read_is_known_for_files(tmp_path: Path) -> None:
@@ -387,10 +470,8 @@ def test_how_much_was_read_is_known_for_files(tmp_path: Path) -> None:
     one.write_bytes(b"http://h/a\n")
     two.write_bytes(b"http://h/b\n" * 3)
     sources = Sources([str(one), "http://h/", str(two)])
-    fractions = [sources.fraction_read]
-    for _ in sources:
-        fractions.append(sources.fraction_read)
-    assert fractions == [0.0, 0.25, 0.25, 1.0, 1.0, 1.0]
+    assert sources.fraction_read == 0
+    assert [sources.fraction_read for _ in sources] == [0.25, 0.25, 1, 1, 1]
 
 
 def test_how_much_was_read_is_never_more_than_the_whole(tmp_path: Path) -> None:
@@ -407,3 +488,39 @@ def test_how_much_was_read_is_not_known_for_a_pipe(tmp_path: Path) -> None:
     path.write_bytes(b"http://h/a\n")
     assert Sources([str(path), "-"]).fraction_read is None
     assert Sources(["http://h/"]).fraction_read is None
+
+
+pieces = st.one_of(
+    st.binary(max_size=20),
+    st.text(max_size=20).map(lambda text: text.encode(errors="surrogatepass")),
+    st.sampled_from(
+        [
+            b"\n", b"\r\n", b"http://", b"https://h", b"h", b":", b"80", b"/", b"[", b"]", b"[::1]",
+            b"@", b"?", b"#", b"%", b" ", b"\xef\xbb\xbf", b"ftp:", "℀.é".encode(), line_of(KIB_64),
+        ]
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(pieces, max_size=30).map(b"".join))
+@example(b"http://[v1.x]/\nhttp://[::1%25x]/\nhttp://h\xef\xbc\x8fx/\n")
+def test_any_bytes_are_targets_and_failed_results_counted_from_1(content: bytes) -> None:
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(content)
+        stdin.seek(0)
+        entries = list(Sources(["-"], stdin=stdin.fileno()))
+    assert [entry.index for entry in entries] == list(range(1, len(entries) + 1))
+    for entry in entries:
+        if isinstance(entry, Target):
+            assert entry.origin.startswith(("http://", "https://"))
+            assert entry.path is None
+        else:
+            assert entry.outcome is Outcome.FAILED
+            assert entry.error in {Failure.INVALID_URL, Failure.UNSUPPORTED_SCHEME}
+            assert str(entry.detail).startswith("line ")
+
+
+@given(st.lists(st.text()))
+def test_any_texts_are_one_entry_each(items: list[str]) -> None:
+    assert [entry.index for entry in entries_from_items(items)] == list(range(1, len(items) + 1))

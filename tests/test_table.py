@@ -31,6 +31,13 @@ def stalling(*, size: int, sent: int) -> Callable[[Handler], None]:
     return page
 
 
+def endless(handler: Handler) -> None:
+    """A page of unknown length that falls silent."""
+    handler.head(200, Connection="close")
+    handler.send(bytes(3_000))
+    handler.stall()
+
+
 class Gate:
     """A page whose second half comes when it is told to."""
 
@@ -117,16 +124,14 @@ def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
         assert screen.lines[-1].startswith("pyfetch: fetched 0, failed 2 (")
 
 
-@pytest.mark.parametrize(
-    ("columns", "keeps"), [(80, ["-o", "data"]), (80, ["--discard"]), (200, ["-o", "data"])]
-)
+@WIDTHS
 def test_no_row_of_a_fetched_url_is_wider_than_the_screen(
-    pyfetch: Command, server: LoopbackServer, columns: int, keeps: list[str]
+    pyfetch: Command, server: LoopbackServer, columns: int
 ) -> None:
     paths = ["/short", "/" + "long" * 50, "/%E6%BC%A2" + "%E5%AD%97" * 40]
     server.pages |= {path: Page(b"x" * 123_456) for path in paths}
     urls = [f"{server.url}{path}" for path in paths]
-    with Terminal(pyfetch, *urls, *keeps, columns=columns) as screen:
+    with Terminal(pyfetch, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         _, *rows, _ = screen.lines
     # What wraps would go on in a line of its own.
@@ -177,20 +182,6 @@ def test_a_row_appears_while_a_later_url_is_still_running(
 # --- what a server or a list of URLs may try
 
 
-def test_terminal_escapes_in_a_reason_are_shown_and_not_obeyed(
-    pyfetch: Command, server: LoopbackServer
-) -> None:
-    server.routes["/bad"] = raw_answer(
-        b"HTTP/1.1 404 No\x1b[2J\x1b[31mpe\x1b]0;owned\x07 \x9b2J\x08\x08\x7f"
-    )
-    with Terminal(pyfetch, f"{server.url}/bad", columns=200) as screen:
-        assert screen.end() == 1
-        reason = "404 No%1B[2J%1B[31mpe%1B]0;owned%07 %C2%9B2J%08%08%7F"
-        assert row_of(screen, 1).endswith(f"http: {reason}")
-        assert screen.title == ""
-        assert b"\x1b[2J" not in screen.raw
-
-
 def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -207,14 +198,19 @@ def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
         assert b"\x1b[2J" not in screen.raw
 
 
-def test_terminal_escapes_in_a_retry_are_shown_and_not_obeyed(
+def test_terminal_escapes_in_a_reason_are_shown_and_not_obeyed(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/bad"] = raw_answer(b"HTTP/1.1 500 O\x1b[2Jops")
+    server.routes["/bad"] = raw_answer(
+        b"HTTP/1.1 500 O\x1b[2J\x1b[31mop\x1b]0;owned\x07 \x9b2J\x08\x08\x7f"
+    )
     arguments = [f"{server.url}/bad", "-v", "--retries", "1"]
     with Terminal(pyfetch, *arguments, columns=200) as screen:
         assert screen.end() == 1
-        assert screen.text.count("500 O%1B[2Jops") == len(["retry", "row"])
+        reason = "500 O%1B[2J%1B[31mop%1B]0;owned%07 %C2%9B2J%08%08%7F"
+        assert f"http ({reason}); again in " in screen.text
+        assert row_of(screen, 1).endswith(f"http: {reason}")
+        assert screen.title == ""
         assert b"\x1b[2J" not in screen.raw
 
 
@@ -228,28 +224,14 @@ def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
     server.routes["/half"] = stalling(size=2_000_000, sent=1_000_000)
     server.routes["/tenth"] = stalling(size=5_000, sent=500)
     server.routes["/silent"] = Handler.stall
-    urls = [f"{server.url}/{name}" for name in ("half", "tenth", "silent")]
-    with Terminal(pyfetch, *urls, columns=columns) as screen:
-        wait_for_bars(screen, "1.0 MB/2.0 MB", "500 B/5.0 kB", "waiting")
-        half, tenth, silent, _ = screen.visible
-    bar = r"[━╸╺]{20}"
-    assert re.fullmatch(rf"{urls[0]} +{bar} 1\.0 MB/2\.0 MB", half)
-    assert re.fullmatch(rf"{urls[1]} +{bar} 500 B/5\.0 kB", tenth)
-    assert re.fullmatch(rf"{urls[2]} +{bar} waiting", silent)
-
-
-def test_a_transfer_of_unknown_length_shows_what_has_come(
-    pyfetch: Command, server: LoopbackServer
-) -> None:
-    def endless(handler: Handler) -> None:
-        handler.head(200, Connection="close")
-        handler.send(bytes(3_000))
-        handler.stall()
-
     server.routes["/endless"] = endless
-    with Terminal(pyfetch, f"{server.url}/endless") as screen:
-        wait_for_bars(screen, "3.0 kB")
-        assert screen.visible[0].endswith(" 3.0 kB")
+    urls = [f"{server.url}/{name}" for name in ("half", "tenth", "silent", "endless")]
+    with Terminal(pyfetch, *urls, columns=columns) as screen:
+        wait_for_bars(screen, "1.0 MB/2.0 MB", "500 B/5.0 kB", "waiting", " 3.0 kB")
+        bars = screen.visible[:-1]
+    figures = [r"1\.0 MB/2\.0 MB", r"500 B/5\.0 kB", "waiting", r"3\.0 kB"]
+    for url, figure, bar in zip(urls, figures, bars, strict=True):
+        assert re.fullmatch(rf"{url} +[━╸╺]{{20}} {figure}", bar)
 
 
 def test_the_line_below_the_bars_counts_the_whole_run(

@@ -18,7 +18,7 @@ _STYLES = {
     Outcome.SKIPPED: "cyan",
     Outcome.FAILED: "red",
 }
-_LEAST_URL = 20
+_LEAST = 12
 
 
 class Table:
@@ -53,7 +53,7 @@ class Table:
     def _widths(self) -> tuple[int, int]:
         """Cells for the URL and for where it went."""
         # Not the last cell of a line: some terminals wrap behind it.
-        left = max(self._console.width - 1 - _FIXED, 2 * _LEAST_URL)
+        left = max(self._console.width - 1 - _FIXED, 2 * _LEAST)
         url = left * 11 // 20
         return url, left - url
 
