@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
 
+from pyfetch.disk import OWN_DIRECTORY, prepare, tidy
 from pyfetch.engine import Engine
 from pyfetch.fetch import Fetch
-from pyfetch.model import Entry, IfExists, Result, Settings, Target
-from pyfetch.naming import file_name, numbered, tagged
-from pyfetch.part import prepare, tidy
+from pyfetch.ledger import FileLedger, Ledger, NoLedger
+from pyfetch.lock import RunLock
+from pyfetch.model import Entry, Result, Settings
+from pyfetch.part import sweep
 from pyfetch.retry import RetryPolicy
-from pyfetch.state import Names
+from pyfetch.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
+
+STATE_FILE = "state.sqlite3"
 
 
 class Batch:
@@ -29,14 +30,12 @@ class Batch:
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
         self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="pyfetch")
-        self._names: Names | None = None
         self._engine = Engine(
             Fetch(settings),
             self._executor,
             workers=settings.workers,
             window=self._window,
             retry=RetryPolicy(settings.retries, settings.retry_wait),
-            named=self._named,
             max_time=settings.max_time,
         )
 
@@ -45,14 +44,22 @@ class Batch:
 
         Raises a `RunError` if the run cannot start or go on, after the results there are.
         """
-        if self._settings.discard:
-            yield from self._run(entries)
+        settings = self._settings
+        if settings.discard:
+            yield from self._run(entries, NoLedger())
             return
-        output_dir = Path(self._settings.output_dir)
+        output_dir = Path(settings.output_dir)
         prepare(output_dir)
-        with closing(Names()) as self._names:
-            yield from self._run(entries)
-        tidy(output_dir)
+        lock = RunLock(output_dir / OWN_DIRECTORY / "lock")
+        lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
+        try:
+            sweep(output_dir)
+            file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
+            with closing(State(file)) as state:
+                yield from self._run(entries, FileLedger(settings, state, lasting=settings.state))
+        finally:
+            lock.release()
+            tidy(output_dir)
 
     def stop(self) -> None:
         """End the run soon, from any thread or a signal handler; `results` ends with what is."""
@@ -76,27 +83,10 @@ class Batch:
     def input_ended(self) -> bool:
         return self._engine.input_ended
 
-    def _run(self, entries: Iterable[Entry]) -> Iterator[Result]:
-        with closing(self._engine.run(entries)) as finished:
+    def _run(self, entries: Iterable[Entry], ledger: Ledger) -> Iterator[Result]:
+        with closing(self._engine.run(entries, ledger)) as finished:
             try:
                 yield from self._put_in_order(finished, self._window.shown)
             finally:
                 # What still runs was told to stop, and ends by itself.
                 self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _named(self, target: Target) -> Target:
-        """The target with the path that is its own: no other URL of the run has it."""
-        if self._names is None:
-            return target
-        wanted = path = file_name(target.url)
-        for attempt in count():
-            if self._names.claim(path, target.url):
-                break
-            path = tagged(wanted, target.url, attempt)
-        if self._settings.if_exists is IfExists.RENAME:
-            taken = path
-            for number in count(1):
-                if not os.path.lexists(Path(self._settings.output_dir, path)):
-                    break
-                path = numbered(taken, number)
-        return replace(target, path=path)

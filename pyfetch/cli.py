@@ -32,8 +32,31 @@ _SECONDS = Seconds()
 @_what(
     "--if-exists",
     type=click.Choice([str(choice) for choice in IfExists]),
-    default="replace",
-    help="When the file is there already: trust it, fetch it anew, keep both, or fail that URL.",
+    default="refresh",
+    help="When the file is there: ask the server whether it changed, trust it, fetch it anew,"
+    " keep both, or fail that URL.",
+)
+@_what(
+    "--no-state",
+    is_flag=True,
+    help="Remember nothing of this run: a file is refreshed by its modification time alone.",
+)
+@_what(
+    "--fsync", is_flag=True, help="Make file and directory durable before a name counts as done."
+)
+@_what(
+    "--min-free",
+    type=Size(),
+    metavar="SIZE",
+    default=0,
+    help="Stop before less than this is free on the disk.",
+)
+@_what(
+    "--wait-lock",
+    type=click.FloatRange(0, 31_536_000),
+    metavar="S",
+    default=0.0,
+    help="Longest wait for another run in the same directory, in seconds.",
 )
 @_what(
     "--max-size",
@@ -100,6 +123,16 @@ _SECONDS = Seconds()
 )
 @_show("--unordered", is_flag=True, help="Show results as they finish, not in input order.")
 @_show(
+    "--checksums",
+    metavar="FILE",
+    help="Write a line for each file there, as sha256sum -c reads them.",
+)
+@_show(
+    "--failed-to",
+    metavar="FILE",
+    help="Write the input lines that failed, as they were, for another run to try.",
+)
+@_show(
     "-q",
     "--quiet",
     is_flag=True,
@@ -136,8 +169,10 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
         ordered=not options.pop("unordered"),
         quiet=options.pop("quiet"),
         verbose=options.pop("verbose"),
+        checksums=options.pop("checksums"),
+        failed_to=options.pop("failed_to"),
     )
-    settings = Settings(headers=options.pop("header"), **options)
+    settings = Settings(headers=options.pop("header"), state=not options.pop("no_state"), **options)
     return run(sources, settings, show)
 
 

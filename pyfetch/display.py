@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from pyfetch.sinks import Sink
 from pyfetch.sinks.text import FailureLines, JsonLines, Tsv
 from pyfetch.tally import Tally
 
+_SHOW_CURSOR = b"\x1b[?25h\r\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Show:
@@ -27,6 +30,10 @@ class Show:
     ordered: bool = True
     quiet: bool = False
     verbose: int = 0
+    checksums: str | None = None
+    """The file for lines that `sha256sum -c` reads."""
+    failed_to: str | None = None
+    """The file for the input lines that failed."""
 
 
 class Display:
@@ -47,6 +54,10 @@ class Display:
         torn = bool(self._sinks) and _same_terminal(out, err)
         self._bars = _can_draw(err) and not show.quiet and not torn
         self._write: Callable[[str], None] = self._write_plainly
+
+    def add(self, sink: Sink) -> None:
+        """Let a further sink see each result."""
+        self._sinks.append(sink)
 
     def show(self, result: Result) -> None:
         """Show one result. Raises `OSError` where it cannot be written."""
@@ -75,6 +86,11 @@ class Display:
                     self._write = screen.say
                     stack.callback(setattr, self, "_write", self._write_plainly)
             yield
+
+    def give_the_cursor_back(self) -> None:
+        """Undo what the bars did to the terminal, from a signal handler, without waiting."""
+        if self._bars and select.select([], [self._err], [], 0)[1]:
+            os.write(self._err.fileno(), _SHOW_CURSOR)
 
     def _write_plainly(self, line: str) -> None:
         with contextlib.suppress(OSError):  # nobody is left who could be told

@@ -6,6 +6,7 @@ queue of events: an entry was read, an attempt ended, a time came, somebody said
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -17,6 +18,7 @@ from heapq import heappop, heappush
 
 from pyfetch.errors import RunError
 from pyfetch.fetch import Attempt
+from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.model import Entry, Failure, Outcome, Result, Target
 from pyfetch.retry import PAUSING_STATUSES, RetryPolicy, may_pass
 from pyfetch.schedule import Schedule
@@ -25,6 +27,8 @@ from pyfetch.window import Window
 
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""
+
+_STOPPED = "the run was stopped"
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +40,20 @@ class _InputEnded:
 
 class _Stop:
     pass
+
+
+@dataclass(slots=True)
+class _Job:
+    """A target that was started and is not done."""
+
+    target: Target
+    started: float
+    before: Attempt | None = None
+    """Its last attempt, which is to be followed by another."""
+
+    @property
+    def attempts(self) -> int:
+        return self.before.result.attempts if self.before else 0
 
 
 Event = Target | Result | _InputEnded | _Stop | Future[Attempt]
@@ -61,7 +79,6 @@ class Engine:
         workers: int,
         window: Window,
         retry: RetryPolicy,
-        named: Callable[[Target], Target] = lambda target: target,
         max_time: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         wait: Wait = wait_in_real_time,
@@ -71,15 +88,14 @@ class Engine:
         self._workers = workers
         self._window = window
         self._retry = retry
-        self._named = named
+        self._ledger: Ledger = NoLedger()
         self._max_time = max_time
         self._clock = clock
         self._wait = wait
         self._schedule = Schedule()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._transfers: dict[Future[Attempt], Transfer] = {}
-        self._retrying: dict[int, tuple[Target, Attempt]] = {}
-        self._started: dict[int, float] = {}
+        self._jobs: dict[int, _Job] = {}
         self._deadlines: list[tuple[float, int, Future[Attempt]]] = []
         self._input_ended: _InputEnded | None = None
         self._error: RunError | None = None
@@ -102,38 +118,48 @@ class Engine:
         self.stopped = True
         self._events.put(_Stop())  # wakes the one who waits; put() is safe in a signal handler
 
-    def run(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
+    def run(
+        self, entries: Iterable[Entry], ledger: Ledger | None = None
+    ) -> Generator[Result, None, None]:
         """Results of all entries, as they finish.
 
-        Raises a `RunError` that a worker met, and whatever `entries` raises, after the
-        results that there are.
+        Raises a `RunError` that a worker or the ledger met, and whatever `entries`
+        raises, after the results that there are.
         """
+        self._ledger = ledger or self._ledger
         # A daemon: it may be waiting for a line that never comes.
         threading.Thread(
             target=self._read_all, args=(entries,), name="pyfetch-reader", daemon=True
         ).start()
         try:
-            while True:
-                if not self.stopped:
-                    self._stop_what_is_late()
-                    yield from self._start_what_may()
-                    if self._done():
-                        break
-                    event = self._wait(self._events, self._until_something_is_due())
-                    result = self._handle(event)
-                    if result:
-                        yield result
-                if self.stopped:
-                    yield from self._end_what_runs()
-                    break
+            try:
+                yield from self._drive()
+                self._ledger.commit()
+            except RunError as error:
+                self._error = self._error or error
+                self.stopped = True
+            if self.stopped:
+                yield from self._end_what_runs()
         finally:
             self._window.close()
             for transfer in self._transfers.values():
-                transfer.stop(Failure.CANCELLED, "the run was stopped")
+                transfer.stop(Failure.CANCELLED, _STOPPED)
         if self._error:
             raise self._error
         if self._input_ended and self._input_ended.error:
             raise self._input_ended.error
+
+    def _drive(self) -> Iterator[Result]:
+        """Until all is done, or somebody says stop."""
+        while not self.stopped:
+            self._do_what_is_due()
+            yield from self._start_what_may()
+            if self._done() or self.stopped:
+                return
+            event = self._wait(self._events, self._until_something_is_due())
+            result = self._handle(event)
+            if result:
+                yield result
 
     def _read_all(self, entries: Iterable[Entry]) -> None:
         error = None
@@ -152,8 +178,18 @@ class Engine:
         return self.input_ended and not self._transfers and not self._schedule
 
     def _until_something_is_due(self) -> float | None:
-        due = [t for t in (self._schedule.wake_at(), self._next_deadline()) if t is not None]
+        times = (self._schedule.wake_at(), self._next_deadline(), self._ledger.commit_due())
+        due = [time for time in times if time is not None]
         return max(0.0, min(due) - self._clock()) if due else None
+
+    def _do_what_is_due(self) -> None:
+        now = self._clock()
+        while (deadline := self._next_deadline()) is not None and deadline <= now:
+            late = heappop(self._deadlines)[2]
+            self._transfers[late].stop(Failure.TIMEOUT, f"not done within {self._max_time:g} s")
+        commit = self._ledger.commit_due()
+        if commit is not None and commit <= now:
+            self._ledger.commit()
 
     def _handle(self, event: Event | None) -> Result | None:
         """Take one event in. Returns the result that is final by it."""
@@ -162,7 +198,7 @@ class Engine:
                 return self._attempt_ended(event)
             case Target():
                 self.read += 1
-                self._schedule.add(self._named(event))
+                self._schedule.add(self._ledger.named(event))
             case Result():
                 self.read += 1
                 return event
@@ -176,101 +212,97 @@ class Engine:
             target = self._schedule.next(now)
             if target is None:
                 return
-            _, before = self._retrying.pop(target.index, (None, None))
-            started = self._started.setdefault(target.index, now)
-            if before and self._max_time is not None and now >= started + self._max_time:
-                yield self._finished(target, before.result, "no time for another attempt")
+            job = self._jobs.setdefault(target.index, _Job(target, now))
+            if job.before and self._is_over(job, now):
+                yield self._finished(job, job.before, "no time for another attempt")
                 continue
-            attempt = before.result.attempts + 1 if before else 1
-            transfer = Transfer(target, attempt, started)
-            future = self._executor.submit(self._fetch, target, transfer)
+            transfer = Transfer(target, job.attempts + 1, job.started)
+            known = self._ledger.starting(target)
+            future = self._executor.submit(self._fetch, known, transfer)
             self._transfers[future] = transfer
             if self._max_time is not None:
-                heappush(self._deadlines, (started + self._max_time, id(future), future))
+                heappush(self._deadlines, (job.started + self._max_time, id(future), future))
             future.add_done_callback(self._events.put)
+
+    def _is_over(self, job: _Job, now: float) -> bool:
+        return self._max_time is not None and now >= job.started + self._max_time
 
     def _attempt_ended(self, future: Future[Attempt]) -> Result | None:
         transfer = self._transfers.pop(future)
-        target = transfer.target
+        job = self._jobs[transfer.target.index]
         error = future.exception()
         if error is not None:
-            self.stopped = True
+            # The job stays, for `_end_what_runs` to tell of it.
             if not isinstance(error, RunError):
                 raise error
-            self._error = self._error or error
-            return _cancelled(target, transfer.attempt)
+            raise self._error or error
         attempt = future.result()
-        result = attempt.result
-        if not result.failed or not may_pass(result):
-            return self._finished(target, result)
+        if not may_pass(attempt.result):
+            return self._finished(job, attempt)
+        return self._again_or_finished(job, attempt)
+
+    def _again_or_finished(self, job: _Job, attempt: Attempt) -> Result | None:
+        """Let a job that failed have another attempt, or say why it gets none."""
         now = self._clock()
+        result = attempt.result
         if attempt.retry_after and attempt.origin and result.status in PAUSING_STATUSES:
             until = now + min(attempt.retry_after, self._retry.longest_retry_after)
             self._schedule.pause(attempt.origin, until)
         wait = self._retry.wait(result.attempts, attempt.retry_after)
         if wait is None:
-            return self._finished(target, result, self._retry.refusal(attempt.retry_after))
-        if self._max_time is not None and now + wait >= transfer.started + self._max_time:
-            return self._finished(target, result, f"no time left of {self._max_time:g} s")
+            return self._finished(job, attempt, self._retry.refusal(attempt.retry_after))
+        if self._is_over(job, now + wait):
+            return self._finished(job, attempt, f"no time left of {self._max_time:g} s")
         _log.info(
             "attempt %d: %s: %s (%s); again in %.1f s",
-            result.attempts,
-            target.url,
-            result.error,
-            result.detail,
-            wait,
-        )
-        self._retrying[target.index] = (target, attempt)
-        self._schedule.again(target, now + wait)
+            result.attempts, result.url, result.error, result.detail, wait,
+        )  # fmt: skip
+        job.before = attempt
+        self._schedule.again(job.target, now + wait)
         return None
 
-    def _finished(self, target: Target, result: Result, why_not_again: str = "") -> Result:
-        self._schedule.finish(target)
-        started = self._started.pop(target.index)
-        if why_not_again:
-            detail = f"{result.detail}; {why_not_again}"
-            return replace(result, detail=detail, elapsed=self._clock() - started)
-        return result
+    def _finished(self, job: _Job, attempt: Attempt, why_not_again: str = "") -> Result:
+        del self._jobs[job.target.index]
+        self._schedule.finish(job.target)
+        self._ledger.finished(job.target, attempt)
+        if not why_not_again:
+            return attempt.result
+        return replace(
+            attempt.result,
+            detail=f"{attempt.result.detail}; {why_not_again}",
+            elapsed=self._clock() - job.started,
+        )
 
     def _next_deadline(self) -> float | None:
         while self._deadlines and self._deadlines[0][2] not in self._transfers:
             heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
-    def _stop_what_is_late(self) -> None:
-        now = self._clock()
-        while (deadline := self._next_deadline()) is not None and deadline <= now:
-            late = heappop(self._deadlines)[2]
-            self._transfers[late].stop(Failure.TIMEOUT, f"not done within {self._max_time:g} s")
-
     def _end_what_runs(self) -> Iterator[Result]:
         """What is in flight gets a moment to end; what does not is cancelled."""
         for transfer in self._transfers.values():
-            transfer.stop(Failure.CANCELLED, "the run was stopped")
+            transfer.stop(Failure.CANCELLED, _STOPPED)
         until = time.monotonic() + GRACE
         while self._transfers and (left := until - time.monotonic()) > 0:
             event = wait_in_real_time(self._events, left)
             if not isinstance(event, Future):
                 continue
             transfer = self._transfers.pop(event)
-            error = event.exception()
-            if error is None:
-                yield event.result().result
-            else:
-                yield _cancelled(transfer.target, transfer.attempt)
-        for transfer in self._transfers.values():
-            yield _cancelled(transfer.target, transfer.attempt)
-        for target, attempt in self._retrying.values():
-            yield _cancelled(target, attempt.result.attempts)
+            if event.exception() is None:
+                yield self._finished(self._jobs[transfer.target.index], event.result())
+        for job in self._jobs.values():
+            yield _cancelled(job)
+        with contextlib.suppress(RunError):  # a state that fails has been told of
+            self._ledger.commit()
 
 
-def _cancelled(target: Target, attempts: int) -> Result:
-    detail = "the run was stopped"
+def _cancelled(job: _Job) -> Result:
+    target = job.target
     return Result(
         target.index,
         target.url,
         Outcome.FAILED,
         error=Failure.CANCELLED,
-        detail=detail,
-        attempts=attempts,
+        detail=_STOPPED,
+        attempts=job.attempts,
     )

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from pyfetch import __version__
+from pyfetch.checksum import Digest
+from pyfetch.disk import errors_of, file_status
 from pyfetch.errors import RunError
-from pyfetch.model import Failure, IfExists, Outcome, Result, Settings, Target, TargetError
-from pyfetch.part import Part, existing_size
+from pyfetch.freshness import conditions, is_as_recorded
+from pyfetch.model import (
+    Failure,
+    FileFacts,
+    IfExists,
+    Outcome,
+    Result,
+    Settings,
+    Target,
+    TargetError,
+)
+from pyfetch.part import BLOCK, Part
 from pyfetch.retry import parse_retry_after
+from pyfetch.saver import Saver
 from pyfetch.transfer import Transfer
 from pyfetch.transport import Head, Transport
-from pyfetch.units import format_size
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -36,6 +45,8 @@ class Attempt:
     """Who answered; None if nobody did."""
     retry_after: float | None = None
     """How long the answer asks to wait before the next request, in seconds."""
+    facts: FileFacts | None = None
+    """What is to be known of the file from now on; None where that does not change."""
 
 
 class Fetch:
@@ -43,30 +54,23 @@ class Fetch:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._output_dir = Path(settings.output_dir)
         self._clock = clock
         self._of_thread = threading.local()
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
         """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
-        receiver = None
+        attempt = _Attempt(target, transfer, self._settings, self._clock)
         try:
-            skipped = self._decided_by_what_is_there(target, transfer)
-            if skipped:
-                return Attempt(skipped)
-            part = self._part(target)
-            receiver = _Saver(self._settings, part)
-            with part or nullcontext():
-                self._transport().get(target.url, {}, transfer, receiver)
-                receiver.finish(transfer)
-            return Attempt(self._result(target, transfer, receiver, Outcome.FETCHED))
+            return attempt.make(self._transport())
         except TargetError as error:
-            return self._failed(target, transfer, receiver, error)
+            return attempt.failed(error)
         except RunError:
             raise
         except Exception as error:
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
-            return self._failed(target, transfer, receiver, TargetError(Failure.INTERNAL, detail))
+            return attempt.failed(TargetError(Failure.INTERNAL, detail))
 
     def _transport(self) -> Transport:
         transport: Transport | None = getattr(self._of_thread, "transport", None)
@@ -74,125 +78,157 @@ class Fetch:
             transport = self._of_thread.transport = Transport(self._settings, USER_AGENT)
         return transport
 
-    def _part(self, target: Target) -> Part | None:
-        if target.path is None:
-            return None
-        return Part(Path(self._settings.output_dir), target.path)
 
-    def _shown_path(self, target: Target) -> str | None:
-        return None if target.path is None else str(Path(self._settings.output_dir, target.path))
+class _Attempt:
+    """One attempt while it is made."""
 
-    def _decided_by_what_is_there(self, target: Target, transfer: Transfer) -> Result | None:
-        """The result if no request is needed. Raises `TargetError` if there may be none."""
-        if target.path is None:
-            return None
-        final = Path(self._settings.output_dir, target.path)
-        size = existing_size(final)
-        if size is None or self._settings.if_exists is IfExists.REPLACE:
-            return None
-        if self._settings.if_exists is IfExists.SKIP:
-            return Result(
-                index=target.index,
-                url=target.url,
-                outcome=Outcome.SKIPPED,
-                size=size,
-                path=str(final),
-                elapsed=self._clock() - transfer.started,
-            )
-        raise TargetError(Failure.EXISTS, f"{final} is there")
+    def __init__(
+        self, target: Target, transfer: Transfer, settings: Settings, clock: Callable[[], float]
+    ) -> None:
+        self._target = target
+        self._transfer = transfer
+        self._settings = settings
+        self._clock = clock
+        self._answer: Head | None = None
+        self._asked = False
 
-    def _failed(
-        self, target: Target, transfer: Transfer, receiver: _Saver | None, error: TargetError
-    ) -> Attempt:
-        result = self._result(target, transfer, receiver, Outcome.FAILED, error)
-        if receiver is None or receiver.answer is None:
+    def make(self, transport: Transport) -> Attempt:
+        """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
+        path = self._target.path
+        if path is None:
+            saver = self._get(transport, None, {})
+            saver.finish()
+            return self._came(saver, None)
+        final = Path(self._settings.output_dir, path)
+        found = self._found(final)
+        if isinstance(found, Attempt):
+            return found
+        settings = self._settings
+        url = self._target.identity
+        with Part(
+            Path(settings.output_dir), path, url, fsync=settings.fsync, min_free=settings.min_free
+        ) as part:
+            saver = self._get(transport, part, found)
+            if saver.unchanged:
+                part.drop()
+                return self._as_it_was(final, Outcome.UNCHANGED)
+            facts = saver.finish()
+        return self._came(saver, facts)
+
+    def failed(self, error: TargetError) -> Attempt:
+        """How the attempt ended that raised this."""
+        result = self._result(Outcome.FAILED, error=error)
+        if self._answer is None:
             return Attempt(result)
-        asked = parse_retry_after(receiver.answer.headers.get("Retry-After"))
-        return Attempt(result, receiver.answer.origin, asked)
+        asked = parse_retry_after(self._answer.headers.get("Retry-After"))
+        return Attempt(result, self._answer.origin, asked)
+
+    def _found(self, final: Path) -> Attempt | dict[str, str]:
+        """What is there → the attempt, if no request is needed, or conditions for one.
+
+        Raises `TargetError` if there may be none.
+        """
+        status = file_status(final)
+        policy = self._settings.if_exists
+        if status is None or policy in (IfExists.REPLACE, IfExists.RENAME):
+            return {}
+        if policy is IfExists.FAIL:
+            raise TargetError(Failure.EXISTS, f"{final} is there")
+        if self._target.checksum:
+            # Whatever a server says now, this is what was asked for, or it is not.
+            if self._is_what_is_demanded(final):
+                skips = policy is IfExists.SKIP
+                return self._as_it_was(final, Outcome.SKIPPED if skips else Outcome.UNCHANGED)
+            return {}
+        if policy is IfExists.SKIP:
+            return self._as_it_was(final, Outcome.SKIPPED)
+        return conditions(self._target.known, status.st_size, status.st_mtime_ns, time.time())
+
+    def _is_what_is_demanded(self, final: Path) -> bool:
+        digest = Digest(self._target.checksum)
+        with errors_of(final), final.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                self._transfer.check()
+        return digest.mismatch() is None
+
+    def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
+        """One GET, or a second one where what was left of an earlier attempt is of no use."""
+        note = part.continuable() if part else None
+        while True:
+            saver = Saver(
+                self._target, self._settings, self._transfer, part, note, conditional=bool(fields)
+            )
+            rest = {}
+            if note and part:
+                rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
+            self._asked = True
+            try:
+                transport.get(self._target.url, fields | rest, self._transfer, saver)
+            finally:
+                self._answer = saver.answer
+            if not saver.start_again:
+                return saver
+            note = None
+
+    def _as_it_was(self, final: Path, outcome: Outcome) -> Attempt:
+        """The result for a file that stays; its facts, if the state did not know of it."""
+        with errors_of(final):
+            status = final.stat()
+        known = self._target.known
+        if is_as_recorded(known, status.st_size, status.st_mtime_ns):
+            facts = known.facts
+            new = None
+        elif outcome is Outcome.UNCHANGED:
+            modified = self._answer.headers.get("Last-Modified") if self._answer else None
+            facts = new = FileFacts(status.st_size, status.st_mtime_ns, last_modified=modified)
+        else:
+            facts = new = None
+        result = self._result(
+            outcome,
+            size=status.st_size,
+            path=str(final),
+            sha256=facts.sha256 if facts else None,
+            facts=facts,
+        )
+        return Attempt(result, self._answer.origin if self._answer else None, facts=new)
+
+    def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
+        path = self._target.path
+        result = self._result(
+            Outcome.FETCHED,
+            size=self._transfer.received,
+            path=None if path is None else str(Path(self._settings.output_dir, path)),
+            sha256=saver.sha256,
+        )
+        return Attempt(result, saver.answer.origin if saver.answer else None, facts=facts)
 
     def _result(
         self,
-        target: Target,
-        transfer: Transfer,
-        receiver: _Saver | None,
         outcome: Outcome,
+        *,
+        size: int | None = None,
+        path: str | None = None,
+        sha256: str | None = None,
         error: TargetError | None = None,
+        facts: FileFacts | None = None,
     ) -> Result:
-        head = receiver.answer if receiver else None
-        came = receiver if outcome is Outcome.FETCHED else None
+        head = self._answer
+        headers = head.headers if head else {}
         return Result(
-            index=target.index,
-            url=target.url,
+            index=self._target.index,
+            url=self._target.url,
             outcome=outcome,
             final_url=head.url if head else None,
             status=head.status if head else None,
-            size=transfer.received if came else None,
-            path=self._shown_path(target) if came else None,
+            size=size,
+            path=path,
             error=error.failure if error else None,
             detail=error.detail if error else None,
-            attempts=transfer.attempt if receiver else transfer.attempt - 1,
-            elapsed=self._clock() - transfer.started,
-            content_type=head.headers.get("Content-Type") if head else None,
-            etag=head.headers.get("ETag") if head else None,
-            last_modified=head.headers.get("Last-Modified") if head else None,
-            sha256=came.digest.hexdigest() if came else None,
+            attempts=self._transfer.attempt - (not self._asked),
+            elapsed=self._clock() - self._transfer.started,
+            content_type=headers.get("Content-Type"),
+            etag=headers.get("ETag") or (facts.etag if facts else None),
+            last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
+            sha256=sha256,
         )
-
-
-class _Saver:
-    """The receiver of a body that is wanted whole: hashes it, and writes it if there is a part."""
-
-    def __init__(self, settings: Settings, part: Part | None) -> None:
-        self._settings = settings
-        self._part = part
-        self._size = 0
-        self.answer: Head | None = None
-        self.digest = hashlib.sha256()
-
-    def head(self, head: Head) -> bool:
-        self.answer = head
-        if not (200 <= head.status < 300 and head.status != 206):
-            return False
-        if head.length is not None:
-            self._refuse_larger_than_wanted(head.length)
-        if self._part:
-            self._part.open()
-        return True
-
-    def chunk(self, data: bytes) -> None:
-        self._size += len(data)
-        self._refuse_larger_than_wanted(self._size)
-        self.digest.update(data)
-        if self._part:
-            self._part.write(data)
-
-    def finish(self, transfer: Transfer) -> None:
-        """Give what has come its final name. Raises `TargetError` if it is not what was wanted."""
-        head = self.answer
-        assert head is not None, "a transport that returns has called head()"  # noqa: S101
-        if head.status >= 400:
-            raise TargetError(Failure.HTTP, f"{head.status} {head.reason}".rstrip())
-        if not 200 <= head.status < 300:
-            detail = f"the answer {head.status} {head.reason}".rstrip() + " brings no content"
-            raise TargetError(Failure.WRONG_CONTENT, detail)
-        if head.status == 206:
-            detail = "the answer is 206 Partial Content, though the whole was asked for"
-            raise TargetError(Failure.WRONG_CONTENT, detail)
-        if self._part:
-            transfer.check()
-            self._part.commit(self._settings.if_exists, _modified(head))
-
-    def _refuse_larger_than_wanted(self, size: int) -> None:
-        limit = self._settings.max_size
-        if limit is not None and size > limit:
-            raise TargetError(
-                Failure.TOO_LARGE, f"larger than the {format_size(limit)} of --max-size"
-            )
-
-
-def _modified(head: Head) -> float | None:
-    """When the content was last changed, in seconds since the epoch (RFC 9110, section 8.8.2)."""
-    try:
-        return max(0.0, parsedate_to_datetime(head.headers.get("Last-Modified", "")).timestamp())
-    except (ValueError, OverflowError):
-        return None

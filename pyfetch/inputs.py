@@ -5,6 +5,7 @@ A bad line is a failed `Result` that says where it stood; it never ends the rest
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import stat
@@ -14,6 +15,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import IO
 
+from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
@@ -47,7 +49,7 @@ def target(index: int, url: str) -> Target:
     if name not in DEFAULT_PORTS:
         raise TargetError(Failure.UNSUPPORTED_SCHEME, f"{name} is neither http nor https")
     try:
-        return Target(index, url, origin_of(url))
+        return Target(index, url, origin_of(url), checksum=demanded_by(url))
     except ValueError as error:
         raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None
 
@@ -75,11 +77,16 @@ class Sources:
 
     Each is a URL, `-` for standard input, or a file. Raises `UsageError` at once for a
     file that cannot be read. `fraction_read` says how much of the whole has been read.
+    With `keep_lines`, `line_of` gives each line back until it is asked for.
     """
 
-    def __init__(self, arguments: Sequence[str], stdin: int = 0) -> None:
+    def __init__(
+        self, arguments: Sequence[str], stdin: int = 0, *, keep_lines: bool = False
+    ) -> None:
         self._arguments = arguments
         self._stdin = stdin
+        self._keep_lines = keep_lines
+        self._lines_by_index: dict[int, bytes] = {}
         self._read = 0
         sizes = [_readable_size(argument) for argument in arguments if not is_url(argument)]
         self._size = None if None in sizes else sum(size or 0 for size in sizes)
@@ -89,24 +96,34 @@ class Sources:
         """From 0 to 1; None where the size of the whole is not known, as with a pipe."""
         return min(self._read / self._size, 1.0) if self._size else None
 
+    def line_of(self, index: int) -> bytes:
+        """The input line of an entry as it was, without its end; it is let go of by this."""
+        return self._lines_by_index.pop(index, b"")
+
     def __iter__(self) -> Iterator[Entry]:
         index = 0
         for argument in self._arguments:
-            if is_url(argument):
-                index += 1
-                yield entry(index, argument, f"argument {argument!r}")
-                continue
-            name = "standard input" if argument == "-" else argument
-            of = f" of {name}" if len(self._arguments) > 1 else ""
-            try:
-                with self._open(argument) as stream:
-                    for number, line in self._lines(stream):
-                        found = _entry_from_line(index + 1, line, f"line {number}{of}")
-                        if found:
-                            index += 1
-                            yield found
-            except OSError as error:
-                raise UsageError(f"cannot read {name}: {error.strerror}") from error
+            for where, line in self._lines_of(argument):
+                found = _entry_from_line(index + 1, line, where)
+                if found:
+                    index += 1
+                    if self._keep_lines:
+                        self._lines_by_index[index] = _as_it_was(line, where)
+                    yield found
+
+    def _lines_of(self, argument: str) -> Iterator[tuple[str, bytes | None]]:
+        """Where each line stands, and the line; None stands for one that is too long."""
+        if is_url(argument):
+            yield f"argument {argument!r}", os.fsencode(argument)
+            return
+        name = "standard input" if argument == "-" else argument
+        of = f" of {name}" if len(self._arguments) > 1 else ""
+        try:
+            with self._open(argument) as stream:
+                for number, line in self._lines(stream):
+                    yield f"line {number}{of}", line
+        except OSError as error:
+            raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
     def _open(self, argument: str) -> AbstractContextManager[RawIOBase | IO[bytes]]:
         # Unbuffered: a line of a pipe counts as soon as it is there, and no lock is
@@ -146,6 +163,12 @@ def _entry_from_line(index: int, line: bytes | None, where: str) -> Entry | None
     except UnicodeDecodeError:
         text = line.decode(errors="backslashreplace")
         return _failed(index, text, Failure.INVALID_URL, f"{where}: not UTF-8")
+
+
+def _as_it_was(line: bytes | None, where: str) -> bytes:
+    if line is None:
+        return f"# {where} was longer than {MAX_LINE} bytes".encode(errors="surrogateescape")
+    return line.removeprefix(_BOM)
 
 
 def _failed(index: int, url: str, failure: Failure, detail: str) -> Result:

@@ -22,11 +22,15 @@ _SIGNALS = [
 class Interruption:
     """While it is entered, the first signal calls `stop`, and a second one ends at once.
 
+    Before the process just ends, `last_act` is called; it must not wait for anything.
     What was ignored when the process began stays ignored (`nohup`, `&` in a script).
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, stop: Callable[[], None], last_act: Callable[[], None] = lambda: None
+    ) -> None:
         self._stop = stop
+        self._last_act = last_act
         self._before: dict[int, Any] = {}
         self.signal: int | None = None
         """The one that came first."""
@@ -55,6 +59,7 @@ class Interruption:
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None:
+            self._last_act()
             os._exit(128 + self.signal)
         self.signal = number
         if hasattr(signal, "setitimer"):

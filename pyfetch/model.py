@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from pyfetch.checksum import Checksum
 from pyfetch.errors import UsageError
+from pyfetch.origin import identity_of
 
 
 class Outcome(StrEnum):
@@ -42,6 +44,7 @@ class Failure(StrEnum):
 class IfExists(StrEnum):
     """What to do when a target's file is there already."""
 
+    REFRESH = "refresh"
     SKIP = "skip"
     REPLACE = "replace"
     RENAME = "rename"
@@ -58,6 +61,30 @@ class TargetError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is known of a file that was saved, and of the answer that it came with."""
+
+    size: int
+    """In bytes."""
+    modified_ns: int
+    """Its modification time on disk, in nanoseconds since the epoch."""
+    etag: str | None = None
+    last_modified: str | None = None
+    """Only where it may serve as a validator."""
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the state says of a target's name."""
+
+    facts: FileFacts | None = None
+    """None: it knows of no file."""
+    placed_by_us: bool = False
+    """Whether what is there now can only have been put there by a run for this URL."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """One URL to fetch."""
 
@@ -68,6 +95,14 @@ class Target:
     """`scheme://host:port` of the URL (RFC 6454, section 4)."""
     path: str | None = None
     """Where the file goes, below the output directory; None while it has no name."""
+    checksum: Checksum | None = None
+    """What the body has to be."""
+    known: Known = Known()
+
+    @property
+    def identity(self) -> str:
+        """The URL without credentials and fragment: what owns a name and a part."""
+        return identity_of(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +153,15 @@ class Settings:
     output_dir: str = "."
     discard: bool = False
     """Count and hash every byte, keep no file."""
-    if_exists: IfExists = IfExists.REPLACE
+    if_exists: IfExists = IfExists.REFRESH
+    state: bool = True
+    """Keep what is known of the files in `.pyfetch/` below the output directory."""
+    fsync: bool = False
+    """Make file and directory durable before a name counts as done."""
+    min_free: int = 0
+    """Stop before less than this is free on the disk, in bytes."""
+    wait_lock: float = 0.0
+    """Longest wait for another run in the same output directory, in seconds."""
     timeout: float = 30.0
     """Longest silence on a connection, in seconds."""
     connect_timeout: float = 10.0
@@ -135,7 +178,14 @@ class Settings:
     """Added to each request, as (name, value)."""
 
     def __post_init__(self) -> None:
-        for name, least in (("workers", 1), ("retries", 0), ("retry_wait", 0), ("max_size", 0)):
+        for name, least in (
+            ("workers", 1),
+            ("retries", 0),
+            ("retry_wait", 0),
+            ("max_size", 0),
+            ("min_free", 0),
+            ("wait_lock", 0),
+        ):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise UsageError(f"{name} must be at least {least}, not {value}")

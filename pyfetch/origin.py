@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -17,3 +17,9 @@ def origin_of(url: str) -> str:
         host = f"[{host}]"
     port = parts.port if parts.port is not None else DEFAULT_PORTS.get(scheme, "")
     return f"{scheme}://{host}:{port}"
+
+
+def identity_of(url: str) -> str:
+    """The URL as what owns a name: without credentials, which are secret, and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))

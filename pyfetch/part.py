@@ -1,7 +1,7 @@
-"""The half-fetched file and its one atomic step to the final name.
+"""The half-fetched file, what is known of it, and its one atomic step to the final name.
 
 Parts live in `.pyfetch/` below the output directory, on the same file system as what they
-become, so whoever watches the output directory sees only whole files.
+become. Beside each that can be continued lies a note, on disk before the first body byte.
 """
 
 from __future__ import annotations
@@ -9,84 +9,107 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pyfetch.errors import StoppedError
+from pyfetch.disk import OWN_DIRECTORY, errors_of, see_that_there_is_room
 from pyfetch.model import Failure, IfExists, TargetError
 
-OWN_DIRECTORY = ".pyfetch"
+BLOCK = 1024 * 1024
+_CHECK_ROOM_EVERY = 16 * 1024 * 1024
 
-# These speak of the disk, not of one file: what comes next would fail in the same way.
-_STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
 # What file systems without hard links answer.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
-def prepare(output_dir: Path) -> None:
-    """Make the output directory and see that files can be made in it.
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of a part."""
 
-    Raises `StoppedError` where they cannot.
-    """
-    own = output_dir / OWN_DIRECTORY
-    probe = own / f"probe-{os.getpid()}"
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        own.mkdir(exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StoppedError(
-            f"cannot write to the output directory {output_dir}: {error.strerror}"
-            " (name another with --output-dir)"
-        ) from error
+    url: str
+    """Without credentials and fragment."""
+    validator: str
+    """What `If-Range` asks with."""
+    total: int
+    """Bytes of the whole."""
+    durable: int = 0
+    """Bytes of the part that survive a loss of power."""
+    boot: str = ""
+    """The system's run in which it was written: in another one, only `durable` bytes count."""
+
+    def to_bytes(self) -> bytes:
+        # Always of the same length, so that it can be written over on a full disk.
+        fields = asdict(self) | {"durable": f"{self.durable:020}"}
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> Note:
+        """Raises `ValueError` for what is no note."""
+        fields = json.loads(text)
+        try:
+            note = cls(**(fields | {"durable": int(fields["durable"])}))
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"no note: {error}") from error
+        if not (isinstance(note.total, int) and isinstance(note.validator, str)):
+            raise ValueError("no note: of other types")
+        return note
 
 
-def tidy(output_dir: Path) -> None:
-    """Remove our own directory if there is nothing in it."""
+@cache
+def _boot() -> str:
     with contextlib.suppress(OSError):
-        (output_dir / OWN_DIRECTORY).rmdir()
+        return _BOOT_ID.read_text().strip()
+    return ""
 
 
-def existing_size(final: Path) -> int | None:
-    """Bytes in the file of this name, None if there is none.
+def parts_in(output_dir: Path) -> Path:
+    """Where the parts of an output directory live."""
+    return output_dir / OWN_DIRECTORY / "parts"
 
-    Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
-    replaced. A symbolic link is: it goes, what it points to stays as it is.
-    """
-    try:
-        status = final.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            with contextlib.suppress(FileNotFoundError):
-                return final.stat().st_size
-            return 0
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise _disk_error(error, final) from error
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
-    return status.st_size
+
+def sweep(output_dir: Path) -> None:
+    """Make the directory of parts, and remove what a killed run left and nobody can continue."""
+    parts = parts_in(output_dir)
+    parts.mkdir(exist_ok=True)
+    names = {entry.name for entry in parts.iterdir()}
+    for name in names:
+        other = name.removesuffix(".part") + ".json" if name.endswith(".part") else None
+        other = other or name.removesuffix(".json") + ".part"
+        if other not in names:
+            (parts / name).unlink()
 
 
 class Part:
-    """The file that one attempt writes to. As a context manager: what was not committed goes.
+    """What one attempt writes to.
 
-    Disk errors are raised as `StoppedError` where every other file would meet them too,
-    else as `TargetError`.
+    At its end as a context manager, what was not committed is kept if it can be
+    continued, else removed. Disk errors are raised as `StoppedError` where every other
+    file would meet them too, else as `TargetError`.
     """
 
-    def __init__(self, output_dir: Path, path: str) -> None:
+    def __init__(
+        self, output_dir: Path, path: str, url: str, *, fsync: bool = False, min_free: int = 0
+    ) -> None:
         self._final = output_dir / path
-        name = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
-        self._part = output_dir / OWN_DIRECTORY / f"{name}.part"
-        self._file = -1
+        key = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
+        self._file = parts_in(output_dir) / f"{key}.part"
+        self._note_file = parts_in(output_dir) / f"{key}.json"
+        self._url = url
+        self._fsync = fsync
+        self._min_free = min_free
+        self._note: Note | None = None
+        self._descriptor = -1
+        self._unchecked = 0
+        self.length = 0
+        """Bytes that are in it."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,72 +120,161 @@ class Part:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file >= 0:
-            self._close()
-            with contextlib.suppress(OSError):
-                self._part.unlink()
+        if self._descriptor < 0:
+            return
+        if self._note and self.length:
+            self._keep(self._note)
+        else:
+            self.drop()
 
-    def open(self) -> None:
-        """Make the part, empty."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
-        with self._disk():
-            self._file = os.open(self._part, flags | getattr(os, "O_BINARY", 0), 0o666)
+    def continuable(self) -> Note | None:
+        """What is known of a part that an earlier attempt left; sets `length`.
+
+        None, and nothing is left of it, where there is none that can be continued.
+        """
+        try:
+            note = Note.from_bytes(self._note_file.read_bytes())
+            length = self._file.stat().st_size
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            self.drop()
+            return None
+        if note.boot != _boot():
+            length = min(length, note.durable)
+        if length == note.total:
+            length -= 1  # something must be left to ask for
+        if note.url != self._url or not 0 < length < note.total:
+            self.drop()
+            return None
+        self._note, self.length = note, length
+        return note
+
+    def blocks(self) -> Iterator[bytes]:
+        """What is in a part that can be continued."""
+        left = self.length
+        with errors_of(self._final), self._file.open("rb") as file:
+            while left and (block := file.read(min(BLOCK, left))):
+                left -= len(block)
+                yield block
+
+    def begin(self, validator: str | None, total: int | None) -> None:
+        """Begin from nothing. With a validator and a total (bytes) it can be continued later."""
+        with errors_of(self._final):
+            if self._note_file.exists():
+                # Durably: its word must not come to stand beside the bytes of this version.
+                self._note_file.unlink()
+                _sync_directory(self._note_file.parent)
+            self.length = 0
+            self._make_room(total or 0)
+            self._close()
+            self._descriptor = os.open(self._file, _NEW, 0o666)
+            self._note = None
+            if validator is not None and total:
+                note = Note(self._url, validator, total, boot=_boot())
+                _write(self._note_file, note, _NEW)
+                self._note = note
+
+    def go_on(self) -> None:
+        """Go on behind what is there, as `continuable` found it."""
+        assert self._note, "continuable() comes first"  # noqa: S101
+        with errors_of(self._final):
+            self._make_room(self._note.total - self.length)
+            self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            os.ftruncate(self._descriptor, self.length)
+            os.lseek(self._descriptor, self.length, os.SEEK_SET)
+            if self._note.boot != _boot():
+                self._note = Note(self._url, self._note.validator, self._note.total, boot=_boot())
+                _write(self._note_file, self._note, os.O_WRONLY)
 
     def write(self, data: bytes) -> None:
         """Append to the part."""
-        with self._disk():
-            written = os.write(self._file, data)
+        with errors_of(self._final):
+            self._unchecked += len(data)
+            if self._min_free and self._unchecked >= _CHECK_ROOM_EVERY:
+                self._make_room(0)
+            written = os.write(self._descriptor, data)
+            self.length += written
             while written < len(data):
-                written += os.write(self._file, memoryview(data)[written:])
+                more = os.write(self._descriptor, memoryview(data)[written:])
+                self.length += more
+                written += more
 
-    def commit(self, if_exists: IfExists, modified: float | None) -> None:
-        """Give the part its final name, in one step.
+    def commit(self, if_exists: IfExists, modified: float | None) -> int:
+        """Give the part its final name, in one step. Returns its modification time, in ns.
 
-        `modified`: its modification time, in seconds since the epoch. Only `replace`
-        takes the place of a file that is there; else that is a `TargetError` (`exists`).
+        `modified`: what that is set to, in seconds since the epoch. A file that is there is
+        replaced if `if_exists` says so; else it is a `TargetError` (`exists`).
         """
-        with self._disk():
-            self._close()
+        with errors_of(self._final):
             if modified is not None:
-                os.utime(self._part, times=(modified, modified))
-            if if_exists is IfExists.REPLACE:
-                self._part.replace(self._final)
+                os.utime(self._file, times=(modified, modified))
+            if self._fsync:
+                os.fsync(self._descriptor)
+            modified_ns = os.fstat(self._descriptor).st_mtime_ns
+            if if_exists in (IfExists.REPLACE, IfExists.REFRESH):
+                self._file.replace(self._final)
             else:
                 self._commit_new()
+            self._close()
+            if self._note:
+                self._note_file.unlink()
+            if self._fsync:
+                _sync_directory(self._final.parent)
+        return modified_ns
+
+    def drop(self) -> None:
+        """Remove the part and what is known of it."""
+        self._close()
+        self._note, self.length = None, 0
+        for file in (self._file, self._note_file):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+    def _make_room(self, needed: int) -> None:
+        self._unchecked = 0
+        see_that_there_is_room(self._final.parent, needed, self._min_free)
 
     def _commit_new(self) -> None:
         try:
-            os.link(self._part, self._final)
-            self._part.unlink()
-        except FileExistsError:
-            self._part.unlink()
-            raise TargetError(Failure.EXISTS, f"{self._final} came into being meanwhile") from None
+            os.link(self._file, self._final)
+            self._file.unlink()
         except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            # Without hard links there is no step that fails if the name is taken; what
-            # is left is to look first.
-            if self._final.exists():
-                self._part.unlink()
-                raise TargetError(Failure.EXISTS, f"{self._final} is there") from None
-            self._part.replace(self._final)
+            if not isinstance(error, FileExistsError):
+                if error.errno not in _NO_LINKS:
+                    raise
+                # Without hard links no step fails if the name is taken: look first.
+                if not os.path.lexists(self._final):
+                    self._file.replace(self._final)
+                    return
+            self.drop()
+            raise TargetError(Failure.EXISTS, f"{self._final} came into being meanwhile") from None
+
+    def _keep(self, note: Note) -> None:
+        # On a disk that has failed or is full, what is there is all that can be had.
+        with contextlib.suppress(OSError):
+            os.fsync(self._descriptor)
+            kept = Note(note.url, note.validator, note.total, self.length, note.boot)
+            _write(self._note_file, kept, os.O_WRONLY)
+        self._close()
 
     def _close(self) -> None:
-        file, self._file = self._file, -1
-        os.close(file)
-
-    @contextmanager
-    def _disk(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise _disk_error(error, self._final) from error
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
 
-def _disk_error(error: OSError, final: Path) -> StoppedError | TargetError:
-    if error.errno in _STOPPING:
-        return StoppedError(
-            f"cannot write {final}: {error.strerror}"
-            " (when that is mended, run the same command again to go on)"
-        )
-    return TargetError(Failure.DISK, f"cannot write {final}: {error.strerror}")
+def _write(file: Path, note: Note, flags: int) -> None:
+    descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        os.write(descriptor, note.to_bytes())
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -7,7 +7,8 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from pyfetch.batch import Batch
 from pyfetch.display import Display, Show
@@ -15,12 +16,13 @@ from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
 from pyfetch.interruption import Interruption, ReaderWatch
 from pyfetch.model import Settings
+from pyfetch.sinks.report import Checksums, FailedLines, Report
 from pyfetch.tally import Tally
 
 
 def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
     """Fetch all that the arguments name. Returns the exit status; raises `RunError`."""
-    sources = Sources(arguments)
+    sources = Sources(arguments, keep_lines=show.failed_to is not None)
     batch = Batch(settings, ordered=show.ordered)
     tally = Tally()
     out = sys.stdout or io.StringIO()  # a closed descriptor is None
@@ -28,9 +30,12 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
     reader = ReaderWatch(batch.stop)
     began = time.monotonic()
     error: RunError | None = None
-    with Interruption(batch.stop) as interruption:
+    with Interruption(batch.stop, display.give_the_cursor_back) as interruption:
         try:
-            with display.watching(batch, tally, lambda: sources.fraction_read):
+            with (
+                _reports(show, sources, display),
+                display.watching(batch, tally, lambda: sources.fraction_read),
+            ):
                 reader.watch(out)
                 _show_all(batch, sources, tally, display, reader)
         except RunError as caught:
@@ -44,6 +49,18 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
             display.say(f"pyfetch: {interrupted}{tally.sentence(time.monotonic() - began)}")
         failed = error.exit_status if error else int(tally.failed > 0)
         return _ended(batch, interruption.exit_status or failed)
+
+
+@contextmanager
+def _reports(show: Show, sources: Sources, display: Display) -> Iterator[None]:
+    """The files that a run leaves beside what it fetches."""
+    with ExitStack() as stack:
+        if show.checksums is not None:
+            display.add(Checksums(stack.enter_context(Report(show.checksums))))
+        if show.failed_to is not None:
+            report = stack.enter_context(Report(show.failed_to))
+            display.add(FailedLines(report, sources.line_of))
+        yield
 
 
 def _show_all(

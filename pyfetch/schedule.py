@@ -34,7 +34,7 @@ class Schedule:
         # or is paused; such are dropped when they are met.
         self._fronts: list[tuple[int, str]] = []
         self._timers: list[tuple[float, int, Target | str]] = []
-        self._behind: dict[str, deque[Target]] = {}
+        self._behind: dict[str, deque[tuple[Target, float]]] = {}
         self._waiting = 0
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class Schedule:
         if target.path is not None:
             behind = self._behind.get(target.path)
             if behind is not None:
-                behind.append(target)
+                behind.append((target, not_before))
                 return
             self._behind[target.path] = deque()
         self._queue(target, not_before)
@@ -63,7 +63,7 @@ class Schedule:
             return
         behind = self._behind[target.path]
         if behind:
-            self._queue(behind.popleft(), 0.0)
+            self._queue(*behind.popleft())
         else:
             del self._behind[target.path]
 

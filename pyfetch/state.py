@@ -1,39 +1,151 @@
-"""Who owns which name, in SQLite: on disk, not in memory, however many there are."""
+"""What is there, and who owns which name, in SQLite: on disk, however many there are.
+
+For the thread that opened it. Changes are written together, by `commit`.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
+import time
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from pyfetch.errors import StoppedError
+from pyfetch.model import FileFacts, Known
+
+VERSION = 1
+"""Of the schema; the file says it as its `user_version`."""
+
+_APPLICATION = 0x70796674  # "pyft", the file's `application_id`
 _SCHEMA = """
-CREATE TABLE name (
-    key   TEXT PRIMARY KEY, -- the path, folded: names that differ only in case are one name
-    owner BLOB NOT NULL     -- a hash of the URL
+CREATE TABLE file (
+    key           TEXT PRIMARY KEY, -- the path, folded: names that differ only in case are one
+    path          TEXT NOT NULL,    -- below the output directory
+    url           TEXT NOT NULL,    -- who owns the name; without credentials and fragment
+    was_free      INTEGER NOT NULL, -- whether nothing was there when the URL got the name
+    status        INTEGER,          -- of the answer; this and what follows: NULL until fetched
+    size          INTEGER,          -- bytes
+    modified_ns   INTEGER,          -- on disk, nanoseconds since the epoch
+    etag          TEXT,
+    last_modified TEXT,
+    sha256        TEXT,
+    fetched_at    REAL              -- seconds since the epoch
 ) WITHOUT ROWID
 """
 
 
-class Names:
-    """Which URL each name belongs to. For the thread that made it; gone when it is closed."""
+class State:
+    """The state of one output directory. Raises `StoppedError` where it cannot be used."""
 
-    def __init__(self) -> None:
-        # An empty name: a private database that goes to a temporary file when it grows.
-        self._database = sqlite3.connect("", isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute(_SCHEMA)
+    def __init__(self, file: Path | None) -> None:
+        """Open the state in this file, or one that is gone when it is closed (None)."""
+        self._file = file
+        self.uncommitted = False
+        """Whether there are changes that a killed process would lose."""
+        with self._errors():
+            # An empty name: a private database that goes to a temporary file as it grows.
+            self._database = sqlite3.connect(file or "", isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self._database.close()
+                raise
 
-    def claim(self, path: str, url: str) -> bool:
-        """Whether the name is this URL's: it was already, or nobody's and is from now on."""
-        key = unicodedata.normalize("NFC", path).casefold()
-        owner = hashlib.blake2b(url.encode(errors="surrogatepass"), digest_size=16).digest()
-        claimed = self._database.execute(
-            "INSERT INTO name VALUES (?, ?) ON CONFLICT DO NOTHING", (key, owner)
-        )
-        if claimed.rowcount:
-            return True
-        row = self._database.execute("SELECT owner FROM name WHERE key = ?", (key,)).fetchone()
-        return bool(row[0] == owner)
+    def _prepare(self) -> None:
+        execute = self._database.execute
+        (version,) = execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoppedError(
+                f"{self._file} is from a newer pyfetch (version {version}, this one knows"
+                f" {VERSION}): use that one, or move the file away to begin without it"
+            )
+        # A killed process leaves whole transactions; so does a loss of power, though
+        # perhaps not the last ones.
+        execute(f"PRAGMA journal_mode = {'WAL' if self._file else 'OFF'}")
+        execute("PRAGMA synchronous = NORMAL")
+        execute("PRAGMA cache_size = -8192")
+        if version == 0:
+            execute("BEGIN IMMEDIATE")
+            execute(_SCHEMA)
+            execute(f"PRAGMA application_id = {_APPLICATION}")
+            execute(f"PRAGMA user_version = {VERSION}")
+            execute("COMMIT")
+
+    def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> bool:
+        """Whether the name is this URL's: it was already, or nobody's and is from now on.
+
+        `is_free` is asked whether nothing is there, for a name that is new.
+        """
+        key = _key(path)
+        with self._errors():
+            row = self._database.execute("SELECT url FROM file WHERE key = ?", (key,)).fetchone()
+            if row:
+                return bool(row[0] == url)
+            self._change(
+                "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
+                (key, path, url, is_free()),
+            )
+        return True
+
+    def known(self, path: str) -> Known:
+        """What is known of the name."""
+        with self._errors():
+            row = self._database.execute(
+                "SELECT was_free, size, modified_ns, etag, last_modified, sha256"
+                " FROM file WHERE key = ?",
+                (_key(path),),
+            ).fetchone()
+        if row is None:
+            return Known()
+        was_free, size, *rest = row
+        return Known(None if size is None else FileFacts(size, *rest), bool(was_free))
+
+    def record(self, path: str, status: int | None, facts: FileFacts) -> None:
+        """Note what was fetched to a name that was claimed."""
+        with self._errors():
+            self._change(
+                "UPDATE file SET path = ?, status = ?, size = ?, modified_ns = ?, etag = ?,"
+                " last_modified = ?, sha256 = ?, fetched_at = ? WHERE key = ?",
+                (
+                    path, status, facts.size, facts.modified_ns, facts.etag,
+                    facts.last_modified, facts.sha256, time.time(), _key(path),
+                ),
+            )  # fmt: skip
+
+    def commit(self) -> None:
+        """Write the changes, so that they outlive this process however it ends."""
+        if self.uncommitted:
+            with self._errors():
+                self._database.execute("COMMIT")
+            self.uncommitted = False
 
     def close(self) -> None:
-        self._database.close()
+        with self._errors():
+            self._database.close()
+
+    def _change(self, statement: str, values: tuple[object, ...]) -> None:
+        if not self.uncommitted:
+            self._database.execute("BEGIN IMMEDIATE")
+            self.uncommitted = True
+        self._database.execute(statement, values)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoppedError(
+                f"cannot use the state {self._file or ''}: {error}"
+                " (mend that and run the same command again to go on)"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StoppedError(
+                f"the state {self._file} is damaged: {error} (move it away to begin"
+                " without what it knew: the files stay, and are asked for anew)"
+            ) from error
+
+
+def _key(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()

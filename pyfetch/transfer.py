@@ -15,7 +15,16 @@ class Transfer:
     watches may see a figure that is a moment old.
     """
 
-    __slots__ = ("_socket", "_stopped", "attempt", "received", "size", "started", "target")
+    __slots__ = (
+        "_socket",
+        "_stopped",
+        "attempt",
+        "received",
+        "resumed",
+        "size",
+        "started",
+        "target",
+    )
 
     def __init__(self, target: Target, attempt: int, started: float) -> None:
         self.target = target
@@ -24,7 +33,9 @@ class Transfer:
         self.started = started
         """When the first attempt began, on the engine's clock, in seconds."""
         self.received = 0
-        """Bytes of the body so far."""
+        """Bytes of the body so far, those of an earlier attempt that it goes on with included."""
+        self.resumed = 0
+        """How many of them came with an earlier attempt."""
         self.size: int | None = None
         """Bytes of the whole body, where the server has said so."""
         self._socket: socket.socket | None = None

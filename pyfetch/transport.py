@@ -208,7 +208,6 @@ def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -
     if not receiver.head(head):
         _drain(response)
         return
-    transfer.size = head.length
     try:
         while data := raw.read1(CHUNK, decode_content=False):
             transfer.received += len(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
 _PREFIXES = "kmgtp"
@@ -17,19 +18,17 @@ def parse_size(text: str) -> int:
     if not match:
         raise ValueError(f"{text!r} is no size (write it like 300, 10M, 1.5GiB or 20MB)")
     number, prefix, suffix = match.groups()
-    if not prefix:
-        return int(float(number))
     base = 1000 if (suffix or "").lower() == "b" else 1024
-    power: int = base ** (_PREFIXES.index(prefix.lower()) + 1)
-    return int(float(number) * power)
+    power = _PREFIXES.index(prefix.lower()) + 1 if prefix else 0
+    return int(Fraction(number) * base**power)
 
 
 def format_size(size: float) -> str:
     """A size in bytes for people, in decimal units: `999 B`, `1.5 kB`, `20.0 MB`."""
-    if size < 1000:
+    if size < 999.5:
         return f"{size:.0f} B"
     power = 0
-    while size >= 999.95 and power < len(_PREFIXES):
+    while (size >= 999.95 or not power) and power < len(_PREFIXES):
         size /= 1000
         power += 1
     return f"{size:.1f} {' kMGTP'[power]}B"

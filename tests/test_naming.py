@@ -262,11 +262,6 @@ def test_a_numbered_name_is_another_safe_name_with_the_same_extension(
     assert other.endswith(split_extension(name)[1])
 
 
-def test_a_name_of_full_length_that_ends_in_its_number_gets_another_name_too() -> None:
-    full = safe("a" * 249 + "-1.txt")
-    assert numbered(full, 1) != full
-
-
 def test_a_number_stands_before_the_extension() -> None:
     assert numbered(safe("archive.tar.gz"), 2) == "archive-2.tar.gz"
     assert numbered(safe("README"), 12) == "README-12"

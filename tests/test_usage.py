@@ -86,20 +86,6 @@ def test_an_output_directory_that_cannot_be_written_ends_with_3(
     assert server.asked == []
 
 
-def test_a_disk_that_is_full_ends_with_3_and_one_clear_error(
-    pyfetch: Command, server: LoopbackServer, small_disk: Path
-) -> None:
-    server.pages |= {"/small": Page(b"s" * 100), "/large": Page(b"l" * 400_000)}
-    ended = pyfetch("-w", "1", "-o", str(small_disk), f"{server.url}/small", f"{server.url}/large")
-    assert ended.status == 3
-    error, summary = ended.err.splitlines()
-    assert "large: No space left on device" in error
-    assert "run the same command again" in error
-    assert "fetched 1" in summary
-    assert ended.rows[0][:2] == ["200", "100"]
-    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["small"]
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -99,10 +99,10 @@ class Progress:
         return Group(*lines, self._whole(transfers))
 
     def _bars(self, transfers: list[Transfer]) -> RenderableType:
-        name = max(10, self._console.width - 1 - _BAR - _FIGURES - 2)
-        grid = Table.grid(
-            Column(width=name), Column(width=_BAR), Column(width=_FIGURES), padding=(0, 1, 0, 0)
-        )
+        bar_width = min(_BAR, self._console.width // 4)
+        name = max(8, self._console.width - 1 - bar_width - _FIGURES - 2)
+        widths = (name, bar_width, _FIGURES)
+        grid = Table.grid(*(Column(width=width) for width in widths), padding=(0, 1, 0, 0))
         for transfer in transfers:
             received, size = transfer.received, transfer.size
             figures = format_size(received)
@@ -110,7 +110,7 @@ class Progress:
                 figures += f"/{format_size(size)}"
             elif not received:
                 figures = "waiting"
-            bar = ProgressBar(total=size or 1, completed=received if size else 0, width=_BAR)
+            bar = ProgressBar(total=size or 1, completed=received if size else 0, width=bar_width)
             label = Text(fitted(transfer.target.url, name), no_wrap=True)
             grid.add_row(label, bar, Text(figures, no_wrap=True))
         return grid
@@ -119,7 +119,7 @@ class Progress:
         now = time.monotonic()
         total, known = self._total()
         done = self._tally.shown
-        rate = self._rate(now, self._tally.size + sum(t.received for t in transfers))
+        rate = self._rate(now, self._tally.size + sum(t.received - t.resumed for t in transfers))
         parts = [f"{done}/{'' if known else '~'}{total}" if total else str(done)]
         if self._tally.failed:
             parts.append(f"{self._tally.failed} failed")
@@ -130,7 +130,9 @@ class Progress:
         else:
             parts.append(format_seconds(elapsed))
         figures = Text(", ".join(parts), no_wrap=True, style="bold")
-        width = max(5, self._console.width - 2 - figures.cell_len)
+        # Cells are left free for the ^C that a terminal writes where its cursor stands: if
+        # it wrapped, the bars could not be found again to be taken away.
+        width = max(5, self._console.width - 4 - figures.cell_len)
         grid = Table.grid(Column(width=width), Column(no_wrap=True), padding=(0, 1, 0, 0))
         grid.add_row(
             ProgressBar(total=total or 1, completed=done if total else 0, width=width), figures

@@ -1,0 +1,75 @@
+"""Checksums that a URL's fragment demands, and digests that are computed while a body streams."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import string
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+_DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """What the digest of a body has to be, in lower-case hexadecimal digits."""
+
+    algorithm: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}={self.digest}"
+
+
+def parse_checksum(algorithm: str, digest: str) -> Checksum:
+    """A checksum from its two words. Raises `ValueError` if it can be none."""
+    algorithm, digest = algorithm.strip().lower(), digest.strip().lower()
+    if algorithm not in _DIGITS:
+        raise ValueError(f"{algorithm!r} is none of {', '.join(_DIGITS)}")
+    if len(digest) != _DIGITS[algorithm] or set(digest) - set(string.hexdigits):
+        raise ValueError(f"{digest!r} is no {algorithm} of {_DIGITS[algorithm]} hexadecimal digits")
+    return Checksum(algorithm, digest)
+
+
+def demanded_by(url: str) -> Checksum | None:
+    """The checksum in the fragment, as package indexes write it (PEP 503): `#sha256=…`.
+
+    None for a fragment that speaks of something else. Raises `ValueError` for one that
+    names an algorithm and no digest of it.
+    """
+    for word in urlsplit(url).fragment.split("&"):
+        algorithm, equals, digest = word.partition("=")
+        if equals and algorithm.lower() in _DIGITS:
+            return parse_checksum(algorithm, unquote(digest))
+    return None
+
+
+class Digest:
+    """The sha256 of what it is fed, and whether that is what is demanded."""
+
+    def __init__(self, demanded: Checksum | None = None) -> None:
+        self._demanded = demanded
+        self._sha256 = hashlib.sha256()
+        self._other = None
+        if demanded and demanded.algorithm != "sha256":
+            # Against accidents, not against attackers, where it is an old algorithm.
+            self._other = hashlib.new(demanded.algorithm, usedforsecurity=False)
+
+    def update(self, data: bytes) -> None:
+        self._sha256.update(data)
+        if self._other:
+            self._other.update(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def mismatch(self) -> str | None:
+        """A sentence that says how it is not what is demanded; None if it is."""
+        if self._demanded is None:
+            return None
+        found = (self._other or self._sha256).hexdigest()
+        if hmac.compare_digest(found, self._demanded.digest):
+            return None
+        return f"the {self._demanded.algorithm} is {found}, not {self._demanded.digest}"

@@ -1,0 +1,108 @@
+"""The output directory as a place on a disk: made, measured, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyfetch.errors import StoppedError
+from pyfetch.model import Failure, TargetError
+from pyfetch.units import format_size
+
+OWN_DIRECTORY = ".pyfetch"
+"""What is ours, below the output directory: parts, state and lock."""
+
+# These speak of the disk, not of one file: what comes next would fail in the same way.
+_STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
+
+
+def prepare(output_dir: Path) -> None:
+    """Make the output directory and see that files can be made in it.
+
+    Raises `StoppedError` where they cannot.
+    """
+    own = output_dir / OWN_DIRECTORY
+    probe = own / f"probe-{os.getpid()}"
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        own.mkdir(exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoppedError(
+            f"cannot write to the output directory {output_dir}: {error.strerror}"
+            " (make room or name another with --output-dir)"
+        ) from error
+
+
+def tidy(output_dir: Path) -> None:
+    """Remove our own directory if there is nothing in it."""
+    own = output_dir / OWN_DIRECTORY
+    for directory in (own / "parts", own):
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
+def file_status(final: Path) -> os.stat_result | None:
+    """The status of the file of this name, None if there is none.
+
+    Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
+    replaced. A symbolic link may be: it goes, and what it points to stays as it is.
+    """
+    try:
+        status = final.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise disk_error(error, final) from error
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        raise TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
+    return status
+
+
+def see_that_there_is_room(directory: Path, needed: int, min_free: int) -> None:
+    """Raise before so many bytes are written to a disk that cannot take them.
+
+    `TargetError` where this one body is too large for it, `StoppedError` where nothing
+    goes any more: the disk is full, or `min_free` bytes would not stay free.
+    """
+    disk = os.statvfs(directory)
+    free = disk.f_bavail * disk.f_frsize
+    if min_free and free < min_free + needed:
+        raise StoppedError(
+            f"only {format_size(free)} are free below {directory}, and --min-free keeps"
+            f" {format_size(min_free)} of them (free some and run the same command again to go on)"
+        )
+    if needed > free:
+        if not free:
+            raise _stopped(directory, os.strerror(errno.ENOSPC))
+        detail = f"{format_size(needed)} do not fit below {directory}: {format_size(free)} are free"
+        raise TargetError(Failure.DISK, detail)
+
+
+@contextmanager
+def errors_of(final: Path) -> Iterator[None]:
+    """Turns an `OSError` within into what it means for this file, or for the whole run."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, final) from error
+
+
+def disk_error(error: OSError, final: Path) -> StoppedError | TargetError:
+    """What an error of the disk means: the end of the run, or a failure of this one target."""
+    if error.errno in _STOPPING:
+        return _stopped(final, error.strerror or str(error))
+    return TargetError(Failure.DISK, f"cannot write {final}: {error.strerror}")
+
+
+def _stopped(path: Path, reason: str) -> StoppedError:
+    return StoppedError(
+        f"cannot write {path}: {reason} (mend that and run the same command again to go on)"
+    )

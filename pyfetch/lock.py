@@ -1,0 +1,78 @@
+"""One run at a time in an output directory."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pyfetch.errors import StoppedError
+
+POLL = 0.1
+"""Seconds between two looks at a lock that another run holds."""
+
+
+class RunLock:
+    """An advisory lock (flock) that ends with its process, however that ends.
+
+    The file tells who holds it; it is removed with the lock.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._descriptor = -1
+
+    def acquire(self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False) -> None:
+        """Take the lock, waiting for it at most so many seconds.
+
+        Raises `StoppedError` that names the holder, when `given_up` says so at once.
+        """
+        until = time.monotonic() + wait
+        while not self._taken():
+            if time.monotonic() >= until or given_up():
+                raise StoppedError(
+                    f"another run holds {self._file.parent.parent}: {self._holder()}"
+                    " (let it end, or wait for it with --wait-lock)"
+                )
+            time.sleep(POLL)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        with contextlib.suppress(OSError):
+            self._file.unlink()
+        os.close(self._descriptor)
+
+    def _taken(self) -> bool:
+        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its holder may have removed it between our two steps: then what we have
+            # locked is a file that nobody else will find.
+            if os.fstat(descriptor).st_ino != self._file.stat().st_ino:
+                raise FileNotFoundError
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()}\n".encode())
+        except (BlockingIOError, FileNotFoundError):
+            os.close(descriptor)
+            return False
+        except OSError as error:
+            os.close(descriptor)
+            if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise StoppedError(
+                    f"cannot lock {self._file}: {error.strerror}"
+                    " (its file system must support flock; name another with --output-dir)"
+                ) from error
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def _holder(self) -> str:
+        with contextlib.suppress(OSError):
+            text = self._file.read_text(errors="replace").strip()
+            if text:
+                return text
+        return "a process that has just started"

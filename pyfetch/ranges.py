@@ -1,0 +1,76 @@
+"""Ranges of bytes: what a part may be continued with, and what the answer says it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+
+CLOCKS_APART = 60
+"""Seconds that a Last-Modified must be older than its answer to tell two versions apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRange:
+    """Which bytes of how many an answer brings; `last` is the index of the last one."""
+
+    first: int
+    last: int
+    total: int
+
+
+def parse_content_range(value: str | None) -> ContentRange | None:
+    """A `Content-Range` of bytes with a known total (RFC 9110, section 14.4); None for others."""
+    match = _CONTENT_RANGE.fullmatch((value or "").strip())
+    if not match:
+        return None
+    first, last, total = map(int, match.groups())
+    return ContentRange(first, last, total) if first <= last < total else None
+
+
+def strong_validator(headers: Mapping[str, str]) -> str | None:
+    """What `If-Range` may hold for this answer (RFC 9110, section 13.1.5); None if nothing may.
+
+    That is a strong ETag, or, where there is none at all, a Last-Modified that was old
+    enough when the answer was made (section 8.8.2.2).
+    """
+    etag = headers.get("ETag")
+    if etag is not None:
+        return etag if _STRONG_ETAG.fullmatch(etag) else None
+    modified = headers.get("Last-Modified")
+    age = _seconds_between(modified, headers.get("Date"))
+    return modified if age is not None and age >= CLOCKS_APART else None
+
+
+def contradicts(headers: Mapping[str, str], validator: str) -> bool:
+    """Whether a 206 names another version than the one that was asked for with `If-Range`."""
+    named = headers.get("ETag") if validator.startswith('"') else headers.get("Last-Modified")
+    return named is not None and named != validator
+
+
+def modified_at(headers: Mapping[str, str]) -> float | None:
+    """When the content was last changed, in seconds since the epoch (RFC 9110, section 8.8.2).
+
+    None for a date in the future, which says nothing.
+    """
+    modified = headers.get("Last-Modified")
+    age = _seconds_between(modified, headers.get("Date"))
+    if modified is None or (age is not None and age < 0):
+        return None
+    try:
+        return max(0.0, parsedate_to_datetime(modified).timestamp())
+    except (ValueError, OverflowError, IndexError):
+        return None
+
+
+def _seconds_between(earlier: str | None, later: str | None) -> float | None:
+    try:
+        if earlier is None or later is None:
+            return None
+        return parsedate_to_datetime(later).timestamp() - parsedate_to_datetime(earlier).timestamp()
+    except (ValueError, OverflowError, IndexError):
+        return None

@@ -1,0 +1,96 @@
+"""Results as files beside the run: checksums of what is there, and the input lines that failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pyfetch.errors import StoppedError, UsageError
+from pyfetch.model import Result
+
+
+class Report:
+    """A file that gets its name when it is whole, at the end of the run, however that ends.
+
+    Until then an older one of that name stays, so it may be the run's own input. What is no
+    regular file (`/dev/stderr`, a FIFO) is written as it is. Raises `UsageError` where it
+    cannot be made, `StoppedError` where it cannot be written.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._final = Path(path)
+        self._direct = self._final.exists() and not self._final.is_file()
+        self._file = self._final
+        if not self._direct:
+            self._final = self._final.resolve()  # a link stays, what it points to is replaced
+            self._file = self._final.with_name(f".{self._final.name}.{os.getpid()}.tmp")
+        try:
+            self._stream = self._file.open("wb")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._stream.close()
+            if not self._direct:
+                self._file.replace(self._final)
+        except OSError as failed:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+            raise self._stopped(failed) from failed
+
+    def write(self, line: bytes) -> None:
+        """Write one line, without its end."""
+        try:
+            self._stream.write(line + b"\n")
+        except OSError as error:
+            raise self._stopped(error) from error
+
+    def _stopped(self, error: OSError) -> StoppedError:
+        return StoppedError(f"cannot write {self._final}: {error.strerror}")
+
+
+class Checksums:
+    """A line for each file that is there and whose sha256 is known, for `sha256sum -c`."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def show(self, result: Result) -> None:
+        if result.sha256 and result.path:
+            name = os.fsencode(result.path)
+            mark = b""
+            if set(name) & set(b"\\\n\r"):
+                mark = b"\\"
+                for plain, escape in ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r")):
+                    name = name.replace(plain, escape)
+            self._report.write(mark + result.sha256.encode() + b"  " + name)
+
+
+class FailedLines:
+    """The input lines that failed, as they were, so that they can be the next run's input.
+
+    `line_of` gives the line of an index, once; it is asked for each result, so that
+    whoever holds the lines can let go of them.
+    """
+
+    def __init__(self, report: Report, line_of: Callable[[int], bytes]) -> None:
+        self._report = report
+        self._line_of = line_of
+
+    def show(self, result: Result) -> None:
+        line = self._line_of(result.index)
+        if result.failed:
+            self._report.write(line)

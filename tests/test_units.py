@@ -1,0 +1,114 @@
+"""Sizes and times, as people write and read them."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pyfetch.units import format_seconds, format_size, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("12", 12),
+        ("12B", 12),
+        ("10M", 10 * 1024**2),
+        ("10MiB", 10 * 1024**2),
+        ("10MB", 10 * 1000**2),
+        ("300kB", 300_000),
+        ("1K", 1024),
+        ("1k", 1024),
+        ("1.5GiB", 3 * 1024**3 // 2),
+        (".5K", 512),
+        ("2.", 2),
+        ("3T", 3 * 1024**4),
+        ("1PB", 1000**5),
+        (" 10 MB ", 10_000_000),
+        ("10mib", 10 * 1024**2),
+    ],
+)
+def test_a_size_is_written_as_in_coreutils(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "M", "B", "10X", "10MM", "10iB", "-1", "+1", "1e3", "1,5M", "0x10", "1.2.3", "."],
+)
+def test_what_is_no_size_is_refused_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no size .*10M"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 300 + "P"])
+def test_a_size_beyond_all_measure_is_a_size_or_no_size(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert parse_size(text) >= int("9" * 300)
+
+
+@given(st.integers(0, 2**80))
+@example(2**53 + 1)
+def test_a_size_in_bytes_is_exact(size: int) -> None:
+    assert parse_size(str(size)) == size
+
+
+@given(st.text() | st.from_regex(r"\A\s*[\d.]{0,400}\s*[kmgtpKMGTP]?(i?b)?\s*\Z"))
+def test_no_text_is_another_error(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert parse_size(text) >= 0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (999.7, "1.0 kB"),
+        (1000, "1.0 kB"),
+        (1500, "1.5 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (20_000_000, "20.0 MB"),
+        (5 * 10**9, "5.0 GB"),
+        (5 * 10**12, "5.0 TB"),
+        (5 * 10**15, "5.0 PB"),
+        (5 * 10**18, "5000.0 PB"),
+    ],
+)
+def test_a_size_is_shown_in_decimal_units(size: float, text: str) -> None:
+    assert format_size(size) == text
+
+
+@given(st.floats(0, 9e17))
+def test_a_size_is_short_and_says_how_much(size: float) -> None:
+    text = format_size(size)
+    number, unit = text.split()
+    assert len(text) <= len("999.9 kB")
+    shown = float(number) * 1000 ** ["B", "kB", "MB", "GB", "TB", "PB"].index(unit)
+    assert shown == pytest.approx(size, rel=0.05, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.045, "45 ms"),
+        (0.9994, "999 ms"),
+        (0.9995, "1.0 s"),
+        (3.2, "3.2 s"),
+        (59.94, "59.9 s"),
+        (59.95, "1:00"),
+        (245, "4:05"),
+        (3599.4, "59:59"),
+        (3599.5, "1:00:00"),
+        (3723, "1:02:03"),
+        (360_000, "100:00:00"),
+    ],
+)
+def test_a_time_is_shown_as_people_say_it(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
