@@ -91,13 +91,14 @@ class _Attempt:
         self._clock = clock
         self._answer: Head | None = None
         self._asked = False
+        self._replaces = settings.if_exists in (IfExists.REFRESH, IfExists.REPLACE)
 
     def make(self, transport: Transport) -> Attempt:
         """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
         path = self._target.path
         if path is None:
             saver = self._get(transport, None, {})
-            saver.finish()
+            saver.finish(replace=False)
             return self._came(saver, None)
         final = Path(self._settings.output_dir, path)
         found = self._found(final)
@@ -112,7 +113,7 @@ class _Attempt:
             if saver.unchanged:
                 part.drop()
                 return self._as_it_was(final, Outcome.UNCHANGED)
-            facts = saver.finish()
+            facts = saver.finish(replace=self._replaces)
         return self._came(saver, facts)
 
     def failed(self, error: TargetError) -> Attempt:
@@ -139,6 +140,7 @@ class _Attempt:
             if self._is_what_is_demanded(final):
                 skips = policy is IfExists.SKIP
                 return self._as_it_was(final, Outcome.SKIPPED if skips else Outcome.UNCHANGED)
+            self._replaces = True
             return {}
         if policy is IfExists.SKIP:
             return self._as_it_was(final, Outcome.SKIPPED)

@@ -15,7 +15,7 @@ from pyfetch.model import IfExists, Known, Settings, Target
 from pyfetch.naming import file_name, numbered, tagged
 from pyfetch.state import State
 
-COMMIT_EVERY = 0.5
+COMMIT_EVERY = 0.05
 """Seconds after which what was noted is written at the latest."""
 
 

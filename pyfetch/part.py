@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from pyfetch.disk import OWN_DIRECTORY, errors_of, see_that_there_is_room
-from pyfetch.model import Failure, IfExists, TargetError
+from pyfetch.model import Failure, TargetError
 
 BLOCK = 1024 * 1024
 _CHECK_ROOM_EVERY = 16 * 1024 * 1024
@@ -200,11 +200,11 @@ class Part:
                 self.length += more
                 written += more
 
-    def commit(self, if_exists: IfExists, modified: float | None) -> int:
+    def commit(self, *, replace: bool, modified: float | None) -> int:
         """Give the part its final name, in one step. Returns its modification time, in ns.
 
-        `modified`: what that is set to, in seconds since the epoch. A file that is there is
-        replaced if `if_exists` says so; else it is a `TargetError` (`exists`).
+        `modified`: what that is set to, in seconds since the epoch. Without `replace`, a
+        file that is there stays, and it is a `TargetError` (`exists`).
         """
         with errors_of(self._final):
             if modified is not None:
@@ -212,7 +212,7 @@ class Part:
             if self._fsync:
                 os.fsync(self._descriptor)
             modified_ns = os.fstat(self._descriptor).st_mtime_ns
-            if if_exists in (IfExists.REPLACE, IfExists.REFRESH):
+            if replace:
                 self._file.replace(self._final)
             else:
                 self._commit_new()

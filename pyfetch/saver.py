@@ -81,8 +81,8 @@ class Saver:
                 self._begin(self._part, len(data))
             self._part.write(data)
 
-    def finish(self) -> FileFacts | None:
-        """Give what has come its final name.
+    def finish(self, *, replace: bool) -> FileFacts | None:
+        """Give what has come its final name, with `replace` in place of a file that is there.
 
         Returns the facts of the file, None if none was to be kept. Raises `TargetError`
         if it is not what was wanted.
@@ -103,7 +103,7 @@ class Saver:
             self._begin(self._part, 0)
         self._transfer.check()
         modified = modified_at(head.headers)
-        modified_ns = self._part.commit(self._settings.if_exists, modified)
+        modified_ns = self._part.commit(replace=replace, modified=modified)
         return FileFacts(
             size=received,
             modified_ns=modified_ns,

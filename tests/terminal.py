@@ -82,7 +82,8 @@ class Terminal:
     ) -> None:
         with self.process:  # closes its pipes
             self.process.kill()
-        os.close(self._terminal)
+        if self._terminal >= 0:
+            self.hang_up()
 
     @property
     def visible(self) -> list[str]:
@@ -135,6 +136,11 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Type this; `\\x03` is Ctrl-C."""
         os.write(self._terminal, keys.encode())
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as closing its window does."""
+        os.close(self._terminal)
+        self._terminal = -1
 
     def end(self) -> int:
         """Read on until the command has ended. Returns its exit status."""
