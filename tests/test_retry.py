@@ -117,6 +117,20 @@ def test_it_is_given_up_after_the_retries(retries: int) -> None:
     assert [policy.wait(n) is None for n in range(1, retries + 3)] == [False] * retries + [True] * 2
 
 
+def test_three_retries_within_seconds_are_the_default() -> None:
+    policy = RetryPolicy(uniform=Bounds())
+    assert [policy.wait(attempts) for attempts in range(1, 5)] == [1, 2, 4, None]
+    assert RetryPolicy(retries=10, uniform=Bounds()).wait(10) == 60
+    assert policy.refusal(600.0) == ""
+    assert policy.refusal(600.5) != ""
+
+
+def test_who_waits_for_no_server_still_waits_for_itself() -> None:
+    policy = RetryPolicy(longest_retry_after=0, uniform=Bounds())
+    assert policy.wait(1) == 1
+    assert policy.wait(1, 1.0) is None
+
+
 def test_no_wait_at_all_may_be_asked_for() -> None:
     assert RetryPolicy(first_wait=0).wait(1) == 0
 
@@ -127,7 +141,7 @@ def test_never_less_is_waited_than_the_server_asked_for(
 ) -> None:
     wait = RetryPolicy(uniform=source).wait(attempts, asked)
     assert wait is not None
-    assert asked <= wait <= asked + 60
+    assert asked <= wait <= asked + 1
 
 
 def test_those_who_were_asked_to_wait_alike_do_not_come_back_at_once() -> None:
