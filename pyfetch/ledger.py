@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Protocol
 
 from pyfetch.fetch import Attempt
 from pyfetch.model import IfExists, Known, Settings, Target
-from pyfetch.naming import file_name, numbered, tagged
+from pyfetch.naming import PathComponent, file_name, numbered, tagged
 from pyfetch.state import State
 
 COMMIT_EVERY = 0.05
@@ -27,7 +27,7 @@ class Ledger(Protocol):
         ...
 
     def starting(self, target: Target) -> Target:
-        """The target with what is known of it; asked before each attempt."""
+        """The target with what is known of it now; asked before each attempt."""
         ...
 
     def finished(self, target: Target, attempt: Attempt) -> None:
@@ -78,22 +78,28 @@ class FileLedger:
         self._state = state
         self._lasting = lasting
         self._clock = clock
+        self._open: dict[str, int] = {}  # path → targets that are named and not finished
+        self._noted: set[str] = set()  # of these, what was noted since they were named
         self._claimed = False
         self._due: float | None = None
 
     def named(self, target: Target) -> Target:
-        wanted = path = file_name(target.url)
-        for attempt in count():
-            if self._claim(path, target):
-                break
-            path = tagged(wanted, target.identity, attempt)
+        wanted = file_name(target.url)
+        tags = (tagged(wanted, target.identity, attempt) for attempt in count())
+        path, known = self._first_own(target, chain([wanted], tags))
         if self._policy is IfExists.RENAME:
-            taken = path
-            for number in count(1):
-                if self._is_free(path) and self._claim(path, target):
-                    break
-                path = numbered(taken, number)
-        return replace(target, path=path)
+            numbers = (numbered(path, number) for number in count(1))
+            path, known = self._first_own(target, filter(self._is_free, chain([path], numbers)))
+        self._open[path] = self._open.get(path, 0) + 1
+        return replace(target, path=path, known=known)
+
+    def _first_own(
+        self, target: Target, names: Iterable[PathComponent]
+    ) -> tuple[PathComponent, Known]:
+        """The first of endless names that is no other URL's, and what is known of it."""
+        return next(
+            (name, known) for name in names if (known := self._claim(name, target)) is not None
+        )
 
     def starting(self, target: Target) -> Target:
         if target.path is None:
@@ -101,15 +107,24 @@ class FileLedger:
         if self._claimed:
             # A file may appear only when it is on disk whose it is.
             self.commit()
-        known = self._state.known(target.path)
-        if not self._lasting:
-            known = Known(known.facts, placed_by_us=True)  # the user said so: by time alone
-        return replace(target, known=known)
+        if target.path in self._noted:  # by the same URL, earlier in this list
+            known = self._claim(target.path, target)
+            return replace(target, known=known or Known())
+        return target
 
     def finished(self, target: Target, attempt: Attempt) -> None:
-        if attempt.facts and target.path is not None:
-            self._state.record(target.path, attempt.result.status, attempt.facts)
+        path = target.path
+        if path is None:
+            return
+        self._open[path] -= 1
+        if not self._open[path]:
+            del self._open[path]
+            self._noted.discard(path)
+        if attempt.facts:
+            self._state.record(path, attempt.result.status, attempt.facts)
             self._due = self._due or self._clock() + COMMIT_EVERY
+            if path in self._open:
+                self._noted.add(path)
 
     def commit_due(self) -> float | None:
         return self._due
@@ -119,10 +134,12 @@ class FileLedger:
         self._claimed = False
         self._due = None
 
-    def _claim(self, path: str, target: Target) -> bool:
-        is_mine = self._state.claim(path, target.identity, lambda: self._is_free(path))
+    def _claim(self, path: str, target: Target) -> Known | None:
+        known = self._state.claim(path, target.identity, lambda: self._is_free(path))
         self._claimed = self._claimed or self._state.uncommitted
-        return is_mine
+        if known is not None and not self._lasting:
+            return Known(known.facts, placed_by_us=True)  # the user said so: by time alone
+        return known
 
     def _is_free(self, path: str) -> bool:
         return not os.path.lexists(self._output_dir / path)

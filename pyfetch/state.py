@@ -73,33 +73,29 @@ class State:
             execute(f"PRAGMA user_version = {VERSION}")
             execute("COMMIT")
 
-    def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> bool:
-        """Whether the name is this URL's: it was already, or nobody's and is from now on.
+    def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> Known | None:
+        """What is known of a name that is this URL's: it was, or nobody's and is from now on.
 
-        `is_free` is asked whether nothing is there, for a name that is new.
+        None if it is another URL's. `is_free` is asked whether nothing is there, for a
+        name that is new.
         """
         key = _key(path)
         with self._errors():
-            row = self._database.execute("SELECT url FROM file WHERE key = ?", (key,)).fetchone()
-            if row:
-                return bool(row[0] == url)
-            self._change(
-                "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
-                (key, path, url, is_free()),
-            )
-        return True
-
-    def known(self, path: str) -> Known:
-        """What is known of the name."""
-        with self._errors():
             row = self._database.execute(
-                "SELECT was_free, size, modified_ns, etag, last_modified, sha256"
+                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256"
                 " FROM file WHERE key = ?",
-                (_key(path),),
+                (key,),
             ).fetchone()
-        if row is None:
-            return Known()
-        was_free, size, *rest = row
+            if row is None:
+                was_free = is_free()
+                self._change(
+                    "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
+                    (key, path, url, was_free),
+                )
+                return Known(None, was_free)
+        owner, was_free, size, *rest = row
+        if owner != url:
+            return None
         return Known(None if size is None else FileFacts(size, *rest), bool(was_free))
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:

@@ -29,19 +29,24 @@ def test_a_name_belongs_to_the_url_that_came_first_also_in_the_next_run(tmp_path
     assert not state.claim("X", "http://b/x", free)
     state.commit()
     state.close()
-    assert not State(tmp_path / "s").claim("x", "http://b/x", free)
+    assert State(tmp_path / "s").claim("x", "http://b/x", free) is None
 
 
 def test_facts_are_known_once_they_are_committed_and_not_before(tmp_path: Path) -> None:
+    def known() -> Known | None:
+        state = State(tmp_path / "s")
+        found = state.claim("x", "http://a/x", free)
+        state.close()
+        return found
+
     facts = FileFacts(3, 1_700_000_000_000_000_001, '"e"', "then", "ab" * 32)
     state = State(tmp_path / "s")
-    state.claim("x", "http://a/x", lambda: False)
-    state.record("x", 200, facts)
-    assert state.known("x") == Known(facts, placed_by_us=False)
-    assert State(tmp_path / "s").known("x") == Known()
+    assert state.claim("x", "http://a/x", lambda: False) == Known(None, placed_by_us=False)
     state.commit()
-    assert State(tmp_path / "s").known("x") == Known(facts, placed_by_us=False)
-    assert state.known("y") == Known()
+    state.record("x", 200, facts)
+    assert known() == Known(None, placed_by_us=False)
+    state.commit()
+    assert known() == Known(facts, placed_by_us=False)
 
 
 def test_two_urls_never_overwrite_each_other_over_several_runs(

@@ -594,3 +594,22 @@ def test_ctrl_c_in_a_program_s_loop_ends_it_though_servers_stall(
     end = run.stopped_by(signal.SIGINT)
     assert (end.status, end.out, end.err) == (0, "interrupted\n", "")
     assert end.seconds < SOON
+
+
+def test_ctrl_c_while_a_program_s_transfers_are_started_ends_it(
+    start: Start, server: LoopbackServer
+) -> None:
+    server.routes["/half"] = half_a_page
+    urls = [f"{server.url}/half?{n}" for n in range(200)]
+    run = start(
+        argv=program(
+            "try:",
+            f"    list(fetch_all({urls!r}, workers=200, discard=True))",
+            "except KeyboardInterrupt:",
+            "    print('interrupted')",
+        )
+    )
+    until(lambda: len(server.asked) > 0, "the first request")
+    end = run.stopped_by(signal.SIGINT)
+    assert (end.status, end.out, end.err) == (0, "interrupted\n", "")
+    assert end.seconds < SOON
