@@ -16,6 +16,7 @@ from pyfetch.model import Entry, Result, Settings
 from pyfetch.part import sweep
 from pyfetch.retry import RetryPolicy
 from pyfetch.state import State
+from pyfetch.threads import leave_signals_to_main
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
 
@@ -29,7 +30,9 @@ class Batch:
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
-        self._executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="pyfetch")
+        self._executor = ThreadPoolExecutor(
+            settings.workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
+        )
         self._engine = Engine(
             Fetch(settings),
             self._executor,

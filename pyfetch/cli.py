@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -181,6 +182,10 @@ def main() -> None:
     # Until a run has its own handlers, Ctrl-C just ends the process, without a traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What a terminal or locale has no character for is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(command(prog_name="pyfetch", standalone_mode=False))
     except click.ClickException as error:

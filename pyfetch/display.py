@@ -44,9 +44,11 @@ class Display:
         self._out = out
         self._err = err
         chosen = show.format or ("table" if out.isatty() else "tsv")
-        self._table = chosen == "table" and not (show.quiet and not show.format)
+        self.writes_out = bool(show.format) or not show.quiet
+        """Whether anything goes to standard output."""
+        self._table = chosen == "table" and self.writes_out
         self._sinks: list[Sink] = []
-        if chosen != "table" and not (show.quiet and not show.format):
+        if chosen != "table" and self.writes_out:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
         if show.quiet:
             self._sinks.append(FailureLines(self.say))

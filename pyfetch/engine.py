@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
+from functools import partial
 from heapq import heappop, heappush
 
 from pyfetch.errors import RunError
@@ -22,6 +22,7 @@ from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.model import Entry, Failure, Outcome, Result, Target
 from pyfetch.retry import PAUSING_STATUSES, RetryPolicy, may_pass
 from pyfetch.schedule import Schedule
+from pyfetch.threads import daemon
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
 
@@ -50,6 +51,8 @@ class _Job:
     started: float
     before: Attempt | None = None
     """Its last attempt, which is to be followed by another."""
+    transfer: Transfer | None = None
+    """The attempt that is being made, from before a worker has it."""
 
     @property
     def attempts(self) -> int:
@@ -128,9 +131,7 @@ class Engine:
         """
         self._ledger = ledger or self._ledger
         # A daemon: it may be waiting for a line that never comes.
-        threading.Thread(
-            target=self._read_all, args=(entries,), name="pyfetch-reader", daemon=True
-        ).start()
+        daemon(partial(self._read_all, entries), "reader").start()
         try:
             try:
                 yield from self._drive()
@@ -142,8 +143,7 @@ class Engine:
                 yield from self._end_what_runs()
         finally:
             self._window.close()
-            for transfer in self._transfers.values():
-                transfer.stop(Failure.CANCELLED, _STOPPED)
+            self._stop_transfers()
         if self._error:
             raise self._error
         if self._input_ended and self._input_ended.error:
@@ -216,7 +216,7 @@ class Engine:
             if job.before and self._is_over(job, now):
                 yield self._finished(job, job.before, "no time for another attempt")
                 continue
-            transfer = Transfer(target, job.attempts + 1, job.started)
+            job.transfer = transfer = Transfer(target, job.attempts + 1, job.started)
             known = self._ledger.starting(target)
             future = self._executor.submit(self._fetch, known, transfer)
             self._transfers[future] = transfer
@@ -230,6 +230,7 @@ class Engine:
     def _attempt_ended(self, future: Future[Attempt]) -> Result | None:
         transfer = self._transfers.pop(future)
         job = self._jobs[transfer.target.index]
+        job.transfer = None
         error = future.exception()
         if error is not None:
             # The job stays, for `_end_what_runs` to tell of it.
@@ -278,10 +279,14 @@ class Engine:
             heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
 
+    def _stop_transfers(self) -> None:
+        for job in self._jobs.values():
+            if job.transfer:
+                job.transfer.stop(Failure.CANCELLED, _STOPPED)
+
     def _end_what_runs(self) -> Iterator[Result]:
         """What is in flight gets a moment to end; what does not is cancelled."""
-        for transfer in self._transfers.values():
-            transfer.stop(Failure.CANCELLED, _STOPPED)
+        self._stop_transfers()
         until = time.monotonic() + GRACE
         while self._transfers and (left := until - time.monotonic()) > 0:
             event = wait_in_real_time(self._events, left)

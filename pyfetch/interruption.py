@@ -6,10 +6,12 @@ import os
 import select
 import signal
 import stat
-import threading
 from collections.abc import Callable
+from functools import partial
 from types import FrameType, TracebackType
 from typing import Any, Self, TextIO
+
+from pyfetch.threads import daemon
 
 LONGEST_STOP = 1.7
 """Seconds that an orderly stop may take before the process just ends."""
@@ -92,9 +94,7 @@ class ReaderWatch:
         except OSError:
             return
         if hasattr(select, "poll") and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-            threading.Thread(
-                target=self._wait, args=(descriptor,), name="pyfetch-reader-watch", daemon=True
-            ).start()
+            daemon(partial(self._wait, descriptor), "reader-watch").start()
 
     def _wait(self, descriptor: int) -> None:
         poll = select.poll()

@@ -36,7 +36,8 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
                 _reports(show, sources, display),
                 display.watching(batch, tally, lambda: sources.fraction_read),
             ):
-                reader.watch(out)
+                if display.writes_out:
+                    reader.watch(out)
                 _show_all(batch, sources, tally, display, reader)
         except RunError as caught:
             error = caught

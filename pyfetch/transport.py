@@ -1,4 +1,4 @@
-"""The one importer of `requests`: a GET pushed to a receiver, the head once, then the body.
+"""HTTP, by `requests`: a GET pushed to a receiver, the head once, then the body.
 
 Redirects are followed here and not by `requests`, which would read the whole body of each
 redirecting answer first.
@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.utils import requote_uri
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     HTTPError,
     NameResolutionError,
@@ -28,9 +24,8 @@ from urllib3.exceptions import (
     ReadTimeoutError,
 )
 from urllib3.exceptions import SSLError as UrllibSSLError
-from urllib3.poolmanager import PoolManager
-from urllib3.response import HTTPResponse
 
+from pyfetch.connection import Adapter, used_by
 from pyfetch.model import Failure, Settings, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 from pyfetch.transfer import Transfer
@@ -83,7 +78,7 @@ class Transport:
         # What is saved is what the server has: bytes, not what they decode to.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
-        self._adapter = _Adapter()
+        self._adapter = Adapter()
 
     def get(
         self, url: str, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
@@ -133,16 +128,16 @@ class Transport:
         settings = self._session.merge_environment_settings(url, {}, None, None, None)
         timeout = (self._settings.connect_timeout, self._settings.timeout)
         transfer.check()
-        _current.transfer = transfer
         try:
-            response = self._adapter.send(
-                request,
-                stream=True,
-                timeout=timeout,
-                verify=settings["verify"],
-                cert=settings["cert"],
-                proxies=settings["proxies"],
-            )
+            with used_by(transfer):
+                response = self._adapter.send(
+                    request,
+                    stream=True,
+                    timeout=timeout,
+                    verify=settings["verify"],
+                    cert=settings["cert"],
+                    proxies=settings["proxies"],
+                )
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise _translated(error, timeout) from error
@@ -150,50 +145,6 @@ class Transport:
             yield response
         finally:
             response.close()
-
-
-class _Current(threading.local):
-    transfer: Transfer
-
-
-_current = _Current()
-
-
-class _Watched(HTTPConnection):
-    """A connection that can be ended from outside while it waits for an answer."""
-
-    # As in urllib3, whose response is none of http.client's.
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        connection: socket.socket = self.sock
-        _current.transfer.uses(connection)
-        return super().getresponse()
-
-
-class _WatchedTLS(_Watched, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLS
-
-
-_POOLS = {"http": _Pool, "https": _TLSPool}
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):  # those bring pools of their own
-            manager.pool_classes_by_scheme = _POOLS
-        return manager
 
 
 def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -> None:

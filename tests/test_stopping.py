@@ -318,15 +318,15 @@ def test_a_second_signal_ends_a_run_at_once(blocked: Running) -> None:
 
 def test_a_run_that_was_suspended_can_be_ended(start: Start, server: LoopbackServer) -> None:
     server.routes["/stall"] = Handler.stall
-    run = start(*(f"{server.url}/stall?{n}" for n in range(20)), "--workers", "20")
-    asked_for(server, 20)
+    run = start(*(f"{server.url}/stall?{n}" for n in range(50)), "--workers", "50")
+    asked_for(server, 50)
     # What `kill` does to a job that Ctrl-Z has stopped. All threads wake at once, and any of
     # them may be the one that takes the signal.
     run.process.send_signal(signal.SIGSTOP)
     run.process.send_signal(signal.SIGTERM)
     end = run.stopped_by(signal.SIGCONT)
     assert (end.status, end.seconds < SOON) == (143, True)
-    assert [row[4] for row in end.rows] == ["cancelled"] * 20
+    assert [row[4] for row in end.rows] == ["cancelled"] * 50
 
 
 def test_signals_that_were_ignored_from_the_start_stay_ignored(
@@ -600,11 +600,11 @@ def test_ctrl_c_while_a_program_s_transfers_are_started_ends_it(
     start: Start, server: LoopbackServer
 ) -> None:
     server.routes["/half"] = half_a_page
-    urls = [f"{server.url}/half?{n}" for n in range(200)]
     run = start(
         argv=program(
+            f"urls = [f'{server.url}/half?{{n}}' for n in range(200)]",
             "try:",
-            f"    list(fetch_all({urls!r}, workers=200, discard=True))",
+            "    list(fetch_all(urls, workers=200, discard=True))",
             "except KeyboardInterrupt:",
             "    print('interrupted')",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from rich.text import Text
 
 from pyfetch.sinks.cells import fitted
 from pyfetch.tally import Tally
+from pyfetch.threads import daemon
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
 
@@ -65,7 +67,7 @@ class Progress:
             redirect_stderr=False,
             get_renderable=self._frame,
         )
-        self._ticker = threading.Thread(target=self._tick, name="pyfetch-progress", daemon=True)
+        self._ticker = daemon(self._tick, "progress")
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -80,13 +82,15 @@ class Progress:
     ) -> None:
         self._ended.set()
         self._ticker.join()
-        self._before_frame()
-        self._live.stop()
+        with contextlib.suppress(OSError):  # the terminal is gone, and its bars with it
+            self._before_frame()
+            self._live.stop()
 
     def _tick(self) -> None:
-        while not self._ended.wait(TICK):
-            self._before_frame()
-            self._live.refresh()
+        with contextlib.suppress(OSError):
+            while not self._ended.wait(TICK):
+                self._before_frame()
+                self._live.refresh()
 
     def _frame(self) -> RenderableType:
         transfers = sorted(self._watched.in_flight, key=lambda t: t.target.index)

@@ -1,0 +1,31 @@
+"""Threads that leave the process's signals to the main thread."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+
+# Python runs handlers in the main thread only. A signal that the system delivers to another
+# one would not wake the main thread from its wait, and so wait with it.
+_FOR_MAIN = [
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
+    if hasattr(signal, name)
+]
+
+
+def leave_signals_to_main() -> None:
+    """Block, in this thread, what the main thread has handlers for."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_MAIN)
+
+
+def daemon(target: Callable[[], None], name: str) -> threading.Thread:
+    """A thread, not yet started, that nobody waits for when the process ends."""
+
+    def run() -> None:
+        leave_signals_to_main()
+        target()
+
+    return threading.Thread(target=run, name=f"pyfetch-{name}", daemon=True)
