@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import socketserver
 import threading
@@ -58,6 +59,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.page(self.server.pages[path])
             else:
                 self.answer(404, b"there is no such page\n")
+
+    def finish(self) -> None:
+        """Let go of the connection, though its other end may be gone."""
+        with contextlib.suppress(OSError):
+            super().finish()
+        self.rfile.close()
 
     def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
         """A whole answer. Underscores in the names of headers stand for hyphens."""

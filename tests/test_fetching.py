@@ -235,39 +235,46 @@ def unasked_not_modified(handler: Handler) -> None:
     handler.head(304)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "error"),
-    [
-        (short_length, "truncated"),
-        (chunked_without_end, "truncated"),
-        (chunked_cut_in_a_chunk, "truncated"),
-        (reset_in_the_body, "truncated"),
-        (stalled_body, "timeout"),
-        (stalled_head, "timeout"),
-        (not_http, "connect"),
-        (no_answer, "connect"),
-        (odd_length, "wrong-content"),
-        (other_coding, "wrong-content"),
-        (unasked_range, "wrong-content"),
-        (unasked_not_modified, "wrong-content"),
-        (lambda h: h.answer(404, BODY), "http"),
-        (lambda h: h.answer(500, b"sorry"), "http"),
-        (lambda h: h.answer(418, b"", Content_Length="100000000"), "http"),
-    ],
-)
+WRONG: dict[str, tuple[Callable[[Handler], None], str]] = {
+    "short length": (short_length, "truncated"),
+    "chunked without its end": (chunked_without_end, "truncated"),
+    "cut in a chunk": (chunked_cut_in_a_chunk, "truncated"),
+    "reset": (reset_in_the_body, "truncated"),
+    "stalled body": (stalled_body, "timeout"),
+    "stalled head": (stalled_head, "timeout"),
+    "not HTTP": (not_http, "connect"),
+    "no answer": (no_answer, "connect"),
+    "odd length": (odd_length, "wrong-content"),
+    "other coding": (other_coding, "wrong-content"),
+    "range that was not asked for": (unasked_range, "wrong-content"),
+    "304 that was not asked for": (unasked_not_modified, "wrong-content"),
+    "404": (lambda h: h.answer(404, BODY), "http"),
+    "500": (lambda h: h.answer(500, b"sorry"), "http"),
+    "long error": (lambda h: h.answer(418, b"", Content_Length="100000000"), "http"),
+}
+
+
 def test_a_body_that_is_not_whole_leaves_no_file_and_the_older_one_as_it_was(
-    pyfetch: Command, server: LoopbackServer, wrong: Callable[[Handler], None], error: str
+    pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/new"] = server.routes["/old"] = wrong
+    urls = []
+    for number, (wrong, _) in enumerate(WRONG.values()):
+        server.routes |= {f"/new{number}": wrong, f"/old{number}": wrong}
+        (pyfetch.directory / f"old{number}").write_bytes(b"as it was")
+        urls += [f"{server.url}/new{number}", f"{server.url}/old{number}"]
     server.pages["/good"] = Page(b"good")
-    (pyfetch.directory / "old").write_bytes(b"as it was")
-    urls = [f"{server.url}/new", f"{server.url}/old", f"{server.url}/good"]
-    ended = pyfetch("--timeout", "0.4", "--retries", "1", *urls)
+    arguments = ("--timeout", "0.5", "--retries", "1", "-w", "32")
+    ended = pyfetch(*arguments, *urls, f"{server.url}/good")
     assert ended.status == 1
-    assert [row[4] for row in ended.rows] == [error, error, "-"]
-    assert [row[3] for row in ended.rows] == ["-", "-", "good"]
-    assert files_in(pyfetch.directory) == ["good", "old"]
-    assert (pyfetch.directory / "old").read_bytes() == b"as it was"
+    errors = [row[4] for row in ended.rows]
+    expected = {name: (error, error) for name, (_, error) in WRONG.items()}
+    found = zip(errors[0:-1:2], errors[1:-1:2], strict=True)
+    assert dict(zip(WRONG, found, strict=True)) == expected
+    assert ended.rows[-1][3:] == ["good", "-"]
+    assert {row[3] for row in ended.rows[:-1]} == {"-"}
+    old = [f"old{number}" for number in range(len(WRONG))]
+    assert files_in(pyfetch.directory) == sorted(["good", *old])
+    assert {(pyfetch.directory / name).read_bytes() for name in old} == {b"as it was"}
 
 
 def test_a_body_that_ends_with_its_connection_is_whole(
@@ -391,31 +398,47 @@ def test_a_symbolic_link_is_replaced_not_followed(
     assert not (pyfetch.directory / "x").is_symlink()
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/%2e%2e", "/..", "/.", "/a/..%5c..%5cx",
-     "/%00", "/.pyfetch", "/.bashrc", "/%2fetc%2fpasswd", "/con", "/" + "x" * 300, "/%E2%80%AEx",
-     "/-rf", "/~root", "/..;/x", "//x", "/x/", "/C:%5Cx"],
-)  # fmt: skip
-def test_nothing_from_a_url_leads_outside_the_output_directory(
-    pyfetch: Command, server: LoopbackServer, path: str
-) -> None:
-    def any_path(handler: Handler) -> None:
-        handler.answer(200, b"x")
+LEADING_OUT = [
+    "/../../etc/passwd",
+    "/..%2f..%2fetc%2fpasswd",
+    "/%2e%2e",
+    "/..",
+    "/.",
+    "/a/..%5c..%5cx",
+    "/%00",
+    "/.pyfetch",
+    "/.bashrc",
+    "/%2fetc%2fpasswd",
+    "/con",
+    "/" + "x" * 300,
+    "/%E2%80%AEx",
+    "/-rf",
+    "/~root",
+    "/..;/x",
+    "//x",
+    "/x/",
+    "/C:%5Cx",
+]
 
+
+def test_nothing_from_a_url_leads_outside_the_output_directory(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
     class Everywhere(dict[str, Callable[[Handler], None]]):
         def __contains__(self, _: object) -> bool:
             return True
 
-        def __missing__(self, _: str) -> Callable[[Handler], None]:
-            return any_path
+        def __missing__(self, path: str) -> Callable[[Handler], None]:
+            return lambda h: h.answer(200, path.encode())
 
     server.routes = Everywhere()
-    ended = pyfetch("-o", "in/data", server.url + path)
+    ended = pyfetch("-o", "in/data", *(server.url + path for path in LEADING_OUT))
     assert ended.status == 0
-    (name,) = files_in(pyfetch.directory)
-    assert Path(name).parent == Path("in/data")
-    assert not Path(name).name.startswith(".")
+    found = files_in(pyfetch.directory)
+    assert len(found) == len(LEADING_OUT)
+    for name in found:
+        assert Path(name).parent == Path("in/data")
+        assert not Path(name).name.startswith(".")
 
 
 def test_cookies_live_for_one_chain_of_redirects(pyfetch: Command, server: LoopbackServer) -> None:

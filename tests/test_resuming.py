@@ -129,31 +129,34 @@ def test_what_was_received_is_durable_when_a_run_ends_in_order(
     assert int(json.loads(note.read_bytes())["durable"]) == HALF
 
 
-@pytest.mark.parametrize(
-    "lie",
-    [
-        rest(f"bytes {HALF - 1}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF - 1 :], ETag=ETAG),
-        rest(f"bytes {HALF + 1}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF + 1 :], ETag=ETAG),
-        rest(f"bytes 0-{len(BODY) - 1}/{len(BODY)}", BODY, ETag=ETAG),
-        rest(f"bytes {HALF}-{len(BODY)}/{len(BODY) + 1}", OTHER[HALF:] + b"x", ETag=ETAG),
-        rest(f"bytes {HALF}-{len(BODY) - 2}/{len(BODY)}", BODY[HALF:-1], ETag=ETAG),
-        rest(f"bytes {HALF}-{len(BODY) - 1}/*", BODY[HALF:], ETag=ETAG),
-        rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", OTHER[HALF:], ETag='"v2"'),
-        rest(f"bytes={HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:], ETag=ETAG),
-        rest("bytes 5-1/6", b"", ETag=ETAG),
-        rest(None, BODY[HALF:], ETag=ETAG),
-        rest(None, b"--b\r\n\r\nx", ETag=ETAG, Content_Type="multipart/byteranges; boundary=b"),
-        lambda h: h.answer(416, b"no", Content_Range=f"bytes */{HALF}"),
-    ],
-)
+LIES: list[Route] = [
+    rest(f"bytes {HALF - 1}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF - 1 :], ETag=ETAG),
+    rest(f"bytes {HALF + 1}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF + 1 :], ETag=ETAG),
+    rest(f"bytes 0-{len(BODY) - 1}/{len(BODY)}", BODY, ETag=ETAG),
+    rest(f"bytes {HALF}-{len(BODY)}/{len(BODY) + 1}", OTHER[HALF:] + b"x", ETag=ETAG),
+    rest(f"bytes {HALF}-{len(BODY) - 2}/{len(BODY)}", BODY[HALF:-1], ETag=ETAG),
+    rest(f"bytes {HALF}-{len(BODY) - 1}/*", BODY[HALF:], ETag=ETAG),
+    rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", OTHER[HALF:], ETag='"v2"'),
+    rest(f"bytes={HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:], ETag=ETAG),
+    rest("bytes 5-1/6", b"", ETag=ETAG),
+    rest(None, BODY[HALF:], ETag=ETAG),
+    rest(None, b"--b\r\n\r\nx", ETag=ETAG, Content_Type="multipart/byteranges; boundary=b"),
+    lambda h: h.answer(416, b"no", Content_Range=f"bytes */{HALF}"),
+]
+
+
 def test_an_answer_that_is_not_the_rest_starts_again_from_nothing(
-    pyfetch: Command, server: LoopbackServer, lie: Route
+    pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/x"] = in_turn(cut(ETag=ETAG), lie, whole(OTHER, ETag='"v2"'))
-    ended = pyfetch("--retries", "1", f"{server.url}/x")
-    assert ended.status == 0
-    assert (pyfetch.directory / "x").read_bytes() == OTHER
-    assert ranges(server) == [None, f"bytes={HALF}-", None]
+    for number, lie in enumerate(LIES):
+        server.routes[f"/{number}"] = in_turn(cut(ETag=ETAG), lie, whole(OTHER, ETag='"v2"'))
+    urls = [f"{server.url}/{number}" for number in range(len(LIES))]
+    ended = pyfetch("--retries", "1", *urls)
+    assert ended.status == 0, ended.out
+    for number in range(len(LIES)):
+        assert (pyfetch.directory / str(number)).read_bytes() == OTHER, LIES[number]
+        asked = [a.headers.get("Range") for a in server.asked if a.path == f"/{number}"]
+        assert asked == [None, f"bytes={HALF}-", None]
     assert parts_in(pyfetch) == []
 
 
