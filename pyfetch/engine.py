@@ -178,7 +178,9 @@ class Engine:
         return self.input_ended and not self._transfers and not self._schedule
 
     def _until_something_is_due(self) -> float | None:
-        times = (self._schedule.wake_at(), self._next_deadline(), self._ledger.commit_due())
+        times = [self._next_deadline(), self._ledger.commit_due()]
+        if len(self._transfers) < self._workers:
+            times.append(self._schedule.wake_at())  # else there is nobody to start it
         due = [time for time in times if time is not None]
         return max(0.0, min(due) - self._clock()) if due else None
 

@@ -17,6 +17,7 @@ from typing import IO
 
 from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
+from pyfetch.escape import escaped
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 
@@ -141,14 +142,21 @@ class Sources:
             self._read += len(block)
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                line = line.removesuffix(b"\r")
-                yield number, None if too_long or len(line) > MAX_LINE else line
+                yield number, _whole(line, too_long)
                 too_long = False
                 number += 1
             if len(rest.removesuffix(b"\r")) > MAX_LINE:
                 too_long, rest = True, rest[:1]
         if rest or too_long:
-            yield number, None if too_long else rest
+            yield number, _whole(rest, too_long)
+
+
+def _whole(line: bytes, too_long: bool) -> bytes | None:
+    """A line without its end, None if it is too long; of a comment, nothing but its sign."""
+    line = line.removesuffix(b"\r")
+    if too_long or len(line) > MAX_LINE:
+        return b"#" if line.startswith(b"#") else None
+    return line
 
 
 def _entry_from_line(index: int, line: bytes | None, where: str) -> Entry | None:
@@ -167,7 +175,7 @@ def _entry_from_line(index: int, line: bytes | None, where: str) -> Entry | None
 
 def _as_it_was(line: bytes | None, where: str) -> bytes:
     if line is None:
-        return f"# {where} was longer than {MAX_LINE} bytes".encode(errors="surrogateescape")
+        return f"# {escaped(where)} was longer than {MAX_LINE} bytes".encode()
     return line.removeprefix(_BOM)
 
 

@@ -16,6 +16,8 @@ def origin_of(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     port = parts.port if parts.port is not None else DEFAULT_PORTS.get(scheme, "")
+    if port == 0:
+        raise ValueError("there is no port 0")
     return f"{scheme}://{host}:{port}"
 
 

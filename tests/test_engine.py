@@ -152,6 +152,38 @@ def test_a_target_that_waits_holds_no_worker() -> None:
     assert [r.index for r in results] == [*range(2, 51), 1]
 
 
+def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() -> None:
+    release = threading.Event()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 1 and transfer.attempt == 1:
+            return went_wrong(target, transfer)
+        if target.index == 2:
+            release.wait(10)
+        return came(target, transfer)
+
+    waits: list[float | None] = []
+
+    def wait(events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
+        waits.append(seconds)
+        if len(waits) > 20:
+            release.set()
+        try:
+            return events.get(timeout=0.1 if seconds is None else seconds)
+        except queue.Empty:
+            return None
+
+    with ThreadPoolExecutor(1) as executor:
+        driven = Engine(
+            fetch, executor, workers=1, window=Window(), wait=wait,
+            retry=RetryPolicy(first_wait=0.001),
+        )  # fmt: skip
+        results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
+    assert {result.error for result in results} == {None}
+    # Nothing was due that could have been done: it waited until something happened.
+    assert sum(seconds == 0 for seconds in waits) <= 2
+
+
 def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
     time = VirtualTime()
 

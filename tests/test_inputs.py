@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs import Sources, entries_from_items, is_url, target
+from pyfetch.inputs import MAX_LINE, Sources, entries_from_items, is_url, target
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 
 KIB_64 = 64 * 1024
@@ -548,3 +548,15 @@ def test_any_bytes_are_targets_and_failed_results_counted_from_1(content: bytes)
 @given(st.lists(st.text()))
 def test_any_texts_are_one_entry_each(items: list[str]) -> None:
     assert [entry.index for entry in entries_from_items(items)] == list(range(1, len(items) + 1))
+
+
+@pytest.mark.parametrize("length", [MAX_LINE + 1, 5 * MAX_LINE])
+def test_a_comment_is_passed_over_however_long_it_is(tmp_path: Path, length: int) -> None:
+    (tmp_path / "urls").write_bytes(b"#" + b"x" * length + b"\nhttp://h/a\n")
+    (entry,) = Sources([str(tmp_path / "urls")])
+    assert entry.url == "http://h/a"
+
+
+def test_there_is_no_port_0() -> None:
+    with pytest.raises(TargetError, match="port 0"):
+        target(1, "http://h:0/")
