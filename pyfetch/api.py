@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyfetch.batch import Batch
+from pyfetch.errors import UsageError
 from pyfetch.inputs import entries_from_items
-from pyfetch.model import Result, settings_from
+from pyfetch.model import Result
+from pyfetch.settings import settings_from
 
 
 def fetch_all(urls: Iterable[str], *, ordered: bool = True, **settings: Any) -> Iterator[Result]:
@@ -25,5 +27,7 @@ def fetch_all(urls: Iterable[str], *, ordered: bool = True, **settings: Any) -> 
     too), in the loop when the output directory cannot be written. What `urls` raises is
     raised after the results of what it gave before.
     """
+    if isinstance(urls, str | bytes):
+        raise UsageError("urls is one text: put it in a list")
     batch = Batch(settings_from(settings), ordered=ordered)
     return batch.results(entries_from_items(urls))

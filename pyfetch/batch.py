@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from pyfetch.disk import OWN_DIRECTORY, prepare, tidy
+from pyfetch.disk import OWN_DIRECTORY, prepare
 from pyfetch.engine import Engine
 from pyfetch.fetch import Fetch
 from pyfetch.ledger import FileLedger, Ledger, NoLedger
 from pyfetch.lock import RunLock
-from pyfetch.model import Entry, Result, Settings
+from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.retry import RetryPolicy
+from pyfetch.settings import Settings
 from pyfetch.state import State
 from pyfetch.threads import leave_signals_to_main
 from pyfetch.transfer import Transfer
@@ -42,7 +43,7 @@ class Batch:
             max_time=settings.max_time,
         )
 
-    def results(self, entries: Iterable[Entry]) -> Iterator[Result]:
+    def results(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
         """What becomes of each entry, as soon as it is known and its turn has come.
 
         Raises a `RunError` if the run cannot start or go on, after the results there are.
@@ -53,7 +54,7 @@ class Batch:
             return
         output_dir = Path(settings.output_dir)
         prepare(output_dir)
-        lock = RunLock(output_dir / OWN_DIRECTORY / "lock")
+        lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         try:
             sweep(output_dir)
@@ -61,8 +62,7 @@ class Batch:
             with closing(State(file)) as state:
                 yield from self._run(entries, FileLedger(settings, state, lasting=settings.state))
         finally:
-            lock.release()
-            tidy(output_dir)
+            self._engine.when_idle(lock.release)
 
     def stop(self) -> None:
         """End the run soon, from any thread or a signal handler; `results` ends with what is."""

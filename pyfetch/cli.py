@@ -14,8 +14,8 @@ import click
 
 from pyfetch import __version__
 from pyfetch.errors import RunError
-from pyfetch.model import IfExists, Settings
 from pyfetch.options import CONTEXT, GroupedCommand, Header, Seconds, Size, group
+from pyfetch.settings import MOST_WORKERS, IfExists, Settings
 
 _what = group("What and where")
 _how = group("How")
@@ -54,7 +54,7 @@ _SECONDS = Seconds()
 )
 @_what(
     "--wait-lock",
-    type=click.FloatRange(0, 31_536_000),
+    type=Seconds(zero=True),
     metavar="S",
     default=0.0,
     help="Longest wait for another run in the same directory, in seconds.",
@@ -76,7 +76,7 @@ _SECONDS = Seconds()
 @_how(
     "-w",
     "--workers",
-    type=click.IntRange(1, 1024),
+    type=click.IntRange(1, MOST_WORKERS),
     metavar="N",
     default=8,
     help="Transfers at once.",
@@ -103,14 +103,14 @@ _SECONDS = Seconds()
 )
 @_how(
     "--retries",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 1_000_000),
     metavar="N",
     default=3,
     help="More tries after a failure that may pass.",
 )
 @_how(
     "--retry-wait",
-    type=click.FloatRange(0, 3600),
+    type=Seconds(zero=True),
     metavar="S",
     default=1.0,
     help="Longest wait before the second try, in seconds; doubles with each further one.",
@@ -146,7 +146,13 @@ _SECONDS = Seconds()
     show_default=False,
     help="Say more on standard error: each retry; twice: all.",
 )
-@click.version_option(__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__,
+    "-V",
+    "--version",
+    message="%(prog)s %(version)s",
+    allow_from_autoenv=False,
+)
 def command(sources: tuple[str, ...], **options: Any) -> int:
     """Fetch many URLs at once and show what became of each, in the order given.
 
@@ -165,6 +171,8 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
                 " (pyfetch https://…), or pipe them in (… | pyfetch)"
             )
         sources = ("-",)
+    if "-" in sources and sys.stdin is None:
+        raise click.UsageError("standard input is closed")
     show = Show(
         format=options.pop("format"),
         ordered=not options.pop("unordered"),

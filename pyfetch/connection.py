@@ -16,6 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
 
+from pyfetch.strict import StrictResponse
 from pyfetch.transfer import Transfer
 
 
@@ -51,6 +52,8 @@ class Adapter(HTTPAdapter):
 
 
 class _Watched(HTTPConnection):
+    response_class = StrictResponse
+
     def _new_conn(self) -> socket.socket:
         """A connection to the first of the host's addresses that takes one.
 
@@ -104,7 +107,23 @@ class _Watched(HTTPConnection):
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
-    pass
+    _handle: socket.socket | None = None
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            if self._handle is not None:
+                self._handle.close()
+                self._handle = None
+
+    def _new_conn(self) -> socket.socket:
+        connection = super()._new_conn()
+        # TLS takes the socket away from this object before it shakes hands; the duplicate
+        # is what can end the connection until then.
+        self._handle = connection.dup()
+        self._tell_of(self._handle)
+        return connection
 
 
 class _Pool(HTTPConnectionPool):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -18,7 +17,7 @@ OWN_DIRECTORY = ".pyfetch"
 """What is ours, below the output directory: parts, state and lock."""
 
 # These speak of the disk, not of one file: what comes next would fail in the same way.
-_STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT})
+_STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 def prepare(output_dir: Path) -> None:
@@ -28,39 +27,45 @@ def prepare(output_dir: Path) -> None:
     """
     own = output_dir / OWN_DIRECTORY
     probe = own / f"probe-{os.getpid()}"
-    try:
+    with needed_for(output_dir):
         output_dir.mkdir(parents=True, exist_ok=True)
-        own.mkdir(exist_ok=True)
+        make_own(own)
         probe.touch()
         probe.unlink()
+
+
+def make_own(directory: Path) -> None:
+    """Make a directory of ours, or see that it is one: not a link to somebody else's."""
+    directory.mkdir(exist_ok=True)
+    if directory.is_symlink():
+        raise NotADirectoryError(errno.ENOTDIR, "it is a link, not a directory", str(directory))
+
+
+@contextmanager
+def needed_for(output_dir: Path) -> Iterator[None]:
+    """Turns an `OSError` within into a `StoppedError`: without this, there can be no run."""
+    try:
+        yield
     except OSError as error:
         raise StoppedError(
-            f"cannot write to the output directory {output_dir}: {error.strerror}"
-            " (make room or name another with --output-dir)"
+            f"cannot write to the output directory {output_dir}: {error.filename or ''}:"
+            f" {error.strerror} (mend that or name another directory with --output-dir)"
         ) from error
 
 
-def tidy(output_dir: Path) -> None:
-    """Remove our own directory if there is nothing in it."""
-    own = output_dir / OWN_DIRECTORY
-    for directory in (own / "parts", own):
-        with contextlib.suppress(OSError):
-            directory.rmdir()
-
-
 def file_status(final: Path) -> os.stat_result | None:
-    """The status of the file of this name, None if there is none.
+    """The status of the file of this name, None if there is none or a link leads nowhere.
 
     Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
     replaced. A symbolic link may be: it goes, and what it points to stays as it is.
     """
     try:
-        status = final.lstat()
+        status = final.stat()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise disk_error(error, final) from error
-    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+    if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
     return status
@@ -97,7 +102,8 @@ def errors_of(final: Path) -> Iterator[None]:
 
 def disk_error(error: OSError, final: Path) -> StoppedError | TargetError:
     """What an error of the disk means: the end of the run, or a failure of this one target."""
-    if error.errno in _STOPPING:
+    gone = error.errno == errno.ENOENT and not (final.parent / OWN_DIRECTORY).is_dir()
+    if error.errno in _STOPPING or gone:
         return _stopped(final, error.strerror or str(error))
     return TargetError(Failure.DISK, f"cannot write {final}: {error.strerror}")
 

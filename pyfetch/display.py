@@ -57,10 +57,6 @@ class Display:
         self._bars = _can_draw(err) and not show.quiet and not torn
         self._write: Callable[[str], None] = self._write_plainly
 
-    def add(self, sink: Sink) -> None:
-        """Let a further sink see each result."""
-        self._sinks.append(sink)
-
     def show(self, result: Result) -> None:
         """Show one result. Raises `OSError` where it cannot be written."""
         for sink in self._sinks:

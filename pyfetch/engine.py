@@ -11,10 +11,10 @@ import logging
 import queue
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import partial
-from heapq import heappop, heappush
 
 from pyfetch.errors import RunError
 from pyfetch.fetch import Attempt
@@ -99,7 +99,10 @@ class Engine:
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._transfers: dict[Future[Attempt], Transfer] = {}
         self._jobs: dict[int, _Job] = {}
-        self._deadlines: list[tuple[float, int, Future[Attempt]]] = []
+        self._deadline: float | None = None
+        """When the first transfer may be late."""
+        self._refusing: dict[str, tuple[float, str]] = {}
+        """Hosts that ask for too long a wait → until when, and how that is said."""
         self._input_ended: _InputEnded | None = None
         self._error: RunError | None = None
         self.read = 0
@@ -120,6 +123,20 @@ class Engine:
         """Start nothing more, end what is in flight; `run` gives what there is and ends."""
         self.stopped = True
         self._events.put(_Stop())  # wakes the one who waits; put() is safe in a signal handler
+
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """Call this once no worker is at anything of this run: at once, or soon after `run`."""
+        futures.wait(self._transfers, timeout=GRACE)
+        left = [future for future in self._transfers if not future.done()]
+        if not left:
+            call()
+            return
+
+        def wait_and_call() -> None:
+            futures.wait(left)
+            call()
+
+        daemon(wait_and_call, "last-workers").start()
 
     def run(
         self, entries: Iterable[Entry], ledger: Ledger | None = None
@@ -144,6 +161,8 @@ class Engine:
         finally:
             self._window.close()
             self._stop_transfers()
+            with contextlib.suppress(RunError):
+                self._ledger.commit()
         if self._error:
             raise self._error
         if self._input_ended and self._input_ended.error:
@@ -178,7 +197,7 @@ class Engine:
         return self.input_ended and not self._transfers and not self._schedule
 
     def _until_something_is_due(self) -> float | None:
-        times = [self._next_deadline(), self._ledger.commit_due()]
+        times = [self._deadline, self._ledger.commit_due()]
         if len(self._transfers) < self._workers:
             times.append(self._schedule.wake_at())  # else there is nobody to start it
         due = [time for time in times if time is not None]
@@ -186,9 +205,14 @@ class Engine:
 
     def _do_what_is_due(self) -> None:
         now = self._clock()
-        while (deadline := self._next_deadline()) is not None and deadline <= now:
-            late = heappop(self._deadlines)[2]
-            self._transfers[late].stop(Failure.TIMEOUT, f"not done within {self._max_time:g} s")
+        if self._deadline is not None and self._deadline <= now and self._max_time is not None:
+            self._deadline = None
+            for transfer in self._transfers.values():
+                deadline = transfer.started + self._max_time
+                if deadline <= now:
+                    transfer.stop(Failure.TIMEOUT, f"not done within {self._max_time:g} s")
+                elif self._deadline is None or deadline < self._deadline:
+                    self._deadline = deadline
         commit = self._ledger.commit_due()
         if commit is not None and commit <= now:
             self._ledger.commit()
@@ -215,6 +239,10 @@ class Engine:
             if target is None:
                 return
             job = self._jobs.setdefault(target.index, _Job(target, now))
+            until, refusal = self._refusing.get(target.origin, (0.0, ""))
+            if until > now:
+                yield self._finished(job, job.before or _not_asked(target), refusal)
+                continue
             if job.before and self._is_over(job, now):
                 yield self._finished(job, job.before, "no time for another attempt")
                 continue
@@ -223,7 +251,8 @@ class Engine:
             future = self._executor.submit(self._fetch, known, transfer)
             self._transfers[future] = transfer
             if self._max_time is not None:
-                heappush(self._deadlines, (job.started + self._max_time, id(future), future))
+                deadline = job.started + self._max_time
+                self._deadline = min(deadline, self._deadline or deadline)
             future.add_done_callback(self._events.put)
 
     def _is_over(self, job: _Job, now: float) -> bool:
@@ -248,12 +277,16 @@ class Engine:
         """Let a job that failed have another attempt, or say why it gets none."""
         now = self._clock()
         result = attempt.result
+        refusal = self._retry.refusal(attempt.retry_after)
         if attempt.retry_after and attempt.origin and result.status in PAUSING_STATUSES:
-            until = now + min(attempt.retry_after, self._retry.longest_retry_after)
-            self._schedule.pause(attempt.origin, until)
+            until = now + attempt.retry_after
+            if refusal:
+                self._refusing[attempt.origin] = (until, refusal)
+            else:
+                self._schedule.pause(attempt.origin, until)
         wait = self._retry.wait(result.attempts, attempt.retry_after)
         if wait is None:
-            return self._finished(job, attempt, self._retry.refusal(attempt.retry_after))
+            return self._finished(job, attempt, refusal)
         if self._is_over(job, now + wait):
             return self._finished(job, attempt, f"no time left of {self._max_time:g} s")
         _log.info(
@@ -265,9 +298,9 @@ class Engine:
         return None
 
     def _finished(self, job: _Job, attempt: Attempt, why_not_again: str = "") -> Result:
-        del self._jobs[job.target.index]
-        self._schedule.finish(job.target)
         self._ledger.finished(job.target, attempt)
+        self._schedule.finish(job.target)
+        del self._jobs[job.target.index]
         if not why_not_again:
             return attempt.result
         return replace(
@@ -275,11 +308,6 @@ class Engine:
             detail=f"{attempt.result.detail}; {why_not_again}",
             elapsed=self._clock() - job.started,
         )
-
-    def _next_deadline(self) -> float | None:
-        while self._deadlines and self._deadlines[0][2] not in self._transfers:
-            heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else None
 
     def _stop_transfers(self) -> None:
         for job in self._jobs.values():
@@ -296,11 +324,16 @@ class Engine:
                 continue
             transfer = self._transfers.pop(event)
             if event.exception() is None:
-                yield self._finished(self._jobs[transfer.target.index], event.result())
+                with contextlib.suppress(RunError):  # a state that fails has been told of
+                    yield self._finished(self._jobs[transfer.target.index], event.result())
         for job in self._jobs.values():
             yield _cancelled(job)
-        with contextlib.suppress(RunError):  # a state that fails has been told of
-            self._ledger.commit()
+
+
+def _not_asked(target: Target) -> Attempt:
+    detail = "not asked: its host has answered others that it is too busy"
+    failed = Outcome.FAILED
+    return Attempt(Result(target.index, target.url, failed, error=Failure.HTTP, detail=detail))
 
 
 def _cancelled(job: _Job) -> Result:

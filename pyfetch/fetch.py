@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,19 +15,12 @@ from pyfetch.checksum import Digest
 from pyfetch.disk import errors_of, file_status
 from pyfetch.errors import RunError
 from pyfetch.freshness import conditions, is_as_recorded
-from pyfetch.model import (
-    Failure,
-    FileFacts,
-    IfExists,
-    Outcome,
-    Result,
-    Settings,
-    Target,
-    TargetError,
-)
+from pyfetch.model import Failure, FileFacts, Outcome, Result, Target, TargetError
+from pyfetch.origin import identity_of
 from pyfetch.part import BLOCK, Part
 from pyfetch.retry import parse_retry_after
 from pyfetch.saver import Saver
+from pyfetch.settings import IfExists, Settings
 from pyfetch.transfer import Transfer
 from pyfetch.transport import Head, Transport
 
@@ -71,6 +65,8 @@ class Fetch:
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return attempt.failed(TargetError(Failure.INTERNAL, detail))
+        finally:
+            transfer.end()
 
     def _transport(self) -> Transport:
         transport: Transport | None = getattr(self._of_thread, "transport", None)
@@ -91,6 +87,7 @@ class _Attempt:
         self._clock = clock
         self._answer: Head | None = None
         self._asked = False
+        self._asked_of: str | None = None
         self._replaces = settings.if_exists in (IfExists.REFRESH, IfExists.REPLACE)
 
     def make(self, transport: Transport) -> Attempt:
@@ -112,7 +109,8 @@ class _Attempt:
             saver = self._get(transport, part, found)
             if saver.unchanged:
                 part.drop()
-                return self._as_it_was(final, Outcome.UNCHANGED)
+                with errors_of(final):
+                    return self._as_it_was(final, final.stat(), Outcome.UNCHANGED)
             facts = saver.finish(replace=self._replaces)
         return self._came(saver, facts)
 
@@ -131,36 +129,41 @@ class _Attempt:
         """
         status = file_status(final)
         policy = self._settings.if_exists
-        if status is None or policy in (IfExists.REPLACE, IfExists.RENAME):
+        if status is None:
+            self._replaces = self._replaces or final.is_symlink()  # one that leads nowhere
+            return {}
+        if policy in (IfExists.REPLACE, IfExists.RENAME):
             return {}
         if policy is IfExists.FAIL:
             raise TargetError(Failure.EXISTS, f"{final} is there")
         if self._target.checksum:
             # Whatever a server says now, this is what was asked for, or it is not.
-            if self._is_what_is_demanded(final):
-                skips = policy is IfExists.SKIP
-                return self._as_it_was(final, Outcome.SKIPPED if skips else Outcome.UNCHANGED)
+            digest = self._digest_of(final)
+            if digest.mismatch() is None:
+                outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
+                return self._as_it_was(final, status, outcome, digest.sha256)
             self._replaces = True
             return {}
         if policy is IfExists.SKIP:
-            return self._as_it_was(final, Outcome.SKIPPED)
+            return self._as_it_was(final, status, Outcome.SKIPPED)
+        facts = self._target.known.facts
+        self._asked_of = facts.answered_by if facts else self._target.identity
         return conditions(self._target.known, status.st_size, status.st_mtime_ns, time.time())
 
-    def _is_what_is_demanded(self, final: Path) -> bool:
+    def _digest_of(self, final: Path) -> Digest:
         digest = Digest(self._target.checksum)
         with errors_of(final), final.open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 self._transfer.check()
-        return digest.mismatch() is None
+        return digest
 
     def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
         """One GET, or a second one where what was left of an earlier attempt is of no use."""
         note = part.continuable() if part else None
         while True:
-            saver = Saver(
-                self._target, self._settings, self._transfer, part, note, conditional=bool(fields)
-            )
+            asked_of = self._asked_of if fields else None
+            saver = Saver(self._target, self._settings, self._transfer, part, note, asked_of)
             rest = {}
             if note and part:
                 rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
@@ -171,21 +174,27 @@ class _Attempt:
                 self._answer = saver.answer
             if not saver.start_again:
                 return saver
-            note = None
+            note, fields = None, {}
 
-    def _as_it_was(self, final: Path, outcome: Outcome) -> Attempt:
-        """The result for a file that stays; its facts, if the state did not know of it."""
-        with errors_of(final):
-            status = final.stat()
+    def _as_it_was(
+        self, final: Path, status: os.stat_result, outcome: Outcome, sha256: str | None = None
+    ) -> Attempt:
+        """The result for a file that stays; its facts, if the state did not know them."""
         known = self._target.known
+        new = None
         if is_as_recorded(known, status.st_size, status.st_mtime_ns):
             facts = known.facts
-            new = None
-        elif outcome is Outcome.UNCHANGED:
-            modified = self._answer.headers.get("Last-Modified") if self._answer else None
-            facts = new = FileFacts(status.st_size, status.st_mtime_ns, last_modified=modified)
+        elif outcome is Outcome.UNCHANGED or sha256:
+            head = self._answer
+            facts = new = FileFacts(
+                status.st_size,
+                status.st_mtime_ns,
+                last_modified=head.headers.get("Last-Modified") if head else None,
+                sha256=sha256,
+                answered_by=identity_of(head.url) if head else None,
+            )
         else:
-            facts = new = None
+            facts = None
         result = self._result(
             outcome,
             size=status.st_size,

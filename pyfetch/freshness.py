@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
+from pyfetch.dates import parse_http_date
 from pyfetch.model import FileFacts, Known
+from pyfetch.ranges import is_etag
 
 _SECOND = 1_000_000_000
 
@@ -32,8 +34,8 @@ def conditions(known: Known, size: int, modified_ns: int, now: float) -> dict[st
 
 def _of(facts: FileFacts) -> dict[str, str]:
     fields = {}
-    if facts.etag:
+    if facts.etag and is_etag(facts.etag):
         fields["If-None-Match"] = facts.etag
-    if facts.last_modified:
+    if facts.last_modified and parse_http_date(facts.last_modified) is not None:
         fields["If-Modified-Since"] = facts.last_modified
     return fields

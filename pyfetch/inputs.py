@@ -27,7 +27,7 @@ MAX_LINE = 64 * 1024
 _BLOCK = 64 * 1024
 _BOM = b"\xef\xbb\xbf"
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
-_NOT_IN_A_URL = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029]")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
 
 def is_url(argument: str) -> bool:
@@ -96,6 +96,11 @@ class Sources:
     def fraction_read(self) -> float | None:
         """From 0 to 1; None where the size of the whole is not known, as with a pipe."""
         return min(self._read / self._size, 1.0) if self._size else None
+
+    def has(self, file: Path) -> bool:
+        """Whether this file is one of the sources."""
+        names = (Path(argument).resolve() for argument in self._arguments if argument != "-")
+        return any(name == file for name in names)
 
     def line_of(self, index: int) -> bytes:
         """The input line of an entry as it was, without its end; it is let go of by this."""

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pyfetch.fetch import Attempt
-from pyfetch.model import IfExists, Known, Settings, Target
+from pyfetch.model import Known, Target
 from pyfetch.naming import PathComponent, file_name, numbered, tagged
+from pyfetch.settings import IfExists, Settings
 from pyfetch.state import State
 
 COMMIT_EVERY = 0.05
@@ -89,7 +90,8 @@ class FileLedger:
         path, known = self._first_own(target, chain([wanted], tags))
         if self._policy is IfExists.RENAME:
             numbers = (numbered(path, number) for number in count(1))
-            path, known = self._first_own(target, filter(self._is_free, chain([path], numbers)))
+            free = (name for name in chain([path], numbers) if self._is_free(name))
+            path, known = self._first_own(target, (n for n in free if n not in self._open))
         self._open[path] = self._open.get(path, 0) + 1
         return replace(target, path=path, known=known)
 
@@ -120,6 +122,9 @@ class FileLedger:
         if not self._open[path]:
             del self._open[path]
             self._noted.discard(path)
+        if attempt.result.failed and target.known.facts is None:
+            self._state.ended_without_a_file(path)
+            self._due = self._due or self._clock() + COMMIT_EVERY
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)
             self._due = self._due or self._clock() + COMMIT_EVERY

@@ -10,20 +10,26 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pyfetch.disk import OWN_DIRECTORY, make_own, needed_for
 from pyfetch.errors import StoppedError
 
 POLL = 0.1
 """Seconds between two looks at a lock that another run holds."""
 
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
 
 class RunLock:
     """An advisory lock (flock) that ends with its process, however that ends.
 
-    The file tells who holds it; it is removed with the lock.
+    Its file tells who holds it. The lock is what makes our own directory ours: that is
+    made with it if need be, and goes with it if there is nothing else in it.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, output_dir: Path) -> None:
+        self._output_dir = output_dir
+        self._own = output_dir / OWN_DIRECTORY
+        self._file = self._own / "lock"
         self._descriptor = -1
 
     def acquire(self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False) -> None:
@@ -35,38 +41,48 @@ class RunLock:
         while not self._taken():
             if time.monotonic() >= until or given_up():
                 raise StoppedError(
-                    f"another run holds {self._file.parent.parent}: {self._holder()}"
+                    f"another run holds {self._output_dir}: {self._holder()}"
                     " (let it end, or wait for it with --wait-lock)"
                 )
             time.sleep(POLL)
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back, and remove our own directory if it is empty."""
+        with contextlib.suppress(OSError):
+            (self._own / "parts").rmdir()
         with contextlib.suppress(OSError):
             self._file.unlink()
+        with contextlib.suppress(OSError):
+            self._own.rmdir()
         os.close(self._descriptor)
 
     def _taken(self) -> bool:
-        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        with needed_for(self._output_dir):
+            try:
+                make_own(self._own)
+                descriptor = os.open(self._file, _FLAGS, 0o666)
+            except FileNotFoundError:
+                return False  # its holder has just removed the directory
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Its holder may have removed it between our two steps: then what we have
             # locked is a file that nobody else will find.
             if os.fstat(descriptor).st_ino != self._file.stat().st_ino:
                 raise FileNotFoundError
-            os.truncate(descriptor, 0)
-            os.write(descriptor, f"process {os.getpid()}\n".encode())
         except (BlockingIOError, FileNotFoundError):
             os.close(descriptor)
             return False
         except OSError as error:
             os.close(descriptor)
-            if error.errno in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise StoppedError(
-                    f"cannot lock {self._file}: {error.strerror}"
-                    " (its file system must support flock; name another with --output-dir)"
-                ) from error
-            raise
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                raise
+            raise StoppedError(
+                f"cannot lock {self._file}: {error.strerror}"
+                " (its file system must support flock; name another with --output-dir)"
+            ) from error
+        with contextlib.suppress(OSError):  # on a full disk, nobody is told who we are
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()}\n".encode())
         self._descriptor = descriptor
         return True
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pyfetch.checksum import Checksum
-from pyfetch.errors import UsageError
 from pyfetch.origin import identity_of
 
 
@@ -41,16 +40,6 @@ class Failure(StrEnum):
     INTERNAL = "internal"
 
 
-class IfExists(StrEnum):
-    """What to do when a target's file is there already."""
-
-    REFRESH = "refresh"
-    SKIP = "skip"
-    REPLACE = "replace"
-    RENAME = "rename"
-    FAIL = "fail"
-
-
 class TargetError(Exception):
     """One target failed; it becomes a failed `Result` and never leaves `fetch`."""
 
@@ -72,6 +61,8 @@ class FileFacts:
     last_modified: str | None = None
     """Only where it may serve as a validator."""
     sha256: str | None = None
+    answered_by: str | None = None
+    """The URL that answered, after redirects: its validators speak of nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +72,8 @@ class Known:
     facts: FileFacts | None = None
     """None: it knows of no file."""
     placed_by_us: bool = False
-    """Whether what is there now can only have been put there by a run for this URL."""
+    """Whether the name was free when this URL got it, and no run has ended without a file
+    since: then what is there was put there by a run that was killed before it noted it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,70 +134,3 @@ class Result:
 
 Entry = Target | Result
 """What a line of input becomes: something to fetch, or at once a failure."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
-
-    workers: int = 8
-    """Transfers at once."""
-    output_dir: str = "."
-    discard: bool = False
-    """Count and hash every byte, keep no file."""
-    if_exists: IfExists = IfExists.REFRESH
-    state: bool = True
-    """Keep what is known of the files in `.pyfetch/` below the output directory."""
-    fsync: bool = False
-    """Make file and directory durable before a name counts as done."""
-    min_free: int = 0
-    """Stop before less than this is free on the disk, in bytes."""
-    wait_lock: float = 0.0
-    """Longest wait for another run in the same output directory, in seconds."""
-    timeout: float = 30.0
-    """Longest silence on a connection, in seconds."""
-    connect_timeout: float = 10.0
-    """Longest wait for a connection, in seconds."""
-    max_time: float | None = None
-    """Longest time for one target, all attempts together, in seconds."""
-    max_size: int | None = None
-    """Refuse larger bodies, in bytes."""
-    retries: int = 3
-    """Further attempts after a failure that may pass."""
-    retry_wait: float = 1.0
-    """Longest wait before the second attempt, in seconds; it doubles with each further one."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """Added to each request, as (name, value)."""
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("workers", 1),
-            ("retries", 0),
-            ("retry_wait", 0),
-            ("max_size", 0),
-            ("min_free", 0),
-            ("wait_lock", 0),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"{name} must be at least {least}, not {value}")
-        for name in ("timeout", "connect_timeout", "max_time"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UsageError(f"{name} must be a number of seconds above 0, not {value}")
-        try:
-            object.__setattr__(self, "if_exists", IfExists(self.if_exists))
-        except ValueError:
-            choices = ", ".join(IfExists)
-            message = f"if_exists must be one of {choices}, not {self.if_exists!r}"
-            raise UsageError(message) from None
-        object.__setattr__(self, "headers", tuple(self.headers))
-
-
-def settings_from(values: dict[str, object]) -> Settings:
-    """Settings from keyword arguments. Raises `UsageError` for a name that is none."""
-    known = {field.name for field in fields(Settings)}
-    for name in values:
-        if name not in known:
-            raise UsageError(f"there is no setting {name!r} (there are {', '.join(sorted(known))})")
-    return Settings(**values)  # type: ignore[arg-type]

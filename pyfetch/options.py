@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pyfetch.settings import LEAST, LONGEST
 from pyfetch.units import parse_size
 
 if TYPE_CHECKING:
@@ -43,9 +44,12 @@ class Size(SizeType):
 
 
 class Seconds(SecondsType):
-    """A time in seconds, above 0."""
+    """A time in seconds; without `zero`, above 0."""
 
     name = "seconds"
+
+    def __init__(self, *, zero: bool = False) -> None:
+        self._least = 0 if zero else LEAST
 
     def convert(
         self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
@@ -54,8 +58,8 @@ class Seconds(SecondsType):
             seconds = float(value)
         except ValueError:
             self.fail(f"{value!r} is no number of seconds", param, ctx)
-        if not 0 < seconds < float("inf"):
-            self.fail(f"{value} is not in the range x>0", param, ctx)
+        if not self._least <= seconds <= LONGEST:
+            self.fail(f"{value} is not between {self._least:g} and {LONGEST:g}", param, ctx)
         return seconds
 
 
@@ -63,8 +67,10 @@ class Header(HeaderType):
     """A field of a request: `Name: value` (RFC 9110, section 5)."""
 
     name = "header"
-    # Several in one environment variable stand on lines of their own.
-    envvar_list_splitter = "\n"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Several in one environment variable stand on lines of their own."""
+        return [line for line in rv.splitlines() if line.strip()]
 
     def convert(
         self,

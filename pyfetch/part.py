@@ -11,23 +11,29 @@ import errno
 import hashlib
 import json
 import os
+import re
+import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pyfetch.disk import OWN_DIRECTORY, errors_of, see_that_there_is_room
+from pyfetch.disk import OWN_DIRECTORY, errors_of, make_own, needed_for, see_that_there_is_room
 from pyfetch.model import Failure, TargetError
+from pyfetch.ranges import is_validator
 
 BLOCK = 1024 * 1024
 _CHECK_ROOM_EVERY = 16 * 1024 * 1024
 
 # What file systems without hard links answer.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+_OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
+_LONGEST_NOTE = 1024 * 1024
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+_OLD = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +44,12 @@ class Note:
     """Without credentials and fragment."""
     validator: str
     """What `If-Range` asks with."""
+    answered_by: str
+    """The URL that it came from, after redirects: it speaks of nothing else."""
     total: int
     """Bytes of the whole."""
+    last_modified: str = ""
+    """As the answer said it, for the file's time."""
     durable: int = 0
     """Bytes of the part that survive a loss of power."""
     boot: str = ""
@@ -53,14 +63,26 @@ class Note:
     @classmethod
     def from_bytes(cls, text: bytes) -> Note:
         """Raises `ValueError` for what is no note."""
-        fields = json.loads(text)
         try:
+            fields = json.loads(text)
             note = cls(**(fields | {"durable": int(fields["durable"])}))
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"no note: {error}") from error
-        if not (isinstance(note.total, int) and isinstance(note.validator, str)):
+        texts = (note.url, note.validator, note.answered_by, note.boot)
+        if not (isinstance(note.total, int) and all(isinstance(text, str) for text in texts)):
             raise ValueError("no note: of other types")
+        if not is_validator(note.validator):
+            raise ValueError("no note: its validator is none")
         return note
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Where a body comes from, and in which version: what it takes to continue it."""
+
+    validator: str
+    answered_by: str
+    last_modified: str
 
 
 @cache
@@ -78,13 +100,13 @@ def parts_in(output_dir: Path) -> Path:
 def sweep(output_dir: Path) -> None:
     """Make the directory of parts, and remove what a killed run left and nobody can continue."""
     parts = parts_in(output_dir)
-    parts.mkdir(exist_ok=True)
-    names = {entry.name for entry in parts.iterdir()}
-    for name in names:
-        other = name.removesuffix(".part") + ".json" if name.endswith(".part") else None
-        other = other or name.removesuffix(".json") + ".part"
-        if other not in names:
-            (parts / name).unlink()
+    with needed_for(output_dir):
+        make_own(parts)
+        names = {entry.name for entry in parts.iterdir() if _OURS.fullmatch(entry.name)}
+        for name in names:
+            key, kind = name.split(".")
+            if f"{key}.{'json' if kind == 'part' else 'part'}" not in names:
+                (parts / name).unlink()
 
 
 class Part:
@@ -133,18 +155,21 @@ class Part:
         None, and nothing is left of it, where there is none that can be continued.
         """
         try:
-            note = Note.from_bytes(self._note_file.read_bytes())
-            length = self._file.stat().st_size
+            note = Note.from_bytes(_read(self._note_file))
+            status = self._file.lstat()
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
             self.drop()
             return None
-        if note.boot != _boot():
+        length = status.st_size
+        if note.boot != _boot() or not note.boot:
             length = min(length, note.durable)
         if length == note.total:
             length -= 1  # something must be left to ask for
-        if note.url != self._url or not 0 < length < note.total:
+        # A part with two names has its final one already: what is written to it is seen.
+        is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+        if note.url != self._url or not is_ours or not 0 < length < note.total:
             self.drop()
             return None
         self._note, self.length = note, length
@@ -158,20 +183,17 @@ class Part:
                 left -= len(block)
                 yield block
 
-    def begin(self, validator: str | None, total: int | None) -> None:
-        """Begin from nothing. With a validator and a total (bytes) it can be continued later."""
+    def begin(self, total: int | None, version: Version | None = None) -> None:
+        """Begin from nothing, in a file that is new.
+
+        `total`: bytes to come. With that and a version it can be continued later.
+        """
         with errors_of(self._final):
-            if self._note_file.exists():
-                # Durably: its word must not come to stand beside the bytes of this version.
-                self._note_file.unlink()
-                _sync_directory(self._note_file.parent)
-            self.length = 0
+            self.drop()
             self._make_room(total or 0)
-            self._close()
             self._descriptor = os.open(self._file, _NEW, 0o666)
-            self._note = None
-            if validator is not None and total:
-                note = Note(self._url, validator, total, boot=_boot())
+            if version is not None and total:
+                note = Note(self._url, **asdict(version), total=total, boot=_boot())
                 _write(self._note_file, note, _NEW)
                 self._note = note
 
@@ -180,12 +202,12 @@ class Part:
         assert self._note, "continuable() comes first"  # noqa: S101
         with errors_of(self._final):
             self._make_room(self._note.total - self.length)
-            self._descriptor = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._descriptor = os.open(self._file, _OLD)
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._note.boot != _boot():
-                self._note = Note(self._url, self._note.validator, self._note.total, boot=_boot())
-                _write(self._note_file, self._note, os.O_WRONLY)
+                self._note = replace(self._note, durable=0, boot=_boot())
+                _write(self._note_file, self._note, _OLD | os.O_TRUNC)
 
     def write(self, data: bytes) -> None:
         """Append to the part."""
@@ -227,9 +249,12 @@ class Part:
         """Remove the part and what is known of it."""
         self._close()
         self._note, self.length = None, 0
-        for file in (self._file, self._note_file):
-            with contextlib.suppress(OSError):
-                file.unlink()
+        with errors_of(self._final):
+            self._file.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self._note_file.unlink()
+                # Durably: its word must not come to stand beside another version's bytes.
+                _sync_directory(self._note_file.parent)
 
     def _make_room(self, needed: int) -> None:
         self._unchecked = 0
@@ -254,8 +279,7 @@ class Part:
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            kept = Note(note.url, note.validator, note.total, self.length, note.boot)
-            _write(self._note_file, kept, os.O_WRONLY)
+            _write(self._note_file, replace(note, durable=self.length), _OLD)
         self._close()
 
     def _close(self) -> None:
@@ -265,11 +289,17 @@ class Part:
 
 
 def _write(file: Path, note: Note, flags: int) -> None:
-    descriptor = os.open(file, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    descriptor = os.open(file, flags, 0o666)
     try:
         os.write(descriptor, note.to_bytes())
     finally:
         os.close(descriptor)
+
+
+def _read(file: Path) -> bytes:
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123, a descriptor has no path
+        return stream.read(_LONGEST_NOTE) or b""
 
 
 def _sync_directory(directory: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+
+from pyfetch.dates import parse_http_date
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
@@ -41,9 +42,23 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("ETag")
     if etag is not None:
         return etag if _STRONG_ETAG.fullmatch(etag) else None
-    modified = headers.get("Last-Modified")
-    age = _seconds_between(modified, headers.get("Date"))
-    return modified if age is not None and age >= CLOCKS_APART else None
+    modified = parse_http_date(headers.get("Last-Modified"))
+    answered = parse_http_date(headers.get("Date"))
+    if modified is None or answered is None or answered - modified < CLOCKS_APART:
+        return None
+    return headers["Last-Modified"]
+
+
+def is_validator(text: str) -> bool:
+    """Whether this may stand in `If-Range`: a strong ETag, or a date."""
+    return bool(_STRONG_ETAG.fullmatch(text)) or (
+        text.isascii() and text.isprintable() and parse_http_date(text) is not None
+    )
+
+
+def is_etag(text: str) -> bool:
+    """Whether this is an ETag, be it a weak one (RFC 9110, section 8.8.3)."""
+    return bool(_STRONG_ETAG.fullmatch(text.removeprefix("W/")))
 
 
 def contradicts(headers: Mapping[str, str], validator: str) -> bool:
@@ -52,25 +67,14 @@ def contradicts(headers: Mapping[str, str], validator: str) -> bool:
     return named is not None and named != validator
 
 
-def modified_at(headers: Mapping[str, str]) -> float | None:
+def modified_at(headers: Mapping[str, str], now: float) -> float | None:
     """When the content was last changed, in seconds since the epoch (RFC 9110, section 8.8.2).
 
-    None for a date in the future, which says nothing.
+    None for a date in the future, which says nothing; `now` is what counts where the
+    answer has no date of its own.
     """
-    modified = headers.get("Last-Modified")
-    age = _seconds_between(modified, headers.get("Date"))
-    if modified is None or (age is not None and age < 0):
+    modified = parse_http_date(headers.get("Last-Modified"))
+    answered = parse_http_date(headers.get("Date"))
+    if modified is None or modified > min(now, now if answered is None else answered):
         return None
-    try:
-        return max(0.0, parsedate_to_datetime(modified).timestamp())
-    except (ValueError, OverflowError, IndexError):
-        return None
-
-
-def _seconds_between(earlier: str | None, later: str | None) -> float | None:
-    try:
-        if earlier is None or later is None:
-            return None
-        return parsedate_to_datetime(later).timestamp() - parsedate_to_datetime(earlier).timestamp()
-    except (ValueError, OverflowError, IndexError):
-        return None
+    return max(0.0, modified)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
+from pyfetch.dates import parse_http_date
 from pyfetch.model import Failure, Result
 
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -38,7 +38,7 @@ class RetryPolicy:
     """Cap of the back-off, in seconds."""
     longest_retry_after: float = 600.0
     """The longest that a server may make us wait, in seconds."""
-    uniform: random.Random = field(default_factory=random.Random)
+    randomness: random.Random = field(default_factory=random.Random)
 
     def wait(self, attempts: int, retry_after: float | None = None) -> float | None:
         """Seconds to wait after so many attempts; None when it is given up.
@@ -50,7 +50,7 @@ class RetryPolicy:
             return None
         # 2.0 ** 1024 would overflow; the cap is reached long before.
         ceiling = min(self.longest_wait, self.first_wait * 2.0 ** min(attempts - 1, 64))
-        backoff = self.uniform.uniform(0, ceiling)
+        backoff = self.randomness.uniform(0, ceiling)
         return backoff if retry_after is None else retry_after + backoff / 10
 
     def refusal(self, retry_after: float | None) -> str:
@@ -70,10 +70,7 @@ def parse_retry_after(value: str | None, now: datetime | None = None) -> float |
     value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except (ValueError, IndexError, OverflowError):
+    date = parse_http_date(value)
+    if date is None:
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)  # "-0000": the sender does not say; HTTP is in GMT
-    return max(0.0, (date - (now or datetime.now(UTC))).total_seconds())
+    return max(0.0, date - (now or datetime.now(UTC)).timestamp())

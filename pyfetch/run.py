@@ -1,4 +1,4 @@
-"""One run of the command: a batch and its display, and how it ends."""
+"""One run of the command: a batch, its reports and its display, and how it ends."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 
 from pyfetch.batch import Batch
 from pyfetch.display import Display, Show
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
 from pyfetch.interruption import Interruption, ReaderWatch
-from pyfetch.model import Settings
-from pyfetch.sinks.report import Checksums, FailedLines, Report
+from pyfetch.reports import Reports
+from pyfetch.settings import Settings
 from pyfetch.tally import Tally
 
 
 def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
     """Fetch all that the arguments name. Returns the exit status; raises `RunError`."""
     sources = Sources(arguments, keep_lines=show.failed_to is not None)
+    reports = Reports(show.checksums, show.failed_to, sources)
     batch = Batch(settings, ordered=show.ordered)
     tally = Tally()
     out = sys.stdout or io.StringIO()  # a closed descriptor is None
@@ -30,17 +31,19 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
     reader = ReaderWatch(batch.stop)
     began = time.monotonic()
     error: RunError | None = None
-    with Interruption(batch.stop, display.give_the_cursor_back) as interruption:
+    with Interruption(batch.stop, display.give_the_cursor_back) as interruption, reports.closing():
         try:
-            with (
-                _reports(show, sources, display),
-                display.watching(batch, tally, lambda: sources.fraction_read),
-            ):
+            with display.watching(batch, tally, lambda: sources.fraction_read):
                 if display.writes_out:
                     reader.watch(out)
-                _show_all(batch, sources, tally, display, reader)
+                _show_all(batch, sources, tally, reports, display, reader)
         except RunError as caught:
             error = caught
+        if tally.shown or not error:  # else the run did not begin, and an older report holds
+            try:
+                reports.commit(whole=not batch.stopped)
+            except RunError as caught:
+                error = error or caught
         if reader.gone:
             return _ended(batch, reader.EXIT_STATUS)
         if error:
@@ -52,34 +55,29 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
         return _ended(batch, interruption.exit_status or failed)
 
 
-@contextmanager
-def _reports(show: Show, sources: Sources, display: Display) -> Iterator[None]:
-    """The files that a run leaves beside what it fetches."""
-    with ExitStack() as stack:
-        if show.checksums is not None:
-            display.add(Checksums(stack.enter_context(Report(show.checksums))))
-        if show.failed_to is not None:
-            report = stack.enter_context(Report(show.failed_to))
-            display.add(FailedLines(report, sources.line_of))
-        yield
-
-
 def _show_all(
-    batch: Batch, sources: Sources, tally: Tally, display: Display, reader: ReaderWatch
+    batch: Batch,
+    sources: Sources,
+    tally: Tally,
+    reports: Reports,
+    display: Display,
+    reader: ReaderWatch,
 ) -> None:
-    results = batch.results(sources)
-    for result in results:
-        tally.add(result)
-        try:
-            display.show(result)
-        except OSError as error:
-            batch.stop()
-            for _ in results:
-                pass  # what is in flight ends in order, its parts with it
-            if isinstance(error, BrokenPipeError):
-                reader.gone = True
-                return
-            raise StoppedError(f"cannot write the results: {error.strerror}") from error
+    broken: OSError | None = None
+    with closing(batch.results(sources)) as results:
+        for result in results:
+            tally.add(result)
+            reports.show(result)
+            try:
+                if not broken:
+                    display.show(result)
+            except OSError as error:
+                broken = error
+                batch.stop()  # what is in flight ends in order, and is in the reports
+    if isinstance(broken, BrokenPipeError):
+        reader.gone = True
+    elif broken:
+        raise StoppedError(f"cannot write the results: {broken.strerror}") from broken
 
 
 def _ended(batch: Batch, status: int) -> int:
@@ -92,8 +90,7 @@ def _ended(batch: Batch, status: int) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if batch.in_flight:
-        # A worker that hangs in a name look-up or a connect cannot be ended; Python
-        # would wait for it.
+        # A worker that hangs in a name look-up cannot be ended; Python would wait for it.
         if sys.stderr:
             sys.stderr.flush()
         os._exit(status)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import time
+
 from pyfetch.checksum import Digest
-from pyfetch.model import Failure, FileFacts, Settings, Target, TargetError
-from pyfetch.part import Note, Part
-from pyfetch.ranges import contradicts, modified_at, parse_content_range, strong_validator
+from pyfetch.model import Failure, FileFacts, Target, TargetError
+from pyfetch.origin import identity_of
+from pyfetch.part import Note, Part, Version
+from pyfetch.ranges import (
+    contradicts,
+    is_etag,
+    modified_at,
+    parse_content_range,
+    strong_validator,
+)
+from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 from pyfetch.transport import Head
 from pyfetch.units import format_size
 
+WHOLE = frozenset({200, 203})
+"""The statuses whose body is what the URL stands for (RFC 9110, section 15.3)."""
+
 _GONE = frozenset({404, 410})
+# What servers answer, rightly or not, that do not like a range or a condition.
+_REFUSING = frozenset({206, 304, 400, 412, 416, 501})
 
 
 class Saver:
     """What one GET is pushed to. `part` is None where the body is only counted.
 
-    `continued` is what is known of the part if the request asked for the rest of it.
+    `continued` is what is known of the part if the request asks for the rest of it;
+    `asked_of` is the URL whose validators the request's conditions are, if it has any.
     """
 
     def __init__(
@@ -26,22 +42,21 @@ class Saver:
         transfer: Transfer,
         part: Part | None,
         continued: Note | None = None,
-        *,
-        conditional: bool = False,
+        asked_of: str | None = None,
     ) -> None:
+        self._target = target
         self._settings = settings
         self._transfer = transfer
         self._part = part
         self._continued = continued
-        self._conditional = conditional
+        self._asked_of = asked_of
         self._begun = False
-        self._demanded = target.checksum
         self._digest = Digest(target.checksum)
         self._total: int | None = None
         self.answer: Head | None = None
         """The head of the answer, once there is one."""
         self.start_again = False
-        """Whether the answer is no way to continue: ask for the whole."""
+        """Whether the answer is of no use: ask for the whole, without conditions."""
         self.unchanged = False
         """Whether the answer to a condition is that the file is as it was."""
         transfer.received = transfer.resumed = 0
@@ -58,23 +73,28 @@ class Saver:
     def head(self, head: Head) -> bool:
         """Whether the body is wanted. Raises `TargetError` where it is known to be too large."""
         self.answer = head
-        self.unchanged = head.status == 304 and self._conditional
-        if self._continued:
-            if head.status == 206 and self._goes_on(head, self._continued):
-                return True
-            if head.status in (206, 416):
-                self.start_again = True
-                return False
-            if not 200 <= head.status < 300:
-                return False
-            self._digest = Digest(self._demanded)
-        if not 200 <= head.status < 300 or head.status == 206:
+        if head.status == 304 and self._asked_of == identity_of(head.url):
+            self.unchanged = True
             return False
+        if self._continued and head.status == 206 and self._goes_on(head, self._continued):
+            return True
+        if head.status not in WHOLE:
+            asked = self._continued or self._asked_of
+            self.start_again = bool(asked) and head.status in _REFUSING
+            return False
+        if self._continued:
+            self._continued = None
+            self._digest = Digest(self._target.checksum)
         self._expect(head.length)
         return True
 
     def chunk(self, data: bytes) -> None:
-        self._refuse_larger_than_wanted(self._transfer.received)
+        received = self._transfer.received
+        self._refuse_larger_than_wanted(received)
+        if self._total is not None and received > self._total:
+            self._drop()
+            detail = f"the body goes on beyond its announced {self._total} bytes"
+            raise TargetError(Failure.TRUNCATED, detail)
         self._digest.update(data)
         if self._part:
             if not self._begun:
@@ -94,29 +114,40 @@ class Saver:
             raise TargetError(Failure.TRUNCATED, detail)
         mismatch = self._digest.mismatch()
         if mismatch:
-            if self._part:
-                self._part.drop()
+            self._drop()
             raise TargetError(Failure.CHECKSUM, mismatch)
         if not self._part:
             return None
         if not self._begun:
             self._begin(self._part, 0)
         self._transfer.check()
-        modified = modified_at(head.headers)
-        modified_ns = self._part.commit(replace=replace, modified=modified)
+        headers = dict(self._of_the_note()) | dict(head.headers)
+        modified = modified_at(headers, time.time())
+        etag = headers.get("ETag")
         return FileFacts(
             size=received,
-            modified_ns=modified_ns,
-            etag=head.headers.get("ETag"),
-            last_modified=head.headers.get("Last-Modified") if modified is not None else None,
+            modified_ns=self._part.commit(replace=replace, modified=modified),
+            etag=etag if etag and is_etag(etag) else None,
+            last_modified=headers.get("Last-Modified") if modified is not None else None,
             sha256=self._digest.sha256,
+            answered_by=identity_of(head.url),
         )
+
+    def _of_the_note(self) -> dict[str, str]:
+        """What a 206 need not say again (RFC 9110, section 15.3.7)."""
+        note = self._continued
+        if note is None:
+            return {}
+        fields = {"Last-Modified": note.last_modified} if note.last_modified else {}
+        return fields | ({"ETag": note.validator} if is_etag(note.validator) else {})
 
     def _goes_on(self, head: Head, note: Note) -> bool:
         """Go on with the part, if this 206 is its rest and nothing else (RFC 9110, 15.3.7)."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
         if part is None or found is None or contradicts(head.headers, note.validator):
+            return False
+        if identity_of(head.url) != note.answered_by:
             return False
         if (found.first, found.last + 1, found.total) != (part.length, note.total, note.total):
             return False
@@ -132,10 +163,15 @@ class Saver:
         self._total = self._transfer.size = total
 
     def _begin(self, part: Part, first: int) -> None:
+        version = None
         head = self.answer
         # What came whole with its first bytes has nothing to continue: it needs no note.
-        whole = first == self._total or head is None
-        part.begin(None if whole or head is None else strong_validator(head.headers), self._total)
+        if head is not None and first != self._total:
+            validator = strong_validator(head.headers)
+            if validator is not None:
+                modified = head.headers.get("Last-Modified", "")
+                version = Version(validator, identity_of(head.url), modified)
+        part.begin(self._total, version)
         self._begun = True
 
     def _wanted_answer(self) -> Head:
@@ -145,21 +181,24 @@ class Saver:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         said = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if self._part and head.status in _GONE:
-                self._part.drop()
+            if head.status in _GONE:
+                self._drop()
             raise TargetError(Failure.HTTP, said)
-        if not 200 <= head.status < 300:
-            raise TargetError(Failure.WRONG_CONTENT, f"the answer {said} brings no content")
         if head.status == 206 and not self._transfer.resumed:
             detail = "the answer is 206 Partial Content, though the whole was asked for"
             raise TargetError(Failure.WRONG_CONTENT, detail)
+        if head.status not in WHOLE and head.status != 206:
+            raise TargetError(Failure.WRONG_CONTENT, f"the answer {said} brings no content")
         return head
 
     def _refuse_larger_than_wanted(self, size: int) -> None:
         limit = self._settings.max_size
         if limit is not None and size > limit:
-            if self._part:
-                self._part.drop()
+            self._drop()
             raise TargetError(
                 Failure.TOO_LARGE, f"larger than the {format_size(limit)} of --max-size"
             )
+
+    def _drop(self) -> None:
+        if self._part:
+            self._part.drop()

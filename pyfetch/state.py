@@ -1,6 +1,6 @@
 """What is there, and who owns which name, in SQLite: on disk, however many there are.
 
-For the thread that opened it. Changes are written together, by `commit`.
+For one thread at a time. Changes are written together, by `commit`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ CREATE TABLE file (
     etag          TEXT,
     last_modified TEXT,
     sha256        TEXT,
+    answered_by   TEXT,             -- the URL that answered, after redirects
     fetched_at    REAL              -- seconds since the epoch
 ) WITHOUT ROWID
 """
@@ -46,7 +47,9 @@ class State:
         """Whether there are changes that a killed process would lose."""
         with self._errors():
             # An empty name: a private database that goes to a temporary file as it grows.
-            self._database = sqlite3.connect(file or "", isolation_level=None)
+            self._database = sqlite3.connect(
+                file or "", isolation_level=None, check_same_thread=False
+            )
             try:
                 self._prepare()
             except BaseException:
@@ -56,6 +59,9 @@ class State:
     def _prepare(self) -> None:
         execute = self._database.execute
         (version,) = execute("PRAGMA user_version").fetchone()
+        (application,) = execute("PRAGMA application_id").fetchone()
+        if application not in (0, _APPLICATION):
+            raise StoppedError(f"{self._file} is somebody else's database: move it away")
         if version > VERSION:
             raise StoppedError(
                 f"{self._file} is from a newer pyfetch (version {version}, this one knows"
@@ -82,7 +88,7 @@ class State:
         key = _key(path)
         with self._errors():
             row = self._database.execute(
-                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256"
+                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by"
                 " FROM file WHERE key = ?",
                 (key,),
             ).fetchone()
@@ -93,9 +99,12 @@ class State:
                     (key, path, url, was_free),
                 )
                 return Known(None, was_free)
-        owner, was_free, size, *rest = row
-        if owner != url:
-            return None
+            owner, was_free, size, *rest = row
+            if owner != url:
+                return None
+            if size is None and not was_free and is_free():
+                was_free = True
+                self._change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
         return Known(None if size is None else FileFacts(size, *rest), bool(was_free))
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
@@ -103,12 +112,19 @@ class State:
         with self._errors():
             self._change(
                 "UPDATE file SET path = ?, status = ?, size = ?, modified_ns = ?, etag = ?,"
-                " last_modified = ?, sha256 = ?, fetched_at = ? WHERE key = ?",
+                " last_modified = ?, sha256 = ?, answered_by = ?, fetched_at = ? WHERE key = ?",
                 (
                     path, status, facts.size, facts.modified_ns, facts.etag,
-                    facts.last_modified, facts.sha256, time.time(), _key(path),
+                    facts.last_modified, facts.sha256, facts.answered_by, time.time(), _key(path),
                 ),
             )  # fmt: skip
+
+    def ended_without_a_file(self, path: str) -> None:
+        """Note that this run put nothing there: what will be there is not of its making."""
+        with self._errors():
+            self._change(
+                "UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (_key(path),)
+            )
 
     def commit(self) -> None:
         """Write the changes, so that they outlive this process however it ends."""
@@ -139,7 +155,7 @@ class State:
         except sqlite3.DatabaseError as error:
             raise StoppedError(
                 f"the state {self._file} is damaged: {error} (move it away to begin"
-                " without what it knew: the files stay, and are asked for anew)"
+                " without what it knew: then all is fetched anew)"
             ) from error
 
 

@@ -44,8 +44,9 @@ class Transfer:
     def stop(self, failure: Failure, detail: str) -> None:
         """End the attempt with this failure, from any thread, even while it waits for bytes."""
         self._stopped = TargetError(failure, detail)
-        if self._socket is not None:
-            _shut(self._socket)
+        connection = self._socket
+        if connection is not None:
+            _shut(connection)
 
     def check(self) -> None:
         """Raise the `TargetError` that `stop` was called with, if it was."""
@@ -57,6 +58,16 @@ class Transfer:
         # The order matters: stop() may come between these two lines, not past both.
         self._socket = connection
         self.check()
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let the connection be waited for no longer than this, until its next request."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.settimeout(seconds)
+
+    def end(self) -> None:
+        """The attempt is over: its connection is no longer its own."""
+        self._socket = None
 
 
 def _shut(connection: socket.socket) -> None:

@@ -19,6 +19,7 @@ from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.utils import requote_uri
 from urllib3.exceptions import (
     HTTPError,
+    InvalidHeader,
     NameResolutionError,
     ProtocolError,
     ReadTimeoutError,
@@ -26,8 +27,10 @@ from urllib3.exceptions import (
 from urllib3.exceptions import SSLError as UrllibSSLError
 
 from pyfetch.connection import Adapter, used_by
-from pyfetch.model import Failure, Settings, TargetError
+from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
+from pyfetch.settings import Settings
+from pyfetch.strict import BadHeadError, HeadCutError
 from pyfetch.transfer import Transfer
 
 MAX_REDIRECTS = 10
@@ -35,6 +38,11 @@ CHUNK = 256 * 1024
 """Most bytes of a body that are taken at once."""
 DRAINED = 64 * 1024
 """Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
+
+DRAIN_WAIT = 0.1
+"""Longest wait for it, in seconds."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _ONLY_FOR_THEIR_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
@@ -79,6 +87,10 @@ class Transport:
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
         self._adapter = Adapter()
+        # One name, several values: one field with a list (RFC 9110, section 5.3).
+        self._fields: dict[str, str] = {}
+        for name, value in settings.headers:
+            self._fields[name] = f"{self._fields[name]}, {value}" if name in self._fields else value
 
     def get(
         self, url: str, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
@@ -89,15 +101,15 @@ class Transport:
         whole, and whatever the receiver raises.
         """
         cookies = RequestsCookieJar()  # for this chain of redirects and no longer
-        fields = dict(self._settings.headers) | dict(headers)
+        fields = self._fields | dict(headers)
         for _ in range(MAX_REDIRECTS + 1):
             request = self._prepared(url, fields, cookies)
             with self._answer(request, transfer) as response:
-                location = self._session.get_redirect_target(response)
+                location = _location(response)
                 if location is None:
                     _push(response, transfer, receiver)
                     return
-                _drain(response)
+                _drain(response, transfer)
                 extract_cookies_to_jar(cookies, request, response.raw)
                 target = _redirected(url, location)
             if origin_of(target) != origin_of(url):
@@ -157,7 +169,7 @@ def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -
         length=_body_length(response),
     )
     if not receiver.head(head):
-        _drain(response)
+        _drain(response, transfer)
         return
     try:
         while data := raw.read1(CHUNK, decode_content=False):
@@ -183,24 +195,38 @@ def _body_length(response: requests.Response) -> int | None:
     # A field that came twice with one value is joined by a comma.
     values = {value.strip() for value in length.split(",")}
     value = values.pop()
-    if values or not (value.isascii() and value.isdigit()):
+    if values or not (value.isascii() and value.isdigit() and len(value) < 20):
         detail = f"Content-Length is {length!r}, so the end of the body cannot be known"
         raise TargetError(Failure.WRONG_CONTENT, detail)
     return int(value)
 
 
-def _drain(response: requests.Response) -> None:
+def _drain(response: requests.Response, transfer: Transfer) -> None:
     """Read a small body that nobody wants, so that its connection can be used again.
 
-    At most one read from the connection: what does not come with that is not waited for,
-    and the connection is closed.
+    At most one read from the connection, which hardly waits: what does not come with that
+    is left, and the connection is closed.
     """
+    transfer.wait_at_most(DRAIN_WAIT)
     length = response.headers.get("Content-Length", "")
-    if length.isascii() and length.isdigit() and 0 < int(length) <= DRAINED:
+    if length.isascii() and length.isdigit() and len(length) < 8 and 0 < int(length) <= DRAINED:
         try:
             response.raw.read1(DRAINED, decode_content=False)
         except (HTTPError, OSError):
             response.raw.close()
+
+
+def _location(response: requests.Response) -> str | None:
+    """The `Location` of a redirect, None for another answer. Raises `TargetError`."""
+    location = response.headers.get("Location")
+    if location is None or response.status_code not in _REDIRECTS:
+        return None
+    try:
+        # http.client reads fields as Latin-1; URLs beyond ASCII are UTF-8.
+        return location.encode("latin-1").decode()
+    except UnicodeError as error:
+        detail = f"redirect to {location!r}, which is not UTF-8"
+        raise TargetError(Failure.INVALID_URL, detail) from error
 
 
 def _redirected(url: str, location: str) -> str:
@@ -221,12 +247,9 @@ def _translated(error: Exception, timeout: tuple[float, float]) -> TargetError:
     """What an exception of `requests`, or of what it is built on, means for the target."""
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
-        if isinstance(cause, NameResolutionError | socket.gaierror):
-            return TargetError(Failure.DNS, "the host's name was not found")
-    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidHeader):
-        return TargetError(Failure.INVALID_URL, f"no URL: {error}")
+        plain = _plain(cause)
+        if plain:
+            return plain
     if isinstance(error, requests.ConnectTimeout):
         return TargetError(Failure.TIMEOUT, f"no connection within {timeout[0]:g} s")
     if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
@@ -237,6 +260,24 @@ def _translated(error: Exception, timeout: tuple[float, float]) -> TargetError:
         ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
     return TargetError(Failure.CONNECT, f"connection failed: {reason}")
+
+
+def _plain(cause: BaseException) -> TargetError | None:
+    """The failure, for an exception that can mean nothing else."""
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
+        case NameResolutionError() | socket.gaierror():
+            return TargetError(Failure.DNS, "the host's name was not found")
+        case HeadCutError():
+            return TargetError(Failure.TRUNCATED, str(cause))
+        case BadHeadError() | InvalidHeader():
+            return TargetError(Failure.WRONG_CONTENT, f"the answer is no proper HTTP: {cause}")
+        case requests.exceptions.InvalidProxyURL():
+            return TargetError(Failure.CONNECT, f"the proxy's address is no URL: {cause}")
+        case requests.exceptions.InvalidURL():
+            return TargetError(Failure.INVALID_URL, f"no URL: {cause}")
+    return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -50,7 +50,9 @@ def test_a_url_that_fails_is_a_result(server: LoopbackServer) -> None:
 @pytest.mark.parametrize(
     "settings",
     [{"workers": 0}, {"timeout": -1}, {"if_exists": "burn"}, {"max_size": -5}, {"colour": "red"},
-     {"timeout": float("nan")}, {"retries": -1}],
+     {"timeout": float("nan")}, {"retries": -1}, {"max_size": "10M"}, {"output_dir": None},
+     {"timeout": 1e300}, {"headers": {"X": 1}}, {"headers": "X: y"}, {"workers": True},
+     {"retry_wait": float("inf")}],
 )  # fmt: skip
 def test_settings_that_make_no_sense_are_refused_at_once(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
@@ -105,3 +107,42 @@ def test_content_type_and_validators_are_in_the_result() -> None:
     (result,) = fetch_all(["http://example.test/x"], discard=True)
     assert (result.content_type, result.etag) == ("text/x", 'W/"1"')
     assert result.last_modified == "Tue, 14 Nov 2023 22:13:20 GMT"
+
+
+def test_one_text_is_no_list_of_urls() -> None:
+    with pytest.raises(ValueError, match="list"):
+        fetch_all("http://127.0.0.1:1/")
+
+
+def test_text_that_cannot_be_sent_is_a_failed_result() -> None:
+    (result,) = fetch_all(["http://h/\udc80"], discard=True)
+    assert result.error is Failure.INVALID_URL
+
+
+def test_headers_may_be_a_mapping(server: LoopbackServer) -> None:
+    list(fetch_all([f"{server.url}/x"], discard=True, headers={"X-One": "1"}))
+    assert server.asked[0].headers["X-One"] == "1"
+
+
+def test_what_was_given_before_the_loop_was_left_is_remembered(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.pages["/x"] = Page(b"x", modified=None)
+    urls = [f"{server.url}/x", f"{server.url}/y"]
+    for result in fetch_all(urls, workers=1, output_dir=tmp_path):
+        assert result.outcome is Outcome.FETCHED
+        break
+    (again,) = fetch_all(urls[:1], output_dir=tmp_path)
+    assert again.outcome is Outcome.UNCHANGED
+
+
+def test_a_run_that_was_left_can_be_followed_by_another_at_once(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.pages["/x"] = Page(b"x" * 1000)
+    server.routes["/slow"] = lambda h: h.stall()
+    urls = [f"{server.url}/x", *[f"{server.url}/slow"] * 3]
+    for _ in range(3):
+        for result in fetch_all(urls, output_dir=tmp_path):
+            assert not result.failed
+            break

@@ -192,3 +192,62 @@ class TestFailedTo:
         pyfetch("--failed-to", "link", f"{server.url}/x")
         assert (tmp_path / "link").is_symlink()
         assert (tmp_path / "real").read_text() == f"{server.url}/x\n"
+
+    def test_a_run_that_does_not_begin_leaves_an_older_one_as_it_was(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        older = f"{server.url}/older\n"
+        (pyfetch.directory / "failed").write_text(older)
+        server.routes["/x"] = lambda h: h.stall()
+        first = pyfetch.start(f"{server.url}/x")
+        while not server.asked:
+            assert first.poll() is None
+        ended = pyfetch("failed", "--failed-to", "failed", "--checksums", "sums")
+        assert ended.status == 3
+        assert (pyfetch.directory / "failed").read_text() == older
+        first.kill()
+        first.communicate()
+        assert pyfetch("failed", "--failed-to", "failed", "--checksums", "no/place").status == 2
+        assert (pyfetch.directory / "failed").read_text() == older
+        assert sorted(path.name for path in pyfetch.directory.iterdir()) == [".pyfetch", "failed"]
+
+    def test_an_interrupted_run_over_its_own_list_leaves_that_as_it_was(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        server.routes["/stall"] = lambda h: h.stall()
+        lines = "".join(f"{server.url}/{name}\n" for name in ("gone", "stall", "later"))
+        (pyfetch.directory / "list").write_text(lines)
+        run = pyfetch.start("-w", "1", "list", "--failed-to", "list")
+        while "/stall" not in server.paths():
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert (pyfetch.directory / "list").read_text() == lines
+
+    def test_what_a_reader_that_went_away_did_not_see_is_in_it(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        server.routes["/stall"] = lambda h: h.stall()
+        urls = [f"{server.url}/gone", f"{server.url}/stall", f"{server.url}/later"]
+        run = pyfetch.start("-w", "1", "--failed-to", "failed", *urls)
+        assert run.stdout
+        run.stdout.readline()
+        while "/stall" not in server.paths():
+            assert run.poll() is None
+        run.stdout.close()
+        assert run.wait(10) == 141
+        assert (pyfetch.directory / "failed").read_text().splitlines() == urls[:2]
+
+    def test_two_reports_cannot_be_one_file(self, pyfetch: Command, server: LoopbackServer) -> None:
+        ended = pyfetch("--failed-to", "same", "--checksums", "./same", f"{server.url}/x")
+        assert ended.status == 2
+        assert server.asked == []
+
+
+def test_the_sha256_that_was_computed_for_a_demand_is_known_from_then_on(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    (pyfetch.directory / "x").write_bytes(BODY)
+    url = f"{server.url}/x#md5={digest('md5')}"
+    (result,) = pyfetch("--if-exists", "skip", "--format", "jsonl", url).results
+    assert result["sha256"] == digest("sha256")

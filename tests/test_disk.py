@@ -44,6 +44,14 @@ def test_a_disk_that_gets_full_stops_the_run_and_the_same_command_goes_on_after(
     assert not (small_disk / "endless").exists()
     assert not (small_disk / "b").exists()
 
+    with (small_disk / "more").open("wb", buffering=0) as more, contextlib.suppress(OSError):
+        while True:
+            more.write(bytes(4096))
+    again = pyfetch(*arguments)
+    assert again.status == 3
+    assert "Traceback" not in again.err
+
+    (small_disk / "more").unlink()
     ballast.unlink()
     del server.routes["/endless"]
     server.pages["/endless"] = Page(b"small")

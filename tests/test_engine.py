@@ -86,7 +86,7 @@ def engine(
 ) -> Engine:
     return Engine(
         fetch, InlineExecutor(), workers=workers, window=Window(),
-        retry=retry or RetryPolicy(uniform=random.Random(1)),
+        retry=retry or RetryPolicy(randomness=random.Random(1)),
         max_time=max_time, clock=time.clock, wait=time.wait,
     )  # fmt: skip
 
@@ -193,6 +193,24 @@ def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
     (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
     assert result.attempts == 1
     assert "86400 s" in (result.detail or "")
+
+
+def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() -> None:
+    time = VirtualTime()
+    asked: list[str] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        asked.append(target.url)
+        if "busy" in target.url:
+            return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
+        return came(target, transfer)
+
+    urls = [f"http://busy/{number}" for number in range(50)] + ["http://idle/"]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert asked == ["http://busy/0", "http://idle/"]
+    assert [result.error for result in results].count(Failure.HTTP) == 50
+    assert all("3600 s" in (result.detail or "") for result in results[:50])
+    assert time.now - 1000 < 1
 
 
 def test_max_time_is_over_all_attempts_of_a_url() -> None:

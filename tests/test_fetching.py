@@ -353,6 +353,16 @@ class TestIfExists:
         assert (pyfetch.directory / "x.txt").read_bytes() == b"old"
         assert (pyfetch.directory / "x-2.txt").read_bytes() == b"new"
 
+    def test_rename_keeps_all_of_a_url_that_stands_several_times(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        server.pages |= {"/x": Page(b"x"), "/a/x-1": Page(b"another")}
+        urls = [f"{server.url}/x"] * 3 + [f"{server.url}/a/x-1"]
+        ended = pyfetch("--if-exists", "rename", *urls)
+        assert ended.status == 0
+        assert len({row[3] for row in ended.rows}) == 4
+        assert (pyfetch.directory / ended.rows[3][3]).read_bytes() == b"another"
+
     def test_fail_fails_that_url_only(self, pyfetch: Command, server: LoopbackServer) -> None:
         server.pages |= {"/x": Page(b"new"), "/y": Page(b"y")}
         (pyfetch.directory / "x").write_bytes(b"old")

@@ -88,13 +88,22 @@ def test_a_file_that_somebody_else_put_there_is_fetched_anew(
     assert conditions(server) == [(None, None)]
 
 
+def killed_while_it_asks(pyfetch: Command, server: LoopbackServer, path: str) -> None:
+    """The name is given to the URL and free, and the run ends without another word."""
+    server.routes[path] = Handler.stall
+    run = pyfetch.start(f"{server.url}{path}")
+    while path not in server.paths():
+        assert run.poll() is None
+    run.kill()
+    run.communicate()
+    del server.routes[path]
+
+
 def test_a_file_of_a_killed_run_that_was_not_noted_is_asked_for_by_its_time(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     server.pages["/x"] = Page(b"content")
-    server.routes["/x"] = lambda h: h.answer(404)
-    pyfetch(f"{server.url}/x")  # the name is given to the URL, and free
-    del server.routes["/x"]
+    killed_while_it_asks(pyfetch, server, "/x")
     file = pyfetch.directory / "x"
     file.write_bytes(b"content")
     os.utime(file, (JUST_BEFORE_NOW, JUST_BEFORE_NOW))
@@ -103,6 +112,58 @@ def test_a_file_of_a_killed_run_that_was_not_noted_is_asked_for_by_its_time(
     # From then on it is noted.
     pyfetch("--if-exists", "refresh", f"{server.url}/x")
     assert conditions(server)[2] == (None, "Tue, 14 Nov 2023 22:13:20 GMT")
+
+
+def test_a_file_that_somebody_put_there_after_a_failure_is_fetched_anew(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    pyfetch(f"{server.url}/x")  # 404
+    file = pyfetch.directory / "x"
+    file.write_bytes(b"foreign")
+    os.utime(file, (JUST_BEFORE_NOW + 10, JUST_BEFORE_NOW + 10))
+    server.pages["/x"] = Page(b"content")
+    assert pyfetch(f"{server.url}/x").rows[0][0] == "200"
+    assert file.read_bytes() == b"content"
+
+
+def test_validators_speak_of_the_url_that_answered_and_of_no_other(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages |= {"/v1": Page(b"one", etag='"1"'), "/v2": Page(b"two", etag='"1"')}
+    server.routes["/latest"] = lambda h: h.answer(302, b"", Location="/v1")
+    pyfetch(f"{server.url}/latest")
+    server.routes["/latest"] = lambda h: h.answer(302, b"", Location="/v2")
+    assert pyfetch(f"{server.url}/latest").rows[0][0] == "200"
+    assert (pyfetch.directory / "latest").read_bytes() == b"two"
+    assert pyfetch(f"{server.url}/latest").rows[0][0] == "304"
+
+
+def test_a_server_that_does_not_like_conditions_is_asked_without(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    def picky(handler: Handler) -> None:
+        conditional = "If-None-Match" in handler.headers
+        handler.answer(412 if conditional else 200, b"content", ETag='"1"')
+
+    server.routes["/x"] = picky
+    assert [pyfetch(f"{server.url}/x").rows[0][0] for _ in range(2)] == ["200", "200"]
+
+
+@pytest.mark.parametrize("policy", ["skip", "refresh", "fail", "replace"])
+def test_a_link_that_leads_nowhere_is_no_file(
+    pyfetch: Command, server: LoopbackServer, policy: str
+) -> None:
+    server.pages |= {"/x": Page(b"x"), "/y": Page(b"y")}
+    (pyfetch.directory / "x").symlink_to("/nonexistent/place")
+    ended = pyfetch("--if-exists", policy, f"{server.url}/x", f"{server.url}/y")
+    assert (ended.status, [row[0] for row in ended.rows]) == (0, ["200", "200"])
+    assert not (pyfetch.directory / "x").is_symlink()
+
+
+def test_a_link_to_a_fifo_is_never_opened(pyfetch: Command, server: LoopbackServer) -> None:
+    os.mkfifo(pyfetch.directory / "fifo")
+    (pyfetch.directory / "x").symlink_to("fifo")
+    assert pyfetch(f"{server.url}/x#sha256={'0' * 64}").rows[0][4] == "exists"
 
 
 def test_without_state_a_file_is_refreshed_by_its_time_alone(

@@ -182,14 +182,96 @@ def test_a_206_with_a_shorter_body_is_truncated_and_goes_on_from_there(
     assert (pyfetch.directory / "x").read_bytes() == BODY
 
 
-def test_a_206_with_a_longer_body_is_cut_to_its_range(
+def test_a_206_with_a_longer_body_ends_there_and_starts_again(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     whole_range = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
+
+    def endless(handler: Handler) -> None:
+        handler.head(206, Content_Range=whole_range, ETag=ETAG, Connection="close")
+        while True:
+            handler.send(BODY)
+
     longer = rest(whole_range, BODY[HALF:] + b"more", ETag=ETAG)
-    server.routes["/x"] = in_turn(cut(ETag=ETAG), longer, whole(ETag=ETAG))
+    for number, wrong in enumerate((longer, endless)):
+        server.routes[f"/{number}"] = in_turn(cut(ETag=ETAG), wrong, whole(OTHER))
+    ended = pyfetch("--retries", "2", f"{server.url}/0", f"{server.url}/1")
+    assert ended.status == 0
+    for number in range(2):
+        assert (pyfetch.directory / str(number)).read_bytes() == OTHER
+    assert parts_in(pyfetch) == []
+
+
+@pytest.mark.parametrize("status", [400, 412, 501])
+def test_a_server_that_does_not_like_ranges_is_asked_for_the_whole(
+    pyfetch: Command, server: LoopbackServer, status: int
+) -> None:
+    def picky(handler: Handler) -> None:
+        if "Range" in handler.headers:
+            handler.answer(status)
+        else:
+            whole(OTHER, ETag='"v2"')(handler)
+
+    server.routes["/x"] = in_turn(cut(ETag=ETAG), picky)
     assert pyfetch(f"{server.url}/x").status == 0
-    assert (pyfetch.directory / "x").read_bytes() == BODY
+    assert (pyfetch.directory / "x").read_bytes() == OTHER
+
+
+def test_a_redirect_that_leads_elsewhere_never_mixes_two(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes |= {
+        "/latest": lambda h: h.answer(302, b"", Location="/v1"),
+        "/v1": cut(BODY, ETag=ETAG),
+    }
+    assert pyfetch("--retries", "0", f"{server.url}/latest").status == 1
+    server.pages["/v2"] = Page(OTHER, etag=ETAG)
+    server.routes["/latest"] = lambda h: h.answer(302, b"", Location="/v2")
+    assert pyfetch(f"{server.url}/latest").status == 0
+    assert (pyfetch.directory / "latest").read_bytes() == OTHER
+
+
+def test_what_was_continued_keeps_its_validators_and_its_time(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    bare = rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:])
+    server.routes["/x"] = in_turn(cut(ETag=ETAG, Last_Modified=OLD), bare)
+    assert pyfetch(f"{server.url}/x").status == 0
+    assert (pyfetch.directory / "x").stat().st_mtime == 1_700_000_000
+    pyfetch(f"{server.url}/x")
+    asked = server.asked[2].headers
+    assert (asked["If-None-Match"], asked["If-Modified-Since"]) == (ETAG, OLD)
+
+
+@pytest.mark.parametrize("policy", ["refresh", "replace"])
+def test_a_part_that_has_its_final_name_already_is_not_written_to(
+    pyfetch: Command, server: LoopbackServer, policy: str
+) -> None:
+    # As a kill leaves it between the two steps of a commit that must not replace.
+    server.routes["/x"] = cut(ETag=ETAG)
+    pyfetch("--retries", "0", f"{server.url}/x")
+    (part,) = (pyfetch.directory / ".pyfetch" / "parts").glob("*.part")
+    part.write_bytes(BODY)
+    final = pyfetch.directory / "x"
+    final.hardlink_to(part)
+
+    def stall(handler: Handler) -> None:
+        handler.head(200, Content_Length=str(len(OTHER)), ETag='"v2"')
+        handler.send(OTHER[:1000])
+        handler.stall()
+
+    server.routes["/x"] = stall
+    asked = len(server.asked)
+    run = pyfetch.start("--if-exists", policy, f"{server.url}/x")
+    parts = pyfetch.directory / ".pyfetch" / "parts"
+    while len(server.asked) == asked or not any(
+        part.stat().st_size == 1000 for part in parts.glob("*.part")
+    ):
+        assert run.poll() is None
+    assert final.read_bytes() == BODY
+    run.kill()
+    run.communicate()
+    assert final.read_bytes() == BODY
 
 
 @pytest.mark.parametrize(
@@ -249,7 +331,20 @@ def test_an_etag_that_changes_on_each_answer_never_mixes_two(
     assert [asked.headers.get("If-Range") for asked in server.asked] == [None, '"1"', '"2"', '"3"']
 
 
-@pytest.mark.parametrize("damage", ["longer", "empty", "no note", "torn note", "wrong types"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "longer",
+        "empty",
+        "no note",
+        "torn note",
+        "wrong types",
+        "endless number",
+        "no validator",
+        "deep note",
+        "fifo",
+    ],
+)
 def test_a_part_that_is_not_what_its_note_says_is_not_continued(
     pyfetch: Command, server: LoopbackServer, damage: str
 ) -> None:
@@ -269,6 +364,19 @@ def test_a_part_that_is_not_what_its_note_says_is_not_continued(
         case "wrong types":
             known = json.loads(note.read_bytes())
             note.write_text(json.dumps(known | {"total": "many"}))
+        case "endless number":
+            known = json.loads(note.read_bytes())
+            note.write_text(
+                json.dumps(known | {"durable": 0}).replace('"durable": 0', '"durable": 1e999')
+            )
+        case "no validator":
+            known = json.loads(note.read_bytes())
+            note.write_text(json.dumps(known | {"validator": "a\r\nb: €"}))
+        case "deep note":
+            note.write_text("[" * 100_000)
+        case "fifo":
+            note.unlink()
+            os.mkfifo(note)
     assert pyfetch(f"{server.url}/x").status == 0
     assert ranges(server) == [None, None]
     assert (pyfetch.directory / "x").read_bytes() == OTHER

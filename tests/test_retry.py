@@ -71,19 +71,19 @@ def test_a_status_that_pauses_a_host_is_one_that_may_pass() -> None:
 
 
 def test_the_ceiling_doubles_up_to_the_longest_wait() -> None:
-    policy = RetryPolicy(retries=8, first_wait=0.5, longest_wait=10, uniform=Bounds())
+    policy = RetryPolicy(retries=8, first_wait=0.5, longest_wait=10, randomness=Bounds())
     waits = [policy.wait(attempts) for attempts in range(1, 9)]
     assert waits == [0.5, 1, 2, 4, 8, 10, 10, 10]
 
 
 def test_the_wait_is_drawn_from_zero_to_the_ceiling() -> None:
     bounds = Bounds()
-    RetryPolicy(first_wait=1, uniform=bounds).wait(3)
+    RetryPolicy(first_wait=1, randomness=bounds).wait(3)
     assert bounds.asked == [(0, 4)]
 
 
 def test_waits_spread_over_the_whole_range() -> None:
-    policy = RetryPolicy(first_wait=8, uniform=random.Random(7))
+    policy = RetryPolicy(first_wait=8, randomness=random.Random(7))
     waits = [policy.wait(1) or 0.0 for _ in range(1000)]
     assert 0 <= min(waits) < 0.1
     assert 7.9 < max(waits) <= 8
@@ -104,7 +104,7 @@ def test_two_policies_do_not_wait_in_step() -> None:
 def test_no_back_off_is_longer_than_the_longest_wait(
     attempts: int, first_wait: float, longest_wait: float, source: random.Random
 ) -> None:
-    policy = RetryPolicy(10**9, first_wait, longest_wait, uniform=source)
+    policy = RetryPolicy(10**9, first_wait, longest_wait, randomness=source)
     wait = policy.wait(attempts)
     assert wait is not None
     assert 0 <= wait <= longest_wait
@@ -118,15 +118,15 @@ def test_it_is_given_up_after_the_retries(retries: int) -> None:
 
 
 def test_three_retries_within_seconds_are_the_default() -> None:
-    policy = RetryPolicy(uniform=Bounds())
+    policy = RetryPolicy(randomness=Bounds())
     assert [policy.wait(attempts) for attempts in range(1, 5)] == [1, 2, 4, None]
-    assert RetryPolicy(retries=10, uniform=Bounds()).wait(10) == 60
+    assert RetryPolicy(retries=10, randomness=Bounds()).wait(10) == 60
     assert policy.refusal(600.0) == ""
     assert policy.refusal(600.5) != ""
 
 
 def test_who_waits_for_no_server_still_waits_for_itself() -> None:
-    policy = RetryPolicy(longest_retry_after=0, uniform=Bounds())
+    policy = RetryPolicy(longest_retry_after=0, randomness=Bounds())
     assert policy.wait(1) == 1
     assert policy.wait(1, 1.0) is None
 
@@ -139,13 +139,13 @@ def test_no_wait_at_all_may_be_asked_for() -> None:
 def test_never_less_is_waited_than_the_server_asked_for(
     asked: float, attempts: int, source: random.Random
 ) -> None:
-    wait = RetryPolicy(uniform=source).wait(attempts, asked)
+    wait = RetryPolicy(randomness=source).wait(attempts, asked)
     assert wait is not None
     assert asked <= wait <= asked + 1
 
 
 def test_those_who_were_asked_to_wait_alike_do_not_come_back_at_once() -> None:
-    policy = RetryPolicy(uniform=random.Random(7))
+    policy = RetryPolicy(randomness=random.Random(7))
     assert len({policy.wait(3, 30.0) for _ in range(100)}) == 100
 
 

@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.model import FileFacts, Known
 from pyfetch.state import VERSION, State
 from tests.conftest import Command
-from tests.server import LoopbackServer, Page
+from tests.server import Handler, LoopbackServer, Page
 
 
 def free() -> bool:
@@ -35,7 +36,7 @@ def test_a_name_belongs_to_the_url_that_came_first_also_in_the_next_run(tmp_path
 def test_facts_are_known_once_they_are_committed_and_not_before(tmp_path: Path) -> None:
     def known() -> Known | None:
         state = State(tmp_path / "s")
-        found = state.claim("x", "http://a/x", free)
+        found = state.claim("x", "http://a/x", lambda: False)
         state.close()
         return found
 
@@ -183,6 +184,30 @@ def test_wait_lock_waits_for_the_run_before_it(pyfetch: Command, server: Loopbac
     assert pyfetch("--wait-lock", "0.3", f"{server.url}/y").status == 3
     short.kill()
     short.communicate()
+
+
+def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    release = threading.Event()
+
+    def held(handler: Handler) -> None:
+        release.wait(20)
+        handler.answer(200, b"x")
+
+    server.routes["/x"] = held
+    server.pages["/y"] = Page(b"y")
+    first = pyfetch.start("--no-state", f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    second = pyfetch.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.6)
+    release.set()
+    for run in (first, second):
+        _, err = run.communicate(timeout=20)
+        assert run.returncode == 0, err
+    assert sorted(path.name for path in pyfetch.directory.iterdir()) == ["x", "y"]
 
 
 def test_runs_in_two_directories_do_not_wait_for_each_other(

@@ -14,7 +14,7 @@ import pytest
 from pyfetch import __version__
 from pyfetch.cli import command
 from pyfetch.model import Failure
-from tests.conftest import Command
+from tests.conftest import COMMAND, Command
 from tests.server import LoopbackServer, Page
 
 README = Path(__file__).parents[1] / "README.md"
@@ -95,6 +95,9 @@ def test_an_output_directory_that_cannot_be_written_ends_with_3(
         ["--timeout", "nan"],
         ["--connect-timeout", "-1"],
         ["--max-time", "inf"],
+        ["--max-time", "1e308"],
+        ["--retry-wait", "nan"],
+        ["--wait-lock", "nan"],
         ["--max-size", "10 Q"],
         ["--retries", "-1"],
         ["--if-exists", "burn"],
@@ -127,6 +130,25 @@ def test_every_option_also_reads_the_environment(pyfetch: Command, server: Loopb
     assert server.asked[0].headers["X-Two"] == "two words"
     pyfetch.environment["PYFETCH_WORKERS"] = "none"
     assert pyfetch(f"{server.url}/a").status == 2
+
+
+def test_a_variable_that_others_set_for_pyfetch_is_not_taken_for_a_question(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    pyfetch.environment |= {"PYFETCH_VERSION": "0.1.0", "PYFETCH_HEADER": "X-One: 1\n\n"}
+    assert pyfetch("--discard", f"{server.url}/a").status == 0
+    assert server.asked[0].headers["X-One"] == "1"
+
+
+def test_a_standard_input_that_is_closed_is_a_usage_error(pyfetch: Command) -> None:
+    script = f'exec "{COMMAND}" "$@" <&-'
+    for arguments in ([], ["-"]):
+        ended = subprocess.run(
+            ["sh", "-c", script, "sh", *arguments],
+            cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 2
 
 
 def test_the_summary_counts_what_came_and_what_failed_and_why(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,20 +15,22 @@ from pyfetch.model import Result
 
 
 class Report:
-    """A file that gets its name when it is whole, at the end of the run, however that ends.
+    """A file that gets its name when it is whole, by `commit`.
 
-    Until then an older one of that name stays, so it may be the run's own input. What is no
-    regular file (`/dev/stderr`, a FIFO) is written as it is. Raises `UsageError` where it
-    cannot be made, `StoppedError` where it cannot be written.
+    Until then an older one of that name stays, so it may be the run's own input; without
+    `commit` it stays for good. What is no regular file (`/dev/stderr`, a FIFO) is written
+    as it is. Raises `UsageError` where it cannot be made, `StoppedError` where it cannot
+    be written.
     """
 
     def __init__(self, path: str) -> None:
-        self._final = Path(path)
-        self._direct = self._final.exists() and not self._final.is_file()
-        self._file = self._final
+        final = Path(path)
+        self._direct = final.exists() and not final.is_file()
+        self.final = final.resolve()
+        """What is replaced: where `path` is a link, that stays."""
+        self._file = final
         if not self._direct:
-            self._final = self._final.resolve()  # a link stays, what it points to is replaced
-            self._file = self._final.with_name(f".{self._final.name}.{os.getpid()}.tmp")
+            self._file = self.final.with_name(f".{self.final.name}.{os.getpid()}.tmp")
         try:
             self._stream = self._file.open("wb")
         except OSError as error:
@@ -42,24 +45,32 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
+        with contextlib.suppress(OSError):
             self._stream.close()
-            if not self._direct:
-                self._file.replace(self._final)
-        except OSError as failed:
+        if not self._direct:
             with contextlib.suppress(OSError):
-                self._file.unlink()
-            raise self._stopped(failed) from failed
+                self._file.unlink(missing_ok=True)
 
     def write(self, line: bytes) -> None:
         """Write one line, without its end."""
-        try:
+        with self._errors():
             self._stream.write(line + b"\n")
-        except OSError as error:
-            raise self._stopped(error) from error
+            if self._direct:
+                self._stream.flush()
 
-    def _stopped(self, error: OSError) -> StoppedError:
-        return StoppedError(f"cannot write {self._final}: {error.strerror}")
+    def commit(self) -> None:
+        """Let what was written take its name."""
+        with self._errors():
+            self._stream.close()
+            if not self._direct:
+                self._file.replace(self.final)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoppedError(f"cannot write {self.final}: {error.strerror}") from error
 
 
 class Checksums:

@@ -1,0 +1,118 @@
+"""Everything that a run can be told: a frozen, slotted, picklable value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from pyfetch.errors import UsageError
+
+LONGEST = 31_536_000.0
+"""The longest time that may be set, in seconds: a year."""
+LEAST = 0.001
+"""The shortest time that may be set where it has to be above 0, in seconds."""
+MOST_WORKERS = 1024
+_MOST_BYTES = 2**63 - 1
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "workers": (1, MOST_WORKERS),
+    "timeout": (LEAST, LONGEST),
+    "connect_timeout": (LEAST, LONGEST),
+    "max_time": (LEAST, LONGEST),
+    "max_size": (0, _MOST_BYTES),
+    "retries": (0, 1_000_000),
+    "retry_wait": (0, LONGEST),
+    "min_free": (0, _MOST_BYTES),
+    "wait_lock": (0, LONGEST),
+}
+_OPTIONAL = frozenset({"max_time", "max_size"})
+_WHOLE = frozenset({"workers", "max_size", "retries", "min_free"})
+
+
+class IfExists(StrEnum):
+    """What to do when a target's file is there already."""
+
+    REFRESH = "refresh"
+    SKIP = "skip"
+    REPLACE = "replace"
+    RENAME = "rename"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
+
+    workers: int = 8
+    """Transfers at once."""
+    output_dir: str = "."
+    """Where files are saved; any path, it is kept as text."""
+    discard: bool = False
+    """Count and hash every byte, keep no file."""
+    if_exists: IfExists = IfExists.REFRESH
+    state: bool = True
+    """Keep what is known of the files in `.pyfetch/` below the output directory."""
+    fsync: bool = False
+    """Make file and directory durable before a name counts as done."""
+    min_free: int = 0
+    """Stop before less than this is free on the disk, in bytes."""
+    wait_lock: float = 0.0
+    """Longest wait for another run in the same output directory, in seconds."""
+    timeout: float = 30.0
+    """Longest silence on a connection, in seconds."""
+    connect_timeout: float = 10.0
+    """Longest wait for a connection, in seconds."""
+    max_time: float | None = None
+    """Longest time for one target, all attempts together, in seconds."""
+    max_size: int | None = None
+    """Refuse larger bodies, in bytes."""
+    retries: int = 3
+    """Further attempts after a failure that may pass."""
+    retry_wait: float = 1.0
+    """Longest wait before the second attempt, in seconds; it doubles with each further one."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Added to each request, as (name, value); a mapping will do."""
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in _BOUNDS.items():
+            value = getattr(self, name)
+            if value is None and name in _OPTIONAL:
+                continue
+            whole = name in _WHOLE
+            number = isinstance(value, int if whole else int | float)
+            if not number or isinstance(value, bool) or not least <= value <= most:
+                kind = "a whole number" if whole else "a number"
+                raise UsageError(f"{name} must be {kind} from {least:g} to {most:g}, not {value!r}")
+        try:
+            object.__setattr__(self, "if_exists", IfExists(self.if_exists))
+        except ValueError:
+            choices = ", ".join(IfExists)
+            message = f"if_exists must be one of {choices}, not {self.if_exists!r}"
+            raise UsageError(message) from None
+        if not isinstance(self.output_dir, str | os.PathLike):
+            raise UsageError(f"output_dir must be a path, not {self.output_dir!r}")
+        object.__setattr__(self, "output_dir", os.fspath(self.output_dir))
+        object.__setattr__(self, "headers", _header_pairs(self.headers))
+
+
+def _header_pairs(headers: object) -> tuple[tuple[str, str], ...]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    try:
+        found = tuple((name, value) for name, value in pairs)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise UsageError(f"headers must be pairs of name and value, not {headers!r}") from None
+    for name, value in found:
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise UsageError(f"headers must be text: {name!r}: {value!r} is not")
+    return found
+
+
+def settings_from(values: dict[str, object]) -> Settings:
+    """Settings from keyword arguments. Raises `UsageError` for a name that is none."""
+    known = {field.name for field in fields(Settings)}
+    for name in values:
+        if name not in known:
+            raise UsageError(f"there is no setting {name!r} (there are {', '.join(sorted(known))})")
+    return Settings(**values)  # type: ignore[arg-type]
