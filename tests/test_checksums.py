@@ -236,6 +236,9 @@ class TestFailedTo:
             assert run.poll() is None
         run.stdout.close()
         assert run.wait(10) == 141
+        assert run.stderr
+        with run.stderr as err:
+            assert err.read() == b""
         assert (pyfetch.directory / "failed").read_text().splitlines() == urls[:2]
 
     def test_two_reports_cannot_be_one_file(self, pyfetch: Command, server: LoopbackServer) -> None:

@@ -274,27 +274,26 @@ def test_a_part_that_has_its_final_name_already_is_not_written_to(
     assert final.read_bytes() == BODY
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
+def test_a_body_without_a_strong_validator_is_never_continued(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    def date(seconds: float) -> str:
+        return formatdate(time() + seconds, usegmt=True)
+
+    weak: list[dict[str, str]] = [
         {},
         {"ETag": 'W/"weak"', "Last_Modified": OLD},
         {"ETag": "unquoted"},
-        {"Last_Modified": "recent"},
-        {"Last_Modified": "future"},
+        {"Last_Modified": date(-5)},
+        {"Last_Modified": date(86400)},
         {"Last_Modified": "yesterday"},
-    ],
-)
-def test_a_body_without_a_strong_validator_is_never_continued(
-    pyfetch: Command, server: LoopbackServer, headers: dict[str, str]
-) -> None:
-    times = {"recent": time() - 5, "future": time() + 86400}
-    dates = {name: formatdate(moment, usegmt=True) for name, moment in times.items()}
-    headers = {name: dates.get(value, value) for name, value in headers.items()}
-    server.routes["/x"] = in_turn(cut(BODY, HALF, **headers), whole(OTHER))
-    assert pyfetch(f"{server.url}/x").status == 0
-    assert ranges(server) == [None, None]
-    assert (pyfetch.directory / "x").read_bytes() == OTHER
+    ]
+    for number, headers in enumerate(weak):
+        server.routes[f"/{number}"] = in_turn(cut(BODY, HALF, **headers), whole(OTHER))
+    assert pyfetch(*(f"{server.url}/{number}" for number in range(len(weak)))).status == 0
+    assert ranges(server) == [None] * 2 * len(weak)
+    for number, headers in enumerate(weak):
+        assert (pyfetch.directory / str(number)).read_bytes() == OTHER, headers
 
 
 def test_a_body_without_a_total_is_never_continued(
@@ -331,55 +330,50 @@ def test_an_etag_that_changes_on_each_answer_never_mixes_two(
     assert [asked.headers.get("If-Range") for asked in server.asked] == [None, '"1"', '"2"', '"3"']
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "longer",
-        "empty",
-        "no note",
-        "torn note",
-        "wrong types",
-        "endless number",
-        "no validator",
-        "deep note",
-        "fifo",
-    ],
-)
+def altered(note: Path, **changes: object) -> None:
+    note.write_text(json.dumps(json.loads(note.read_bytes()) | changes))
+
+
+def endless_number(part: Path, note: Path) -> None:
+    altered(note, durable="endless")
+    note.write_text(note.read_text().replace('"endless"', "1e999"))
+
+
+def fifo(part: Path, note: Path) -> None:
+    note.unlink()
+    os.mkfifo(note)
+
+
+DAMAGES: dict[str, Callable[[Path, Path], object]] = {
+    "longer": lambda part, note: part.write_bytes(BODY + b"more"),
+    "empty": lambda part, note: part.write_bytes(b""),
+    "no note": lambda part, note: note.unlink(),
+    "torn note": lambda part, note: note.write_bytes(note.read_bytes()[:40]),
+    "wrong types": lambda part, note: altered(note, total="many"),
+    "endless number": endless_number,
+    "no validator": lambda part, note: altered(note, validator="a\r\nb: €"),
+    "deep note": lambda part, note: note.write_text("[" * 100_000),
+    "fifo": fifo,
+    # Another run of the system, and no byte that is known to have reached the disk.
+    "loss of power": lambda part, note: altered(note, boot="another", durable="0" * 20),
+}
+
+
 def test_a_part_that_is_not_what_its_note_says_is_not_continued(
-    pyfetch: Command, server: LoopbackServer, damage: str
+    pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/x"] = in_turn(cut(ETag=ETAG), whole(OTHER))
-    pyfetch("--retries", "0", f"{server.url}/x")
-    (part,) = (pyfetch.directory / ".pyfetch" / "parts").glob("*.part")
-    note = part.with_suffix(".json")
-    match damage:
-        case "longer":
-            part.write_bytes(BODY + b"more")
-        case "empty":
-            part.write_bytes(b"")
-        case "no note":
-            note.unlink()
-        case "torn note":
-            note.write_bytes(note.read_bytes()[:40])
-        case "wrong types":
-            known = json.loads(note.read_bytes())
-            note.write_text(json.dumps(known | {"total": "many"}))
-        case "endless number":
-            known = json.loads(note.read_bytes())
-            note.write_text(
-                json.dumps(known | {"durable": 0}).replace('"durable": 0', '"durable": 1e999')
-            )
-        case "no validator":
-            known = json.loads(note.read_bytes())
-            note.write_text(json.dumps(known | {"validator": "a\r\nb: €"}))
-        case "deep note":
-            note.write_text("[" * 100_000)
-        case "fifo":
-            note.unlink()
-            os.mkfifo(note)
-    assert pyfetch(f"{server.url}/x").status == 0
-    assert ranges(server) == [None, None]
-    assert (pyfetch.directory / "x").read_bytes() == OTHER
+    urls = [f"{server.url}/{number}" for number in range(len(DAMAGES))]
+    for number in range(len(DAMAGES)):
+        server.routes[f"/{number}"] = in_turn(cut(ETag=ETAG), whole(OTHER))
+    assert pyfetch("--retries", "0", *urls).status == 1
+    notes = list((pyfetch.directory / ".pyfetch" / "parts").glob("*.json"))
+    by_url = {json.loads(note.read_bytes())["url"]: note for note in notes}
+    for url, damage in zip(urls, DAMAGES.values(), strict=True):
+        damage(by_url[url].with_suffix(".part"), by_url[url])
+    assert pyfetch(*urls).status == 0
+    assert ranges(server) == [None] * 2 * len(DAMAGES)
+    for number, name in enumerate(DAMAGES):
+        assert (pyfetch.directory / str(number)).read_bytes() == OTHER, name
     assert parts_in(pyfetch) == []
 
 
@@ -395,19 +389,6 @@ def test_a_part_with_all_of_its_bytes_is_asked_whether_it_still_is_the_same(
     assert pyfetch(f"{server.url}/x").status == 0
     assert ranges(server)[1:] == [f"bytes={len(BODY) - 1}-"]
     assert (pyfetch.directory / "x").read_bytes() == BODY
-
-
-def test_after_a_loss_of_power_only_what_was_made_durable_counts(
-    pyfetch: Command, server: LoopbackServer
-) -> None:
-    server.routes["/x"] = in_turn(cut(ETag=ETAG), whole(OTHER))
-    pyfetch("--retries", "0", f"{server.url}/x")
-    (note,) = (pyfetch.directory / ".pyfetch" / "parts").glob("*.json")
-    known = json.loads(note.read_bytes())
-    # Another run of the system, and no byte that is known to have reached the disk.
-    note.write_text(json.dumps(known | {"boot": "another", "durable": "0" * 20}))
-    assert pyfetch(f"{server.url}/x").status == 0
-    assert ranges(server) == [None, None]
 
 
 def test_what_was_made_durable_goes_on_in_another_run_of_the_system(

@@ -121,13 +121,13 @@ from pyfetch.state import State
 from pyfetch.model import FileFacts
 
 state = State(Path(sys.argv[1]) if sys.argv[1] else None)
-for i in range(100_000):
+for i in range(60_000):
     name = f"some-file-{i}.bin"
     state.claim(name, f"https://host.example/some/where/{name}", lambda: True)
     state.record(name, 200, FileFacts(i, i, '"etag"', "then", "0" * 64))
     if i % 1000 == 0:
         state.commit()
-    if i == 49_999:
+    if i == 29_999:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 state.commit()
 state.close()
