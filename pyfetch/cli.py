@@ -5,8 +5,11 @@ What a run needs is imported by the run: `--version` and `--help` answer without
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import Any
 
@@ -153,7 +156,7 @@ _SECONDS = Seconds()
     message="%(prog)s %(version)s",
     allow_from_autoenv=False,
 )
-def command(sources: tuple[str, ...], **options: Any) -> int:
+def command(sources: tuple[str, ...], **options: Any) -> None:
     """Fetch many URLs at once and show what became of each, in the order given.
 
     A SOURCE is a file with a URL a line, - for standard input, or a URL. With none,
@@ -161,9 +164,6 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
 
     Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
     """
-    from pyfetch.display import Show
-    from pyfetch.run import run
-
     if not sources:
         if sys.stdin is None or sys.stdin.isatty():
             raise click.UsageError(
@@ -173,6 +173,10 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
         sources = ("-",)
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")
+    with _without_collecting():
+        from pyfetch.display import Show
+        from pyfetch.run import leave, run
+
     show = Show(
         format=options.pop("format"),
         ordered=not options.pop("unordered"),
@@ -182,7 +186,18 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
         failed_to=options.pop("failed_to"),
     )
     settings = Settings(headers=options.pop("header"), state=not options.pop("no_state"), **options)
-    return run(sources, settings, show)
+    leave(run(sources, settings, show))
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Imports make much and no garbage: looking for it costs a tenth of their time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def main() -> None:
@@ -195,7 +210,7 @@ def main() -> None:
             # What a terminal or locale has no character for is no reason to stop.
             stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(command(prog_name="pyfetch", standalone_mode=False))
+        command(prog_name="pyfetch", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from typing import NoReturn
 
 from pyfetch.batch import Batch
 from pyfetch.display import Display, Show
@@ -45,14 +46,14 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
             except RunError as caught:
                 error = error or caught
         if reader.gone:
-            return _ended(batch, reader.EXIT_STATUS)
+            return reader.EXIT_STATUS
         if error:
             display.say(f"pyfetch: {error}")
         if tally.failed or not (show.quiet or error):
             interrupted = "interrupted: " if interruption.signal else ""
             display.say(f"pyfetch: {interrupted}{tally.sentence(time.monotonic() - began)}")
         failed = error.exit_status if error else int(tally.failed > 0)
-        return _ended(batch, interruption.exit_status or failed)
+        return interruption.exit_status or failed
 
 
 def _show_all(
@@ -80,18 +81,14 @@ def _show_all(
         raise StoppedError(f"cannot write the results: {broken.strerror}") from broken
 
 
-def _ended(batch: Batch, status: int) -> int:
-    """The exit status, for Python's own way out; or the way out that waits for nobody."""
-    try:
-        if sys.stdout:
-            sys.stdout.flush()
-    except OSError:
-        # What is left in the buffer has no reader; Python would try again and complain.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if batch.in_flight:
-        # A worker that hangs in a name look-up cannot be ended; Python would wait for it.
-        if sys.stderr:
-            sys.stderr.flush()
-        os._exit(status)
-    return status
+def leave(status: int) -> NoReturn:
+    """End the process at once.
+
+    Python's own way out would wait for a worker that hangs in a name look-up, which nothing
+    can end, and take all modules apart: a tenth of what fetching one URL costs.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            with contextlib.suppress(OSError):  # nobody is left to read it
+                stream.flush()
+    os._exit(status)

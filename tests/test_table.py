@@ -84,12 +84,11 @@ def wait_for_bars(screen: Terminal, *texts: str) -> None:
 # --- rows
 
 
-@pytest.mark.parametrize(
-    ("columns", "url"), [(80, r"http:\S+…\S+/"), (200, r"http://127\.0\.0\.1:\d+/")]
-)
+@WIDTHS
 def test_each_url_has_a_row_below_a_heading_in_input_order(
-    pyfetch: Command, server: LoopbackServer, columns: int, url: str
+    pyfetch: Command, server: LoopbackServer, columns: int
 ) -> None:
+    url = r"127\.0\.0\.1:\d+/"
     server.pages |= {"/a": Page(b"x" * 5), "/b": Page(b"x" * 1500), "/c": Page(b"")}
     urls = [f"{server.url}/{name}" for name in "bac"]
     with Terminal(pyfetch, *urls, "-o", "data", columns=columns) as screen:
@@ -117,10 +116,12 @@ def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
             screen.text,
         )
         assert re.search(
-            r" 2 +- +- +- +- \S+/x +unsupported-scheme: argument 'ftp://127.0.0.1/x': ftp is"
-            r" neither http nor https ",
+            r" 2 +- +- +- +- \S+/x +unsupported-scheme: +argument +'ftp://127.0.0.1/x': +ftp +is"
+            r" +neither +http +nor +https ",
             screen.text,
         )
+        # What is too long for its column stands on lines of its own, cut at words.
+        assert not any(line.startswith(tuple("abcdefghijklmno")) for line in screen.lines)
         assert screen.lines[-1].startswith("pyfetch: fetched 0, failed 2 (")
 
 
@@ -160,7 +161,7 @@ def test_wide_characters_and_long_urls_leave_the_columns_aligned(
     path_at = "".join(heading).index("saved as")
     rows = [line for line in lines if re.match(r" +\d+ +200 ", "".join(line))]
     for row in rows:
-        assert "".join(row[url_at - 1 :]).startswith(" http://")
+        assert "".join(row[url_at - 1 :]).startswith(" 127.0.0.")
         assert "".join(row[path_at - 1 :]).startswith(" data/")
     assert len(rows) == 5
 
@@ -191,7 +192,7 @@ def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
     listed.write_text("\n".join(urls))
     with Terminal(pyfetch, str(listed), "-o", "data", columns=200) as screen:
         assert screen.end() == 1
-        assert f" {server.url}/%1B[2J%1B]0;owned%07 " in row_of(screen, 1)
+        assert f" {server.url.removeprefix('http://')}/%1B[2J%1B]0;owned%07 " in row_of(screen, 1)
         assert "invalid-url: " in screen.text
         assert row_of(screen, 2).endswith("data/_[2Jx_")
         assert screen.title == ""
@@ -231,7 +232,8 @@ def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
         bars = screen.visible[:-1]
     figures = [r"1\.0 MB/2\.0 MB", r"500 B/5\.0 kB", "waiting", r"3\.0 kB"]
     for url, figure, bar in zip(urls, figures, bars, strict=True):
-        assert re.fullmatch(rf"{url} +[━╸╺]{{20}} {figure}", bar)
+        shown = url.removeprefix("http://")
+        assert re.fullmatch(rf"{shown} +[━╸╺]{{20}} {figure}", bar)
 
 
 def test_the_line_below_the_bars_counts_the_whole_run(
@@ -256,9 +258,9 @@ def test_more_transfers_than_the_screen_has_rows_are_counted_in_a_line(
         frames = screen.raw.count(b"more in flight")
         screen.wait_for(lambda: screen.raw.count(b"more in flight") >= frames + 3)
         wait_for_bars(screen)
-        bars = [line for line in screen.visible if line.startswith("http://")]
+        bars = [line for line in screen.visible if "/stall?" in line]
         (more,) = [line for line in screen.visible if "more in flight" in line]
-        assert [bar.split()[0] for bar in bars] == urls[:7]
+        assert [f"http://{bar.split()[0]}" for bar in bars] == urls[:7]
         assert (len(bars), more) == (7, "and 13 more in flight")
         # Where a frame is higher than the screen, its first lines scroll out of reach.
         assert screen.left == []

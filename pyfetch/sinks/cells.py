@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.cells import cell_len, set_cell_size
 
 from pyfetch.escape import escaped
+
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+
+
+def shown_url(url: str) -> str:
+    """A URL without the part that all have: in a narrow column there is none to spare."""
+    match = _SCHEME.match(url)
+    return url[match.end() :] if match else url
 
 
 def fitted(text: str, width: int) -> str:

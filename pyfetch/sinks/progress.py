@@ -16,7 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from pyfetch.sinks.cells import fitted
+from pyfetch.sinks.cells import fitted, shown_url
 from pyfetch.tally import Tally
 from pyfetch.threads import daemon
 from pyfetch.transfer import Transfer
@@ -115,7 +115,7 @@ class Progress:
             elif not received:
                 figures = "waiting"
             bar = ProgressBar(total=size or 1, completed=received if size else 0, width=bar_width)
-            label = Text(fitted(transfer.target.url, name), no_wrap=True)
+            label = Text(fitted(shown_url(transfer.target.url), name), no_wrap=True)
             grid.add_row(label, bar, Text(figures, no_wrap=True))
         return grid
 

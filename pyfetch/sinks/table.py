@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from textwrap import wrap
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from pyfetch.escape import escaped
 from pyfetch.model import Outcome, Result
-from pyfetch.sinks.cells import fitted
+from pyfetch.sinks.cells import fitted, shown_url
 from pyfetch.units import format_seconds, format_size
 
 _STYLES = {
@@ -74,20 +76,26 @@ class Table:
         line = Text(end="")
         line.append(_fixed(str(result.index), status, size, took, speed))
         line.stylize(_STYLES[result.outcome], _NUMBER + 1, _NUMBER + 1 + _STATUS)
-        line.append(" " + fitted(result.url, url) + " ")
-        line.append(*self._ending(result, path))
+        line.append(" " + fitted(shown_url(result.url), url) + " ")
+        if result.error:
+            # Whole, on lines of its own where it is too long: it says what to do.
+            reason = escaped(f"{result.error}: {result.detail}")
+            if cell_len(reason) > path:
+                room = max(self._console.width - 1 - len(_INDENT), _LEAST)
+                reason = "".join(f"\n{_INDENT}{piece}" for piece in wrap(reason, room))
+            line.append(reason, "red")
+        else:
+            line.append(*self._ending(result, path))
         return line
 
     def _ending(self, result: Result, width: int) -> tuple[str, str]:
-        if result.error:
-            # Whole, though it may wrap: it says what to do.
-            return escaped(f"{result.error}: {result.detail}"), "red"
         where = result.path or "(discarded)"
         if result.outcome is not Outcome.FETCHED:
             where = f"{result.outcome}: {where}"
         return fitted(where, width).rstrip(), "dim" if result.path is None else ""
 
 
+_INDENT = " " * 6
 _NUMBER, _STATUS, _SIZE, _TIME, _SPEED = 5, 6, 8, 7, 10
 _FIXED = _NUMBER + _STATUS + _SIZE + _TIME + _SPEED + 6
 
