@@ -11,12 +11,12 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.utils import requote_uri
+from requests.utils import get_netrc_auth, requote_uri
 from urllib3.exceptions import (
     HTTPError,
     InvalidHeader,
@@ -42,6 +42,7 @@ DRAINED = 64 * 1024
 DRAIN_WAIT = 0.1
 """Longest wait for it, in seconds."""
 
+_MOST_ENVIRONMENTS = 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _ONLY_FOR_THEIR_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -77,12 +78,24 @@ class Receiver(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    """What the environment says of one origin: the same for all of its URLs."""
+
+    options: dict[str, Any]
+    """Proxies, certificates, as an adapter takes them."""
+    auth: tuple[str, str] | None
+    """From the netrc file."""
+
+
 class Transport:
     """Connections and their settings, for one thread; kept open from one GET to the next."""
 
     def __init__(self, settings: Settings, user_agent: str) -> None:
         self._settings = settings
         self._session = requests.Session()
+        self._session.trust_env = False  # it would look for each URL anew; see _environment
+        self._environments: dict[str, _Environment] = {}
         # What is saved is what the server has: bytes, not what they decode to.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
@@ -127,29 +140,34 @@ class Transport:
         self, url: str, fields: Mapping[str, str], cookies: RequestsCookieJar
     ) -> requests.PreparedRequest:
         try:
-            request = requests.Request("GET", url, headers=fields, cookies=cookies)
+            # What stands in the URL itself comes first.
+            auth = None if "@" in urlsplit(url).netloc else self._environment(url).auth
+            request = requests.Request("GET", url, headers=fields, cookies=cookies, auth=auth)
             return self._session.prepare_request(request)
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
+
+    def _environment(self, url: str) -> _Environment:
+        origin = origin_of(url)
+        found = self._environments.get(origin)
+        if found is None:
+            if len(self._environments) == _MOST_ENVIRONMENTS:
+                self._environments.clear()
+            with requests.Session() as session:
+                options = session.merge_environment_settings(url, {}, True, None, None)
+            found = self._environments[origin] = _Environment(dict(options), get_netrc_auth(url))
+        return found
 
     @contextmanager
     def _answer(
         self, request: requests.PreparedRequest, transfer: Transfer
     ) -> Iterator[requests.Response]:
-        url = request.url or ""
-        settings = self._session.merge_environment_settings(url, {}, None, None, None)
+        options = self._environment(request.url or "").options
         timeout = (self._settings.connect_timeout, self._settings.timeout)
         transfer.check()
         try:
             with used_by(transfer):
-                response = self._adapter.send(
-                    request,
-                    stream=True,
-                    timeout=timeout,
-                    verify=settings["verify"],
-                    cert=settings["cert"],
-                    proxies=settings["proxies"],
-                )
+                response = self._adapter.send(request, timeout=timeout, **options)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise _translated(error, timeout) from error
