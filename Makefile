@@ -33,9 +33,10 @@ demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compar
 run: $(VENV)/ready ## Fetch urls.example.txt into data/
 	$(BIN)/pyfetch urls.example.txt --output-dir data
 
+# Three at once on two cores: much of what the tests do is to wait.
 .PHONY: test
 test: $(VENV)/ready-to-test ## Run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --quiet
+	$(BIN)/python -m pytest --numprocesses 3 --quiet
 
 .PHONY: check
 check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with branch coverage
@@ -43,7 +44,7 @@ check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses 2 --quiet --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses 3 --quiet --cov --cov-report=term
 
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code

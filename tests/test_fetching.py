@@ -528,3 +528,22 @@ def test_connections_are_kept_and_a_small_error_body_does_not_end_one(
     pyfetch("--discard", "-w", "1", *(f"{server.url}/{i}" for i in range(10)))
     assert len(server.asked) == 10
     assert len(peers) == 1
+
+
+def test_what_the_environment_says_of_a_host_is_kept_to(
+    pyfetch: Command, server: LoopbackServer, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    pyfetch.environment |= {"NETRC": str(tmp_path / "netrc"), "http_proxy": server.url}
+    server.pages["/x"] = Page(b"x")
+    server.routes["http://example.test/y"] = lambda h: h.answer(200, b"by proxy")
+    ended = pyfetch("-w", "1", "http://example.test/y")
+    assert ended.status == 0
+    assert "Authorization" not in server.asked[0].headers
+    pyfetch.environment["no_proxy"] = "127.0.0.1"
+    assert pyfetch(f"{server.url}/x").status == 0
+    assert server.asked[1].headers["Authorization"].startswith("Basic ")
+    other = f"http://you:other@127.0.0.1:{server.server_port}/x"
+    assert pyfetch(other).status == 0
+    assert server.asked[2].headers["Authorization"] != server.asked[1].headers["Authorization"]
