@@ -8,7 +8,7 @@ import signal
 import stat
 from collections.abc import Callable
 from functools import partial
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TextIO
 
 from pyfetch.threads import daemon
@@ -48,12 +48,7 @@ class Interruption:
                 self._before[number] = signal.signal(number, self._on_signal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             # After the first signal the second keeps its meaning: only exiting is left.
             if self.signal is None:

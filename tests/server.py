@@ -7,11 +7,11 @@ import hashlib
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import TracebackType
 from typing import Any, Self
 
 JUST_BEFORE_NOW = 1_700_000_000.0
@@ -160,12 +160,7 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.over.set()
         self.shutdown()
         self.server_close()
@@ -178,8 +173,15 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         """The paths that were asked for, in that order."""
         return [asked.path for asked in self.asked]
 
-    def counted(self, handler: Handler) -> _Counted:
-        return _Counted(handler, self)
+    @contextmanager
+    def counted(self, handler: Handler) -> Iterator[None]:
+        """Within, the handler is at it."""
+        self.add(1)
+        try:
+            yield
+            handler.wfile.flush()  # the answer is on its way before the count goes down
+        finally:
+            self.add(-1)
 
     def add(self, number: int) -> None:
         with self._lock:
@@ -188,23 +190,3 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is what some tests are about."""
-
-
-class _Counted:
-    def __init__(self, handler: Handler, server: LoopbackServer) -> None:
-        self._handler = handler
-        self._server = server
-
-    def __enter__(self) -> None:
-        self._server.add(1)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Before the count goes down, the answer has to be on its way.
-        if error is None:
-            self._handler.wfile.flush()
-        self._server.add(-1)

@@ -10,7 +10,6 @@ import sys
 import termios
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any, Self
 
 import pyte
@@ -74,12 +73,7 @@ class Terminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self.process:  # closes its pipes
             self.process.kill()
         if self._terminal >= 0:
