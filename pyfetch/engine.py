@@ -14,9 +14,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
-from functools import partial
 
 from pyfetch.errors import RunError
+from pyfetch.events import Event, InputEnded, Stop, Wait, start_reader, wait_in_real_time
 from pyfetch.fetch import Attempt
 from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.model import Entry, Failure, Outcome, Result, Target
@@ -34,15 +34,6 @@ _STOPPED = "the run was stopped"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _InputEnded:
-    error: Exception | None = None
-
-
-class _Stop:
-    pass
-
-
 @dataclass(slots=True)
 class _Job:
     """A target that was started and is not done."""
@@ -57,18 +48,6 @@ class _Job:
     @property
     def attempts(self) -> int:
         return self.before.result.attempts if self.before else 0
-
-
-Event = Target | Result | _InputEnded | _Stop | Future[Attempt]
-Wait = Callable[["queue.SimpleQueue[Event]", float | None], Event | None]
-
-
-def wait_in_real_time(events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
-    """The next event, or None if none came within so many seconds."""
-    try:
-        return events.get(timeout=seconds)
-    except queue.Empty:
-        return None
 
 
 class Engine:
@@ -103,7 +82,7 @@ class Engine:
         """When the first transfer may be late."""
         self._refusing: dict[str, tuple[float, str]] = {}
         """Hosts that ask for too long a wait → until when, and how that is said."""
-        self._input_ended: _InputEnded | None = None
+        self._input_ended: InputEnded | None = None
         self._error: RunError | None = None
         self.read = 0
         """Entries that were read so far."""
@@ -122,7 +101,7 @@ class Engine:
     def stop(self) -> None:
         """Start nothing more, end what is in flight; `run` gives what there is and ends."""
         self.stopped = True
-        self._events.put(_Stop())  # wakes the one who waits; put() is safe in a signal handler
+        self._events.put(Stop())  # wakes the one who waits; put() is safe in a signal handler
 
     def when_idle(self, call: Callable[[], None]) -> None:
         """Call this once no worker is at anything of this run: at once, or soon after `run`."""
@@ -147,8 +126,7 @@ class Engine:
         raises, after the results that there are.
         """
         self._ledger = ledger or self._ledger
-        # A daemon: it may be waiting for a line that never comes.
-        daemon(partial(self._read_all, entries), "reader").start()
+        start_reader(entries, self._window, self._events.put)
         try:
             try:
                 yield from self._drive()
@@ -179,19 +157,6 @@ class Engine:
             result = self._handle(event)
             if result:
                 yield result
-
-    def _read_all(self, entries: Iterable[Entry]) -> None:
-        error = None
-        try:
-            source = iter(entries)
-            while self._window.acquire():
-                entry = next(source, None)
-                if entry is None:
-                    break
-                self._events.put(entry)
-        except Exception as caught:  # it is raised where the results are read
-            error = caught
-        self._events.put(_InputEnded(error))
 
     def _done(self) -> bool:
         return self.input_ended and not self._transfers and not self._schedule
@@ -228,7 +193,7 @@ class Engine:
             case Result():
                 self.read += 1
                 return event
-            case _InputEnded():
+            case InputEnded():
                 self._input_ended = event
         return None
 

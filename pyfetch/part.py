@@ -9,19 +9,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from functools import cache
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
 from pyfetch.disk import OWN_DIRECTORY, errors_of, make_own, needed_for, see_that_there_is_room
 from pyfetch.model import Failure, TargetError
-from pyfetch.ranges import is_validator
+from pyfetch.note import NEW, OLD, Note, Version, current_boot, read_note, write_note
 
 BLOCK = 1024 * 1024
 _CHECK_ROOM_EVERY = 16 * 1024 * 1024
@@ -29,66 +27,6 @@ _CHECK_ROOM_EVERY = 16 * 1024 * 1024
 # What file systems without hard links answer.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
 _OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
-_LONGEST_NOTE = 1024 * 1024
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-_OLD = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What is known of a part."""
-
-    url: str
-    """Without credentials and fragment."""
-    validator: str
-    """What `If-Range` asks with."""
-    answered_by: str
-    """The URL that it came from, after redirects: it speaks of nothing else."""
-    total: int
-    """Bytes of the whole."""
-    last_modified: str = ""
-    """As the answer said it, for the file's time."""
-    durable: int = 0
-    """Bytes of the part that survive a loss of power."""
-    boot: str = ""
-    """The system's run in which it was written: in another one, only `durable` bytes count."""
-
-    def to_bytes(self) -> bytes:
-        # Always of the same length, so that it can be written over on a full disk.
-        fields = asdict(self) | {"durable": f"{self.durable:020}"}
-        return json.dumps(fields).encode()
-
-    @classmethod
-    def from_bytes(cls, text: bytes) -> Note:
-        """Raises `ValueError` for what is no note."""
-        try:
-            fields = json.loads(text)
-            note = cls(**(fields | {"durable": int(fields["durable"])}))
-        except (TypeError, KeyError, OverflowError, RecursionError) as error:
-            raise ValueError(f"no note: {error}") from error
-        texts = (note.url, note.validator, note.answered_by, note.boot)
-        if not (isinstance(note.total, int) and all(isinstance(text, str) for text in texts)):
-            raise ValueError("no note: of other types")
-        if not is_validator(note.validator):
-            raise ValueError("no note: its validator is none")
-        return note
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """Where a body comes from, and in which version: what it takes to continue it."""
-
-    validator: str
-    answered_by: str
-    last_modified: str
-
-
-@cache
-def _boot() -> str:
-    with contextlib.suppress(OSError):
-        return _BOOT_ID.read_text().strip()
-    return ""
 
 
 def parts_in(output_dir: Path) -> Path:
@@ -149,7 +87,7 @@ class Part:
         None, and nothing is left of it, where there is none that can be continued.
         """
         try:
-            note = Note.from_bytes(_read(self._note_file))
+            note = read_note(self._note_file)
             status = self._file.lstat()
         except FileNotFoundError:
             return None
@@ -157,7 +95,7 @@ class Part:
             self.drop()
             return None
         length = status.st_size
-        if note.boot != _boot() or not note.boot:
+        if note.boot != current_boot() or not note.boot:
             length = min(length, note.durable)
         if length == note.total:
             length -= 1  # something must be left to ask for
@@ -185,10 +123,10 @@ class Part:
         with errors_of(self._final):
             self.drop()
             self._make_room(total or 0)
-            self._descriptor = os.open(self._file, _NEW, 0o666)
+            self._descriptor = os.open(self._file, NEW, 0o666)
             if version is not None and total:
-                note = Note(self._url, **asdict(version), total=total, boot=_boot())
-                _write(self._note_file, note, _NEW)
+                note = Note(self._url, **asdict(version), total=total, boot=current_boot())
+                write_note(self._note_file, note, NEW)
                 self._note = note
 
     def go_on(self) -> None:
@@ -196,12 +134,12 @@ class Part:
         assert self._note, "continuable() comes first"  # noqa: S101
         with errors_of(self._final):
             self._make_room(self._note.total - self.length)
-            self._descriptor = os.open(self._file, _OLD)
+            self._descriptor = os.open(self._file, OLD)
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
-            if self._note.boot != _boot():
-                self._note = replace(self._note, durable=0, boot=_boot())
-                _write(self._note_file, self._note, _OLD | os.O_TRUNC)
+            if self._note.boot != current_boot():
+                self._note = replace(self._note, durable=0, boot=current_boot())
+                write_note(self._note_file, self._note, OLD | os.O_TRUNC)
 
     def write(self, data: bytes) -> None:
         """Append to the part."""
@@ -273,27 +211,13 @@ class Part:
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            _write(self._note_file, replace(note, durable=self.length), _OLD)
+            write_note(self._note_file, replace(note, durable=self.length), OLD)
         self._close()
 
     def _close(self) -> None:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
-
-
-def _write(file: Path, note: Note, flags: int) -> None:
-    descriptor = os.open(file, flags, 0o666)
-    try:
-        os.write(descriptor, note.to_bytes())
-    finally:
-        os.close(descriptor)
-
-
-def _read(file: Path) -> bytes:
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
-    with open(descriptor, "rb") as stream:  # noqa: PTH123, a descriptor has no path
-        return stream.read(_LONGEST_NOTE) or b""
 
 
 def _sync_directory(directory: Path) -> None:

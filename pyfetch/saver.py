@@ -6,8 +6,9 @@ import time
 
 from pyfetch.checksum import Digest
 from pyfetch.model import Failure, FileFacts, Target, TargetError
+from pyfetch.note import Note, Version
 from pyfetch.origin import identity_of
-from pyfetch.part import Note, Part, Version
+from pyfetch.part import Part
 from pyfetch.ranges import (
     contradicts,
     is_etag,

@@ -6,8 +6,6 @@ redirecting answer first.
 
 from __future__ import annotations
 
-import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +15,13 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import requests
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.utils import get_netrc_auth, requote_uri
-from urllib3.exceptions import (
-    HTTPError,
-    InvalidHeader,
-    NameResolutionError,
-    ProtocolError,
-    ReadTimeoutError,
-)
-from urllib3.exceptions import SSLError as UrllibSSLError
+from urllib3.exceptions import HTTPError
 
+from pyfetch import diagnosis
 from pyfetch.connection import Adapter, used_by
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 from pyfetch.settings import Settings
-from pyfetch.strict import BadHeadError, HeadCutError
 from pyfetch.transfer import Transfer
 
 MAX_REDIRECTS = 10
@@ -170,7 +161,7 @@ class Transport:
                 response = self._adapter.send(request, timeout=timeout, **options)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             transfer.check()  # what stopped it says more than what broke by that
-            raise _translated(error, timeout) from error
+            raise diagnosis.of_request(error, timeout) from error
         try:
             yield response
         finally:
@@ -195,7 +186,7 @@ def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -
             receiver.chunk(data)
     except (HTTPError, OSError) as error:
         transfer.check()
-        raise _broken_body(error, transfer) from error
+        raise diagnosis.of_body(error, transfer) from error
     transfer.check()
 
 
@@ -259,61 +250,3 @@ def _redirected(url: str, location: str) -> str:
         raise TargetError(Failure.INVALID_URL, f"redirect to {location!r}: {error}") from error
     fragment = fragment or urldefrag(url).fragment
     return f"{target}#{fragment}" if fragment else target
-
-
-def _translated(error: Exception, timeout: tuple[float, float]) -> TargetError:
-    """What an exception of `requests`, or of what it is built on, means for the target."""
-    causes = list(_causes(error))
-    for cause in causes:
-        plain = _plain(cause)
-        if plain:
-            return plain
-    if isinstance(error, requests.ConnectTimeout):
-        return TargetError(Failure.TIMEOUT, f"no connection within {timeout[0]:g} s")
-    if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
-        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s")
-    innermost = causes[-1]
-    reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
-    if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
-        ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-        return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
-    return TargetError(Failure.CONNECT, f"connection failed: {reason}")
-
-
-def _plain(cause: BaseException) -> TargetError | None:
-    """The failure, for an exception that can mean nothing else."""
-    match cause:
-        case ssl.SSLCertVerificationError():
-            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
-        case NameResolutionError() | socket.gaierror():
-            return TargetError(Failure.DNS, "the host's name was not found")
-        case HeadCutError():
-            return TargetError(Failure.TRUNCATED, str(cause))
-        case BadHeadError() | InvalidHeader():
-            return TargetError(Failure.WRONG_CONTENT, f"the answer is no proper HTTP: {cause}")
-        case requests.exceptions.InvalidProxyURL():
-            return TargetError(Failure.CONNECT, f"the proxy's address is no URL: {cause}")
-        case requests.exceptions.InvalidURL():
-            return TargetError(Failure.INVALID_URL, f"no URL: {cause}")
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what it was raised from, outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        wrapped = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
-        reason = getattr(error, "reason", None)
-        error = reason if isinstance(reason, BaseException) else wrapped or error.__cause__
-
-
-def _broken_body(error: Exception, transfer: Transfer) -> TargetError:
-    if isinstance(error, ReadTimeoutError):
-        return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
-    expected = f" of {transfer.size}" if transfer.size is not None else ""
-    detail = f"the body ended after {transfer.received}{expected} bytes"
-    if not isinstance(error, ProtocolError | UrllibSSLError):
-        detail += f": {error}"
-    return TargetError(Failure.TRUNCATED, detail)

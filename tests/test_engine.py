@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pyfetch.engine import Engine, Event
+from pyfetch.engine import Engine
 from pyfetch.errors import StoppedError
+from pyfetch.events import Event
 from pyfetch.fetch import Attempt
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Failure, Outcome, Result, Target

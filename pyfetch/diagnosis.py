@@ -1,0 +1,74 @@
+"""What went wrong in HTTP, TLS or below, by the exceptions of the libraries that met it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import requests
+from urllib3.exceptions import InvalidHeader, NameResolutionError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import SSLError as UrllibSSLError
+
+from pyfetch.model import Failure, TargetError
+from pyfetch.strict import BadHeadError, HeadCutError
+from pyfetch.transfer import Transfer
+
+
+def of_request(error: Exception, timeout: tuple[float, float]) -> TargetError:
+    """What an exception of `requests`, or of what it is built on, means for the target."""
+    causes = list(_causes(error))
+    for cause in causes:
+        plain = _plain(cause)
+        if plain:
+            return plain
+    if isinstance(error, requests.ConnectTimeout):
+        return TargetError(Failure.TIMEOUT, f"no connection within {timeout[0]:g} s")
+    if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
+        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s")
+    innermost = causes[-1]
+    reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
+    if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
+        ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+        return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
+    return TargetError(Failure.CONNECT, f"connection failed: {reason}")
+
+
+def _plain(cause: BaseException) -> TargetError | None:
+    """The failure, for an exception that can mean nothing else."""
+    match cause:
+        case ssl.SSLCertVerificationError():
+            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
+        case NameResolutionError() | socket.gaierror():
+            return TargetError(Failure.DNS, "the host's name was not found")
+        case HeadCutError():
+            return TargetError(Failure.TRUNCATED, str(cause))
+        case BadHeadError() | InvalidHeader():
+            return TargetError(Failure.WRONG_CONTENT, f"the answer is no proper HTTP: {cause}")
+        case requests.exceptions.InvalidProxyURL():
+            return TargetError(Failure.CONNECT, f"the proxy's address is no URL: {cause}")
+        case requests.exceptions.InvalidURL():
+            return TargetError(Failure.INVALID_URL, f"no URL: {cause}")
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception and what it was raised from, outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        wrapped = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+        reason = getattr(error, "reason", None)
+        error = reason if isinstance(reason, BaseException) else wrapped or error.__cause__
+
+
+def of_body(error: Exception, transfer: Transfer) -> TargetError:
+    """What an exception means that ended the reading of a body."""
+    if isinstance(error, ReadTimeoutError):
+        return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
+    expected = f" of {transfer.size}" if transfer.size is not None else ""
+    detail = f"the body ended after {transfer.received}{expected} bytes"
+    if not isinstance(error, ProtocolError | UrllibSSLError):
+        detail += f": {error}"
+    return TargetError(Failure.TRUNCATED, detail)
