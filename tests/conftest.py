@@ -47,7 +47,10 @@ class Command:
         self.environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("PYFETCH_") and not name.lower().endswith("_proxy")
+            if not name.startswith("PYFETCH_")
+            and not name.lower().endswith("_proxy")
+            # An installed command has its bytecode; it is not compiled for each run.
+            and name != "PYTHONDONTWRITEBYTECODE"
         }
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Ended:
