@@ -96,7 +96,7 @@ class Watcher(threading.Thread):
         self.ended = threading.Event()
 
     def run(self) -> None:
-        while not self.ended.wait(0.01):
+        while not self.ended.wait(0.04):
             self.look()
 
     def look(self) -> None:
@@ -127,7 +127,9 @@ def kept_bytes(directory: Path) -> int:
         with contextlib.suppress(ValueError, FileNotFoundError):
             total = read_note(note).total
             # Of a part that is whole, a byte is asked for again.
-            sizes.append(min(note.with_suffix(".part").stat().st_size, total - 1))
+            status = note.with_suffix(".part").stat()
+            if status.st_nlink == 1:  # else it is counted under its final name
+                sizes.append(min(status.st_size, total - 1))
     return sum(sizes)
 
 
