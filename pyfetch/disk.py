@@ -59,12 +59,11 @@ def file_status(final: Path) -> os.stat_result | None:
     Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
     replaced. A symbolic link may be: it goes, and what it points to stays as it is.
     """
-    try:
-        status = final.stat()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise disk_error(error, final) from error
+    with errors_of(final):
+        try:
+            status = final.stat()
+        except FileNotFoundError:
+            return None
     if not stat.S_ISREG(status.st_mode):
         kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
         raise TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
@@ -97,15 +96,11 @@ def errors_of(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise disk_error(error, final) from error
-
-
-def disk_error(error: OSError, final: Path) -> StoppedError | TargetError:
-    """What an error of the disk means: the end of the run, or a failure of this one target."""
-    gone = error.errno == errno.ENOENT and not (final.parent / OWN_DIRECTORY).is_dir()
-    if error.errno in _STOPPING or gone:
-        return _stopped(final, error.strerror or str(error))
-    return TargetError(Failure.DISK, f"cannot write {final}: {error.strerror}")
+        gone = error.errno == errno.ENOENT and not (final.parent / OWN_DIRECTORY).is_dir()
+        if error.errno in _STOPPING or gone:
+            raise _stopped(final, error.strerror or str(error)) from error
+        detail = f"cannot write {final}: {error.strerror}"
+        raise TargetError(Failure.DISK, detail) from error
 
 
 def _stopped(path: Path, reason: str) -> StoppedError:

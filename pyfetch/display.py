@@ -86,7 +86,7 @@ class Display:
             yield
 
     def give_the_cursor_back(self) -> None:
-        """Undo what the bars did to the terminal, from a signal handler, without waiting."""
+        """Undo what the bars did to the terminal, from any thread, without waiting."""
         if self._bars and select.select([], [self._err], [], 0)[1]:
             os.write(self._err.fileno(), _SHOW_CURSOR)
 

@@ -48,7 +48,6 @@ class Fetch:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._output_dir = Path(settings.output_dir)
         self._clock = clock
         self._of_thread = threading.local()
 
@@ -85,6 +84,7 @@ class _Attempt:
         self._transfer = transfer
         self._settings = settings
         self._clock = clock
+        self._final = None if target.path is None else Path(settings.output_dir, target.path)
         self._answer: Head | None = None
         self._asked = False
         self._asked_of: str | None = None
@@ -92,12 +92,11 @@ class _Attempt:
 
     def make(self, transport: Transport) -> Attempt:
         """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
-        path = self._target.path
-        if path is None:
+        path, final = self._target.path, self._final
+        if path is None or final is None:
             saver = self._get(transport, None, {})
             saver.finish(replace=False)
             return self._came(saver, None)
-        final = Path(self._settings.output_dir, path)
         found = self._found(final)
         if isinstance(found, Attempt):
             return found
@@ -205,11 +204,10 @@ class _Attempt:
         return Attempt(result, self._answer.origin if self._answer else None, facts=new)
 
     def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
-        path = self._target.path
         result = self._result(
             Outcome.FETCHED,
             size=self._transfer.received,
-            path=None if path is None else str(Path(self._settings.output_dir, path)),
+            path=None if self._final is None else str(self._final),
             sha256=saver.sha256,
         )
         return Attempt(result, saver.answer.origin if saver.answer else None, facts=facts)

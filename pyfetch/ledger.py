@@ -122,14 +122,15 @@ class FileLedger:
         if not self._open[path]:
             del self._open[path]
             self._noted.discard(path)
-        if attempt.result.failed and target.known.facts is None:
-            self._state.ended_without_a_file(path)
-            self._due = self._due or self._clock() + COMMIT_EVERY
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)
-            self._due = self._due or self._clock() + COMMIT_EVERY
             if path in self._open:
                 self._noted.add(path)
+        elif attempt.result.failed and target.known.facts is None:
+            self._state.ended_without_a_file(path)
+        else:
+            return
+        self._due = self._due or self._clock() + COMMIT_EVERY
 
     def commit_due(self) -> float | None:
         return self._due

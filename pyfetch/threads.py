@@ -6,12 +6,10 @@ import signal
 import threading
 from collections.abc import Callable
 
-# Python runs handlers in the main thread only. A signal that the system delivers to another
-# one would not wake the main thread from its wait, and so wait with it.
+# Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
+# that the system delivers to another one would not wake the main thread from its wait.
 _FOR_MAIN = [
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM")
-    if hasattr(signal, name)
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 
 

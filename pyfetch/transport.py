@@ -216,9 +216,9 @@ def _drain(response: requests.Response, transfer: Transfer) -> None:
     At most one read from the connection, which hardly waits: what does not come with that
     is left, and the connection is closed.
     """
-    transfer.wait_at_most(DRAIN_WAIT)
     length = response.headers.get("Content-Length", "")
     if length.isascii() and length.isdigit() and len(length) < 8 and 0 < int(length) <= DRAINED:
+        transfer.wait_at_most(DRAIN_WAIT)
         try:
             response.raw.read1(DRAINED, decode_content=False)
         except (HTTPError, OSError):
