@@ -10,16 +10,20 @@ from pathlib import Path
 from pyfetch.disk import OWN_DIRECTORY, prepare
 from pyfetch.engine import Engine
 from pyfetch.fetch import Fetch
+from pyfetch.hosts import Limits
+from pyfetch.jobs import Jobs
 from pyfetch.ledger import FileLedger, Ledger, NoLedger
 from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.retry import RetryPolicy
-from pyfetch.settings import Settings
+from pyfetch.schedule import Schedule
+from pyfetch.settings import AUTO, Settings
 from pyfetch.state import State
 from pyfetch.threads import leave_signals_to_main
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
+from pyfetch.workers import AutoWorkers, Workers
 
 STATE_FILE = "state.sqlite3"
 
@@ -31,16 +35,19 @@ class Batch:
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
+        workers = workers_by(settings)
+        self._jobs = jobs_by(settings, workers)
         self._executor = ThreadPoolExecutor(
-            settings.workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
+            settings.most_workers,
+            thread_name_prefix="pyfetch",
+            initializer=leave_signals_to_main,
         )
         self._engine = Engine(
             Fetch(settings),
             self._executor,
-            workers=settings.workers,
+            jobs=self._jobs,
             window=self._window,
-            retry=RetryPolicy(settings.retries, settings.retry_wait),
-            max_time=settings.max_time,
+            fail_fast=settings.fail_fast,
         )
 
     def results(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
@@ -78,6 +85,11 @@ class Batch:
         return self._engine.in_flight
 
     @property
+    def workers_summary(self) -> str | None:
+        """How many workers were settled on, and why; None where that was no question."""
+        return self._jobs.workers.summary()
+
+    @property
     def read(self) -> int:
         """Entries that were read so far; the number of all once `input_ended`."""
         return self._engine.read
@@ -93,3 +105,22 @@ class Batch:
             finally:
                 # What still runs was told to stop, and ends by itself.
                 self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def workers_by(settings: Settings) -> Workers:
+    """How many transfers at once, as the settings say."""
+    if settings.workers == AUTO:
+        return AutoWorkers(settings.max_workers)
+    return Workers(settings.workers)
+
+
+def jobs_by(settings: Settings, workers: Workers) -> Jobs:
+    """What becomes of targets, as the settings say."""
+    interval = 1 / settings.rate if settings.rate else 0.0
+    limits = Limits(
+        settings.per_host,
+        interval=0.0 if settings.rate_total else interval,
+        interval_of_all=interval if settings.rate_total else 0.0,
+    )
+    retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
+    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time)

@@ -17,7 +17,17 @@ import click
 
 from pyfetch import __version__
 from pyfetch.errors import RunError
-from pyfetch.options import CONTEXT, GroupedCommand, Header, Seconds, Size, group
+from pyfetch.options import (
+    CONTEXT,
+    Allowance,
+    GroupedCommand,
+    Header,
+    Rate,
+    Seconds,
+    Size,
+    WorkersNumber,
+    group,
+)
 from pyfetch.settings import MOST_WORKERS, IfExists, Settings
 
 _what = group("What and where")
@@ -79,10 +89,36 @@ _SECONDS = Seconds()
 @_how(
     "-w",
     "--workers",
+    type=WorkersNumber(),
+    metavar="N|auto",
+    default=8,
+    help="Transfers at once; auto finds out how many bring the most.",
+)
+@_how(
+    "--max-workers",
     type=click.IntRange(1, MOST_WORKERS),
     metavar="N",
-    default=8,
-    help="Transfers at once.",
+    default=128,
+    help="The most that auto may come to.",
+)
+@_how(
+    "--per-host",
+    type=click.IntRange(1, MOST_WORKERS),
+    metavar="N",
+    help="Transfers at once to one host; the others go ahead meanwhile.",
+)
+@_how(
+    "--rate",
+    type=Rate(),
+    metavar="N/s",
+    help="Requests to one host in a second, at most (also N/min, N/h).",
+)
+@_how("--rate-total", is_flag=True, help="The rate is for all hosts together.")
+@_how(
+    "--limit-rate",
+    type=Size(),
+    metavar="SIZE",
+    help="Bytes in a second over all transfers, at most.",
 )
 @_how(
     "--timeout",
@@ -117,6 +153,20 @@ _SECONDS = Seconds()
     metavar="S",
     default=1.0,
     help="Longest wait before the second try, in seconds; doubles with each further one.",
+)
+@_how(
+    "--max-wait",
+    type=Seconds(zero=True),
+    metavar="S",
+    default=600.0,
+    help="Longest time that a host may make us wait, in seconds.",
+)
+@_how("--fail-fast", is_flag=True, help="Stop at the first failure that stays.")
+@_how(
+    "--allow-failures",
+    type=Allowance(),
+    metavar="N|P%",
+    help="Exit status 0 while no more than so many fail.",
 )
 @_show(
     "--format",
@@ -173,6 +223,8 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         sources = ("-",)
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")
+    if options["fail_fast"] and options["allow_failures"]:
+        raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     with _without_collecting():
         from pyfetch.display import Show
         from pyfetch.run import leave, run
@@ -184,6 +236,7 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         verbose=options.pop("verbose"),
         checksums=options.pop("checksums"),
         failed_to=options.pop("failed_to"),
+        allowed=options.pop("allow_failures") or (0, 0.0),
     )
     settings = Settings(headers=options.pop("header"), state=not options.pop("no_state"), **options)
     leave(run(sources, settings, show))

@@ -7,10 +7,17 @@ import ssl
 from collections.abc import Iterator
 
 import requests
-from urllib3.exceptions import InvalidHeader, NameResolutionError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import (
+    InvalidHeader,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
 from urllib3.exceptions import SSLError as UrllibSSLError
 
 from pyfetch.model import Failure, TargetError
+from pyfetch.pushback import Sign
 from pyfetch.strict import BadHeadError, HeadCutError
 from pyfetch.transfer import Transfer
 
@@ -23,15 +30,18 @@ def of_request(error: Exception, timeout: tuple[float, float]) -> TargetError:
         if plain:
             return plain
     if isinstance(error, requests.ConnectTimeout):
-        return TargetError(Failure.TIMEOUT, f"no connection within {timeout[0]:g} s")
+        detail = f"no connection within {timeout[0]:g} s"
+        return TargetError(Failure.TIMEOUT, detail, Sign.UNREACHED)
     if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
-        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s")
+        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s", Sign.SILENT)
     innermost = causes[-1]
     reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
     if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
-    return TargetError(Failure.CONNECT, f"connection failed: {reason}")
+    connected = not any(isinstance(cause, NewConnectionError) for cause in causes)
+    sign = Sign.NONE if connected else Sign.UNREACHED
+    return TargetError(Failure.CONNECT, f"connection failed: {reason}", sign)
 
 
 def _plain(cause: BaseException) -> TargetError | None:
@@ -40,7 +50,7 @@ def _plain(cause: BaseException) -> TargetError | None:
         case ssl.SSLCertVerificationError():
             return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
         case NameResolutionError() | socket.gaierror():
-            return TargetError(Failure.DNS, "the host's name was not found")
+            return TargetError(Failure.DNS, "the host's name was not found", Sign.UNREACHED)
         case HeadCutError():
             return TargetError(Failure.TRUNCATED, str(cause))
         case BadHeadError() | InvalidHeader():

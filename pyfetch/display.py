@@ -34,6 +34,8 @@ class Show:
     """The file for lines that `sha256sum -c` reads."""
     failed_to: str | None = None
     """The file for the input lines that failed."""
+    allowed: tuple[int, float] = (0, 0.0)
+    """How many may fail, as a number and as a fraction of all."""
 
 
 class Display:

@@ -7,10 +7,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyfetch import __version__
+from pyfetch.bandwidth import Bandwidth
+from pyfetch.chain import Chain
 from pyfetch.checksum import Digest
 from pyfetch.disk import errors_of, file_status
 from pyfetch.errors import RunError
@@ -18,7 +20,7 @@ from pyfetch.freshness import conditions, is_as_recorded
 from pyfetch.model import Failure, FileFacts, Outcome, Result, Target, TargetError
 from pyfetch.origin import identity_of
 from pyfetch.part import BLOCK, Part
-from pyfetch.retry import parse_retry_after
+from pyfetch.pushback import PAUSING_STATUSES, Sign, asked_wait, wait_when_spent
 from pyfetch.saver import Saver
 from pyfetch.settings import IfExists, Settings
 from pyfetch.transfer import Transfer
@@ -34,13 +36,23 @@ class Attempt:
     """How one attempt ended."""
 
     result: Result
-    """What becomes of the target unless it is tried again."""
-    origin: str | None = None
-    """Who answered; None if nobody did."""
-    retry_after: float | None = None
-    """How long the answer asks to wait before the next request, in seconds."""
+    """What becomes of the target unless it is tried again or goes on."""
+    sign: Sign = Sign.NONE
+    """What it says of the host that was asked."""
+    asked_wait: float | None = None
+    """How long that host wants to be left alone, in seconds; None if it does not say."""
     facts: FileFacts | None = None
     """What is to be known of the file from now on; None where that does not change."""
+    chain: Chain | None = None
+    """Where it goes on, if it is not over."""
+
+
+class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
+    """The attempt is not over, but the host is not the one to ask any more."""
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain)
+        self.chain = chain
 
 
 class Fetch:
@@ -49,6 +61,7 @@ class Fetch:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
+        self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._of_thread = threading.local()
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
@@ -58,6 +71,8 @@ class Fetch:
             return attempt.make(self._transport())
         except TargetError as error:
             return attempt.failed(error)
+        except _GoesOn as error:
+            return attempt.goes_on(error.chain)
         except RunError:
             raise
         except Exception as error:
@@ -70,7 +85,8 @@ class Fetch:
     def _transport(self) -> Transport:
         transport: Transport | None = getattr(self._of_thread, "transport", None)
         if transport is None:
-            transport = self._of_thread.transport = Transport(self._settings, USER_AGENT)
+            transport = Transport(self._settings, USER_AGENT, self._bandwidth)
+            self._of_thread.transport = transport
         return transport
 
 
@@ -115,11 +131,20 @@ class _Attempt:
 
     def failed(self, error: TargetError) -> Attempt:
         """How the attempt ended that raised this."""
-        result = self._result(Outcome.FAILED, error=error)
-        if self._answer is None:
-            return Attempt(result)
-        asked = parse_retry_after(self._answer.headers.get("Retry-After"))
-        return Attempt(result, self._answer.origin, asked)
+        return self._ended(self._result(Outcome.FAILED, error=error), error.sign)
+
+    def goes_on(self, chain: Chain) -> Attempt:
+        """How the attempt ended that is to ask another host, or once more."""
+        result = self._result(Outcome.FAILED)
+        return replace(self._ended(result, Sign.ANSWERED), chain=chain)
+
+    def _ended(self, result: Result, sign: Sign, facts: FileFacts | None = None) -> Attempt:
+        head = self._answer
+        if head is None:
+            return Attempt(result, sign, facts=facts)
+        if head.status in PAUSING_STATUSES:
+            return Attempt(result, Sign.PUSHED_BACK, asked_wait(head.headers), facts)
+        return Attempt(result, Sign.ANSWERED, wait_when_spent(head.headers), facts)
 
     def _found(self, final: Path) -> Attempt | dict[str, str]:
         """What is there → the attempt, if no request is needed, or conditions for one.
@@ -158,22 +183,26 @@ class _Attempt:
         return digest
 
     def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
-        """One GET, or a second one where what was left of an earlier attempt is of no use."""
+        """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
+        chain = self._transfer.chain or Chain(self._target.url)
         note = part.continuable() if part else None
-        while True:
-            asked_of = self._asked_of if fields else None
-            saver = Saver(self._target, self._settings, self._transfer, part, note, asked_of)
-            rest = {}
-            if note and part:
-                rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
-            self._asked = True
-            try:
-                transport.get(self._target.url, fields | rest, self._transfer, saver)
-            finally:
-                self._answer = saver.answer
-            if not saver.start_again:
-                return saver
+        if chain.whole:
             note, fields = None, {}
+        asked_of = self._asked_of if fields else None
+        saver = Saver(self._target, self._settings, self._transfer, part, note, asked_of)
+        rest = {}
+        if note and part:
+            rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
+        self._asked = True
+        try:
+            onward = transport.get(chain, fields | rest, self._transfer, saver)
+        finally:
+            self._answer = saver.answer
+        if saver.start_again:
+            onward = replace(chain, whole=True)
+        if onward:
+            raise _GoesOn(onward)
+        return saver
 
     def _as_it_was(
         self, final: Path, status: os.stat_result, outcome: Outcome, sha256: str | None = None
@@ -201,7 +230,7 @@ class _Attempt:
             sha256=facts.sha256 if facts else None,
             facts=facts,
         )
-        return Attempt(result, self._answer.origin if self._answer else None, facts=new)
+        return self._ended(result, Sign.NONE, new)
 
     def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
         result = self._result(
@@ -210,7 +239,7 @@ class _Attempt:
             path=None if self._final is None else str(self._final),
             sha256=saver.sha256,
         )
-        return Attempt(result, saver.answer.origin if saver.answer else None, facts=facts)
+        return self._ended(result, Sign.NONE, facts)
 
     def _result(
         self,

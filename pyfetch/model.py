@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pyfetch.checksum import Checksum
 from pyfetch.origin import identity_of
+from pyfetch.pushback import Sign
 
 
 class Outcome(StrEnum):
@@ -43,10 +44,12 @@ class Failure(StrEnum):
 class TargetError(Exception):
     """One target failed; it becomes a failed `Result` and never leaves `fetch`."""
 
-    def __init__(self, failure: Failure, detail: str) -> None:
+    def __init__(self, failure: Failure, detail: str, sign: Sign = Sign.NONE) -> None:
         super().__init__(failure, detail)
         self.failure = failure
         self.detail = detail
+        self.sign = sign
+        """What it says of the host, where there is no answer that says more."""
 
 
 @dataclass(frozen=True, slots=True)

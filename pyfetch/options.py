@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pyfetch.settings import LEAST, LONGEST
-from pyfetch.units import parse_size
+from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_WORKERS
+from pyfetch.units import parse_allowance, parse_rate, parse_size
 
 if TYPE_CHECKING:
     SizeType = click.ParamType[int]
     SecondsType = click.ParamType[float]
     HeaderType = click.ParamType[tuple[str, str]]
+    RateType = click.ParamType[float]
+    WorkersType = click.ParamType[int | str]
+    AllowanceType = click.ParamType[tuple[int, float]]
 else:
-    SizeType = SecondsType = HeaderType = click.ParamType  # generic in newer versions only
+    SizeType = SecondsType = HeaderType = click.ParamType
+    RateType = WorkersType = AllowanceType = click.ParamType  # generic in newer versions only
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,6 +65,57 @@ class Seconds(SecondsType):
         if not self._least <= seconds <= LONGEST:
             self.fail(f"{value} is not between {self._least:g} and {LONGEST:g}", param, ctx)
         return seconds
+
+
+class Rate(RateType):
+    """How often a second: `5/s`, `100/min`."""
+
+    name = "rate"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return parse_rate(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class WorkersNumber(WorkersType):
+    """A number of workers, or `auto`."""
+
+    name = "workers"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        if value == AUTO or isinstance(value, int):
+            return value
+        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= MOST_WORKERS):
+            message = f"{value!r} is neither {AUTO} nor a number from 1 to {MOST_WORKERS}"
+            self.fail(message, param, ctx)
+        return int(value)
+
+
+class Allowance(AllowanceType):
+    """How many may fail: a number, or a share of all as `5%`."""
+
+    name = "allowance"
+
+    def convert(
+        self,
+        value: str | tuple[int, float],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[int, float]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return parse_allowance(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Header(HeaderType):

@@ -52,7 +52,10 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
         if tally.failed or not (show.quiet or error):
             interrupted = "interrupted: " if interruption.signal else ""
             display.say(f"pyfetch: {interrupted}{tally.sentence(time.monotonic() - began)}")
-        failed = error.exit_status if error else int(tally.failed > 0)
+            summary = batch.workers_summary
+            if summary:
+                display.say(f"pyfetch: {summary}")
+        failed = error.exit_status if error else int(not tally.within(*show.allowed))
         return interruption.exit_status or failed
 
 

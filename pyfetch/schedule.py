@@ -6,19 +6,31 @@ first, so no host starves and the results in front are not kept waiting.
 
 from __future__ import annotations
 
-from collections import deque
+import math
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from pyfetch.model import Target
+from pyfetch.hosts import Host, Limits, Refusal
+from pyfetch.model import Result, Target
+from pyfetch.pushback import Sign
+from pyfetch.retry import RetryPolicy
+from pyfetch.settings import MOST_WORKERS
+
+REMEMBERED = 4096
+"""Hosts that are remembered though nothing of theirs waits or runs, unless they must be."""
 
 
 @dataclass(slots=True)
-class _Host:
-    """The targets of one origin that wait for their turn, in input order."""
+class _Line:
+    """The targets that wait to ask one host, in input order."""
 
+    host: Host
     ready: list[tuple[int, Target]] = field(default_factory=list)
-    paused_until: float = 0.0
+    unproven: int = 0
+    """Those in flight that began before the host had answered anything."""
+    wakes_at: float | None = None
+    """When a timer will show the line's front again."""
 
 
 class Schedule:
@@ -28,34 +40,47 @@ class Schedule:
     `finish` of the one before it.
     """
 
-    def __init__(self) -> None:
-        self._hosts: dict[str, _Host] = {}
-        # By the index of the target in front. An entry is stale when its host has gone on
-        # or is paused; such are dropped when they are met.
-        self._fronts: list[tuple[int, str]] = []
-        self._timers: list[tuple[float, int, Target | str]] = []
-        self._behind: dict[str, deque[tuple[Target, float]]] = {}
+    def __init__(self, limits: Limits | None = None, policy: RetryPolicy | None = None) -> None:
+        self._limits = limits or Limits()
+        self._policy = policy or RetryPolicy()
+        self._lines: dict[str, _Line] = {}
+        self._idle: OrderedDict[str, None] = OrderedDict()
+        """Hosts without anything that waits or runs, the one that was asked last at the end."""
+        # By the index of the target in front, for hosts that have answered, and for those
+        # that have not. An entry is stale when its line has gone on or may not go on; such
+        # are dropped when they are met.
+        self._fronts: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
+        self._timers: list[tuple[float, int, str, Target | None]] = []
+        self._behind: dict[str, deque[Target]] = {}
+        self._dropped: set[int] = set()
         self._waiting = 0
+        self._unproven = 0
+        self._asked_at = -math.inf
 
     def __len__(self) -> int:
         """How many targets wait."""
         return self._waiting
 
-    def add(self, target: Target, not_before: float = 0.0) -> None:
-        """Let a target wait for its turn, which comes at `not_before` at the earliest."""
+    def add(self, target: Target) -> None:
+        """Let a target wait for its turn."""
         self._waiting += 1
         if target.path is not None:
             behind = self._behind.get(target.path)
             if behind is not None:
-                behind.append((target, not_before))
+                behind.append(target)
                 return
             self._behind[target.path] = deque()
-        self._queue(target, not_before)
+        self._make_ready(target, target.origin)
 
-    def again(self, target: Target, not_before: float) -> None:
-        """Let a target that was started and not finished have another turn."""
+    def again(self, target: Target, origin: str, not_before: float) -> None:
+        """Let a target that was started and not finished have another turn, at this host."""
         self._waiting += 1
-        self._queue(target, not_before)
+        heappush(self._timers, (not_before, target.index, origin, target))
+
+    def drop(self, target: Target) -> None:
+        """A target that waits for another turn needs none any more."""
+        self._waiting -= 1
+        self._dropped.add(target.index)
 
     def finish(self, target: Target) -> None:
         """A target that was started is done: the next one of its path may go."""
@@ -63,67 +88,123 @@ class Schedule:
             return
         behind = self._behind[target.path]
         if behind:
-            self._queue(*behind.popleft())
+            following = behind.popleft()
+            self._make_ready(following, following.origin)
         else:
             del self._behind[target.path]
 
-    def pause(self, origin: str, until: float) -> None:
-        """Start nothing of this origin before `until`."""
-        host = self._hosts.setdefault(origin, _Host())
-        if until > host.paused_until:
-            host.paused_until = until
-            heappush(self._timers, (until, 0, origin))
+    def next(self, now: float, workers: int = MOST_WORKERS) -> Target | None:
+        """The target that may start now, taken out; None when none may.
 
-    def next(self, now: float) -> Target | None:
-        """The target that may start now, taken out; None when none may."""
+        Hosts that have never answered get half of the workers at most as long as the
+        others can use the rest: they may be dead, which takes long to find out.
+        """
         self._wake(now)
-        while self._fronts:
-            index, origin = self._fronts[0]
-            host = self._hosts.get(origin)
-            if (
-                host is None
-                or host.paused_until > now
-                or not host.ready
-                or host.ready[0][0] != index
-            ):
-                heappop(self._fronts)
-                continue
-            heappop(self._fronts)
-            _, target = heappop(host.ready)
-            self._show_front(origin, host)
-            self._waiting -= 1
-            return target
-        return None
+        if now < self._asked_at + self._limits.interval_of_all:
+            return None
+        proven, unproven = self._front(True, now), self._front(False, now)
+        if proven and unproven and self._unproven >= max(1, workers // 2):
+            unproven = None
+        front = min((front for front in (proven, unproven) if front), default=None)
+        if front is None:
+            return None
+        _, origin = front
+        line = self._lines[origin]
+        heappop(self._fronts[line.host.answers])
+        _, target = heappop(line.ready)
+        self._show_front(origin, line)
+        self._waiting -= 1
+        return target
+
+    def started(self, origin: str, now: float) -> None:
+        """A target that `next` has given asks this host now."""
+        line = self._line(origin)
+        line.host.started(now)
+        self._asked_at = now
+        if not line.host.answers:
+            line.unproven += 1
+            self._unproven += 1
+
+    def ended(
+        self, origin: str, now: float, began: float, sign: Sign, asked: float | None, result: Result
+    ) -> None:
+        """An attempt that began then is over; what it says of its host counts from now on."""
+        line = self._line(origin)
+        line.host.ended(now, began, sign, asked, result)
+        known = line.unproven if line.host.answers else min(line.unproven, 1)
+        line.unproven -= known
+        self._unproven -= known
+        self._show_front(origin, line)
+
+    def refusal(self, origin: str, now: float) -> Refusal | None:
+        """Why a target that `next` has given is not to ask its host, if it is not."""
+        line = self._lines.get(origin)
+        return line.host.refused(now) if line else None
 
     def wake_at(self) -> float | None:
-        """When `next` is worth asking again, if nothing else happens; None: never."""
-        return self._timers[0][0] if self._timers else None
+        """When `next` is worth asking again after it gave None, if nothing else happens."""
+        times = [self._timers[0][0]] if self._timers else []
+        if any(self._fronts.values()):
+            times.append(self._asked_at + self._limits.interval_of_all)
+        return min(times, default=None)
 
-    def _queue(self, target: Target, not_before: float) -> None:
-        if not_before > 0:
-            heappush(self._timers, (not_before, target.index, target))
-        else:
-            self._make_ready(target)
+    def _make_ready(self, target: Target, origin: str) -> None:
+        line = self._line(origin)
+        heappush(line.ready, (target.index, target))
+        if line.ready[0][0] == target.index:
+            self._show_front(origin, line)
 
-    def _make_ready(self, target: Target) -> None:
-        host = self._hosts.setdefault(target.origin, _Host())
-        heappush(host.ready, (target.index, target))
-        if host.ready[0][0] == target.index:
-            self._show_front(target.origin, host)
+    def _line(self, origin: str) -> _Line:
+        line = self._lines.get(origin)
+        if line is None:
+            line = self._lines[origin] = _Line(Host(self._limits, self._policy))
+        self._idle.pop(origin, None)
+        return line
 
-    def _show_front(self, origin: str, host: _Host) -> None:
-        if host.ready:
-            heappush(self._fronts, (host.ready[0][0], origin))
-        elif not host.paused_until:
-            del self._hosts[origin]
+    def _show_front(self, origin: str, line: _Line) -> None:
+        if line.ready:
+            heappush(self._fronts[line.host.answers], (line.ready[0][0], origin))
+        elif not line.host.running:
+            self._idle[origin] = None
+            self._idle.move_to_end(origin)
+
+    def _front(self, answers: bool, now: float) -> tuple[int, str] | None:
+        """The first of these hosts whose front may start; what may not is taken out."""
+        fronts = self._fronts[answers]
+        while fronts:
+            index, origin = fronts[0]
+            line = self._lines.get(origin)
+            if line and line.ready and line.ready[0][0] == index and line.host.answers == answers:
+                if index in self._dropped:
+                    self._dropped.discard(index)
+                    heappop(line.ready)
+                    self._show_front(origin, line)
+                    continue
+                time = line.host.may_start(now)
+                if time is not None and time <= now:
+                    return fronts[0]
+                if time is not None and (line.wakes_at is None or time < line.wakes_at):
+                    line.wakes_at = time
+                    heappush(self._timers, (time, 0, origin, None))
+            heappop(fronts)
+        return None
 
     def _wake(self, now: float) -> None:
         while self._timers and self._timers[0][0] <= now:
-            _, _, woken = heappop(self._timers)
-            if isinstance(woken, Target):
-                self._make_ready(woken)
+            time, _, origin, target = heappop(self._timers)
+            if target is not None:
+                if target.index in self._dropped:
+                    self._dropped.discard(target.index)
+                else:
+                    self._make_ready(target, origin)
                 continue
-            host = self._hosts.get(woken)
-            if host is not None and host.paused_until <= now:
-                host.paused_until = 0.0
-                self._show_front(woken, host)
+            line = self._lines.get(origin)
+            if line and line.wakes_at == time:
+                line.wakes_at = None
+                self._show_front(origin, line)
+        while len(self._idle) > REMEMBERED:
+            oldest = next(iter(self._idle))
+            if not self._lines[oldest].host.forgettable(now):
+                self._idle.move_to_end(oldest)
+                break
+            del self._idle[oldest], self._lines[oldest]

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Literal
 
 from pyfetch.errors import UsageError
 
@@ -14,21 +15,30 @@ LONGEST = 31_536_000.0
 LEAST = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
+AUTO: Literal["auto"] = "auto"
+"""The number of workers that is found while they work."""
 _MOST_BYTES = 2**63 - 1
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, MOST_WORKERS),
+    "max_workers": (1, MOST_WORKERS),
+    "per_host": (1, MOST_WORKERS),
+    "rate": (1 / LONGEST, 1_000_000),
+    "limit_rate": (1, _MOST_BYTES),
     "timeout": (LEAST, LONGEST),
     "connect_timeout": (LEAST, LONGEST),
     "max_time": (LEAST, LONGEST),
     "max_size": (0, _MOST_BYTES),
     "retries": (0, 1_000_000),
     "retry_wait": (0, LONGEST),
+    "max_wait": (0, LONGEST),
     "min_free": (0, _MOST_BYTES),
     "wait_lock": (0, LONGEST),
 }
-_OPTIONAL = frozenset({"max_time", "max_size"})
-_WHOLE = frozenset({"workers", "max_size", "retries", "min_free"})
+_OPTIONAL = frozenset({"max_time", "max_size", "per_host", "rate", "limit_rate"})
+_WHOLE = frozenset(
+    {"workers", "max_workers", "per_host", "limit_rate", "max_size", "retries", "min_free"}
+)
 
 
 class IfExists(StrEnum):
@@ -45,8 +55,18 @@ class IfExists(StrEnum):
 class Settings:
     """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
 
-    workers: int = 8
-    """Transfers at once."""
+    workers: int | Literal["auto"] = 8
+    """Transfers at once; `auto` finds out how many bring the most."""
+    max_workers: int = 128
+    """The most that `auto` may come to."""
+    per_host: int | None = None
+    """Transfers at once to one origin; None: as many as there are workers."""
+    rate: float | None = None
+    """Requests a second to one origin, at most."""
+    rate_total: bool = False
+    """The rate is for all requests together."""
+    limit_rate: int | None = None
+    """Bytes a second over all transfers, at most."""
     output_dir: str = "."
     """Where files are saved; any path, it is kept as text."""
     discard: bool = False
@@ -72,19 +92,30 @@ class Settings:
     """Further attempts after a failure that may pass."""
     retry_wait: float = 1.0
     """Longest wait before the second attempt, in seconds; it doubles with each further one."""
+    max_wait: float = 600.0
+    """The longest that a host may make us wait when it pushes back, in seconds."""
+    fail_fast: bool = False
+    """Stop the run at the first target that failed for good."""
     headers: tuple[tuple[str, str], ...] = ()
     """Added to each request, as (name, value); a mapping will do."""
+
+    @property
+    def most_workers(self) -> int:
+        """The most transfers that there will be at once."""
+        return self.max_workers if self.workers == AUTO else self.workers
 
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
+            if (value is None and name in _OPTIONAL) or (name, value) == ("workers", AUTO):
                 continue
             whole = name in _WHOLE
             number = isinstance(value, int if whole else int | float)
             if not number or isinstance(value, bool) or not least <= value <= most:
                 kind = "a whole number" if whole else "a number"
                 raise UsageError(f"{name} must be {kind} from {least:g} to {most:g}, not {value!r}")
+        if self.rate_total and self.rate is None:
+            raise UsageError("rate_total needs a rate")
         try:
             object.__setattr__(self, "if_exists", IfExists(self.if_exists))
         except ValueError:

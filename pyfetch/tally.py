@@ -33,6 +33,10 @@ class Tally:
     def failed(self) -> int:
         return self.outcomes[Outcome.FAILED]
 
+    def within(self, number: int, fraction: float) -> bool:
+        """Whether no more have failed than this number, or this fraction of all."""
+        return self.failed <= max(number, fraction * self.shown)
+
     def sentence(self, seconds: float) -> str:
         """`fetched 98, failed 2 (http 1, timeout 1); 12.3 MB in 3.1 s, 4.0 MB/s`."""
         counts = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 
+from pyfetch.chain import Chain
 from pyfetch.model import Failure, Target, TargetError
 
 
@@ -19,6 +21,9 @@ class Transfer:
         "_socket",
         "_stopped",
         "attempt",
+        "began",
+        "chain",
+        "latency",
         "received",
         "resumed",
         "size",
@@ -26,12 +31,25 @@ class Transfer:
         "target",
     )
 
-    def __init__(self, target: Target, attempt: int, started: float) -> None:
+    def __init__(
+        self,
+        target: Target,
+        attempt: int,
+        started: float,
+        began: float | None = None,
+        chain: Chain | None = None,
+    ) -> None:
         self.target = target
+        self.chain = chain
+        """Where the attempt goes on, if another host has sent it here."""
         self.attempt = attempt
         """Which attempt this is, from 1."""
         self.started = started
         """When the first attempt began, on the engine's clock, in seconds."""
+        self.began = started if began is None else began
+        """When this attempt did, on the same clock."""
+        self.latency: float | None = None
+        """Seconds until the answer began; None while there is none."""
         self.received = 0
         """Bytes of the body so far, those of an earlier attempt that it goes on with included."""
         self.resumed = 0
@@ -52,6 +70,10 @@ class Transfer:
         """Raise the `TargetError` that `stop` was called with, if it was."""
         if self._stopped is not None:
             raise self._stopped
+
+    def answered(self) -> None:
+        """The head of an answer is there."""
+        self.latency = time.monotonic() - self.began
 
     def uses(self, connection: socket.socket) -> None:
         """From now on this connection is what `stop` has to end."""

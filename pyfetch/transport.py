@@ -1,14 +1,16 @@
 """HTTP, by `requests`: a GET pushed to a receiver, the head once, then the body.
 
 Redirects are followed here and not by `requests`, which would read the whole body of each
-redirecting answer first.
+redirecting answer first; those that lead to another host are left to whoever knows when that
+may be asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http.cookiejar import CookieJar
 from typing import Any, Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -18,9 +20,12 @@ from requests.utils import get_netrc_auth, requote_uri
 from urllib3.exceptions import HTTPError
 
 from pyfetch import diagnosis
+from pyfetch.bandwidth import Bandwidth
+from pyfetch.chain import Chain
 from pyfetch.connection import Adapter, used_by
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
+from pyfetch.pushback import Sign
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
@@ -82,8 +87,11 @@ class _Environment:
 class Transport:
     """Connections and their settings, for one thread; kept open from one GET to the next."""
 
-    def __init__(self, settings: Settings, user_agent: str) -> None:
+    def __init__(
+        self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
+    ) -> None:
         self._settings = settings
+        self._bandwidth = bandwidth
         self._session = requests.Session()
         self._session.trust_env = False  # it would look for each URL anew; see _environment
         self._environments: dict[str, _Environment] = {}
@@ -95,41 +103,46 @@ class Transport:
         self._fields: dict[str, str] = {}
         for name, value in settings.headers:
             self._fields[name] = f"{self._fields[name]}, {value}" if name in self._fields else value
+        self._fields_away = {
+            name: value
+            for name, value in self._fields.items()
+            if name.lower() not in _ONLY_FOR_THEIR_ORIGIN
+        }
 
     def get(
-        self, url: str, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
-    ) -> None:
-        """GET a URL (RFC 9110, section 9.3.1), redirects included.
+        self, chain: Chain, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
+    ) -> Chain | None:
+        """GET a URL (RFC 9110, section 9.3.1), redirects within its host included.
 
-        Returns once the whole body was pushed. Raises `TargetError` if it did not come
-        whole, and whatever the receiver raises.
+        Returns None once the whole body was pushed, and where to go on if another host is to
+        be asked for it. Raises `TargetError` if it did not come whole, and whatever the
+        receiver raises.
         """
-        cookies = RequestsCookieJar()  # for this chain of redirects and no longer
-        fields = self._fields | dict(headers)
-        for _ in range(MAX_REDIRECTS + 1):
-            request = self._prepared(url, fields, cookies)
+        cookies = chain.cookies or RequestsCookieJar()  # for this chain and no longer
+        while True:
+            request = self._prepared(chain, headers, cookies)
             with self._answer(request, transfer) as response:
                 location = _location(response)
                 if location is None:
-                    _push(response, transfer, receiver)
-                    return
+                    _push(response, transfer, receiver, self._bandwidth)
+                    return None
                 _drain(response, transfer)
                 extract_cookies_to_jar(cookies, request, response.raw)
-                target = _redirected(url, location)
-            if origin_of(target) != origin_of(url):
-                fields = {
-                    name: value
-                    for name, value in fields.items()
-                    if name.lower() not in _ONLY_FOR_THEIR_ORIGIN
-                }
-            url = target
-        raise TargetError(
-            Failure.TOO_MANY_REDIRECTS, f"more than {MAX_REDIRECTS} redirects, the last to {url}"
-        )
+            if chain.followed == MAX_REDIRECTS:
+                detail = f"more than {MAX_REDIRECTS} redirects, the last to {chain.url}"
+                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
+            url = _redirected(chain.url, location)
+            elsewhere = origin_of(url) != chain.origin
+            away = chain.away or elsewhere
+            chain = replace(chain, url=url, followed=chain.followed + 1, away=away, cookies=cookies)
+            if elsewhere or self._settings.rate:
+                return chain
 
     def _prepared(
-        self, url: str, fields: Mapping[str, str], cookies: RequestsCookieJar
+        self, chain: Chain, headers: Mapping[str, str], cookies: CookieJar
     ) -> requests.PreparedRequest:
+        url = chain.url
+        fields = (self._fields_away if chain.away else self._fields) | dict(headers)
         try:
             # What stands in the URL itself comes first.
             auth = None if "@" in urlsplit(url).netloc else self._environment(url).auth
@@ -168,7 +181,13 @@ class Transport:
             response.close()
 
 
-def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -> None:
+def _push(
+    response: requests.Response,
+    transfer: Transfer,
+    receiver: Receiver,
+    bandwidth: Bandwidth | None,
+) -> None:
+    transfer.answered()
     raw = response.raw
     head = Head(
         url=response.url,
@@ -180,8 +199,16 @@ def _push(response: requests.Response, transfer: Transfer, receiver: Receiver) -
     if not receiver.head(head):
         _drain(response, transfer)
         return
+    size = bandwidth.chunk if bandwidth else CHUNK
     try:
-        while data := raw.read1(CHUNK, decode_content=False):
+        while True:
+            if bandwidth:
+                bandwidth.take(transfer)
+            data = raw.read1(size, decode_content=False)
+            if bandwidth:
+                bandwidth.give_back(size - len(data))
+            if not data:
+                break
             transfer.received += len(data)
             receiver.chunk(data)
     except (HTTPError, OSError) as error:

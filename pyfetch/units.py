@@ -23,6 +23,30 @@ def parse_size(text: str) -> int:
     return int(Fraction(number) * base**power)
 
 
+_RATE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
+_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def parse_rate(text: str) -> float:
+    """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
+    match = _RATE.fullmatch(text)
+    if not match or not float(match[1]):
+        raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
+    return float(match[1]) / _SECONDS[match[2].lower()]
+
+
+_SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
+
+
+def parse_allowance(text: str) -> tuple[int, float]:
+    """A number, or a fraction of all: (3, 0.0) for `3`, (0, 0.05) for `5%`. Raises `ValueError`."""
+    match = _SHARE.fullmatch(text.strip())
+    if not match or float(match[2] or 0) > 100:
+        raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
+    number, percent = match.groups()
+    return (int(number), 0.0) if number else (0, float(percent) / 100)
+
+
 def format_size(size: float) -> str:
     """A size in bytes for people, in decimal units: `999 B`, `1.5 kB`, `20.0 MB`."""
     if size < 999.5:

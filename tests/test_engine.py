@@ -19,11 +19,16 @@ from pyfetch.engine import Engine
 from pyfetch.errors import StoppedError
 from pyfetch.events import Event
 from pyfetch.fetch import Attempt
+from pyfetch.hosts import Limits
 from pyfetch.inputs import entries_from_items
+from pyfetch.jobs import Jobs
 from pyfetch.model import Failure, Outcome, Result, Target
+from pyfetch.pushback import PAUSING_STATUSES, Sign
 from pyfetch.retry import RetryPolicy
+from pyfetch.schedule import Schedule
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
+from pyfetch.workers import Workers
 
 
 class InlineExecutor(Executor):
@@ -58,9 +63,10 @@ class VirtualTime:
 
 
 def came(target: Target, transfer: Transfer) -> Attempt:
-    return Attempt(
-        Result(target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt)
+    result = Result(
+        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt
     )
+    return Attempt(result, Sign.ANSWERED)
 
 
 def went_wrong(
@@ -74,7 +80,9 @@ def went_wrong(
         target.index, target.url, Outcome.FAILED, error=error, status=status,
         detail="went wrong", attempts=transfer.attempt,
     )  # fmt: skip
-    return Attempt(result, target.origin, retry_after)
+    pushed_back = status in PAUSING_STATUSES
+    sign = Sign.PUSHED_BACK if pushed_back else Sign.NONE if status is None else Sign.ANSWERED
+    return Attempt(result, sign, retry_after)
 
 
 def engine(
@@ -86,10 +94,14 @@ def engine(
     max_time: float | None = None,
 ) -> Engine:
     return Engine(
-        fetch, InlineExecutor(), workers=workers, window=Window(),
-        retry=retry or RetryPolicy(randomness=random.Random(1)),
-        max_time=max_time, clock=time.clock, wait=time.wait,
+        fetch, InlineExecutor(), window=Window(), clock=time.clock, wait=time.wait,
+        jobs=jobs(workers, retry or RetryPolicy(randomness=random.Random(1)), max_time),
     )  # fmt: skip
+
+
+def jobs(workers: int, retry: RetryPolicy | None = None, max_time: float | None = None) -> Jobs:
+    retry = retry or RetryPolicy()
+    return Jobs(Schedule(Limits(), retry), Workers(workers), retry, max_time)
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
@@ -176,8 +188,7 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 
     with ThreadPoolExecutor(1) as executor:
         driven = Engine(
-            fetch, executor, workers=1, window=Window(), wait=wait,
-            retry=RetryPolicy(first_wait=0.001),
+            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=Window(), wait=wait
         )  # fmt: skip
         results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
     assert {result.error for result in results} == {None}
@@ -254,9 +265,9 @@ def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
             release.wait(10)
         return came(target, transfer)
 
-    window = Window(64)
+    window = Window(64, widest=64)
     with ThreadPoolExecutor(4) as executor:
-        driven = Engine(fetch, executor, workers=4, window=window, retry=RetryPolicy())
+        driven = Engine(fetch, executor, jobs=jobs(4), window=window)
         finished = driven.run(entries_from_items(urls()))
         # All of the window but the first come, though nothing can be shown.
         early = list(islice(finished, 63))
@@ -300,8 +311,11 @@ from pyfetch.engine import Engine
 from pyfetch.fetch import Attempt
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Outcome, Result
+from pyfetch.jobs import Jobs
 from pyfetch.retry import RetryPolicy
+from pyfetch.schedule import Schedule
 from pyfetch.window import Window, in_order
+from pyfetch.workers import Workers
 
 def fetch(target, transfer):
     return Attempt(Result(target.index, target.url, Outcome.FETCHED, attempts=1))
@@ -309,7 +323,8 @@ def fetch(target, transfer):
 window = Window()
 urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
 with ThreadPoolExecutor(8) as executor:
-    engine = Engine(fetch, executor, workers=8, window=window, retry=RetryPolicy())
+    jobs = Jobs(Schedule(), Workers(8), RetryPolicy())
+    engine = Engine(fetch, executor, jobs=jobs, window=window)
     due = 1
     for result in in_order(engine.run(entries_from_items(urls)), window.shown):
         assert result.index == due

@@ -1,0 +1,27 @@
+"""Where a chain of redirects stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.cookiejar import CookieJar
+
+from pyfetch.origin import origin_of
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What is to be asked next, and what has come of the requests before it."""
+
+    url: str
+    followed: int = 0
+    """Redirects so far."""
+    away: bool = False
+    """Whether it has ever left the origin for which credentials were meant."""
+    cookies: CookieJar | None = None
+    """What was set on the way."""
+    whole: bool = False
+    """Whether conditions and ranges are of no use any more: the whole is asked for."""
+
+    @property
+    def origin(self) -> str:
+        return origin_of(self.url)

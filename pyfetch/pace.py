@@ -1,0 +1,68 @@
+"""Pure, the time passed in: the rate that a host bears, learned from its pushing back."""
+
+from __future__ import annotations
+
+import math
+
+_DECREASE = 0.9
+_NEAR = 0.85, 1.05
+"""Where growth is slow, as fractions of the rate at which the host pushed back last."""
+_DOUBLING = 2.5
+"""Seconds in which the rate doubles where no limit is known nearby."""
+_SLOW = 0.1
+"""How much it grows near a limit, as a fraction, in so many seconds and requests at least:"""
+_SLOW_SECONDS = 30.0
+_SLOW_REQUESTS = 150
+
+
+class Pace:
+    """How fast one host is asked, in requests a second; without a bound until it pushes back.
+
+    The first bound is what the host bore from one beginning to the next, its pause
+    included. Each further push takes a tenth off; then the rate creeps up to where it was
+    and, beyond that, runs away from it. That is CUBIC's way with a window (RFC 9438,
+    section 4.1), here with a rate.
+    """
+
+    __slots__ = ("_accepted", "_began", "_limit", "_pushed", "rate")
+
+    def __init__(self) -> None:
+        self.rate = math.inf
+        """Requests a second."""
+        self._limit = 0.0
+        """The rate at which the host pushed back last; 0 while it has not, at a known one."""
+        self._began: float | None = None
+        """When the host took the first of the requests since it pushed back before."""
+        self._accepted = 0
+        """How many it has taken since."""
+        self._pushed = False
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one request to the next."""
+        return 1 / self.rate
+
+    def accepted(self, now: float, *, held_back: bool) -> None:
+        """The host took a request; `held_back`: one that had waited for its turn."""
+        if self._pushed or self._began is None:
+            if self._began is not None:
+                borne = self._accepted / max(now - self._began, 1e-3)
+                self.rate = min(self.rate, max(borne, 1e-3))
+            self._began, self._accepted, self._pushed = now, 0, False
+        self._accepted += 1
+        if held_back and self.rate < math.inf:
+            self.rate *= self._growth()
+
+    def pushed_back(self) -> None:
+        """The host was asked too much."""
+        if self.rate < math.inf:
+            self._limit = self.rate
+            self.rate *= _DECREASE
+        self._pushed = True
+
+    def _growth(self) -> float:
+        """By what the rate is multiplied for one request."""
+        nearest, farthest = _NEAR
+        if nearest * self._limit <= self.rate <= farthest * self._limit:
+            return 1 + min(_SLOW / _SLOW_REQUESTS, _SLOW * self.interval / _SLOW_SECONDS)
+        return math.exp2(min(1.0, self.interval / _DOUBLING))
