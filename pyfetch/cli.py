@@ -110,8 +110,8 @@ _SECONDS = Seconds()
 @_how(
     "--rate",
     type=Rate(),
-    metavar="N/s",
-    help="Requests to one host in a second, at most (also N/min, N/h).",
+    metavar="RATE",
+    help="Requests to one host, at most: 5/s, 100/min or 1000/h.",
 )
 @_how("--rate-total", is_flag=True, help="The rate is for all hosts together.")
 @_how(

@@ -16,9 +16,9 @@ from concurrent.futures import Executor, Future
 from pyfetch.errors import RunError
 from pyfetch.events import Event, InputEnded, Stop, Wait, start_reader, wait_in_real_time
 from pyfetch.fetch import Attempt
-from pyfetch.jobs import STOPPED, Done, Jobs
+from pyfetch.jobs import Done, Jobs
 from pyfetch.ledger import Ledger, NoLedger
-from pyfetch.model import Entry, Failure, Result, Target
+from pyfetch.model import Entry, Result, Target
 from pyfetch.threads import daemon
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
@@ -107,7 +107,7 @@ class Engine:
                 yield from self._end_what_runs()
         finally:
             self._window.close()
-            self._stop_transfers()
+            self._jobs.stop()
             with contextlib.suppress(RunError):
                 self._ledger.commit()
         if self._error:
@@ -192,13 +192,9 @@ class Engine:
         if self._fail_fast and result.failed:
             self.stopped = True
 
-    def _stop_transfers(self) -> None:
-        for transfer in self.in_flight:
-            transfer.stop(Failure.CANCELLED, STOPPED)
-
     def _end_what_runs(self) -> Iterator[Result]:
         """What is in flight gets a moment to end; what does not is cancelled."""
-        self._stop_transfers()
+        self._jobs.stop()
         until = time.monotonic() + GRACE
         while self._running and (left := until - time.monotonic()) > 0:
             event = wait_in_real_time(self._events, left)

@@ -16,7 +16,7 @@ from pyfetch.schedule import Schedule
 from pyfetch.transfer import Transfer
 from pyfetch.workers import Workers
 
-STOPPED = "the run was stopped"
+_STOPPED = "the run was stopped"
 
 _log = logging.getLogger(__name__)
 
@@ -139,13 +139,19 @@ class Jobs:
         """Take in how an attempt has ended, after which there will be no other."""
         job = self._over(transfer)
         if attempt.chain:
-            attempt = _failed(job, Failure.CANCELLED, STOPPED)
+            attempt = _failed(job, Failure.CANCELLED, _STOPPED)
         return self._done(job, attempt, 0.0)
+
+    def stop(self) -> None:
+        """End all attempts that are being made, even those that no worker has yet."""
+        for job in self._jobs.values():
+            if job.transfer:
+                job.transfer.stop(Failure.CANCELLED, _STOPPED)
 
     def cancelled(self) -> Iterator[Result]:
         """What has begun and will not be done."""
         for job in self._jobs.values():
-            yield _failed(job, Failure.CANCELLED, STOPPED).result
+            yield _failed(job, Failure.CANCELLED, _STOPPED).result
 
     def late(self, now: float) -> Iterator[Done]:
         """End what has taken too long; gives those that are done by it."""

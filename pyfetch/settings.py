@@ -115,7 +115,7 @@ class Settings:
                 kind = "a whole number" if whole else "a number"
                 raise UsageError(f"{name} must be {kind} from {least:g} to {most:g}, not {value!r}")
         if self.rate_total and self.rate is None:
-            raise UsageError("rate_total needs a rate")
+            raise UsageError("rate_total (--rate-total) says whose rate it is: it needs a rate")
         try:
             object.__setattr__(self, "if_exists", IfExists(self.if_exists))
         except ValueError:

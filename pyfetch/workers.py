@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FIRST = 4
+FIRST = 8
 """With how many transfers at once the search begins."""
 _FILE = 1_000_000
 """Bytes that count as much as a file does."""

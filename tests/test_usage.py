@@ -105,6 +105,13 @@ def test_an_output_directory_that_cannot_be_written_ends_with_3(
         ["-H", "no colon"],
         ["-H", "X: a\nB: c"],
         ["-H", "bad name: x"],
+        ["--rate", "5"],
+        ["--rate", "0/s"],
+        ["--limit-rate", "0"],
+        ["--allow-failures", "101%"],
+        ["--allow-failures", "-1"],
+        ["--rate-total"],
+        ["--fail-fast", "--allow-failures", "1"],
         ["--no-such-option"],
     ],
 )
@@ -196,7 +203,7 @@ def test_a_line_of_tsv_is_always_one_line_of_five_fields(
 def test_help_is_in_groups_and_shows_defaults(pyfetch: Command) -> None:
     shown = pyfetch("--help").out
     assert re.search(r"^What and where:$", shown, re.MULTILINE)
-    assert re.search(r"--workers N +.*\[default: 8;", shown)
+    assert re.search(r"--retries N +.*\[default: 3;", shown)
 
 
 def test_the_version(pyfetch: Command) -> None:

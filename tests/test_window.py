@@ -27,28 +27,19 @@ class WouldBlockError(Exception):
     pass
 
 
-class Semaphore:
+class Condition(threading.Condition):
     """One that tells instead of blocking."""
 
-    def __init__(self, value: int) -> None:
-        self.value = value
-
-    def acquire(self) -> bool:
-        if not self.value:
-            raise WouldBlockError
-        self.value -= 1
-        return True
-
-    def release(self, n: int = 1) -> None:
-        self.value += n
+    def wait(self, timeout: float | None = None) -> bool:
+        raise WouldBlockError
 
 
 class Reader:
     """Reads ahead as far as its window lets it."""
 
-    def __init__(self, size: int) -> None:
-        with patch("threading.Semaphore", Semaphore):
-            self.window = Window(size)
+    def __init__(self, size: int, widest: int | None = None) -> None:
+        with patch("threading.Condition", Condition):
+            self.window = Window(size, widest)
         self.unshown = 0
 
     def read(self) -> bool:
@@ -113,6 +104,31 @@ def test_a_reader_goes_on_when_all_is_shown(size: int, rounds: int) -> None:
     for _ in range(rounds):
         assert reader.read()
         reader.show()
+
+
+def test_a_window_that_gives_too_little_work_widens_up_to_its_widest() -> None:
+    reader = Reader(16, widest=20)
+    for width in (16, 18, 20, 20):
+        assert reader.read_ahead() == width
+        reader.window.widen()
+
+
+def test_a_window_does_not_widen_while_there_is_room() -> None:
+    reader = Reader(16)
+    for _ in range(5):
+        reader.window.widen()
+    assert reader.read_ahead() == 16
+
+
+def test_a_window_that_was_widened_shrinks_again() -> None:
+    reader = Reader(16, widest=64)
+    for _ in range(30):
+        reader.read_ahead()
+        reader.window.widen()
+    assert reader.read_ahead() == 64
+    for _ in range(64):
+        reader.show()
+    assert reader.read_ahead() == 16
 
 
 @given(st.integers(1, 200))

@@ -57,7 +57,7 @@ class SimulatedHost:
     def takes(self, now: float) -> float:
         """Seconds until it answers, as busy as it is."""
         crowd = max(1.0, self.running / self.capacity(now))
-        return self.latency(now) * crowd**1.5
+        return self.latency(now) * math.pow(crowd, 1.5)
 
 
 @dataclass
@@ -169,8 +169,10 @@ class World:
             ends = self._network.next_end()
             event = self._events[0][0] if self._events else math.inf
             following = min(event, ends, math.inf if due is None else max(due, self.now))
-            if following > until or (following == math.inf and self._input_ended):
-                self.now = until if until < math.inf else self.now
+            if self._input_ended and not self._jobs:
+                return
+            if following > until:
+                self.now = until
                 return
             assert following < math.inf, "nothing will ever happen"
             self.now = following

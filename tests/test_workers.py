@@ -1,0 +1,140 @@
+"""How many workers are found, on simulated hosts in virtual time. `make simulate` has them all."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+
+from pyfetch.hosts import Limits
+from pyfetch.jobs import Jobs
+from pyfetch.model import Failure
+from pyfetch.pushback import Sign
+from pyfetch.retry import RetryPolicy
+from pyfetch.schedule import Schedule
+from pyfetch.workers import AutoWorkers, Workers
+from tests.simulation.scenarios import MOST, SCENARIOS, Scenario, auto, one, ran, taking_turns
+from tests.simulation.world import SimulatedHost, World, always
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def all_of(world: World) -> set[int]:
+    return set(world.done)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("slows beyond 16 at once", (8, 16, 32)),
+        ("429 beyond 5 a second", (1, 4, 32)),
+        ("503 beyond 24 at once", (16, 32)),
+        ("huge files, 1 MB/s a connection", (16, 32, 64)),
+    ],
+)
+def test_what_is_found_does_as_well_as_the_best_fixed_number(
+    name: str, numbers: tuple[int, ...]
+) -> None:
+    scenario = BY_NAME[name]
+    best = max(ran(scenario, Workers(number)).work for number in numbers)
+    found = ran(scenario, auto(), after=60)
+    assert found.work >= 0.9 * best
+    assert found.pushed_back < 0.02
+
+
+def settled(latency: Callable[[float], float]) -> AutoWorkers:
+    workers = auto()
+    ran(Scenario("", one(latency=latency), cpu=0.01), workers)
+    return workers
+
+
+def test_little_latency_needs_few_workers_and_much_needs_many() -> None:
+    """The client itself does 100 files a second here."""
+    assert settled(always(0.01)).limit <= 8
+    assert settled(always(0.4)).limit >= 32
+
+
+def test_never_more_than_allowed() -> None:
+    workers = AutoWorkers(12)
+    ran(Scenario("", one(latency=always(0.5)), cpu=0.01), workers)
+    assert 9 <= workers.limit <= 12
+
+
+def test_the_summary_says_the_number_and_why() -> None:
+    workers = auto()
+    ran(BY_NAME["slows beyond 16 at once"], workers)
+    summary = workers.summary()
+    assert summary
+    assert summary.startswith(f"workers: {workers.limit} in the end (")
+    assert "at once brought" in summary
+
+
+def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
+    world = world_with([SimulatedHost()], auto(), 5)
+    world.run()
+    assert len(world.done) == 5
+    assert world.limits == [(world.limits[0][0], 8)]
+
+
+def world_with(
+    hosts: list[SimulatedHost], workers: Workers, number: int, limits: Limits | None = None
+) -> World:
+    named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
+    policy = RetryPolicy(randomness=random.Random(1))
+    jobs = Jobs(Schedule(limits or Limits(), policy), workers, policy)
+    return World(jobs, named, islice(taking_turns(list(named)), number))
+
+
+@pytest.mark.parametrize("workers", [Workers(8), AutoWorkers(MOST)], ids=["8", "auto"])
+def test_ten_thousand_of_a_dead_host_hardly_delay_ten_thousand_of_a_healthy_one(
+    workers: Workers,
+) -> None:
+    alone = world_with([SimulatedHost()], Workers(8), 10_000)
+    alone.run()
+    both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 20_000)
+    both.run()
+    assert all_of(both) == set(range(1, 20_001))
+    fetched = [answer.time for answer in both.answers if answer.sign is Sign.ANSWERED]
+    assert len(fetched) == 10_000
+    assert fetched[-1] <= 1.1 * alone.now
+    assert both.now <= 1.1 * alone.now
+    failed = [done.attempt.result for done in both.done.values() if done.attempt.result.failed]
+    assert {result.error for result in failed} == {Failure.CONNECT}
+
+
+def test_no_host_starves() -> None:
+    """Each of many gets its turn when those ahead of it in the list have had theirs, or nearly."""
+    hosts = [SimulatedHost(latency=always(0.01 * (1 + number % 7))) for number in range(50)]
+    world = world_with(hosts, Workers(8), 5_000, Limits(per_host=2))
+    world.run()
+    assert all_of(world) == set(range(1, 5_001))
+    behind = [
+        place - int(answer.url.rpartition("/")[2])
+        for place, answer in enumerate(world.answers, start=1)
+    ]
+    # Nothing is overtaken by more than what is in flight, caps and eight workers considered.
+    assert max(behind) <= 8 + 2 * 50
+
+
+def test_caps_hold_while_workers_are_found() -> None:
+    hosts = [SimulatedHost(latency=always(0.2)) for _ in range(4)]
+    world = world_with(hosts, auto(), 2_000, Limits(per_host=3))
+    world.run()
+    assert max(world.most_at_once.values()) == 3
+    assert all_of(world) == set(range(1, 2_001))
+
+
+def test_a_host_that_comes_back_is_used_again() -> None:
+    """Down for five minutes; with retries enough, nothing of it is lost."""
+    hosts = [SimulatedHost(always(0.1)), SimulatedHost(always(0.1), outage=(5, 305))]
+    named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
+    policy = RetryPolicy(retries=20, randomness=random.Random(1))
+    jobs = Jobs(Schedule(Limits(), policy), Workers(8), policy)
+    world = World(jobs, named, islice(taking_turns(list(named)), 6_000))
+    world.run()
+    assert {done.attempt.result.error for done in world.done.values()} == {None}
+    during = [a for a in world.answers if 10 < a.time < 300 and a.sign is Sign.UNREACHED]
+    assert len(during) < 30, "a lone probe now and then"
+    assert world.now < 305 + 60 + 120
