@@ -41,6 +41,10 @@ run: $(VENV)/ready ## Fetch urls.example.txt into data/
 test: $(VENV)/ready-to-test ## Run the tests
 	$(BIN)/python -m pytest --numprocesses 3 --quiet
 
+.PHONY: simulate
+simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
+	$(BIN)/python -m tests.simulation
+
 .PHONY: check
 check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with branch coverage
 	$(BIN)/ruff format --check

@@ -19,7 +19,7 @@ def fetch_all(urls: Iterable[str], *, ordered: bool = True, **settings: Any) -> 
             print(result.status, result.size, result.url)
 
     `urls` may be any iterable, a generator without end included; a thread of its own
-    reads it, at most 4096 URLs ahead of the results. `settings` are the fields of
+    reads it, some thousand URLs ahead of the results at most. `settings` are the fields of
     `pyfetch.model.Settings`; with `discard=True` no file is kept. A URL that fails is a
     result with an `error`, not an exception. Leaving the loop early stops the work.
 

@@ -13,18 +13,21 @@ _SLOW = 0.1
 """How much it grows near a limit, as a fraction, in so many seconds and requests at least:"""
 _SLOW_SECONDS = 30.0
 _SLOW_REQUESTS = 150
+_COINCIDENCE = 60.0
+"""Seconds between two pushes that have nothing to do with each other."""
+_MOMENT = 1e-3
 
 
 class Pace:
     """How fast one host is asked, in requests a second; without a bound until it pushes back.
 
-    The first bound is what the host bore from one beginning to the next, its pause
-    included. Each further push takes a tenth off; then the rate creeps up to where it was
-    and, beyond that, runs away from it. That is CUBIC's way with a window (RFC 9438,
-    section 4.1), here with a rate.
+    Once may be chance. When it happens again soon, the bound is what the host bore from one
+    beginning to the next, its pause included. Each further push takes a tenth off; then the
+    rate creeps up to where it was and, beyond that, runs away from it. That is CUBIC's way
+    with a window (RFC 9438, section 4.1), here with a rate.
     """
 
-    __slots__ = ("_accepted", "_began", "_limit", "_pushed", "rate")
+    __slots__ = ("_accepted", "_began", "_limit", "_pushed", "_pushed_before", "rate")
 
     def __init__(self) -> None:
         self.rate = math.inf
@@ -36,6 +39,8 @@ class Pace:
         self._accepted = 0
         """How many it has taken since."""
         self._pushed = False
+        self._pushed_before = False
+        """Whether it had done so not long ago."""
 
     @property
     def interval(self) -> float:
@@ -46,8 +51,10 @@ class Pace:
         """The host took a request; `held_back`: one that had waited for its turn."""
         if self._pushed or self._began is None:
             if self._began is not None:
-                borne = self._accepted / max(now - self._began, 1e-3)
-                self.rate = min(self.rate, max(borne, 1e-3))
+                took = max(now - self._began, _MOMENT)
+                if self.rate < math.inf or self._pushed_before:
+                    self.rate = min(self.rate, max(self._accepted, 1) / took)
+                self._pushed_before = took < _COINCIDENCE
             self._began, self._accepted, self._pushed = now, 0, False
         self._accepted += 1
         if held_back and self.rate < math.inf:
