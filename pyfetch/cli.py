@@ -116,7 +116,7 @@ _SECONDS = Seconds()
 @_how("--rate-total", is_flag=True, help="The rate is for all hosts together.")
 @_how(
     "--limit-rate",
-    type=Size(),
+    type=Size(zero=False),
     metavar="SIZE",
     help="Bytes in a second over all transfers, at most.",
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -56,19 +55,19 @@ class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as o
 
 
 class Fetch:
-    """Fetches targets, from any number of threads; each has connections of its own."""
+    """Fetches targets, from any number of threads, which share their connections."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
-        self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._of_thread = threading.local()
+        bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+        self._transport = Transport(settings, USER_AGENT, bandwidth)
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
         """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
         attempt = _Attempt(target, transfer, self._settings, self._clock)
         try:
-            return attempt.make(self._transport())
+            return attempt.make(self._transport)
         except TargetError as error:
             return attempt.failed(error)
         except _GoesOn as error:
@@ -81,13 +80,6 @@ class Fetch:
             return attempt.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
-
-    def _transport(self) -> Transport:
-        transport: Transport | None = getattr(self._of_thread, "transport", None)
-        if transport is None:
-            transport = Transport(self._settings, USER_AGENT, self._bandwidth)
-            self._of_thread.transport = transport
-        return transport
 
 
 class _Attempt:

@@ -32,9 +32,12 @@ CONTEXT = {
 
 
 class Size(SizeType):
-    """A number of bytes: `300`, `10M`, `1.5GiB`."""
+    """A number of bytes: `300`, `10M`, `1.5GiB`; without `zero`, above 0."""
 
     name = "size"
+
+    def __init__(self, *, zero: bool = True) -> None:
+        self._least = 0 if zero else 1
 
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
@@ -42,7 +45,10 @@ class Size(SizeType):
         if isinstance(value, int):
             return value
         try:
-            return parse_size(value)
+            size = parse_size(value)
+            if size < self._least:
+                raise ValueError(f"{value!r} is nothing")
+            return size
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -38,6 +38,8 @@ DRAINED = 64 * 1024
 DRAIN_WAIT = 0.1
 """Longest wait for it, in seconds."""
 
+MOST_HOSTS = 256
+"""Hosts to which connections are kept open."""
 _MOST_ENVIRONMENTS = 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -85,7 +87,7 @@ class _Environment:
 
 
 class Transport:
-    """Connections and their settings, for one thread; kept open from one GET to the next."""
+    """Connections and their settings, for all threads; kept open from one GET to the next."""
 
     def __init__(
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
@@ -98,7 +100,8 @@ class Transport:
         # What is saved is what the server has: bytes, not what they decode to.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
-        self._adapter = Adapter()
+        # A host sees no more connections than there are transfers to it at once.
+        self._adapter = Adapter(MOST_HOSTS, settings.most_workers)
         # One name, several values: one field with a list (RFC 9110, section 5.3).
         self._fields: dict[str, str] = {}
         for name, value in settings.headers:
@@ -155,7 +158,7 @@ class Transport:
         origin = origin_of(url)
         found = self._environments.get(origin)
         if found is None:
-            if len(self._environments) == _MOST_ENVIRONMENTS:
+            if len(self._environments) >= _MOST_ENVIRONMENTS:
                 self._environments.clear()
             with requests.Session() as session:
                 options = session.merge_environment_settings(url, {}, True, None, None)

@@ -10,7 +10,7 @@ FIRST = 8
 _FILE = 1_000_000
 """Bytes that count as much as a file does."""
 
-_CLIMBS = 1.15
+_CLIMBS = 1.1
 """Twice the workers have to bring so much more, as a factor."""
 _PROBES = 1.06
 """A quarter more workers has to bring so much more."""
@@ -103,7 +103,8 @@ class AutoWorkers(Workers):
     def __init__(self, most: int, first: int = FIRST) -> None:
         super().__init__(min(first, most))
         self._most = most
-        self._why = "so it began"
+        self._settled_on = (self.limit, "so it began")
+        self._why = ""
         self._decide = self._climb
         self._period = _Period()
         self._changed_at = 0.0
@@ -182,7 +183,8 @@ class AutoWorkers(Workers):
         return f"workers {before} → {self.limit}: {self._why}" if changed else None
 
     def summary(self) -> str | None:
-        return f"workers: {self.limit} in the end ({self._why})"
+        limit, why = self._settled_on
+        return f"workers: {limit} in the end ({why})"
 
     def _settles(self, now: float) -> bool:
         """Whether what ends now began under the present limit."""
@@ -211,6 +213,7 @@ class AutoWorkers(Workers):
             self._hold(measure.limit, measure, "more are not allowed")
         else:
             self._before = measure
+            self._settled_on = (measure.limit, "there was no time to try more")
             self._go(measure.limit * 2, "more at once bring more")
 
     def _holding(self, measure: Measure) -> None:
@@ -295,6 +298,7 @@ class AutoWorkers(Workers):
         self._decide = self._holding
         self._probe_at = self._now + self._pause
         self._go(limit, why)
+        self._settled_on = (self.limit, why)
 
     def _wait_longer(self) -> None:
         self._pause = min(_LONGEST_PAUSE, self._pause * 2)

@@ -60,6 +60,10 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self.answer(404, b"there is no such page\n")
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.connections += 1
+
     def finish(self) -> None:
         """Let go of the connection, though its other end may be gone."""
         with contextlib.suppress(OSError):
@@ -151,6 +155,8 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         """Whether `asked` is kept: not over a million requests."""
         self.sent = 0
         """Bytes of bodies that were written."""
+        self.connections = 0
+        """How many were made."""
         self.at_once = 0
         self.most_at_once = 0
         self.over = threading.Event()

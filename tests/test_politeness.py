@@ -56,6 +56,15 @@ def test_per_host_is_the_most_that_one_host_sees_and_others_go_ahead(pyfetch: Co
         assert [row[2] for row in ended.rows] == mixed
 
 
+def test_a_host_sees_no_more_connections_than_transfers_at_once(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    ended = pyfetch("--discard", "--per-host", "2", "--workers", "8", *urls(server, 40))
+    assert ended.status == 0
+    assert server.connections == 2
+
+
 def test_after_a_redirect_it_is_the_target_s_host_that_counts(pyfetch: Command) -> None:
     with LoopbackServer() as target, LoopbackServer() as first:
         target.routes["/x"] = slow

@@ -78,6 +78,24 @@ def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
     assert world.limits == [(world.limits[0][0], 8)]
 
 
+def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None:
+    workers = auto()
+    world = World(
+        Jobs(Schedule(), workers, RetryPolicy()),
+        {"http://a": SimulatedHost(capacity=always(16))},
+        taking_turns(["http://a"]),
+    )
+    summaries = set()
+    for _ in range(300):
+        world.run(0.2)
+        summaries.add((workers.limit, workers.summary()))
+    tried = {limit for limit, _ in summaries}
+    said = {int((summary or "").split()[1]) for _, summary in summaries}
+    assert 20 in tried
+    assert 20 not in said
+    assert 16 in said
+
+
 def world_with(
     hosts: list[SimulatedHost], workers: Workers, number: int, limits: Limits | None = None
 ) -> World:
