@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -323,3 +324,28 @@ def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackS
     took = time.monotonic() - began
     assert ended.status == 0
     assert 2.7 <= took <= 4.5
+
+
+def test_with_every_option_on_results_are_in_order_and_ctrl_c_ends_it_soon(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    server.routes["/stalls"] = Handler.stall
+    server.routes["/busy"] = lambda h: h.answer(429, Retry_After="50")
+    lines = [*urls(server, 30), f"{server.url}/stalls", *urls(server, 2000)]
+    list_ = pyfetch.directory / "list"
+    list_.write_text("\n".join(lines))
+    process = pyfetch.start(
+        "list", "--discard", "--workers", "auto", "--max-workers", "16", "--per-host", "6",
+        "--rate", "200/s", "--rate-total", "--limit-rate", "1M", "--max-wait", "100",
+        "--max-time", "100", "--allow-failures", "5%",
+    )  # fmt: skip
+    assert process.stdout
+    rows = [process.stdout.readline().decode() for _ in range(30)]
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    shown = [row.split("\t")[2] for row in rows + rest.decode().splitlines()]
+    assert shown[:31] == lines[:31]

@@ -236,6 +236,14 @@ def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
         assert re.fullmatch(rf"{shown} +[━╸╺]{{20}} {figure}", bar)
 
 
+def test_bars_leave_half_of_a_screen_to_the_rows(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/stall"] = Handler.stall
+    urls = [f"{server.url}/stall?{number}" for number in range(30)]
+    with Terminal(pyfetch, *urls, "--workers", "30", rows=24) as screen:
+        wait_for_bars(screen, "18 more in flight")
+        assert len([line for line in screen.visible if "/stall?" in line]) == 12
+
+
 def test_the_line_below_the_bars_counts_the_whole_run(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

@@ -25,20 +25,19 @@ def all_of(world: World) -> set[int]:
     return set(world.done)
 
 
-@pytest.mark.parametrize(
-    ("name", "numbers"),
-    [
-        ("slows beyond 16 at once", (8, 16, 32)),
-        ("429 beyond 5 a second", (1, 4, 32)),
-        ("503 beyond 24 at once", (16, 32)),
-        ("huge files, 1 MB/s a connection", (16, 32, 64)),
-    ],
-)
-def test_what_is_found_does_as_well_as_the_best_fixed_number(
-    name: str, numbers: tuple[int, ...]
-) -> None:
-    scenario = BY_NAME[name]
-    best = max(ran(scenario, Workers(number)).work for number in numbers)
+QUICK = [
+    Scenario("slows beyond 16 at once", one(capacity=always(16), latency=always(0.2))),
+    Scenario("slows beyond 3 at once", one(capacity=always(3), latency=always(0.1))),
+    Scenario("503 beyond 12 at once", one(refuses_beyond=12, latency=always(0.2))),
+    Scenario("429 beyond 5 a second", one(limit=5)),
+    Scenario("the client does 100 files a second", one(latency=always(0.4)), cpu=0.01),
+    BY_NAME["huge files, 1 MB/s a connection"],
+]
+
+
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
+def test_what_is_found_does_as_well_as_the_best_fixed_number(scenario: Scenario) -> None:
+    best = max(ran(scenario, Workers(number)).work for number in (4, 8, 16, 32, 64))
     found = ran(scenario, auto(), after=60)
     assert found.work >= 0.9 * best
     assert found.pushed_back < 0.02
@@ -64,7 +63,7 @@ def test_never_more_than_allowed() -> None:
 
 def test_the_summary_says_the_number_and_why() -> None:
     workers = auto()
-    ran(BY_NAME["slows beyond 16 at once"], workers)
+    ran(QUICK[0], workers)
     summary = workers.summary()
     assert summary
     assert summary.startswith(f"workers: {workers.limit} in the end (")

@@ -25,6 +25,7 @@ TICK = 0.125
 """Seconds between two frames."""
 _RATE_OVER = 5.0
 _BAR = 20
+_FEW = 8
 _FIGURES = 19
 
 
@@ -88,8 +89,10 @@ class Progress:
 
     def _frame(self) -> RenderableType:
         transfers = sorted(self._watched.in_flight, key=lambda t: t.target.index)
-        # The line for the whole, one for those not shown, and one kept free for rows.
-        room = max(0, self._console.height - 3)
+        # The line for the whole, one for those not shown, and one kept free for rows, or as
+        # much as half of a screen that is higher than a few lines.
+        height = self._console.height
+        room = max(0, min(height - 3, max(_FEW, height // 2)))
         lines: list[RenderableType] = [self._bars(transfers[:room])] if room else []
         if len(transfers) > room:
             hidden = len(transfers) - room
