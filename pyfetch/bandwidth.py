@@ -38,17 +38,24 @@ class Bandwidth:
         self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
         """Bytes that may be taken at once."""
 
-    def take(self, transfer: Transfer) -> None:
-        """Wait until `chunk` bytes may be read. Raises what the transfer was stopped with."""
+    def take(self, transfer: Transfer) -> float:
+        """Wait until `chunk` bytes may be read. Raises what the transfer was stopped with.
+
+        Returns when that was granted for, as `give_back` wants it.
+        """
         with self._lock:
             due = max(self._free_at, self._clock() - _CREDIT)
             self._free_at = due + self.chunk / self._rate
         while (wait := due - self._clock()) > 0:
             transfer.check()
             self._sleep(min(wait, _NAP))
+        return due
 
-    def give_back(self, unused: int) -> None:
-        """So many bytes of what was taken did not come."""
-        if unused:
+    def give_back(self, unused: int, due: float) -> None:
+        """So many bytes of what was granted did not come.
+
+        What is long past is lost: given back, it would come on top of what was granted since.
+        """
+        if unused and due + self.chunk / self._rate >= self._clock() - _CREDIT:
             with self._lock:
                 self._free_at -= unused / self._rate

@@ -1,4 +1,4 @@
-"""Where a chain of redirects stands."""
+"""Where a chain of requests for one target stands: redirects, and one that is made anew."""
 
 from __future__ import annotations
 

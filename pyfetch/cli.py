@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from io import TextIOWrapper
 from typing import Any
 
@@ -236,7 +237,7 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         verbose=options.pop("verbose"),
         checksums=options.pop("checksums"),
         failed_to=options.pop("failed_to"),
-        allowed=options.pop("allow_failures") or (0, 0.0),
+        allowed=options.pop("allow_failures") or (0, Fraction(0)),
     )
     settings = Settings(headers=options.pop("header"), state=not options.pop("no_state"), **options)
     leave(run(sources, settings, show))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,6 +19,9 @@ from urllib3.response import HTTPResponse
 
 from pyfetch.strict import StrictResponse
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:
+    from urllib3._base_connection import BaseHTTPConnection
 
 
 class _Current(threading.local):
@@ -37,22 +41,50 @@ def used_by(transfer: Transfer) -> Iterator[None]:
         _current.transfer = None
 
 
+class Idle:
+    """Connections that are kept open though nobody uses them: so many, over all hosts."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._connections: OrderedDict[_Watched, None] = OrderedDict()
+
+    def add(self, connection: _Watched) -> None:
+        """Keep this one, in place of the one that was used longest ago if there are too many."""
+        with self._lock:
+            self._connections[connection] = None
+            if len(self._connections) <= self._most:
+                return
+            oldest, _ = self._connections.popitem(last=False)
+        oldest.close()
+
+    def take(self, connection: _Watched) -> bool:
+        """Whether it still is there; then it is no longer idle."""
+        with self._lock:
+            return self._connections.pop(connection, self) is None
+
+
 class Adapter(HTTPAdapter):
     """An adapter of `requests` whose connections a `Transfer` can stop."""
 
+    def __init__(self, hosts: int, workers: int) -> None:
+        self._pools = _pools_with(Idle(2 * workers))
+        super().__init__(pool_connections=hosts, pool_maxsize=workers)
+
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
         if not proxy.lower().startswith("socks"):  # those bring pools of their own
-            manager.pool_classes_by_scheme = _POOLS
+            manager.pool_classes_by_scheme = self._pools
         return manager
 
 
 class _Watched(HTTPConnection):
     response_class = StrictResponse
+    used_by: Transfer | None = None
 
     def _new_conn(self) -> socket.socket:
         """A connection to the first of the host's addresses that takes one.
@@ -100,10 +132,16 @@ class _Watched(HTTPConnection):
         self._tell_of(self.sock)
         return super().getresponse()
 
-    @staticmethod
-    def _tell_of(connection: socket.socket) -> None:
-        if _current.transfer is not None:
-            _current.transfer.uses(connection)
+    def _tell_of(self, connection: socket.socket) -> None:
+        self.used_by = _current.transfer
+        if self.used_by is not None:
+            self.used_by.uses(connection)
+
+    def let_go(self) -> None:
+        """It is nobody's any more: a transfer that is stopped now must not end the next one's."""
+        if self.used_by is not None:
+            self.used_by.end()
+            self.used_by = None
 
 
 class _WatchedTLS(_Watched, HTTPSConnection):
@@ -126,12 +164,29 @@ class _WatchedTLS(_Watched, HTTPSConnection):
         return connection
 
 
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+def _pools_with(idle: Idle) -> dict[str, type[HTTPConnectionPool]]:
+    """Pool classes for each scheme, all of whose idle connections are counted together."""
 
+    class Watching(HTTPConnectionPool):
+        def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
+            while True:
+                connection = super()._get_conn(timeout)
+                if not isinstance(connection, _Watched) or connection.is_closed:
+                    return connection
+                if idle.take(connection):
+                    return connection
 
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTLS
+        def _put_conn(self, conn: BaseHTTPConnection | None) -> None:
+            if isinstance(conn, _Watched):
+                conn.let_go()
+                if not conn.is_closed:
+                    idle.add(conn)
+            super()._put_conn(conn)
 
+    class Pool(Watching):
+        ConnectionCls = _Watched
 
-_POOLS = {"http": _Pool, "https": _TLSPool}
+    class TLSPool(Watching, HTTPSConnectionPool):
+        ConnectionCls = _WatchedTLS
+
+    return {"http": Pool, "https": TLSPool}

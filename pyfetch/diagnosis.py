@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from pyfetch.pushback import Sign
 from pyfetch.strict import BadHeadError, HeadCutError
 from pyfetch.transfer import Transfer
 
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+"""What this machine lacks: it says nothing of the host."""
+
 
 def of_request(error: Exception, timeout: tuple[float, float]) -> TargetError:
     """What an exception of `requests`, or of what it is built on, means for the target."""
@@ -39,8 +43,9 @@ def of_request(error: Exception, timeout: tuple[float, float]) -> TargetError:
     if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
         ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
-    connected = not any(isinstance(cause, NewConnectionError) for cause in causes)
-    sign = Sign.NONE if connected else Sign.UNREACHED
+    unreached = any(isinstance(cause, NewConnectionError) for cause in causes)
+    ours = getattr(innermost, "errno", None) in _OURS
+    sign = Sign.UNREACHED if unreached and not ours else Sign.NONE
     return TargetError(Failure.CONNECT, f"connection failed: {reason}", sign)
 
 

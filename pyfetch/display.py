@@ -9,6 +9,7 @@ import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TextIO
 
 from pyfetch.batch import Batch
@@ -34,7 +35,7 @@ class Show:
     """The file for lines that `sha256sum -c` reads."""
     failed_to: str | None = None
     """The file for the input lines that failed."""
-    allowed: tuple[int, float] = (0, 0.0)
+    allowed: tuple[int, Fraction] = (0, Fraction(0))
     """How many may fail, as a number and as a fraction of all."""
 
 

@@ -132,6 +132,8 @@ class _Attempt:
 
     def _ended(self, result: Result, sign: Sign, facts: FileFacts | None = None) -> Attempt:
         head = self._answer
+        if not self._asked:
+            return Attempt(result, Sign.NOT_ASKED, facts=facts)
         if head is None:
             return Attempt(result, sign, facts=facts)
         if head.status in PAUSING_STATUSES:
@@ -153,6 +155,9 @@ class _Attempt:
         if policy is IfExists.FAIL:
             raise TargetError(Failure.EXISTS, f"{final} is there")
         if self._target.checksum:
+            if self._transfer.chain:  # it was looked at before the first request
+                self._replaces = True
+                return {}
             # Whatever a server says now, this is what was asked for, or it is not.
             digest = self._digest_of(final)
             if digest.mismatch() is None:
@@ -176,6 +181,8 @@ class _Attempt:
 
     def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
         """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
+        if self._transfer.refusal:
+            raise self._transfer.refusal
         chain = self._transfer.chain or Chain(self._target.url)
         note = part.continuable() if part else None
         if chain.whole:

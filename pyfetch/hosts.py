@@ -51,6 +51,7 @@ class Host:
 
     __slots__ = (
         "_asked_at",
+        "_asked_before",
         "_down_at",
         "_limits",
         "_pace",
@@ -76,7 +77,7 @@ class Host:
         self.answers = False
         """Whether it answered when it was asked last."""
         self.refusal: Refusal | None = None
-        self._asked_at = -math.inf
+        self._asked_at = self._asked_before = -math.inf
         self._paused_until = -math.inf
         self._share = self._threshold = math.inf
         self._pace = Pace()
@@ -107,6 +108,7 @@ class Host:
     def started(self, now: float) -> None:
         """An attempt has begun."""
         self.running += 1
+        self._asked_before = self._asked_at
         self._asked_at = now
 
     def ended(
@@ -119,32 +121,37 @@ class Host:
                 if asked and not self._policy.refusal(asked):
                     self._paused_until = max(self._paused_until, now + asked)
             case Sign.PUSHED_BACK:
-                self.answers = True
-                self._unreached = self._rounds = 0
+                self._is_alive()
                 self._pushed_back(now, began, asked, result)
             case Sign.UNREACHED:
                 self._not_reached(now, began, result)
             case Sign.SILENT if not self.answers:
                 self._not_reached(now, began, result)
+            case Sign.NOT_ASKED if self._asked_at == began:
+                self._asked_at = self._asked_before
             case _:
                 pass
         self.running -= 1
 
     def forgettable(self, now: float) -> bool:
         """Whether a host of which nothing is known would be treated the same."""
-        return (
-            not self.running
-            and self._share == math.inf
-            and self._pace.rate == math.inf
-            and not self._unreached
-            and not self.refused(now)
-            and self._paused_until <= now
-            and self._asked_at + self._limits.interval <= now
-        )
+        if self.running or self.refused(now) or self._paused_until > now:
+            return False
+        if self._asked_at + self._limits.interval > now:
+            return False
+        bears = min(self._share, self._pace.rate)
+        learned = bears < math.inf or self._unreached >= SEVERAL
+        return not learned or self._asked_at + DOWN_FOR < now
 
-    def _answered(self, now: float, began: float) -> None:
+    def _is_alive(self) -> None:
+        if self._unreached >= SEVERAL:
+            self.refusal = None
+            self._paused_until = -math.inf
         self.answers = True
         self._unreached = self._rounds = 0
+
+    def _answered(self, now: float, began: float) -> None:
+        self._is_alive()
         if began < self._pushed_at:
             return  # it was asked before that
         self._pushes = 0
@@ -165,7 +172,7 @@ class Host:
         self._pushed_at = now
         self._threshold = max(1.0, self.running / 2)
         self._share = 1.0
-        self._pace.pushed_back()
+        self._pace.pushed_back(now)
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
@@ -203,4 +210,6 @@ class Host:
 
     def _refuse(self, until: float, result: Result, why: str) -> None:
         failure = result.error or Failure.HTTP
+        if self.refusal and self.refusal.until > until:
+            return
         self.refusal = Refusal(until, failure, f"{result.detail}; its host {why}")

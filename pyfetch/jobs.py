@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pyfetch.chain import Chain
 from pyfetch.fetch import Attempt
-from pyfetch.model import Failure, Outcome, Result, Target
+from pyfetch.model import Failure, Outcome, Result, Target, TargetError
 from pyfetch.pushback import Sign
 from pyfetch.retry import RetryPolicy, may_pass
 from pyfetch.schedule import Schedule
@@ -34,7 +34,7 @@ class _Job:
     failed: Attempt | None = None
     """Its last attempt, if that is to be followed by another."""
     chain: Chain | None = None
-    """Where its attempt goes on, if that was sent on to another host."""
+    """Where its attempt goes on, if one request was not enough."""
     transfer: Transfer | None = None
     """The attempt that is being made, from before a worker has it."""
 
@@ -91,15 +91,16 @@ class Jobs:
             job = self._jobs[target.index] = _Job(target, now, target.origin)
             if self._max_time is not None:
                 self._by_deadline[target.index] = job
-        refusal = self._schedule.refusal(job.origin, now)
-        if refusal:
-            if job.failed:
-                return self._done(job, job.failed, now, f"not again: {refusal.detail}")
-            detail = f"not asked: {refusal.detail}"
-            return self._done(job, _failed(job, refusal.failure, detail), now)
+        refused = self._schedule.refusal(job.origin, now)
+        if refused and job.failed:
+            return self._done(job, job.failed, now, f"not again: {refused.detail}")
+        # Where nothing has to be asked, because the file is there, all is well nevertheless.
+        refusal = None
+        if refused:
+            refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
         if not job.chain:
             job.attempts += 1
-        job.transfer = Transfer(target, job.attempts, job.started, now, job.chain)
+        job.transfer = Transfer(target, job.attempts, job.started, now, job.chain, refusal)
         self.running += 1
         self._schedule.started(job.origin, now)
         return job.transfer
@@ -107,13 +108,24 @@ class Jobs:
     def ended(self, transfer: Transfer, attempt: Attempt, now: float) -> Done | None:
         """Take in how an attempt has ended, which may be the end of its target."""
         job = self._over(transfer)
+        target = job.target
         self._received += transfer.received - transfer.resumed
         pushed_back = attempt.sign is Sign.PUSHED_BACK
         latency = now - transfer.began if transfer.latency is None else transfer.latency
         self.workers.ended(transfer.began, latency, pushed_back=pushed_back)
+        late = self._max_time is not None and target.index not in self._by_deadline
+        sign = attempt.sign
+        if late and sign is Sign.NONE and transfer.latency is None:
+            sign = Sign.SILENT
         self._schedule.ended(
-            job.origin, now, transfer.began, attempt.sign, attempt.asked_wait, attempt.result
+            job.origin, now, transfer.began, sign, attempt.asked_wait, attempt.result
         )
+        if late:
+            if attempt.chain:
+                attempt = _failed(job, Failure.TIMEOUT, self._too_late())
+            return self._done(job, attempt, now)
+        if transfer.refusal and sign is Sign.NOT_ASKED:
+            return self._done(job, attempt, now)
         if attempt.chain:
             job.chain = attempt.chain
             job.origin = attempt.chain.origin
@@ -157,7 +169,7 @@ class Jobs:
         """End what has taken too long; gives those that are done by it."""
         if self._max_time is None:
             return
-        detail = f"not done within {self._max_time:g} s"
+        detail = self._too_late()
         while self._by_deadline:
             job = next(iter(self._by_deadline.values()))
             if job.started + self._max_time > now:
@@ -171,6 +183,9 @@ class Jobs:
                 yield self._done(job, job.failed, now, detail)
             else:
                 yield self._done(job, _failed(job, Failure.TIMEOUT, detail), now)
+
+    def _too_late(self) -> str:
+        return f"not done within {self._max_time:g} s"
 
     def review(self, now: float) -> None:
         """Let the number of workers be thought over."""

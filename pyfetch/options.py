@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     HeaderType = click.ParamType[tuple[str, str]]
     RateType = click.ParamType[float]
     WorkersType = click.ParamType[int | str]
-    AllowanceType = click.ParamType[tuple[int, float]]
+    AllowanceType = click.ParamType[tuple[int, Fraction]]
 else:
     SizeType = SecondsType = HeaderType = click.ParamType
     RateType = WorkersType = AllowanceType = click.ParamType  # generic in newer versions only
@@ -112,10 +113,10 @@ class Allowance(AllowanceType):
 
     def convert(
         self,
-        value: str | tuple[int, float],
+        value: str | tuple[int, Fraction],
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> tuple[int, float]:
+    ) -> tuple[int, Fraction]:
         if isinstance(value, tuple):
             return value
         try:

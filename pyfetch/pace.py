@@ -15,6 +15,8 @@ _SLOW_SECONDS = 30.0
 _SLOW_REQUESTS = 150
 _COINCIDENCE = 60.0
 """Seconds between two pushes that have nothing to do with each other."""
+_SLOWEST = 1 / 60
+"""However often it pushes back, it is asked once a minute."""
 _MOMENT = 1e-3
 
 
@@ -27,7 +29,7 @@ class Pace:
     with a window (RFC 9438, section 4.1), here with a rate.
     """
 
-    __slots__ = ("_accepted", "_began", "_limit", "_pushed", "_pushed_before", "rate")
+    __slots__ = ("_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "rate")
 
     def __init__(self) -> None:
         self.rate = math.inf
@@ -38,6 +40,7 @@ class Pace:
         """When the host took the first of the requests since it pushed back before."""
         self._accepted = 0
         """How many it has taken since."""
+        self._last = -math.inf
         self._pushed = False
         self._pushed_before = False
         """Whether it had done so not long ago."""
@@ -53,15 +56,19 @@ class Pace:
             if self._began is not None:
                 took = max(now - self._began, _MOMENT)
                 if self.rate < math.inf or self._pushed_before:
-                    self.rate = min(self.rate, max(self._accepted, 1) / took)
+                    borne = max(self._accepted, 1) / took
+                    self.rate = max(min(self.rate, borne), _SLOWEST)
                 self._pushed_before = took < _COINCIDENCE
             self._began, self._accepted, self._pushed = now, 0, False
         self._accepted += 1
+        self._last = now
         if held_back and self.rate < math.inf:
             self.rate *= self._growth()
 
-    def pushed_back(self) -> None:
+    def pushed_back(self, now: float) -> None:
         """The host was asked too much."""
+        if now - self._last > _COINCIDENCE:
+            self._began = None  # it was not asked at all for a while: that says nothing
         if self.rate < math.inf:
             self._limit = self.rate
             self.rate *= _DECREASE

@@ -26,6 +26,7 @@ class Sign(StrEnum):
     SILENT = "silent"
     """It took the connection and did not answer in time."""
     NONE = "none"
+    NOT_ASKED = "not asked"
 
 
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:

@@ -55,7 +55,7 @@ class Schedule:
         self._dropped: set[int] = set()
         self._waiting = 0
         self._unproven = 0
-        self._asked_at = -math.inf
+        self._asked_at = self._asked_before = -math.inf
 
     def __len__(self) -> int:
         """How many targets wait."""
@@ -120,7 +120,7 @@ class Schedule:
         """A target that `next` has given asks this host now."""
         line = self._line(origin)
         line.host.started(now)
-        self._asked_at = now
+        self._asked_before, self._asked_at = self._asked_at, now
         if not line.host.answers:
             line.unproven += 1
             self._unproven += 1
@@ -131,6 +131,8 @@ class Schedule:
         """An attempt that began then is over; what it says of its host counts from now on."""
         line = self._line(origin)
         line.host.ended(now, began, sign, asked, result)
+        if sign is Sign.NOT_ASKED and self._asked_at == began:
+            self._asked_at = self._asked_before
         known = line.unproven if line.host.answers else min(line.unproven, 1)
         line.unproven -= known
         self._unproven -= known

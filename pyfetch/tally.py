@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 
 from pyfetch.model import Failure, Outcome, Result
 from pyfetch.units import format_seconds, format_size
@@ -33,9 +34,9 @@ class Tally:
     def failed(self) -> int:
         return self.outcomes[Outcome.FAILED]
 
-    def within(self, number: int, fraction: float) -> bool:
+    def within(self, number: int, fraction: Fraction) -> bool:
         """Whether no more have failed than this number, or this fraction of all."""
-        return self.failed <= max(number, fraction * self.shown)
+        return self.failed <= number or self.failed <= fraction * self.shown
 
     def sentence(self, seconds: float) -> str:
         """`fetched 98, failed 2 (http 1, timeout 1); 12.3 MB in 3.1 s, 4.0 MB/s`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 
 from pyfetch.chain import Chain
@@ -13,11 +14,12 @@ from pyfetch.model import Failure, Target, TargetError
 class Transfer:
     """One attempt at one target while it runs.
 
-    Plain attributes and no lock: the worker alone writes `received` and `size`, and who
-    watches may see a figure that is a moment old.
+    Its figures are plain attributes: the worker alone writes `received` and `size`, and who
+    watches may see one that is a moment old.
     """
 
     __slots__ = (
+        "_lock",
         "_socket",
         "_stopped",
         "attempt",
@@ -25,6 +27,7 @@ class Transfer:
         "chain",
         "latency",
         "received",
+        "refusal",
         "resumed",
         "size",
         "started",
@@ -38,10 +41,13 @@ class Transfer:
         started: float,
         began: float | None = None,
         chain: Chain | None = None,
+        refusal: TargetError | None = None,
     ) -> None:
         self.target = target
+        self.refusal = refusal
+        """Why its host is not to be asked, if it is not."""
         self.chain = chain
-        """Where the attempt goes on, if another host has sent it here."""
+        """Where the attempt goes on, if one request was not enough."""
         self.attempt = attempt
         """Which attempt this is, from 1."""
         self.started = started
@@ -56,15 +62,17 @@ class Transfer:
         """How many of them came with an earlier attempt."""
         self.size: int | None = None
         """Bytes of the whole body, where the server has said so."""
+        self._lock = threading.Lock()
+        """Held where a connection that is let go of must not be ended just then."""
         self._socket: socket.socket | None = None
         self._stopped: TargetError | None = None
 
     def stop(self, failure: Failure, detail: str) -> None:
         """End the attempt with this failure, from any thread, even while it waits for bytes."""
-        self._stopped = TargetError(failure, detail)
-        connection = self._socket
-        if connection is not None:
-            _shut(connection)
+        with self._lock:
+            self._stopped = TargetError(failure, detail)
+            if self._socket is not None:
+                _shut(self._socket)
 
     def check(self) -> None:
         """Raise the `TargetError` that `stop` was called with, if it was."""
@@ -88,8 +96,9 @@ class Transfer:
                 self._socket.settimeout(seconds)
 
     def end(self) -> None:
-        """The attempt is over: its connection is no longer its own."""
-        self._socket = None
+        """Its connection is no longer its own."""
+        with self._lock:
+            self._socket = None
 
 
 def _shut(connection: socket.socket) -> None:

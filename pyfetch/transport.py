@@ -117,9 +117,9 @@ class Transport:
     ) -> Chain | None:
         """GET a URL (RFC 9110, section 9.3.1), redirects within its host included.
 
-        Returns None once the whole body was pushed, and where to go on if another host is to
-        be asked for it. Raises `TargetError` if it did not come whole, and whatever the
-        receiver raises.
+        Returns None once the whole body was pushed, and where to go on if that is for others
+        to allow: at another host or, where there is a rate, after any redirect. Raises
+        `TargetError` if it did not come whole, and whatever the receiver raises.
         """
         cookies = chain.cookies or RequestsCookieJar()  # for this chain and no longer
         while True:
@@ -139,6 +139,7 @@ class Transport:
             away = chain.away or elsewhere
             chain = replace(chain, url=url, followed=chain.followed + 1, away=away, cookies=cookies)
             if elsewhere or self._settings.rate:
+                transfer.check()
                 return chain
 
     def _prepared(
@@ -205,11 +206,10 @@ def _push(
     size = bandwidth.chunk if bandwidth else CHUNK
     try:
         while True:
-            if bandwidth:
-                bandwidth.take(transfer)
+            due = bandwidth.take(transfer) if bandwidth else 0.0
             data = raw.read1(size, decode_content=False)
             if bandwidth:
-                bandwidth.give_back(size - len(data))
+                bandwidth.give_back(size - len(data), due)
             if not data:
                 break
             transfer.received += len(data)

@@ -38,13 +38,13 @@ def parse_rate(text: str) -> float:
 _SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
 
 
-def parse_allowance(text: str) -> tuple[int, float]:
-    """A number, or a fraction of all: (3, 0.0) for `3`, (0, 0.05) for `5%`. Raises `ValueError`."""
+def parse_allowance(text: str) -> tuple[int, Fraction]:
+    """A number, or a fraction of all: (3, 0) for `3`, (0, 1/20) for `5%`. Raises `ValueError`."""
     match = _SHARE.fullmatch(text.strip())
     if not match or float(match[2] or 0) > 100:
         raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
     number, percent = match.groups()
-    return (int(number), 0.0) if number else (0, float(percent) / 100)
+    return (int(number), Fraction(0)) if number else (0, Fraction(percent) / 100)
 
 
 def format_size(size: float) -> str:

@@ -146,8 +146,8 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
     block_on_close = False
     request_queue_size = 256
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        super().__init__((address, 0), Handler)
         self.pages: dict[str, Page] = {}
         self.routes: dict[str, Callable[[Handler], None]] = {}
         self.asked: list[Asked] = []

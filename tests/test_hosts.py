@@ -220,10 +220,43 @@ def test_only_a_host_like_any_other_may_be_forgotten() -> None:
     plain, busy, down, spaced = host(), host(), host(), host(Limits(interval=60))
     ask(plain, Sign.ANSWERED, NOW)
     ask(busy, Sign.PUSHED_BACK, NOW)
-    ask(down, Sign.UNREACHED, NOW, result=REFUSED)
+    for _ in range(SEVERAL):
+        ask(down, Sign.UNREACHED, NOW, result=REFUSED)
     ask(spaced, Sign.ANSWERED, NOW)
     assert plain.forgettable(NOW)
     assert not busy.forgettable(NOW)
     assert not down.forgettable(NOW)
     assert not spaced.forgettable(NOW + 59)
     assert spaced.forgettable(NOW + 60)
+    # What was learned is stale some time after the host was asked last.
+    assert busy.forgettable(NOW + DOWN_FOR + 1)
+    assert down.forgettable(NOW + DOWN_FOR + 1)
+
+
+def test_an_answer_proves_a_host_alive_whatever_was_said_of_it() -> None:
+    down = host(retries=0)
+    down.started(NOW)
+    for _ in range(SEVERAL):
+        ask(down, Sign.UNREACHED, NOW, result=REFUSED)
+    assert down.refused(NOW)
+    down.ended(NOW + 1, NOW, Sign.ANSWERED, None, failed())
+    assert down.refused(NOW + 1) is None
+
+
+def test_time_in_which_a_host_was_not_asked_says_nothing_of_its_pace() -> None:
+    busy = host(first_wait=0)
+    for number in range(20):
+        ask(busy, Sign.ANSWERED, NOW + number / 100)
+    ask(busy, Sign.PUSHED_BACK, NOW + 0.3)
+    ask(busy, Sign.ANSWERED, NOW + 0.4)
+    ask(busy, Sign.PUSHED_BACK, NOW + 7200, asked=1.0)
+    ask(busy, Sign.ANSWERED, NOW + 7201)
+    time = busy.may_start(NOW + 7201)
+    assert time is not None
+    assert time < NOW + 7203
+
+
+def test_who_asked_nobody_uses_up_no_rate() -> None:
+    spaced = host(Limits(interval=60))
+    ask(spaced, Sign.NOT_ASKED, NOW)
+    assert at_once(spaced, NOW) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.model import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
-from tests.conftest import Command
+from tests.conftest import COMMAND, Command
 from tests.server import Handler, LoopbackServer, Page
 
 
@@ -210,6 +211,36 @@ def test_refused_connections_and_names_that_do_not_exist_are_dead_too(pyfetch: C
     assert asked < 60
 
 
+def test_files_that_are_there_need_no_host_no_rate_and_no_pause(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        lines = [f"{refused}/{n}" for n in range(30)]
+        for n in range(15, 30):
+            (pyfetch.directory / str(n)).write_bytes(b"x")
+        began = time.monotonic()
+        ended = pyfetch("--rate", "10/s", "--if-exists", "skip", "--format", "jsonl", *lines)
+    outcomes = [result["outcome"] for result in ended.results]
+    assert outcomes == ["failed"] * 15 + ["skipped"] * 15
+    assert time.monotonic() - began < 4
+
+
+def test_idle_connections_do_not_use_up_the_descriptors(pyfetch: Command) -> None:
+    with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
+        server.pages["/x"] = Page(b"x")
+        lines = [
+            f"http://127.0.1.{h}:{server.server_port}/x?{n}" for h in range(1, 41) for n in "ab"
+        ]
+        script = f'ulimit -n 60; exec "{COMMAND}" --discard --workers 4 --retries 0 "$@"'
+        ended = subprocess.run(
+            ["bash", "-c", script, "sh", *lines],
+            cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
+        )  # fmt: skip
+    assert ended.stdout.count(b"200\t") == 80
+
+
 def test_fail_fast_stops_at_the_first_failure_that_stays(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -297,9 +328,9 @@ def test_limit_rate_is_smooth(rate: int) -> None:
     lengths = cycle([shared.chunk, shared.chunk // 3, 1400])
     got: list[tuple[float, int]] = []
     while time.now < 110:
-        shared.take(transfer)
+        due = shared.take(transfer)
         read = min(shared.chunk, next(lengths))
-        shared.give_back(shared.chunk - read)
+        shared.give_back(shared.chunk - read, due)
         got.append((time.now, read))
     for start in (100.0, 102.5, 105.0):
         in_five = sum(read for when, read in got if start <= when < start + 5)
