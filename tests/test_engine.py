@@ -212,6 +212,12 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
     asked: list[str] = []
 
     def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if transfer.refusal:
+            result = Result(
+                target.index, target.url, Outcome.FAILED,
+                error=transfer.refusal.failure, detail=transfer.refusal.detail,
+            )  # fmt: skip
+            return Attempt(result, Sign.NOT_ASKED)
         asked.append(target.url)
         if "busy" in target.url:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)

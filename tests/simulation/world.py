@@ -204,6 +204,16 @@ class World:
             if isinstance(turn, Done):
                 self.done[turn.target.index] = turn
                 continue
+            if turn.refusal:
+                target, refusal = turn.target, turn.refusal
+                result = Result(
+                    target.index, target.url, Outcome.FAILED,
+                    error=refusal.failure, detail=refusal.detail,
+                )  # fmt: skip
+                done = self._jobs.ended(turn, Attempt(result, Sign.NOT_ASKED), self.now)
+                assert done
+                self.done[target.index] = done
+                continue
             name = turn.target.origin
             host = self._hosts[name]
             host.running += 1
