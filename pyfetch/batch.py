@@ -16,16 +16,15 @@ from pyfetch.ledger import FileLedger, Ledger, NoLedger
 from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
+from pyfetch.patience import Patience
 from pyfetch.retry import RetryPolicy
 from pyfetch.schedule import Schedule
 from pyfetch.settings import AUTO, Settings
-from pyfetch.state import State
+from pyfetch.state import STATE_FILE, State
 from pyfetch.threads import leave_signals_to_main
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
 from pyfetch.workers import AutoWorkers, Workers
-
-STATE_FILE = "state.sqlite3"
 
 
 class Batch:
@@ -42,8 +41,9 @@ class Batch:
             thread_name_prefix="pyfetch",
             initializer=leave_signals_to_main,
         )
+        self._fetch = Fetch(settings)
         self._engine = Engine(
-            Fetch(settings),
+            self._fetch,
             self._executor,
             jobs=self._jobs,
             window=self._window,
@@ -67,7 +67,10 @@ class Batch:
             sweep(output_dir)
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
-                yield from self._run(entries, FileLedger(settings, state, lasting=settings.state))
+                ledger = FileLedger(settings, state, lasting=settings.state)
+                if settings.content_disposition:
+                    self._fetch.rename = ledger.rename
+                yield from self._run(entries, ledger)
         finally:
             self._engine.when_idle(lock.release)
 
@@ -123,4 +126,5 @@ def jobs_by(settings: Settings, workers: Workers) -> Jobs:
         interval_of_all=interval if settings.rate_total else 0.0,
     )
     retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
-    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time)
+    patience = Patience(max(settings.timeout, settings.connect_timeout), settings.min_speed)
+    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time, patience)

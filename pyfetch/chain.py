@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
 from pyfetch.origin import origin_of
@@ -17,8 +18,10 @@ class Chain:
     """Redirects so far."""
     away: bool = False
     """Whether it has ever left the origin for which credentials were meant."""
-    cookies: CookieJar | None = None
-    """What was set on the way."""
+    cookies: Mapping[str, CookieJar] = field(default_factory=dict)
+    """By origin, what that has set on the way; it goes to no other."""
+    asked: frozenset[tuple[str, str]] = frozenset()
+    """What was asked already, as (URL, cookies): to ask it again would go round in a loop."""
     whole: bool = False
     """Whether conditions and ranges are of no use any more: the whole is asked for."""
 

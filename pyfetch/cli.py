@@ -26,12 +26,14 @@ from pyfetch.options import (
     Rate,
     Seconds,
     Size,
+    Speed,
     WorkersNumber,
     group,
 )
-from pyfetch.settings import MOST_WORKERS, IfExists, Settings
+from pyfetch.settings import MOST_WORKERS, IfExists, InputFormat, Settings
 
 _what = group("What and where")
+_whom = group("Who is asked")
 _how = group("How")
 _show = group("What is shown")
 
@@ -50,6 +52,30 @@ _SECONDS = Seconds()
     default="refresh",
     help="When the file is there: ask the server whether it changed, trust it, fetch it anew,"
     " keep both, or fail that URL.",
+)
+@_what(
+    "--name",
+    metavar="TEMPLATE",
+    default="{name}",
+    help="The path of each file below DIR, from {index} {scheme} {host} {dir} {name} {stem} {ext}"
+    " {query} {hash}.",
+)
+@_what(
+    "--content-disposition",
+    is_flag=True,
+    help="Take the name that the server gives, where it gives one.",
+)
+@_what(
+    "--input-format",
+    type=click.Choice([str(choice) for choice in InputFormat]),
+    default="auto",
+    help="How the list is written; auto: as its content and its name suggest.",
+)
+@_what("--skip-duplicates", is_flag=True, help="Drop URLs that the list has had before.")
+@_what(
+    "--plan",
+    is_flag=True,
+    help="Show what would be fetched to where, and ask no server.",
 )
 @_what(
     "--no-state",
@@ -80,12 +106,50 @@ _SECONDS = Seconds()
     help="Refuse larger bodies (10M, 1.5GiB), by header or by count.",
 )
 @_what(
+    "--min-size",
+    type=Size(),
+    metavar="SIZE",
+    default=0,
+    help="Refuse smaller bodies.",
+)
+@_what(
+    "--expect-type",
+    metavar="TYPE",
+    multiple=True,
+    help="Refuse bodies of other media types (image/*); may be repeated.",
+)
+@_whom(
     "-H",
     "--header",
     type=Header(),
     metavar="'K: V'",
     multiple=True,
     help="Add this to each request; may be repeated.",
+)
+@_whom("--cookies", metavar="FILE", help="Send the cookies in this file (Netscape's format).")
+@_whom("--netrc-file", metavar="FILE", help="Where users and passwords are; else ~/.netrc.")
+@_whom("--no-netrc", is_flag=True, help="Take none from there.")
+@_whom(
+    "--proxy",
+    metavar="URL",
+    help="The proxy for all requests, but for those of no_proxy; else the environment's.",
+)
+@_whom("--cacert", metavar="FILE", help="Trust these authorities, in place of the system's.")
+@_whom("--cert", metavar="FILE", help="Show this certificate to servers that want one.")
+@_whom("--key", metavar="FILE", help="Its key, where that is in a file of its own.")
+@_whom("--insecure", is_flag=True, help="Do not verify certificates.")
+@_whom(
+    "--max-redirects",
+    type=click.IntRange(0, 1000),
+    metavar="N",
+    default=10,
+    help="Redirects that are followed, at most.",
+)
+@_whom("--no-downgrade", is_flag=True, help="Follow no redirect from https to http.")
+@_whom(
+    "--public-only",
+    is_flag=True,
+    help="Connect to public addresses only: for lists from strangers.",
 )
 @_how(
     "-w",
@@ -134,6 +198,12 @@ _SECONDS = Seconds()
     metavar="S",
     default=10.0,
     help="Longest wait for a connection, in seconds.",
+)
+@_how(
+    "--min-speed",
+    type=Speed(),
+    metavar="SPEED",
+    help="Give up a try that brings less than this for 30 seconds (10K/s).",
 )
 @_how(
     "--max-time",
@@ -228,6 +298,8 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     with _without_collecting():
         from pyfetch.display import Show
+        from pyfetch.listed import Listed
+        from pyfetch.planning import plan
         from pyfetch.run import leave, run
 
     show = Show(
@@ -239,8 +311,19 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         failed_to=options.pop("failed_to"),
         allowed=options.pop("allow_failures") or (0, Fraction(0)),
     )
-    settings = Settings(headers=options.pop("header"), state=not options.pop("no_state"), **options)
-    leave(run(sources, settings, show))
+    listed = Listed(
+        sources,
+        InputFormat(options.pop("input_format")),
+        skip_duplicates=options.pop("skip_duplicates"),
+    )
+    planned = options.pop("plan")
+    settings = Settings(
+        headers=options.pop("header"),
+        state=not options.pop("no_state"),
+        netrc=not options.pop("no_netrc"),
+        **options,
+    )
+    leave(plan(listed, settings, show) if planned else run(listed, settings, show))
 
 
 @contextmanager

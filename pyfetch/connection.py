@@ -6,10 +6,12 @@ import contextlib
 import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -17,11 +19,17 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
 
+from pyfetch.model import Failure, TargetError
 from pyfetch.strict import StrictResponse
+from pyfetch.tls import Trust
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from urllib3._base_connection import BaseHTTPConnection
+
+
+_Address = tuple[socket.AddressFamily, socket.SocketKind, int, tuple[Any, ...]]
+"""Family, type, protocol and address, as `socket` takes them."""
 
 
 class _Current(threading.local):
@@ -65,41 +73,58 @@ class Idle:
 
 
 class Adapter(HTTPAdapter):
-    """An adapter of `requests` whose connections a `Transfer` can stop."""
+    """An adapter of `requests` whose connections a `Transfer` can stop.
 
-    def __init__(self, hosts: int, workers: int) -> None:
-        self._pools = _pools_with(Idle(2 * workers))
+    `refuses` says of an address why there may be no connection to it, None if there may.
+    """
+
+    def __init__(
+        self,
+        hosts: int,
+        workers: int,
+        trust: Trust,
+        refuses: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._pools = _pools_with(Idle(2 * workers), refuses)
+        self._trust = trust
         super().__init__(pool_connections=hosts, pool_maxsize=workers)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = self._pools.direct
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        socks = proxy.lower().startswith("socks")
+        if not socks and proxy.lower().startswith("https:"):
+            options["proxy_ssl_context"] = self._trust.context
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):  # those bring pools of their own
-            manager.pool_classes_by_scheme = self._pools
+        manager.pool_classes_by_scheme = self._pools.socks if socks else self._pools.direct
         return manager
+
+    # Both as their docstrings want it for a context of one's own.
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, *args: Any, **options: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, _ = super().build_connection_pool_key_attributes(request, *args, **options)
+        return host, {"ssl_context": self._trust.context} if host["scheme"] == "https" else {}
+
+    def cert_verify(self, *args: Any) -> None:
+        """Leave it to the context."""
 
 
 class _Watched(HTTPConnection):
     response_class = StrictResponse
     used_by: Transfer | None = None
+    judge: Callable[[str], str | None] | None = None
 
     def _new_conn(self) -> socket.socket:
-        """A connection to the first of the host's addresses that takes one.
+        """A connection to the first of the host's addresses that may be and takes one.
 
         As urllib3 does it, but that the transfer knows the socket before it connects.
         Raises urllib3's own exceptions.
         """
-        host = self._dns_host.strip("[]")
-        try:
-            addresses = socket.getaddrinfo(host, self.port, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-            raise NameResolutionError(self.host, self, reason) from error
         failed: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in addresses:
+        for family, kind, protocol, address in self._addresses():
             try:
                 return self._connected(family, kind, protocol, address)
             except OSError as error:
@@ -108,10 +133,40 @@ class _Watched(HTTPConnection):
             raise ConnectTimeoutError(self, f"no connection to {self.host}") from failed
         raise NewConnectionError(self, f"no connection: {failed}") from failed
 
+    @property
+    def _place(self) -> tuple[str, int | None]:
+        """What the connection is made to, as host and port."""
+        return self._dns_host, self.port
+
+    def _addresses(self) -> list[_Address]:
+        """Where that is. Raises `TargetError` if there may be no connection to it."""
+        host, port = self._place
+        try:
+            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError) as error:
+            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+            raise NameResolutionError(self.host, self, reason) from error
+        addresses: list[_Address] = [
+            (family, kind, protocol, address) for family, kind, protocol, _, address in found
+        ]
+        if self.judge is None:
+            return addresses
+        reasons = [self.judge(str(address[0])) for *_, address in addresses]
+        allowed = [one for one, reason in zip(addresses, reasons, strict=True) if reason is None]
+        if addresses and not allowed:
+            # What the name resolves to is asked now and connected to now: it cannot change
+            # in between.
+            raise TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {reasons[0]}")
+        return allowed
+
     def _connected(
-        self, family: int, kind: int, protocol: int, address: tuple[Any, ...]
+        self,
+        family: socket.AddressFamily,
+        kind: socket.SocketKind,
+        protocol: int,
+        address: tuple[Any, ...],
     ) -> socket.socket:
-        connection = socket.socket(family, kind, protocol)
+        connection = self._socket(family, kind, protocol)
         try:
             for option in self.socket_options or ():
                 connection.setsockopt(*option)
@@ -120,12 +175,20 @@ class _Watched(HTTPConnection):
             if self.source_address:
                 connection.bind(self.source_address)
             self._tell_of(connection)
-            connection.connect(address)
+            self._connect(connection, address)
         except BaseException:
             with contextlib.suppress(OSError):
                 connection.close()
             raise
         return connection
+
+    def _socket(
+        self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int
+    ) -> socket.socket:
+        return socket.socket(family, kind, protocol)
+
+    def _connect(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        connection.connect(address)
 
     # As in urllib3, whose response is none of http.client's.
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
@@ -164,9 +227,47 @@ class _WatchedTLS(_Watched, HTTPSConnection):
         return connection
 
 
-def _pools_with(idle: Idle) -> dict[str, type[HTTPConnectionPool]]:
-    """Pool classes for each scheme, all of whose idle connections are counted together."""
+class _WatchedSocks(_Watched):
+    """A connection through a SOCKS proxy (RFC 1928), which PySocks speaks to."""
 
+    def __init__(self, *args: Any, _socks_options: dict[str, Any], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._proxy = _socks_options
+
+    @property
+    def _place(self) -> tuple[str, int | None]:
+        return self._proxy["proxy_host"], self._proxy["proxy_port"] or 1080
+
+    def _socket(
+        self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int
+    ) -> socket.socket:
+        from socks import socksocket
+
+        made: socket.socket = socksocket(family, kind, protocol)
+        return made
+
+    def _connect(self, connection: Any, address: tuple[Any, ...]) -> None:
+        options = self._proxy
+        user, password = options["username"], options["password"]
+        connection.set_proxy(
+            options["socks_version"], address[0], address[1], options["rdns"], user, password
+        )
+        connection.connect((self._dns_host.strip("[]"), self.port))
+
+
+class _WatchedSocksTLS(_WatchedSocks, _WatchedTLS):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Pools:
+    """Pool classes by scheme, all of whose idle connections are counted together."""
+
+    direct: dict[str, type[HTTPConnectionPool]]
+    socks: dict[str, type[HTTPConnectionPool]]
+
+
+def _pools_with(idle: Idle, refuses: Callable[[str], str | None] | None) -> _Pools:
     class Watching(HTTPConnectionPool):
         def _get_conn(self, timeout: float | None = None) -> BaseHTTPConnection:
             while True:
@@ -183,10 +284,22 @@ def _pools_with(idle: Idle) -> dict[str, type[HTTPConnectionPool]]:
                     idle.add(conn)
             super()._put_conn(conn)
 
+    class Judged(_Watched):
+        judge = staticmethod(refuses) if refuses else None
+
+    class JudgedTLS(_WatchedTLS):
+        judge = staticmethod(refuses) if refuses else None
+
     class Pool(Watching):
-        ConnectionCls = _Watched
+        ConnectionCls = Judged
 
     class TLSPool(Watching, HTTPSConnectionPool):
-        ConnectionCls = _WatchedTLS
+        ConnectionCls = JudgedTLS
 
-    return {"http": Pool, "https": TLSPool}
+    class SocksPool(Watching):
+        ConnectionCls = _WatchedSocks
+
+    class SocksTLSPool(Watching, HTTPSConnectionPool):
+        ConnectionCls = _WatchedSocksTLS
+
+    return _Pools({"http": Pool, "https": TLSPool}, {"http": SocksPool, "https": SocksTLSPool})

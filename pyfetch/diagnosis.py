@@ -53,7 +53,7 @@ def _plain(cause: BaseException) -> TargetError | None:
     """The failure, for an exception that can mean nothing else."""
     match cause:
         case ssl.SSLCertVerificationError():
-            return TargetError(Failure.TLS, f"certificate refused: {cause.verify_message}")
+            return TargetError(Failure.TLS, f"certificate refused: {_refused(cause)}")
         case NameResolutionError() | socket.gaierror():
             return TargetError(Failure.DNS, "the host's name was not found", Sign.UNREACHED)
         case HeadCutError():
@@ -61,10 +61,34 @@ def _plain(cause: BaseException) -> TargetError | None:
         case BadHeadError() | InvalidHeader():
             return TargetError(Failure.WRONG_CONTENT, f"the answer is no proper HTTP: {cause}")
         case requests.exceptions.InvalidProxyURL():
-            return TargetError(Failure.CONNECT, f"the proxy's address is no URL: {cause}")
+            return TargetError(Failure.CONNECT, "the proxy's address is no URL with a host")
+        case requests.exceptions.InvalidSchema():
+            detail = "SOCKS proxies need an extra: pip install 'pyfetch[socks]'"
+            return TargetError(Failure.CONNECT, detail)
         case requests.exceptions.InvalidURL():
             return TargetError(Failure.INVALID_URL, f"no URL: {cause}")
     return None
+
+
+_MEND_TRUST = "name its authority with --cacert if you trust it"
+# The codes are those of OpenSSL's X509_V_ERR_….
+_REFUSALS = {
+    9: "it is not valid yet (is this machine's clock right?)",
+    10: "it has expired",
+    18: f"it is self-signed ({_MEND_TRUST})",
+    19: f"it leads to a self-signed root that is unknown here ({_MEND_TRUST})",
+    20: f"its issuer is unknown here ({_MEND_TRUST})",
+    21: f"its issuer is unknown here ({_MEND_TRUST})",
+    23: "it has been revoked",
+}
+_WRONG_HOST = frozenset({62, 64})
+
+
+def _refused(error: ssl.SSLCertVerificationError) -> str:
+    """Why a certificate was refused, as a clause for people."""
+    if error.verify_code in _WRONG_HOST:
+        return f"it is for another host ({error.verify_message.rstrip('.')})"
+    return _REFUSALS.get(error.verify_code, error.verify_message)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

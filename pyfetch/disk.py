@@ -70,6 +70,38 @@ def file_status(final: Path) -> os.stat_result | None:
     return status
 
 
+def way_to(output_dir: Path, path: str, *, make: bool = False) -> list[Path]:
+    """See that the directories on the way to a file are none elsewhere, and may be there.
+
+    With `make`, those that are missing are made; returns the directories that have changed
+    by that. Raises `TargetError` where a link leads out of the output directory, or where
+    something that is no directory is in the way.
+    """
+    changed: list[Path] = []
+    *directories, _ = path.split("/")
+    place = output_dir
+    for name in directories:
+        place = place / name
+        with errors_of(place):
+            try:
+                status = place.lstat()
+            except FileNotFoundError:
+                if not make:
+                    return changed
+                changed.append(place.parent)
+                place.mkdir(exist_ok=True)
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                if not place.resolve().is_relative_to(output_dir.resolve()):
+                    detail = f"{place} is a link that leads out of {output_dir}"
+                    raise TargetError(Failure.DISK, detail)
+                status = place.stat()
+        if not stat.S_ISDIR(status.st_mode):
+            detail = f"{place} is there and is no directory, so nothing can go below it"
+            raise TargetError(Failure.EXISTS, detail)
+    return changed
+
+
 def see_that_there_is_room(directory: Path, needed: int, min_free: int) -> None:
     """Raise before so many bytes are written to a disk that cannot take them.
 
@@ -96,7 +128,9 @@ def errors_of(final: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        gone = error.errno == errno.ENOENT and not (final.parent / OWN_DIRECTORY).is_dir()
+        gone = error.errno == errno.ENOENT and not any(
+            (parent / OWN_DIRECTORY).is_dir() for parent in final.parents
+        )
         if error.errno in _STOPPING or gone:
             raise _stopped(final, error.strerror or str(error)) from error
         detail = f"cannot write {final}: {error.strerror}"

@@ -14,6 +14,7 @@ from typing import TextIO
 
 from pyfetch.batch import Batch
 from pyfetch.escape import escaped
+from pyfetch.masking import masked
 from pyfetch.model import Result
 from pyfetch.sinks import Sink
 from pyfetch.sinks.text import FailureLines, JsonLines, Tsv
@@ -67,7 +68,12 @@ class Display:
 
     def say(self, line: str) -> None:
         """One line for people, on standard error; for any thread."""
-        self._write(escaped(line))
+        self._write(masked(escaped(line)))
+
+    def warn(self, line: str) -> None:
+        """One line for people that they must not miss: red where that can be."""
+        colour = self._err.isatty() and not os.environ.get("NO_COLOR")
+        self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
     @contextmanager
     def watching(

@@ -141,6 +141,7 @@ class Engine:
         now = self._clock()
         for attempt in self._jobs.late(now):
             yield self._final(attempt)
+        self._jobs.look(now)
         self._jobs.review(now)
         commit = self._ledger.commit_due()
         if commit is not None and commit <= now:

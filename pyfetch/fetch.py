@@ -13,9 +13,11 @@ from pyfetch import __version__
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.chain import Chain
 from pyfetch.checksum import Digest
-from pyfetch.disk import errors_of, file_status
+from pyfetch.disk import errors_of, file_status, way_to
+from pyfetch.disposition import file_name_given
 from pyfetch.errors import RunError
 from pyfetch.freshness import conditions, is_as_recorded
+from pyfetch.masking import masked_url
 from pyfetch.model import Failure, FileFacts, Outcome, Result, Target, TargetError
 from pyfetch.origin import identity_of
 from pyfetch.part import BLOCK, Part
@@ -44,6 +46,12 @@ class Attempt:
     """What is to be known of the file from now on; None where that does not change."""
     chain: Chain | None = None
     """Where it goes on, if it is not over."""
+    path: str | None = None
+    """Where the file is, below the output directory, if the server has named it."""
+
+
+Rename = Callable[[Target, str], Target]
+"""The target with a path of its own that is made from the name that the server gave."""
 
 
 class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
@@ -54,18 +62,32 @@ class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as o
         self.chain = chain
 
 
+class _IsThere(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
+    """The file of the name that the server gave is there, and is trusted."""
+
+    def __init__(self, file: Path, status: os.stat_result) -> None:
+        super().__init__(file, status)
+        self.file = file
+        self.status = status
+
+
 class Fetch:
-    """Fetches targets, from any number of threads, which share their connections."""
+    """Fetches targets, from any number of threads, which share their connections.
+
+    Raises `UsageError` for files that the settings name and that cannot be used.
+    """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._transport = Transport(settings, USER_AGENT, bandwidth)
+        self.rename: Rename | None = None
+        """Asked for each answer that names its file; None where names are not the server's."""
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
         """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
-        attempt = _Attempt(target, transfer, self._settings, self._clock)
+        attempt = _Attempt(target, transfer, self._settings, self._clock, self.rename)
         try:
             return attempt.make(self._transport)
         except TargetError as error:
@@ -75,7 +97,7 @@ class Fetch:
         except RunError:
             raise
         except Exception as error:
-            _log.debug("unexpected error for %s", target.url, exc_info=True)
+            _log.debug("unexpected error for %s", masked_url(target.url), exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return attempt.failed(TargetError(Failure.INTERNAL, detail))
         finally:
@@ -86,12 +108,18 @@ class _Attempt:
     """One attempt while it is made."""
 
     def __init__(
-        self, target: Target, transfer: Transfer, settings: Settings, clock: Callable[[], float]
+        self,
+        target: Target,
+        transfer: Transfer,
+        settings: Settings,
+        clock: Callable[[], float],
+        rename: Rename | None = None,
     ) -> None:
         self._target = target
         self._transfer = transfer
         self._settings = settings
         self._clock = clock
+        self._rename = rename
         self._final = None if target.path is None else Path(settings.output_dir, target.path)
         self._answer: Head | None = None
         self._asked = False
@@ -105,15 +133,19 @@ class _Attempt:
             saver = self._get(transport, None, {})
             saver.finish(replace=False)
             return self._came(saver, None)
+        settings = self._settings
+        output_dir = Path(settings.output_dir)
+        way_to(output_dir, path)
         found = self._found(final)
         if isinstance(found, Attempt):
             return found
-        settings = self._settings
         url = self._target.identity
-        with Part(
-            Path(settings.output_dir), path, url, fsync=settings.fsync, min_free=settings.min_free
-        ) as part:
-            saver = self._get(transport, part, found)
+        with Part(output_dir, path, url, fsync=settings.fsync, min_free=settings.min_free) as part:
+            try:
+                saver = self._get(transport, part, found)
+            except _IsThere as there:
+                part.drop()
+                return self._as_it_was(there.file, there.status, Outcome.SKIPPED)
             if saver.unchanged:
                 part.drop()
                 with errors_of(final):
@@ -183,12 +215,20 @@ class _Attempt:
         """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
         if self._transfer.refusal:
             raise self._transfer.refusal
-        chain = self._transfer.chain or Chain(self._target.url)
+        chain = self._transfer.chain or Chain(self._transfer.url)
         note = part.continuable() if part else None
         if chain.whole:
             note, fields = None, {}
         asked_of = self._asked_of if fields else None
-        saver = Saver(self._target, self._settings, self._transfer, part, note, asked_of)
+        saver = Saver(
+            self._target,
+            self._settings,
+            self._transfer,
+            part,
+            note,
+            asked_of,
+            lambda head: self._take_name(head, part),
+        )
         rest = {}
         if note and part:
             rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
@@ -202,6 +242,30 @@ class _Attempt:
         if onward:
             raise _GoesOn(onward)
         return saver
+
+    def _take_name(self, head: Head, part: Part | None) -> None:
+        """Take the name that the server gives (RFC 6266), where that is wanted.
+
+        Raises `TargetError` or `_IsThere` where a file of that name is there and stays.
+        """
+        given = file_name_given(head.headers.get("Content-Disposition")) if self._rename else None
+        if self._rename is None or part is None or given is None:
+            return
+        target = self._rename(self._target, given)
+        if target.path is None or target.path == self._target.path:
+            return
+        self._target = target
+        output_dir = Path(self._settings.output_dir)
+        self._final = output_dir / target.path
+        part.goes_to(target.path)
+        way_to(output_dir, target.path)
+        status = file_status(self._final)
+        if status is None:
+            return
+        if self._settings.if_exists is IfExists.FAIL:
+            raise TargetError(Failure.EXISTS, f"{self._final} is there")
+        if self._settings.if_exists is IfExists.SKIP:
+            raise _IsThere(self._final, status)
 
     def _as_it_was(
         self, final: Path, status: os.stat_result, outcome: Outcome, sha256: str | None = None
@@ -268,4 +332,5 @@ class _Attempt:
             etag=headers.get("ETag") or (facts.etag if facts else None),
             last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
             sha256=sha256,
+            input=self._target.input,
         )

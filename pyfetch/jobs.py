@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pyfetch.chain import Chain
 from pyfetch.fetch import Attempt
-from pyfetch.model import Failure, Outcome, Result, Target, TargetError
+from pyfetch.masking import masked_url
+from pyfetch.model import Failure, Length, Outcome, Result, Target, TargetError
+from pyfetch.origin import origin_of
+from pyfetch.patience import TICK, Look, Patience
 from pyfetch.pushback import Sign
 from pyfetch.retry import RetryPolicy, may_pass
 from pyfetch.schedule import Schedule
@@ -17,6 +21,11 @@ from pyfetch.transfer import Transfer
 from pyfetch.workers import Workers
 
 _STOPPED = "the run was stopped"
+_SAME_EVERYWHERE = frozenset(
+    {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
+)
+"""What another mirror would not mend."""
+_DIFFERENT = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +38,24 @@ class _Job:
     started: float
     origin: str
     """Whom it asks."""
+    url: str
+    """Which of its URLs is asked."""
+    length: Length | None
+    """How many bytes its body has to have."""
+    mirrors: tuple[str, ...]
+    """Those that were not asked yet."""
     attempts: int = 0
     """How many it has had, the one that is being made included."""
+    attempts_elsewhere: int = 0
+    """How many of them at other mirrors."""
     failed: Attempt | None = None
     """Its last attempt, if that is to be followed by another."""
     chain: Chain | None = None
     """Where its attempt goes on, if one request was not enough."""
     transfer: Transfer | None = None
     """The attempt that is being made, from before a worker has it."""
+    look: Look | None = None
+    """What was seen of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +75,14 @@ class Jobs:
         workers: Workers,
         retry: RetryPolicy,
         max_time: float | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._schedule = schedule
         self.workers = workers
         self._retry = retry
         self._max_time = max_time
+        self._patience = patience
+        self._looks_at = -math.inf
         self._jobs: dict[int, _Job] = {}
         self._by_deadline: OrderedDict[int, _Job] = OrderedDict()
         """Those that may still be late, in the order in which they began."""
@@ -88,19 +110,25 @@ class Jobs:
             return None
         job = self._jobs.get(target.index)
         if job is None:
-            job = self._jobs[target.index] = _Job(target, now, target.origin)
+            job = self._jobs[target.index] = _Job(
+                target, now, target.origin, target.url, target.length, target.mirrors
+            )
             if self._max_time is not None:
                 self._by_deadline[target.index] = job
         refused = self._schedule.refusal(job.origin, now)
         if refused and job.failed:
-            return self._done(job, job.failed, now, f"not again: {refused.detail}")
+            done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
+            return done or self.next(now)
         # Where nothing has to be asked, because the file is there, all is well nevertheless.
         refusal = None
         if refused:
             refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
         if not job.chain:
             job.attempts += 1
-        job.transfer = Transfer(target, job.attempts, job.started, now, job.chain, refusal)
+        job.transfer = Transfer(
+            target, job.attempts, job.started, now, job.chain, refusal, job.url, job.length
+        )
+        job.look = None
         self.running += 1
         self._schedule.started(job.origin, now)
         return job.transfer
@@ -125,17 +153,22 @@ class Jobs:
                 attempt = _failed(job, Failure.TIMEOUT, self._too_late())
             return self._done(job, attempt, now)
         if transfer.refusal and sign is Sign.NOT_ASKED:
-            return self._done(job, attempt, now)
+            return self._done_here(job, attempt, now)
         if attempt.chain:
             job.chain = attempt.chain
             job.origin = attempt.chain.origin
             self._schedule.again(job.target, job.origin, now)
             return None
+        if job.mirrors and job.length is None and transfer.size and not target.checksum:
+            job.length = Length(transfer.size, masked_url(job.url))
         if not may_pass(attempt.result):
-            return self._done(job, attempt, now)
-        wait = self._retry.wait(attempt.result.attempts, attempt.asked_wait)
+            return self._done_here(job, attempt, now)
+        wait = self._retry.wait(
+            attempt.result.attempts - job.attempts_elsewhere, attempt.asked_wait
+        )
         if wait is None:
-            return self._done(job, attempt, now, self._retry.refusal(attempt.asked_wait))
+            why_not = self._retry.refusal(attempt.asked_wait)
+            return self._done_here(job, attempt, now, why_not)
         if self._max_time is not None and now + wait >= job.started + self._max_time:
             return self._done(job, attempt, now, f"no time left of {self._max_time:g} s")
         result = attempt.result
@@ -143,7 +176,7 @@ class Jobs:
             "attempt %d: %s: %s (%s); again in %.1f s",
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
-        job.failed, job.chain, job.origin = attempt, None, job.target.origin
+        job.failed, job.chain, job.origin = attempt, None, origin_of(job.url)
         self._schedule.again(job.target, job.origin, now + wait)
         return None
 
@@ -184,6 +217,20 @@ class Jobs:
             else:
                 yield self._done(job, _failed(job, Failure.TIMEOUT, detail), now)
 
+    def look(self, now: float) -> None:
+        """End the attempts that say too little for too long."""
+        if self._patience is None or not self.running or now < self._looks_at:
+            return
+        self._looks_at = now + TICK
+        for job in self._jobs.values():
+            if job.transfer is None:
+                continue
+            seen = self._patience.look(job.transfer, job.look, now)
+            if isinstance(seen, str):
+                job.transfer.stop(Failure.TIMEOUT, seen)
+                seen = None
+            job.look = seen
+
     def _too_late(self) -> str:
         return f"not done within {self._max_time:g} s"
 
@@ -196,6 +243,8 @@ class Jobs:
     def due(self) -> float | None:
         """When something is to be done though nothing happens; None: never."""
         times = [self.workers.due()]
+        if self._patience and self.running:
+            times.append(self._looks_at)
         if self._by_deadline and self._max_time is not None:
             times.append(next(iter(self._by_deadline.values())).started + self._max_time)
         if self.running < self.workers.limit:
@@ -205,6 +254,25 @@ class Jobs:
     def _bytes_so_far(self) -> int:
         in_flight = (job.transfer for job in self._jobs.values() if job.transfer)
         return self._received + sum(each.received - each.resumed for each in in_flight)
+
+    def _done_here(
+        self, job: _Job, attempt: Attempt, now: float, why_not_again: str = ""
+    ) -> Done | None:
+        """Its end, unless there is another mirror to ask."""
+        result = attempt.result
+        if not (job.mirrors and result.failed) or result.error in _SAME_EVERYWHERE:
+            return self._done(job, attempt, now, why_not_again)
+        failed, job.url, job.mirrors = job.url, job.mirrors[0], job.mirrors[1:]
+        # Mirrors that differ are worth a word even where one of them is as it should be.
+        level = logging.WARNING if result.error in _DIFFERENT else logging.INFO
+        _log.log(
+            level, "mirror %s: %s (%s); now %s", masked_url(failed), result.error,
+            result.detail, masked_url(job.url),
+        )  # fmt: skip
+        job.failed, job.chain, job.origin = None, None, origin_of(job.url)
+        job.attempts_elsewhere = job.attempts
+        self._schedule.again(job.target, job.origin, now)
+        return None
 
     def _over(self, transfer: Transfer) -> _Job:
         job = self._jobs[transfer.target.index]
@@ -227,9 +295,14 @@ class Jobs:
 
 def _failed(job: _Job, failure: Failure, detail: str) -> Attempt:
     target = job.target
-    failed = Outcome.FAILED
     return Attempt(
         Result(
-            target.index, target.url, failed, error=failure, detail=detail, attempts=job.attempts
+            target.index,
+            target.url,
+            Outcome.FAILED,
+            error=failure,
+            detail=detail,
+            attempts=job.attempts,
+            input=target.input,
         )
     )

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain, count
-from pathlib import Path
 from typing import Protocol
 
 from pyfetch.fetch import Attempt
 from pyfetch.model import Known, Target
-from pyfetch.naming import PathComponent, file_name, numbered, tagged
-from pyfetch.settings import IfExists, Settings
+from pyfetch.names import Names
+from pyfetch.settings import Settings
 from pyfetch.state import State
 
 COMMIT_EVERY = 0.05
@@ -64,7 +62,10 @@ class NoLedger:
 
 
 class FileLedger:
-    """For a run that keeps files. `lasting`: whether the state outlives the run."""
+    """For a run that keeps files. `lasting`: whether the state outlives the run.
+
+    `rename` is for any thread, all else for the engine's.
+    """
 
     def __init__(
         self,
@@ -74,60 +75,69 @@ class FileLedger:
         lasting: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._output_dir = Path(settings.output_dir)
-        self._policy = settings.if_exists
+        self._names = Names(settings, state, lasting=lasting)
         self._state = state
-        self._lasting = lasting
         self._clock = clock
+        self._lock = threading.RLock()
         self._open: dict[str, int] = {}  # path → targets that are named and not finished
+        self._given: dict[int, str] = {}  # by index, the paths of those that servers have named
         self._noted: set[str] = set()  # of these, what was noted since they were named
         self._claimed = False
         self._due: float | None = None
 
     def named(self, target: Target) -> Target:
-        wanted = file_name(target.url)
-        tags = (tagged(wanted, target.identity, attempt) for attempt in count())
-        path, known = self._first_own(target, chain([wanted], tags))
-        if self._policy is IfExists.RENAME:
-            numbers = (numbered(path, number) for number in count(1))
-            free = (name for name in chain([path], numbers) if self._is_free(name))
-            path, known = self._first_own(target, (n for n in free if n not in self._open))
-        self._open[path] = self._open.get(path, 0) + 1
-        return replace(target, path=path, known=known)
+        with self._lock:
+            path, known = self._names.of(target, in_use=self._in_use)
+            self._claimed = self._claimed or self._state.uncommitted
+            self._open[path] = self._open.get(path, 0) + 1
+            return replace(target, path=path, known=known)
 
-    def _first_own(
-        self, target: Target, names: Iterable[PathComponent]
-    ) -> tuple[PathComponent, Known]:
-        """The first of endless names that is no other URL's, and what is known of it."""
-        return next(
-            (name, known) for name in names if (known := self._claim(name, target)) is not None
-        )
+    def rename(self, target: Target, given: str) -> Target:
+        """The target with another path of its own, as its server has named it."""
+        with self._lock:
+            self._given.pop(target.index, None)
+            path, known = self._names.of(target, given, self._in_use)
+            self._given[target.index] = path
+            self.commit()  # a file may appear only when it is on disk whose it is
+            return replace(target, path=path, known=known)
 
     def starting(self, target: Target) -> Target:
         if target.path is None:
             return target
-        if self._claimed:
-            # A file may appear only when it is on disk whose it is.
-            self.commit()
-        if target.path in self._noted:  # by the same URL, earlier in this list
-            known = self._claim(target.path, target)
-            return replace(target, known=known or Known())
+        with self._lock:
+            if self._claimed:
+                # A file may appear only when it is on disk whose it is.
+                self.commit()
+            if target.path in self._noted:  # by the same URL, earlier in this list
+                known = self._names.claim(target.path, target)
+                return replace(target, known=known or Known())
         return target
 
     def finished(self, target: Target, attempt: Attempt) -> None:
-        path = target.path
-        if path is None:
+        if target.path is None:
             return
+        with self._lock:
+            self._let_go(target.path)
+            self._given.pop(target.index, None)
+            self._note(target, target.path, attempt)
+
+    def _let_go(self, path: str) -> None:
         self._open[path] -= 1
         if not self._open[path]:
             del self._open[path]
             self._noted.discard(path)
+
+    def _note(self, target: Target, planned: str, attempt: Attempt) -> None:
+        path = attempt.path or planned
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)
-            if path in self._open:
-                self._noted.add(path)
+            if path != planned:
+                self._state.went_to(planned, path)
+            if planned in self._open:
+                self._noted.add(planned)
         elif attempt.result.failed and target.known.facts is None:
-            self._state.ended_without_a_file(path)
+            for name in {path, planned}:
+                self._state.ended_without_a_file(name)
         else:
             return
         self._due = self._due or self._clock() + COMMIT_EVERY
@@ -136,16 +146,10 @@ class FileLedger:
         return self._due
 
     def commit(self) -> None:
-        self._state.commit()
-        self._claimed = False
-        self._due = None
+        with self._lock:
+            self._state.commit()
+            self._claimed = False
+            self._due = None
 
-    def _claim(self, path: str, target: Target) -> Known | None:
-        known = self._state.claim(path, target.identity, lambda: self._is_free(path))
-        self._claimed = self._claimed or self._state.uncommitted
-        if known is not None and not self._lasting:
-            return Known(known.facts, placed_by_us=True)  # the user said so: by time alone
-        return known
-
-    def _is_free(self, path: str) -> bool:
-        return not os.path.lexists(self._output_dir / path)
+    def _in_use(self, path: str) -> bool:
+        return path in self._open or path in self._given.values()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from pyfetch.checksum import Checksum
+from pyfetch.masking import masked, masked_url
 from pyfetch.origin import identity_of
 from pyfetch.pushback import Sign
 
@@ -77,6 +80,16 @@ class Known:
     placed_by_us: bool = False
     """Whether the name was free when this URL got it, and no run has ended without a file
     since: then what is there was put there by a run that was killed before it noted it."""
+    went_to: str | None = None
+    """Where its file is, if its server has named that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many bytes a body has to have, and who says so."""
+
+    size: int
+    said_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +105,27 @@ class Target:
     """Where the file goes, below the output directory; None while it has no name."""
     checksum: Checksum | None = None
     """What the body has to be."""
+    size: int | None = None
+    """How many bytes it has to have, if the list says so."""
+    mirrors: tuple[str, ...] = ()
+    """Other URLs of the same file, in the order in which they are to be tried."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Added to each request for this target, as (name, value)."""
+    out: str | None = None
+    """Where the list wants the file, below the output directory; not yet made safe."""
+    input: Mapping[str, Any] | None = None
+    """What else the list says of it: passed on to its result."""
     known: Known = Known()
 
     @property
     def identity(self) -> str:
         """The URL without credentials and fragment: what owns a name and a part."""
         return identity_of(self.url)
+
+    @property
+    def length(self) -> Length | None:
+        """What the list says of its length."""
+        return None if self.size is None else Length(self.size, "the list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +135,7 @@ class Result:
     index: int
     """Place in the input, from 1."""
     url: str
-    """As it was given."""
+    """As it was given, but for credentials: those are `***` here and in what follows."""
     outcome: Outcome
     final_url: str | None = None
     """The URL that answered, after redirects."""
@@ -129,6 +157,15 @@ class Result:
     last_modified: str | None = None
     sha256: str | None = None
     """Of the body, in hexadecimal digits."""
+    input: Mapping[str, Any] | None = None
+    """What else the list said of the target."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "url", masked_url(self.url))
+        if self.final_url:
+            object.__setattr__(self, "final_url", masked_url(self.final_url))
+        if self.detail:
+            object.__setattr__(self, "detail", masked(self.detail))
 
     @property
     def failed(self) -> bool:

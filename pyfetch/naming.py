@@ -1,6 +1,6 @@
-"""URL → the name of a file: one path component that is safe on every file system.
+"""Path components that are safe on every file system, and relative paths made of them.
 
-Nothing from the network becomes a path but through `file_name`.
+Nothing from the network or from a list becomes a path but through `safe` and `joined`.
 """
 
 from __future__ import annotations
@@ -8,21 +8,33 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NewType
 from urllib.parse import unquote_to_bytes, urlsplit
 
 PathComponent = NewType("PathComponent", str)
 """A name that has been made safe: no separator, at most 255 bytes, not `.` or `..`."""
 
+RelativePath = NewType("RelativePath", str)
+"""Safe components with `/` between them: at least one, and at most `MAX_PATH` bytes."""
+
+MAX_PATH = 1024
+"""Bytes of a path below the output directory. Linux takes 4096 (PATH_MAX), with the output
+directory before it; the 260 of Windows cannot be promised."""
+
 DEFAULT_NAME = "index.html"
 """For a URL whose path ends in a slash."""
 
 _MAX_BYTES = 255
+_MAX_BYTES_OF_CHARACTER = 4
 _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
 # Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
+# What is safe as it is, devices aside: most names, and this is the quick way to know.
+_PLAIN = re.compile(r'(?![ .])[^\0-\x1f<>:"/\\|?*\x7f-\U0010ffff]{1,255}(?<![ .])')
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -31,11 +43,29 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def file_name(url: str) -> PathComponent:
     """The name of the file that a URL is saved to: the last segment of its path, made safe."""
     segment = urlsplit(url).path.rpartition("/")[2]
-    return safe(_decoded(segment)) if segment else PathComponent(DEFAULT_NAME)
+    return safe(decoded(segment)) if segment else PathComponent(DEFAULT_NAME)
+
+
+def directories(url: str) -> list[PathComponent]:
+    """The directories of a URL's path, each made safe; empty ones are none."""
+    segments = urlsplit(url).path.split("/")[:-1]
+    return [safe(decoded(segment)) for segment in segments if segment]
+
+
+def decoded(text: str) -> str:
+    """Percent-escapes decoded, once; as it is where that gives no UTF-8."""
+    if "%" not in text:
+        return text
+    try:
+        return unquote_to_bytes(text.encode(errors="surrogatepass")).decode()
+    except UnicodeDecodeError:
+        return text  # its percent signs stay: they are the only lossless form
 
 
 def safe(name: str) -> PathComponent:
     """Any text as one safe path component; the same text gives the same component."""
+    if _PLAIN.fullmatch(name) and not _is_device(name):
+        return PathComponent(name)
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in name)
     name = _RESERVED.sub("_", name)
@@ -43,6 +73,22 @@ def safe(name: str) -> PathComponent:
     while (cleaned := _cleaned(name)) != name:
         name = cleaned
     return PathComponent(name)
+
+
+def fault(name: str) -> str | None:
+    """Why `safe` would change a name in normal form C, as a clause for people; None if not."""
+    if safe(name) == name:
+        return None
+    for character in name:
+        if _RESERVED.match(character) or unicodedata.category(character) in _UNPRINTABLE:
+            return f"{character!r} is not allowed in names on every file system"
+    if name.startswith("."):
+        return "a dot in front hides what it names"
+    if name != name.strip() or name.endswith("."):
+        return "dots at the end of a name and spaces at its ends are lost on some file systems"
+    if _is_device(name):
+        return "Windows takes it for a device"
+    return f"a name has from 1 to {_MAX_BYTES} bytes"
 
 
 def _cleaned(name: str) -> str:
@@ -67,13 +113,61 @@ def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:
     The tag comes from the URL, so the next run finds the same name.
     """
     seed = url if attempt == 0 else f"{attempt} {url}"
-    tag = hashlib.sha256(seed.encode(errors="surrogatepass")).hexdigest()[:_TAG_DIGITS]
-    return _inserted(name, f"-{tag}")
+    return _inserted(name, f"-{_sha256(seed)[:_TAG_DIGITS]}")
 
 
 def numbered(name: PathComponent, number: int) -> PathComponent:
     """`name-1.txt` for `name.txt`: what keeps both where the name is taken on disk."""
     return _inserted(name, f"-{number}")
+
+
+def joined(components: Sequence[PathComponent]) -> RelativePath:
+    """The path of these components, at least one of them.
+
+    Where it is too long, its middle is replaced by a digest of the whole, so that two long
+    paths stay two.
+    """
+    path = "/".join(components)
+    if len(path) <= MAX_PATH // _MAX_BYTES_OF_CHARACTER or _size(path) <= MAX_PATH:
+        return RelativePath(path)
+    middle, last = digest(path), components[-1]
+    room = MAX_PATH - _size(f"{middle}/{last}")
+    ends = accumulate(_size(f"{component}/") for component in components)
+    leading = components[: sum(end <= room for end in ends)]
+    return RelativePath("/".join([*leading, middle, last]))
+
+
+def digest(text: str) -> str:
+    """The first 16 hexadecimal digits of a text's SHA-256."""
+    return _sha256(text)[:16]
+
+
+def tagged_path(path: RelativePath, url: str, attempt: int = 0) -> RelativePath:
+    """Another path in the same directory, for a URL whose first choice is another URL's."""
+    *parents, name = _components(path)
+    return joined([*parents, tagged(name, url, attempt)])
+
+
+def numbered_path(path: RelativePath, number: int) -> RelativePath:
+    """`a/name-1.txt` for `a/name.txt`."""
+    *parents, name = _components(path)
+    return joined([*parents, numbered(name, number)])
+
+
+def beside(path: RelativePath, depth: int) -> RelativePath:
+    """The path with another name for its directory number `depth`, from 0.
+
+    For where a file has the name of that directory. All paths below the directory get the
+    same other name, in each run. Where that is a file's too, `beside` of the result is a third.
+    """
+    components = _components(path)
+    directory = "/".join(components[: depth + 1])
+    components[depth] = tagged(components[depth], directory)
+    return joined(components)
+
+
+def _components(path: RelativePath) -> list[PathComponent]:
+    return [PathComponent(component) for component in path.split("/")]
 
 
 def _inserted(name: PathComponent, tag: str) -> PathComponent:
@@ -108,8 +202,5 @@ def _size(text: str) -> int:
     return len(text.encode())
 
 
-def _decoded(segment: str) -> str:
-    try:
-        return unquote_to_bytes(segment.encode(errors="surrogatepass")).decode()
-    except UnicodeDecodeError:
-        return segment  # its percent signs stay: they are the only lossless form
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()

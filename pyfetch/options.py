@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pyfetch.headers import parse_header
 from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_WORKERS
-from pyfetch.units import parse_allowance, parse_rate, parse_size
+from pyfetch.units import parse_allowance, parse_rate, parse_size, parse_speed
 
 if TYPE_CHECKING:
     SizeType = click.ParamType[int]
@@ -90,6 +91,22 @@ class Rate(RateType):
             self.fail(str(error), param, ctx)
 
 
+class Speed(SizeType):
+    """Bytes in a second: `10K/s`."""
+
+    name = "speed"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_speed(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class WorkersNumber(WorkersType):
     """A number of workers, or `auto`."""
 
@@ -142,14 +159,10 @@ class Header(HeaderType):
     ) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value
-        name, colon, content = value.partition(":")
-        name, content = name.strip(), content.strip()
-        token = name.isascii() and name and not set(name) & set(' "(),/:;<=>?@[\\]{}')
-        if not (colon and token and name.isprintable()):
-            self.fail(f"{value!r} is no header (write it as 'Name: value')", param, ctx)
-        if not (content.isprintable() and content.isascii()):
-            self.fail(f"the value of {name} has characters that no header may have", param, ctx)
-        return name, content
+        try:
+            return parse_header(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class _Grouped(click.Option):

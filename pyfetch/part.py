@@ -17,7 +17,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
-from pyfetch.disk import OWN_DIRECTORY, errors_of, make_own, needed_for, see_that_there_is_room
+from pyfetch.disk import (
+    OWN_DIRECTORY,
+    errors_of,
+    make_own,
+    needed_for,
+    see_that_there_is_room,
+    way_to,
+)
 from pyfetch.model import Failure, TargetError
 from pyfetch.note import NEW, OLD, Note, Version, current_boot, read_note, write_note
 
@@ -57,6 +64,8 @@ class Part:
     def __init__(
         self, output_dir: Path, path: str, url: str, *, fsync: bool = False, min_free: int = 0
     ) -> None:
+        self._output_dir = output_dir
+        self._path = path
         self._final = output_dir / path
         key = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
         self._file = parts_in(output_dir) / f"{key}.part"
@@ -141,6 +150,11 @@ class Part:
                 self._note = replace(self._note, durable=0, boot=current_boot())
                 write_note(self._note_file, self._note, OLD | os.O_TRUNC)
 
+    def goes_to(self, path: str) -> None:
+        """Let it become another file than the one it began for."""
+        self._path = path
+        self._final = self._output_dir / path
+
     def write(self, data: bytes) -> None:
         """Append to the part."""
         with errors_of(self._final):
@@ -166,6 +180,7 @@ class Part:
             if self._fsync:
                 os.fsync(self._descriptor)
             modified_ns = os.fstat(self._descriptor).st_mtime_ns
+            changed = way_to(self._output_dir, self._path, make=True)
             if replace:
                 self._file.replace(self._final)
             else:
@@ -174,7 +189,8 @@ class Part:
             if self._note:
                 self._note_file.unlink()
             if self._fsync:
-                _sync_directory(self._final.parent)
+                for directory in [*changed, self._final.parent]:
+                    _sync_directory(directory)
         return modified_ns
 
     def drop(self) -> None:
@@ -190,7 +206,7 @@ class Part:
 
     def _make_room(self, needed: int) -> None:
         self._unchecked = 0
-        see_that_there_is_room(self._final.parent, needed, self._min_free)
+        see_that_there_is_room(self._output_dir, needed, self._min_free)
 
     def _commit_new(self) -> None:
         try:

@@ -7,7 +7,6 @@ import io
 import os
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import closing
 from typing import NoReturn
 
@@ -16,14 +15,15 @@ from pyfetch.display import Display, Show
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
 from pyfetch.interruption import Interruption, ReaderWatch
+from pyfetch.listed import Listed
 from pyfetch.reports import Reports
 from pyfetch.settings import Settings
 from pyfetch.tally import Tally
 
 
-def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
-    """Fetch all that the arguments name. Returns the exit status; raises `RunError`."""
-    sources = Sources(arguments, keep_lines=show.failed_to is not None)
+def run(listed: Listed, settings: Settings, show: Show) -> int:
+    """Fetch all that is listed. Returns the exit status; raises `RunError`."""
+    sources = listed.sources(keep_lines=show.failed_to is not None)
     reports = Reports(show.checksums, show.failed_to, sources)
     batch = Batch(settings, ordered=show.ordered)
     tally = Tally()
@@ -34,6 +34,8 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
     error: RunError | None = None
     with Interruption(batch.stop, display.give_the_cursor_back) as interruption, reports.closing():
         try:
+            if settings.insecure:
+                display.warn("--insecure: certificates are not verified; anybody may answer")
             with display.watching(batch, tally, lambda: sources.fraction_read):
                 if display.writes_out:
                     reader.watch(out)
@@ -51,7 +53,9 @@ def run(arguments: Sequence[str], settings: Settings, show: Show) -> int:
             display.say(f"pyfetch: {error}")
         if tally.failed or not (show.quiet or error):
             interrupted = "interrupted: " if interruption.signal else ""
-            display.say(f"pyfetch: {interrupted}{tally.sentence(time.monotonic() - began)}")
+            dropped = f"; {sources.duplicates} duplicates dropped" if sources.duplicates else ""
+            sentence = tally.sentence(time.monotonic() - began)
+            display.say(f"pyfetch: {interrupted}{sentence}{dropped}")
             summary = batch.workers_summary
             if summary:
                 display.say(f"pyfetch: {summary}")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import NoReturn
 
 from pyfetch.checksum import Digest
 from pyfetch.model import Failure, FileFacts, Target, TargetError
@@ -34,6 +37,7 @@ class Saver:
 
     `continued` is what is known of the part if the request asks for the rest of it;
     `asked_of` is the URL whose validators the request's conditions are, if it has any.
+    `wanted` is told of the head whose body will be the file, before that comes.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Saver:
         part: Part | None,
         continued: Note | None = None,
         asked_of: str | None = None,
+        wanted: Callable[[Head], None] = lambda _: None,
     ) -> None:
         self._target = target
         self._settings = settings
@@ -51,6 +56,7 @@ class Saver:
         self._part = part
         self._continued = continued
         self._asked_of = asked_of
+        self._wanted = wanted
         self._begun = False
         self._digest = Digest(target.checksum)
         self._total: int | None = None
@@ -72,7 +78,7 @@ class Saver:
         return self._digest.sha256
 
     def head(self, head: Head) -> bool:
-        """Whether the body is wanted. Raises `TargetError` where it is known to be too large."""
+        """Whether the body is wanted. Raises `TargetError` where it is known not to fit."""
         self.answer = head
         if head.status == 304 and self._asked_of == identity_of(head.url):
             self.unchanged = True
@@ -86,7 +92,7 @@ class Saver:
         if self._continued:
             self._continued = None
             self._digest = Digest(self._target.checksum)
-        self._expect(head.length)
+        self._expect(head.length, head)
         return True
 
     def chunk(self, data: bytes) -> None:
@@ -113,6 +119,7 @@ class Saver:
         if self._total is not None and received != self._total:
             detail = f"the body ended after {received} of {self._total} bytes"
             raise TargetError(Failure.TRUNCATED, detail)
+        self._refuse_another_length(received)
         mismatch = self._digest.mismatch()
         if mismatch:
             self._drop()
@@ -153,15 +160,35 @@ class Saver:
         if (found.first, found.last + 1, found.total) != (part.length, note.total, note.total):
             return False
         self._transfer.received = self._transfer.resumed = part.length
-        self._expect(note.total)
+        self._expect(note.total, head)
         part.go_on()
         self._begun = True
         return True
 
-    def _expect(self, total: int | None) -> None:
+    def _expect(self, total: int | None, head: Head) -> None:
+        expected = self._settings.expect_type
+        if expected:
+            found = head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            if not any(fnmatchcase(found, pattern.lower()) for pattern in expected):
+                kind = f"of the type {found}" if found else "of no type"
+                self._unwanted(f"it is {kind}, not {' or '.join(expected)} (--expect-type)")
         if total is not None:
             self._refuse_larger_than_wanted(total)
+            self._refuse_another_length(total)
         self._total = self._transfer.size = total
+        self._wanted(head)
+
+    def _refuse_another_length(self, size: int) -> None:
+        least = self._settings.min_size
+        if size < least:
+            self._unwanted(f"{size} bytes are less than the {least} of --min-size")
+        expected = self._transfer.length
+        if expected and size != expected.size:
+            self._unwanted(f"{size} bytes, where {expected.said_by} says {expected.size}")
+
+    def _unwanted(self, detail: str) -> NoReturn:
+        self._drop()
+        raise TargetError(Failure.WRONG_CONTENT, detail)
 
     def _begin(self, part: Part, first: int) -> None:
         version = None

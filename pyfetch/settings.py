@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from importlib.util import find_spec
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
 
@@ -18,6 +21,7 @@ MOST_WORKERS = 1024
 AUTO: Literal["auto"] = "auto"
 """The number of workers that is found while they work."""
 _MOST_BYTES = 2**63 - 1
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, MOST_WORKERS),
@@ -29,16 +33,21 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "connect_timeout": (LEAST, LONGEST),
     "max_time": (LEAST, LONGEST),
     "max_size": (0, _MOST_BYTES),
+    "min_size": (0, _MOST_BYTES),
+    "min_speed": (1, _MOST_BYTES),
+    "max_redirects": (0, 1000),
     "retries": (0, 1_000_000),
     "retry_wait": (0, LONGEST),
     "max_wait": (0, LONGEST),
     "min_free": (0, _MOST_BYTES),
     "wait_lock": (0, LONGEST),
 }
-_OPTIONAL = frozenset({"max_time", "max_size", "per_host", "rate", "limit_rate"})
-_WHOLE = frozenset(
-    {"workers", "max_workers", "per_host", "limit_rate", "max_size", "retries", "min_free"}
-)
+_OPTIONAL = frozenset({"max_time", "max_size", "min_speed", "per_host", "rate", "limit_rate"})
+_WHOLE = frozenset(_BOUNDS) - {
+    *("rate", "timeout", "connect_timeout", "max_time", "retry_wait", "max_wait", "wait_lock")
+}
+_PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
+_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 
 class IfExists(StrEnum):
@@ -49,6 +58,20 @@ class IfExists(StrEnum):
     REPLACE = "replace"
     RENAME = "rename"
     FAIL = "fail"
+
+
+class InputFormat(StrEnum):
+    """How a list is written."""
+
+    AUTO = "auto"
+    """As its content or its name says."""
+    LINES = "lines"
+    ARIA2 = "aria2"
+    CSV = "csv"
+    TSV = "tsv"
+    JSONL = "jsonl"
+    SITEMAP = "sitemap"
+    METALINK = "metalink"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +95,10 @@ class Settings:
     discard: bool = False
     """Count and hash every byte, keep no file."""
     if_exists: IfExists = IfExists.REFRESH
+    name: str = "{name}"
+    """The path of each file below the output directory, from the fields of its URL."""
+    content_disposition: bool = False
+    """Take the name that the server gives, where it gives one."""
     state: bool = True
     """Keep what is known of the files in `.pyfetch/` below the output directory."""
     fsync: bool = False
@@ -88,6 +115,33 @@ class Settings:
     """Longest time for one target, all attempts together, in seconds."""
     max_size: int | None = None
     """Refuse larger bodies, in bytes."""
+    min_size: int = 0
+    """Refuse smaller bodies, in bytes."""
+    expect_type: tuple[str, ...] = ()
+    """Media types of which the body has to be one, with `*` for any characters."""
+    min_speed: int | None = None
+    """Give up an attempt that brings less for half a minute, in bytes a second."""
+    max_redirects: int = 10
+    no_downgrade: bool = False
+    """Follow no redirect from https to http."""
+    public_only: bool = False
+    """Connect to public addresses only."""
+    proxy: str | None = None
+    """The URL of the proxy for all requests; None: what the environment says."""
+    netrc: bool = True
+    """Take user names and passwords from a netrc file."""
+    netrc_file: str | None = None
+    """Which; None: what NETRC names, or `~/.netrc`."""
+    cookies: str | None = None
+    """A file of cookies to send, in Netscape's format; it is only read."""
+    cacert: str | None = None
+    """A file or directory of the authorities that are trusted, in place of the system's."""
+    cert: str | None = None
+    """The certificate to show to servers that want one, in PEM."""
+    key: str | None = None
+    """Its key, where that is in a file of its own."""
+    insecure: bool = False
+    """Do not verify certificates."""
     retries: int = 3
     """Further attempts after a failure that may pass."""
     retry_wait: float = 1.0
@@ -126,6 +180,48 @@ class Settings:
             raise UsageError(f"output_dir must be a path, not {self.output_dir!r}")
         object.__setattr__(self, "output_dir", os.fspath(self.output_dir))
         object.__setattr__(self, "headers", _header_pairs(self.headers))
+        self._check_who_is_asked()
+
+    def _check_who_is_asked(self) -> None:
+        for name in _PATHS:
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, os.fspath(value))
+        types = (self.expect_type,) if isinstance(self.expect_type, str) else self.expect_type
+        object.__setattr__(self, "expect_type", tuple(types))
+        for expected in self.expect_type:
+            if not _MEDIA_TYPE.fullmatch(expected):
+                raise UsageError(f"{expected!r} is no media type (write it like image/*)")
+        if self.proxy is not None:
+            _check_proxy(self.proxy)
+        contradictions = {
+            "--min-size is more than --max-size": self.min_size
+            > (self.min_size if self.max_size is None else self.max_size),
+            "--key belongs to a certificate: name that with --cert": self.key and not self.cert,
+            "--netrc-file and --no-netrc exclude each other": self.netrc_file and not self.netrc,
+            "--insecure trusts everybody: then --cacert means nothing": self.insecure
+            and self.cacert,
+            "--public-only cannot see where a proxy connects to: leave --proxy out": self.proxy
+            and self.public_only,
+        }
+        for message, holds in contradictions.items():
+            if holds:
+                raise UsageError(message)
+
+
+def _check_proxy(proxy: str) -> None:
+    # The URL may hold a password, so it is not shown.
+    try:
+        parts = urlsplit(proxy)
+        fine = parts.scheme.lower() in _PROXIES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        schemes = ", ".join(sorted(_PROXIES))
+        message = f"the proxy is no URL with a host and one of the schemes {schemes}"
+        raise UsageError(message)
+    if parts.scheme.lower().startswith("socks") and not find_spec("socks"):
+        raise UsageError("SOCKS proxies need an extra: pip install 'pyfetch[socks]'")
 
 
 def _header_pairs(headers: object) -> tuple[tuple[str, str], ...]:
@@ -136,7 +232,12 @@ def _header_pairs(headers: object) -> tuple[tuple[str, str], ...]:
         raise UsageError(f"headers must be pairs of name and value, not {headers!r}") from None
     for name, value in found:
         if not (isinstance(name, str) and isinstance(value, str)):
-            raise UsageError(f"headers must be text: {name!r}: {value!r} is not")
+            raise UsageError(f"headers must be text: the one named {name!r} is not")
+        if name.lower() == "proxy-authorization":
+            raise UsageError(
+                "a server must not see Proxy-Authorization: write user and password into"
+                " the proxy's URL (--proxy http://user:password@host:port)"
+            )
     return found
 
 

@@ -9,13 +9,14 @@ import sqlite3
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pyfetch.errors import StoppedError
 from pyfetch.model import FileFacts, Known
 
-VERSION = 1
+STATE_FILE = "state.sqlite3"
+VERSION = 2
 """Of the schema; the file says it as its `user_version`."""
 
 _APPLICATION = 0x70796674  # "pyft", the file's `application_id`
@@ -32,7 +33,8 @@ CREATE TABLE file (
     last_modified TEXT,
     sha256        TEXT,
     answered_by   TEXT,             -- the URL that answered, after redirects
-    fetched_at    REAL              -- seconds since the epoch
+    fetched_at    REAL,             -- seconds since the epoch
+    went_to       TEXT              -- another path, if the server has named the file
 ) WITHOUT ROWID
 """
 
@@ -56,6 +58,16 @@ class State:
                 self._database.close()
                 raise
 
+    @classmethod
+    def copy_of(cls, file: Path) -> State:
+        """A state that knows what this file does, if there is one, and is gone when closed."""
+        copy = cls(None)
+        if file.exists():
+            with copy._errors(), closing(_opened_to_read(file)) as source:
+                source.backup(copy._database)
+                copy._prepare()
+        return copy
+
     def _prepare(self) -> None:
         execute = self._database.execute
         (version,) = execute("PRAGMA user_version").fetchone()
@@ -78,34 +90,58 @@ class State:
             execute(f"PRAGMA application_id = {_APPLICATION}")
             execute(f"PRAGMA user_version = {VERSION}")
             execute("COMMIT")
+        elif version == 1:
+            execute("BEGIN IMMEDIATE")
+            execute("ALTER TABLE file ADD COLUMN went_to TEXT")
+            execute(f"PRAGMA user_version = {VERSION}")
+            execute("COMMIT")
 
     def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> Known | None:
         """What is known of a name that is this URL's: it was, or nobody's and is from now on.
 
-        None if it is another URL's. `is_free` is asked whether nothing is there, for a
-        name that is new.
+        None if it is another URL's, or a directory's in which files are named. `is_free` is
+        asked whether nothing is there, for a name that is new.
         """
         key = _key(path)
         with self._errors():
             row = self._database.execute(
-                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by"
-                " FROM file WHERE key = ?",
+                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
+                " went_to FROM file WHERE key = ?",
                 (key,),
             ).fetchone()
             if row is None:
+                if self._has_below(key):
+                    return None
                 was_free = is_free()
                 self._change(
                     "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
                     (key, path, url, was_free),
                 )
                 return Known(None, was_free)
-            owner, was_free, size, *rest = row
+            owner, was_free, size, *rest, went_to = row
             if owner != url:
                 return None
             if size is None and not was_free and is_free():
                 was_free = True
                 self._change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
-        return Known(None if size is None else FileFacts(size, *rest), bool(was_free))
+        facts = None if size is None else FileFacts(size, *rest)
+        return Known(facts, bool(was_free), went_to)
+
+    def is_taken(self, path: str) -> bool:
+        """Whether this path is some URL's."""
+        with self._errors():
+            query = "SELECT 1 FROM file WHERE key = ?"
+            return self._database.execute(query, (_key(path),)).fetchone() is not None
+
+    def _has_below(self, key: str) -> bool:
+        # "0" comes behind "/": between them is all that begins with the directory's name.
+        query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
+        return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
+
+    def went_to(self, path: str, other: str) -> None:
+        """Note that what a name was claimed for has got another one from its server."""
+        with self._errors():
+            self._change("UPDATE file SET went_to = ? WHERE key = ?", (other, _key(path)))
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a name that was claimed."""
@@ -157,6 +193,10 @@ class State:
                 f"the state {self._file} is damaged: {error} (move it away to begin"
                 " without what it knew: then all is fetched anew)"
             ) from error
+
+
+def _opened_to_read(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
 
 
 def _key(path: str) -> str:

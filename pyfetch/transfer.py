@@ -8,7 +8,7 @@ import threading
 import time
 
 from pyfetch.chain import Chain
-from pyfetch.model import Failure, Target, TargetError
+from pyfetch.model import Failure, Length, Target, TargetError
 
 
 class Transfer:
@@ -26,12 +26,15 @@ class Transfer:
         "began",
         "chain",
         "latency",
+        "length",
         "received",
         "refusal",
         "resumed",
         "size",
         "started",
+        "steps",
         "target",
+        "url",
     )
 
     def __init__(
@@ -42,8 +45,14 @@ class Transfer:
         began: float | None = None,
         chain: Chain | None = None,
         refusal: TargetError | None = None,
+        url: str | None = None,
+        length: Length | None = None,
     ) -> None:
         self.target = target
+        self.url = url or target.url
+        """Which of the target's URLs is asked."""
+        self.length = length or target.length
+        """How many bytes the body has to have, if anybody has said so."""
         self.refusal = refusal
         """Why its host is not to be asked, if it is not."""
         self.chain = chain
@@ -62,6 +71,8 @@ class Transfer:
         """How many of them came with an earlier attempt."""
         self.size: int | None = None
         """Bytes of the whole body, where the server has said so."""
+        self.steps = 0
+        """How often it has begun to connect, to shake hands, or to wait for an answer."""
         self._lock = threading.Lock()
         """Held where a connection that is let go of must not be ended just then."""
         self._socket: socket.socket | None = None
@@ -87,6 +98,7 @@ class Transfer:
         """From now on this connection is what `stop` has to end."""
         # The order matters: stop() may come between these two lines, not past both.
         self._socket = connection
+        self.steps += 1
         self.check()
 
     def wait_at_most(self, seconds: float) -> None:

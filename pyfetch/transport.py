@@ -7,29 +7,32 @@ may be asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
-from requests.utils import get_netrc_auth, requote_uri
+from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from pyfetch import diagnosis
+from pyfetch.addresses import why_not_public
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.chain import Chain
 from pyfetch.connection import Adapter, used_by
+from pyfetch.credentials import cookies_in
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 from pyfetch.pushback import Sign
 from pyfetch.settings import Settings
+from pyfetch.surroundings import AllSurroundings
+from pyfetch.tls import Trust
 from pyfetch.transfer import Transfer
 
-MAX_REDIRECTS = 10
 CHUNK = 256 * 1024
 """Most bytes of a body that are taken at once."""
 DRAINED = 64 * 1024
@@ -40,10 +43,13 @@ DRAIN_WAIT = 0.1
 
 MOST_HOSTS = 256
 """Hosts to which connections are kept open."""
-_MOST_ENVIRONMENTS = 1024
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-_ONLY_FOR_THEIR_ORIGIN = frozenset({"authorization", "cookie", "proxy-authorization"})
+_HARMLESS = frozenset(
+    {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
+)
+"""Fields that a user may have added and that go along to another origin: any other one may be a
+key to the one that it was meant for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +82,11 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Environment:
-    """What the environment says of one origin: the same for all of its URLs."""
-
-    options: dict[str, Any]
-    """Proxies, certificates, as an adapter takes them."""
-    auth: tuple[str, str] | None
-    """From the netrc file."""
-
-
 class Transport:
-    """Connections and their settings, for all threads; kept open from one GET to the next."""
+    """Connections and their settings, for all threads; kept open from one GET to the next.
+
+    Raises `UsageError` for files that the settings name and that cannot be used.
+    """
 
     def __init__(
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
@@ -95,22 +94,16 @@ class Transport:
         self._settings = settings
         self._bandwidth = bandwidth
         self._session = requests.Session()
-        self._session.trust_env = False  # it would look for each URL anew; see _environment
-        self._environments: dict[str, _Environment] = {}
+        self._session.trust_env = False  # it would look for each URL anew; see surroundings
+        self._surroundings = AllSurroundings(settings)
+        self._cookies = cookies_in(settings.cookies) if settings.cookies else None
         # What is saved is what the server has: bytes, not what they decode to.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
         # A host sees no more connections than there are transfers to it at once.
-        self._adapter = Adapter(MOST_HOSTS, settings.most_workers)
-        # One name, several values: one field with a list (RFC 9110, section 5.3).
-        self._fields: dict[str, str] = {}
-        for name, value in settings.headers:
-            self._fields[name] = f"{self._fields[name]}, {value}" if name in self._fields else value
-        self._fields_away = {
-            name: value
-            for name, value in self._fields.items()
-            if name.lower() not in _ONLY_FOR_THEIR_ORIGIN
-        }
+        refuses = why_not_public if settings.public_only else None
+        self._adapter = Adapter(MOST_HOSTS, settings.most_workers, Trust(settings), refuses)
+        self._fields = _joined(settings.headers)
 
     def get(
         self, chain: Chain, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
@@ -121,61 +114,101 @@ class Transport:
         to allow: at another host or, where there is a rate, after any redirect. Raises
         `TargetError` if it did not come whole, and whatever the receiver raises.
         """
-        cookies = chain.cookies or RequestsCookieJar()  # for this chain and no longer
         while True:
-            request = self._prepared(chain, headers, cookies)
+            request = self._prepared(chain, headers, transfer)
+            asked = (chain.url, str(request.headers.get("Cookie")))
+            if asked in chain.asked:
+                detail = f"the redirects go round in a loop: {chain.url} again"
+                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
             with self._answer(request, transfer) as response:
                 location = _location(response)
                 if location is None:
                     _push(response, transfer, receiver, self._bandwidth)
                     return None
                 _drain(response, transfer)
-                extract_cookies_to_jar(cookies, request, response.raw)
-            if chain.followed == MAX_REDIRECTS:
-                detail = f"more than {MAX_REDIRECTS} redirects, the last to {chain.url}"
-                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
-            url = _redirected(chain.url, location)
-            elsewhere = origin_of(url) != chain.origin
-            away = chain.away or elsewhere
-            chain = replace(chain, url=url, followed=chain.followed + 1, away=away, cookies=cookies)
+                cookies = self._cookies_after(chain, request, response)
+            onward = self._redirected(chain, location)
+            elsewhere = onward.origin != chain.origin
+            chain = replace(onward, cookies=cookies, asked=chain.asked | {asked})
             if elsewhere or self._settings.rate:
                 transfer.check()
                 return chain
 
+    def _redirected(self, chain: Chain, location: str) -> Chain:
+        """Where a redirect leads. Raises `TargetError` if it is not to be followed."""
+        most = self._settings.max_redirects
+        if chain.followed == most:
+            detail = f"more than {most} redirects, the last to {chain.url}"
+            raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
+        url = _redirected(chain.url, location)
+        if self._settings.no_downgrade and chain.url.startswith("https:") > url.startswith(
+            "https:"
+        ):
+            detail = f"redirect from https to {url}, which --no-downgrade forbids"
+            raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, Sign.ANSWERED)
+        elsewhere = origin_of(url) != chain.origin
+        return replace(chain, url=url, followed=chain.followed + 1, away=chain.away or elsewhere)
+
     def _prepared(
-        self, chain: Chain, headers: Mapping[str, str], cookies: CookieJar
+        self, chain: Chain, headers: Mapping[str, str], transfer: Transfer
     ) -> requests.PreparedRequest:
-        url = chain.url
-        fields = (self._fields_away if chain.away else self._fields) | dict(headers)
+        fields = self._fields | _joined(transfer.target.headers)
+        if chain.away:
+            fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
+        cookies = chain.cookies.get(chain.origin, self._cookies)
         try:
-            # What stands in the URL itself comes first.
-            auth = None if "@" in urlsplit(url).netloc else self._environment(url).auth
-            request = requests.Request("GET", url, headers=fields, cookies=cookies, auth=auth)
+            request = requests.Request(
+                "GET",
+                chain.url,
+                headers=fields | dict(headers),
+                cookies=cookies,
+                auth=self._auth(chain, fields),
+            )
             return self._session.prepare_request(request)
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
 
-    def _environment(self, url: str) -> _Environment:
-        origin = origin_of(url)
-        found = self._environments.get(origin)
-        if found is None:
-            if len(self._environments) >= _MOST_ENVIRONMENTS:
-                self._environments.clear()
-            with requests.Session() as session:
-                options = session.merge_environment_settings(url, {}, True, None, None)
-            found = self._environments[origin] = _Environment(dict(options), get_netrc_auth(url))
-        return found
+    def _auth(self, chain: Chain, fields: Mapping[str, str]) -> tuple[str, str] | None:
+        """From the netrc file, where neither the URL nor a header says it."""
+        if "@" in urlsplit(chain.url).netloc or any(
+            name.lower() == "authorization" for name in fields
+        ):
+            return None
+        login = self._surroundings.of(chain.url).login
+        if login is None:
+            return None
+        # A redirect may lead to a host that the file names, as to the one where one logs in;
+        # but nobody may send the password where all can read it, or ask for it at a port
+        # of his choice.
+        if chain.away and not (
+            login.named and chain.origin.startswith("https:") and chain.origin.endswith(":443")
+        ):
+            return None
+        return login.user, login.password
+
+    def _cookies_after(
+        self, chain: Chain, request: requests.PreparedRequest, response: requests.Response
+    ) -> Mapping[str, CookieJar]:
+        """The cookies of the chain, with those that this answer sets."""
+        if "Set-Cookie" not in response.headers:
+            return chain.cookies
+        before = chain.cookies.get(chain.origin, self._cookies)
+        cookies = RequestsCookieJar()
+        if before is not None:
+            cookies.update(before)
+        extract_cookies_to_jar(cookies, request, response.raw)
+        return {**chain.cookies, chain.origin: cookies}
 
     @contextmanager
     def _answer(
         self, request: requests.PreparedRequest, transfer: Transfer
     ) -> Iterator[requests.Response]:
-        options = self._environment(request.url or "").options
+        proxies = self._surroundings.of(request.url or "").proxies
         timeout = (self._settings.connect_timeout, self._settings.timeout)
         transfer.check()
         try:
             with used_by(transfer):
-                response = self._adapter.send(request, timeout=timeout, **options)
+                response = self._adapter.send(request, timeout=timeout, proxies=proxies)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise diagnosis.of_request(error, timeout) from error
@@ -183,6 +216,14 @@ class Transport:
             yield response
         finally:
             response.close()
+
+
+def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Fields by name; of one name with several values, one with a list (RFC 9110, 5.3)."""
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
 def _push(
@@ -272,6 +313,7 @@ def _redirected(url: str, location: str) -> str:
     """Where a redirect leads (RFC 9110, section 10.2.2). Raises `TargetError`."""
     try:
         target, fragment = urldefrag(requote_uri(urljoin(url, location)))
+        target = _as_the_same_user(url, target)
         if urlsplit(target).scheme not in DEFAULT_PORTS:
             detail = f"redirect to {target}, which is neither http nor https"
             raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
@@ -280,3 +322,12 @@ def _redirected(url: str, location: str) -> str:
         raise TargetError(Failure.INVALID_URL, f"redirect to {location!r}: {error}") from error
     fragment = fragment or urldefrag(url).fragment
     return f"{target}#{fragment}" if fragment else target
+
+
+def _as_the_same_user(url: str, target: str) -> str:
+    """The target of a redirect with the user and password of a URL of the same origin."""
+    before, after = urlsplit(url), urlsplit(target)
+    user, at, _ = before.netloc.rpartition("@")
+    if at and "@" not in after.netloc and origin_of(target) == origin_of(url):
+        return after._replace(netloc=f"{user}@{after.netloc}").geturl()
+    return target

@@ -35,6 +35,14 @@ def parse_rate(text: str) -> float:
     return float(match[1]) / _SECONDS[match[2].lower()]
 
 
+def parse_speed(text: str) -> int:
+    """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
+    size = parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
+    if not size:
+        raise ValueError(f"{text!r} is no speed (write it like 10K/s)")
+    return size
+
+
 _SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
 
 

@@ -8,6 +8,7 @@ import socket
 import stat
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "etag", "last_modified", "sha256",
+    "input",
 ]  # fmt: skip
 
 
@@ -66,7 +68,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "outcome": "fetched", "status": 200, "size": 5, "path": "x", "error": None,
         "detail": None, "attempts": 1, "content_type": None, "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
-        "sha256": hashlib.sha256(b"hello").hexdigest(),
+        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None,
     }  # fmt: skip
 
 
@@ -458,6 +460,10 @@ def test_cookies_live_for_one_chain_of_redirects(pyfetch: Command, server: Loopb
     assert [asked.headers.get("Cookie") for asked in server.asked] == [None, "a=1", None]
 
 
+def redirect(handler: Handler, to: str) -> None:
+    handler.answer(302, Location=to)
+
+
 class TestRedirects:
     def test_the_end_of_the_chain_is_saved_under_the_first_name(
         self, pyfetch: Command, server: LoopbackServer
@@ -486,7 +492,37 @@ class TestRedirects:
         ended = pyfetch("--format", "jsonl", f"{server.url}/loop")
         assert ended.status == 1
         assert ended.results[0]["error"] == error
-        assert len(server.asked) == (11 if error == "too-many-redirects" else 1)
+        assert len(server.asked) == 1
+
+    def test_so_many_are_followed_and_no_more(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        for number in range(20):
+            server.routes[f"/{number}"] = partial(redirect, to=f"/{number + 1}")
+        (result,) = pyfetch("--format", "jsonl", f"{server.url}/0").results
+        assert (result["error"], len(server.asked)) == ("too-many-redirects", 11)
+        (result,) = pyfetch("--max-redirects", "3", "--format", "jsonl", f"{server.url}/0").results
+        assert (result["error"], len(server.asked)) == ("too-many-redirects", 15)
+        assert "3 redirects" in result["detail"]
+
+    def test_a_loop_is_noticed_however_long(self, pyfetch: Command, server: LoopbackServer) -> None:
+        for number in range(4):
+            server.routes[f"/{number}"] = partial(redirect, to=f"/{(number + 1) % 4}")
+        (result,) = pyfetch("--format", "jsonl", f"{server.url}/0").results
+        assert (result["error"], len(server.asked)) == ("too-many-redirects", 4)
+        assert "loop" in result["detail"]
+
+    def test_what_asks_again_with_the_cookie_that_it_set_is_no_loop(
+        self, pyfetch: Command, server: LoopbackServer
+    ) -> None:
+        def once(handler: Handler) -> None:
+            if handler.headers.get("Cookie") == "seen=1":
+                handler.answer(200, b"welcome")
+            else:
+                handler.answer(302, Location="/x", Set_Cookie="seen=1")
+
+        server.routes["/x"] = once
+        assert pyfetch(f"{server.url}/x").status == 0
 
     def test_an_endless_body_on_a_redirect_is_not_read(
         self, pyfetch: Command, server: LoopbackServer

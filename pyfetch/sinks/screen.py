@@ -20,8 +20,8 @@ class Screen:
     """Consoles for rows (on `out`) and bars (on `err`): one and the same where they meet."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
-        self._rows = _console(out)
-        self._bars = self._rows if err is out else _console(err)
+        self._rows = console_on(out)
+        self._bars = self._rows if err is out else console_on(err)
         self._table: Table | None = None
 
     def table(self, *, batched: bool) -> Table:
@@ -41,7 +41,8 @@ class Screen:
         self._bars.print(Text(line), soft_wrap=True)
 
 
-def _console(stream: TextIO) -> Console:
+def console_on(stream: TextIO) -> Console:
+    """A console that writes there, with colours only on a terminal."""
     terminal = stream.isatty()
     # In a file no row is cut to 80 cells because nobody knows better.
     width = None if terminal or "COLUMNS" in os.environ else _WIDTH_OF_A_FILE

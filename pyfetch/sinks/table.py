@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pyfetch.escape import escaped
 from pyfetch.model import Outcome, Result
+from pyfetch.plan import Action, Planned
 from pyfetch.sinks.cells import fitted, shown_url
 from pyfetch.units import format_seconds, format_size
 
@@ -95,6 +96,37 @@ class Table:
         return fitted(where, width).rstrip(), "dim" if result.path is None else ""
 
 
+class PlanRows:
+    """One row for each entry of a plan, below a heading that is shown with the first."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._headed = False
+
+    def show(self, planned: Planned) -> None:
+        left = max(self._console.width - 1 - _NUMBER - _ACTION - 3, 2 * _LEAST)
+        url = left * 11 // 20
+        if not self._headed:
+            self._headed = True
+            heading = f"{'#':>{_NUMBER}} {'action':<{_ACTION}} {fitted('URL', url)} goes to"
+            self._print(Text(heading, style="bold"))
+        row = Text(f"{planned.index:>{_NUMBER}} ")
+        row.append(f"{planned.action:<{_ACTION}}", _ACTION_STYLES.get(planned.action, ""))
+        row.append(f" {fitted(shown_url(planned.url), url)} ")
+        if planned.error:
+            row.append(escaped(f"{planned.error}: {planned.detail}"), "red")
+        else:
+            row.append(fitted(planned.path or "(discarded)", left - url).rstrip())
+            if planned.instead_of:
+                row.append(f"\n{_INDENT}for {escaped(planned.instead_of)} is taken", "yellow")
+        self._print(row)
+
+    def _print(self, row: Text) -> None:
+        self._console.print(row, no_wrap=True, crop=False, soft_wrap=True)
+
+
+_ACTION = 7
+_ACTION_STYLES = {Action.FETCH: "green", Action.REPLACE: "green", Action.FAIL: "red"}
 _INDENT = " " * 6
 _NUMBER, _STATUS, _SIZE, _TIME, _SPEED = 5, 6, 8, 7, 10
 _FIXED = _NUMBER + _STATUS + _SIZE + _TIME + _SPEED + 6

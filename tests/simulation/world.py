@@ -186,6 +186,7 @@ class World:
                 self._observed = self.now
             for done in self._jobs.late(self.now):
                 self.done[done.target.index] = done
+            self._jobs.look(self.now)
             self._jobs.review(self.now)
             limit = self._jobs.workers.limit
             if not self.limits or self.limits[-1][1] != limit:

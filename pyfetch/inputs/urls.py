@@ -1,0 +1,43 @@
+"""Which text is a URL that can be fetched."""
+
+from __future__ import annotations
+
+import re
+
+from pyfetch.checksum import demanded_by
+from pyfetch.model import Failure, Target, TargetError
+from pyfetch.origin import DEFAULT_PORTS, origin_of
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
+
+
+def is_url(argument: str) -> bool:
+    """Whether a command-line argument is a URL, not the name of a file of URLs."""
+    scheme = _SCHEME.match(argument)
+    return scheme is not None and argument.startswith("//", scheme.end())
+
+
+def target(index: int, url: str) -> Target:
+    """The target that a URL names. Raises `TargetError` if it is none that can be fetched."""
+    return Target(index, url, checked_origin(url), checksum=demanded_by(url))
+
+
+def checked_origin(url: str) -> str:
+    """The origin of a URL. Raises `TargetError` if it is none that can be fetched."""
+    bad = _NOT_IN_A_URL.search(url)
+    if bad:
+        raise TargetError(
+            Failure.INVALID_URL, f"no URL: {bad.group()!r} must be percent-encoded in one"
+        )
+    scheme = _SCHEME.match(url)
+    if not scheme:
+        raise TargetError(Failure.INVALID_URL, "no URL: it does not begin with https:// or http://")
+    name = scheme.group(1).lower()
+    if name not in DEFAULT_PORTS:
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, f"{name} is neither http nor https")
+    try:
+        demanded_by(url)
+        return origin_of(url)
+    except ValueError as error:
+        raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None

@@ -1,0 +1,52 @@
+"""What the settings and the environment say of an origin, found out once for all of its URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
+
+from pyfetch.credentials import Login, Netrc
+from pyfetch.model import Failure, TargetError
+from pyfetch.origin import origin_of
+from pyfetch.settings import Settings
+
+_MOST = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How an origin is reached."""
+
+    proxies: dict[str, str]
+    """As an adapter of `requests` takes them."""
+    login: Login | None
+    """Who we are there."""
+
+
+class AllSurroundings:
+    """Those of each origin; for any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._proxy = settings.proxy
+        self._public_only = settings.public_only
+        self._netrc = Netrc(settings)
+        self._known: dict[str, Surroundings] = {}
+
+    def of(self, url: str) -> Surroundings:
+        """Those of a URL's origin. Raises `TargetError` if it may not be asked."""
+        origin = origin_of(url)
+        found = self._known.get(origin)
+        if found is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            found = self._known[origin] = Surroundings(self._proxies(url), self._netrc.login(url))
+        if self._public_only and found.proxies and select_proxy(url, found.proxies):
+            detail = "it is reached by a proxy, whose choice of an address --public-only cannot see"
+            raise TargetError(Failure.FORBIDDEN_ADDRESS, detail)
+        return found
+
+    def _proxies(self, url: str) -> dict[str, str]:
+        if self._proxy is None:
+            return dict(get_environ_proxies(url))
+        return {} if should_bypass_proxies(url, no_proxy=None) else {"all": self._proxy}

@@ -1,0 +1,103 @@
+"""Whom TLS trusts, and with which certificate it answers: one context for a whole run."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import sys
+import threading
+from pathlib import Path
+
+import certifi
+
+from pyfetch.errors import UsageError
+from pyfetch.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Trust:
+    """The context of a run, made when it is first asked for; for any thread.
+
+    Raises `UsageError` at once for files that cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+        if settings.cacert or settings.cert or _bundle_of_the_environment():
+            self._context = _made(settings)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = _made(self._settings)
+            return self._context
+
+
+def _made(settings: Settings) -> ssl.SSLContext:
+    context = _verifying(settings.cacert or _bundle_of_the_environment())
+    if settings.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.cert:
+        _load_certificate(context, settings.cert, settings.key)
+    return context
+
+
+def _bundle_of_the_environment() -> str | None:
+    """Where tools of this field look for their authorities, `requests` and curl among them."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+
+
+def _verifying(bundle: str | None) -> ssl.SSLContext:
+    if bundle is None:
+        return _trusting_as_the_system_does()
+    place = Path(bundle)
+    try:
+        if place.is_dir():
+            return ssl.create_default_context(capath=bundle)
+        return ssl.create_default_context(cafile=bundle)
+    except (OSError, ValueError) as error:  # an SSLError is an OSError
+        reason = "it has no certificate" if isinstance(error, ssl.SSLError) else _reason(error)
+        raise UsageError(f"cannot use the authorities in {bundle}: {reason}") from error
+
+
+def _trusting_as_the_system_does() -> ssl.SSLContext:
+    if sys.platform in ("darwin", "win32"):
+        import truststore
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # Elsewhere the store of the system is OpenSSL's own: SSL_CERT_FILE and SSL_CERT_DIR,
+    # or what the distribution has set.
+    if _system_has_authorities():
+        return ssl.create_default_context()
+    _log.info("this system has no store of certificate authorities: certifi's is used")
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def _system_has_authorities() -> bool:
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        return True
+    return paths.capath is not None and any(Path(paths.capath).glob("*.0"))
+
+
+def _load_certificate(context: ssl.SSLContext, cert: str, key: str | None) -> None:
+    def no_password() -> str:
+        raise ValueError("its key is encrypted: decrypt it first")
+
+    try:
+        context.load_cert_chain(cert, key, password=no_password)
+    except (OSError, ValueError) as error:
+        reason = _reason(error)
+        if isinstance(error, ssl.SSLError):
+            reason = "certificate and key are not in it, or do not belong together (PEM is needed)"
+        raise UsageError(f"cannot use the certificate {cert}: {reason}") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
