@@ -45,6 +45,14 @@ test: $(VENV)/ready-to-test ## Run the tests
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
 	$(BIN)/python -m tests.simulation
 
+$(VENV)/ready-to-fuzz: $(VENV)/ready-to-test
+	$(BIN)/python -m pip install --quiet --group fuzz
+	touch $@
+
+.PHONY: fuzz
+fuzz: $(VENV)/ready-to-fuzz ## Feed each parser with what might break it, for 20 seconds each
+	$(BIN)/python -m tests.fuzz
+
 .PHONY: check
 check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with branch coverage
 	$(BIN)/ruff format --check
@@ -60,4 +68,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) demo-data data .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) demo-data data .fuzz .coverage* .*_cache .hypothesis

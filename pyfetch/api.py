@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyfetch.batch import Batch
@@ -12,15 +12,18 @@ from pyfetch.model import Result
 from pyfetch.settings import settings_from
 
 
-def fetch_all(urls: Iterable[str], *, ordered: bool = True, **settings: Any) -> Iterator[Result]:
+def fetch_all(
+    urls: Iterable[str | Mapping[str, Any]], *, ordered: bool = True, **settings: Any
+) -> Iterator[Result]:
     """Fetch many URLs at once; results come lazily, in the order of the URLs.
 
         for result in fetch_all(urls, workers=8, output_dir="data"):
             print(result.status, result.size, result.url)
 
-    `urls` may be any iterable, a generator without end included; a thread of its own
+    `urls` may be any iterable, a generator without end included, of URLs or of mappings with
+    the keys of a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …); a thread of its own
     reads it, some thousand URLs ahead of the results at most. `settings` are the fields of
-    `pyfetch.model.Settings`; with `discard=True` no file is kept. A URL that fails is a
+    `pyfetch.settings.Settings`; with `discard=True` no file is kept. A URL that fails is a
     result with an `error`, not an exception. Leaving the loop early stops the work.
 
     Raises `RunError`: at once for settings that make no sense (those are a `ValueError`

@@ -166,6 +166,9 @@ class Result:
             object.__setattr__(self, "final_url", masked_url(self.final_url))
         if self.detail:
             object.__setattr__(self, "detail", masked(self.detail))
+        if self.input:
+            texts = {k: masked(v) if isinstance(v, str) else v for k, v in self.input.items()}
+            object.__setattr__(self, "input", texts)
 
     @property
     def failed(self) -> bool:

@@ -196,7 +196,10 @@ class State:
 
 
 def _opened_to_read(file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    # Where no run has it open, SQLite would make files beside it only to read it.
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    how = "mode=ro" if in_use else "immutable=1"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)
 
 
 def _key(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
 import os
@@ -21,8 +22,14 @@ from hypothesis import strategies as st
 from pyfetch.checksum import Checksum
 from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources, entries_from_items
+from pyfetch.inputs.aria2 import read_aria2
+from pyfetch.inputs.delimited import read_csv, read_tsv
 from pyfetch.inputs.detect import detect
-from pyfetch.inputs.plain import parse, render
+from pyfetch.inputs.json_lines import read_json_lines
+from pyfetch.inputs.metalink import read_metalink
+from pyfetch.inputs.plain import parse, read_plain, render
+from pyfetch.inputs.sitemap import read_sitemap
+from pyfetch.inputs.stream import Content
 from pyfetch.model import Entry, Failure, Outcome, Result, Target
 from pyfetch.record import Record
 
@@ -255,6 +262,17 @@ def test_long_and_undecodable_lines_of_an_aria2_file_cost_one_record(folder: Fol
     assert urls([third]) == ["http://h/c"]
 
 
+def test_an_aria2_option_may_not_be_doubled(folder: Folder) -> None:
+    refused(folder.one("http://h/a\n out=b\n out=c\n"), "out is given twice (on line 3)")
+
+
+def test_an_aria2_record_without_end_is_refused(folder: Folder) -> None:
+    options = f" header=A: {'x' * 60_000}\n" * 20
+    bad, good = folder.read(f"http://h/a\n{options}http://h/b\n")
+    refused(bad, "more than 1048576 bytes of options")
+    assert urls([good]) == ["http://h/b"]
+
+
 # CSV and TSV
 
 
@@ -440,6 +458,11 @@ def test_a_sitemap_is_read(folder: Folder) -> None:
 def test_a_sitemap_index_is_read(folder: Folder) -> None:
     content = "<sitemapindex><sitemap><loc>http://h/a.xml.gz</loc></sitemap></sitemapindex>"
     assert urls(folder.read(content)) == ["http://h/a.xml.gz"]
+
+
+def test_an_entry_with_two_locs_is_refused(folder: Folder) -> None:
+    url = "<loc>http://h/</loc>"
+    refused(folder.one(f"<urlset><url>{url}{url}</url></urlset>"), "more than one loc")
 
 
 def test_an_entry_without_loc_is_refused_and_the_rest_goes_on(folder: Folder) -> None:
@@ -655,6 +678,54 @@ def test_gzip_that_is_damaged_in_the_middle_is_one_failure(folder: Folder) -> No
     refused(folder.read(bytes(content))[-1], "cannot be read from here on: its gzip data are")
 
 
+# Blocks
+
+
+class Dripping(io.RawIOBase):
+    """A stream that gives one byte at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._content.read(min(size, 1))
+
+
+READERS = {
+    InputFormat.LINES: read_plain,
+    InputFormat.ARIA2: read_aria2,
+    InputFormat.CSV: read_csv,
+    InputFormat.TSV: read_tsv,
+    InputFormat.JSONL: read_json_lines,
+    InputFormat.SITEMAP: read_sitemap,
+    InputFormat.METALINK: read_metalink,
+}
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_blocks_may_end_anywhere(chosen: InputFormat, compress: Any) -> None:
+    counts: list[int] = []
+    content = compress(EACH[chosen].encode())
+    dripping = Content(Dripping(content), "list", counts.append)
+    found = [found.record for found in READERS[chosen](dripping)]
+    assert [record.urls for record in found if isinstance(record, Record)] == [
+        ("http://h/a",),
+        ("http://h/b",),
+    ]
+    assert sum(counts) == len(content)
+
+
+def test_what_stands_where_is_said_for_each_format(folder: Folder) -> None:
+    content = 'url,n\n\nhttp://h/a,"\n\n"\nbad,\n'
+    _, bad = folder.read(content)
+    refused(bad, "line 6: no URL")
+    _, bad = folder.read('\n{"url":"http://h/"}\n\n"bad"\n')
+    refused(bad, "line 4: no URL")
+    _, bad = folder.read("http://h/a\n out=b\n\nbad\n")
+    refused(bad, "line 4: no URL")
+
+
 # Memory
 
 
@@ -701,7 +772,7 @@ def test_a_gzip_bomb_stays_small(folder: Folder, chosen: InputFormat) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ['url,out\n"\n' + "\n" * 100_000, "url,out\n" + '"\n",' * 100_000]
+    "content", ['url,out\n"\n' + "\n" * 100_000, "url,out\n" + '"\n",' * 20_000]
 )
 def test_rows_without_end_stay_small(folder: Folder, content: str) -> None:
     assert peak_of(folder.sources(content))[1] < 12 * MIB
@@ -750,6 +821,10 @@ def test_duplicates_stay_unless_they_are_to_be_dropped(folder: Folder) -> None:
     assert (len(list(sources)), sources.duplicates) == (2, 0)
 
 
+def test_what_is_no_url_is_no_duplicate(folder: Folder) -> None:
+    assert len(folder.read("http://[\nhttp://[\n", skip_duplicates=True)) == 2
+
+
 def test_duplicates_are_found_across_sources(folder: Folder) -> None:
     (folder.path / "a").write_text("http://h/a\n")
     sources = Sources([str(folder.path / "a"), "http://h/a"], skip_duplicates=True)
@@ -777,8 +852,8 @@ def test_a_record_of_any_format_is_given_back_as_a_plain_line(folder: Folder) ->
 
 
 def test_what_no_line_can_say_is_given_back_as_a_comment(folder: Folder) -> None:
-    lines = folder.rendered('{"url":"http://h/a","out":"a\\nb"}\n{"url":"h\\nttp"}\n{\n')
-    assert [line.partition(":")[0] for line in lines] == ["# line 1", "# line 2", "# line 3"]
+    lines = folder.rendered('{"url":"http://h/a","out":"a\\nb"}\n{"url":"h\\nttp"}\n{\n"\\ud800"')
+    assert [line.partition(":")[0] for line in lines] == [f"# line {n}" for n in (1, 2, 3, 4)]
     assert not any("\n" in line for line in lines)
 
 

@@ -13,9 +13,11 @@ from pyfetch.inputs.fields import KEYS, Draft, Refused
 from pyfetch.inputs.lines import MAX_LINE, Line, numbered_lines
 from pyfetch.inputs.stream import BOM, Content
 from pyfetch.inputs.urls import is_url
+from pyfetch.masking import MASK
 from pyfetch.record import BadRecord, Found, Record
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
+_WITHIN_AUTHORITY = re.compile(r"([^/]*//)[^/?#]*\Z")
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
     " quote a value that has spaces; in a URL a space is %20; mirrors follow after a tab"
@@ -61,7 +63,13 @@ def parse(line: bytes) -> Record | BadRecord | None:
             draft.add(key, value)
         return draft.record()
     except Refused as error:
-        return draft.bad(error)
+        return BadRecord(str(error), _shown(url, "".join(rest)))
+
+
+def _shown(url: str, rest: str) -> str:
+    """What can be shown of a bad line: not the first half of a password with a space in it."""
+    half = _WITHIN_AUTHORITY.match(url)
+    return f"{half.group(1)}{MASK}" if half and "@" in rest else url
 
 
 def _without_mirrors(rest: str, draft: Draft) -> str:

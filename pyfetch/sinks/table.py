@@ -118,7 +118,7 @@ class PlanRows:
         else:
             row.append(fitted(planned.path or "(discarded)", left - url).rstrip())
             if planned.instead_of:
-                row.append(f"\n{_INDENT}for {escaped(planned.instead_of)} is taken", "yellow")
+                row.append(f"\n{_INDENT}{escaped(planned.instead_of)} is another URL's", "yellow")
         self._print(row)
 
     def _print(self, row: Text) -> None:
