@@ -3,52 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 from pyfetch.disk import OWN_DIRECTORY, prepare
 from pyfetch.engine import Engine
 from pyfetch.fetch import Fetch
-from pyfetch.hosts import Limits
-from pyfetch.jobs import Jobs
+from pyfetch.fleet import Fleet
 from pyfetch.ledger import FileLedger, Ledger, NoLedger
 from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
-from pyfetch.patience import Patience
-from pyfetch.retry import RetryPolicy
-from pyfetch.schedule import Schedule
-from pyfetch.settings import AUTO, Settings
+from pyfetch.settings import Settings
 from pyfetch.state import STATE_FILE, State
-from pyfetch.threads import leave_signals_to_main
+from pyfetch.threaded import engine_over_threads
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
-from pyfetch.workers import AutoWorkers, Workers
 
 
 class Batch:
-    """A run over one input. `results` may be iterated once, by one thread."""
+    """A run over one input. `results` may be iterated once, by one thread.
 
-    def __init__(self, settings: Settings, *, ordered: bool = True) -> None:
+    `watched`: whether somebody will look at what is in flight.
+    """
+
+    def __init__(self, settings: Settings, *, ordered: bool = True, watched: bool = False) -> None:
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
-        workers = workers_by(settings)
-        self._jobs = jobs_by(settings, workers)
-        self._executor = ThreadPoolExecutor(
-            settings.most_workers,
-            thread_name_prefix="pyfetch",
-            initializer=leave_signals_to_main,
-        )
-        self._fetch = Fetch(settings)
-        self._engine = Engine(
-            self._fetch,
-            self._executor,
-            jobs=self._jobs,
-            window=self._window,
-            fail_fast=settings.fail_fast,
-        )
+        self._fetch: Fetch | None = None
+        self._engine: Engine | Fleet
+        if settings.process_number > 1:
+            self._engine = Fleet(settings, window=self._window, watched=watched)
+        else:
+            self._fetch = Fetch(settings)
+            self._engine = engine_over_threads(settings, self._fetch, self._window)
 
     def results(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
         """What becomes of each entry, as soon as it is known and its turn has come.
@@ -68,7 +57,7 @@ class Batch:
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 ledger = FileLedger(settings, state, lasting=settings.state)
-                if settings.content_disposition:
+                if settings.content_disposition and self._fetch:
                     self._fetch.rename = ledger.rename
                 yield from self._run(entries, ledger)
         finally:
@@ -90,7 +79,7 @@ class Batch:
     @property
     def workers_summary(self) -> str | None:
         """How many workers were settled on, and why; None where that was no question."""
-        return self._jobs.workers.summary()
+        return self._engine.workers_summary
 
     @property
     def read(self) -> int:
@@ -103,28 +92,4 @@ class Batch:
 
     def _run(self, entries: Iterable[Entry], ledger: Ledger) -> Iterator[Result]:
         with closing(self._engine.run(entries, ledger)) as finished:
-            try:
-                yield from self._put_in_order(finished, self._window.shown)
-            finally:
-                # What still runs was told to stop, and ends by itself.
-                self._executor.shutdown(wait=False, cancel_futures=True)
-
-
-def workers_by(settings: Settings) -> Workers:
-    """How many transfers at once, as the settings say."""
-    if settings.workers == AUTO:
-        return AutoWorkers(settings.max_workers)
-    return Workers(settings.workers)
-
-
-def jobs_by(settings: Settings, workers: Workers) -> Jobs:
-    """What becomes of targets, as the settings say."""
-    interval = 1 / settings.rate if settings.rate else 0.0
-    limits = Limits(
-        settings.per_host,
-        interval=0.0 if settings.rate_total else interval,
-        interval_of_all=interval if settings.rate_total else 0.0,
-    )
-    retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
-    patience = Patience(max(settings.timeout, settings.connect_timeout), settings.min_speed)
-    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time, patience)
+            yield from self._put_in_order(finished, self._window.shown)

@@ -23,6 +23,7 @@ from pyfetch.options import (
     Allowance,
     GroupedCommand,
     Header,
+    ProcessesNumber,
     Rate,
     Seconds,
     Size,
@@ -158,6 +159,13 @@ _SECONDS = Seconds()
     metavar="N|auto",
     default=8,
     help="Transfers at once; auto finds out how many bring the most.",
+)
+@_how(
+    "--processes",
+    type=ProcessesNumber(),
+    metavar="N|auto",
+    default=1,
+    help="Processes that share the workers, for many small files; auto: one a CPU.",
 )
 @_how(
     "--max-workers",

@@ -247,12 +247,22 @@ class _WatchedSocks(_Watched):
         return made
 
     def _connect(self, connection: Any, address: tuple[Any, ...]) -> None:
+        from socks import ProxyError
+
         options = self._proxy
         user, password = options["username"], options["password"]
         connection.set_proxy(
             options["socks_version"], address[0], address[1], options["rdns"], user, password
         )
-        connection.connect((self._dns_host.strip("[]"), self.port))
+        try:
+            connection.connect((self._dns_host.strip("[]"), self.port))
+        except ProxyError as error:
+            # What PySocks makes of it would be taken for a fault of the proxy.
+            if isinstance(error.socket_err, socket.gaierror):
+                raise NameResolutionError(self.host, self, error.socket_err) from error
+            if isinstance(error.socket_err, TimeoutError):
+                raise error.socket_err from error
+            raise
 
 
 class _WatchedSocksTLS(_WatchedSocks, _WatchedTLS):

@@ -7,7 +7,7 @@ import logging
 import os
 import select
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TextIO
@@ -61,6 +61,11 @@ class Display:
         self._bars = _can_draw(err) and not show.quiet and not torn
         self._write: Callable[[str], None] = self._write_plainly
 
+    @property
+    def draws(self) -> bool:
+        """Whether there are bars, which show what is in flight."""
+        return self._bars
+
     def show(self, result: Result) -> None:
         """Show one result. Raises `OSError` where it cannot be written."""
         for sink in self._sinks:
@@ -75,12 +80,16 @@ class Display:
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
         self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
+    def telling(self) -> AbstractContextManager[None]:
+        """Within, what is logged is said: warnings, and as much more as is wanted."""
+        return _logging_to(self.say, self._show.verbose)
+
     @contextmanager
     def watching(
         self, batch: Batch, tally: Tally, fraction_read: Callable[[], float | None]
     ) -> Iterator[None]:
         """Show the table and the bars, where there are any, while the batch runs."""
-        with _logging_to(self.say, self._show.verbose), contextlib.ExitStack() as stack:
+        with self.telling(), contextlib.ExitStack() as stack:
             if self._table or self._bars:
                 from pyfetch.sinks.screen import Screen
 

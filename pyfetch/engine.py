@@ -67,6 +67,11 @@ class Engine:
         """What is running now; a snapshot for any thread."""
         return list(self._running.values())
 
+    @property
+    def workers_summary(self) -> str | None:
+        """How many workers were settled on, and why; None where that was no question."""
+        return self._jobs.workers.summary()
+
     def stop(self) -> None:
         """Start nothing more, end what is in flight; `run` gives what there is and ends."""
         self.stopped = True
@@ -108,6 +113,8 @@ class Engine:
         finally:
             self._window.close()
             self._jobs.stop()
+            # What still runs was told to stop, and ends by itself.
+            self._executor.shutdown(wait=False, cancel_futures=True)
             with contextlib.suppress(RunError):
                 self._ledger.commit()
         if self._error:

@@ -36,7 +36,9 @@ def wait_in_real_time(events: queue.SimpleQueue[Event], seconds: float | None) -
         return None
 
 
-def start_reader(entries: Iterable[Entry], window: Window, put: Callable[[Event], None]) -> None:
+def start_reader(
+    entries: Iterable[Entry], window: Window, put: Callable[[Entry | InputEnded], None]
+) -> None:
     """Read entries in a thread of their own, as far ahead as the window lets it."""
 
     def read() -> None:

@@ -47,7 +47,7 @@ class Attempt:
     chain: Chain | None = None
     """Where it goes on, if it is not over."""
     path: str | None = None
-    """Where the file is, below the output directory, if the server has named it."""
+    """Where the file is, below the output directory; None: where the target has it."""
 
 
 Rename = Callable[[Target, str], Target]
@@ -164,13 +164,14 @@ class _Attempt:
 
     def _ended(self, result: Result, sign: Sign, facts: FileFacts | None = None) -> Attempt:
         head = self._answer
+        wait = None
         if not self._asked:
-            return Attempt(result, Sign.NOT_ASKED, facts=facts)
-        if head is None:
-            return Attempt(result, sign, facts=facts)
-        if head.status in PAUSING_STATUSES:
-            return Attempt(result, Sign.PUSHED_BACK, asked_wait(head.headers), facts)
-        return Attempt(result, Sign.ANSWERED, wait_when_spent(head.headers), facts)
+            sign = Sign.NOT_ASKED
+        elif head and head.status in PAUSING_STATUSES:
+            sign, wait = Sign.PUSHED_BACK, asked_wait(head.headers)
+        elif head:
+            sign, wait = Sign.ANSWERED, wait_when_spent(head.headers)
+        return Attempt(result, sign, wait, facts, path=self._target.path)
 
     def _found(self, final: Path) -> Attempt | dict[str, str]:
         """What is there → the attempt, if no request is needed, or conditions for one.

@@ -96,7 +96,7 @@ class FileLedger:
         """The target with another path of its own, as its server has named it."""
         with self._lock:
             self._given.pop(target.index, None)
-            path, known = self._names.of(target, given, self._in_use)
+            path, known = self._names.of(target, given, lambda path: self._in_use(path, target))
             self._given[target.index] = path
             self.commit()  # a file may appear only when it is on disk whose it is
             return replace(target, path=path, known=known)
@@ -132,7 +132,8 @@ class FileLedger:
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)
             if path != planned:
-                self._state.went_to(planned, path)
+                home, _ = self._names.home(target)  # where the next run begins to look
+                self._state.went_to(home, path)
             if planned in self._open:
                 self._noted.add(planned)
         elif attempt.result.failed and target.known.facts is None:
@@ -151,5 +152,6 @@ class FileLedger:
             self._claimed = False
             self._due = None
 
-    def _in_use(self, path: str) -> bool:
-        return path in self._open or path in self._given.values()
+    def _in_use(self, path: str, of: Target | None = None) -> bool:
+        by_itself = of is not None and of.path == path
+        return self._open.get(path, 0) > by_itself or path in self._given.values()

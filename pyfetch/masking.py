@@ -8,8 +8,10 @@ from pyfetch.origin import origin_of
 
 MASK = "***"
 
-# In a text a URL ends at white space; its authority ends at `/`, `?` or `#` (RFC 3986, 3.2).
-_USERINFO = re.compile(r"(?<=//)[^/?#\s]*@")
+# In a text a URL ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, 3.2).
+# Only ASCII counts: any other space may be part of a password.
+_USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
+_NOT_IN_A_URL = re.compile(r"[\x00-\x20\\]")
 _ALL_BEFORE_AT = re.compile(r"(?<=//).*@", re.DOTALL)
 
 
@@ -24,7 +26,10 @@ def masked_url(url: str) -> str:
         return url
     try:
         origin_of(url)
+        whole = not _NOT_IN_A_URL.search(url)
     except ValueError:
+        whole = False
+    if not whole:
         found = _ALL_BEFORE_AT.sub(f"{MASK}@", url)
         return found if found != url else f"{MASK}@{url.rpartition('@')[2]}"
     return masked(url)

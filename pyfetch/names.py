@@ -39,9 +39,7 @@ class Names:
         `given`: the name that the server has given. `in_use`: whether a target that is not
         done has this path, for those who want both.
         """
-        wanted = self._clear_of_files(wanted_path(target, self._template, given))
-        tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
-        path, known = self._first_own(target, chain([wanted], tags))
+        path, known = self.home(target, given)
         if given is None and self._by_servers and known.went_to:
             moved = self.claim(known.went_to, target)
             if moved is not None:
@@ -51,6 +49,12 @@ class Names:
             free = (name for name in chain([path], numbers) if self.is_free(name))
             path, known = self._first_own(target, (name for name in free if not in_use(name)))
         return path, known
+
+    def home(self, target: Target, given: str | None = None) -> tuple[RelativePath, Known]:
+        """The path of this target's own that its name leads to, whatever is there."""
+        wanted = self._clear_of_files(wanted_path(target, self._template, given))
+        tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
+        return self._first_own(target, chain([wanted], tags))
 
     def claim(self, path: str, target: Target) -> Known | None:
         """What is known of a path that is this target's; None if it is another one's."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pyfetch.headers import parse_header
-from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_WORKERS
+from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_PROCESSES, MOST_WORKERS
 from pyfetch.units import parse_allowance, parse_rate, parse_size, parse_speed
 
 if TYPE_CHECKING:
@@ -107,20 +107,32 @@ class Speed(SizeType):
             self.fail(str(error), param, ctx)
 
 
-class WorkersNumber(WorkersType):
-    """A number of workers, or `auto`."""
-
-    name = "workers"
+class _NumberOrAuto(WorkersType):
+    most: int
 
     def convert(
         self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | str:
         if value == AUTO or isinstance(value, int):
             return value
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= MOST_WORKERS):
-            message = f"{value!r} is neither {AUTO} nor a number from 1 to {MOST_WORKERS}"
+        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= self.most):
+            message = f"{value!r} is neither {AUTO} nor a number from 1 to {self.most}"
             self.fail(message, param, ctx)
         return int(value)
+
+
+class WorkersNumber(_NumberOrAuto):
+    """A number of workers, or `auto`."""
+
+    name = "workers"
+    most = MOST_WORKERS
+
+
+class ProcessesNumber(_NumberOrAuto):
+    """A number of processes, or `auto`."""
+
+    name = "processes"
+    most = MOST_PROCESSES
 
 
 class Allowance(AllowanceType):

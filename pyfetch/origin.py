@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> str:
-    """`scheme://host:port` (RFC 6454, section 4). Raises `ValueError` where there is none."""
-    parts = urlsplit(url)
+    """`scheme://host:port` (RFC 6454, section 4).
+
+    Raises `ValueError` where there is none. Its text shows nothing of the URL, since what
+    was taken for a port or a host may be a part of a password.
+    """
+    parts = _split(url)
     host, scheme = parts.hostname, parts.scheme.lower()
     if not host:
         raise ValueError("it names no host")
     if ":" in host:
         host = f"[{host}]"
-    port = parts.port if parts.port is not None else DEFAULT_PORTS.get(scheme, "")
+    port: int | str | None = _port(parts)
+    if port is None:
+        port = DEFAULT_PORTS.get(scheme, "")
     if port == 0:
         raise ValueError("there is no port 0")
     return f"{scheme}://{host}:{port}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("its host is no name and no address") from None
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise ValueError("its port is no number up to 65535") from None
 
 
 def identity_of(url: str) -> str:

@@ -69,7 +69,8 @@ class Plan:
         self._settings = settings
         self._template = Template(settings.name)
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
-        self._state = State.copy_of(file) if settings.state else State(None)
+        knows = settings.state and not settings.discard
+        self._state = State.copy_of(file) if knows else State(None)
         self._names = Names(settings, self._state, lasting=settings.state)
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
@@ -100,18 +101,19 @@ class Plan:
                 entry.index, entry.url, Action.FAIL, error=entry.error, detail=entry.detail
             )
         url = masked_url(entry.url)
-        path = final = instead_of = None
+        final = instead_of = None
         try:
             if self._settings.discard:
                 action = Action.FETCH
             else:
                 path, _ = self._names.of(entry, in_use=self._seen.has)
-                action = self._action(entry, path)
                 final = str(self._output_dir / path)
+                action = self._action(entry, path)
                 wanted = wanted_path(entry, self._template)
-                instead_of = None if wanted == path else str(self._output_dir / wanted)
+                if path != wanted and self._names.home(entry)[0] != wanted:
+                    instead_of = str(self._output_dir / wanted)
         except TargetError as error:
-            return Planned(entry.index, url, Action.FAIL, path, None, error.failure, error.detail)
+            return Planned(entry.index, url, Action.FAIL, final, None, error.failure, error.detail)
         if action is not Action.SKIP:
             self._seen.host(entry.origin)
         return Planned(entry.index, url, action, final, instead_of)

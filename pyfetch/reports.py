@@ -28,12 +28,12 @@ class Reports:
             if checksums is not None:
                 self._sinks.append(Checksums(self._opened(opening, checksums)))
             if failed_to is not None:
-                report = self._opened(opening, failed_to)
+                report = self._opened(opening, failed_to, private=True)
                 self._sinks.append(FailedLines(report, sources.line_of))
             self._stack = opening.pop_all()
 
-    def _opened(self, stack: ExitStack, path: str) -> Report:
-        report = stack.enter_context(Report(path))
+    def _opened(self, stack: ExitStack, path: str, *, private: bool = False) -> Report:
+        report = stack.enter_context(Report(path, private=private))
         self._open.append(report)
         return report
 

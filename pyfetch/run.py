@@ -25,10 +25,11 @@ def run(listed: Listed, settings: Settings, show: Show) -> int:
     """Fetch all that is listed. Returns the exit status; raises `RunError`."""
     sources = listed.sources(keep_lines=show.failed_to is not None)
     reports = Reports(show.checksums, show.failed_to, sources)
-    batch = Batch(settings, ordered=show.ordered)
     tally = Tally()
     out = sys.stdout or io.StringIO()  # a closed descriptor is None
     display = Display(show, out, sys.stderr or io.StringIO())
+    with display.telling():
+        batch = Batch(settings, ordered=show.ordered, watched=display.draws)
     reader = ReaderWatch(batch.stop)
     began = time.monotonic()
     error: RunError | None = None

@@ -18,6 +18,7 @@ LONGEST = 31_536_000.0
 LEAST = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
+MOST_PROCESSES = 64
 AUTO: Literal["auto"] = "auto"
 """The number of workers that is found while they work."""
 _MOST_BYTES = 2**63 - 1
@@ -25,6 +26,7 @@ _MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 
 _BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, MOST_WORKERS),
+    "processes": (1, MOST_PROCESSES),
     "max_workers": (1, MOST_WORKERS),
     "per_host": (1, MOST_WORKERS),
     "rate": (1 / LONGEST, 1_000_000),
@@ -46,6 +48,7 @@ _OPTIONAL = frozenset({"max_time", "max_size", "min_speed", "per_host", "rate", 
 _WHOLE = frozenset(_BOUNDS) - {
     *("rate", "timeout", "connect_timeout", "max_time", "retry_wait", "max_wait", "wait_lock")
 }
+_OR_AUTO = frozenset({"workers", "processes"})
 _PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
@@ -80,6 +83,8 @@ class Settings:
 
     workers: int | Literal["auto"] = 8
     """Transfers at once; `auto` finds out how many bring the most."""
+    processes: int | Literal["auto"] = 1
+    """Processes among which the transfers are divided; `auto`: as many as there are CPUs."""
     max_workers: int = 128
     """The most that `auto` may come to."""
     per_host: int | None = None
@@ -158,10 +163,15 @@ class Settings:
         """The most transfers that there will be at once."""
         return self.max_workers if self.workers == AUTO else self.workers
 
+    @property
+    def process_number(self) -> int:
+        """How many processes there may be."""
+        return len(os.sched_getaffinity(0)) if self.processes == AUTO else self.processes
+
     def __post_init__(self) -> None:
         for name, (least, most) in _BOUNDS.items():
             value = getattr(self, name)
-            if (value is None and name in _OPTIONAL) or (name, value) == ("workers", AUTO):
+            if (value is None and name in _OPTIONAL) or (name in _OR_AUTO and value == AUTO):
                 continue
             whole = name in _WHOLE
             number = isinstance(value, int if whole else int | float)
@@ -193,7 +203,7 @@ class Settings:
             if not _MEDIA_TYPE.fullmatch(expected):
                 raise UsageError(f"{expected!r} is no media type (write it like image/*)")
         if self.proxy is not None:
-            _check_proxy(self.proxy)
+            check_proxy(self.proxy)
         contradictions = {
             "--min-size is more than --max-size": self.min_size
             > (self.min_size if self.max_size is None else self.max_size),
@@ -201,6 +211,9 @@ class Settings:
             "--netrc-file and --no-netrc exclude each other": self.netrc_file and not self.netrc,
             "--insecure trusts everybody: then --cacert means nothing": self.insecure
             and self.cacert,
+            "--content-disposition is for one process: leave --processes out": (
+                self.content_disposition and self.processes != 1
+            ),
             "--public-only cannot see where a proxy connects to: leave --proxy out": self.proxy
             and self.public_only,
         }
@@ -209,8 +222,8 @@ class Settings:
                 raise UsageError(message)
 
 
-def _check_proxy(proxy: str) -> None:
-    # The URL may hold a password, so it is not shown.
+def check_proxy(proxy: str) -> None:
+    """Raises `UsageError` for what is no URL of a proxy; it may hold a password: none is shown."""
     try:
         parts = urlsplit(proxy)
         fine = parts.scheme.lower() in _PROXIES and bool(parts.hostname) and parts.port != 0

@@ -44,7 +44,8 @@ class State:
 
     def __init__(self, file: Path | None) -> None:
         """Open the state in this file, or one that is gone when it is closed (None)."""
-        self._file = file
+        self._file = file  # what messages name
+        self._journal = "WAL" if file else "OFF"
         self.uncommitted = False
         """Whether there are changes that a killed process would lose."""
         with self._errors():
@@ -62,10 +63,15 @@ class State:
     def copy_of(cls, file: Path) -> State:
         """A state that knows what this file does, if there is one, and is gone when closed."""
         copy = cls(None)
+        copy._file = file
         if file.exists():
-            with copy._errors(), closing(_opened_to_read(file)) as source:
-                source.backup(copy._database)
-                copy._prepare()
+            try:
+                with copy._errors(), closing(_opened_to_read(file)) as source:
+                    source.backup(copy._database)
+                    copy._prepare()
+            except BaseException:
+                copy.close()
+                raise
         return copy
 
     def _prepare(self) -> None:
@@ -81,7 +87,7 @@ class State:
             )
         # A killed process leaves whole transactions; so does a loss of power, though
         # perhaps not the last ones.
-        execute(f"PRAGMA journal_mode = {'WAL' if self._file else 'OFF'}")
+        execute(f"PRAGMA journal_mode = {self._journal}")
         execute("PRAGMA synchronous = NORMAL")
         execute("PRAGMA cache_size = -8192")
         if version == 0:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
 
 from pyfetch.credentials import Login, Netrc
+from pyfetch.errors import UsageError
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import origin_of
-from pyfetch.settings import Settings
+from pyfetch.settings import Settings, check_proxy
 
 _MOST = 1024
 
@@ -48,5 +49,19 @@ class AllSurroundings:
 
     def _proxies(self, url: str) -> dict[str, str]:
         if self._proxy is None:
-            return dict(get_environ_proxies(url))
+            return _proxies_of_the_environment(url)
         return {} if should_bypass_proxies(url, no_proxy=None) else {"all": self._proxy}
+
+
+def _proxies_of_the_environment(url: str) -> dict[str, str]:
+    proxy = select_proxy(url, get_environ_proxies(url))
+    if not proxy:
+        return {}
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"  # as curl and `requests` take it
+    try:
+        check_proxy(proxy)
+    except UsageError as error:
+        detail = f"what the environment says of proxies cannot be used: {error}"
+        raise TargetError(Failure.CONNECT, detail) from error
+    return {"all": proxy}

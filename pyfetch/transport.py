@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar
 from typing import Protocol
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 import requests
+from requests.auth import HTTPBasicAuth
 from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
 from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
@@ -25,6 +26,7 @@ from pyfetch.bandwidth import Bandwidth
 from pyfetch.chain import Chain
 from pyfetch.connection import Adapter, used_by
 from pyfetch.credentials import cookies_in
+from pyfetch.masking import masked_url
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 from pyfetch.pushback import Sign
@@ -168,11 +170,14 @@ class Transport:
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
 
-    def _auth(self, chain: Chain, fields: Mapping[str, str]) -> tuple[str, str] | None:
-        """From the netrc file, where neither the URL nor a header says it."""
-        if "@" in urlsplit(chain.url).netloc or any(
-            name.lower() == "authorization" for name in fields
-        ):
+    def _auth(self, chain: Chain, fields: Mapping[str, str]) -> HTTPBasicAuth | None:
+        """From the URL, or the netrc file where no header says it; UTF-8 (RFC 7617, 2.1)."""
+        userinfo, at, _ = urlsplit(chain.url).netloc.rpartition("@")
+        if at:
+            user, _, password = userinfo.partition(":")
+            known = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
+            return known if userinfo else None
+        if any(name.lower() == "authorization" for name in fields):
             return None
         login = self._surroundings.of(chain.url).login
         if login is None:
@@ -184,7 +189,7 @@ class Transport:
             login.named and chain.origin.startswith("https:") and chain.origin.endswith(":443")
         ):
             return None
-        return login.user, login.password
+        return HTTPBasicAuth(login.user.encode(), login.password.encode())
 
     def _cookies_after(
         self, chain: Chain, request: requests.PreparedRequest, response: requests.Response
@@ -305,7 +310,7 @@ def _location(response: requests.Response) -> str | None:
         # http.client reads fields as Latin-1; URLs beyond ASCII are UTF-8.
         return location.encode("latin-1").decode()
     except UnicodeError as error:
-        detail = f"redirect to {location!r}, which is not UTF-8"
+        detail = f"redirect to {masked_url(location)!r}, which is not UTF-8"
         raise TargetError(Failure.INVALID_URL, detail) from error
 
 
@@ -315,11 +320,13 @@ def _redirected(url: str, location: str) -> str:
         target, fragment = urldefrag(requote_uri(urljoin(url, location)))
         target = _as_the_same_user(url, target)
         if urlsplit(target).scheme not in DEFAULT_PORTS:
-            detail = f"redirect to {target}, which is neither http nor https"
+            detail = f"redirect to {masked_url(target)}, which is neither http nor https"
             raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
         origin_of(target)
     except ValueError as error:
-        raise TargetError(Failure.INVALID_URL, f"redirect to {location!r}: {error}") from error
+        # Nothing of the error is shown: it may quote a password.
+        detail = f"redirect to {masked_url(location)!r}, which is no URL with a host and a port"
+        raise TargetError(Failure.INVALID_URL, detail) from error
     fragment = fragment or urldefrag(url).fragment
     return f"{target}#{fragment}" if fragment else target
 

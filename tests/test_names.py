@@ -81,10 +81,9 @@ class TestTemplates:
     @pytest.mark.parametrize(
         "template",
         [
-            "", "{nothing}", "{name", "name}", "{name!r}", "{name:>9}", "{index:x}", "{index:0}",
-            "{name.__class__}", "{name[0]}", "{}", "{0}", "/etc/{name}", "../{name}", "a/../{name}",
-            "./{name}", "a//{name}", "{name}/", "a\\{name}", "C:{name}", ".pyfetch/{name}",
-            ".{name}", "con/{name}", "{dir}{name}", "a\x1b/{name}", "a\u202e/{name}", "{name} ",
+            "", "{nothing}", "{name", "{name!r}", "{index:x}", "{name.__class__}", "{}",
+            "/etc/{name}", "a/../{name}", "a//{name}", ".pyfetch/{name}", "con/{name}",
+            "{dir}{name}", "a\x1b/{name}", "a\u202e/{name}",
         ],
     )  # fmt: skip
     def test_one_that_cannot_be_safe_is_a_usage_error_of_one_line(
@@ -94,7 +93,7 @@ class TestTemplates:
         assert (ended.status, ended.out, server.asked) == (2, "", [])
         (line,) = [line for line in ended.err.splitlines() if "template" in line]
         assert line.isprintable()
-        assert not (pyfetch.directory / "data").exists()
+        assert files(pyfetch.directory) == {}
 
     def test_a_rerun_finds_each_file_where_it_put_it_and_asks_with_validators(
         self, pyfetch: Command, server: LoopbackServer
@@ -112,52 +111,55 @@ class TestTemplates:
         assert (len(server.asked), server.sent) == (5, sent)
 
 
-OUTSIDE = {
-    "/etc/passwd": "etc/passwd",
-    "../../x": "_./_./x",
-    "a/../../x": "a/_./_./x",
-    r"..\..\x": "_./_./x",
-    r"a\b": "a/b",
-    "C:/x": "C_/x",
+MADE_SAFE = {
     "./x": "x",
-    "a//b": "a/b",
+    "a//b/.": "a/b/NAME",
+    r"a\b": "a/b",
+    "C:x": "C_x",
     ".pyfetch/state.sqlite3": "_pyfetch/state.sqlite3",
-    ".PYFETCH/../.pyfetch/lock": "_PYFETCH/_./_pyfetch/lock",
+    ".PYFETCH/./lock": "_PYFETCH/lock",
     "a/.pyfetch": "a/_pyfetch",
+    ".../x": "___/x",
     "con/aux.txt": "_con/_aux.txt",
     "a\u202egpj.exe": "a_gpj.exe",
     "a\x1b[2J": "a_[2J",
-    "dots. ./x. ": "dots___/x",
+    "dots. ./x. ": "dots___/x__",
     "e\u0301/x": "\u00e9/x",
     "~/x": "~/x",
     "$HOME": "$HOME",
+    "%2e%2e/x": "%2e%2e/x",
 }
+
+LEADS_OUT = ["/etc/passwd", "../x", "a/../../x", r"..\x", r"a\..\b", "C:/x", r"\\server\x", ".."]
 
 
 class TestPlacesInTheList:
-    def test_out_leads_to_safe_paths_inside_whatever_it_says(
-        self, pyfetch: Command, server: LoopbackServer
-    ) -> None:
-        serve(server, *(f"/{number}" for number in range(len(OUTSIDE))))
-        lines = [
-            f"{server.url}/{number} out='{place}'".encode() for number, place in enumerate(OUTSIDE)
-        ]
-        for name, (place, line) in enumerate(zip(OUTSIDE, lines, strict=True)):
-            run = pyfetch.directory / f"run-{name}"
-            run.mkdir()
-            ended = pyfetch("-o", f"run-{name}/data", "--format", "jsonl", stdin=line)
-            assert ended.status == 0, (place, ended.out, ended.err)
-            assert files(run) == {f"data/{OUTSIDE[place]}": f"/{name}".encode()}, place
-            assert ended.results[0]["path"] == f"run-{name}/data/{OUTSIDE[place]}"
+    def test_they_become_safe_paths_inside(self, pyfetch: Command, server: LoopbackServer) -> None:
+        urls = serve(server, *(f"/{number}" for number in range(len(MADE_SAFE))))
+        expected = {}
+        for number, (url, (place, path)) in enumerate(zip(urls, MADE_SAFE.items(), strict=True)):
+            path = path.replace("NAME", str(number))
+            expected[f"data/{number}/{path}"] = f"/{number}".encode()
+            line = f"{url} out='{number}/{place}'"
+            # In a directory of its own, so that no two are in each other's way.
+            assert paths_of(pyfetch, stdin=line) == [f"{number}/{path}"], place
+        assert files(pyfetch.directory) == expected
 
-    def test_a_directory_of_the_list_obeys_the_same_law(
-        self, pyfetch: Command, server: LoopbackServer
+    @pytest.mark.parametrize("key", ["out", "dir"])
+    def test_one_that_leads_out_is_a_failed_result_that_names_its_line(
+        self, pyfetch: Command, server: LoopbackServer, key: str
     ) -> None:
-        (url,) = serve(server, "/x")
-        for place in ("../up", "/etc", r"a\..\b", ".pyfetch"):
-            paths_of(pyfetch, stdin=f"{url} dir='{place}'")
-        expected = {"_./up/x", "etc/x", "a/_./b/x", "_pyfetch/x"}
-        assert set(files(pyfetch.directory)) == {f"data/{path}" for path in expected}
+        lines = "".join(f"{server.url}/x {key}='{place}'\n" for place in LEADS_OUT)
+        (good,) = serve(server, "/good")
+        ended = pyfetch("-o", "data", "--format", "jsonl", stdin=f"{lines}{good} {key}=d")
+        *bad, last = ended.results
+        assert [result["error"] for result in bad] == ["invalid-url"] * len(LEADS_OUT)
+        for number, result in enumerate(bad, 1):
+            assert f"line {number}" in result["detail"]
+        place = "d" if key == "out" else "d/good"
+        assert last["path"] == f"data/{place}"
+        assert files(pyfetch.directory) == {f"data/{place}": b"/good"}
+        assert server.paths() == ["/good"]
 
     def test_what_is_too_long_is_cut_and_two_that_are_stay_two(
         self, pyfetch: Command, server: LoopbackServer
@@ -527,7 +529,7 @@ def test_a_killed_run_goes_on_at_a_nested_path_and_finds_the_names_it_gave(
     assert [there[str(path)] for path in found] == [b"first", body]
     assert found[0] == "d/e/x"
     assert len(there) == 2
-    assert list(parts.iterdir()) == []
+    assert list(parts.glob("*")) == []
 
 
 OURS = [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyfetch.inputs.json_lines import record_from_object
+from pyfetch.inputs.plain import shown_of
 from pyfetch.inputs.urls import checked_origin
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 from pyfetch.record import BadRecord, Record
@@ -24,7 +25,8 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
             what = f"{where}, mirror {number}"
             checked_origin(mirror)
     except TargetError as error:
-        return _failed(index, url, error.failure, f"{what}: {error.detail}", record.input)
+        shown = shown_of(url, " ".join(mirrors))  # a space may have made mirrors of a password
+        return _failed(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
         index,
         url,

@@ -63,10 +63,10 @@ def parse(line: bytes) -> Record | BadRecord | None:
             draft.add(key, value)
         return draft.record()
     except Refused as error:
-        return BadRecord(str(error), _shown(url, "".join(rest)))
+        return BadRecord(str(error), shown_of(url, "".join(rest)))
 
 
-def _shown(url: str, rest: str) -> str:
+def shown_of(url: str, rest: str) -> str:
     """What can be shown of a bad line: not the first half of a password with a space in it."""
     half = _WITHIN_AUTHORITY.match(url)
     return f"{half.group(1)}{MASK}" if half and "@" in rest else url

@@ -24,6 +24,7 @@ from pyfetch.inputs.plain import read_plain, render
 from pyfetch.inputs.sitemap import read_sitemap
 from pyfetch.inputs.stream import Content, Unreadable
 from pyfetch.inputs.urls import is_url
+from pyfetch.masking import masked_url
 from pyfetch.model import Entry
 from pyfetch.record import BadRecord, Found, Record
 from pyfetch.settings import InputFormat
@@ -103,7 +104,7 @@ class Sources:
         """Each record of a source, and where it stands."""
         if is_url(argument):
             raw = os.fsencode(argument)
-            yield f"argument {argument!r}", Found(Draft([argument]).record(), 0, raw)
+            yield f"argument {masked_url(argument)!r}", Found(Draft([argument]).record(), 0, raw)
             return
         name = "standard input" if argument == "-" else argument
         of = f" of {name}" if len(self._arguments) > 1 else ""

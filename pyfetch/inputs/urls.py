@@ -37,7 +37,8 @@ def checked_origin(url: str) -> str:
     if name not in DEFAULT_PORTS:
         raise TargetError(Failure.UNSUPPORTED_SCHEME, f"{name} is neither http nor https")
     try:
+        origin = origin_of(url)  # first: what it raises shows nothing of the URL
         demanded_by(url)
-        return origin_of(url)
+        return origin
     except ValueError as error:
         raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None

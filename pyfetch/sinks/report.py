@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.model import Result
@@ -18,11 +20,12 @@ class Report:
 
     Until then an older one of that name stays, so it may be the run's own input; without
     `commit` it stays for good. What is no regular file (`/dev/stderr`, a FIFO) is written
-    as it is. Raises `UsageError` where it cannot be made, `StoppedError` where it cannot
+    as it is. One that is replaced keeps its mode; a new one that is `private` is for its
+    owner only. Raises `UsageError` where it cannot be made, `StoppedError` where it cannot
     be written.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, private: bool = False) -> None:
         final = Path(path)
         self._direct = final.exists() and not final.is_file()
         self.final = final.resolve()
@@ -31,9 +34,19 @@ class Report:
         if not self._direct:
             self._file = self.final.with_name(f".{self.final.name}.{os.getpid()}.tmp")
         try:
-            self._stream = self._file.open("wb")
+            self._stream = self._opened(private=private)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+    def _opened(self, *, private: bool) -> BinaryIO:
+        if self._direct:
+            return self._file.open("wb")
+        mode = 0o600 if private else 0o666
+        opener = partial(os.open, mode=mode)
+        stream = open(self._file, "wb", opener=opener)  # noqa: SIM115
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(stream.fileno(), stat.S_IMODE(self.final.stat().st_mode))
+        return stream
 
     def __enter__(self) -> Self:
         return self

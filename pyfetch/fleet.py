@@ -1,0 +1,331 @@
+"""Drives processes as the engine drives threads: entries in, results out as they finish.
+
+Each process has an engine of its own. Names, state and order stay here; what a process that
+is killed has left undone is given to another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pyfetch.engine import GRACE
+from pyfetch.errors import RunError, StoppedError
+from pyfetch.events import InputEnded, Stop, start_reader
+from pyfetch.fetch import Attempt
+from pyfetch.ledger import Ledger, NoLedger
+from pyfetch.messages import Begin, Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
+from pyfetch.model import Entry, Failure, Outcome, Result, Target
+from pyfetch.settings import AUTO, MOST_WORKERS, Settings
+from pyfetch.shards import Share
+from pyfetch.spawned import Gone, Spawned
+from pyfetch.transfer import Transfer
+from pyfetch.window import Window
+
+_LAST_WORD = 5.0
+"""Seconds that processes get to end when all is done."""
+MOST_DEATHS = 3
+"""Processes that may end under a target before it is given up."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Something that a process has said, or that it is gone."""
+
+    member: _Member
+    said: list[FromProcess] | Gone
+
+
+@dataclass(slots=True)
+class _Member:
+    """A process of the fleet."""
+
+    process: Spawned
+    place: int
+    """Which of the divided settings it has."""
+    share: Share
+    targets: dict[int, Target]
+    """By index, those that it has and that are not done."""
+    flying: list[Transfer]
+    ended: bool = False
+    """Whether it has said that it is done."""
+    spoke: bool = False
+    """Whether it has said anything."""
+
+
+class Fleet:
+    """One run. `run` may be iterated once; `stop` may be called from any thread or signal."""
+
+    def __init__(self, settings: Settings, *, window: Window, watched: bool = False) -> None:
+        self._divided = divided(settings)
+        self._fail_fast = settings.fail_fast
+        self._watched = watched
+        self._window = window
+        self._ledger: Ledger = NoLedger()
+        self._events: queue.SimpleQueue[Entry | InputEnded | Stop | _Told] = queue.SimpleQueue()
+        self._members: list[_Member] = []
+        self._free = list(range(len(self._divided)))
+        """Which of the divided settings no process has."""
+        self._waiting: deque[Target] = deque()
+        self._behind: dict[str, deque[Target]] = {}
+        """By path, those that wait for the one before them to be done."""
+        self._deaths: Counter[int] = Counter()
+        self._stillborn = 0
+        """Processes in a row that have ended without a word."""
+        self._input_ended: InputEnded | None = None
+        self._error: RunError | None = None
+        self._summaries: list[str] = []
+        self.read = 0
+        """Entries that were read so far."""
+        self.stopped = False
+
+    @property
+    def input_ended(self) -> bool:
+        """Whether `read` is final."""
+        return self._input_ended is not None
+
+    @property
+    def in_flight(self) -> list[Transfer]:
+        """What was running a moment ago; a snapshot for any thread."""
+        return [transfer for member in list(self._members) for transfer in member.flying]
+
+    @property
+    def workers_summary(self) -> str | None:
+        """How many workers were settled on in each process, and why."""
+        return "; ".join(self._summaries) or None
+
+    def stop(self) -> None:
+        """Start nothing more, end what is in flight; `run` gives what there is and ends."""
+        self.stopped = True
+        self._events.put(Stop())
+
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """Call this; once `run` has ended, no process is left."""
+        call()
+
+    def run(
+        self, entries: Iterable[Entry], ledger: Ledger | None = None
+    ) -> Generator[Result, None, None]:
+        """Results of all entries, as they finish.
+
+        Raises a `RunError` that a process or the ledger met, and whatever `entries`
+        raises, after the results that there are.
+        """
+        self._ledger = ledger or self._ledger
+        start_reader(entries, self._window, self._events.put)
+        try:
+            try:
+                yield from self._drive()
+                self._ledger.commit()
+            except RunError as error:
+                self._error = self._error or error
+                self.stopped = True
+            yield from self._end()
+        finally:
+            self._window.close()
+            for member in self._members:
+                member.process.kill()
+            with contextlib.suppress(RunError):
+                self._ledger.commit()
+        if self._error:
+            raise self._error
+        if self._input_ended and self._input_ended.error:
+            raise self._input_ended.error
+
+    def _drive(self) -> Iterator[Result]:
+        while not self.stopped:
+            self._hand_out()
+            if self._done():
+                return
+            event = self._next_event(self._ledger.commit_due())
+            if event is not None:
+                yield from self._handle(event)
+
+    def _done(self) -> bool:
+        nothing_left = not (self._waiting or any(member.targets for member in self._members))
+        return self.input_ended and nothing_left
+
+    def _next_event(self, due: float | None) -> Entry | InputEnded | Stop | _Told | None:
+        try:
+            return self._events.get(timeout=None if due is None else max(0, due - time.monotonic()))
+        except queue.Empty:
+            self._ledger.commit()
+            return None
+
+    def _handle(self, event: Entry | InputEnded | Stop | _Told) -> Iterator[Result]:
+        match event:
+            case Target():
+                self.read += 1
+                self._wait_for_path(self._ledger.named(event))
+            case Result():
+                self.read += 1
+                yield self._final(event)
+            case InputEnded():
+                self._input_ended = event
+            case _Told(member, Gone() as gone):
+                yield from self._take_back(member, gone)
+            case _Told(member, list() as said):
+                member.spoke, self._stillborn = True, 0
+                for message in said:
+                    yield from self._hear(member, message)
+
+    def _wait_for_path(self, target: Target) -> None:
+        """Let it be handed out, once no other target of its path is under way."""
+        if target.path is not None:
+            behind = self._behind.get(target.path)
+            if behind is not None:
+                behind.append(target)
+                return
+            self._behind[target.path] = deque()
+        self._waiting.append(target)
+
+    def _hear(self, member: _Member, message: FromProcess) -> Iterator[Result]:
+        match message:
+            case Finished():
+                target = member.targets.pop(message.result.index)
+                member.share.finished(1, time.monotonic())
+                yield self._finished(target, message)
+            case Flying():
+                member.flying = [
+                    self._seen(member.targets[seen.index], seen.received, seen.resumed, seen.size)
+                    for seen in message.transfers
+                    if seen.index in member.targets
+                ]
+            case Hungry():
+                member.share.hungry()
+                if not self._waiting and not self.input_ended:
+                    self._window.widen()
+            case Said():
+                _log.log(message.level, "%s", message.text)
+            case Ended():
+                member.ended = True
+                if message.workers:
+                    self._summaries.append(message.workers)
+                if message.error:
+                    raise message.error
+
+    def _finished(self, target: Target, message: Finished) -> Result:
+        attempt = Attempt(message.result, facts=message.facts, path=message.path)
+        self._ledger.finished(target, attempt)
+        self._deaths.pop(target.index, None)
+        if target.path is not None:
+            behind = self._behind[target.path]
+            if behind:
+                self._waiting.append(behind.popleft())
+            else:
+                del self._behind[target.path]
+        return self._final(message.result)
+
+    def _final(self, result: Result) -> Result:
+        if self._fail_fast and result.failed:
+            self.stopped = True
+        return result
+
+    def _seen(self, target: Target, received: int, resumed: int, size: int | None) -> Transfer:
+        transfer = Transfer(target, 1, 0.0)
+        transfer.received, transfer.resumed, transfer.size = received, resumed, size
+        return transfer
+
+    def _hand_out(self) -> None:
+        """Give each process what it has room for; make one where those that there are do not do."""
+        while self._waiting:
+            member = max(self._members, key=lambda m: m.share.room(), default=None)
+            if member is None or not member.share.room():
+                if not self._free:
+                    return
+                member = self._made()
+            room = min(member.share.room(), len(self._waiting))
+            shard = [self._ledger.starting(self._waiting.popleft()) for _ in range(room)]
+            member.targets.update((target.index, target) for target in shard)
+            member.share.given(len(shard))
+            member.process.send(shard)
+
+    def _made(self) -> _Member:
+        place = self._free.pop(0)
+        settings = self._divided[place]
+        process = Spawned()
+        share = Share(settings.most_workers, time.monotonic())
+        member = _Member(process, place, share, {}, [])
+        self._members.append(member)
+        process.send(Begin(settings, _log.getEffectiveLevel(), self._watched))
+        process.listen(lambda said: self._events.put(_Told(member, said)))
+        return member
+
+    def _take_back(self, member: _Member, gone: Gone) -> Iterator[Result]:
+        """What a process that is gone has left undone is for another one."""
+        self._members.remove(member)
+        self._free.append(member.place)
+        if member.ended or self.stopped:
+            return
+        left = sorted(member.targets.values(), key=lambda target: target.index)
+        _log.warning("a process has ended (%s): %d URLs go to another one", gone.how, len(left))
+        self._stillborn += not member.spoke
+        if self._stillborn == MOST_DEATHS:
+            raise StoppedError(f"{MOST_DEATHS} processes ended as soon as they began: {gone.how}")
+        again = []
+        for target in left:
+            self._deaths[target.index] += 1
+            if self._deaths[target.index] < MOST_DEATHS:
+                again.append(target)
+                continue
+            detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
+            failed = _failed(target, Failure.INTERNAL, detail)
+            yield self._finished(target, Finished(failed, None, None))
+        self._waiting.extendleft(reversed(again))
+
+    def _end(self) -> Iterator[Result]:
+        """Let the processes go, or, where the run was stopped, give them a moment to end."""
+        for member in self._members:
+            member.process.send(StopNow() if self.stopped else None)
+        until = time.monotonic() + (2 * GRACE if self.stopped else _LAST_WORD)
+        while self._members and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=left)
+                if isinstance(event, _Told):
+                    with contextlib.suppress(RunError):  # it has been told of
+                        yield from self._handle(event)
+        for member in self._members:
+            for target in member.targets.values():
+                yield _failed(target, Failure.CANCELLED, "the run was stopped")
+
+
+def _failed(target: Target, failure: Failure, detail: str) -> Result:
+    return Result(
+        target.index, target.url, Outcome.FAILED, error=failure, detail=detail, input=target.input
+    )
+
+
+def divided(settings: Settings) -> list[Settings]:
+    """What each process is to do, so that all of them together do what the settings say.
+
+    Caps for hosts and rates are divided too: there are no more processes than a cap can be
+    divided among.
+    """
+    number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
+    return [
+        replace(
+            settings,
+            processes=1,
+            workers=settings.workers
+            if settings.workers == AUTO
+            else _part(settings.workers, number, place),
+            max_workers=_part(settings.max_workers, number, place),
+            per_host=settings.per_host and settings.per_host // number,
+            rate=settings.rate and settings.rate / number,
+            limit_rate=settings.limit_rate and max(1, settings.limit_rate // number),
+            fail_fast=False,
+        )
+        for place in range(number)
+    ]
+
+
+def _part(whole: int, number: int, place: int) -> int:
+    """The parts differ by one at most and are the whole together."""
+    return max(1, whole // number + (place < whole % number))

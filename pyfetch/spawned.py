@@ -1,0 +1,93 @@
+"""A process of our own making: started, spoken to, listened to, ended, and waited for.
+
+It is started by its own command, not forked and not by importing our caller's program anew,
+so a script that uses the library needs no guard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pyfetch.errors import StoppedError
+from pyfetch.messages import FromProcess, ToProcess
+from pyfetch.threads import daemon
+
+_PATIENCE = 1.0
+"""Seconds that a process gets to be gone when it has closed its connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The process is no more."""
+
+    how: str
+
+
+class Spawned:
+    """A process with a connection to it. Raises `StoppedError` where none can be made."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        package = str(Path(__file__).parent.parent)
+        before = os.environ.get("PYTHONPATH")
+        command = f"from pyfetch.child import main; main({theirs.fileno()})"
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
+                # -P: what lies in the current directory is not imported.
+                [sys.executable, "-P", "-c", command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": package if not before else f"{package}{os.pathsep}{before}",
+                },
+            )
+        except OSError as error:
+            ours.close()
+            raise StoppedError(f"cannot start a process: {error.strerror}") from error
+        finally:
+            theirs.close()
+        self._connection = Connection(ours.detach())
+
+    def send(self, message: ToProcess) -> None:
+        """Tell it something; to one that is gone, nothing."""
+        with contextlib.suppress(OSError):  # `listen` tells of its end
+            self._connection.send(message)
+
+    def listen(self, heard: Callable[[list[FromProcess] | Gone], None]) -> None:
+        """Call this, from a thread of its own, with all that it says, and at last its end."""
+
+        def hear() -> None:
+            try:
+                while True:
+                    heard(self._connection.recv())
+            except (EOFError, OSError):
+                heard(Gone(self._how_it_ended()))
+
+        daemon(hear, "process").start()
+
+    def kill(self) -> None:
+        """End it at once, and wait until it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def _how_it_ended(self) -> str:
+        # Only one that is gone for certain can put no file in its place any more.
+        try:
+            status = self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
