@@ -45,6 +45,14 @@ test: $(VENV)/ready-to-test ## Run the tests
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
 	$(BIN)/python -m tests.simulation
 
+.PHONY: bench
+bench: $(VENV)/ready-to-test ## Measure beside nginx what people would use instead (an hour)
+	$(BIN)/python -m tests.benchmarks.bench
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/ready-to-test ## The same in a minute: small and large files
+	$(BIN)/python -m tests.benchmarks.bench --quick
+
 $(VENV)/ready-to-fuzz: $(VENV)/ready-to-test
 	$(BIN)/python -m pip install --quiet --group fuzz
 	touch $@

@@ -43,7 +43,7 @@ _ENDLESS = 2**62
 def main(descriptor: int) -> None:
     """Be a process of the run at the other end of this socket."""
     # The one who made us hears of these too, and tells us.
-    for name in ("SIGINT", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     connection = Connection(descriptor)
     begin = connection.recv()
@@ -63,7 +63,12 @@ def _fetch_all(
     *,
     watched: bool,
 ) -> Ended:
-    window = _Window(lambda: say(Hungry()))
+    def hungry() -> bool:
+        if engine.waiting:
+            say(Hungry())
+        return engine.waiting > 0
+
+    window = _Window(hungry)
     engine = engine_over_threads(settings, Fetch(settings), window)
     if watched:
         daemon(lambda: _report_what_is_in_flight(engine, say), "in-flight").start()
@@ -156,7 +161,7 @@ class _Attempts(NoLedger):
 class _Window(Window):
     """Lets all be read that is given: whoever gives it has the bound. Says when more is needed."""
 
-    def __init__(self, hungry: Callable[[], None]) -> None:
+    def __init__(self, hungry: Callable[[], bool]) -> None:
         super().__init__(_ENDLESS)
         self._hungry = hungry
         self._unread = 0
@@ -173,8 +178,7 @@ class _Window(Window):
     def widen(self) -> None:
         # The reader waits for one more than there is.
         if not self._told and self._unread < 0:
-            self._told = True
-            self._hungry()
+            self._told = self._hungry()
 
 
 def _log_to(say: Callable[[FromProcess], None], verbosity: int) -> None:

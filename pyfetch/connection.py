@@ -213,6 +213,9 @@ class _WatchedTLS(_Watched, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
+            # Else urllib3 warns of each connection where none is to be verified: who has
+            # said so is warned once, and elsewhere.
+            self.is_verified = True
         finally:
             if self._handle is not None:
                 self._handle.close()

@@ -6,6 +6,7 @@ import http.cookiejar
 import logging
 import netrc
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -64,6 +65,12 @@ class Netrc:
         return Login(user or account or "", password or "", host in self._entries.hosts)
 
 
+def cookie_jar() -> RequestsCookieJar:
+    """An empty jar, whose cookies without a domain go to their own host alone (RFC 6265, 5.4)."""
+    policy = http.cookiejar.DefaultCookiePolicy
+    return RequestsCookieJar(policy(strict_ns_domain=policy.DomainStrictNonDomain))
+
+
 def cookies_in(file: str) -> RequestsCookieJar:
     """The cookies in a file of Netscape's format, without those that are past their time.
 
@@ -71,13 +78,16 @@ def cookies_in(file: str) -> RequestsCookieJar:
     """
     found = http.cookiejar.MozillaCookieJar()
     try:
-        found.load(file, ignore_discard=True, ignore_expires=True)
+        with warnings.catch_warnings(action="ignore"):  # it shows its own code for a bad line
+            found.load(file, ignore_discard=True, ignore_expires=True)
     except (OSError, http.cookiejar.LoadError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or (
-            "it is not in Netscape's format, whose first line is '# Netscape HTTP Cookie File'"
+            "it is not in Netscape's format (first the line '# Netscape HTTP Cookie File', then"
+            " a line for each cookie: domain, TRUE if that begins with a dot, path, TRUE if it is"
+            " secure, expiry, name and value, with tabs between)"
         )
         raise UsageError(f"cannot read the cookies in {file}: {reason}") from error
-    jar = RequestsCookieJar()
+    jar = cookie_jar()
     for cookie in found:
         if cookie.expires == 0:  # that is how curl and wget write "until the browser is closed"
             cookie.expires, cookie.discard = None, True

@@ -68,6 +68,11 @@ class Engine:
         return list(self._running.values())
 
     @property
+    def waiting(self) -> int:
+        """Targets that were read and may not start yet."""
+        return len(self._jobs) - self._jobs.running
+
+    @property
     def workers_summary(self) -> str | None:
         """How many workers were settled on, and why; None where that was no question."""
         return self._jobs.workers.summary()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import queue
 import time
 from collections import Counter, deque
@@ -234,18 +235,33 @@ class Fleet:
         return transfer
 
     def _hand_out(self) -> None:
-        """Give each process what it has room for; make one where those that there are do not do."""
+        """Give each process what it has room for, the one with the least to do first.
+
+        Another one is made when all workers of those that there are have something to do.
+        """
         while self._waiting:
-            member = max(self._members, key=lambda m: m.share.room(), default=None)
-            if member is None or not member.share.room():
-                if not self._free:
-                    return
-                member = self._made()
-            room = min(member.share.room(), len(self._waiting))
-            shard = [self._ledger.starting(self._waiting.popleft()) for _ in range(room)]
+            idle = [member for member in self._members if member.share.load < 1]
+            if not idle and self._free:
+                idle = [self._made()]
+            with_room = [member for member in idle or self._members if member.share.room()]
+            if not with_room:
+                return
+            member = min(with_room, key=lambda member: member.share.load)
+            number = self._shard_for(member.share)
+            if not number:
+                return
+            shard = [self._ledger.starting(self._waiting.popleft()) for _ in range(number)]
             member.targets.update((target.index, target) for target in shard)
             member.share.given(len(shard))
             member.process.send(shard)
+
+    def _shard_for(self, share: Share) -> int:
+        """How many of those that wait it gets: ahead of its workers, none that others can begin."""
+        waiting = len(self._waiting)
+        workers = sum(settings.most_workers for settings in self._divided)
+        spare = waiting if share.is_hungry else max(0, waiting - workers)
+        ahead = math.ceil(spare / len(self._divided))
+        return min(waiting, share.room(), max(share.idle, ahead))
 
     def _made(self) -> _Member:
         place = self._free.pop(0)

@@ -209,7 +209,7 @@ class Saver:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         said = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if head.status in _GONE:
+            if head.status in _GONE and not self._came_from_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, said)
         if head.status == 206 and not self._transfer.resumed:
@@ -218,6 +218,13 @@ class Saver:
         if head.status not in WHOLE and head.status != 206:
             raise TargetError(Failure.WRONG_CONTENT, f"the answer {said} brings no content")
         return head
+
+    def _came_from_another_mirror(self, head: Head) -> bool:
+        """Whether the part did, so that this answer says nothing of it."""
+        note = self._continued
+        if note is None or not self._target.mirrors:
+            return False
+        return identity_of(head.url) != note.answered_by
 
     def _refuse_larger_than_wanted(self, size: int) -> None:
         limit = self._settings.max_size

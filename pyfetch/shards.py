@@ -28,14 +28,27 @@ class Share:
         """Targets that it has and that are not done."""
 
     @property
+    def load(self) -> float:
+        """Targets for each of its workers."""
+        return self.outstanding / self._workers
+
+    @property
+    def idle(self) -> int:
+        """Workers that have nothing to do."""
+        return max(0, self._workers - self.outstanding)
+
+    @property
     def wanted(self) -> int:
         """How many it should have."""
-        return 2 * self._workers + math.ceil(self._rate * AHEAD) + self._extra
+        return self._workers + math.ceil(self._rate * AHEAD) + self._extra
 
     def room(self) -> int:
-        """How many more it should get now: none, or so many that a message is worth it."""
+        """How many more it should get now: none, or so many that a message is worth it.
+
+        Where a worker has nothing to do, any number is.
+        """
         room = self.wanted - self.outstanding
-        return room if room >= max(1, self.wanted * _LEAST_PART) or not self.outstanding else 0
+        return room if room >= max(1, self.wanted * _LEAST_PART) or self.load < 1 else 0
 
     def given(self, number: int) -> None:
         """It has got so many more."""
@@ -54,6 +67,7 @@ class Share:
         """What it has may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)
 
-    def well_fed(self) -> None:
-        """There is no more for it: that it is hungry means nothing."""
-        self._extra = 0
+    @property
+    def is_hungry(self) -> bool:
+        """Whether it has said so, and has not got that much more."""
+        return self._extra > 0 and self.outstanding < self.wanted

@@ -90,6 +90,11 @@ def _load_certificate(context: ssl.SSLContext, cert: str, key: str | None) -> No
     def no_password() -> str:
         raise ValueError("its key is encrypted: decrypt it first")
 
+    for file in filter(None, (cert, key)):
+        try:
+            Path(file).open("rb").close()  # what fails below does not say of which it speaks
+        except OSError as error:
+            raise UsageError(f"cannot use the certificate: {file}: {_reason(error)}") from error
     try:
         context.load_cert_chain(cert, key, password=no_password)
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
 
 import requests
 from requests.auth import HTTPBasicAuth
-from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from requests.cookies import extract_cookies_to_jar
 from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
@@ -25,7 +25,7 @@ from pyfetch.addresses import why_not_public
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.chain import Chain
 from pyfetch.connection import Adapter, used_by
-from pyfetch.credentials import cookies_in
+from pyfetch.credentials import cookie_jar, cookies_in
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
@@ -163,10 +163,12 @@ class Transport:
                 "GET",
                 chain.url,
                 headers=fields | dict(headers),
-                cookies=cookies,
                 auth=self._auth(chain, fields),
             )
-            return self._session.prepare_request(request)
+            prepared = self._session.prepare_request(request)
+            # Not by the session, which would put them into a jar that knows no policy.
+            prepared.prepare_cookies(cookies)
+            return prepared
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
 
@@ -198,7 +200,7 @@ class Transport:
         if "Set-Cookie" not in response.headers:
             return chain.cookies
         before = chain.cookies.get(chain.origin, self._cookies)
-        cookies = RequestsCookieJar()
+        cookies = cookie_jar()
         if before is not None:
             cookies.update(before)
         extract_cookies_to_jar(cookies, request, response.raw)

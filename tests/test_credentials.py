@@ -396,7 +396,8 @@ class TestNothingSecretIsShown:
         assert "***@127.0.0.1" in ended.out
         secrets.assert_unseen(ended.out + ended.err)
         if "--plan" not in arguments:
-            assert b"  data/page" in (sums := (pyfetch.directory / "sums").read_bytes())
+            sums = (pyfetch.directory / "sums").read_bytes()
+            assert b"  data/page" in sums
             secrets.assert_unseen(sums)
             failed = (pyfetch.directory / "failed").read_text().splitlines()
             assert BAD_URLS[0] in failed
@@ -408,6 +409,18 @@ class TestNothingSecretIsShown:
             assert "***@127.0.0.1" in terminal.text
             secrets.assert_unseen(terminal.text)
             secrets.assert_unseen(terminal.raw)
+
+    def test_nor_in_the_bar_of_a_transfer(self, pyfetch: Command, server: LoopbackServer) -> None:
+        def stalls(handler: Handler) -> None:
+            handler.head(200, Content_Length="100")
+            handler.send(b"x")
+            handler.stall()
+
+        server.routes["/slow"] = stalls
+        with Terminal(pyfetch, "-v", "-v", as_user(f"{server.url}/slow", f"me:{SECRET}")) as screen:
+            screen.wait_for("/slow")
+            assert screen.shows("***@127.0.0.1")
+            assert SECRET.encode() not in screen.raw
 
     def test_nor_kept_when_the_run_is_killed(
         self, pyfetch: Command, server: LoopbackServer, secrets: Secrets

@@ -194,9 +194,7 @@ def test_the_size_that_a_metalink_says_is_held_to(
 ) -> None:
     first, second, third = three
     first.pages["/x"] = Page(b"too short")
-    urls = "".join(
-        f'<url priority="{n}">{server.url}/x</url>' for n, server in enumerate(three, 1)
-    )
+    urls = "".join(f'<url priority="{n}">{server.url}/x</url>' for n, server in enumerate(three, 1))
     metalink = (
         '<metalink xmlns="urn:ietf:params:xml:ns:metalink">'
         f'<file name="d/a"><size>1000</size>{urls}</file>'
@@ -232,7 +230,6 @@ def test_a_part_of_a_mirror_goes_on_there_in_the_next_try(
 ) -> None:
     first, second, _ = three
     page = second.pages.pop("/x")
-    answers = iter([cut(1000, 0), lambda h: h.page(page)])
 
     def cut_once(handler: Handler) -> None:
         if "Range" in handler.headers:
@@ -242,12 +239,40 @@ def test_a_part_of_a_mirror_goes_on_there_in_the_next_try(
         handler.send(BODY[:400])
         handler.cut()
 
-    del answers
     second.routes["/x"] = cut_once
     result, _ = fetched(pyfetch, line_of([first, second]), "--retries", "1")
     assert (result["outcome"], result["status"], result["attempts"]) == ("fetched", 206, 3)
     assert second.asked[1].headers["Range"] == "bytes=400-"
     assert (pyfetch.directory / "data" / "x").read_bytes() == BODY
+
+
+def test_a_part_of_a_mirror_goes_on_there_in_the_next_run(
+    pyfetch: Command, three: list[LoopbackServer]
+) -> None:
+    first, second, _ = three
+    line = line_of([first, second])
+    page = second.pages["/x"]
+
+    def begins(handler: Handler) -> None:
+        handler.head(200, Content_Length="1000", ETag=str(page.etag))
+        handler.send(BODY[:400])
+        handler.cut()
+
+    second.routes["/x"] = begins
+    assert fetched(pyfetch, line, "--retries", "0")[0]["error"] == "truncated"
+    del second.routes["/x"]
+    # The first is still without the file, which says nothing of what came from the second.
+    result, _ = fetched(pyfetch, line)
+    assert (result["outcome"], result["status"]) == ("fetched", 206)
+    assert second.asked[-1].headers["Range"] == "bytes=400-"
+    assert (pyfetch.directory / "data" / "x").read_bytes() == BODY
+    # Where the one that it came from has it no longer, nothing is left of it.
+    second.routes["/x"] = begins
+    assert fetched(pyfetch, line_of([first, second], "out=y"), "--retries", "0")[0]["error"]
+    second.routes["/x"] = lambda h: h.answer(410)
+    result, _ = fetched(pyfetch, line_of([first, second], "out=y"))
+    assert result["error"] == "http"
+    assert parts(pyfetch) == []
 
 
 def test_headers_of_the_line_go_to_each_and_credentials_of_a_url_only_to_its_own_host(

@@ -457,16 +457,19 @@ def test_a_file_or_a_directory_that_comes_into_being_meanwhile_stays(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     data = pyfetch.directory / "data"
+
+    def make_a_directory() -> None:
+        (data / "d" / "x" / "y").mkdir(parents=True)
+
+    def make_a_file() -> None:
+        (data / "e").write_bytes(b"mine")
+
     line = f"{server.url}/held out=d/x"
-    status, row = while_the_body_comes(
-        pyfetch, server, line, lambda: (data / "d" / "x" / "y").mkdir(parents=True)
-    )
+    status, row = while_the_body_comes(pyfetch, server, line, make_a_directory)
     assert (status, row[3]) == (1, "-")
     assert (data / "d" / "x" / "y").is_dir()
     line = f"{server.url}/held out=e/x"
-    status, row = while_the_body_comes(
-        pyfetch, server, line, lambda: (data / "e").write_bytes(b"mine") and None
-    )
+    status, row = while_the_body_comes(pyfetch, server, line, make_a_file)
     assert (status, row[4]) == (1, "exists")
     assert (data / "e").read_bytes() == b"mine"
 

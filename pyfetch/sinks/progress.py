@@ -15,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
+from pyfetch.masking import masked_url
 from pyfetch.sinks.cells import fitted, shown_url
 from pyfetch.tally import Tally
 from pyfetch.threads import daemon
@@ -112,7 +113,7 @@ class Progress:
             elif not received:
                 figures = "waiting"
             bar = ProgressBar(total=size or 1, completed=received if size else 0, width=bar_width)
-            label = Text(fitted(shown_url(transfer.target.url), name), no_wrap=True)
+            label = Text(fitted(shown_url(masked_url(transfer.target.url)), name), no_wrap=True)
             grid.add_row(label, bar, Text(figures, no_wrap=True))
         return grid
 

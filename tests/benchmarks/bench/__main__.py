@@ -15,9 +15,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from tests.benchmarks.bench import machine
-from tests.benchmarks.bench.files import NoRoom
+from tests.benchmarks.bench.files import NoRoomError
 from tests.benchmarks.bench.measure import Failed, Run
-from tests.benchmarks.bench.nginx import CannotServe
+from tests.benchmarks.bench.nginx import CannotServeError
 from tests.benchmarks.bench.peers import Program
 from tests.benchmarks.bench.stage import has_addresses, staged
 from tests.benchmarks.bench.table import BASE, Outcome, summary, table
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    except (CannotServe, NoRoom) as error:
+    except (CannotServeError, NoRoomError) as error:
         print(error, file=sys.stderr)
         return 3
     except KeyboardInterrupt:
@@ -49,7 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one minute: small and large, http")
+    parser.add_argument(
+        "--quick", action="store_true", help="about a minute: small and large, http"
+    )
     parser.add_argument(
         "--workload",
         action="append",
@@ -72,7 +74,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         options.rounds = 3 if options.quick else 5
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
-    return options  # fmt: skip
+    return options
 
 
 def selected(options: argparse.Namespace) -> list[Workload]:

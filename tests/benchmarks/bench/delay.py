@@ -1,8 +1,8 @@
 """A proxy for TCP, in a process of its own, that holds back what clients send for a while.
 
 So each request is answered that much later, over http and https alike, whatever is kept open or
-pipelined; a TLS handshake pays for each of its flights. Making the TCP connection costs nothing
-more, as it would on a real line: the loopback's kernel does that. What servers send goes through at once.
+pipelined; a TLS handshake pays for each of its flights. To make the TCP connection costs nothing,
+unlike on a real line: the kernel does that. What servers send goes through at once.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ and of one size: what a server reads from memory need not be there eight times."
 MEMORY = Path("/dev/shm")  # noqa: S108 — a directory of our own is made in it
 
 
-class NoRoom(Exception):
+class NoRoomError(Exception):
     """A disk is too small; the text says which, and how much it takes."""
 
 
@@ -35,19 +35,18 @@ def room_to_save(workloads: Iterable[Workload]) -> int:
 
 
 def place_to_serve(needed: int, otherwise: Path) -> Path:
-    """A new directory, in memory if there is ample room; raises `NoRoom`."""
-    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK):
-        if shutil.disk_usage(MEMORY).free > 2 * needed:
-            return Path(tempfile.mkdtemp(prefix="pyfetch-bench-", dir=MEMORY))
-    claim(otherwise, needed)
+    """A new directory, in memory if there is ample room."""
+    in_memory = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    if in_memory and shutil.disk_usage(MEMORY).free > 2 * needed:
+        return Path(tempfile.mkdtemp(prefix="pyfetch-bench-", dir=MEMORY))
     return Path(tempfile.mkdtemp(prefix="served-", dir=otherwise))
 
 
 def claim(directory: Path, needed: int) -> None:
-    """Raise `NoRoom` if there is less than what is needed."""
+    """Raise `NoRoomError` if there is less than what is needed."""
     free = shutil.disk_usage(directory).free
     if free < needed:
-        raise NoRoom(
+        raise NoRoomError(
             f"{directory} has {free / MB:,.0f} MB free, and {needed / MB:,.0f} MB are needed "
             "(TMPDIR=… names another place)"
         )

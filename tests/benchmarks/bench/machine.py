@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 
 from tests.benchmarks.bench import nginx
 from tests.benchmarks.bench.peers import PYFETCH, Program
@@ -55,4 +56,4 @@ def first_line(*command: str) -> str:
     except OSError:
         return ""
     said = (ended.stdout + ended.stderr).strip().splitlines()
-    return said[0][:80] if said and not ended.returncode else ""
+    return shorten(said[0], 72, placeholder=" …") if said and not ended.returncode else ""

@@ -53,7 +53,7 @@ http {{
 """
 
 
-class CannotServe(Exception):
+class CannotServeError(Exception):
     """nginx is missing or did not start; the text says which, and what to do."""
 
 
@@ -78,13 +78,13 @@ def found() -> str | None:
 def serving(root: Path, scratch: Path, addresses: Sequence[str]) -> Iterator[Nginx]:
     """Serve what is below `root` at each of the addresses while this is entered.
 
-    Raises `CannotServe`.
+    Raises `CannotServeError`.
     """
     program = found()
     if program is None:
-        raise CannotServe(f"nginx is not installed ({INSTALL})")
-    ports = free_ports(2)
-    server = Nginx(*ports, scratch / "authority.pem")
+        raise CannotServeError(f"nginx is not installed ({INSTALL})")
+    http, https = free_ports(2)
+    server = Nginx(http, https, scratch / "authority.pem")
     certify(server.authority, scratch / "server.pem", addresses)
     configuration = scratch / "nginx.conf"
     configuration.write_text(configured(root, scratch, addresses, server))
@@ -143,4 +143,4 @@ def wait_for(process: subprocess.Popen[bytes], server: Nginx, log: Path) -> None
         else:
             return
     said = log.read_text() if log.exists() else ""
-    raise CannotServe(f"nginx does not start: {said.strip() or 'it says nothing'}")
+    raise CannotServeError(f"nginx does not start: {said.strip() or 'it says nothing'}")

@@ -71,6 +71,11 @@ def trusting(option: str, job: Job) -> list[str]:
     return [option + str(job.authority)] if option.endswith("=") else [option, str(job.authority)]
 
 
+def positional(job: Job) -> list[str]:
+    """The authority as our own scripts take it."""
+    return [] if job.authority is None else [str(job.authority)]
+
+
 def pyfetch(*options: str, workers: str = "") -> Callable[[Job], list[str]]:
     def command(job: Job) -> list[str]:
         how = ["--workers", workers or str(job.workers), *options]
@@ -81,11 +86,11 @@ def pyfetch(*options: str, workers: str = "") -> Callable[[Job], list[str]]:
 
 def article(job: Job) -> list[str]:
     script = str(BESIDE / "article.py")
-    return [sys.executable, script, job.urls_txt, str(job.workers), *trusting("", job)]
+    return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
 
 
 def one_get(job: Job) -> list[str]:
-    return [sys.executable, str(BESIDE / "one.py"), job.urls[0], *trusting("", job)]
+    return [sys.executable, str(BESIDE / "one.py"), job.urls[0], *positional(job)]
 
 
 def curl(job: Job) -> list[str]:
@@ -154,7 +159,10 @@ DISCARDING = (
         "processes", "pyfetch --discard --processes 2", pyfetch("--discard", "--processes", "2"),
         (), LINES, option="--processes",
     ),
-    Program("auto", "pyfetch --discard --workers auto", pyfetch("--discard", workers="auto"), (), LINES),
+    Program(
+        "auto", "pyfetch --discard --workers auto", pyfetch("--discard", workers="auto"),
+        (), LINES,
+    ),
     ARTICLE,
     Program("curl", "curl -Z -o /dev/null", discarding_curl, ("curl",), LINES),
 )  # fmt: skip

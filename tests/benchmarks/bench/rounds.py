@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 
 from tests.benchmarks.bench.measure import Failed, Figures, Run
@@ -20,10 +22,22 @@ Runs = dict[str, list[Run]]
 """By the program's key, in the order of the rounds."""
 
 
-def in_turn(programs: Sequence[Program], rounds: int, run: Callable[[Program, float], Run]) -> Runs:
-    """All runs of the programs, of which pyfetch is the first. One that fails is not run again."""
+def in_turn(
+    programs: Sequence[Program],
+    rounds: int,
+    run: Callable[[Program, float], Run],
+    budget: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> Runs:
+    """All runs of the programs, of which pyfetch is the first. One that fails is not run again.
+
+    No round but the first begins once `budget` seconds have passed.
+    """
+    began = clock()
     runs: Runs = {program.key: [] for program in programs}
     for turn in range(rounds):
+        if turn and clock() - began > budget:
+            break
         first = turn % len(programs)
         for program in (*programs[first:], *programs[:first]):
             before = runs[program.key]

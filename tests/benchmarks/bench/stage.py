@@ -47,7 +47,7 @@ class Stage:
 
             try:
                 self.warm_up(workload.programs, job)
-                runs = in_turn(workload.programs, rounds * workload.repeated, run)
+                runs = in_turn(workload.programs, rounds * workload.repeated, run, workload.budget)
             finally:
                 shutil.rmtree(job.lists.parent)
         return Outcome(workload, scheme, runs)
@@ -91,16 +91,17 @@ class Stage:
 def staged(workloads: Sequence[Workload]) -> Iterator[Stage]:
     """Make the files of these workloads and serve them while this is entered.
 
-    Raises `files.NoRoom` and `nginx.CannotServe`.
+    Raises `files.NoRoomError` and `nginx.CannotServeError`.
     """
     addresses = {workload.address(n) for workload in workloads for n in range(workload.hosts)}
     with tempfile.TemporaryDirectory(
         prefix="pyfetch-bench-", ignore_cleanup_errors=True
     ) as directory:
         scratch = Path(directory)
-        root = files.place_to_serve(files.room_to_serve(workloads), scratch)
+        served, saved = files.room_to_serve(workloads), files.room_to_save(workloads)
+        root = files.place_to_serve(served, scratch)
         try:
-            files.claim(scratch, files.room_to_save(workloads))
+            files.claim(scratch, saved + (served if scratch in root.parents else 0))
             for workload in workloads:
                 files.make(root, workload.documents)
             with serving(root, scratch, ["127.0.0.1", *sorted(addresses)]) as server:

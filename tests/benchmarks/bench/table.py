@@ -83,13 +83,17 @@ def cells(workload: Workload, found: Middle | Failed, base: Middle | Failed) -> 
     amount = workload.size / MB if workload.by_bytes else len(workload.documents) or 1
     many = found.rounds > 1
     return [
-        f"{found.seconds:.3g}" if found.seconds < 100 else f"{found.seconds:.0f}",
-        f"{found.least:.3g}–{found.most:.3g}" if many else "one run",  # noqa: RUF001
+        precise(found.seconds),
+        f"{precise(found.least)}–{precise(found.most)}" if many else "one run",  # noqa: RUF001
         f"{amount / found.seconds:,.0f}",
         f"{found.cpu:.2f}",
         f"{found.peak / MB:,.0f}",
         ratio(found, base),
     ]
+
+
+def precise(seconds: float) -> str:
+    return f"{seconds:.{3 if seconds < 1 else 2 if seconds < 100 else 0}f}"
 
 
 def ratio(found: Middle | Failed, base: Middle | Failed) -> str:

@@ -31,6 +31,8 @@ class Workload:
     """Over how many addresses the URLs are spread; 0: all are those of one."""
     repeated: int = 1
     """Rounds for each that was asked for: what takes a moment is measured often."""
+    budget: float = math.inf
+    """Seconds after which no further round begins."""
     by_bytes: bool = False
     """Whether its rate is in MB/s rather than in files."""
 
@@ -51,7 +53,7 @@ def alike(directory: str, number: int, size: int) -> tuple[Document, ...]:
 def mixed(number: int, least: int = KB, most: int = 50 * MB) -> tuple[Document, ...]:
     """Sizes log-normal about 200 KB, the same in every run."""
     chance = random.Random(500)
-    sizes = (int(chance.lognormvariate(math.log(200 * KB), 1.8)) for _ in range(number))
+    sizes = (int(chance.lognormvariate(math.log(200 * KB), 2.0)) for _ in range(number))
     return tuple(
         Document(f"mixed/mixed-{n:05}.bin", min(max(size, least), most))
         for n, size in enumerate(sizes)
@@ -99,15 +101,17 @@ FULL = (
 QUICK = (
     replace(
         SMALL,
-        title="small, quick: 1,000 x 3 KB, 8 workers",
-        documents=alike("small", 1_000, 3 * KB),
+        title="small, quick: 500 x 3 KB, 8 workers",
+        documents=alike("small", 500, 3 * KB),
         schemes=("http",),
+        budget=15.0,
     ),
     replace(
         LARGE,
-        title="large, quick: 8 x 50 MB, 8 workers",
-        documents=alike("large", 8, 50 * MB),
+        title="large, quick: 8 x 25 MB, 8 workers",
+        documents=alike("large", 8, 25 * MB),
         schemes=("http",),
+        budget=15.0,
     ),
 )
 
