@@ -1,4 +1,4 @@
-from pyfetch.cli import main
+from pyfetch.entry import main
 
 if __name__ == "__main__":
     main()

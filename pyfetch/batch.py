@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfetch.disk import OWN_DIRECTORY, prepare
 from pyfetch.engine import Engine
 from pyfetch.fetch import Fetch
-from pyfetch.fleet import Fleet
-from pyfetch.ledger import FileLedger, Ledger, NoLedger
+from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.settings import Settings
-from pyfetch.state import STATE_FILE, State
 from pyfetch.threaded import engine_over_threads
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
+
+if TYPE_CHECKING:
+    from pyfetch.fleet import Fleet
 
 
 class Batch:
@@ -34,6 +36,8 @@ class Batch:
         self._fetch: Fetch | None = None
         self._engine: Engine | Fleet
         if settings.process_number > 1:
+            from pyfetch.fleet import Fleet
+
             self._engine = Fleet(settings, window=self._window, watched=watched)
         else:
             self._fetch = Fetch(settings)
@@ -48,6 +52,9 @@ class Batch:
         if settings.discard:
             yield from self._run(entries, NoLedger())
             return
+        from pyfetch.file_ledger import FileLedger
+        from pyfetch.state import STATE_FILE, State
+
         output_dir = Path(settings.output_dir)
         prepare(output_dir)
         lock = RunLock(output_dir)

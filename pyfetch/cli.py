@@ -307,7 +307,6 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     with _without_collecting():
         from pyfetch.display import Show
         from pyfetch.listed import Listed
-        from pyfetch.planning import plan
         from pyfetch.run import leave, run
 
     show = Show(
@@ -331,7 +330,11 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         netrc=not options.pop("no_netrc"),
         **options,
     )
-    leave(plan(listed, settings, show) if planned else run(listed, settings, show))
+    if planned:
+        from pyfetch.planning import plan
+
+        leave(plan(listed, settings, show))
+    leave(run(listed, settings, show))
 
 
 @contextmanager

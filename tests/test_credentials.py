@@ -238,7 +238,8 @@ class TestRedirects:
         for path, (start, to) in ways.items():
             start.routes[path] = partial(redirect, to=to)
         other.routes["/back"] = partial(redirect, to=f"{server.url}/home")
-        server.pages["/home"] = Page(b"home")
+        server.routes["/home"] = partial(redirect, to="/rest")
+        server.pages["/rest"] = Page(b"rest")
         for end in (server, other, elsewhere, tls_server):
             end.pages["/end"] = Page(b"end")
         urls = [
@@ -250,7 +251,7 @@ class TestRedirects:
         ended = pyfetch("-w", "1", "--discard", *given, stdin="\n".join(urls))
         assert ended.status == 0
         everything = [a for s in (server, other, elsewhere, tls_server) for a in s.asked]
-        assert len(everything) == 22
+        assert len(everything) == 24
         for asked in everything:
             assert HARMLESS.items() <= asked.headers.items()
             first = asked.path.partition("?")[0] in ways and "Authorization" in asked.headers

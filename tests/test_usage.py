@@ -269,6 +269,37 @@ def test_nothing_is_imported_that_a_run_does_not_need() -> None:
     assert not imported("import pyfetch.cli") & {"rich", "requests", "sqlite3"}
 
 
+LOADED_WHERE_NEEDED = {
+    "rich": ["--format", "table"],  # where something is drawn
+    "sqlite3": ["-o", "data"],  # where files are kept
+    "multiprocessing": ["--processes", "2"],
+    "defusedxml": ["--input-format", "sitemap"],
+    "http_sf": [],  # where a server speaks of its quota
+    "truststore": [],  # on other systems
+}
+
+
+@pytest.mark.parametrize("module", LOADED_WHERE_NEEDED)
+def test_a_run_loads_only_what_it_needs(
+    server: LoopbackServer, tmp_path: Path, module: str
+) -> None:
+    def loads(*arguments: str) -> bool:
+        command = [sys.executable, "-X", "importtime", "-m", "pyfetch", *arguments]
+        ended = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=tmp_path, input=url
+        )
+        assert "import time:" in ended.stderr
+        names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+        return module in names
+
+    server.pages["/x"] = Page(b"x")
+    url = f"{server.url}/x"
+    assert not loads("--discard")
+    options = LOADED_WHERE_NEEDED[module]
+    if options:
+        assert loads(*options)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_completion(pyfetch: Command, shell: str) -> None:
     pyfetch.environment["_PYFETCH_COMPLETE"] = f"{shell}_source"

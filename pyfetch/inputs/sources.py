@@ -6,22 +6,18 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
 from typing import IO
 
 from pyfetch.errors import UsageError
 from pyfetch.escape import escaped
-from pyfetch.inputs.aria2 import read_aria2
-from pyfetch.inputs.delimited import read_csv, read_tsv
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.entries import entry
 from pyfetch.inputs.fields import Draft
-from pyfetch.inputs.json_lines import read_json_lines
-from pyfetch.inputs.metalink import read_metalink
-from pyfetch.inputs.plain import read_plain, render
-from pyfetch.inputs.sitemap import read_sitemap
+from pyfetch.inputs.plain import render
 from pyfetch.inputs.stream import Content, Unreadable
 from pyfetch.inputs.urls import is_url
 from pyfetch.masking import masked_url
@@ -29,15 +25,18 @@ from pyfetch.model import Entry
 from pyfetch.record import BadRecord, Found, Record
 from pyfetch.settings import InputFormat
 
-_READERS: dict[InputFormat, Callable[[Content], Iterator[Found]]] = {
-    InputFormat.LINES: read_plain,
-    InputFormat.ARIA2: read_aria2,
-    InputFormat.CSV: read_csv,
-    InputFormat.TSV: read_tsv,
-    InputFormat.JSONL: read_json_lines,
-    InputFormat.SITEMAP: read_sitemap,
-    InputFormat.METALINK: read_metalink,
+_READERS = {
+    InputFormat.LINES: ("plain", "read_plain"),
+    InputFormat.ARIA2: ("aria2", "read_aria2"),
+    InputFormat.CSV: ("delimited", "read_csv"),
+    InputFormat.TSV: ("delimited", "read_tsv"),
+    InputFormat.JSONL: ("json_lines", "read_json_lines"),
+    InputFormat.SITEMAP: ("sitemap", "read_sitemap"),
+    InputFormat.METALINK: ("metalink", "read_metalink"),
 }
+"""Module and function for each format: those that a run does not need are not loaded."""
+
+Reader = Callable[[Content], Iterator[Found]]
 
 
 class Sources:
@@ -121,9 +120,13 @@ class Sources:
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
-    def _reader(self, content: Content, name: str) -> Callable[[Content], Iterator[Found]]:
+    def _reader(self, content: Content, name: str) -> Reader:
         chosen = self._format
-        return _READERS[format_of(content, name) if chosen is InputFormat.AUTO else chosen]
+        if chosen is InputFormat.AUTO:
+            chosen = format_of(content, name)
+        module, function = _READERS[chosen]
+        reader: Reader = getattr(import_module(f"pyfetch.inputs.{module}"), function)
+        return reader
 
     def _count(self, size: int) -> None:
         self._read += size
