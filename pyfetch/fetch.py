@@ -20,7 +20,7 @@ from pyfetch.freshness import conditions, is_as_recorded
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, FileFacts, Outcome, Result, Target, TargetError
 from pyfetch.origin import identity_of
-from pyfetch.part import BLOCK, Part
+from pyfetch.part import BLOCK, Part, Parts
 from pyfetch.pushback import PAUSING_STATUSES, Sign, asked_wait, wait_when_spent
 from pyfetch.saver import Saver
 from pyfetch.settings import IfExists, Settings
@@ -82,12 +82,13 @@ class Fetch:
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._transport = Transport(settings, USER_AGENT, bandwidth)
+        self._parts = Parts(Path(settings.output_dir))
         self.rename: Rename | None = None
         """Asked for each answer that names its file; None where names are not the server's."""
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
         """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
-        attempt = _Attempt(target, transfer, self._settings, self._clock, self.rename)
+        attempt = _Attempt(target, transfer, self._settings, self._clock, self._parts, self.rename)
         try:
             return attempt.make(self._transport)
         except TargetError as error:
@@ -113,12 +114,14 @@ class _Attempt:
         transfer: Transfer,
         settings: Settings,
         clock: Callable[[], float],
+        parts: Parts,
         rename: Rename | None = None,
     ) -> None:
         self._target = target
         self._transfer = transfer
         self._settings = settings
         self._clock = clock
+        self._parts = parts
         self._rename = rename
         self._final = None if target.path is None else Path(settings.output_dir, target.path)
         self._answer: Head | None = None
@@ -140,7 +143,7 @@ class _Attempt:
         if isinstance(found, Attempt):
             return found
         url = self._target.identity
-        with Part(output_dir, path, url, fsync=settings.fsync, min_free=settings.min_free) as part:
+        with Part(self._parts, path, url, fsync=settings.fsync, min_free=settings.min_free) as part:
             try:
                 saver = self._get(transport, part, found)
             except _IsThere as there:

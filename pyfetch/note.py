@@ -74,7 +74,7 @@ def current_boot() -> str:
     return ""
 
 
-def write_note(file: Path, note: Note, flags: int) -> None:
+def write_note(file: str | Path, note: Note, flags: int) -> None:
     """Write a note to a file that is `NEW` or `OLD`. Raises `OSError`."""
     descriptor = os.open(file, flags, 0o666)
     try:
@@ -83,7 +83,7 @@ def write_note(file: Path, note: Note, flags: int) -> None:
         os.close(descriptor)
 
 
-def read_note(file: Path) -> Note:
+def read_note(file: str | Path) -> Note:
     """The note in a file. Raises `OSError`, or `ValueError` for what is no note."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     with open(descriptor, "rb") as stream:  # noqa: PTH123, a descriptor has no path

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -53,6 +54,27 @@ def sweep(output_dir: Path) -> None:
                 (parts / name).unlink()
 
 
+class Parts:
+    """The parts of an output directory, and which of them may be on disk: most files need none.
+
+    For any thread. What another process of the run has made since is met where it is in the way.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self.output_dir = output_dir
+        self.place = os.fspath(parts_in(output_dir))
+        self._lock = threading.Lock()
+        self._there: set[str] | None = None
+
+    def there(self) -> set[str]:
+        """The keys of those that may be on disk; looked for when it is first asked."""
+        with self._lock:
+            if self._there is None:
+                with errors_of(self.output_dir):
+                    self._there = {name.partition(".")[0] for name in os.listdir(self.place)}
+            return self._there
+
+
 class Part:
     """What one attempt writes to.
 
@@ -62,14 +84,16 @@ class Part:
     """
 
     def __init__(
-        self, output_dir: Path, path: str, url: str, *, fsync: bool = False, min_free: int = 0
+        self, parts: Parts, path: str, url: str, *, fsync: bool = False, min_free: int = 0
     ) -> None:
-        self._output_dir = output_dir
+        self._parts = parts
+        self._output_dir = parts.output_dir
         self._path = path
-        self._final = output_dir / path
+        self._final = parts.output_dir / path
         key = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
-        self._file = parts_in(output_dir) / f"{key}.part"
-        self._note_file = parts_in(output_dir) / f"{key}.json"
+        self._key = key
+        self._file = f"{parts.place}/{key}.part"
+        self._note_file = f"{parts.place}/{key}.json"
         self._url = url
         self._fsync = fsync
         self._min_free = min_free
@@ -95,9 +119,11 @@ class Part:
 
         None, and nothing is left of it, where there is none that can be continued.
         """
+        if self._key not in self._parts.there():
+            return None
         try:
             note = read_note(self._note_file)
-            status = self._file.lstat()
+            status = os.lstat(self._file)
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
@@ -119,7 +145,7 @@ class Part:
     def blocks(self) -> Iterator[bytes]:
         """What is in a part that can be continued."""
         left = self.length
-        with errors_of(self._final), self._file.open("rb") as file:
+        with errors_of(self._final), open(self._file, "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)
                 yield block
@@ -130,13 +156,21 @@ class Part:
         `total`: bytes to come. With that and a version it can be continued later.
         """
         with errors_of(self._final):
-            self.drop()
+            if self._key in self._parts.there():
+                self.drop()
             self._make_room(total or 0)
-            self._descriptor = os.open(self._file, NEW, 0o666)
+            self._descriptor = self._opened()
             if version is not None and total:
                 note = Note(self._url, **asdict(version), total=total, boot=current_boot())
                 write_note(self._note_file, note, NEW)
                 self._note = note
+
+    def _opened(self) -> int:
+        try:
+            return os.open(self._file, NEW, 0o666)
+        except FileExistsError:  # a process that was killed has left it
+            self.drop()
+            return os.open(self._file, NEW, 0o666)
 
     def go_on(self) -> None:
         """Go on behind what is there, as `continuable` found it."""
@@ -182,12 +216,13 @@ class Part:
             modified_ns = os.fstat(self._descriptor).st_mtime_ns
             changed = way_to(self._output_dir, self._path, make=True)
             if replace:
-                self._file.replace(self._final)
+                os.replace(self._file, self._final)
             else:
                 self._commit_new()
             self._close()
             if self._note:
-                self._note_file.unlink()
+                os.unlink(self._note_file)
+            self._parts.there().discard(self._key)
             if self._fsync:
                 for directory in [*changed, self._final.parent]:
                     _sync_directory(directory)
@@ -198,11 +233,13 @@ class Part:
         self._close()
         self._note, self.length = None, 0
         with errors_of(self._final):
-            self._file.unlink(missing_ok=True)
             with contextlib.suppress(FileNotFoundError):
-                self._note_file.unlink()
+                os.unlink(self._file)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._note_file)
                 # Durably: its word must not come to stand beside another version's bytes.
-                _sync_directory(self._note_file.parent)
+                _sync_directory(self._parts.place)
+            self._parts.there().discard(self._key)
 
     def _make_room(self, needed: int) -> None:
         self._unchecked = 0
@@ -211,19 +248,20 @@ class Part:
     def _commit_new(self) -> None:
         try:
             os.link(self._file, self._final)
-            self._file.unlink()
+            os.unlink(self._file)
         except OSError as error:
             if not isinstance(error, FileExistsError):
                 if error.errno not in _NO_LINKS:
                     raise
                 # Without hard links no step fails if the name is taken: look first.
                 if not os.path.lexists(self._final):
-                    self._file.replace(self._final)
+                    os.replace(self._file, self._final)
                     return
             self.drop()
             raise TargetError(Failure.EXISTS, f"{self._final} came into being meanwhile") from None
 
     def _keep(self, note: Note) -> None:
+        self._parts.there().add(self._key)
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
@@ -236,7 +274,7 @@ class Part:
             os.close(descriptor)
 
 
-def _sync_directory(directory: Path) -> None:
+def _sync_directory(directory: str | Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

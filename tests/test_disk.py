@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.disk import prepare
-from pyfetch.part import Part, sweep
+from pyfetch.part import Part, Parts, sweep
 from tests.conftest import Command
 from tests.server import Handler, LoopbackServer, Page
 
@@ -148,17 +148,17 @@ def test_fsync_makes_the_file_and_then_its_name_durable(
     def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
             what = arguments[0]
-            path = Path(f"/proc/self/fd/{what}").readlink() if isinstance(what, int) else what
-            assert isinstance(path, Path)
+            path = Path(f"/proc/self/fd/{what}").readlink() if isinstance(what, int) else None
+            path = path or Path(str(what))
             done.append((name, path.suffix or path.name))
             return real(*arguments)
 
         return call
 
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
-    monkeypatch.setattr(Path, "replace", noted("replace", Path.replace))
+    monkeypatch.setattr(os, "replace", noted("replace", os.replace))
     for fsync in (False, True):
-        with Part(tmp_path, "x", "http://h/x", fsync=fsync) as part:
+        with Part(Parts(tmp_path), "x", "http://h/x", fsync=fsync) as part:
             part.begin(None, None)
             part.write(b"content")
             part.commit(replace=True, modified=None)

@@ -20,8 +20,8 @@ from pyfetch.disk import prepare
 from pyfetch.engine import Engine
 from pyfetch.events import Event, wait_in_real_time
 from pyfetch.fetch import Fetch
-from pyfetch.inputs import entries_from_items
 from pyfetch.file_ledger import FileLedger
+from pyfetch.inputs import entries_from_items
 from pyfetch.model import Failure, Outcome, Result, Target
 from pyfetch.part import sweep
 from pyfetch.patience import SLOW_FOR, TICK, Look, Patience

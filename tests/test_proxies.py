@@ -304,11 +304,14 @@ class TestSocks:
         assert no_proxy["error"] in ("connect", "timeout")
         assert max(absent["elapsed"], no_proxy["elapsed"]) < SOON
 
-    def test_one_that_says_nothing_is_given_up_when_the_time_for_a_connection_is_over(
-        self, pyfetch: Command, socks: SocksProxy, plain_url: str
+    @pytest.mark.parametrize(
+        "times", [("--connect-timeout", "0.3"), ("--connect-timeout", "20", "--max-time", "0.5")]
+    )
+    def test_one_that_says_nothing_is_given_up_when_the_time_is_over(
+        self, pyfetch: Command, socks: SocksProxy, plain_url: str, times: tuple[str, ...]
     ) -> None:
         socks.stalls = True
-        arguments = ("--retries", "0", "--connect-timeout", "0.3", "--proxy", socks.url)
+        arguments = ("--retries", "0", *times, "--proxy", socks.url)
         (result,) = pyfetch(*arguments, "--format", "jsonl", plain_url).results
         assert result["error"] == "timeout"
         assert result["elapsed"] < SOON
