@@ -15,6 +15,7 @@ from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.settings import Settings
+from pyfetch.template import Template
 from pyfetch.threaded import engine_over_threads
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
@@ -30,6 +31,7 @@ class Batch:
     """
 
     def __init__(self, settings: Settings, *, ordered: bool = True, watched: bool = False) -> None:
+        Template(settings.name)  # a bad one is known before anything is made
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_REMEMBERED = 1024
+"""Each URL is asked about several times while it is fetched."""
 
+
+@lru_cache(_REMEMBERED)
 def origin_of(url: str) -> str:
     """`scheme://host:port` (RFC 6454, section 4).
 
@@ -41,6 +46,7 @@ def _port(parts: SplitResult) -> int | None:
         raise ValueError("its port is no number up to 65535") from None
 
 
+@lru_cache(_REMEMBERED)
 def identity_of(url: str) -> str:
     """The URL as what owns a name: without credentials, which are secret, and fragment."""
     parts = urlsplit(url)

@@ -67,14 +67,14 @@ def contradicts(headers: Mapping[str, str], validator: str) -> bool:
     return named is not None and named != validator
 
 
-def modified_at(headers: Mapping[str, str], now: float) -> float | None:
+def modified_at(last_modified: str | None, date: str | None, now: float) -> float | None:
     """When the content was last changed, in seconds since the epoch (RFC 9110, section 8.8.2).
 
-    None for a date in the future, which says nothing; `now` is what counts where the
-    answer has no date of its own.
+    Takes the answer's `Last-Modified` and `Date`. None for a time in the future, which says
+    nothing; `now` is what counts where the answer has no date of its own.
     """
-    modified = parse_http_date(headers.get("Last-Modified"))
-    answered = parse_http_date(headers.get("Date"))
+    modified = parse_http_date(last_modified)
+    answered = parse_http_date(date)
     if modified is None or modified > min(now, now if answered is None else answered):
         return None
     return max(0.0, modified)

@@ -129,14 +129,15 @@ class Saver:
         if not self._begun:
             self._begin(self._part, 0)
         self._transfer.check()
-        headers = dict(self._of_the_note()) | dict(head.headers)
-        modified = modified_at(headers, time.time())
-        etag = headers.get("ETag")
+        said_before = self._of_the_note()
+        last_modified = head.headers.get("Last-Modified") or said_before.get("Last-Modified")
+        etag = head.headers.get("ETag") or said_before.get("ETag")
+        modified = modified_at(last_modified, head.headers.get("Date"), time.time())
         return FileFacts(
             size=received,
             modified_ns=self._part.commit(replace=replace, modified=modified),
             etag=etag if etag and is_etag(etag) else None,
-            last_modified=headers.get("Last-Modified") if modified is not None else None,
+            last_modified=last_modified if modified is not None else None,
             sha256=self._digest.sha256,
             answered_by=identity_of(head.url),
         )

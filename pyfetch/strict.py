@@ -7,8 +7,14 @@ cut in a size, pass for whole there (gh-113199 and its like); here they are erro
 from __future__ import annotations
 
 import re
-from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
-from io import BufferedReader, BytesIO
+from http.client import (
+    BadStatusLine,
+    HTTPException,
+    HTTPMessage,
+    HTTPResponse,
+    IncompleteRead,
+    RemoteDisconnected,
+)
 from typing import BinaryIO
 
 MAX_HEAD = 256 * 1024
@@ -19,6 +25,8 @@ MAX_INTERIM = 16
 
 _LONGEST_LINE = 64 * 1024
 _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*\Z")
+_STATUS_LINE = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?\n")
+_WITHOUT_BODY = frozenset({204, 304})
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[ \r\n]")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
@@ -37,13 +45,41 @@ class StrictResponse(HTTPResponse):
     chunk_left: int | None
 
     def begin(self) -> None:
+        """Read the head; as in `http.client`, without its detour over the parser of e-mails."""
         if self.headers is not None:
             return
-        connection = self.fp
-        # begin() reads the head and no more.
-        self.fp = BufferedReader(BytesIO(_head(connection)))
-        super().begin()
-        self.fp = connection
+        first, fields = _head(self.fp)
+        match = _STATUS_LINE.fullmatch(first)
+        if not match:
+            raise BadStatusLine(first[:60].decode("latin-1"))
+        minor, status, reason = match.groups()
+        self.version = 10 if minor == b"0" else 11
+        self.code = self.status = int(status)
+        self.reason = (reason or b"").decode("latin-1").strip()
+        self.headers = self.msg = headers = HTTPMessage()
+        for field in fields:
+            name, _, value = field.decode("latin-1").partition(":")
+            headers[name] = value.lstrip(" \t")
+        self.chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        self.length = self._length()
+        # Without any other sign, the end of the connection is that of the body.
+        endless = not self.chunked and self.length is None
+        self.will_close = endless or self._closes()
+
+    def _length(self) -> int | None:
+        if self.status in _WITHOUT_BODY:
+            return 0
+        length = self.headers.get("Content-Length", "")
+        usable = not self.chunked and length.isascii() and length.isdigit() and len(length) < 20
+        return int(length) if usable else None
+
+    def _closes(self) -> bool:
+        """Whether the connection ends with this answer (RFC 9112, section 9.3)."""
+        said = self.headers.get("Connection", "").lower()
+        if self.version == 11:
+            return "close" in said
+        return "keep-alive" not in said
 
     def _get_chunk_left(self) -> int | None:
         """Bytes left of a chunk, None behind the last one (RFC 9112, section 7.1)."""
@@ -68,15 +104,15 @@ class StrictResponse(HTTPResponse):
         return self.fp.readline(_LONGEST_LINE)
 
 
-def _head(connection: BinaryIO) -> bytes:
-    """The head of the answer that counts, its fields unfolded and trimmed."""
+def _head(connection: BinaryIO) -> tuple[bytes, list[bytes]]:
+    """The status line and the fields, unfolded and trimmed, of the answer that counts."""
     for _ in range(MAX_INTERIM + 1):
         first = connection.readline(_LONGEST_LINE)
         if not first:
             raise RemoteDisconnected("Remote end closed connection without response")
         fields = _fields(connection) if first.startswith(b"HTTP/") else []
         if not _INTERIM.match(first):
-            return b"".join([first, *fields, b"\r\n"])
+            return first, fields
     raise BadHeadError(f"more than {MAX_INTERIM} interim answers")
 
 
@@ -92,7 +128,7 @@ def _fields(connection: BinaryIO) -> list[bytes]:
             raise BadHeadError(f"its head is longer than {MAX_HEAD} bytes or {MAX_FIELDS} fields")
         content = line.rstrip(b" \t\r\n")
         if not content:
-            return [field + b"\r\n" for field in fields]
+            return fields
         if content[:1] in (b" ", b"\t") and fields:
             fields[-1] += b" " + content.lstrip()  # RFC 9112, section 5.2
         elif _FIELD.match(content):

@@ -59,6 +59,11 @@ def _verifying(bundle: str | None) -> ssl.SSLContext:
     place = Path(bundle)
     try:
         if place.is_dir():
+            if not any(place.glob("*.[0-9]")):
+                # OpenSSL would look for names that it knows, find none, and say nothing.
+                raise ValueError(
+                    "it has no files named by their hash (`openssl rehash` makes them)"
+                )
             return ssl.create_default_context(capath=bundle)
         return ssl.create_default_context(cafile=bundle)
     except (OSError, ValueError) as error:  # an SSLError is an OSError

@@ -123,7 +123,7 @@ MADE_SAFE = {
     "con/aux.txt": "_con/_aux.txt",
     "a\u202egpj.exe": "a_gpj.exe",
     "a\x1b[2J": "a_[2J",
-    "dots. ./x. ": "dots___/x__",
+    "dots. ./x. ": "dots___/x_",
     "e\u0301/x": "\u00e9/x",
     "~/x": "~/x",
     "$HOME": "$HOME",

@@ -259,3 +259,14 @@ def test_an_error_page_never_takes_the_place_of_a_file(
     server.routes["/x"] = login
     assert pyfetch(f"{server.url}/x").status == 1
     assert (pyfetch.directory / "x").read_bytes() == b"content"
+
+
+def test_names_of_fields_are_read_in_any_case(pyfetch: Command, server: LoopbackServer) -> None:
+    """As those write them that speak a later HTTP on their other side."""
+    server.routes["/x"] = lambda handler: handler.answer(
+        200, b"content", **{"etag": '"v1"', "last-modified": "Tue, 14 Nov 2023 22:13:20 GMT"}
+    )
+    pyfetch(f"{server.url}/x")
+    pyfetch(f"{server.url}/x")
+    assert conditions(server)[1] == ('"v1"', "Tue, 14 Nov 2023 22:13:20 GMT")
+    assert (pyfetch.directory / "x").stat().st_mtime == JUST_BEFORE_NOW
