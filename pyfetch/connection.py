@@ -9,9 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from requests import PreparedRequest
+from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -20,6 +20,7 @@ from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
 
 from pyfetch.model import Failure, TargetError
+from pyfetch.origin import origin_of
 from pyfetch.strict import StrictResponse
 from pyfetch.tls import Trust
 from pyfetch.transfer import Transfer
@@ -72,6 +73,21 @@ class Idle:
             return self._connections.pop(connection, self) is None
 
 
+class Answer(Response):
+    """What came back, without what `requests` makes of it and nobody asks for here."""
+
+    def __init__(self, request: PreparedRequest, raw: HTTPResponse) -> None:
+        # Not what it inherits, which makes a jar for cookies and looks for an encoding.
+        self._content = self._content_consumed = False
+        self.history = []
+        self.request = request
+        self.url = request.url or ""
+        self.raw = raw
+        self.status_code = raw.status
+        self.reason = raw.reason or ""
+        self.headers = raw.headers  # type: ignore[assignment] # in any case, as it should be
+
+
 class Adapter(HTTPAdapter):
     """An adapter of `requests` whose connections a `Transfer` can stop.
 
@@ -87,6 +103,8 @@ class Adapter(HTTPAdapter):
     ) -> None:
         self._pools = _pools_with(Idle(2 * workers), refuses)
         self._trust = trust
+        self._hosts = hosts
+        self._known: dict[tuple[str, str | None], HTTPConnectionPool] = {}
         super().__init__(pool_connections=hosts, pool_maxsize=workers)
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -101,7 +119,32 @@ class Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = self._pools.socks if socks else self._pools.direct
         return manager
 
-    # Both as their docstrings want it for a context of one's own.
+    def ask(
+        self, request: PreparedRequest, timeout: tuple[float, float], proxies: dict[str, str]
+    ) -> Answer:
+        """Send a request and read the head of its answer; `timeout` is to connect and to read."""
+        # What `send` returns is what `build_response` makes.
+        return cast("Answer", self.send(request, stream=True, timeout=timeout, proxies=proxies))
+
+    # All that follows is there for adapters to have it their own way.
+    def build_response(self, req: PreparedRequest, resp: HTTPResponse) -> Answer:
+        return Answer(req, resp)
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        return super().request_url(request, proxies) if proxies else request.path_url
+
+    def get_connection_with_tls_context(
+        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> HTTPConnectionPool:
+        key = (origin_of(request.url or ""), proxies.get("all") if proxies else None)
+        pool = self._known.get(key)
+        if pool is None or pool.pool is None:  # closed, since so many others came after it
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            if len(self._known) >= self._hosts:
+                self._known.clear()
+            self._known[key] = pool
+        return pool
+
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, *args: Any, **options: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:

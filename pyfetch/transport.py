@@ -7,25 +7,22 @@ may be asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http.cookiejar import CookieJar
 from typing import Protocol
-from urllib.parse import unquote_to_bytes, urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
-from requests.auth import HTTPBasicAuth
-from requests.cookies import extract_cookies_to_jar
 from requests.utils import requote_uri
 from urllib3.exceptions import HTTPError
 
 from pyfetch import diagnosis
 from pyfetch.addresses import why_not_public
+from pyfetch.asking import Asking
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.chain import Chain
-from pyfetch.connection import Adapter, used_by
-from pyfetch.credentials import cookie_jar, cookies_in
+from pyfetch.connection import Adapter, Answer, used_by
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
@@ -46,12 +43,6 @@ DRAIN_WAIT = 0.1
 MOST_HOSTS = 256
 """Hosts to which connections are kept open."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-_HARMLESS = frozenset(
-    {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
-)
-"""Fields that a user may have added and that go along to another origin: any other one may be a
-key to the one that it was meant for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +86,11 @@ class Transport:
     ) -> None:
         self._settings = settings
         self._bandwidth = bandwidth
-        self._session = requests.Session()
-        self._session.trust_env = False  # it would look for each URL anew; see surroundings
         self._surroundings = AllSurroundings(settings)
-        self._cookies = cookies_in(settings.cookies) if settings.cookies else None
-        # What is saved is what the server has: bytes, not what they decode to.
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.headers["User-Agent"] = user_agent
+        self._asking = Asking(settings, user_agent, self._surroundings)
         # A host sees no more connections than there are transfers to it at once.
         refuses = why_not_public if settings.public_only else None
         self._adapter = Adapter(MOST_HOSTS, settings.most_workers, Trust(settings), refuses)
-        self._fields = _joined(settings.headers)
 
     def get(
         self, chain: Chain, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
@@ -117,18 +102,18 @@ class Transport:
         `TargetError` if it did not come whole, and whatever the receiver raises.
         """
         while True:
-            request = self._prepared(chain, headers, transfer)
+            request = self._asking.request(chain, headers, transfer.target)
             asked = (chain.url, str(request.headers.get("Cookie")))
             if asked in chain.asked:
                 detail = f"the redirects go round in a loop: {chain.url} again"
                 raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
-            with self._answer(request, transfer) as response:
-                location = _location(response)
+            with self._answer(request, transfer) as answer:
+                location = _location(answer)
                 if location is None:
-                    _push(response, transfer, receiver, self._bandwidth)
+                    _push(answer, transfer, receiver, self._bandwidth)
                     return None
-                _drain(response, transfer)
-                cookies = self._cookies_after(chain, request, response)
+                _drain(answer, transfer)
+                cookies = self._asking.cookies_after(chain, request, answer)
             onward = self._redirected(chain, location)
             elsewhere = onward.origin != chain.origin
             chain = replace(onward, cookies=cookies, asked=chain.asked | {asked})
@@ -151,105 +136,40 @@ class Transport:
         elsewhere = origin_of(url) != chain.origin
         return replace(chain, url=url, followed=chain.followed + 1, away=chain.away or elsewhere)
 
-    def _prepared(
-        self, chain: Chain, headers: Mapping[str, str], transfer: Transfer
-    ) -> requests.PreparedRequest:
-        fields = self._fields | _joined(transfer.target.headers)
-        if chain.away:
-            fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
-        cookies = chain.cookies.get(chain.origin, self._cookies)
-        try:
-            request = requests.Request(
-                "GET",
-                chain.url,
-                headers=fields | dict(headers),
-                auth=self._auth(chain, fields),
-            )
-            prepared = self._session.prepare_request(request)
-            # Not by the session, which would put them into a jar that knows no policy.
-            prepared.prepare_cookies(cookies)
-            return prepared
-        except (requests.RequestException, ValueError) as error:
-            raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
-
-    def _auth(self, chain: Chain, fields: Mapping[str, str]) -> HTTPBasicAuth | None:
-        """From the URL, or the netrc file where no header says it; UTF-8 (RFC 7617, 2.1)."""
-        userinfo, at, _ = urlsplit(chain.url).netloc.rpartition("@")
-        if at:
-            user, _, password = userinfo.partition(":")
-            known = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
-            return known if userinfo else None
-        if any(name.lower() == "authorization" for name in fields):
-            return None
-        login = self._surroundings.of(chain.url).login
-        if login is None:
-            return None
-        # A redirect may lead to a host that the file names, as to the one where one logs in;
-        # but nobody may send the password where all can read it, or ask for it at a port
-        # of his choice.
-        if chain.away and not (
-            login.named and chain.origin.startswith("https:") and chain.origin.endswith(":443")
-        ):
-            return None
-        return HTTPBasicAuth(login.user.encode(), login.password.encode())
-
-    def _cookies_after(
-        self, chain: Chain, request: requests.PreparedRequest, response: requests.Response
-    ) -> Mapping[str, CookieJar]:
-        """The cookies of the chain, with those that this answer sets."""
-        if "Set-Cookie" not in response.headers:
-            return chain.cookies
-        before = chain.cookies.get(chain.origin, self._cookies)
-        cookies = cookie_jar()
-        if before is not None:
-            cookies.update(before)
-        extract_cookies_to_jar(cookies, request, response.raw)
-        return {**chain.cookies, chain.origin: cookies}
-
     @contextmanager
-    def _answer(
-        self, request: requests.PreparedRequest, transfer: Transfer
-    ) -> Iterator[requests.Response]:
+    def _answer(self, request: requests.PreparedRequest, transfer: Transfer) -> Iterator[Answer]:
         proxies = self._surroundings.of(request.url or "").proxies
         timeout = (self._settings.connect_timeout, self._settings.timeout)
         transfer.check()
         try:
             with used_by(transfer):
-                response = self._adapter.send(request, timeout=timeout, proxies=proxies)
+                answer = self._adapter.ask(request, timeout, proxies)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise diagnosis.of_request(error, timeout) from error
         try:
-            yield response
+            yield answer
         finally:
-            response.close()
-
-
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Fields by name; of one name with several values, one with a list (RFC 9110, 5.3)."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
+            answer.close()
 
 
 def _push(
-    response: requests.Response,
+    answer: Answer,
     transfer: Transfer,
     receiver: Receiver,
     bandwidth: Bandwidth | None,
 ) -> None:
     transfer.answered()
-    raw = response.raw
+    raw = answer.raw
     head = Head(
-        url=response.url,
-        status=response.status_code,
-        reason=response.reason or "",
-        headers=response.headers,
-        length=_body_length(response),
+        url=answer.url,
+        status=answer.status_code,
+        reason=answer.reason or "",
+        headers=answer.headers,
+        length=_body_length(answer),
     )
     if not receiver.head(head):
-        _drain(response, transfer)
+        _drain(answer, transfer)
         return
     size = bandwidth.chunk if bandwidth else CHUNK
     try:
@@ -268,15 +188,15 @@ def _push(
     transfer.check()
 
 
-def _body_length(response: requests.Response) -> int | None:
+def _body_length(answer: Answer) -> int | None:
     """Bytes to come (RFC 9112, section 6.3). Raises `TargetError` where that cannot be known."""
-    encoding = response.headers.get("Transfer-Encoding")
+    encoding = answer.headers.get("Transfer-Encoding")
     if encoding is not None:
         if encoding.strip().lower() != "chunked":
             detail = f"the body comes in the transfer coding {encoding!r}, which was not asked for"
             raise TargetError(Failure.WRONG_CONTENT, detail)
         return None
-    length = response.headers.get("Content-Length")
+    length = answer.headers.get("Content-Length")
     if length is None:
         return None
     # A field that came twice with one value is joined by a comma.
@@ -288,25 +208,25 @@ def _body_length(response: requests.Response) -> int | None:
     return int(value)
 
 
-def _drain(response: requests.Response, transfer: Transfer) -> None:
+def _drain(answer: Answer, transfer: Transfer) -> None:
     """Read a small body that nobody wants, so that its connection can be used again.
 
     At most one read from the connection, which hardly waits: what does not come with that
     is left, and the connection is closed.
     """
-    length = response.headers.get("Content-Length", "")
+    length = answer.headers.get("Content-Length", "")
     if length.isascii() and length.isdigit() and len(length) < 8 and 0 < int(length) <= DRAINED:
         transfer.wait_at_most(DRAIN_WAIT)
         try:
-            response.raw.read1(DRAINED, decode_content=False)
+            answer.raw.read1(DRAINED, decode_content=False)
         except (HTTPError, OSError):
-            response.raw.close()
+            answer.raw.close()
 
 
-def _location(response: requests.Response) -> str | None:
+def _location(answer: Answer) -> str | None:
     """The `Location` of a redirect, None for another answer. Raises `TargetError`."""
-    location = response.headers.get("Location")
-    if location is None or response.status_code not in _REDIRECTS:
+    location = answer.headers.get("Location")
+    if location is None or answer.status_code not in _REDIRECTS:
         return None
     try:
         # http.client reads fields as Latin-1; URLs beyond ASCII are UTF-8.
