@@ -21,6 +21,7 @@ from pyfetch import diagnosis
 from pyfetch.addresses import why_not_public
 from pyfetch.asking import Asking
 from pyfetch.bandwidth import Bandwidth
+from pyfetch.body import pieces
 from pyfetch.chain import Chain
 from pyfetch.connection import Adapter, Answer, used_by
 from pyfetch.masking import masked_url
@@ -32,8 +33,6 @@ from pyfetch.surroundings import AllSurroundings
 from pyfetch.tls import Trust
 from pyfetch.transfer import Transfer
 
-CHUNK = 256 * 1024
-"""Most bytes of a body that are taken at once."""
 DRAINED = 64 * 1024
 """Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
 
@@ -160,7 +159,6 @@ def _push(
     bandwidth: Bandwidth | None,
 ) -> None:
     transfer.answered()
-    raw = answer.raw
     head = Head(
         url=answer.url,
         status=answer.status_code,
@@ -171,15 +169,8 @@ def _push(
     if not receiver.head(head):
         _drain(answer, transfer)
         return
-    size = bandwidth.chunk if bandwidth else CHUNK
     try:
-        while True:
-            due = bandwidth.take(transfer) if bandwidth else 0.0
-            data = raw.read1(size, decode_content=False)
-            if bandwidth:
-                bandwidth.give_back(size - len(data), due)
-            if not data:
-                break
+        for data in pieces(answer.raw, head.length, transfer, bandwidth):
             transfer.received += len(data)
             receiver.chunk(data)
     except (HTTPError, OSError) as error:

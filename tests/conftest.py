@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,27 @@ class Ended:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
+# A process counts the memory that its parent had when it was forked, too: a test's own, if
+# that is the parent.
+_LAUNCHER = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[2:]).returncode
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+with open(sys.argv[1], "w") as told:
+    told.write(str(peak))
+sys.exit(status)
+"""
+
+PEAK_MEMORY = """
+def peak_memory():
+    # Of this program alone: `ru_maxrss` counts what was there before it began, too.
+    for line in open("/proc/self/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+"""
+"""For a program that a test runs: the most memory that it had so far, in KiB."""
+
+
 class Command:
     """The installed `pyfetch`, run in a directory of the test's own."""
 
@@ -65,6 +87,18 @@ class Command:
             check=False,
         )
         return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def peak_memory(self, *arguments: str, stdin: bytes = b"") -> tuple[Ended, int]:
+        """Run it to its end; how it ended, and the most memory that it had, in KiB."""
+        told = self.directory / "peak-memory"
+        launched = [sys.executable, "-c", _LAUNCHER, str(told), COMMAND, "--retry-wait", "0"]
+        ended = subprocess.run(
+            [*launched, *arguments], input=stdin, capture_output=True, cwd=self.directory,
+            env=self.environment, timeout=2 * LONGEST, check=False,
+        )  # fmt: skip
+        peak = int(told.read_text())
+        told.unlink()
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode()), peak
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start it and leave it running; the test ends it."""

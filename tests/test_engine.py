@@ -29,6 +29,7 @@ from pyfetch.schedule import Schedule
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
 from pyfetch.workers import Workers
+from tests.conftest import PEAK_MEMORY
 
 
 class InlineExecutor(Executor):
@@ -311,7 +312,6 @@ def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None
 
 
 _MEASURED = """
-import resource
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine import Engine
 from pyfetch.fetch import Attempt
@@ -324,6 +324,7 @@ from pyfetch.retry import RetryPolicy
 from pyfetch.schedule import Schedule
 from pyfetch.window import Window, in_order
 from pyfetch.workers import AutoWorkers
+from tests.conftest import PEAK_MEMORY
 
 def fetch(target, transfer):
     result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
@@ -339,17 +340,20 @@ with ThreadPoolExecutor(8) as executor:
     for result in in_order(engine.run(entries_from_items(urls)), window.shown):
         assert result.index == due
         if due == 10_000:
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            print(peak_memory())
         due += 1
 assert due == 100_001
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_memory())
 """
 
 
 def test_memory_is_flat_from_ten_thousand_urls_to_a_hundred_thousand() -> None:
     """Peak memory of the engine alone, with every option on, in KiB."""
     ended = subprocess.run(
-        [sys.executable, "-c", _MEASURED], capture_output=True, check=True, text=True
+        [sys.executable, "-c", PEAK_MEMORY + _MEASURED],
+        capture_output=True,
+        check=True,
+        text=True,
     )
     small, large = map(int, ended.stdout.split())
     assert large <= small * 1.1

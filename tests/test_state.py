@@ -14,7 +14,7 @@ import pytest
 from pyfetch.errors import StoppedError
 from pyfetch.model import FileFacts, Known
 from pyfetch.state import VERSION, State
-from tests.conftest import Command
+from tests.conftest import PEAK_MEMORY, Command
 from tests.server import Handler, LoopbackServer, Page
 
 
@@ -115,7 +115,7 @@ def test_a_state_in_a_directory_that_is_gone_is_an_error_that_stops_the_run(
 
 
 _MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 from pyfetch.state import State
 from pyfetch.model import FileFacts
@@ -128,10 +128,10 @@ for i in range(60_000):
     if i % 1000 == 0:
         state.commit()
     if i == 29_999:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        print(peak_memory())
 state.commit()
 state.close()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_memory())
 """
 
 
@@ -139,7 +139,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 def test_names_take_no_memory(tmp_path: Path, where: str) -> None:
     place = str(tmp_path / where) if where else ""
     ended = subprocess.run(
-        [sys.executable, "-c", _MEASURED, place], check=True, capture_output=True, text=True
+        [sys.executable, "-c", PEAK_MEMORY + _MEASURED, place],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     after_half, after_all = map(int, ended.stdout.split())
     assert after_all <= after_half * 1.1
