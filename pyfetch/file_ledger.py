@@ -38,13 +38,15 @@ class FileLedger:
         self._open: dict[str, int] = {}  # path → targets that are named and not finished
         self._given: dict[int, str] = {}  # by index, the paths of those that servers have named
         self._noted: set[str] = set()  # of these, what was noted since they were named
-        self._claimed = False
+        self._claimed: set[str] = set()  # paths that may not be on disk as their URLs' yet
         self._due: float | None = None
 
     def named(self, target: Target) -> Target:
         with self._lock:
             path, known = self._names.of(target, in_use=self._in_use)
-            self._claimed = self._claimed or self._state.uncommitted
+            if self._state.uncommitted:
+                self._claimed.add(path)
+                self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
             return replace(target, path=path, known=known)
 
@@ -61,7 +63,7 @@ class FileLedger:
         if target.path is None:
             return target
         with self._lock:
-            if self._claimed:
+            if target.path in self._claimed:
                 # A file may appear only when it is on disk whose it is.
                 self.commit()
             if target.path in self._noted:  # by the same URL, earlier in this list
@@ -105,7 +107,7 @@ class FileLedger:
     def commit(self) -> None:
         with self._lock:
             self._state.commit()
-            self._claimed = False
+            self._claimed.clear()
             self._due = None
 
     def _in_use(self, path: str, of: Target | None = None) -> bool:
