@@ -64,7 +64,10 @@ class Asking:
         nothing_of_its_own = auth is None and cookies is None and not target.headers
         if nothing_of_its_own and not chain.away and _PLAIN_URL.fullmatch(chain.url):
             return self._plain(chain.url, headers)
-        fields = self._fields | _joined(target.headers)
+        own = target.headers
+        if chain.origin != target.origin:  # a mirror: what they hold was meant for another
+            own = tuple((name, value) for name, value in own if name.lower() in _HARMLESS)
+        fields = self._fields | _joined(own)
         if chain.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:

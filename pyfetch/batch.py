@@ -40,6 +40,7 @@ class Batch:
         if settings.process_number > 1:
             from pyfetch.fleet import Fleet
 
+            Fetch(settings)  # what cannot be used is known before anything is made
             self._engine = Fleet(settings, window=self._window, watched=watched)
         else:
             self._fetch = Fetch(settings)
@@ -61,6 +62,8 @@ class Batch:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
+        if not isinstance(self._engine, Engine):
+            self._engine.holding = (lock.descriptor,)
         try:
             sweep(output_dir)
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None

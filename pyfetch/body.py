@@ -25,6 +25,8 @@ def pieces(
 
     Raises what urllib3 raises, and the `TargetError` that the transfer is stopped with.
     """
+    if length == 0:
+        raw.read1(1, decode_content=False)  # gives the connection back
     if bandwidth:
         return _bounded(raw, length, transfer, bandwidth)
     return _unbounded(raw, length)

@@ -31,26 +31,33 @@ from pyfetch.messages import (
 )
 from pyfetch.model import Target
 from pyfetch.settings import Settings
+from pyfetch.spawned import SIGNALS
 from pyfetch.threaded import engine_over_threads
 from pyfetch.threads import daemon
 from pyfetch.window import Window
 
 LOOK_EVERY = 0.2
 """Seconds between two reports of what is in flight."""
+ALIVE_EVERY = 2.0
+"""The same where nobody looks: then it is a sign of life."""
 _ENDLESS = 2**62
 
 
 def main(descriptor: int) -> None:
     """Be a process of the run at the other end of this socket."""
     # The one who made us hears of these too, and tells us.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     connection = Connection(descriptor)
     begin = connection.recv()
     assert isinstance(begin, Begin)  # noqa: S101
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.verbosity)
-    ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
+    try:
+        ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
+    except RunError as error:
+        ended = Ended(error, None)
     outbox.put(ended)
     outbox.wait_until_sent()
     os._exit(0)  # a worker may hang in a name look-up, which nothing can end
@@ -70,8 +77,8 @@ def _fetch_all(
 
     window = _Window(hungry)
     engine = engine_over_threads(settings, Fetch(settings), window)
-    if watched:
-        daemon(lambda: _report_what_is_in_flight(engine, say), "in-flight").start()
+    every = LOOK_EVERY if watched else ALIVE_EVERY
+    daemon(lambda: _report_what_is_in_flight(engine, say, every), "in-flight").start()
     ledger = _Attempts()
     error = None
     try:
@@ -111,9 +118,11 @@ def _told(connection: Connection) -> Iterator[list[Target] | StopNow | None]:
             os._exit(1)
 
 
-def _report_what_is_in_flight(engine: Engine, say: Callable[[FromProcess], None]) -> None:
+def _report_what_is_in_flight(
+    engine: Engine, say: Callable[[FromProcess], None], every: float
+) -> None:
     while True:
-        time.sleep(LOOK_EVERY)
+        time.sleep(every)
         transfers = [
             InFlight(each.target.index, each.received, each.resumed, each.size)
             for each in engine.in_flight

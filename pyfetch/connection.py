@@ -11,11 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own name
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ClosedPoolError,
+    ConnectTimeoutError,
+    NameResolutionError,
+    NewConnectionError,
+)
 from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
 
@@ -124,7 +129,14 @@ class Adapter(HTTPAdapter):
     ) -> Answer:
         """Send a request and read the head of its answer; `timeout` is to connect and to read."""
         # What `send` returns is what `build_response` makes.
-        return cast("Answer", self.send(request, stream=True, timeout=timeout, proxies=proxies))
+        try:
+            answer = self.send(request, stream=True, timeout=timeout, proxies=proxies)
+        except ConnectionError as error:
+            if not isinstance(error.args[0], ClosedPoolError):
+                raise
+            # So many other hosts came meanwhile.
+            answer = self.send(request, stream=True, timeout=timeout, proxies=proxies)
+        return cast("Answer", answer)
 
     # All that follows is there for adapters to have it their own way.
     def build_response(self, req: PreparedRequest, resp: HTTPResponse) -> Answer:

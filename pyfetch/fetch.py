@@ -183,6 +183,8 @@ class _Attempt:
         """
         status = file_status(final)
         policy = self._settings.if_exists
+        if self._target.known.begun and policy in (IfExists.FAIL, IfExists.RENAME):
+            policy, self._replaces = IfExists.REFRESH, True
         if status is None:
             self._replaces = self._replaces or final.is_symlink()  # one that leads nowhere
             return {}

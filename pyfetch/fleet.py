@@ -28,6 +28,11 @@ from pyfetch.spawned import Gone, Spawned
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
 
+_LOOK_EVERY = 5.0
+"""Seconds between two looks at which processes are silent."""
+_SILENT_LOOKS = 6
+"""A process that has said nothing for so many of them hangs, or was stopped."""
+_REMEMBERED = 256
 _LAST_WORD = 5.0
 """Seconds that processes get to end when all is done."""
 MOST_DEATHS = 3
@@ -59,6 +64,8 @@ class _Member:
     """Whether it has said that it is done."""
     spoke: bool = False
     """Whether it has said anything."""
+    silent: int = 0
+    """How often it was looked at since it has said anything."""
 
 
 class Fleet:
@@ -82,7 +89,11 @@ class Fleet:
         """Processes in a row that have ended without a word."""
         self._input_ended: InputEnded | None = None
         self._error: RunError | None = None
+        self._warned: set[str] = set()
         self._summaries: list[str] = []
+        self._looks_at = time.monotonic() + _LOOK_EVERY
+        self.holding: tuple[int, ...] = ()
+        """Descriptors that each process is to have as long as it lives."""
         self.read = 0
         """Entries that were read so far."""
         self.stopped = False
@@ -133,6 +144,7 @@ class Fleet:
             self._window.close()
             for member in self._members:
                 member.process.kill()
+                member.process.wait()
             with contextlib.suppress(RunError):
                 self._ledger.commit()
         if self._error:
@@ -142,10 +154,11 @@ class Fleet:
 
     def _drive(self) -> Iterator[Result]:
         while not self.stopped:
+            self._do_what_is_due()
             self._hand_out()
             if self._done():
                 return
-            event = self._next_event(self._ledger.commit_due())
+            event = self._next_event()
             if event is not None:
                 yield from self._handle(event)
 
@@ -153,12 +166,29 @@ class Fleet:
         nothing_left = not (self._waiting or any(member.targets for member in self._members))
         return self.input_ended and nothing_left
 
-    def _next_event(self, due: float | None) -> Entry | InputEnded | Stop | _Told | None:
+    def _next_event(self) -> Entry | InputEnded | Stop | _Told | None:
+        due = min(self._looks_at, self._ledger.commit_due() or math.inf)
         try:
-            return self._events.get(timeout=None if due is None else max(0, due - time.monotonic()))
+            return self._events.get(timeout=max(0, due - time.monotonic()))
         except queue.Empty:
-            self._ledger.commit()
             return None
+
+    def _do_what_is_due(self) -> None:
+        now = time.monotonic()
+        commit = self._ledger.commit_due()
+        if commit is not None and commit <= now:
+            self._ledger.commit()
+        if self._looks_at <= now:
+            self._look_for_the_silent()
+
+    def _look_for_the_silent(self) -> None:
+        """End a process that says nothing any more: what it had goes to another one."""
+        # Counted, not timed: where all of us were stopped, nobody was silent.
+        self._looks_at = time.monotonic() + _LOOK_EVERY
+        for member in self._members:
+            member.silent += 1
+            if member.silent > _SILENT_LOOKS:
+                member.process.kill()
 
     def _handle(self, event: Entry | InputEnded | Stop | _Told) -> Iterator[Result]:
         match event:
@@ -173,7 +203,7 @@ class Fleet:
             case _Told(member, Gone() as gone):
                 yield from self._take_back(member, gone)
             case _Told(member, list() as said):
-                member.spoke, self._stillborn = True, 0
+                member.spoke, member.silent, self._stillborn = True, 0, 0
                 for message in said:
                     yield from self._hear(member, message)
 
@@ -204,13 +234,22 @@ class Fleet:
                 if not self._waiting and not self.input_ended:
                     self._window.widen()
             case Said():
-                _log.log(message.level, "%s", message.text)
+                self._log_once(message)
             case Ended():
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
                 if message.error:
                     raise message.error
+
+    def _log_once(self, said: Said) -> None:
+        """What all processes warn of at their start is said once."""
+        if said.level >= logging.WARNING:
+            if said.text in self._warned:
+                return
+            if len(self._warned) < _REMEMBERED:
+                self._warned.add(said.text)
+        _log.log(said.level, "%s", said.text)
 
     def _finished(self, target: Target, message: Finished) -> Result:
         attempt = Attempt(message.result, facts=message.facts, path=message.path)
@@ -266,7 +305,7 @@ class Fleet:
     def _made(self) -> _Member:
         place = self._free.pop(0)
         settings = self._divided[place]
-        process = Spawned()
+        process = Spawned(self.holding)
         share = Share(settings.most_workers, time.monotonic())
         member = _Member(process, place, share, {}, [])
         self._members.append(member)
@@ -281,7 +320,8 @@ class Fleet:
         if member.ended or self.stopped:
             return
         left = sorted(member.targets.values(), key=lambda target: target.index)
-        _log.warning("a process has ended (%s): %d URLs go to another one", gone.how, len(left))
+        if left:
+            _log.warning("a process ended (%s): %d URLs go to another one", gone.how, len(left))
         self._stillborn += not member.spoke
         if self._stillborn == MOST_DEATHS:
             raise StoppedError(f"{MOST_DEATHS} processes ended as soon as they began: {gone.how}")
@@ -289,7 +329,7 @@ class Fleet:
         for target in left:
             self._deaths[target.index] += 1
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(target)
+                again.append(replace(target, known=replace(target.known, begun=True)))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             failed = _failed(target, Failure.INTERNAL, detail)
@@ -321,10 +361,12 @@ def _failed(target: Target, failure: Failure, detail: str) -> Result:
 def divided(settings: Settings) -> list[Settings]:
     """What each process is to do, so that all of them together do what the settings say.
 
-    Caps for hosts and rates are divided too: there are no more processes than a cap can be
-    divided among.
+    The cap for a host is divided too, so there are no more processes than it can be divided
+    among; and where there is a rate, one has time enough for it.
     """
     number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
+    if settings.rate or settings.limit_rate:
+        number = 1
     return [
         replace(
             settings,
@@ -334,8 +376,6 @@ def divided(settings: Settings) -> list[Settings]:
             else _part(settings.workers, number, place),
             max_workers=_part(settings.max_workers, number, place),
             per_host=settings.per_host and settings.per_host // number,
-            rate=settings.rate and settings.rate / number,
-            limit_rate=settings.limit_rate and max(1, settings.limit_rate // number),
             fail_fast=False,
         )
         for place in range(number)

@@ -16,6 +16,9 @@ from pyfetch.errors import StoppedError
 POLL = 0.1
 """Seconds between two looks at a lock that another run holds."""
 
+_LAST_MOMENTS = 2.0
+"""Seconds that the processes of a run which was killed get to end."""
+
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -38,8 +41,10 @@ class RunLock:
         Raises `StoppedError` that names the holder, when `given_up` says so at once.
         """
         until = time.monotonic() + wait
+        at_least = time.monotonic() + _LAST_MOMENTS
         while not self._taken():
-            if time.monotonic() >= until or given_up():
+            last = max(until, at_least) if self._holder_is_gone() else until
+            if time.monotonic() >= last or given_up():
                 raise StoppedError(
                     f"another run holds {self._output_dir}: {self._holder()}"
                     " (let it end, or wait for it with --wait-lock)"
@@ -54,7 +59,15 @@ class RunLock:
             self._file.unlink()
         with contextlib.suppress(OSError):
             self._own.rmdir()
+        # Not by closing it alone: our processes have it too.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """What holds it. A process that has it, too, holds the lock as long as it lives."""
+        return self._descriptor
 
     def _taken(self) -> bool:
         with needed_for(self._output_dir):
@@ -85,6 +98,18 @@ class RunLock:
             os.write(descriptor, f"process {os.getpid()}\n".encode())
         self._descriptor = descriptor
         return True
+
+    def _holder_is_gone(self) -> bool:
+        kind, _, number = self._holder().partition(" ")
+        if kind != "process" or not number.isdigit():
+            return False
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+        return False
 
     def _holder(self) -> str:
         with contextlib.suppress(OSError):

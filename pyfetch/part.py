@@ -162,7 +162,11 @@ class Part:
             self._descriptor = self._opened()
             if version is not None and total:
                 note = Note(self._url, **asdict(version), total=total, boot=current_boot())
-                write_note(self._note_file, note, NEW)
+                try:
+                    write_note(self._note_file, note, NEW)
+                except FileExistsError:  # a process that was killed has left it
+                    os.unlink(self._note_file)
+                    write_note(self._note_file, note, NEW)
                 self._note = note
 
     def _opened(self) -> int:

@@ -58,6 +58,7 @@ class Share:
         """So many of them are done."""
         self.outstanding -= number
         self._finished += number
+        self._extra = max(0, self._extra - number)
         elapsed = now - self._since
         if elapsed >= _OVER:
             self._rate += _WEIGHT * (self._finished / elapsed - self._rate)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,6 +21,9 @@ from pathlib import Path
 from pyfetch.errors import StoppedError
 from pyfetch.messages import FromProcess, ToProcess
 from pyfetch.threads import daemon
+
+SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+"""What a process leaves to the one that made it."""
 
 _PATIENCE = 1.0
 """Seconds that a process gets to be gone when it has closed its connection."""
@@ -33,20 +37,26 @@ class Gone:
 
 
 class Spawned:
-    """A process with a connection to it. Raises `StoppedError` where none can be made."""
+    """A process with a connection to it. Raises `StoppedError` where none can be made.
 
-    def __init__(self) -> None:
+    `holding`: descriptors that it is to have as long as it lives.
+    """
+
+    def __init__(self, holding: Sequence[int] = ()) -> None:
         ours, theirs = socket.socketpair()
         package = str(Path(__file__).parent.parent)
         before = os.environ.get("PYTHONPATH")
         command = f"from pyfetch.child import main; main({theirs.fileno()})"
         try:
+            # What is blocked here is blocked there too, until it is ignored: a signal that
+            # comes while it starts must not end it with a traceback.
+            before_signals = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
                 # -P: what lies in the current directory is not imported.
                 [sys.executable, "-P", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *holding],
                 env={
                     **os.environ,
                     "PYTHONPATH": package if not before else f"{package}{os.pathsep}{before}",
@@ -56,13 +66,20 @@ class Spawned:
             ours.close()
             raise StoppedError(f"cannot start a process: {error.strerror}") from error
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before_signals)
             theirs.close()
         self._connection = Connection(ours.detach())
+        self._outbox: queue.SimpleQueue[ToProcess] = queue.SimpleQueue()
+        daemon(self._send, "to-process").start()
 
     def send(self, message: ToProcess) -> None:
-        """Tell it something; to one that is gone, nothing."""
+        """Tell it something, without waiting until it listens; to one that is gone, nothing."""
+        self._outbox.put(message)
+
+    def _send(self) -> None:
         with contextlib.suppress(OSError):  # `listen` tells of its end
-            self._connection.send(message)
+            while True:
+                self._connection.send(self._outbox.get())
 
     def listen(self, heard: Callable[[list[FromProcess] | Gone], None]) -> None:
         """Call this, from a thread of its own, with all that it says, and at last its end."""
@@ -77,8 +94,11 @@ class Spawned:
         daemon(hear, "process").start()
 
     def kill(self) -> None:
-        """End it at once, and wait until it is gone."""
+        """End it at once; `listen` tells when it is gone."""
         self._process.kill()
+
+    def wait(self) -> None:
+        """Wait until it is gone, which must be certain."""
         self._process.wait()
 
     def _how_it_ended(self) -> str:

@@ -24,7 +24,7 @@ MAX_INTERIM = 16
 """Most answers of 1xx before the one that counts (RFC 9110, section 15.2)."""
 
 _LONGEST_LINE = 64 * 1024
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00\r\n]*\Z")
+_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 _STATUS_LINE = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?\n")
 _WITHOUT_BODY = frozenset({204, 304})
 _INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[ \r\n]")
@@ -76,10 +76,11 @@ class StrictResponse(HTTPResponse):
 
     def _closes(self) -> bool:
         """Whether the connection ends with this answer (RFC 9112, section 9.3)."""
-        said = self.headers.get("Connection", "").lower()
+        said = ",".join(self.headers.get_all("Connection", [])).lower()
+        options = {option.strip(" \t") for option in said.split(",")}
         if self.version == 11:
-            return "close" in said
-        return "keep-alive" not in said
+            return "close" in options
+        return "keep-alive" not in options or "close" in options
 
     def _get_chunk_left(self) -> int | None:
         """Bytes left of a chunk, None behind the last one (RFC 9112, section 7.1)."""

@@ -183,7 +183,7 @@ def _body_length(answer: Answer) -> int | None:
     """Bytes to come (RFC 9112, section 6.3). Raises `TargetError` where that cannot be known."""
     encoding = answer.headers.get("Transfer-Encoding")
     if encoding is not None:
-        if encoding.strip().lower() != "chunked":
+        if encoding.strip(" \t").lower() != "chunked":
             detail = f"the body comes in the transfer coding {encoding!r}, which was not asked for"
             raise TargetError(Failure.WRONG_CONTENT, detail)
         return None
@@ -205,11 +205,12 @@ def _drain(answer: Answer, transfer: Transfer) -> None:
     At most one read from the connection, which hardly waits: what does not come with that
     is left, and the connection is closed.
     """
-    length = answer.headers.get("Content-Length", "")
-    if length.isascii() and length.isdigit() and len(length) < 8 and 0 < int(length) <= DRAINED:
+    left = answer.raw.length_remaining
+    if left is not None and left <= DRAINED:
         transfer.wait_at_most(DRAIN_WAIT)
         try:
-            answer.raw.read1(DRAINED, decode_content=False)
+            # Where nothing is to come, this gives the connection back without a look at it.
+            answer.raw.read1(max(1, left), decode_content=False)
         except (HTTPError, OSError):
             answer.raw.close()
 

@@ -98,14 +98,19 @@ def test_caps_for_a_host_hold_over_all_processes(
     assert pyfetch(*TWO, "--per-host", "1", "--discard", *hundred[:10]).status == 0
 
 
-@pytest.mark.parametrize("limit", [{"rate": 10.0}, {"limit_rate": 1_000_000}, {"per_host": 7}])
-def test_what_is_divided_is_no_more_than_the_whole(limit: dict[str, float]) -> None:
-    settings = Settings(workers=9, max_workers=21, processes=4, **limit)  # type: ignore[arg-type]
-    parts = divided(settings)
+def test_what_is_divided_is_no_more_than_the_whole() -> None:
+    parts = divided(Settings(workers=9, max_workers=21, processes=4, per_host=7))
+    assert len(parts) == 4
     assert sum(part.most_workers for part in parts) == 9
     assert sum(part.max_workers for part in parts) == 21
+    assert 0 < sum(part.per_host or 0 for part in parts) <= 7
+
+
+@pytest.mark.parametrize("limit", [{"rate": 10.0}, {"limit_rate": 1_000_000}])
+def test_with_a_rate_one_process_is_enough(limit: dict[str, float]) -> None:
+    (part,) = divided(Settings(processes=4, **limit))  # type: ignore[arg-type]
     for name, whole in limit.items():
-        assert 0 < sum(getattr(part, name) for part in parts) <= whole
+        assert getattr(part, name) == whole
 
 
 def test_there_are_no_more_processes_than_can_share_a_cap() -> None:
@@ -216,6 +221,85 @@ def test_processes_end_with_the_run_that_made_them(
     running.kill()
     running.communicate(timeout=LONGEST)
     in_time(lambda: not any(is_there(process) for process in processes))
+
+
+def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """A process that was stopped in the middle must not put a file of the next run in its place."""
+    body = b"x" * 20_000
+    halves: list[threading.Event] = [threading.Event(), threading.Event()]
+
+    def in_halves(handler: Handler) -> None:
+        number = len(server.asked) - 1
+        handler.head(200, Content_Length=str(len(body)))
+        handler.send(body[:10_000])
+        handler.wfile.flush()
+        halves[number].wait(LONGEST)
+        handler.send(body[10_000:])
+
+    server.routes["/x"] = in_halves
+    first = pyfetch.start(*TWO, "-o", "data", f"{server.url}/x")
+    in_time(lambda: server.at_once == 1)
+    (child,) = children_of(first.pid)
+    os.kill(child, signal.SIGSTOP)
+    first.kill()
+    first.wait(LONGEST)  # its pipes stay open as long as the other one lives
+    second = pyfetch(*TWO, "-o", "data", f"{server.url}/x")
+    assert second.status == 3  # what is left of the first still holds the lock
+    assert not (pyfetch.directory / "data" / "x").exists()
+    os.kill(child, signal.SIGCONT)
+    first.communicate(timeout=LONGEST)
+    in_time(lambda: not is_there(child))
+    halves[1].set()
+    assert pyfetch(*TWO, "-o", "data", f"{server.url}/x").status == 0
+    assert (pyfetch.directory / "data" / "x").read_bytes() == body
+
+
+@pytest.mark.parametrize("option", ["--cookies", "--netrc-file", "--cacert", "--cert"])
+def test_a_file_that_cannot_be_used_is_known_before_anything_is_made(
+    pyfetch: Command, server: LoopbackServer, option: str
+) -> None:
+    ended = pyfetch(*TWO, option, "/nonexistent", "-o", "data", f"{server.url}/x")
+    assert (ended.status, len(ended.err.splitlines())) == (2, 1)
+    assert not (pyfetch.directory / "data").exists()
+
+
+def test_a_signal_while_processes_start_shows_no_traceback(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = Handler.stall
+    for delay in (0.02, 0.05, 0.1, 0.2):
+        running = pyfetch.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+        in_time(lambda process=running: children_of(process.pid) != [])  # type: ignore[misc]
+        time.sleep(delay)
+        os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate(timeout=LONGEST)
+        assert b"Traceback" not in err
+        assert running.returncode == 130
+
+
+def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """With `--if-exists fail`, a file that this run has put there does not fail its URL."""
+    server.pages["/x"] = Page(b"x")
+    killed: list[int] = []
+
+    def kill_when_it_is_there(handler: Handler) -> None:
+        if not killed:
+            in_time((pyfetch.directory / "data" / "x").exists)
+            # Its result may have been told already: then there is nothing to mend, nor to see.
+            killed.extend(children_of(running.pid))
+            for child in killed:
+                os.kill(child, signal.SIGKILL)
+        handler.answer(200, b"y")
+
+    server.routes["/y"] = kill_when_it_is_there
+    (pyfetch.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
+    running = pyfetch.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
+    out, _ = running.communicate(timeout=LONGEST)
+    assert [line.split("\t")[4] for line in out.decode().splitlines()] == ["-", "-"]
 
 
 def test_a_full_disk_stops_the_run(
