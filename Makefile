@@ -61,12 +61,15 @@ $(VENV)/ready-to-fuzz: $(VENV)/ready-to-test
 fuzz: $(VENV)/ready-to-fuzz ## Feed each parser with what might break it, for 20 seconds each
 	$(BIN)/python -m tests.fuzz
 
-.PHONY: check
-check: $(VENV)/ready-to-check ## Format, lint, types, layers, and the tests with branch coverage
+.PHONY: lint
+lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## The same, and the tests with branch coverage
 	$(BIN)/python -m pytest --numprocesses 3 --quiet --cov --cov-report=term
 
 .PHONY: format

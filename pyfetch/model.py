@@ -80,11 +80,11 @@ class Known:
     placed_by_us: bool = False
     """Whether the name was free when this URL got it, and no run has ended without a file
     since: then what is there was put there by a run that was killed before it noted it."""
+    went_to: str | None = None
+    """Where its file is, if its server has named that."""
     begun: bool = False
     """Whether a process of this run was ended while it had the target: then what is there may
     be what that had fetched."""
-    went_to: str | None = None
-    """Where its file is, if its server has named that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -583,3 +583,20 @@ def test_what_the_environment_says_of_a_host_is_kept_to(
     other = f"http://you:other@127.0.0.1:{server.server_port}/x"
     assert pyfetch(other).status == 0
     assert server.asked[2].headers["Authorization"] != server.asked[1].headers["Authorization"]
+
+
+def test_an_answer_without_a_body_costs_no_connection(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """As most are in a rerun: 304; and redirects, errors and empty files."""
+    server.pages |= {f"/{n}": Page(b"x") for n in range(30)} | {"/empty": Page(b"")}
+    server.routes["/none"] = lambda h: h.answer(404)
+    server.routes["/moved"] = partial(redirect, to="/0")
+    paths = [*(f"/{n}" for n in range(30)), *["/empty", "/none", "/moved"] * 5]
+    urls = [f"{server.url}{path}" for path in paths]
+    pyfetch("-o", "data", "--workers", "2", *urls)
+    assert server.connections <= 2
+    server.connections = 0
+    again = pyfetch("-o", "data", "--workers", "2", *urls)
+    assert {row[0] for row in again.rows[:30]} == {"304"}
+    assert server.connections <= 2

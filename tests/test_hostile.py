@@ -34,6 +34,9 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "cut behind the status": (OK, "truncated"),
     "no field": (OK + b"garbage\r\nContent-Length: 100\r\n\r\nabc", "wrong-content"),
     "space before the colon": (OK + b"Content-Length : 100\r\n\r\nabc", "wrong-content"),
+    "another space before chunked": (
+        OK + b"Transfer-Encoding: \x0bchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "wrong-content"
+    ),
     "NUL in a name": (OK + b"X\0y: a\r\nContent-Length: 100\r\n\r\nabc", "wrong-content"),
     "two lengths": (OK + b"Content-Length: 3\r\nContent-Length: 8\r\n\r\nabc", "wrong-content"),
     "long length": (OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\na", "wrong-content"),
