@@ -123,7 +123,7 @@ class _Attempt:
         self._clock = clock
         self._parts = parts
         self._rename = rename
-        self._final = None if target.path is None else Path(settings.output_dir, target.path)
+        self._final = None if target.path is None else parts.output_dir / target.path
         self._answer: Head | None = None
         self._asked = False
         self._asked_of: str | None = None
@@ -137,7 +137,7 @@ class _Attempt:
             saver.finish(replace=False)
             return self._came(saver, None)
         settings = self._settings
-        output_dir = Path(settings.output_dir)
+        output_dir = self._parts.output_dir
         way_to(output_dir, path)
         found = self._found(final)
         if isinstance(found, Attempt):
@@ -261,7 +261,7 @@ class _Attempt:
         if target.path is None or target.path == self._target.path:
             return
         self._target = target
-        output_dir = Path(self._settings.output_dir)
+        output_dir = self._parts.output_dir
         self._final = output_dir / target.path
         part.goes_to(target.path)
         way_to(output_dir, target.path)

@@ -48,6 +48,8 @@ class State:
         self._journal = "WAL" if file else "OFF"
         self.uncommitted = False
         """Whether there are changes that a killed process would lose."""
+        self._has_directories: bool | None = None
+        """Whether any path leads through one; None while nobody has looked."""
         with self._errors():
             # An empty name: a private database that goes to a temporary file as it grows.
             self._database = sqlite3.connect(
@@ -118,6 +120,7 @@ class State:
             if row is None:
                 if self._has_below(key):
                     return None
+                self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
                 self._change(
                     "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
@@ -140,6 +143,11 @@ class State:
             return self._database.execute(query, (_key(path),)).fetchone() is not None
 
     def _has_below(self, key: str) -> bool:
+        if self._has_directories is None:
+            query = "SELECT 1 FROM file WHERE instr(key, '/') LIMIT 1"
+            self._has_directories = self._database.execute(query).fetchone() is not None
+        if not self._has_directories:
+            return False
         # "0" comes behind "/": between them is all that begins with the directory's name.
         query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
         return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None

@@ -56,28 +56,32 @@ class StrictResponse(HTTPResponse):
         self.version = 10 if minor == b"0" else 11
         self.code = self.status = int(status)
         self.reason = (reason or b"").decode("latin-1").strip()
-        self.headers = self.msg = headers = HTTPMessage()
+        self.headers = self.msg = HTTPMessage()
+        said = {"transfer-encoding": "", "connection": "", "content-length": ""}
         for field in fields:
             name, _, value = field.decode("latin-1").partition(":")
-            headers[name] = value.lstrip(" \t")
-        self.chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+            value = value.lstrip(" \t")
+            self.headers[name] = value
+            name = name.lower()
+            if name in said:  # what comes twice is a list (RFC 9110, section 5.3)
+                said[name] = f"{said[name]},{value}" if said[name] else value
+        self.chunked = said["transfer-encoding"].lower() == "chunked"
         self.chunk_left = None
-        self.length = self._length()
+        self.length = self._length(said["content-length"])
         # Without any other sign, the end of the connection is that of the body.
         endless = not self.chunked and self.length is None
-        self.will_close = endless or self._closes()
+        self.will_close = endless or self._closes(said["connection"])
 
-    def _length(self) -> int | None:
+    def _length(self, said: str) -> int | None:
         if self.status in _WITHOUT_BODY:
             return 0
-        length = self.headers.get("Content-Length", "")
-        usable = not self.chunked and length.isascii() and length.isdigit() and len(length) < 20
-        return int(length) if usable else None
+        said = said.partition(",")[0]  # those that differ are refused where the body is read
+        usable = not self.chunked and said.isascii() and said.isdigit() and len(said) < 20
+        return int(said) if usable else None
 
-    def _closes(self) -> bool:
+    def _closes(self, said: str) -> bool:
         """Whether the connection ends with this answer (RFC 9112, section 9.3)."""
-        said = ",".join(self.headers.get_all("Connection", [])).lower()
-        options = {option.strip(" \t") for option in said.split(",")}
+        options = {option.strip(" \t") for option in said.lower().split(",")}
         if self.version == 11:
             return "close" in options
         return "keep-alive" not in options or "close" in options
