@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from pyfetch.division import divided
 from pyfetch.engine import GRACE
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.events import InputEnded, Stop, start_reader
@@ -22,7 +23,7 @@ from pyfetch.fetch import Attempt
 from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.messages import Begin, Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
 from pyfetch.model import Entry, Failure, Outcome, Result, Target
-from pyfetch.settings import AUTO, MOST_WORKERS, Settings
+from pyfetch.settings import Settings
 from pyfetch.shards import Share
 from pyfetch.spawned import Gone, Spawned
 from pyfetch.transfer import Transfer
@@ -356,32 +357,3 @@ def _failed(target: Target, failure: Failure, detail: str) -> Result:
     return Result(
         target.index, target.url, Outcome.FAILED, error=failure, detail=detail, input=target.input
     )
-
-
-def divided(settings: Settings) -> list[Settings]:
-    """What each process is to do, so that all of them together do what the settings say.
-
-    The cap for a host is divided too, so there are no more processes than it can be divided
-    among; and where there is a rate, one has time enough for it.
-    """
-    number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
-    if settings.rate or settings.limit_rate:
-        number = 1
-    return [
-        replace(
-            settings,
-            processes=1,
-            workers=settings.workers
-            if settings.workers == AUTO
-            else _part(settings.workers, number, place),
-            max_workers=_part(settings.max_workers, number, place),
-            per_host=settings.per_host and settings.per_host // number,
-            fail_fast=False,
-        )
-        for place in range(number)
-    ]
-
-
-def _part(whole: int, number: int, place: int) -> int:
-    """The parts differ by one at most and are the whole together."""
-    return max(1, whole // number + (place < whole % number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import signal
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.fleet import divided
+from pyfetch.division import divided
 from pyfetch.settings import Settings
 from pyfetch.shards import AHEAD, Share
 from tests.conftest import Command
@@ -34,9 +35,11 @@ def in_time(holds: Callable[[], bool]) -> None:
 
 def children_of(process: int) -> list[int]:
     """The processes of a run."""
-    names = Path(f"/proc/{process}/task").iterdir()
-    found = " ".join((name / "children").read_text() for name in names)
-    return [int(number) for number in found.split()]
+    found: list[int] = []
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just ended
+            found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def is_there(process: int) -> bool:
