@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any, cast
 
 from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - its own name
@@ -20,6 +21,7 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
 )
 from urllib3.poolmanager import PoolManager
 from urllib3.response import HTTPResponse
@@ -40,6 +42,8 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, tuple[Any, ...]]
 
 class _Current(threading.local):
     transfer: Transfer | None = None
+    reused = False
+    """Whether the last request went over a connection that had brought answers before."""
 
 
 _current = _Current()
@@ -129,14 +133,15 @@ class Adapter(HTTPAdapter):
     ) -> Answer:
         """Send a request and read the head of its answer; `timeout` is to connect and to read."""
         # What `send` returns is what `build_response` makes.
-        try:
-            answer = self.send(request, stream=True, timeout=timeout, proxies=proxies)
-        except ConnectionError as error:
-            if not isinstance(error.args[0], ClosedPoolError):
-                raise
-            # So many other hosts came meanwhile.
-            answer = self.send(request, stream=True, timeout=timeout, proxies=proxies)
-        return cast("Answer", answer)
+        while True:
+            _current.reused = False
+            try:
+                answer = self.send(request, stream=True, timeout=timeout, proxies=proxies)
+            except ConnectionError as error:
+                if not _is_stale(error):
+                    raise
+                continue  # over another connection, in the end over a new one
+            return cast("Answer", answer)
 
     # All that follows is there for adapters to have it their own way.
     def build_response(self, req: PreparedRequest, resp: HTTPResponse) -> Answer:
@@ -167,10 +172,27 @@ class Adapter(HTTPAdapter):
         """Leave it to the context."""
 
 
+def _is_stale(error: ConnectionError) -> bool:
+    """Whether a connection that was kept was closed, as its other end may at any time.
+
+    A GET may then be sent again (RFC 9112, section 9.3.1). Or whether its pool was closed,
+    since so many other hosts came meanwhile.
+    """
+    cause = error.args[0]
+    if isinstance(cause, ClosedPoolError):
+        return True
+    closed = isinstance(cause, ProtocolError) and any(
+        isinstance(inner, RemoteDisconnected | ConnectionResetError) for inner in cause.args
+    )
+    return closed and _current.reused
+
+
 class _Watched(HTTPConnection):
     response_class = StrictResponse
     used_by: Transfer | None = None
     judge: Callable[[str], str | None] | None = None
+    answers = 0
+    """How many have come over it."""
 
     def _new_conn(self) -> socket.socket:
         """A connection to the first of the host's addresses that may be and takes one.
@@ -221,6 +243,7 @@ class _Watched(HTTPConnection):
         protocol: int,
         address: tuple[Any, ...],
     ) -> socket.socket:
+        self.answers = 0
         connection = self._socket(family, kind, protocol)
         try:
             for option in self.socket_options or ():
@@ -248,7 +271,10 @@ class _Watched(HTTPConnection):
     # As in urllib3, whose response is none of http.client's.
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         self._tell_of(self.sock)
-        return super().getresponse()
+        _current.reused = self.answers > 0
+        answer = super().getresponse()
+        self.answers += 1
+        return answer
 
     def _tell_of(self, connection: socket.socket) -> None:
         self.used_by = _current.transfer

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from tests.conftest import Command
-from tests.server import Handler, LoopbackServer
+from tests.server import Handler, LoopbackServer, Page
 
 
 def failing(times: int, wrong: Callable[[Handler], None]) -> Callable[[Handler], None]:
@@ -95,3 +95,36 @@ def test_each_retry_is_told_when_asked(pyfetch: Command, server: LoopbackServer)
     assert "503" in pyfetch("-v", f"{server.url}/x").err
     server.routes["/x"] = failing(1, lambda h: h.answer(503, b""))
     assert "503" not in pyfetch(f"{server.url}/x").err
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Its other end may close it at any time; a GET is sent again over another one."""
+
+    def closes_with_the_next(handler: Handler) -> None:
+        handler.answer(200, b"first")
+        handler.wfile.flush()
+        handler.rfile.readline()  # the next request has come, and gets no answer
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    server.routes["/first"] = closes_with_the_next
+    server.pages["/second"] = Page(b"second")
+    urls = [f"{server.url}/first", f"{server.url}/second"]
+    ended = pyfetch("--retries", "0", "--workers", "1", "--format", "jsonl", *urls)
+    assert [result["error"] for result in ended.results] == [None, None]
+    assert [result["attempts"] for result in ended.results] == [1, 1]
+    assert server.connections == 2
+
+
+def test_a_new_connection_that_is_closed_at_once_is_one(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    def closes(handler: Handler) -> None:
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    server.routes["/x"] = closes
+    (result,) = pyfetch("--retries", "1", "--format", "jsonl", f"{server.url}/x").results
+    assert (result["error"], result["attempts"]) == ("connect", 2)
