@@ -107,7 +107,12 @@ class Fleet:
     @property
     def in_flight(self) -> list[Transfer]:
         """What was running a moment ago; a snapshot for any thread."""
-        return [transfer for member in list(self._members) for transfer in member.flying]
+        return [
+            transfer
+            for member in list(self._members)
+            for transfer in member.flying
+            if transfer.target.index in member.targets
+        ]
 
     @property
     def workers_summary(self) -> str | None:
