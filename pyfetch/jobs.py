@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from pyfetch.chain import Chain
+from pyfetch.deadlines import Deadlines
 from pyfetch.fetch import Attempt
-from pyfetch.masking import masked_url
-from pyfetch.model import Failure, Length, Outcome, Result, Target, TargetError
-from pyfetch.origin import origin_of
-from pyfetch.patience import TICK, Look, Patience
+from pyfetch.job import Job
+from pyfetch.model import Failure, Result, Target, TargetError
+from pyfetch.patience import TICK, Patience
 from pyfetch.pushback import Sign
 from pyfetch.retry import RetryPolicy, may_pass
 from pyfetch.schedule import Schedule
@@ -21,41 +19,8 @@ from pyfetch.transfer import Transfer
 from pyfetch.workers import Workers
 
 _STOPPED = "the run was stopped"
-_SAME_EVERYWHERE = frozenset(
-    {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
-)
-"""What another mirror would not mend."""
-_DIFFERENT = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Job:
-    """A target that was started and is not done."""
-
-    target: Target
-    started: float
-    origin: str
-    """Whom it asks."""
-    url: str
-    """Which of its URLs is asked."""
-    length: Length | None
-    """How many bytes its body has to have."""
-    mirrors: tuple[str, ...]
-    """Those that were not asked yet."""
-    attempts: int = 0
-    """How many it has had, the one that is being made included."""
-    attempts_elsewhere: int = 0
-    """How many of them at other mirrors."""
-    failed: Attempt | None = None
-    """Its last attempt, if that is to be followed by another."""
-    chain: Chain | None = None
-    """Where its attempt goes on, if one request was not enough."""
-    transfer: Transfer | None = None
-    """The attempt that is being made, from before a worker has it."""
-    look: Look | None = None
-    """What was seen of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +45,10 @@ class Jobs:
         self._schedule = schedule
         self.workers = workers
         self._retry = retry
-        self._max_time = max_time
+        self._deadlines = Deadlines(max_time)
         self._patience = patience
         self._looks_at = -math.inf
-        self._jobs: dict[int, _Job] = {}
-        self._by_deadline: OrderedDict[int, _Job] = OrderedDict()
-        """Those that may still be late, in the order in which they began."""
+        self._jobs: dict[int, Job] = {}
         self._received = 0
         self.running = 0
         """Attempts in flight."""
@@ -110,11 +73,10 @@ class Jobs:
             return None
         job = self._jobs.get(target.index)
         if job is None:
-            job = self._jobs[target.index] = _Job(
+            job = self._jobs[target.index] = Job(
                 target, now, target.origin, target.url, target.length, target.mirrors
             )
-            if self._max_time is not None:
-                self._by_deadline[target.index] = job
+            self._deadlines.begin(job)
         refused = self._schedule.refusal(job.origin, now)
         if refused and job.failed:
             done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
@@ -123,60 +85,60 @@ class Jobs:
         refusal = None
         if refused:
             refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
-        if not job.chain:
-            job.attempts += 1
-        job.transfer = Transfer(
-            target, job.attempts, job.started, now, job.chain, refusal, job.url, job.length
-        )
-        job.look = None
         self.running += 1
         self._schedule.started(job.origin, now)
-        return job.transfer
+        return job.begin(now, refusal)
 
     def ended(self, transfer: Transfer, attempt: Attempt, now: float) -> Done | None:
         """Take in how an attempt has ended, which may be the end of its target."""
         job = self._over(transfer)
-        target = job.target
+        late = self._deadlines.missed(job)
+        self._let_know(job, transfer, attempt, now, late=late)
+        if late:
+            if attempt.chain:
+                attempt = job.as_failed(Failure.TIMEOUT, self._deadlines.detail)
+            return self._done(job, attempt, now)
+        if transfer.refusal and attempt.sign is Sign.NOT_ASKED:
+            return self._done_here(job, attempt, now)
+        if attempt.chain:
+            job.go_on(attempt.chain)
+            self._schedule.again(job.target, job.origin, now)
+            return None
+        if job.mirrors:
+            job.learn_length(transfer.size)
+        if not may_pass(attempt.result):
+            return self._done_here(job, attempt, now)
+        return self._try_again(job, attempt, now)
+
+    def _let_know(
+        self, job: Job, transfer: Transfer, attempt: Attempt, now: float, *, late: bool
+    ) -> None:
+        """Let the workers and the host know how an attempt has ended."""
         self._received += transfer.received - transfer.resumed
-        pushed_back = attempt.sign is Sign.PUSHED_BACK
-        latency = now - transfer.began if transfer.latency is None else transfer.latency
-        self.workers.ended(transfer.began, latency, pushed_back=pushed_back)
-        late = self._max_time is not None and target.index not in self._by_deadline
         sign = attempt.sign
+        latency = now - transfer.began if transfer.latency is None else transfer.latency
+        self.workers.ended(transfer.began, latency, pushed_back=sign is Sign.PUSHED_BACK)
         if late and sign is Sign.NONE and transfer.latency is None:
             sign = Sign.SILENT
         self._schedule.ended(
             job.origin, now, transfer.began, sign, attempt.asked_wait, attempt.result
         )
-        if late:
-            if attempt.chain:
-                attempt = _failed(job, Failure.TIMEOUT, self._too_late())
-            return self._done(job, attempt, now)
-        if transfer.refusal and sign is Sign.NOT_ASKED:
-            return self._done_here(job, attempt, now)
-        if attempt.chain:
-            job.chain = attempt.chain
-            job.origin = attempt.chain.origin
-            self._schedule.again(job.target, job.origin, now)
-            return None
-        if job.mirrors and job.length is None and transfer.size and not target.checksum:
-            job.length = Length(transfer.size, masked_url(job.url))
-        if not may_pass(attempt.result):
-            return self._done_here(job, attempt, now)
-        wait = self._retry.wait(
-            attempt.result.attempts - job.attempts_elsewhere, attempt.asked_wait
-        )
+
+    def _try_again(self, job: Job, attempt: Attempt, now: float) -> Done | None:
+        """Let it be tried again, if it has attempts and time left for that."""
+        result = attempt.result
+        wait = self._retry.wait(result.attempts - job.attempts_elsewhere, attempt.asked_wait)
         if wait is None:
             why_not = self._retry.refusal(attempt.asked_wait)
             return self._done_here(job, attempt, now, why_not)
-        if self._max_time is not None and now + wait >= job.started + self._max_time:
-            return self._done(job, attempt, now, f"no time left of {self._max_time:g} s")
-        result = attempt.result
+        too_late = self._deadlines.too_late(job, now + wait)
+        if too_late:
+            return self._done(job, attempt, now, too_late)
         _log.info(
             "attempt %d: %s: %s (%s); again in %.1f s",
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
-        job.failed, job.chain, job.origin = attempt, None, origin_of(job.url)
+        job.try_again(attempt)
         self._schedule.again(job.target, job.origin, now + wait)
         return None
 
@@ -184,7 +146,7 @@ class Jobs:
         """Take in how an attempt has ended, after which there will be no other."""
         job = self._over(transfer)
         if attempt.chain:
-            attempt = _failed(job, Failure.CANCELLED, _STOPPED)
+            attempt = job.as_failed(Failure.CANCELLED, _STOPPED)
         return self._done(job, attempt, 0.0)
 
     def stop(self) -> None:
@@ -196,18 +158,12 @@ class Jobs:
     def cancelled(self) -> Iterator[Result]:
         """What has begun and will not be done."""
         for job in self._jobs.values():
-            yield _failed(job, Failure.CANCELLED, _STOPPED).result
+            yield job.as_failed(Failure.CANCELLED, _STOPPED).result
 
     def late(self, now: float) -> Iterator[Done]:
         """End what has taken too long; gives those that are done by it."""
-        if self._max_time is None:
-            return
-        detail = self._too_late()
-        while self._by_deadline:
-            job = next(iter(self._by_deadline.values()))
-            if job.started + self._max_time > now:
-                return
-            del self._by_deadline[job.target.index]
+        detail = self._deadlines.detail
+        for job in self._deadlines.late(now):
             if job.transfer:
                 job.transfer.stop(Failure.TIMEOUT, detail)
                 continue
@@ -215,7 +171,7 @@ class Jobs:
             if job.failed:
                 yield self._done(job, job.failed, now, detail)
             else:
-                yield self._done(job, _failed(job, Failure.TIMEOUT, detail), now)
+                yield self._done(job, job.as_failed(Failure.TIMEOUT, detail), now)
 
     def look(self, now: float) -> None:
         """End the attempts that say too little for too long."""
@@ -231,9 +187,6 @@ class Jobs:
                 seen = None
             job.look = seen
 
-    def _too_late(self) -> str:
-        return f"not done within {self._max_time:g} s"
-
     def review(self, now: float) -> None:
         """Let the number of workers be thought over."""
         step = self.workers.review(now, self.running, self._bytes_so_far)
@@ -242,67 +195,41 @@ class Jobs:
 
     def due(self) -> float | None:
         """When something is to be done though nothing happens; None: never."""
-        times = [self.workers.due()]
+        times = [self.workers.due(), self._deadlines.due()]
         if self._patience and self.running:
             times.append(self._looks_at)
-        if self._by_deadline and self._max_time is not None:
-            times.append(next(iter(self._by_deadline.values())).started + self._max_time)
         if self.running < self.workers.limit:
             times.append(self._schedule.wake_at())  # else there is nobody to start it
-        return min((time for time in times if time is not None), default=None)
+        due = [time for time in times if time is not None]
+        return min(due) if due else None
 
     def _bytes_so_far(self) -> int:
         in_flight = (job.transfer for job in self._jobs.values() if job.transfer)
         return self._received + sum(each.received - each.resumed for each in in_flight)
 
     def _done_here(
-        self, job: _Job, attempt: Attempt, now: float, why_not_again: str = ""
+        self, job: Job, attempt: Attempt, now: float, why_not_again: str = ""
     ) -> Done | None:
         """Its end, unless there is another mirror to ask."""
-        result = attempt.result
-        if not (job.mirrors and result.failed) or result.error in _SAME_EVERYWHERE:
+        if not job.turn_to_next_mirror(attempt.result):
             return self._done(job, attempt, now, why_not_again)
-        failed, job.url, job.mirrors = job.url, job.mirrors[0], job.mirrors[1:]
-        # Mirrors that differ are worth a word even where one of them is as it should be.
-        level = logging.WARNING if result.error in _DIFFERENT else logging.INFO
-        _log.log(
-            level, "mirror %s: %s (%s); now %s", masked_url(failed), result.error,
-            result.detail, masked_url(job.url),
-        )  # fmt: skip
-        job.failed, job.chain, job.origin = None, None, origin_of(job.url)
-        job.attempts_elsewhere = job.attempts
         self._schedule.again(job.target, job.origin, now)
         return None
 
-    def _over(self, transfer: Transfer) -> _Job:
+    def _over(self, transfer: Transfer) -> Job:
         job = self._jobs[transfer.target.index]
         job.transfer = None
         self.running -= 1
         return job
 
-    def _done(self, job: _Job, attempt: Attempt, now: float, why_not_again: str = "") -> Done:
+    def _done(self, job: Job, attempt: Attempt, now: float, why_not_again: str = "") -> Done:
         target = job.target
         self._schedule.finish(target)
         del self._jobs[target.index]
-        self._by_deadline.pop(target.index, None)
+        self._deadlines.end(job)
         if why_not_again:
             result = attempt.result
             detail = f"{result.detail}; {why_not_again}"
             changed = replace(result, detail=detail, elapsed=now - job.started)
             attempt = replace(attempt, result=changed)
         return Done(target, attempt)
-
-
-def _failed(job: _Job, failure: Failure, detail: str) -> Attempt:
-    target = job.target
-    return Attempt(
-        Result(
-            target.index,
-            target.url,
-            Outcome.FAILED,
-            error=failure,
-            detail=detail,
-            attempts=job.attempts,
-            input=target.input,
-        )
-    )

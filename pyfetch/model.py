@@ -130,6 +130,10 @@ class Target:
         """What the list says of its length."""
         return None if self.size is None else Length(self.size, "the list")
 
+    def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:
+        """Its result, where this is what becomes of it after so many attempts."""
+        return failed_result(self.index, self.url, failure, detail, self.input, attempts)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -176,6 +180,20 @@ class Result:
     @property
     def failed(self) -> bool:
         return self.outcome is Outcome.FAILED
+
+
+def failed_result(
+    index: int,
+    url: str,
+    failure: Failure,
+    detail: str,
+    said: Mapping[str, Any] | None = None,
+    attempts: int = 0,
+) -> Result:
+    """The result of what failed before or without an answer. `said`: what else the list says."""
+    return Result(
+        index, url, Outcome.FAILED, error=failure, detail=detail, attempts=attempts, input=said
+    )
 
 
 Entry = Target | Result

@@ -7,7 +7,7 @@ first, so no host starves and the results in front are not kept waiting.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -15,6 +15,7 @@ from pyfetch.hosts import Host, Limits, Refusal
 from pyfetch.model import Result, Target
 from pyfetch.pushback import Sign
 from pyfetch.retry import RetryPolicy
+from pyfetch.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
@@ -51,7 +52,7 @@ class Schedule:
         # are dropped when they are met.
         self._fronts: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
         self._timers: list[tuple[float, int, str, Target | None]] = []
-        self._behind: dict[str, deque[Target]] = {}
+        self._same_path = SamePath()
         self._dropped: set[int] = set()
         self._waiting = 0
         self._unproven = 0
@@ -64,13 +65,8 @@ class Schedule:
     def add(self, target: Target) -> None:
         """Let a target wait for its turn."""
         self._waiting += 1
-        if target.path is not None:
-            behind = self._behind.get(target.path)
-            if behind is not None:
-                behind.append(target)
-                return
-            self._behind[target.path] = deque()
-        self._make_ready(target, target.origin)
+        if self._same_path.enter(target):
+            self._make_ready(target, target.origin)
 
     def again(self, target: Target, origin: str, not_before: float) -> None:
         """Let a target that was started and not finished have another turn, at this host."""
@@ -84,14 +80,9 @@ class Schedule:
 
     def finish(self, target: Target) -> None:
         """A target that was started is done: the next one of its path may go."""
-        if target.path is None:
-            return
-        behind = self._behind[target.path]
-        if behind:
-            following = behind.popleft()
+        following = self._same_path.leave(target)
+        if following:
             self._make_ready(following, following.origin)
-        else:
-            del self._behind[target.path]
 
     def next(self, now: float, workers: int = MOST_WORKERS) -> Target | None:
         """The target that may start now, taken out; None when none may.
@@ -105,7 +96,7 @@ class Schedule:
         proven, unproven = self._front(True, now), self._front(False, now)
         if proven and unproven and self._unproven >= max(1, workers // 2):
             unproven = None
-        front = min((front for front in (proven, unproven) if front), default=None)
+        front = min(proven, unproven) if proven and unproven else proven or unproven
         if front is None:
             return None
         _, origin = front

@@ -17,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs import MAX_LINE, Sources, entries_from_items, is_url, target
+from pyfetch.inputs import MAX_LINE, Sources, entries_from_items, is_url
+from pyfetch.inputs.urls import checked_origin
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 
 KIB_64 = 64 * 1024
@@ -86,7 +87,7 @@ def pipe() -> Iterator[Pipe]:
 
 def code_of(url: str) -> Failure:
     with pytest.raises(TargetError) as caught:
-        target(1, url)
+        checked_origin(url)
     return caught.value.failure
 
 
@@ -336,7 +337,7 @@ def test_a_host_that_cannot_be_one_is_invalid(url: str) -> None:
     ],
 )
 def test_an_origin_is_scheme_host_and_port_in_lower_case(url: str, origin: str) -> None:
-    assert target(7, url) == Target(7, url, origin)
+    assert list(entries_from_items([url])) == [Target(1, url, origin)]
 
 
 def test_items_of_an_iterable_are_entries() -> None:
@@ -559,4 +560,4 @@ def test_a_comment_is_passed_over_however_long_it_is(tmp_path: Path, length: int
 
 def test_there_is_no_port_0() -> None:
     with pytest.raises(TargetError, match="port 0"):
-        target(1, "http://h:0/")
+        checked_origin("http://h:0/")

@@ -6,7 +6,7 @@ A bad record is a failed `Result` that says where it stood; it never ends the re
 from pyfetch.inputs.entries import entries_from_items
 from pyfetch.inputs.lines import MAX_LINE
 from pyfetch.inputs.sources import Sources
-from pyfetch.inputs.urls import is_url, target
+from pyfetch.inputs.urls import is_url
 from pyfetch.settings import InputFormat
 
-__all__ = ["MAX_LINE", "InputFormat", "Sources", "entries_from_items", "is_url", "target"]
+__all__ = ["MAX_LINE", "InputFormat", "Sources", "entries_from_items", "is_url"]

@@ -8,7 +8,7 @@ from typing import Any
 from pyfetch.inputs.json_lines import record_from_object
 from pyfetch.inputs.plain import shown_of
 from pyfetch.inputs.urls import checked_origin
-from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
+from pyfetch.model import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.record import BadRecord, Record
 
 
@@ -16,7 +16,7 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
     """What a record becomes. `where` says in a failure's detail where it stood."""
     if isinstance(record, BadRecord):
         detail = f"{where}: {record.detail}"
-        return _failed(index, record.url, Failure.INVALID_URL, detail, record.input)
+        return failed_result(index, record.url, Failure.INVALID_URL, detail, record.input)
     url, *mirrors = record.urls
     what = where
     try:
@@ -26,7 +26,7 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
             checked_origin(mirror)
     except TargetError as error:
         shown = shown_of(url, " ".join(mirrors))  # a space may have made mirrors of a password
-        return _failed(index, shown, error.failure, f"{what}: {error.detail}", record.input)
+        return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
         index,
         url,
@@ -50,10 +50,4 @@ def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Ent
             yield entry(index, record_from_object(item), where)
         else:
             detail = f"{where}: no URL but a value of type {type(item).__name__}"
-            yield _failed(index, repr(item)[:200], Failure.INVALID_URL, detail)
-
-
-def _failed(
-    index: int, url: str, failure: Failure, detail: str, said: Mapping[str, Any] | None = None
-) -> Result:
-    return Result(index, url, Outcome.FAILED, error=failure, detail=detail, input=said)
+            yield failed_result(index, repr(item)[:200], Failure.INVALID_URL, detail)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pyfetch.checksum import demanded_by
-from pyfetch.model import Failure, Target, TargetError
+from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
@@ -16,11 +16,6 @@ def is_url(argument: str) -> bool:
     """Whether a command-line argument is a URL, not the name of a file of URLs."""
     scheme = _SCHEME.match(argument)
     return scheme is not None and argument.startswith("//", scheme.end())
-
-
-def target(index: int, url: str) -> Target:
-    """The target that a URL names. Raises `TargetError` if it is none that can be fetched."""
-    return Target(index, url, checked_origin(url), checksum=demanded_by(url))
 
 
 def checked_origin(url: str) -> str:
