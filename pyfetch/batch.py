@@ -15,7 +15,6 @@ from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.settings import Settings
-from pyfetch.template import Template
 from pyfetch.threaded import engine_over_threads
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
@@ -31,19 +30,18 @@ class Batch:
     """
 
     def __init__(self, settings: Settings, *, ordered: bool = True, watched: bool = False) -> None:
-        Template(settings.name)  # a bad one is known before anything is made
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
-        self._fetch: Fetch | None = None
+        # Files that are named and cannot be used are known before anything is made, whoever
+        # fetches: processes have a `Fetch` of their own each.
+        self._fetch = Fetch(settings)
         self._engine: Engine | Fleet
         if settings.process_number > 1:
             from pyfetch.fleet import Fleet
 
-            Fetch(settings)  # what cannot be used is known before anything is made
             self._engine = Fleet(settings, window=self._window, watched=watched)
         else:
-            self._fetch = Fetch(settings)
             self._engine = engine_over_threads(settings, self._fetch, self._window)
 
     def results(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
@@ -69,7 +67,7 @@ class Batch:
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 ledger = FileLedger(settings, state, lasting=settings.state)
-                if settings.content_disposition and self._fetch:
+                if settings.content_disposition:
                     self._fetch.rename = ledger.rename
                 yield from self._run(entries, ledger)
         finally:

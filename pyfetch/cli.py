@@ -19,16 +19,18 @@ import click
 from pyfetch import __version__
 from pyfetch.errors import RunError
 from pyfetch.options import (
+    ALLOWANCE,
     CONTEXT,
-    Allowance,
+    HEADER,
+    PROCESSES,
+    RATE,
+    SECONDS,
+    SECONDS_ABOVE_ZERO,
+    SIZE,
+    SIZE_ABOVE_ZERO,
+    SPEED,
+    WORKERS,
     GroupedCommand,
-    Header,
-    ProcessesNumber,
-    Rate,
-    Seconds,
-    Size,
-    Speed,
-    WorkersNumber,
     group,
 )
 from pyfetch.settings import MOST_WORKERS, IfExists, InputFormat, Settings
@@ -37,8 +39,6 @@ _what = group("What and where")
 _whom = group("Who is asked")
 _how = group("How")
 _show = group("What is shown")
-
-_SECONDS = Seconds()
 
 
 @click.command(cls=GroupedCommand, context_settings=CONTEXT)
@@ -88,27 +88,27 @@ _SECONDS = Seconds()
 )
 @_what(
     "--min-free",
-    type=Size(),
+    type=SIZE,
     metavar="SIZE",
     default=0,
     help="Stop before less than this is free on the disk.",
 )
 @_what(
     "--wait-lock",
-    type=Seconds(zero=True),
+    type=SECONDS,
     metavar="S",
     default=0.0,
     help="Longest wait for another run in the same directory, in seconds.",
 )
 @_what(
     "--max-size",
-    type=Size(),
+    type=SIZE,
     metavar="SIZE",
     help="Refuse larger bodies (10M, 1.5GiB), by header or by count.",
 )
 @_what(
     "--min-size",
-    type=Size(),
+    type=SIZE,
     metavar="SIZE",
     default=0,
     help="Refuse smaller bodies.",
@@ -122,7 +122,7 @@ _SECONDS = Seconds()
 @_whom(
     "-H",
     "--header",
-    type=Header(),
+    type=HEADER,
     metavar="'K: V'",
     multiple=True,
     help="Add this to each request; may be repeated.",
@@ -155,14 +155,14 @@ _SECONDS = Seconds()
 @_how(
     "-w",
     "--workers",
-    type=WorkersNumber(),
+    type=WORKERS,
     metavar="N|auto",
     default=8,
     help="Transfers at once; auto finds out how many bring the most.",
 )
 @_how(
     "--processes",
-    type=ProcessesNumber(),
+    type=PROCESSES,
     metavar="N|auto",
     default=1,
     help="Processes that share the workers, for many small files; auto: one a CPU.",
@@ -182,40 +182,40 @@ _SECONDS = Seconds()
 )
 @_how(
     "--rate",
-    type=Rate(),
+    type=RATE,
     metavar="RATE",
     help="Requests to one host, at most: 5/s, 100/min or 1000/h.",
 )
 @_how("--rate-total", is_flag=True, help="The rate is for all hosts together.")
 @_how(
     "--limit-rate",
-    type=Size(zero=False),
+    type=SIZE_ABOVE_ZERO,
     metavar="SIZE",
     help="Bytes in a second over all transfers, at most.",
 )
 @_how(
     "--timeout",
-    type=_SECONDS,
+    type=SECONDS_ABOVE_ZERO,
     metavar="S",
     default=30.0,
     help="Longest silence on a connection, in seconds.",
 )
 @_how(
     "--connect-timeout",
-    type=_SECONDS,
+    type=SECONDS_ABOVE_ZERO,
     metavar="S",
     default=10.0,
     help="Longest wait for a connection, in seconds.",
 )
 @_how(
     "--min-speed",
-    type=Speed(),
+    type=SPEED,
     metavar="SPEED",
     help="Give up a try that brings less than this for 30 seconds (10K/s).",
 )
 @_how(
     "--max-time",
-    type=_SECONDS,
+    type=SECONDS_ABOVE_ZERO,
     metavar="S",
     help="Longest time for one URL, all tries together, in seconds.",
 )
@@ -228,14 +228,14 @@ _SECONDS = Seconds()
 )
 @_how(
     "--retry-wait",
-    type=Seconds(zero=True),
+    type=SECONDS,
     metavar="S",
     default=1.0,
     help="Longest wait before the second try, in seconds; doubles with each further one.",
 )
 @_how(
     "--max-wait",
-    type=Seconds(zero=True),
+    type=SECONDS,
     metavar="S",
     default=600.0,
     help="Longest time that a host may make us wait, in seconds.",
@@ -243,7 +243,7 @@ _SECONDS = Seconds()
 @_how("--fail-fast", is_flag=True, help="Stop at the first failure that stays.")
 @_how(
     "--allow-failures",
-    type=Allowance(),
+    type=ALLOWANCE,
     metavar="N|P%",
     help="Exit status 0 while no more than so many fail.",
 )

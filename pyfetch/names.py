@@ -50,9 +50,13 @@ class Names:
             path, known = self._first_own(target, (name for name in free if not in_use(name)))
         return path, known
 
+    def wanted(self, target: Target, given: str | None = None) -> RelativePath:
+        """The path that its list or the template wants, whoever's it is."""
+        return wanted_path(target, self._template, given)
+
     def home(self, target: Target, given: str | None = None) -> tuple[RelativePath, Known]:
         """The path of this target's own that its name leads to, whatever is there."""
-        wanted = self._clear_of_files(wanted_path(target, self._template, given))
+        wanted = self._clear_of_files(self.wanted(target, given))
         tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
         return self._first_own(target, chain([wanted], tags))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,15 +12,9 @@ from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_PROCESSES, MOST_WORKERS
 from pyfetch.units import parse_allowance, parse_rate, parse_size, parse_speed
 
 if TYPE_CHECKING:
-    SizeType = click.ParamType[int]
-    SecondsType = click.ParamType[float]
-    HeaderType = click.ParamType[tuple[str, str]]
-    RateType = click.ParamType[float]
-    WorkersType = click.ParamType[int | str]
-    AllowanceType = click.ParamType[tuple[int, Fraction]]
+    _ParamType = click.ParamType[object]
 else:
-    SizeType = SecondsType = HeaderType = click.ParamType
-    RateType = WorkersType = AllowanceType = click.ParamType  # generic in newer versions only
+    _ParamType = click.ParamType  # generic in newer versions only
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,148 +26,77 @@ CONTEXT = {
 }
 
 
-class Size(SizeType):
-    """A number of bytes: `300`, `10M`, `1.5GiB`; without `zero`, above 0."""
+class Parsed(_ParamType):
+    """What one of our functions reads from text; its `ValueError` says what is wrong."""
 
-    name = "size"
-
-    def __init__(self, *, zero: bool = True) -> None:
-        self._least = 0 if zero else 1
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        if isinstance(value, int):
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> object:
+        """The value; one that is no text is a default, and is what it should be."""
+        if not isinstance(value, str):
             return value
         try:
-            size = parse_size(value)
-            if size < self._least:
-                raise ValueError(f"{value!r} is nothing")
-            return size
+            return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
 
-class Seconds(SecondsType):
-    """A time in seconds; without `zero`, above 0."""
-
-    name = "seconds"
-
-    def __init__(self, *, zero: bool = False) -> None:
-        self._least = 0 if zero else LEAST
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is no number of seconds", param, ctx)
-        if not self._least <= seconds <= LONGEST:
-            self.fail(f"{value} is not between {self._least:g} and {LONGEST:g}", param, ctx)
-        return seconds
-
-
-class Rate(RateType):
-    """How often a second: `5/s`, `100/min`."""
-
-    name = "rate"
-
-    def convert(
-        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        if isinstance(value, float):
-            return value
-        try:
-            return parse_rate(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Speed(SizeType):
-    """Bytes in a second: `10K/s`."""
-
-    name = "speed"
-
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_speed(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _NumberOrAuto(WorkersType):
-    most: int
-
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        if value == AUTO or isinstance(value, int):
-            return value
-        if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= self.most):
-            message = f"{value!r} is neither {AUTO} nor a number from 1 to {self.most}"
-            self.fail(message, param, ctx)
-        return int(value)
-
-
-class WorkersNumber(_NumberOrAuto):
-    """A number of workers, or `auto`."""
-
-    name = "workers"
-    most = MOST_WORKERS
-
-
-class ProcessesNumber(_NumberOrAuto):
-    """A number of processes, or `auto`."""
-
-    name = "processes"
-    most = MOST_PROCESSES
-
-
-class Allowance(AllowanceType):
-    """How many may fail: a number, or a share of all as `5%`."""
-
-    name = "allowance"
-
-    def convert(
-        self,
-        value: str | tuple[int, Fraction],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, Fraction]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return parse_allowance(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Header(HeaderType):
-    """A field of a request: `Name: value` (RFC 9110, section 5)."""
-
-    name = "header"
-
+class _ParsedLines(Parsed):
     def split_envvar_value(self, rv: str) -> list[str]:
         """Several in one environment variable stand on lines of their own."""
         return [line for line in rv.splitlines() if line.strip()]
 
-    def convert(
-        self,
-        value: str | tuple[str, str],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
+
+def _size_above_zero(text: str) -> int:
+    size = parse_size(text)
+    if not size:
+        raise ValueError(f"{text!r} is nothing")
+    return size
+
+
+def _seconds(least: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
         try:
-            return parse_header(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+            seconds = float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no number of seconds") from None
+        if not least <= seconds <= LONGEST:
+            raise ValueError(f"{text} is not between {least:g} and {LONGEST:g}")
+        return seconds
+
+    return parse
+
+
+def _number_or_auto(most: int) -> Callable[[str], int | str]:
+    def parse(text: str) -> int | str:
+        if text == AUTO:
+            return AUTO
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
+            raise ValueError(f"{text!r} is neither {AUTO} nor a number from 1 to {most}")
+        return int(text)
+
+    return parse
+
+
+SIZE = Parsed("size", parse_size)
+"""A number of bytes: `300`, `10M`, `1.5GiB`."""
+SIZE_ABOVE_ZERO = Parsed("size", _size_above_zero)
+SPEED = Parsed("speed", parse_speed)
+"""Bytes in a second: `10K/s`."""
+SECONDS = Parsed("seconds", _seconds(0))
+SECONDS_ABOVE_ZERO = Parsed("seconds", _seconds(LEAST))
+RATE = Parsed("rate", parse_rate)
+"""How often a second: `5/s`, `100/min`."""
+WORKERS = Parsed("workers", _number_or_auto(MOST_WORKERS))
+PROCESSES = Parsed("processes", _number_or_auto(MOST_PROCESSES))
+ALLOWANCE = Parsed("allowance", parse_allowance)
+"""How many may fail: a number, or a share of all as `5%`."""
+HEADER = _ParsedLines("header", parse_header)
+"""A field of a request: `Name: value` (RFC 9110, section 5)."""
 
 
 class _Grouped(click.Option):

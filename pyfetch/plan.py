@@ -17,7 +17,6 @@ from pyfetch.model import Entry, Failure, Result, Target, TargetError
 from pyfetch.names import Names
 from pyfetch.settings import IfExists, Settings
 from pyfetch.state import STATE_FILE, State
-from pyfetch.template import Template, wanted_path
 
 _COUNTED_IN_MEMORY = 4096
 
@@ -67,7 +66,6 @@ class Plan:
     def __init__(self, settings: Settings) -> None:
         self._output_dir = Path(settings.output_dir)
         self._settings = settings
-        self._template = Template(settings.name)
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
         self._state = State.copy_of(file) if knows else State(None)
@@ -109,7 +107,7 @@ class Plan:
                 path, _ = self._names.of(entry, in_use=self._seen.has)
                 final = str(self._output_dir / path)
                 action = self._action(entry, path)
-                wanted = wanted_path(entry, self._template)
+                wanted = self._names.wanted(entry)
                 if path != wanted and self._names.home(entry)[0] != wanted:
                     instead_of = str(self._output_dir / wanted)
         except TargetError as error:

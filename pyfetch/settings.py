@@ -3,54 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from importlib.util import find_spec
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
+from pyfetch.setting_values import AUTO as AUTO
+from pyfetch.setting_values import BOUNDS, check_number, header_pairs, media_types
+from pyfetch.setting_values import LEAST as LEAST
+from pyfetch.setting_values import LONGEST as LONGEST
+from pyfetch.setting_values import MOST_PROCESSES as MOST_PROCESSES
+from pyfetch.setting_values import MOST_WORKERS as MOST_WORKERS
+from pyfetch.setting_values import check_proxy as check_proxy
 
-LONGEST = 31_536_000.0
-"""The longest time that may be set, in seconds: a year."""
-LEAST = 0.001
-"""The shortest time that may be set where it has to be above 0, in seconds."""
-MOST_WORKERS = 1024
-MOST_PROCESSES = 64
-AUTO: Literal["auto"] = "auto"
-"""The number of workers that is found while they work."""
-_MOST_BYTES = 2**63 - 1
-_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
-
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "workers": (1, MOST_WORKERS),
-    "processes": (1, MOST_PROCESSES),
-    "max_workers": (1, MOST_WORKERS),
-    "per_host": (1, MOST_WORKERS),
-    "rate": (1 / LONGEST, 1_000_000),
-    "limit_rate": (1, _MOST_BYTES),
-    "timeout": (LEAST, LONGEST),
-    "connect_timeout": (LEAST, LONGEST),
-    "max_time": (LEAST, LONGEST),
-    "max_size": (0, _MOST_BYTES),
-    "min_size": (0, _MOST_BYTES),
-    "min_speed": (1, _MOST_BYTES),
-    "max_redirects": (0, 1000),
-    "retries": (0, 1_000_000),
-    "retry_wait": (0, LONGEST),
-    "max_wait": (0, LONGEST),
-    "min_free": (0, _MOST_BYTES),
-    "wait_lock": (0, LONGEST),
-}
-_OPTIONAL = frozenset({"max_time", "max_size", "min_speed", "per_host", "rate", "limit_rate"})
-_WHOLE = frozenset(_BOUNDS) - {
-    *("rate", "timeout", "connect_timeout", "max_time", "retry_wait", "max_wait", "wait_lock")
-}
-_OR_AUTO = frozenset({"workers", "processes"})
 _PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
-_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 
 class IfExists(StrEnum):
@@ -169,44 +135,43 @@ class Settings:
         return len(os.sched_getaffinity(0)) if self.processes == AUTO else self.processes
 
     def __post_init__(self) -> None:
-        for name, (least, most) in _BOUNDS.items():
-            value = getattr(self, name)
-            if (value is None and name in _OPTIONAL) or (name in _OR_AUTO and value == AUTO):
-                continue
-            whole = name in _WHOLE
-            number = isinstance(value, int if whole else int | float)
-            if not number or isinstance(value, bool) or not least <= value <= most:
-                kind = "a whole number" if whole else "a number"
-                raise UsageError(f"{name} must be {kind} from {least:g} to {most:g}, not {value!r}")
-        if self.rate_total and self.rate is None:
-            raise UsageError("rate_total (--rate-total) says whose rate it is: it needs a rate")
+        for name in BOUNDS:
+            check_number(name, getattr(self, name))
+        self._bring_into_one_form()
+        if self.proxy is not None:
+            check_proxy(self.proxy)
+        self._check_together()
+        # A run's own: what only says `--help` answers without it.
+        from pyfetch.template_text import check_template
+
+        check_template(self.name)
+
+    def _bring_into_one_form(self) -> None:
         try:
-            object.__setattr__(self, "if_exists", IfExists(self.if_exists))
+            if_exists = IfExists(self.if_exists)
         except ValueError:
             choices = ", ".join(IfExists)
             message = f"if_exists must be one of {choices}, not {self.if_exists!r}"
             raise UsageError(message) from None
         if not isinstance(self.output_dir, str | os.PathLike):
             raise UsageError(f"output_dir must be a path, not {self.output_dir!r}")
-        object.__setattr__(self, "output_dir", os.fspath(self.output_dir))
-        object.__setattr__(self, "headers", _header_pairs(self.headers))
-        self._check_who_is_asked()
+        paths = {name: getattr(self, name) for name in _PATHS}
+        in_one_form: dict[str, object] = {
+            "if_exists": if_exists,
+            "output_dir": os.fspath(self.output_dir),
+            "headers": header_pairs(self.headers),
+            **{name: os.fspath(path) for name, path in paths.items() if path is not None},
+            "expect_type": media_types(self.expect_type),
+        }
+        for name, value in in_one_form.items():
+            object.__setattr__(self, name, value)
 
-    def _check_who_is_asked(self) -> None:
-        for name in _PATHS:
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, os.fspath(value))
-        types = (self.expect_type,) if isinstance(self.expect_type, str) else self.expect_type
-        object.__setattr__(self, "expect_type", tuple(types))
-        for expected in self.expect_type:
-            if not _MEDIA_TYPE.fullmatch(expected):
-                raise UsageError(f"{expected!r} is no media type (write it like image/*)")
-        if self.proxy is not None:
-            check_proxy(self.proxy)
+    def _check_together(self) -> None:
         contradictions = {
-            "--min-size is more than --max-size": self.min_size
-            > (self.min_size if self.max_size is None else self.max_size),
+            "rate_total (--rate-total) says whose rate it is: it needs a rate": self.rate_total
+            and self.rate is None,
+            "--min-size is more than --max-size": self.max_size is not None
+            and self.min_size > self.max_size,
             "--key belongs to a certificate: name that with --cert": self.key and not self.cert,
             "--netrc-file and --no-netrc exclude each other": self.netrc_file and not self.netrc,
             "--insecure trusts everybody: then --cacert means nothing": self.insecure
@@ -220,38 +185,6 @@ class Settings:
         for message, holds in contradictions.items():
             if holds:
                 raise UsageError(message)
-
-
-def check_proxy(proxy: str) -> None:
-    """Raises `UsageError` for what is no URL of a proxy; it may hold a password: none is shown."""
-    try:
-        parts = urlsplit(proxy)
-        fine = parts.scheme.lower() in _PROXIES and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        schemes = ", ".join(sorted(_PROXIES))
-        message = f"the proxy is no URL with a host and one of the schemes {schemes}"
-        raise UsageError(message)
-    if parts.scheme.lower().startswith("socks") and not find_spec("socks"):
-        raise UsageError("SOCKS proxies need an extra: pip install 'pyfetch[socks]'")
-
-
-def _header_pairs(headers: object) -> tuple[tuple[str, str], ...]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    try:
-        found = tuple((name, value) for name, value in pairs)  # type: ignore[attr-defined]
-    except (TypeError, ValueError):
-        raise UsageError(f"headers must be pairs of name and value, not {headers!r}") from None
-    for name, value in found:
-        if not (isinstance(name, str) and isinstance(value, str)):
-            raise UsageError(f"headers must be text: the one named {name!r} is not")
-        if name.lower() == "proxy-authorization":
-            raise UsageError(
-                "a server must not see Proxy-Authorization: write user and password into"
-                " the proxy's URL (--proxy http://user:password@host:port)"
-            )
-    return found
 
 
 def settings_from(values: dict[str, object]) -> Settings:

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import re
 import string
-import unicodedata
 from collections.abc import Callable
-from typing import NoReturn
 from urllib.parse import urlsplit
 
-from pyfetch.errors import UsageError
 from pyfetch.model import Target
 from pyfetch.naming import (
     PathComponent,
@@ -20,13 +17,13 @@ from pyfetch.naming import (
     decoded,
     digest,
     directories,
-    fault,
     file_name,
     joined,
     safe,
     split_extension,
 )
 from pyfetch.origin import DEFAULT_PORTS
+from pyfetch.template_text import check_template
 
 _Field = Callable[[Target, PathComponent], str]
 _Filling = Callable[[Target, PathComponent], list[PathComponent]]
@@ -41,8 +38,6 @@ _FIELDS: dict[str, _Field] = {
     "query": lambda target, _: decoded(urlsplit(target.url).query),
     "hash": lambda target, _: digest(target.identity),
 }
-_KNOWN = (*_FIELDS, "dir")  # the one that is any number of components
-_ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
 _SEPARATOR = re.compile(r"[/\\]")
 
 
@@ -59,9 +54,7 @@ class Template:
         `dir` (any number of components), `name`, `stem`, `ext` (with its dot), `query` and
         `hash` (of the URL). `{index:06}` has at least six digits; `{{` and `}}` are braces.
         """
-        text = unicodedata.normalize("NFC", text)
-        _check(text)
-        *parents, last = text.split("/")
+        *parents, last = check_template(text).split("/")
         self._fillings = [_filling(parent) for parent in parents]
         self._fillings.append(_filling(last, is_last=True))
 
@@ -131,64 +124,3 @@ def _host(origin: str) -> str:
     host, _, port = authority.rpartition(":")
     host = host.strip("[]").lower()
     return host if port == str(DEFAULT_PORTS.get(scheme)) else f"{host}_{port}"
-
-
-def _check(text: str) -> None:
-    """Raise `UsageError` unless this is a template whose own text is a safe path."""
-    if not text:
-        raise UsageError("the name template is empty (write one like {host}/{dir}/{name})")
-    try:
-        parts = list(string.Formatter().parse(text))
-    except ValueError as error:
-        _refuse(text, f"{error} (write {{{{ or }}}} for a brace that begins or ends no field)")
-    for _, name, spec, conversion in parts:
-        if name is not None:
-            _check_field(text, name, spec or "", conversion)
-    if "\\" in text:
-        _refuse(text, r"'\' separates nothing here (write / between components)")
-    if text.startswith("/"):
-        _refuse(text, "it begins with / (write it without: it is below the output directory)")
-    for component in text.split("/"):  # fields have no slash in them, as is known by now
-        _check_component(text, component)
-
-
-def _check_field(text: str, name: str, spec: str, conversion: str | None) -> None:
-    plain = re.split(r"[.\[]", name, maxsplit=1)[0]
-    if plain not in _KNOWN:
-        known = ", ".join(f"{{{field}}}" for field in _KNOWN)
-        _refuse(text, f"there is no field {{{name}}} (there are {known})")
-    if name != plain:
-        _refuse(text, f"{{{name}}} asks for a part of a field (write {{{plain}}})")
-    if conversion:
-        _refuse(text, f"{{{name}!{conversion}}} asks for a conversion (write {{{name}}})")
-    if spec and name != "index":
-        _refuse(text, f"{{{name}:{spec}}} asks for a format (write {{{name}}})")
-    if spec and not _ZERO_PADDED.fullmatch(spec):
-        _refuse(
-            text,
-            f"{{index:{spec}}} is no least number of digits from 1 to 99"
-            " (write {index:06} for at least 6)",
-        )
-
-
-def _check_component(text: str, component: str) -> None:
-    parts = list(string.Formatter().parse(component))
-    if not parts:
-        _refuse(text, "a component is empty (write one / between two, and none at the end)")
-    if component in {".", ".."}:
-        _refuse(text, f"{component!r} is no name (leave it out: all is below the output directory)")
-    fields = [name for _, name, _, _ in parts if name is not None]
-    if "dir" in fields and component != "{dir}":
-        _refuse(
-            text,
-            f"{component!r} has more than {{dir}} in it, which is any number of directories"
-            " (write {dir} alone between slashes)",
-        )
-    # With something harmless for each field, what is wrong is wrong whatever they hold.
-    sample = "".join(literal + "_" * (name is not None) for literal, name, _, _ in parts)
-    if why := fault(sample):
-        _refuse(text, f"{component!r} is no safe name: {why} (write another)")
-
-
-def _refuse(text: str, why: str) -> NoReturn:
-    raise UsageError(f"the name template {text!r} cannot be used: {why}")

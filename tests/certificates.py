@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from tests.conftest import Command
 from tests.server import LoopbackServer
 
 
@@ -40,6 +43,17 @@ def authorities_in(file: Path, *authorities: trustme.CA) -> str:
     """The name of a file with the certificates of these authorities."""
     file.write_bytes(b"".join(authority.cert_pem.bytes() for authority in authorities))
     return str(file)
+
+
+@contextmanager
+def server_with_tls(command: Command, directory: Path, *hosts: str) -> Iterator[LoopbackServer]:
+    """A server that speaks TLS as these hosts, whose authority the command trusts."""
+    authority = trustme.CA()
+    bundle = authorities_in(directory / "authority.pem", authority)
+    command.environment["REQUESTS_CA_BUNDLE"] = bundle
+    with LoopbackServer() as running:
+        speak_tls(running, context_with(authority.issue_cert(*hosts)))
+        yield running
 
 
 def self_signed(host: str) -> trustme.LeafCert:

@@ -127,6 +127,13 @@ def server() -> Iterator[LoopbackServer]:
 
 
 @pytest.fixture
+def other() -> Iterator[LoopbackServer]:
+    """Another port of the same host."""
+    with LoopbackServer() as running:
+        yield running
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB."""
     place = tmp_path / "small-disk"

@@ -8,8 +8,9 @@ import socketserver
 import struct
 import threading
 from dataclasses import dataclass
-from typing import Self
 from urllib.parse import urlsplit
+
+from tests.serving import Serving
 
 _IPV4, _NAME, _IPV6 = 1, 3, 4
 
@@ -32,25 +33,8 @@ class Wanted:
     is_name: bool
 
 
-class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
+class _Proxy(Serving):
     scheme = "http"
-
-    def __init__(self, handler: type[socketserver.StreamRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
-        self.over = threading.Event()
-        self.connections = 0
-        """How many were made."""
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.shutdown()
-        self.server_close()
 
     @property
     def port(self) -> int:
@@ -63,9 +47,6 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def url_with(self, scheme: str, userinfo: str = "") -> str:
         """Its URL with another scheme, or with a user and a password."""
         return f"{scheme}://{f'{userinfo}@' if userinfo else ''}127.0.0.1:{self.port}"
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client or a server that goes away is what some tests are about."""
 
 
 class _HTTPHandler(socketserver.StreamRequestHandler):
@@ -105,11 +86,11 @@ class _HTTPHandler(socketserver.StreamRequestHandler):
             self.wfile.write(answer.readline() + b"Connection: close\r\n" + answer.read())
 
 
-class HTTPProxy(_Server):
+class HTTPProxy(_Proxy):
     """A proxy that is asked in absolute form, or for tunnels; `asked` holds what came in."""
 
     def __init__(self) -> None:
-        super().__init__(_HTTPHandler)
+        super().__init__("127.0.0.1", _HTTPHandler)
         self.asked: list[Asked] = []
         self.refusal = ""
         """The status and the reason that it answers with, whatever it is asked."""
@@ -156,13 +137,13 @@ class _SocksHandler(socketserver.StreamRequestHandler):
         return right
 
 
-class SocksProxy(_Server):
+class SocksProxy(_Proxy):
     """A proxy that is asked for connections; `wanted` holds which."""
 
     scheme = "socks5h"
 
     def __init__(self) -> None:
-        super().__init__(_SocksHandler)
+        super().__init__("127.0.0.1", _SocksHandler)
         self.wanted: list[Wanted] = []
         self.login: tuple[str, str] | None = None
         """The user and password that it wants to hear."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, Self
+from typing import Any
+
+from tests.serving import Serving
 
 JUST_BEFORE_NOW = 1_700_000_000.0
 
@@ -139,15 +141,23 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
+def basic(user: str, password: str) -> str:
+    """What `Authorization` says of this user (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def redirect(handler: Handler, to: str, **headers: str) -> None:
+    """A route, once it is told where to."""
+    handler.answer(302, b"", Location=to, **headers)
+
+
+class LoopbackServer(Serving, HTTPServer):
     """Serves `pages` and `routes` while it is entered; `asked` holds what came in."""
 
-    daemon_threads = True
-    block_on_close = False
     request_queue_size = 256
 
     def __init__(self, address: str = "127.0.0.1") -> None:
-        super().__init__((address, 0), Handler)
+        super().__init__(address, Handler)
         self.pages: dict[str, Page] = {}
         self.routes: dict[str, Callable[[Handler], None]] = {}
         self.asked: list[Asked] = []
@@ -155,21 +165,9 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         """Whether `asked` is kept: not over a million requests."""
         self.sent = 0
         """Bytes of bodies that were written."""
-        self.connections = 0
-        """How many were made."""
         self.at_once = 0
         self.most_at_once = 0
-        self.over = threading.Event()
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.shutdown()
-        self.server_close()
 
     @property
     def url(self) -> str:
@@ -193,6 +191,3 @@ class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
         with self._lock:
             self.at_once += number
             self.most_at_once = max(self.most_at_once, self.at_once)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away is what some tests are about."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import trustme
 from tests.certificates import authorities_in, context_with, speak_tls
 from tests.conftest import Command
 from tests.proxies import HTTPProxy
-from tests.server import Handler, LoopbackServer, Page
+from tests.server import LoopbackServer, Page, redirect
 
 MAGIC = "# Netscape HTTP Cookie File\n"
 FAR_OFF, LONG_AGO = "4102444800", "1000000000"
@@ -43,23 +43,12 @@ def cookies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return made
 
 
-@pytest.fixture
-def other() -> Iterator[LoopbackServer]:
-    """Another port of the same host."""
-    with LoopbackServer() as running:
-        yield running
-
-
 def sent_to(server: LoopbackServer) -> list[set[str]]:
     """The names of the cookies of each request."""
     return [
         {cookie.partition("=")[0] for cookie in asked.headers.get("Cookie", "").split("; ")} - {""}
         for asked in server.asked
     ]
-
-
-def redirect(handler: Handler, to: str, **headers: str) -> None:
-    handler.answer(302, b"", Location=to, **headers)
 
 
 class TestOfAFile:

@@ -11,27 +11,18 @@ from pathlib import Path
 
 import pytest
 import responses
-import trustme
 
 from pyfetch import fetch_all
 from pyfetch.masking import masked, masked_url
-from tests.certificates import authorities_in, context_with, speak_tls
+from tests.certificates import server_with_tls
 from tests.conftest import Command
 from tests.proxies import HTTPProxy
-from tests.server import Handler, LoopbackServer, Page
+from tests.server import Handler, LoopbackServer, Page, basic, redirect
 from tests.terminal import Terminal
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 KEYS = {"Authorization": "Bearer 1", "Cookie": "a=1", "X-Api-Key": "1", "x-TOKEN": "1"}
 HARMLESS = {"Accept": "text/x", "User-Agent": "me", "Referer": "http://from.test/"}
-
-
-def basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def redirect(handler: Handler, to: str) -> None:
-    handler.answer(302, Location=to)
 
 
 def as_user(url: str, userinfo: str) -> str:
@@ -59,13 +50,6 @@ def netrc(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def other() -> Iterator[LoopbackServer]:
-    """Another port of the same host."""
-    with LoopbackServer() as running:
-        yield running
-
-
-@pytest.fixture
 def elsewhere() -> Iterator[LoopbackServer]:
     """Another host."""
     with LoopbackServer("127.0.0.2") as running:
@@ -76,11 +60,7 @@ def elsewhere() -> Iterator[LoopbackServer]:
 def tls_server(
     pyfetch: Command, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoopbackServer]:
-    authority = trustme.CA()
-    with LoopbackServer() as running:
-        speak_tls(running, context_with(authority.issue_cert("127.0.0.1")))
-        file = tmp_path_factory.mktemp("trust") / "authority.pem"
-        pyfetch.environment["REQUESTS_CA_BUNDLE"] = authorities_in(file, authority)
+    with server_with_tls(pyfetch, tmp_path_factory.mktemp("trust"), "127.0.0.1") as running:
         yield running
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Command
-from tests.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page
+from tests.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
 
 BODY = os.urandom(300_000)
 KEYS = [
@@ -458,10 +458,6 @@ def test_cookies_live_for_one_chain_of_redirects(pyfetch: Command, server: Loopb
     server.pages["/y"] = Page(b"y")
     pyfetch("-w", "1", f"{server.url}/in", f"{server.url}/y")
     assert [asked.headers.get("Cookie") for asked in server.asked] == [None, "a=1", None]
-
-
-def redirect(handler: Handler, to: str) -> None:
-    handler.answer(302, Location=to)
 
 
 class TestRedirects:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import trustme
 
+from tests.certificates import authorities_in, context_with, speak_tls
 from tests.conftest import Command
 from tests.server import Handler, LoopbackServer, Page
+from tests.unreachable import dropping_packets
 
 
 def raw(answer: bytes) -> Callable[[Handler], None]:
@@ -173,20 +174,9 @@ def test_a_tls_handshake_that_says_nothing_ends_when_its_time_is_over(pyfetch: C
 
 
 def test_a_connect_that_hangs_ends_when_its_time_is_over(pyfetch: Command) -> None:
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
-        address = full.getsockname()
-        waiting = []
-        for _ in range(4):
-            client = socket.socket()
-            client.setblocking(False)
-            client.connect_ex(address)
-            waiting.append(client)
+    with dropping_packets() as host:
         arguments = ("--max-time", "0.5", "--connect-timeout", "20", "--retries", "0")
-        (result,) = pyfetch(
-            *arguments, "--format", "jsonl", f"http://127.0.0.1:{address[1]}/"
-        ).results
-        for client in waiting:
-            client.close()
+        (result,) = pyfetch(*arguments, "--format", "jsonl", f"{host}/").results
     assert result["error"] == "timeout"
     assert result["elapsed"] < 5
 
@@ -195,11 +185,8 @@ def test_a_body_over_tls_that_is_cut_is_truncated(
     pyfetch: Command, server: LoopbackServer, tmp_path: Path
 ) -> None:
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    host = speak_tls(server, context_with(authority.issue_cert("127.0.0.1")))
     server.routes["/x"] = raw(OK + b"Content-Length: 10\r\n\r\nabc")
-    pyfetch.environment["REQUESTS_CA_BUNDLE"] = str(tmp_path / "authority.pem")
-    url = f"https://127.0.0.1:{server.server_port}/x"
-    assert pyfetch("--retries", "0", url).rows[0][4] == "truncated"
+    bundle = authorities_in(tmp_path / "authority.pem", authority)
+    pyfetch.environment["REQUESTS_CA_BUNDLE"] = bundle
+    assert pyfetch("--retries", "0", f"{host}/x").rows[0][4] == "truncated"

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count, cycle, pairwise
 
 import pytest
@@ -18,6 +16,7 @@ from pyfetch.model import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from tests.conftest import COMMAND, Command
 from tests.server import Handler, LoopbackServer, Page
+from tests.unreachable import dropping_packets as dropping_packets
 
 
 def slow(handler: Handler) -> None:
@@ -27,25 +26,6 @@ def slow(handler: Handler) -> None:
 
 def urls(server: LoopbackServer, number: int, host: str = "127.0.0.1") -> list[str]:
     return [f"http://{host}:{server.server_port}/x?{n}" for n in range(number)]
-
-
-@contextmanager
-def dropping_packets() -> Iterator[str]:
-    """An address that answers no attempt to connect: its queue is full, and stays so."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        address = listening.getsockname()
-        waiting = [socket.socket() for _ in range(4)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(address)
-        time.sleep(0.1)
-        try:
-            yield f"http://127.0.0.1:{address[1]}"
-        finally:
-            for each in waiting:
-                each.close()
 
 
 def test_per_host_is_the_most_that_one_host_sees_and_others_go_ahead(pyfetch: Command) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import signal
 import time
@@ -10,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
-from tests.certificates import authorities_in, context_with, speak_tls
+from tests.certificates import server_with_tls
 from tests.conftest import Command
 from tests.proxies import HTTPProxy, SocksProxy
-from tests.server import LoopbackServer, Page
+from tests.server import LoopbackServer, Page, basic
 
 NOBODY = "http://127.0.0.1:1"
 SOON = 2.0
@@ -38,12 +36,8 @@ def socks() -> Iterator[SocksProxy]:
 def tls_server(
     pyfetch: Command, server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoopbackServer]:
-    """Speaks TLS as `example.test`, whose authority the command trusts."""
-    authority = trustme.CA()
-    with LoopbackServer() as running:
-        speak_tls(running, context_with(authority.issue_cert("example.test", "127.0.0.1")))
-        file = tmp_path_factory.mktemp("trust") / "authority.pem"
-        pyfetch.environment["REQUESTS_CA_BUNDLE"] = authorities_in(file, authority)
+    hosts = ("example.test", "127.0.0.1")
+    with server_with_tls(pyfetch, tmp_path_factory.mktemp("trust"), *hosts) as running:
         running.pages["/x"] = Page(b"over TLS")
         yield running
 
@@ -139,7 +133,7 @@ def test_user_and_password_of_a_proxy_are_for_the_proxy_alone(
     plain_url: str,
     tls_url: str,
 ) -> None:
-    login = "Basic " + base64.b64encode(b"me:s3cret@home").decode()
+    login = basic("me", "s3cret@home")
     url = proxy.url_with("http", "me:s3cret%40home")
     ended = pyfetch("-v", "-v", "--format", "jsonl", "--proxy", url, plain_url, tls_url)
     assert ended.status == 0

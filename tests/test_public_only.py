@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from pyfetch import Result, fetch_all
 from pyfetch.model import Failure
 from tests.conftest import Command
-from tests.server import Handler, LoopbackServer, Page
+from tests.server import Handler, LoopbackServer, Page, redirect
+
+Test = TypeVar("Test", bound=Callable[..., None])
 
 SPELLINGS = [
     "127.0.0.1",
@@ -114,21 +116,31 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pyfetch.transport.why_not_public", only_the_first_is_public)
 
 
+@pytest.fixture
+def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Names]:
+    """Lets names resolve as it is told, from then on."""
+
+    def told(**answers: list[list[str]]) -> Names:
+        names = Names(**answers)
+        monkeypatch.setattr("pyfetch.connection.socket.getaddrinfo", names)
+        return names
+
+    return told
+
+
 def fetched(*urls: str, public_only: bool = True) -> list[Result]:
     settings = {"discard": True, "retry_wait": 0.0, "netrc": False, "workers": 1}
     return list(fetch_all(urls, public_only=public_only, **settings))  # type: ignore[arg-type]
 
 
-def redirect(handler: Handler, to: str) -> None:
-    handler.answer(302, Location=to)
+def among_two_hosts(test: Test) -> Test:
+    """One of them is not public. It could be reached: else its silence would prove nothing."""
+    judged: Test = pytest.mark.usefixtures("judged")(test)
+    marked: Test = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])(judged)
+    return marked
 
 
-# What is not to be connected to could be: else its silence would prove nothing.
-both_can_be_reached = pytest.mark.allow_hosts(["127.0.0.1", "127.0.0.2"])
-
-
-@both_can_be_reached
-@pytest.mark.usefixtures("judged")
+@among_two_hosts
 def test_a_redirect_to_an_address_that_is_not_public_is_not_followed(
     server: LoopbackServer, forbidden: LoopbackServer
 ) -> None:
@@ -142,16 +154,14 @@ def test_a_redirect_to_an_address_that_is_not_public_is_not_followed(
     assert (allowed.status, forbidden.connections) == (200, 1)
 
 
-@both_can_be_reached
-@pytest.mark.usefixtures("judged")
+@among_two_hosts
 def test_a_name_that_resolves_differently_the_second_time_does_not_slip_through(
-    forbidden: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    forbidden: LoopbackServer, resolve: Callable[..., Names]
 ) -> None:
     port = forbidden.server_port
     with _at_port(port) as public:
         public.routes["/first"] = _closing
-        names = Names(rebinds_test=[["127.0.0.1"], ["127.0.0.2"]])
-        monkeypatch.setattr("pyfetch.connection.socket.getaddrinfo", names)
+        names = resolve(rebinds_test=[["127.0.0.1"], ["127.0.0.2"]])
         urls = [f"http://rebinds.test:{port}/{path}" for path in ("first", "x")]
         first, second = fetched(*urls)
         assert first.status == 200
@@ -160,40 +170,35 @@ def test_a_name_that_resolves_differently_the_second_time_does_not_slip_through(
         assert (public.connections, forbidden.connections) == (1, 0)
 
 
-@both_can_be_reached
-@pytest.mark.usefixtures("judged")
+@among_two_hosts
 def test_each_connection_is_to_an_address_that_was_judged_and_the_name_is_asked_for_once(
-    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    server: LoopbackServer, resolve: Callable[..., Names]
 ) -> None:
     port = server.server_port
     server.pages["/x"] = Page(b"x")
     # Were the name asked for once more to connect, that would be to the other address.
-    names = Names(rebinds_test=[["127.0.0.1"], ["127.0.0.2"]])
-    monkeypatch.setattr("pyfetch.connection.socket.getaddrinfo", names)
+    names = resolve(rebinds_test=[["127.0.0.1"], ["127.0.0.2"]])
     with _at_port(port, "127.0.0.2") as forbidden:
         (result,) = fetched(f"http://rebinds.test:{port}/x")
         assert (result.status, forbidden.connections) == (200, 0)
     assert names.asked == ["rebinds.test"]
 
 
-@both_can_be_reached
-@pytest.mark.usefixtures("judged")
+@among_two_hosts
 def test_of_the_addresses_of_a_name_only_public_ones_are_connected_to(
-    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    server: LoopbackServer, resolve: Callable[..., Names]
 ) -> None:
     port = server.server_port
     server.pages["/x"] = Page(b"x")
     mixed = ["127.0.0.2", "127.0.0.1", "127.0.0.2"]
-    names = Names(mixed_test=[mixed], hidden_test=[["127.0.0.2", "127.0.0.3"]])
-    monkeypatch.setattr("pyfetch.connection.socket.getaddrinfo", names)
+    resolve(mixed_test=[mixed], hidden_test=[["127.0.0.2", "127.0.0.3"]])
     with _at_port(port, "127.0.0.2") as forbidden:
         forbidden.pages["/x"] = Page(b"secret")
         came, refused = fetched(f"http://mixed.test:{port}/x", f"http://hidden.test:{port}/x")
         assert (came.size, refused.error) == (1, Failure.FORBIDDEN_ADDRESS)
         assert forbidden.connections == 0
         # Where the public one does not answer, the other one still is none to turn to.
-        names = Names(mixed_test=[["127.0.0.1", "127.0.0.2"]])
-        monkeypatch.setattr("pyfetch.connection.socket.getaddrinfo", names)
+        resolve(mixed_test=[["127.0.0.1", "127.0.0.2"]])
         with _at_port(0, "127.0.0.2") as lone:
             (unreached,) = fetched(f"http://mixed.test:{lone.server_port}/x")
             assert (unreached.error, lone.connections) == (Failure.CONNECT, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ import pytest
 from tests.conftest import COMMAND, Command
 from tests.server import Handler, LoopbackServer, Page
 from tests.terminal import Terminal
+from tests.unreachable import dropping_packets
 
 SOON = 2.0
 """Seconds within which an interrupted run has ended."""
@@ -257,18 +257,8 @@ def test_a_standard_input_that_stays_open_is_not_waited_for(
 @pytest.fixture
 def unanswered() -> Iterator[str]:
     """A URL whose host answers no attempt to connect."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        address = listening.getsockname()
-        fillers = [socket.socket() for _ in range(8)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(address)
-        assert not select.select([], fillers[-1:], [], 0.05)[1], "the backlog is not full"
-        yield f"http://127.0.0.1:{address[1]}/"
-        for filler in fillers:
-            filler.close()
+    with dropping_packets() as host:
+        yield f"{host}/"
 
 
 def test_a_connect_that_hangs_is_not_waited_for(

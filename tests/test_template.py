@@ -27,6 +27,7 @@ from pyfetch.naming import (
 )
 from pyfetch.origin import origin_of
 from pyfetch.template import Template, wanted_path
+from pyfetch.template_text import FIELDS
 from tests.test_naming import breaches, texts
 
 NAME = Template("{name}")
@@ -283,6 +284,11 @@ def test_a_template_that_cannot_be_used_is_refused_and_says_why(template: str, r
 def test_an_unknown_field_lists_those_that_there_are(field: str) -> None:
     with pytest.raises(UsageError, match=f"there are .*{{{field}}}"):
         Template("{unknown}")
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_each_field_that_is_told_of_can_be_filled(field: str) -> None:
+    assert breaches_of_path(filled(f"{{{field}}}", "http://h/x")) == []
 
 
 @pytest.mark.parametrize("template", ["com{index}", "a.{ext}", "{{", "{stem}.x", "é"])
