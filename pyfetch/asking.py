@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
+from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
@@ -13,7 +14,6 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
 from pyfetch.chain import Chain
-from pyfetch.connection import Answer
 from pyfetch.credentials import cookie_jar, cookies_in
 from pyfetch.model import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -50,7 +50,9 @@ class Asking:
         self._fields = _joined(settings.headers)
         self._gives_credentials = any(name.lower() == "authorization" for name in self._fields)
         # The same for all URLs that have nothing of their own.
-        self._all_fields = dict(CaseInsensitiveDict({**self._session.headers, **self._fields}))
+        self._all_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
+            {**self._session.headers, **self._fields}
+        )
 
     def request(
         self, chain: Chain, headers: Mapping[str, str], target: Target
@@ -80,7 +82,7 @@ class Asking:
         return prepared
 
     def cookies_after(
-        self, chain: Chain, request: requests.PreparedRequest, answer: Answer
+        self, chain: Chain, request: requests.PreparedRequest, answer: requests.Response
     ) -> Mapping[str, CookieJar]:
         """The cookies of the chain, with those that this answer sets."""
         if "Set-Cookie" not in answer.headers:
@@ -89,7 +91,7 @@ class Asking:
         cookies = cookie_jar()
         if before is not None:
             cookies.update(before)
-        extract_cookies_to_jar(cookies, request, answer.raw)
+        extract_cookies_to_jar(cookies, request, _Answered(answer.raw.headers))
         return {**chain.cookies, chain.origin: cookies}
 
     def _plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
@@ -97,9 +99,10 @@ class Asking:
         request = requests.PreparedRequest()
         request.method = "GET"
         request.url = url
-        fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(self._all_fields)
-        fields.update(headers)
-        request.headers = fields
+        request.headers = self._all_fields
+        if headers:
+            request.headers = request.headers.copy()
+            request.headers.update(headers)
         return request
 
     def _auth(self, chain: Chain, target: Target) -> HTTPBasicAuth | None:
@@ -109,7 +112,7 @@ class Asking:
             user, _, password = userinfo.partition(":")
             known = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
             return known if userinfo else None
-        login = self._surroundings.of(chain.url).login
+        login = self._surroundings.of(chain.url, chain.origin).login
         if login is None or (not chain.away and self._has_credentials(target)):
             return None
         # A redirect may lead to a host that the file names, as to the one where one logs in;
@@ -124,6 +127,14 @@ class Asking:
         return self._gives_credentials or any(
             name.lower() == "authorization" for name, _ in target.headers
         )
+
+
+class _Answered:
+    """Fields, where `requests` looks for them when it extracts cookies."""
+
+    def __init__(self, fields: Any) -> None:
+        self._original_response = self
+        self.msg = fields
 
 
 def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from urllib3.response import HTTPResponse
-
+from pyfetch.answer import Answer
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.transfer import Transfer
 
@@ -19,34 +18,30 @@ _FAST = 8 * 1024 * 1024
 
 
 def pieces(
-    raw: HTTPResponse, length: int | None, transfer: Transfer, bandwidth: Bandwidth | None
-) -> Iterator[bytes]:
-    """The body that is `length` bytes long, if that is known.
+    answer: Answer, transfer: Transfer, bandwidth: Bandwidth | None
+) -> Iterator[bytes | memoryview]:
+    """The body. What is given is good until the next piece is asked for.
 
-    Raises what urllib3 raises, and the `TargetError` that the transfer is stopped with.
+    Raises `OSError`, `HTTPException`, and the `TargetError` that the transfer is stopped with.
     """
-    if length == 0:
-        raw.read1(1, decode_content=False)  # gives the connection back
-    if bandwidth:
-        return _bounded(raw, length, transfer, bandwidth)
-    return _unbounded(raw, length)
+    return _bounded(answer, transfer, bandwidth) if bandwidth else _unbounded(answer)
 
 
-def _unbounded(raw: HTTPResponse, length: int | None) -> Iterator[bytes]:
+def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
     # One piece of TLS is 16 KiB: to take each by itself costs more than to decrypt it.
     # But of a slow body each byte has to count at once.
-    left = length
     until_look, since = _LOOK_EVERY, 0.0
     fast = False
-    while left != 0:  # with the last byte that was announced, nothing more is waited for
+    buffer: memoryview | None = None
+    data: bytes | memoryview
+    while True:
         if fast:
-            data = raw.read(CHUNK, decode_content=False)
+            buffer = buffer or memoryview(bytearray(CHUNK))
+            data = buffer[: answer.readinto(buffer)]
         else:
-            data = raw.read1(CHUNK, decode_content=False)
+            data = answer.read1(CHUNK)
         if not data:
             return
-        if left is not None:
-            left -= len(data)
         yield data
         until_look -= len(data)
         if until_look <= 0:
@@ -55,16 +50,11 @@ def _unbounded(raw: HTTPResponse, length: int | None) -> Iterator[bytes]:
             until_look, since = _LOOK_EVERY, now
 
 
-def _bounded(
-    raw: HTTPResponse, length: int | None, transfer: Transfer, bandwidth: Bandwidth
-) -> Iterator[bytes]:
-    left = length
-    while left != 0:
+def _bounded(answer: Answer, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
+    while True:
         due = bandwidth.take(transfer)
-        data = raw.read1(bandwidth.chunk, decode_content=False)
+        data = answer.read1(bandwidth.chunk)
         bandwidth.give_back(bandwidth.chunk - len(data), due)
         if not data:
             return
-        if left is not None:
-            left -= len(data)
         yield data

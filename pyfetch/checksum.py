@@ -56,7 +56,7 @@ class Digest:
             # Against accidents, not against attackers, where it is an old algorithm.
             self._other = hashlib.new(demanded.algorithm, usedforsecurity=False)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self._sha256.update(data)
         if self._other:
             self._other.update(data)

@@ -8,14 +8,13 @@ import ssl
 from collections.abc import Iterator
 
 import requests
+from urllib3 import Timeout
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     InvalidHeader,
     NameResolutionError,
     NewConnectionError,
-    ProtocolError,
-    ReadTimeoutError,
 )
-from urllib3.exceptions import SSLError as UrllibSSLError
 
 from pyfetch.model import Failure, TargetError
 from pyfetch.pushback import Sign
@@ -26,24 +25,26 @@ _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errn
 """What this machine lacks: it says nothing of the host."""
 
 
-def of_request(error: Exception, timeout: tuple[float, float]) -> TargetError:
+def of_request(error: Exception, timeout: Timeout) -> TargetError:
     """What an exception of `requests`, or of what it is built on, means for the target."""
     causes = list(_causes(error))
     for cause in causes:
         plain = _plain(cause)
         if plain:
             return plain
-    if isinstance(error, requests.ConnectTimeout):
-        detail = f"no connection within {timeout[0]:g} s"
+    unreached = any(isinstance(cause, NewConnectionError) for cause in causes)
+    if not unreached and any(isinstance(cause, ConnectTimeoutError) for cause in causes):
+        detail = f"no connection within {timeout.connect_timeout:g} s"
         return TargetError(Failure.TIMEOUT, detail, Sign.UNREACHED)
-    if isinstance(error, requests.ReadTimeout) or any(isinstance(c, TimeoutError) for c in causes):
-        return TargetError(Failure.TIMEOUT, f"no answer within {timeout[1]:g} s", Sign.SILENT)
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return TargetError(
+            Failure.TIMEOUT, f"no answer within {timeout.read_timeout:g} s", Sign.SILENT
+        )
     innermost = causes[-1]
     reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
-    if isinstance(innermost, ssl.SSLError) or isinstance(error, requests.exceptions.SSLError):
+    if isinstance(innermost, ssl.SSLError):
         ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
-    unreached = any(isinstance(cause, NewConnectionError) for cause in causes)
     ours = getattr(innermost, "errno", None) in _OURS
     sign = Sign.UNREACHED if unreached and not ours else Sign.NONE
     return TargetError(Failure.CONNECT, f"connection failed: {reason}", sign)
@@ -104,10 +105,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def of_body(error: Exception, transfer: Transfer) -> TargetError:
     """What an exception means that ended the reading of a body."""
-    if isinstance(error, ReadTimeoutError):
+    if isinstance(error, TimeoutError):
         return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
     expected = f" of {transfer.size}" if transfer.size is not None else ""
     detail = f"the body ended after {transfer.received}{expected} bytes"
-    if not isinstance(error, ProtocolError | UrllibSSLError):
-        detail += f": {error}"
     return TargetError(Failure.TRUNCATED, detail)

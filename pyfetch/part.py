@@ -193,7 +193,7 @@ class Part:
         self._path = path
         self._final = self._output_dir / path
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
         with errors_of(self._final):
             self._unchecked += len(data)

@@ -95,7 +95,7 @@ class Saver:
         self._expect(head.length, head)
         return True
 
-    def chunk(self, data: bytes) -> None:
+    def chunk(self, data: bytes | memoryview) -> None:
         received = self._transfer.received
         self._refuse_larger_than_wanted(received)
         if self._total is not None and received > self._total:

@@ -1,21 +1,17 @@
-"""`http.client`'s response, strict where that is lenient and a file would be wrong for it.
+"""The head of an answer (RFC 9112, sections 2 to 5), read strictly.
 
-A head that ends in the middle or has a line that is no field, and a chunked body that is
-cut in a size, pass for whole there (gh-113199 and its like); here they are errors.
+A head that ends in the middle or has a line that is no field passes for whole with
+`http.client` (gh-113199 and its like); here both are errors.
 """
 
 from __future__ import annotations
 
 import re
-from http.client import (
-    BadStatusLine,
-    HTTPException,
-    HTTPMessage,
-    HTTPResponse,
-    IncompleteRead,
-    RemoteDisconnected,
-)
-from typing import BinaryIO
+from dataclasses import dataclass
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+
+from pyfetch.fields import Fields
+from pyfetch.incoming import Incoming
 
 MAX_HEAD = 256 * 1024
 """Longest head of an answer, in bytes."""
@@ -23,12 +19,12 @@ MAX_FIELDS = 100
 MAX_INTERIM = 16
 """Most answers of 1xx before the one that counts (RFC 9110, section 15.2)."""
 
-_LONGEST_LINE = 64 * 1024
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\x00-\x08\x0a-\x1f\x7f]*\Z")
-_STATUS_LINE = re.compile(rb"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?\n")
-_WITHOUT_BODY = frozenset({204, 304})
-_INTERIM = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d[ \r\n]")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_PROTOCOL = b"HTTP/"
+_END = re.compile(rb"\r?\n\r?\n")
+_STATUS_LINE = re.compile(r"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?", re.ASCII)
+_FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_FOLDED = re.compile(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
+_SWITCHING_PROTOCOLS = 101
 
 
 class HeadCutError(HTTPException):
@@ -36,107 +32,76 @@ class HeadCutError(HTTPException):
 
 
 class BadHeadError(HTTPException):
-    """The head of an answer is not what RFC 9112, section 2 to 5, allows."""
+    """The head of an answer is not what RFC 9112 allows."""
 
 
-class StrictResponse(HTTPResponse):
-    """A response whose head and chunks are what RFC 9112 says, or an error."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer says before its body."""
 
-    chunk_left: int | None
-
-    def begin(self) -> None:
-        """Read the head; as in `http.client`, without its detour over the parser of e-mails."""
-        if self.headers is not None:
-            return
-        first, fields = _head(self.fp)
-        match = _STATUS_LINE.fullmatch(first)
-        if not match:
-            raise BadStatusLine(first[:60].decode("latin-1"))
-        minor, status, reason = match.groups()
-        self.version = 10 if minor == b"0" else 11
-        self.code = self.status = int(status)
-        self.reason = (reason or b"").decode("latin-1").strip()
-        self.headers = self.msg = HTTPMessage()
-        said = {"transfer-encoding": "", "connection": "", "content-length": ""}
-        for field in fields:
-            name, _, value = field.decode("latin-1").partition(":")
-            value = value.lstrip(" \t")
-            self.headers[name] = value
-            name = name.lower()
-            if name in said:  # what comes twice is a list (RFC 9110, section 5.3)
-                said[name] = f"{said[name]},{value}" if said[name] else value
-        self.chunked = said["transfer-encoding"].lower() == "chunked"
-        self.chunk_left = None
-        self.length = self._length(said["content-length"])
-        # Without any other sign, the end of the connection is that of the body.
-        endless = not self.chunked and self.length is None
-        self.will_close = endless or self._closes(said["connection"])
-
-    def _length(self, said: str) -> int | None:
-        if self.status in _WITHOUT_BODY:
-            return 0
-        said = said.partition(",")[0]  # those that differ are refused where the body is read
-        usable = not self.chunked and said.isascii() and said.isdigit() and len(said) < 20
-        return int(said) if usable else None
-
-    def _closes(self, said: str) -> bool:
-        """Whether the connection ends with this answer (RFC 9112, section 9.3)."""
-        options = {option.strip(" \t") for option in said.lower().split(",")}
-        if self.version == 11:
-            return "close" in options
-        return "keep-alive" not in options or "close" in options
-
-    def _get_chunk_left(self) -> int | None:
-        """Bytes left of a chunk, None behind the last one (RFC 9112, section 7.1)."""
-        if self.chunk_left:
-            return self.chunk_left
-        if self.chunk_left == 0 and self._line() not in (b"\r\n", b"\n"):
-            raise IncompleteRead(b"")
-        match = _CHUNK_SIZE.fullmatch(self._line())
-        if not match:
-            raise IncompleteRead(b"")
-        self.chunk_left = int(match.group(1), 16) or None
-        if self.chunk_left is None:
-            for _ in range(MAX_FIELDS):
-                if self._line() in (b"\r\n", b"\n"):
-                    break
-            else:
-                raise IncompleteRead(b"")
-            self._close_conn()  # type: ignore[attr-defined] # its connection may be used again
-        return self.chunk_left
-
-    def _line(self) -> bytes:
-        return self.fp.readline(_LONGEST_LINE)
+    minor: int
+    """Of its version, behind HTTP/1."""
+    status: int
+    reason: str
+    fields: Fields
 
 
-def _head(connection: BinaryIO) -> tuple[bytes, list[bytes]]:
-    """The status line and the fields, unfolded and trimmed, of the answer that counts."""
+def read_head(incoming: Incoming) -> Said:
+    """The head of the answer that counts, behind interim ones; waits for it.
+
+    Raises `HTTPException` where it is none or too long, and what the connection raises.
+    """
     for _ in range(MAX_INTERIM + 1):
-        first = connection.readline(_LONGEST_LINE)
-        if not first:
-            raise RemoteDisconnected("Remote end closed connection without response")
-        fields = _fields(connection) if first.startswith(b"HTTP/") else []
-        if not _INTERIM.match(first):
-            return first, fields
+        said = _parsed(_block(incoming))
+        if said.status >= 200 or said.status == _SWITCHING_PROTOCOLS:
+            return said
     raise BadHeadError(f"more than {MAX_INTERIM} interim answers")
 
 
-def _fields(connection: BinaryIO) -> list[bytes]:
-    fields: list[bytes] = []
-    size = 0
+def _block(incoming: Incoming) -> str:
+    """All lines up to an empty one."""
+    searched = 0
     while True:
-        line = connection.readline(_LONGEST_LINE)
-        size += len(line)
-        if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
-            raise HeadCutError("the connection ended within the head of the answer")
-        if size > MAX_HEAD or len(fields) > MAX_FIELDS:
-            raise BadHeadError(f"its head is longer than {MAX_HEAD} bytes or {MAX_FIELDS} fields")
-        content = line.rstrip(b" \t\r\n")
-        if not content:
-            return fields
-        if content[:1] in (b" ", b"\t") and fields:
-            fields[-1] += b" " + content.lstrip()  # RFC 9112, section 5.2
-        elif _FIELD.match(content):
-            fields.append(content)
+        data = incoming.waiting
+        if data[:5] != _PROTOCOL[: len(data)]:
+            raise BadStatusLine(data[:60].decode("latin-1"))
+        end = _END.search(data, searched)
+        if end:
+            incoming.skip(end.end())
+        if (end.start() if end else len(data)) > MAX_HEAD:
+            raise _too_long()
+        if end:
+            return data[: end.start()].decode("latin-1")
+        searched = max(0, len(data) - 3)
+        if not incoming.more():
+            if data:
+                raise HeadCutError("the connection ended within the head of the answer")
+            raise RemoteDisconnected("Remote end closed connection without response")
+
+
+def _parsed(block: str) -> Said:
+    first, *lines = block.split("\n")
+    status_line = _STATUS_LINE.fullmatch(first)
+    if not status_line:
+        raise BadStatusLine(first[:60])
+    if len(lines) > MAX_FIELDS:
+        raise _too_long()
+    fields: list[tuple[str, str]] = []
+    for line in lines:
+        content = line.rstrip(" \t\r")
+        field = _FIELD.fullmatch(content)
+        if field:
+            fields.append((field[1], field[2]))
+        elif fields and _FOLDED.fullmatch(content):
+            name, value = fields[-1]
+            more = content.lstrip(" \t")
+            fields[-1] = name, f"{value} {more}".lstrip()  # RFC 9112, section 5.2
         else:
-            raise BadHeadError(f"its head has a line that is no field: {content[:60]!r}")
+            shown = content[:60].encode("latin-1")
+            raise BadHeadError(f"its head has a line that is no field: {shown!r}")
+    minor, status, reason = status_line.groups()
+    return Said(int(minor), int(status), (reason or "").strip(), Fields(fields))
+
+
+def _too_long() -> BadHeadError:
+    return BadHeadError(f"its head is longer than {MAX_HEAD} bytes or {MAX_FIELDS} fields")

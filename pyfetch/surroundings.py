@@ -9,7 +9,6 @@ from requests.utils import get_environ_proxies, select_proxy, should_bypass_prox
 from pyfetch.credentials import Login, Netrc
 from pyfetch.errors import UsageError
 from pyfetch.model import Failure, TargetError
-from pyfetch.origin import origin_of
 from pyfetch.settings import Settings, check_proxy
 
 _MOST = 1024
@@ -34,9 +33,8 @@ class AllSurroundings:
         self._netrc = Netrc(settings)
         self._known: dict[str, Surroundings] = {}
 
-    def of(self, url: str) -> Surroundings:
+    def of(self, url: str, origin: str) -> Surroundings:
         """Those of a URL's origin. Raises `TargetError` if it may not be asked."""
-        origin = origin_of(url)
         found = self._known.get(origin)
         if found is None:
             if len(self._known) >= _MOST:

@@ -7,23 +7,25 @@ may be asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from typing import Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
 from requests.utils import requote_uri
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from pyfetch import diagnosis
+from pyfetch.adapter import Adapter
 from pyfetch.addresses import why_not_public
 from pyfetch.asking import Asking
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.body import pieces
 from pyfetch.chain import Chain
-from pyfetch.connection import Adapter, Answer, used_by
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
@@ -42,6 +44,7 @@ DRAIN_WAIT = 0.1
 MOST_HOSTS = 256
 """Hosts to which connections are kept open."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BROKEN = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,11 @@ class Receiver(Protocol):
         """Called once, first. Whether the body is wanted."""
         ...
 
-    def chunk(self, data: bytes) -> None:
-        """Called for each piece of the body, in order, never with an empty one."""
+    def chunk(self, data: bytes | memoryview) -> None:
+        """Called for each piece of the body, in order, never with an empty one.
+
+        The piece is good until the next one comes.
+        """
         ...
 
 
@@ -85,6 +91,7 @@ class Transport:
     ) -> None:
         self._settings = settings
         self._bandwidth = bandwidth
+        self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
         self._surroundings = AllSurroundings(settings)
         self._asking = Asking(settings, user_agent, self._surroundings)
         # A host sees no more connections than there are transfers to it at once.
@@ -106,13 +113,16 @@ class Transport:
             if asked in chain.asked:
                 detail = f"the redirects go round in a loop: {chain.url} again"
                 raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
-            with self._answer(request, transfer) as answer:
+            answer = self._ask(request, chain.origin, transfer)
+            try:
                 location = _location(answer)
                 if location is None:
                     _push(answer, transfer, receiver, self._bandwidth)
                     return None
                 _drain(answer, transfer)
-                cookies = self._asking.cookies_after(chain, request, answer)
+            finally:
+                answer.close()
+            cookies = self._asking.cookies_after(chain, request, answer)
             onward = self._redirected(chain, location)
             elsewhere = onward.origin != chain.origin
             chain = replace(onward, cookies=cookies, asked=chain.asked | {asked})
@@ -135,51 +145,42 @@ class Transport:
         elsewhere = origin_of(url) != chain.origin
         return replace(chain, url=url, followed=chain.followed + 1, away=chain.away or elsewhere)
 
-    @contextmanager
-    def _answer(self, request: requests.PreparedRequest, transfer: Transfer) -> Iterator[Answer]:
-        proxies = self._surroundings.of(request.url or "").proxies
-        timeout = (self._settings.connect_timeout, self._settings.timeout)
+    def _ask(
+        self, request: requests.PreparedRequest, origin: str, transfer: Transfer
+    ) -> requests.Response:
+        proxies = self._surroundings.of(request.url or "", origin).proxies
         transfer.check()
         try:
-            with used_by(transfer):
-                answer = self._adapter.ask(request, timeout, proxies)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            return self._adapter.ask(request, self._timeout, proxies, transfer)
+        except _BROKEN as error:
             transfer.check()  # what stopped it says more than what broke by that
-            raise diagnosis.of_request(error, timeout) from error
-        try:
-            yield answer
-        finally:
-            answer.close()
+            raise diagnosis.of_request(error, self._timeout) from error
 
 
 def _push(
-    answer: Answer,
+    answer: requests.Response,
     transfer: Transfer,
     receiver: Receiver,
     bandwidth: Bandwidth | None,
 ) -> None:
     transfer.answered()
     head = Head(
-        url=answer.url,
-        status=answer.status_code,
-        reason=answer.reason or "",
-        headers=answer.headers,
-        length=_body_length(answer),
+        answer.url, answer.status_code, answer.reason or "", answer.headers, _body_length(answer)
     )
     if not receiver.head(head):
         _drain(answer, transfer)
         return
     try:
-        for data in pieces(answer.raw, head.length, transfer, bandwidth):
+        for data in pieces(answer.raw, transfer, bandwidth):
             transfer.received += len(data)
             receiver.chunk(data)
-    except (HTTPError, OSError) as error:
+    except (HTTPError, HTTPException, OSError) as error:
         transfer.check()
         raise diagnosis.of_body(error, transfer) from error
     transfer.check()
 
 
-def _body_length(answer: Answer) -> int | None:
+def _body_length(answer: requests.Response) -> int | None:
     """Bytes to come (RFC 9112, section 6.3). Raises `TargetError` where that cannot be known."""
     encoding = answer.headers.get("Transfer-Encoding")
     if encoding is not None:
@@ -199,23 +200,20 @@ def _body_length(answer: Answer) -> int | None:
     return int(value)
 
 
-def _drain(answer: Answer, transfer: Transfer) -> None:
+def _drain(answer: requests.Response, transfer: Transfer) -> None:
     """Read a small body that nobody wants, so that its connection can be used again.
 
     At most one read from the connection, which hardly waits: what does not come with that
     is left, and the connection is closed.
     """
     left = answer.raw.length_remaining
-    if left is not None and left <= DRAINED:
+    if left and left <= DRAINED:
         transfer.wait_at_most(DRAIN_WAIT)
-        try:
-            # Where nothing is to come, this gives the connection back without a look at it.
-            answer.raw.read1(max(1, left), decode_content=False)
-        except (HTTPError, OSError):
-            answer.raw.close()
+        with contextlib.suppress(OSError):
+            answer.raw.read1(left)
 
 
-def _location(answer: Answer) -> str | None:
+def _location(answer: requests.Response) -> str | None:
     """The `Location` of a redirect, None for another answer. Raises `TargetError`."""
     location = answer.headers.get("Location")
     if location is None or answer.status_code not in _REDIRECTS:

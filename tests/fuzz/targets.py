@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import tempfile
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import cast
 
+from pyfetch.answer import Answer
 from pyfetch.disposition import file_name_given
 from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources
@@ -18,7 +18,7 @@ from pyfetch.model import Result, Target
 from pyfetch.naming import safe
 from pyfetch.pushback import asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.ranges import parse_content_range
-from pyfetch.strict import MAX_FIELDS, StrictResponse
+from pyfetch.strict import MAX_FIELDS
 from pyfetch.template import Template, wanted_path
 
 NOW = 1_700_000_000.0
@@ -75,19 +75,22 @@ class _Connection:
     def __init__(self, data: bytes) -> None:
         self._data = data
 
-    def makefile(self, _: str) -> io.BytesIO:
-        return io.BytesIO(self._data)
+    def recv(self, size: int) -> bytes:
+        data, self._data = self._data[:size], self._data[size:]
+        return data
 
 
 def _response(data: bytes) -> None:
-    response = StrictResponse(cast("socket.socket", _Connection(data)))
+    reusable: list[bool] = []
     received = 0
     with contextlib.suppress(HTTPException):
-        response.begin()
-        assert len(response.headers) <= MAX_FIELDS + 1
-        while chunk := response.read1(1000):
-            received += len(chunk)
+        answer = Answer(cast("socket.socket", _Connection(data)), reusable.append)
+        assert len(answer.headers) <= MAX_FIELDS
+        while piece := answer.read1(1000):
+            received += len(piece)
+        assert len(reusable) == 1
     assert received <= len(data)
+    assert len(reusable) <= 1
 
 
 _LISTS = [form for form in InputFormat if form is not InputFormat.AUTO]
