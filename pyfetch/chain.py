@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 
-from pyfetch.origin import origin_of
-
 
 @dataclass(frozen=True, slots=True)
 class Chain:
     """What is to be asked next, and what has come of the requests before it."""
 
     url: str
+    origin: str
+    """Of that URL."""
     followed: int = 0
     """Redirects so far."""
     away: bool = False
@@ -24,7 +24,3 @@ class Chain:
     """What was asked already, as (URL, cookies): to ask it again would go round in a loop."""
     whole: bool = False
     """Whether conditions and ranges are of no use any more: the whole is asked for."""
-
-    @property
-    def origin(self) -> str:
-        return origin_of(self.url)

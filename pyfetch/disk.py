@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.model import Failure, TargetError
 from pyfetch.units import format_size
 
+_LOOK_EVERY = 0.5
+"""Seconds for which what was free counts."""
 OWN_DIRECTORY = ".pyfetch"
 """What is ours, below the output directory: parts, state and lock."""
 
@@ -53,7 +57,7 @@ def needed_for(output_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def file_status(final: Path) -> os.stat_result | None:
+def file_status(final: str | Path) -> os.stat_result | None:
     """The status of the file of this name, None if there is none or a link leads nowhere.
 
     Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
@@ -61,7 +65,7 @@ def file_status(final: Path) -> os.stat_result | None:
     """
     with errors_of(final):
         try:
-            status = final.stat()
+            status = os.stat(final)  # noqa: PTH116 - for each file, and a Path takes longer
         except FileNotFoundError:
             return None
     if not stat.S_ISREG(status.st_mode):
@@ -78,6 +82,8 @@ def way_to(output_dir: Path, path: str, *, make: bool = False) -> list[Path]:
     something that is no directory is in the way.
     """
     changed: list[Path] = []
+    if "/" not in path:
+        return []
     *directories, _ = path.split("/")
     place = output_dir
     for name in directories:
@@ -102,34 +108,54 @@ def way_to(output_dir: Path, path: str, *, make: bool = False) -> list[Path]:
     return changed
 
 
-def see_that_there_is_room(directory: Path, needed: int, min_free: int) -> None:
-    """Raise before so many bytes are written to a disk that cannot take them.
+class Room:
+    """What is free below a directory: looked at now and then, so that it need not be for each file.
 
-    `TargetError` where this one body is too large for it, `StoppedError` where nothing
-    goes any more: the disk is full, or `min_free` bytes would not stay free.
+    For any thread; `min_free` bytes are to stay free.
     """
-    disk = os.statvfs(directory)
-    free = disk.f_bavail * disk.f_frsize
-    if min_free and free < min_free + needed:
-        raise StoppedError(
-            f"only {format_size(free)} are free below {directory}, and --min-free keeps"
-            f" {format_size(min_free)} of them (free some and run the same command again to go on)"
-        )
-    if needed > free:
-        if not free:
-            raise _stopped(directory, os.strerror(errno.ENOSPC))
-        detail = f"{format_size(needed)} do not fit below {directory}: {format_size(free)} are free"
-        raise TargetError(Failure.DISK, detail)
+
+    def __init__(self, directory: Path, min_free: int) -> None:
+        self._directory = directory
+        self._min_free = min_free
+        self._seen_at = -math.inf
+        self._sure = 0
+        """Bytes that are there for certain: half of what was."""
+
+    def see(self, needed: int) -> None:
+        """Raise before so many bytes are written to a disk that cannot take them.
+
+        `TargetError` where this one body is too large for it, `StoppedError` where nothing
+        goes any more: the disk is full, or `min_free` bytes would not stay free.
+        """
+        if needed < self._sure and time.monotonic() < self._seen_at + _LOOK_EVERY:
+            self._sure -= needed
+            return
+        self._seen_at = time.monotonic()
+        disk = os.statvfs(self._directory)
+        free = disk.f_bavail * disk.f_frsize
+        self._sure = (free - self._min_free - needed) // 2
+        below = f"below {self._directory}"
+        if self._min_free and free < self._min_free + needed:
+            raise StoppedError(
+                f"only {format_size(free)} are free {below}, and --min-free keeps"
+                f" {format_size(self._min_free)} of them"
+                " (free some and run the same command again to go on)"
+            )
+        if needed > free:
+            if not free:
+                raise _stopped(self._directory, os.strerror(errno.ENOSPC))
+            detail = f"{format_size(needed)} do not fit {below}: {format_size(free)} are free"
+            raise TargetError(Failure.DISK, detail)
 
 
 @contextmanager
-def errors_of(final: Path) -> Iterator[None]:
+def errors_of(final: str | Path) -> Iterator[None]:
     """Turns an `OSError` within into what it means for this file, or for the whole run."""
     try:
         yield
     except OSError as error:
         gone = error.errno == errno.ENOENT and not any(
-            (parent / OWN_DIRECTORY).is_dir() for parent in final.parents
+            (parent / OWN_DIRECTORY).is_dir() for parent in Path(final).parents
         )
         if error.errno in _STOPPING or gone:
             raise _stopped(final, error.strerror or str(error)) from error
@@ -137,7 +163,7 @@ def errors_of(final: Path) -> Iterator[None]:
         raise TargetError(Failure.DISK, detail) from error
 
 
-def _stopped(path: Path, reason: str) -> StoppedError:
+def _stopped(path: str | Path, reason: str) -> StoppedError:
     return StoppedError(
         f"cannot write {path}: {reason} (mend that and run the same command again to go on)"
     )

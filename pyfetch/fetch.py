@@ -19,7 +19,7 @@ from pyfetch.errors import RunError
 from pyfetch.freshness import conditions, is_as_recorded
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, FileFacts, Outcome, Result, Target, TargetError
-from pyfetch.origin import identity_of
+from pyfetch.origin import identity_of, origin_of
 from pyfetch.part import BLOCK, Part, Parts
 from pyfetch.pushback import PAUSING_STATUSES, Sign, asked_wait, wait_when_spent
 from pyfetch.saver import Saver
@@ -65,7 +65,7 @@ class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as o
 class _IsThere(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
     """The file of the name that the server gave is there, and is trusted."""
 
-    def __init__(self, file: Path, status: os.stat_result) -> None:
+    def __init__(self, file: str, status: os.stat_result) -> None:
         super().__init__(file, status)
         self.file = file
         self.status = status
@@ -82,7 +82,7 @@ class Fetch:
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._transport = Transport(settings, USER_AGENT, bandwidth)
-        self._parts = Parts(Path(settings.output_dir))
+        self._parts = Parts(Path(settings.output_dir), settings.min_free)
         self.rename: Rename | None = None
         """Asked for each answer that names its file; None where names are not the server's."""
 
@@ -123,7 +123,7 @@ class _Attempt:
         self._clock = clock
         self._parts = parts
         self._rename = rename
-        self._final = None if target.path is None else parts.output_dir / target.path
+        self._final = None if target.path is None else parts.final(target.path)
         self._answer: Head | None = None
         self._asked = False
         self._asked_of: str | None = None
@@ -143,7 +143,7 @@ class _Attempt:
         if isinstance(found, Attempt):
             return found
         url = self._target.identity
-        with Part(self._parts, path, url, fsync=settings.fsync, min_free=settings.min_free) as part:
+        with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
                 saver = self._get(transport, part, found)
             except _IsThere as there:
@@ -152,7 +152,7 @@ class _Attempt:
             if saver.unchanged:
                 part.drop()
                 with errors_of(final):
-                    return self._as_it_was(final, final.stat(), Outcome.UNCHANGED)
+                    return self._as_it_was(final, Path(final).stat(), Outcome.UNCHANGED)
             facts = saver.finish(replace=self._replaces)
         return self._came(saver, facts)
 
@@ -176,7 +176,7 @@ class _Attempt:
             sign, wait = Sign.ANSWERED, wait_when_spent(head.headers)
         return Attempt(result, sign, wait, facts, path=self._target.path)
 
-    def _found(self, final: Path) -> Attempt | dict[str, str]:
+    def _found(self, final: str) -> Attempt | dict[str, str]:
         """What is there → the attempt, if no request is needed, or conditions for one.
 
         Raises `TargetError` if there may be none.
@@ -186,7 +186,7 @@ class _Attempt:
         if self._target.known.begun and policy in (IfExists.FAIL, IfExists.RENAME):
             policy, self._replaces = IfExists.REFRESH, True
         if status is None:
-            self._replaces = self._replaces or final.is_symlink()  # one that leads nowhere
+            self._replaces = self._replaces or Path(final).is_symlink()  # one that leads nowhere
             return {}
         if policy in (IfExists.REPLACE, IfExists.RENAME):
             return {}
@@ -209,9 +209,9 @@ class _Attempt:
         self._asked_of = facts.answered_by if facts else self._target.identity
         return conditions(self._target.known, status.st_size, status.st_mtime_ns, time.time())
 
-    def _digest_of(self, final: Path) -> Digest:
+    def _digest_of(self, final: str) -> Digest:
         digest = Digest(self._target.checksum)
-        with errors_of(final), final.open("rb") as file:
+        with errors_of(final), Path(final).open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 self._transfer.check()
@@ -221,7 +221,7 @@ class _Attempt:
         """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
         if self._transfer.refusal:
             raise self._transfer.refusal
-        chain = self._transfer.chain or Chain(self._transfer.url)
+        chain = self._transfer.chain or self._first()
         note = part.continuable() if part else None
         if chain.whole:
             note, fields = None, {}
@@ -249,6 +249,11 @@ class _Attempt:
             raise _GoesOn(onward)
         return saver
 
+    def _first(self) -> Chain:
+        """The chain of which nothing was asked yet."""
+        url = self._transfer.url
+        return Chain(url, self._target.origin if url == self._target.url else origin_of(url))
+
     def _take_name(self, head: Head, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), where that is wanted.
 
@@ -261,10 +266,9 @@ class _Attempt:
         if target.path is None or target.path == self._target.path:
             return
         self._target = target
-        output_dir = self._parts.output_dir
-        self._final = output_dir / target.path
+        self._final = self._parts.final(target.path)
         part.goes_to(target.path)
-        way_to(output_dir, target.path)
+        way_to(self._parts.output_dir, target.path)
         status = file_status(self._final)
         if status is None:
             return
@@ -274,7 +278,7 @@ class _Attempt:
             raise _IsThere(self._final, status)
 
     def _as_it_was(
-        self, final: Path, status: os.stat_result, outcome: Outcome, sha256: str | None = None
+        self, final: str, status: os.stat_result, outcome: Outcome, sha256: str | None = None
     ) -> Attempt:
         """The result for a file that stays; its facts, if the state did not know them."""
         known = self._target.known
@@ -295,7 +299,7 @@ class _Attempt:
         result = self._result(
             outcome,
             size=status.st_size,
-            path=str(final),
+            path=final,
             sha256=facts.sha256 if facts else None,
             facts=facts,
         )
@@ -305,7 +309,7 @@ class _Attempt:
         result = self._result(
             Outcome.FETCHED,
             size=self._transfer.received,
-            path=None if self._final is None else str(self._final),
+            path=self._final,
             sha256=saver.sha256,
         )
         return self._ended(result, Sign.NONE, facts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
+_WITHOUT_EITHER = re.compile(r"https?://[^/\\?#@\x00-\x20][^?#@\x00-\x20]*(?:\?[^#@\x00-\x20]+)?")
 _REMEMBERED = 1024
 """Each URL is asked about several times while it is fetched."""
 
@@ -49,5 +51,7 @@ def _port(parts: SplitResult) -> int | None:
 @lru_cache(_REMEMBERED)
 def identity_of(url: str) -> str:
     """The URL as what owns a name: without credentials, which are secret, and fragment."""
+    if _WITHOUT_EITHER.fullmatch(url):
+        return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))

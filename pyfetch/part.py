@@ -20,10 +20,10 @@ from typing import Self
 
 from pyfetch.disk import (
     OWN_DIRECTORY,
+    Room,
     errors_of,
     make_own,
     needed_for,
-    see_that_there_is_room,
     way_to,
 )
 from pyfetch.model import Failure, TargetError
@@ -60,17 +60,25 @@ class Parts:
     For any thread. What another process of the run has made since is met where it is in the way.
     """
 
-    def __init__(self, output_dir: Path) -> None:
+    def __init__(self, output_dir: Path, min_free: int = 0) -> None:
         self.output_dir = output_dir
+        self.min_free = min_free
+        self.room = Room(output_dir, min_free)
+        # Not by `Path`, which takes apart and joins anew what is joined here for each file.
+        self._before = os.fspath(output_dir / "x")[:-1]
         self.place = os.fspath(parts_in(output_dir))
         self._lock = threading.Lock()
         self._there: set[str] | None = None
+
+    def final(self, path: str) -> str:
+        """The file that a path below the output directory leads to."""
+        return f"{self._before}{path}"
 
     def there(self) -> set[str]:
         """The keys of those that may be on disk; looked for when it is first asked."""
         with self._lock:
             if self._there is None:
-                with errors_of(self.output_dir):
+                with errors_of(self.place):
                     self._there = {name.partition(".")[0] for name in os.listdir(self.place)}
             return self._there
 
@@ -83,20 +91,16 @@ class Part:
     file would meet them too, else as `TargetError`.
     """
 
-    def __init__(
-        self, parts: Parts, path: str, url: str, *, fsync: bool = False, min_free: int = 0
-    ) -> None:
+    def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
-        self._output_dir = parts.output_dir
         self._path = path
-        self._final = parts.output_dir / path
+        self._final = parts.final(path)
         key = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
         self._key = key
         self._file = f"{parts.place}/{key}.part"
         self._note_file = f"{parts.place}/{key}.json"
         self._url = url
         self._fsync = fsync
-        self._min_free = min_free
         self._note: Note | None = None
         self._descriptor = -1
         self._unchecked = 0
@@ -191,13 +195,13 @@ class Part:
     def goes_to(self, path: str) -> None:
         """Let it become another file than the one it began for."""
         self._path = path
-        self._final = self._output_dir / path
+        self._final = self._parts.final(path)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
         with errors_of(self._final):
             self._unchecked += len(data)
-            if self._min_free and self._unchecked >= _CHECK_ROOM_EVERY:
+            if self._parts.min_free and self._unchecked >= _CHECK_ROOM_EVERY:
                 self._make_room(0)
             written = os.write(self._descriptor, data)
             self.length += written
@@ -218,7 +222,7 @@ class Part:
             if self._fsync:
                 os.fsync(self._descriptor)
             modified_ns = os.fstat(self._descriptor).st_mtime_ns
-            changed = way_to(self._output_dir, self._path, make=True)
+            changed = way_to(self._parts.output_dir, self._path, make=True)
             if replace:
                 os.replace(self._file, self._final)
             else:
@@ -228,7 +232,7 @@ class Part:
                 os.unlink(self._note_file)
             self._parts.there().discard(self._key)
             if self._fsync:
-                for directory in [*changed, self._final.parent]:
+                for directory in [*changed, Path(self._final).parent]:
                     _sync_directory(directory)
         return modified_ns
 
@@ -247,7 +251,7 @@ class Part:
 
     def _make_room(self, needed: int) -> None:
         self._unchecked = 0
-        see_that_there_is_room(self._output_dir, needed, self._min_free)
+        self._parts.room.see(needed)
 
     def _commit_new(self) -> None:
         try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from pyfetch.changes import MOST, Changes, Row
 from pyfetch.errors import StoppedError
 from pyfetch.model import FileFacts, Known
 
@@ -46,8 +47,8 @@ class State:
         """Open the state in this file, or one that is gone when it is closed (None)."""
         self._file = file  # what messages name
         self._journal = "WAL" if file else "OFF"
-        self.uncommitted = False
-        """Whether there are changes that a killed process would lose."""
+        self._changes = Changes()
+        self._in_transaction = False
         self._has_directories: bool | None = None
         """Whether any path leads through one; None while nobody has looked."""
         with self._errors():
@@ -75,6 +76,11 @@ class State:
                 copy.close()
                 raise
         return copy
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether there are changes that a killed process would lose."""
+        return self._in_transaction or bool(self._changes.rows)
 
     def _prepare(self) -> None:
         execute = self._database.execute
@@ -112,6 +118,8 @@ class State:
         """
         key = _key(path)
         with self._errors():
+            if key in self._changes.rows:
+                self._write()
             row = self._database.execute(
                 "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
                 " went_to FROM file WHERE key = ?",
@@ -122,10 +130,7 @@ class State:
                     return None
                 self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
-                self._change(
-                    "INSERT INTO file (key, path, url, was_free) VALUES (?, ?, ?, ?)",
-                    (key, path, url, was_free),
-                )
+                self._put(key, Row(path, url, was_free))
                 return Known(None, was_free)
             owner, was_free, size, *rest, went_to = row
             if owner != url:
@@ -138,9 +143,13 @@ class State:
 
     def is_taken(self, path: str) -> bool:
         """Whether this path is some URL's."""
+        key = _key(path)
         with self._errors():
             query = "SELECT 1 FROM file WHERE key = ?"
-            return self._database.execute(query, (_key(path),)).fetchone() is not None
+            return (
+                key in self._changes.rows
+                or self._database.execute(query, (key,)).fetchone() is not None
+            )
 
     def _has_below(self, key: str) -> bool:
         if self._has_directories is None:
@@ -148,6 +157,8 @@ class State:
             self._has_directories = self._database.execute(query).fetchone() is not None
         if not self._has_directories:
             return False
+        if key in self._changes.directories:
+            return True
         # "0" comes behind "/": between them is all that begins with the directory's name.
         query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
         return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
@@ -155,43 +166,56 @@ class State:
     def went_to(self, path: str, other: str) -> None:
         """Note that what a name was claimed for has got another one from its server."""
         with self._errors():
+            self._write()
             self._change("UPDATE file SET went_to = ? WHERE key = ?", (other, _key(path)))
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a name that was claimed."""
+        key = _key(path)
+        row = self._changes.rows.get(key) or Row(path)
+        row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors():
-            self._change(
-                "UPDATE file SET path = ?, status = ?, size = ?, modified_ns = ?, etag = ?,"
-                " last_modified = ?, sha256 = ?, answered_by = ?, fetched_at = ? WHERE key = ?",
-                (
-                    path, status, facts.size, facts.modified_ns, facts.etag,
-                    facts.last_modified, facts.sha256, facts.answered_by, time.time(), _key(path),
-                ),
-            )  # fmt: skip
+            self._put(key, row)
 
     def ended_without_a_file(self, path: str) -> None:
         """Note that this run put nothing there: what will be there is not of its making."""
-        with self._errors():
-            self._change(
-                "UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (_key(path),)
-            )
+        key = _key(path)
+        row = self._changes.rows.get(key)
+        if row is None:
+            with self._errors():
+                self._change("UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (key,))
+        elif row.facts is None:
+            row.was_free = False
 
     def commit(self) -> None:
         """Write the changes, so that they outlive this process however it ends."""
         if self.uncommitted:
             with self._errors():
+                self._write()
                 self._database.execute("COMMIT")
-            self.uncommitted = False
+            self._in_transaction = False
 
     def close(self) -> None:
         with self._errors():
             self._database.close()
 
+    def _put(self, key: str, row: Row) -> None:
+        self._changes.put(key, row)
+        if len(self._changes.rows) >= MOST:
+            self._write()
+
+    def _write(self) -> None:
+        self._begin()
+        self._changes.write(self._database)
+
     def _change(self, statement: str, values: tuple[object, ...]) -> None:
-        if not self.uncommitted:
-            self._database.execute("BEGIN IMMEDIATE")
-            self.uncommitted = True
+        self._begin()
         self._database.execute(statement, values)
+
+    def _begin(self) -> None:
+        if not self._in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._in_transaction = True
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

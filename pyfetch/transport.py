@@ -142,8 +142,9 @@ class Transport:
         ):
             detail = f"redirect from https to {url}, which --no-downgrade forbids"
             raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, Sign.ANSWERED)
-        elsewhere = origin_of(url) != chain.origin
-        return replace(chain, url=url, followed=chain.followed + 1, away=chain.away or elsewhere)
+        origin = origin_of(url)
+        away = chain.away or origin != chain.origin
+        return replace(chain, url=url, origin=origin, followed=chain.followed + 1, away=away)
 
     def _ask(
         self, request: requests.PreparedRequest, origin: str, transfer: Transfer

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pyfetch.asking import _PLAIN_URL, Asking
 from pyfetch.chain import Chain
 from pyfetch.model import Target
+from pyfetch.origin import origin_of
 from pyfetch.settings import Settings
 from pyfetch.surroundings import AllSurroundings
 
@@ -19,7 +20,7 @@ from pyfetch.surroundings import AllSurroundings
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
     chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
     asking = Asking(chosen, "pyfetch/1", AllSurroundings(chosen))
-    return asking.request(Chain(url), conditions, Target(1, url, "http://h:80"))
+    return asking.request(Chain(url, origin_of(url)), conditions, Target(1, url, "http://h:80"))
 
 
 @given(st.from_regex(re.compile(_PLAIN_URL.pattern, re.ASCII), fullmatch=True))
@@ -61,5 +62,5 @@ def test_what_one_request_needs_is_not_in_the_next() -> None:
     settings = Settings(netrc=False)
     asking = Asking(settings, "pyfetch/1", AllSurroundings(settings))
     target = Target(1, "http://h/x", "http://h:80")
-    asking.request(Chain("http://h/x"), {"Range": "bytes=5-"}, target)
-    assert "Range" not in asking.request(Chain("http://h/x"), {}, target).headers
+    asking.request(Chain("http://h/x", "http://h:80"), {"Range": "bytes=5-"}, target)
+    assert "Range" not in asking.request(Chain("http://h/x", "http://h:80"), {}, target).headers
