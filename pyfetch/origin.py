@@ -8,7 +8,10 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_WITHOUT_EITHER = re.compile(r"https?://[^/\\?#@\x00-\x20][^?#@\x00-\x20]*(?:\?[^#@\x00-\x20]+)?")
+_WITHOUT_EITHER = re.compile(
+    r"https?://[A-Za-z0-9._:-]+(?:/[^?#@\x00-\x20]*)?(?:\?[^#@\x00-\x20]+)?"
+)
+"""Plain URLs without credentials and fragment, which are their own identity."""
 _REMEMBERED = 1024
 """Each URL is asked about several times while it is fetched."""
 
