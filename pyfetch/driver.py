@@ -1,13 +1,12 @@
 """The frame of a run: entries in, results out as they finish.
 
-The thread that iterates `run` waits in one place, on one queue of events. What fetches, threads
-or processes, and which events come of that, is for `Engine` and `Fleet` to say.
+The thread that iterates `run` waits in one place, for its inbox. What fetches, threads or
+processes, and what those tell, is for `Engine` and `Fleet` to say.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -16,6 +15,7 @@ from typing import Generic, TypeVar
 from pyfetch.errors import RunError
 from pyfetch.events import InputEnded, Stop, start_reader
 from pyfetch.fetch import Attempt
+from pyfetch.inbox import Inbox
 from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.model import Entry, Result, Target
 from pyfetch.window import Window
@@ -41,7 +41,7 @@ class Driver(ABC, Generic[Told]):
         self._ledger: Ledger = NoLedger()
         self._fail_fast = fail_fast
         self._clock = clock
-        self._events: queue.SimpleQueue[Entry | InputEnded | Stop | Told] = queue.SimpleQueue()
+        self._inbox: Inbox[Entry | InputEnded | Stop | Told] = Inbox()
         self._input_ended: InputEnded | None = None
         self._error: RunError | None = None
         self.read = 0
@@ -56,7 +56,7 @@ class Driver(ABC, Generic[Told]):
     def stop(self) -> None:
         """Start nothing more, end what is in flight; `run` gives what there is and ends."""
         self.stopped = True
-        self._events.put(Stop())  # wakes the one who waits; put() is safe in a signal handler
+        self._inbox.put(Stop())  # wakes the one who waits
 
     def run(
         self, entries: Iterable[Entry], ledger: Ledger | None = None
@@ -67,7 +67,7 @@ class Driver(ABC, Generic[Told]):
         raises, after the results that there are.
         """
         self._ledger = ledger or self._ledger
-        start_reader(entries, self._window, self._events.put)
+        start_reader(entries, self._window, self._inbox.put)
         try:
             try:
                 yield from self._drive()
@@ -95,14 +95,15 @@ class Driver(ABC, Generic[Told]):
             yield from self._start_what_may()
             if self.stopped or (self._input_ended and not self._has_targets()):
                 return
-            yield from self._handle(self._next_event())
+            for event in self._next_events():
+                yield from self._handle(event)
 
     def _commit_if_due(self, now: float) -> None:
         due = self._ledger.commit_due()
         if due is not None and due <= now:
             self._ledger.commit()
 
-    def _handle(self, event: Entry | InputEnded | Stop | Told | None) -> Iterable[Result]:
+    def _handle(self, event: Entry | InputEnded | Stop | Told) -> Iterable[Result]:
         """Take one event in. Gives the results that are final by it."""
         match event:
             case Target():
@@ -113,7 +114,7 @@ class Driver(ABC, Generic[Told]):
                 return (self._final(event),)
             case InputEnded():
                 self._input_ended = event
-            case Stop() | None:
+            case Stop():
                 pass
             case _:
                 return self._heard(event)
@@ -146,8 +147,8 @@ class Driver(ABC, Generic[Told]):
         """Give to those who fetch what they can take."""
 
     @abstractmethod
-    def _next_event(self) -> Entry | InputEnded | Stop | Told | None:
-        """Wait for an event; None where something is due before there is one."""
+    def _next_events(self) -> list[Entry | InputEnded | Stop | Told]:
+        """Wait for what comes next, but not beyond the time when something is due."""
 
     @abstractmethod
     def _heard(self, told: Told) -> Iterable[Result]:

@@ -1,12 +1,13 @@
 """Drives an executor: a run over threads.
 
-Its events are an entry that was read, an attempt that ended, a time that came, somebody who
-said stop. What follows from them is for `jobs` to say.
+A worker that has ended an attempt takes in what follows from it, and takes its next turn itself:
+to hand either to another thread takes longer than they do. The thread of the run adds targets,
+sees to what is due at its time, and gives turns to workers that have none.
 """
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
@@ -14,7 +15,7 @@ from concurrent.futures import Executor, Future
 
 from pyfetch.driver import GRACE, Driver
 from pyfetch.errors import RunError
-from pyfetch.events import Event, Wait, wait_in_real_time
+from pyfetch.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
 from pyfetch.fetch import Attempt
 from pyfetch.jobs import Done, Jobs
 from pyfetch.model import Result, Target
@@ -22,8 +23,11 @@ from pyfetch.threads import daemon
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
 
+LATE = 1.0
+"""Seconds after which a worker does what the thread of the run should have done."""
 
-class Engine(Driver[Future[Attempt]]):
+
+class Engine(Driver[Final | Changed | Broken]):
     """One run over threads."""
 
     def __init__(
@@ -42,7 +46,11 @@ class Engine(Driver[Future[Attempt]]):
         self._executor = executor
         self._jobs = jobs
         self._wait = wait
-        self._running: dict[Future[Attempt], Transfer] = {}
+        self._lock = threading.Lock()
+        """Held by whoever asks the jobs or tells them something, and for what follows from it."""
+        self._is_over = False
+        self._running: dict[int, Transfer] = {}
+        self._at_work: set[Future[None]] = set()
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -61,8 +69,7 @@ class Engine(Driver[Future[Attempt]]):
 
     def when_idle(self, call: Callable[[], None]) -> None:
         """Call this once no worker is at anything of this run: at once, or soon after `run`."""
-        futures.wait(self._running, timeout=GRACE)
-        left = [future for future in self._running if not future.done()]
+        _, left = futures.wait(list(self._at_work), timeout=GRACE)
         if not left:
             call()
             return
@@ -74,66 +81,122 @@ class Engine(Driver[Future[Attempt]]):
         daemon(wait_and_call, "last-workers").start()
 
     def _add(self, target: Target) -> None:
-        self._jobs.add(target)
+        with self._lock:
+            self._jobs.add(target)
 
     def _has_targets(self) -> bool:
-        return bool(self._jobs)
+        with self._lock:
+            return bool(self._jobs)
 
-    def _do_what_is_due(self, now: float) -> Iterator[Result]:
-        for late in self._jobs.late(now):
-            yield self._finished(late.target, late.attempt)
-        self._jobs.look(now)
-        self._jobs.review(now)
+    def _do_what_is_due(self, now: float) -> Iterable[Result]:
+        with self._lock:
+            results = [self._finished(each.target, each.attempt) for each in self._jobs.late(now)]
+            self._jobs.look(now)
+            self._jobs.review(now)
+        return results
 
-    def _start_what_may(self) -> Iterator[Result]:
-        while not self.stopped and (turn := self._jobs.next(self._clock())):
-            if isinstance(turn, Done):
-                yield self._finished(turn.target, turn.attempt)
-                continue
-            known = self._ledger.starting(turn.target)
-            future = self._executor.submit(self._fetch, known, turn)
-            self._running[future] = turn
-            future.add_done_callback(self._events.put)
+    def _start_what_may(self) -> Iterable[Result]:
+        while not self.stopped:
+            with self._lock:
+                turn = self._next_turn()
+            if turn is None:
+                break
+            worker = self._executor.submit(self._work, *turn)
+            self._at_work.add(worker)
+            worker.add_done_callback(self._at_work.discard)
+        return ()
 
-    def _next_event(self) -> Event | None:
-        if self._jobs.starved and not self._input_ended:
+    def _next_events(self) -> list[Event]:
+        with self._lock:
+            starved = self._jobs.starved
+            until_due = self._until_something_is_due()
+        if starved and not self._input_ended:
             self._window.widen()
-        return self._wait(self._events, self._until_something_is_due())
+        return self._wait(self._inbox, until_due)
 
     def _until_something_is_due(self) -> float | None:
         times = (self._jobs.due(), self._ledger.commit_due())
         due = [time for time in times if time is not None]
         return max(0.0, min(due) - self._clock()) if due else None
 
-    def _heard(self, told: Future[Attempt]) -> Iterable[Result]:
-        transfer = self._running.pop(told)
-        error = told.exception()
-        if error is not None:
-            # The job stays begun, for `_end` to tell of it.
-            if not isinstance(error, RunError):
-                raise error
-            raise self._error or error
-        done = self._jobs.ended(transfer, told.result(), self._clock())
-        return (self._finished(done.target, done.attempt),) if done else ()
+    def _heard(self, told: Final | Changed | Broken) -> Iterable[Result]:
+        if isinstance(told, Broken):
+            raise self._error or told.error
+        return (told.result,) if isinstance(told, Final) else ()
+
+    def _work(self, target: Target, transfer: Transfer) -> None:
+        """Be a worker: make this attempt, and all that may be made then."""
+        turn: tuple[Target, Transfer] | None = target, transfer
+        try:
+            while turn:
+                target, transfer = turn
+                attempt = self._fetch(target, transfer)
+                with self._lock:
+                    turn = self._after(transfer, attempt)
+        except BaseException as error:  # the thread of the run raises it
+            self._running.pop(transfer.target.index, None)
+            self._inbox.put(Broken(error))
+
+    def _after(self, transfer: Transfer, attempt: Attempt) -> tuple[Target, Transfer] | None:
+        """Take in how an attempt has ended. Gives the turn that its worker has next."""
+        if self._is_over:
+            return None
+        del self._running[transfer.target.index]
+        if self.stopped:
+            self._is_done(self._jobs.given_up(transfer, attempt))
+            return None
+        now = self._clock()
+        done = self._jobs.ended(transfer, attempt, now)
+        if done:
+            self._is_done(done)
+        due = self._ledger.commit_due()
+        if due is not None and due + LATE < now:
+            self._ledger.commit()  # nobody takes results: what came must be noted nevertheless
+        turn = None if self.stopped else self._next_turn()
+        if not (done and turn):
+            self._inbox.put(Changed())
+        return turn
+
+    def _next_turn(self) -> tuple[Target, Transfer] | None:
+        """The attempt that may be made now, with what is known of its target."""
+        while (turn := self._jobs.next(self._clock())) is not None:
+            if isinstance(turn, Done):
+                self._is_done(turn)
+                if self.stopped:
+                    return None
+                continue
+            self._running[turn.target.index] = turn
+            return self._ledger.starting(turn.target), turn
+        return None
+
+    def _is_done(self, done: Done) -> None:
+        self._inbox.put(Final(self._finished(done.target, done.attempt)))
 
     def _end(self) -> Iterator[Result]:
         """Where the run was stopped: what is in flight gets a moment to end, or is cancelled."""
-        if not self.stopped:
-            return
-        self._jobs.stop()
-        until = time.monotonic() + GRACE
-        while self._running and (left := until - time.monotonic()) > 0:
-            event = wait_in_real_time(self._events, left)
-            if not isinstance(event, Future):
-                continue
-            transfer = self._running.pop(event)
-            if event.exception() is None:
-                with contextlib.suppress(RunError):  # a state that fails has been told of
-                    done = self._jobs.given_up(transfer, event.result())
-                    yield self._finished(done.target, done.attempt)
-        yield from self._jobs.cancelled()
+        if self.stopped:
+            with self._lock:
+                self._jobs.stop()
+            until = time.monotonic() + GRACE
+            while self._running and (left := until - time.monotonic()) > 0:
+                yield from self._results_of(wait_in_real_time(self._inbox, left))
+        with self._lock:
+            self._is_over = True
+        while events := self._inbox.take(0):
+            yield from self._results_of(events)
+        if self.stopped:
+            yield from self._jobs.cancelled()
+
+    def _results_of(self, events: Iterable[Event]) -> Iterator[Result]:
+        for event in events:
+            if isinstance(event, Final):
+                yield event.result
+            elif isinstance(event, Broken) and not isinstance(event.error, RunError):
+                raise event.error
 
     def _let_go(self) -> None:
-        self._jobs.stop()
+        with self._lock:
+            self._is_over = True
+            self._jobs.stop()
         # What still runs was told to stop, and ends by itself.
         self._executor.shutdown(wait=False, cancel_futures=True)

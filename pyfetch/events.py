@@ -1,13 +1,11 @@
-"""What the engine waits for, on one queue, and the thread that reads its input into it."""
+"""What an engine is told, and the thread that reads its input and tells it."""
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass
 
-from pyfetch.fetch import Attempt
+from pyfetch.inbox import Inbox
 from pyfetch.model import Entry, Result, Target
 from pyfetch.threads import daemon
 from pyfetch.window import Window
@@ -24,16 +22,31 @@ class Stop:
     """Somebody said stop."""
 
 
-Event = Target | Result | InputEnded | Stop | Future[Attempt]
-Wait = Callable[["queue.SimpleQueue[Event]", float | None], Event | None]
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A target is done."""
+
+    result: Result
 
 
-def wait_in_real_time(events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
-    """The next event, or None if none came within so many seconds."""
-    try:
-        return events.get(timeout=seconds)
-    except queue.Empty:
-        return None
+class Changed:
+    """Something is due at another time, or a worker has become free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A worker met what ends the run, or a defect."""
+
+    error: BaseException
+
+
+Event = Target | Result | InputEnded | Stop | Final | Changed | Broken
+Wait = Callable[[Inbox[Event], float | None], list[Event]]
+
+
+def wait_in_real_time(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    """What has come, or nothing if nothing came within so many seconds."""
+    return inbox.take(seconds)
 
 
 def start_reader(

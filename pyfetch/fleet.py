@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
-import queue
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -45,7 +44,7 @@ class Fleet(Driver[MemberTold]):
 
     def __init__(self, settings: Settings, *, window: Window, watched: bool = False) -> None:
         super().__init__(window, fail_fast=settings.fail_fast)
-        self._members = Members(settings, self._events.put, watched=watched)
+        self._members = Members(settings, self._inbox.put, watched=watched)
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
@@ -97,12 +96,9 @@ class Fleet(Driver[MemberTold]):
         ahead = math.ceil(spare / self._members.most)
         return min(waiting, share.room(), max(share.idle, ahead))
 
-    def _next_event(self) -> Entry | InputEnded | Stop | MemberTold | None:
+    def _next_events(self) -> list[Entry | InputEnded | Stop | MemberTold]:
         due = min(self._looks_at, self._ledger.commit_due() or math.inf)
-        try:
-            return self._events.get(timeout=max(0, due - self._clock()))
-        except queue.Empty:
-            return None
+        return self._inbox.take(max(0, due - self._clock()))
 
     def _heard(self, told: MemberTold) -> Iterator[Result]:
         if isinstance(told.said, Gone):
@@ -174,8 +170,7 @@ class Fleet(Driver[MemberTold]):
             member.process.send(StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _LAST_WORD)
         while len(self._members) and (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                event = self._events.get(timeout=left)
+            for event in self._inbox.take(left):
                 if isinstance(event, MemberTold):
                     with contextlib.suppress(RunError):  # it has been told of
                         yield from self._heard(event)

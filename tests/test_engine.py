@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import random
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.events import Event
 from pyfetch.fetch import Attempt
 from pyfetch.hosts import Limits
+from pyfetch.inbox import Inbox
 from pyfetch.inputs import entries_from_items
 from pyfetch.jobs import Jobs
 from pyfetch.model import Failure, Outcome, Result, Target
@@ -52,15 +52,14 @@ class VirtualTime:
     def clock(self) -> float:
         return self.now
 
-    def wait(self, events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
+    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
         """Real events come first; only when there is nothing else does time pass."""
-        try:
-            return events.get(timeout=5 if seconds is None else 0.05)
-        except queue.Empty:
+        events = inbox.take(5 if seconds is None else 0.05)
+        if not events:
             assert seconds is not None, "the engine waits for something that never comes"
             self.waits.append(seconds)
             self.now += seconds
-            return None
+        return events
 
 
 def came(target: Target, transfer: Transfer) -> Attempt:
@@ -178,14 +177,11 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 
     waits: list[float | None] = []
 
-    def wait(events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
         waits.append(seconds)
         if len(waits) > 20:
             release.set()
-        try:
-            return events.get(timeout=0.1 if seconds is None else seconds)
-        except queue.Empty:
-            return None
+        return inbox.take(0.1 if seconds is None else seconds)
 
     with ThreadPoolExecutor(1) as executor:
         driven = Engine(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
 import socket
 import threading
 import time
@@ -21,6 +20,7 @@ from pyfetch.engine import Engine
 from pyfetch.events import Event, wait_in_real_time
 from pyfetch.fetch import Fetch
 from pyfetch.file_ledger import FileLedger
+from pyfetch.inbox import Inbox
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Failure, Outcome, Result, Target
 from pyfetch.part import sweep
@@ -267,8 +267,8 @@ class FastTime:
     def clock(self) -> float:
         return self._began + (time.monotonic() - self._began) * FASTER
 
-    def wait(self, events: queue.SimpleQueue[Event], seconds: float | None) -> Event | None:
-        return wait_in_real_time(events, None if seconds is None else seconds / FASTER)
+    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        return wait_in_real_time(inbox, None if seconds is None else seconds / FASTER)
 
 
 def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
