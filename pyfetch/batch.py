@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,12 +44,16 @@ class Batch:
         else:
             self._engine = engine_over_threads(settings, self._fetch, self._window)
 
-    def results(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
+    def results(
+        self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
+    ) -> Generator[Result, None, None]:
         """What becomes of each entry, as soon as it is known and its turn has come.
 
+        `pausing` is called where the next one has to be waited for.
         Raises a `RunError` if the run cannot start or go on, after the results there are.
         """
         settings = self._settings
+        self._engine.pausing = pausing
         if settings.discard:
             yield from self._run(entries, NoLedger())
             return

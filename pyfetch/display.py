@@ -71,6 +71,11 @@ class Display:
         for sink in self._sinks:
             sink.show(result)
 
+    def flush(self) -> None:
+        """Let what was shown be seen: no more comes for the moment. Raises `OSError`."""
+        if self.writes_out:
+            self._out.flush()
+
     def say(self, line: str) -> None:
         """One line for people, on standard error; for any thread."""
         self._write(masked(escaped(line)))

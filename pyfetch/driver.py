@@ -44,6 +44,8 @@ class Driver(ABC, Generic[Told]):
         self._inbox: Inbox[Entry | InputEnded | Stop | Told] = Inbox()
         self._input_ended: InputEnded | None = None
         self._error: RunError | None = None
+        self.pausing: Callable[[], None] = lambda: None
+        """Called before the next result is waited for."""
         self.read = 0
         """Entries that were read so far."""
         self.stopped = False
@@ -95,7 +97,12 @@ class Driver(ABC, Generic[Told]):
             yield from self._start_what_may()
             if self.stopped or (self._input_ended and not self._has_targets()):
                 return
-            for event in self._next_events():
+            self.pausing()
+            events = self._next_events()
+            targets = [event for event in events if isinstance(event, Target)]
+            if len(targets) > 1:
+                self._ledger.expect(targets)
+            for event in events:
                 yield from self._handle(event)
 
     def _commit_if_due(self, now: float) -> None:

@@ -16,6 +16,8 @@ def escaped(text: str) -> str:
 
     The escapes are those of a URL (RFC 3986, section 2.1), of the character's UTF-8.
     """
+    if text.isascii() and text.isprintable():  # the quick way to know that nothing is to be done
+        return text
     return _HARMFUL.sub(_percent, text)
 
 

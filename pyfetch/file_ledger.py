@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from pyfetch.fetch import Attempt
 from pyfetch.model import Known, Target
@@ -41,6 +40,11 @@ class FileLedger:
         self._claimed: set[str] = set()  # paths that may not be on disk as their URLs' yet
         self._due: float | None = None
 
+    def expect(self, targets: Sequence[Target]) -> None:
+        wanted = [self._names.wanted(target) for target in targets]
+        with self._lock:
+            self._state.expect(wanted)
+
     def named(self, target: Target) -> Target:
         with self._lock:
             path, known = self._names.of(target, in_use=self._in_use)
@@ -48,7 +52,7 @@ class FileLedger:
                 self._claimed.add(path)
                 self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
-            return replace(target, path=path, known=known)
+            return target.at(path, known)
 
     def rename(self, target: Target, given: str) -> Target:
         """The target with another path of its own, as its server has named it."""
@@ -57,7 +61,7 @@ class FileLedger:
             path, known = self._names.of(target, given, lambda path: self._in_use(path, target))
             self._given[target.index] = path
             self.commit()  # a file may appear only when it is on disk whose it is
-            return replace(target, path=path, known=known)
+            return target.at(path, known)
 
     def starting(self, target: Target) -> Target:
         if target.path is None:
@@ -68,7 +72,7 @@ class FileLedger:
                 self.commit()
             if target.path in self._noted:  # by the same URL, earlier in this list
                 known = self._names.claim(target.path, target)
-                return replace(target, known=known or Known())
+                return target.at(target.path, known or Known())
         return target
 
     def finished(self, target: Target, attempt: Attempt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pyfetch.fetch import Attempt
@@ -10,6 +11,10 @@ from pyfetch.model import Target
 
 class Ledger(Protocol):
     """What the engine tells of its targets, all in its own thread."""
+
+    def expect(self, targets: Sequence[Target]) -> None:
+        """Told of those that `named` will be asked for next, where they are several."""
+        ...
 
     def named(self, target: Target) -> Target:
         """The target with a path that is its own; asked for each, in input order."""
@@ -34,6 +39,9 @@ class Ledger(Protocol):
 
 class NoLedger:
     """For a run that keeps no files."""
+
+    def expect(self, targets: Sequence[Target]) -> None:
+        pass
 
     def named(self, target: Target) -> Target:
         return target

@@ -20,7 +20,7 @@ class Names:
     """Paths for targets, claimed in the state. `lasting`: whether that outlives the run."""
 
     def __init__(self, settings: Settings, state: State, *, lasting: bool) -> None:
-        self._output_dir = Path(settings.output_dir)
+        self._before = os.fspath(Path(settings.output_dir, "x"))[:-1]  # joined once, not for each
         self._policy = settings.if_exists
         self._template = Template(settings.name)
         self._by_servers = settings.content_disposition
@@ -70,7 +70,7 @@ class Names:
 
     def is_free(self, path: str) -> bool:
         """Whether nothing is there."""
-        return not os.path.lexists(self._output_dir / path)
+        return not os.path.lexists(f"{self._before}{path}")
 
     def _first_own(
         self, target: Target, paths: Iterable[RelativePath]

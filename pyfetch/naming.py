@@ -42,14 +42,23 @@ _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def file_name(url: str) -> PathComponent:
     """The name of the file that a URL is saved to: the last segment of its path, made safe."""
-    segment = urlsplit(url).path.rpartition("/")[2]
+    segment = _path(url).rpartition("/")[2]
     return safe(decoded(segment)) if segment else PathComponent(DEFAULT_NAME)
 
 
 def directories(url: str) -> list[PathComponent]:
     """The directories of a URL's path, each made safe; empty ones are none."""
-    segments = urlsplit(url).path.split("/")[:-1]
+    segments = _path(url).split("/")[:-1]
     return [safe(decoded(segment)) for segment in segments if segment]
+
+
+def _path(url: str) -> str:
+    """The path of a URL (RFC 3986, section 3.3), which `urlsplit` takes longer to find."""
+    scheme, slashes, rest = url.partition("#")[0].partition("?")[0].partition("://")
+    if not slashes or not scheme.isalpha():
+        return urlsplit(url).path
+    _, slash, path = rest.partition("/")
+    return f"{slash}{path}"
 
 
 def decoded(text: str) -> str:

@@ -12,17 +12,24 @@ _WITHOUT_EITHER = re.compile(
     r"https?://[A-Za-z0-9._:-]+(?:/[^?#@\x00-\x20]*)?(?:\?[^#@\x00-\x20]+)?"
 )
 """Plain URLs without credentials and fragment, which are their own identity."""
+_PLAIN_AUTHORITY = re.compile(r"https?://[A-Za-z0-9.:-]+(?=[/?#]|\Z)")
+"""What comes before it begins a URL, without credentials, and says all of its origin."""
+
 _REMEMBERED = 1024
-"""Each URL is asked about several times while it is fetched."""
 
 
-@lru_cache(_REMEMBERED)
 def origin_of(url: str) -> str:
     """`scheme://host:port` (RFC 6454, section 4).
 
     Raises `ValueError` where there is none. Its text shows nothing of the URL, since what
     was taken for a port or a host may be a part of a password.
     """
+    plain = _PLAIN_AUTHORITY.match(url)
+    return _origin_of(plain[0] if plain else url)
+
+
+@lru_cache(_REMEMBERED)
+def _origin_of(url: str) -> str:
     parts = _split(url)
     host, scheme = parts.hostname, parts.scheme.lower()
     if not host:
@@ -51,7 +58,6 @@ def _port(parts: SplitResult) -> int | None:
         raise ValueError("its port is no number up to 65535") from None
 
 
-@lru_cache(_REMEMBERED)
 def identity_of(url: str) -> str:
     """The URL as what owns a name: without credentials, which are secret, and fragment."""
     if _WITHOUT_EITHER.fullmatch(url):

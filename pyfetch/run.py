@@ -7,7 +7,9 @@ import io
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import NoReturn
 
 from pyfetch.batch import Batch
@@ -73,16 +75,22 @@ def _show_all(
     reader: ReaderWatch,
 ) -> None:
     broken: OSError | None = None
-    with closing(batch.results(sources)) as results:
+
+    def unless_broken(show: Callable[[], None]) -> None:
+        nonlocal broken
+        try:
+            if not broken:
+                show()
+        except OSError as error:
+            broken = error
+            batch.stop()  # what is in flight ends in order, and is in the reports
+
+    with closing(batch.results(sources, pausing=partial(unless_broken, display.flush))) as results:
         for result in results:
             tally.add(result)
             reports.show(result)
-            try:
-                if not broken:
-                    display.show(result)
-            except OSError as error:
-                broken = error
-                batch.stop()  # what is in flight ends in order, and is in the reports
+            unless_broken(partial(display.show, result))
+    unless_broken(display.flush)
     if isinstance(broken, BrokenPipeError):
         reader.gone = True
     elif broken:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 from pyfetch.changes import MOST, Changes, Row
 from pyfetch.errors import StoppedError
@@ -38,6 +40,12 @@ CREATE TABLE file (
     went_to       TEXT              -- another path, if the server has named the file
 ) WITHOUT ROWID
 """
+_LOOK_UP = (
+    "SELECT key, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
+    " went_to FROM file WHERE key"
+)
+_AT_ONCE = 64
+"""Keys that are looked up by one statement: each statement lets other threads run."""
 
 
 class State:
@@ -45,13 +53,17 @@ class State:
 
     def __init__(self, file: Path | None) -> None:
         """Open the state in this file, or one that is gone when it is closed (None)."""
-        self._file = file  # what messages name
+        self.file = file
+        """What messages name."""
+        self._errors = _Errors(self)
+        self._looked_up: dict[str, list[Any] | None] = {}
+        """By key, rows as they are in the database; None where there is none."""
         self._journal = "WAL" if file else "OFF"
         self._changes = Changes()
-        self._in_transaction = False
+        self._in_transaction = self._changed = False
         self._has_directories: bool | None = None
         """Whether any path leads through one; None while nobody has looked."""
-        with self._errors():
+        with self._errors:
             # An empty name: a private database that goes to a temporary file as it grows.
             self._database = sqlite3.connect(
                 file or "", isolation_level=None, check_same_thread=False
@@ -66,10 +78,10 @@ class State:
     def copy_of(cls, file: Path) -> State:
         """A state that knows what this file does, if there is one, and is gone when closed."""
         copy = cls(None)
-        copy._file = file
+        copy.file = file
         if file.exists():
             try:
-                with copy._errors(), closing(_opened_to_read(file)) as source:
+                with copy._errors, closing(_opened_to_read(file)) as source:
                     source.backup(copy._database)
                     copy._prepare()
             except BaseException:
@@ -80,17 +92,17 @@ class State:
     @property
     def uncommitted(self) -> bool:
         """Whether there are changes that a killed process would lose."""
-        return self._in_transaction or bool(self._changes.rows)
+        return self._changed
 
     def _prepare(self) -> None:
         execute = self._database.execute
         (version,) = execute("PRAGMA user_version").fetchone()
         (application,) = execute("PRAGMA application_id").fetchone()
         if application not in (0, _APPLICATION):
-            raise StoppedError(f"{self._file} is somebody else's database: move it away")
+            raise StoppedError(f"{self.file} is somebody else's database: move it away")
         if version > VERSION:
             raise StoppedError(
-                f"{self._file} is from a newer pyfetch (version {version}, this one knows"
+                f"{self.file} is from a newer pyfetch (version {version}, this one knows"
                 f" {VERSION}): use that one, or move the file away to begin without it"
             )
         # A killed process leaves whole transactions; so does a loss of power, though
@@ -110,6 +122,20 @@ class State:
             execute(f"PRAGMA user_version = {VERSION}")
             execute("COMMIT")
 
+    def expect(self, paths: Iterable[str]) -> None:
+        """Look up together, where that is quicker, what `claim` will be asked for next."""
+        keys = list({_key(path) for path in paths})
+        self._looked_up.clear()
+        with self._errors:
+            self._begin()
+            while keys:
+                several, keys = keys[:_AT_ONCE], keys[_AT_ONCE:]
+                self._looked_up.update(dict.fromkeys(several))
+                rows = self._database.execute(
+                    f"{_LOOK_UP} IN ({', '.join('?' * len(several))})", several
+                )
+                self._looked_up.update({key: row for key, *row in rows})
+
     def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> Known | None:
         """What is known of a name that is this URL's: it was, or nobody's and is from now on.
 
@@ -117,14 +143,11 @@ class State:
         asked whether nothing is there, for a name that is new.
         """
         key = _key(path)
-        with self._errors():
+        with self._errors:
+            self._begin()  # a look-up outside of a transaction is one of its own, with its locks
             if key in self._changes.rows:
                 self._write()
-            row = self._database.execute(
-                "SELECT url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-                " went_to FROM file WHERE key = ?",
-                (key,),
-            ).fetchone()
+            row = self._row(key)
             if row is None:
                 if self._has_below(key):
                     return None
@@ -144,12 +167,18 @@ class State:
     def is_taken(self, path: str) -> bool:
         """Whether this path is some URL's."""
         key = _key(path)
-        with self._errors():
+        with self._errors:
             query = "SELECT 1 FROM file WHERE key = ?"
             return (
                 key in self._changes.rows
                 or self._database.execute(query, (key,)).fetchone() is not None
             )
+
+    def _row(self, key: str) -> list[Any] | None:
+        if key in self._looked_up:
+            return self._looked_up[key]
+        found = self._database.execute(f"{_LOOK_UP} = ?", (key,)).fetchone()
+        return list(found[1:]) if found else None
 
     def _has_below(self, key: str) -> bool:
         if self._has_directories is None:
@@ -165,7 +194,7 @@ class State:
 
     def went_to(self, path: str, other: str) -> None:
         """Note that what a name was claimed for has got another one from its server."""
-        with self._errors():
+        with self._errors:
             self._write()
             self._change("UPDATE file SET went_to = ? WHERE key = ?", (other, _key(path)))
 
@@ -174,7 +203,7 @@ class State:
         key = _key(path)
         row = self._changes.rows.get(key) or Row(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
-        with self._errors():
+        with self._errors:
             self._put(key, row)
 
     def ended_without_a_file(self, path: str) -> None:
@@ -182,33 +211,37 @@ class State:
         key = _key(path)
         row = self._changes.rows.get(key)
         if row is None:
-            with self._errors():
+            with self._errors:
                 self._change("UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (key,))
         elif row.facts is None:
             row.was_free = False
 
     def commit(self) -> None:
         """Write the changes, so that they outlive this process however it ends."""
-        if self.uncommitted:
-            with self._errors():
+        if self._changed:
+            with self._errors:
                 self._write()
                 self._database.execute("COMMIT")
-            self._in_transaction = False
+            self._in_transaction = self._changed = False
 
     def close(self) -> None:
-        with self._errors():
+        with self._errors:
             self._database.close()
 
     def _put(self, key: str, row: Row) -> None:
+        self._changed = True
         self._changes.put(key, row)
         if len(self._changes.rows) >= MOST:
             self._write()
 
     def _write(self) -> None:
+        self._looked_up.clear()
         self._begin()
         self._changes.write(self._database)
 
     def _change(self, statement: str, values: tuple[object, ...]) -> None:
+        self._changed = True
+        self._looked_up.clear()
         self._begin()
         self._database.execute(statement, values)
 
@@ -217,18 +250,30 @@ class State:
             self._database.execute("BEGIN IMMEDIATE")
             self._in_transaction = True
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
+
+class _Errors:
+    """Turns what SQLite raises within into what it means for the run."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, sqlite3.OperationalError):
             raise StoppedError(
-                f"cannot use the state {self._file or ''}: {error}"
+                f"cannot use the state {self._state.file or ''}: {error}"
                 " (mend that and run the same command again to go on)"
             ) from error
-        except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.DatabaseError):
             raise StoppedError(
-                f"the state {self._file} is damaged: {error} (move it away to begin"
+                f"the state {self._state.file} is damaged: {error} (move it away to begin"
                 " without what it knew: then all is fetched anew)"
             ) from error
 
@@ -241,4 +286,4 @@ def _opened_to_read(file: Path) -> sqlite3.Connection:
 
 
 def _key(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()

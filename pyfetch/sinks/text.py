@@ -21,9 +21,8 @@ class Tsv:
 
     def show(self, result: Result) -> None:
         values = (result.status, result.size, result.url, result.path, result.error)
-        line = "\t".join("-" if v is None or v == "" else escaped(str(v)) for v in values)
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        fields = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
+        self._stream.write("\t".join(fields) + "\n")
 
 
 class JsonLines:
@@ -36,7 +35,6 @@ class JsonLines:
         values = {key: getattr(result, key) for key in _KEYS}
         values["elapsed"] = round(result.elapsed, 6)
         self._stream.write(json.dumps(values) + "\n")
-        self._stream.flush()
 
 
 class FailureLines:
