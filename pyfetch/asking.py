@@ -62,10 +62,11 @@ class Asking:
         Raises `TargetError` for a URL that cannot be asked for.
         """
         cookies = chain.cookies.get(chain.origin, self._cookies)
+        nothing_of_its_own = cookies is None and not target.headers and not chain.away
+        if nothing_of_its_own and _PLAIN_URL.fullmatch(chain.url):
+            if self._surroundings.of(chain.url, chain.origin).login is None:
+                return self._plain(chain.url, headers)
         auth = self._auth(chain, target)
-        nothing_of_its_own = auth is None and cookies is None and not target.headers
-        if nothing_of_its_own and not chain.away and _PLAIN_URL.fullmatch(chain.url):
-            return self._plain(chain.url, headers)
         own = target.headers
         if chain.origin != target.origin:  # a mirror: what they hold was meant for another
             own = tuple((name, value) for name, value in own if name.lower() in _HARMLESS)

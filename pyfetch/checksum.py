@@ -38,6 +38,8 @@ def demanded_by(url: str) -> Checksum | None:
     None for a fragment that speaks of something else. Raises `ValueError` for one that
     names an algorithm and no digest of it.
     """
+    if "#" not in url:
+        return None
     for word in urlsplit(url).fragment.split("&"):
         algorithm, equals, digest = word.partition("=")
         if equals and algorithm.lower() in _DIGITS:
