@@ -63,9 +63,12 @@ class Asking:
         """
         cookies = chain.cookies.get(chain.origin, self._cookies)
         nothing_of_its_own = cookies is None and not target.headers and not chain.away
-        if nothing_of_its_own and _PLAIN_URL.fullmatch(chain.url):
-            if self._surroundings.of(chain.url, chain.origin).login is None:
-                return self._plain(chain.url, headers)
+        if (
+            nothing_of_its_own
+            and self._surroundings.of(chain.url, chain.origin).login is None
+            and _PLAIN_URL.fullmatch(chain.url)
+        ):
+            return self._plain(chain.url, headers)
         auth = self._auth(chain, target)
         own = target.headers
         if chain.origin != target.origin:  # a mirror: what they hold was meant for another

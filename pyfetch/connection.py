@@ -11,6 +11,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
 from pyfetch.answer import Answer
+from pyfetch.baton import baton
 from pyfetch.model import Failure, TargetError
 from pyfetch.transfer import Transfer
 
@@ -70,6 +71,7 @@ class Watched(HTTPConnection):
     def _addresses(self) -> list[_Address]:
         """Where that is. Raises `TargetError` if there may be no connection to it."""
         host, port = self._place
+        baton.give()
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from pyfetch.baton import baton
 from pyfetch.errors import RunError
 from pyfetch.events import InputEnded, Stop, start_reader
 from pyfetch.fetch import Attempt
@@ -90,20 +91,32 @@ class Driver(ABC, Generic[Told]):
 
     def _drive(self) -> Iterator[Result]:
         """Until all is done, or somebody says stop."""
-        while not self.stopped:
-            now = self._clock()
-            yield from self._do_what_is_due(now)
-            self._commit_if_due(now)
-            yield from self._start_what_may()
+        events: list[Entry | InputEnded | Stop | Told] = []
+        while True:
+            results: list[Result] = []
+            baton.take()
+            try:
+                results.extend(self._follow(events))  # those before an error are kept
+            finally:
+                baton.give()
+                yield from results
             if self.stopped or (self._input_ended and not self._has_targets()):
                 return
             self.pausing()
             events = self._next_events()
-            targets = [event for event in events if isinstance(event, Target)]
-            if len(targets) > 1:
-                self._ledger.expect(targets)
-            for event in events:
-                yield from self._handle(event)
+
+    def _follow(self, events: list[Entry | InputEnded | Stop | Told]) -> Iterator[Result]:
+        """Do all that follows from these events, and what is due."""
+        targets = [event for event in events if isinstance(event, Target)]
+        if len(targets) > 1:
+            self._ledger.expect(targets)
+        for event in events:
+            yield from self._handle(event)
+        if not self.stopped:
+            now = self._clock()
+            yield from self._do_what_is_due(now)
+            self._commit_if_due(now)
+            yield from self._start_what_may()
 
     def _commit_if_due(self, now: float) -> None:
         due = self._ledger.commit_due()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Executor, Future
 
+from pyfetch.baton import baton
 from pyfetch.driver import GRACE, Driver
 from pyfetch.errors import RunError
 from pyfetch.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
@@ -136,6 +137,8 @@ class Engine(Driver[Final | Changed | Broken]):
         except BaseException as error:  # the thread of the run raises it
             self._running.pop(transfer.target.index, None)
             self._inbox.put(Broken(error))
+        finally:
+            baton.give()
 
     def _after(self, transfer: Transfer, attempt: Attempt) -> tuple[Target, Transfer] | None:
         """Take in how an attempt has ended. Gives the turn that its worker has next."""

@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 TOGETHER = 0.004
 """Seconds in which what comes may wait for more to come, once much comes."""
+_MOMENT = 0.0005
+"""The same where more is there: just long enough for others to get on."""
 _MOST = 64
 """Taken at once, at most: what follows from it is not kept waiting by the rest."""
 
@@ -40,8 +42,8 @@ class Inbox(Generic[T]):
     def take(self, seconds: float | None) -> list[T]:
         """What has come; waits so long, in seconds, for anything, and without end for None."""
         events = self._events
-        if self._naps and not events:
-            self._sleep(TOGETHER if seconds is None else min(TOGETHER, seconds))
+        if self._naps:
+            self._sleep(_MOMENT if events or seconds == 0 else TOGETHER)
         if not events:
             self._wait(seconds)
         taken = [events.popleft() for _ in range(min(len(events), _MOST))]

@@ -1,0 +1,80 @@
+"""One thread of this process computes at a time, as long as that takes moments only.
+
+The interpreter's lock lets one thread at a time compute, too, but is let go of at each system call:
+of eight threads with small files, most of the time goes into waking and putting to sleep. Who holds
+the baton from the head of an answer to the next request has that lock for itself. Nothing depends
+on the baton but speed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+PATIENCE = 0.05
+"""Seconds: who holds it for longer waits for something."""
+IDLE = 0.001
+"""Seconds of mere waiting while it is held, on average, from which it does harm: file systems may
+be slow, and many wait for one as well as one."""
+_OFF_FOR = 1.0
+"""Seconds for which nobody takes it then."""
+
+
+class _Mine(threading.local):
+    since: tuple[float, float] | None = None
+
+
+class Baton:
+    """`take` and `give` are for any thread."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        computed: Callable[[], float] = time.thread_time,
+    ) -> None:
+        self._clock = clock
+        self._computed = computed
+        self._lock = threading.Lock()
+        self._mine = _Mine()
+        self._taken = 0
+        self._idle = 0.0
+        """Seconds that those who held it have not computed: a moving average."""
+        self._off_until = 0.0
+
+    @property
+    def is_off(self) -> bool:
+        """Whether it is of no use for now."""
+        return self._off_until > 0 and self._clock() < self._off_until
+
+    def take(self) -> None:
+        """Wait to be the one that computes, unless whoever it is does not go on."""
+        if self._mine.since or self.is_off:
+            return
+        before = self._taken
+        while not self._lock.acquire(timeout=PATIENCE):
+            if self._taken == before:
+                self._off_until = self._clock() + _OFF_FOR
+            if self.is_off:
+                return
+            before = self._taken
+        self._taken += 1
+        self._mine.since = self._clock(), self._computed()
+
+    def give(self) -> None:
+        """Let another one compute: before each wait. Nothing happens where it was not taken."""
+        since = self._mine.since
+        if not since:
+            return
+        began, computed = since
+        self._mine.since = None
+        idle = (self._clock() - began) - (self._computed() - computed)
+        self._idle += (idle - self._idle) / 16
+        if self._idle > IDLE:
+            self._idle = 0.0
+            self._off_until = self._clock() + _OFF_FOR
+        self._lock.release()
+
+
+baton = Baton()
+"""That of this process, as there is one interpreter's lock."""
