@@ -69,7 +69,7 @@ class Baton:
         began, computed = since
         self._mine.since = None
         idle = (self._clock() - began) - (self._computed() - computed)
-        self._idle += (idle - self._idle) / 16
+        self._idle += (min(idle, 4 * IDLE) - self._idle) / 16  # one that was long says little
         if self._idle > IDLE:
             self._idle = 0.0
             self._off_until = self._clock() + _OFF_FOR

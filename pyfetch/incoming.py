@@ -41,7 +41,10 @@ class Incoming:
         """Some bytes, at most so many, as soon as there are any; none when no more will come."""
         if self._at == len(self._data):
             baton.give()
-            return self._connection.recv(most)
+            data = self._connection.recv(most)
+            if most <= AT_ONCE:  # the rest of something small
+                baton.take()
+            return data
         data = self._data[self._at : self._at + most]
         self._at += len(data)
         return data
