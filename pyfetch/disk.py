@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from pyfetch.errors import StoppedError
 from pyfetch.model import Failure, TargetError
@@ -148,19 +149,34 @@ class Room:
             raise TargetError(Failure.DISK, detail)
 
 
-@contextmanager
-def errors_of(final: str | Path) -> Iterator[None]:
+class errors_of:  # noqa: N801 - used as a function is, several times for each file
     """Turns an `OSError` within into what it means for this file, or for the whole run."""
-    try:
-        yield
-    except OSError as error:
-        gone = error.errno == errno.ENOENT and not any(
-            (parent / OWN_DIRECTORY).is_dir() for parent in Path(final).parents
-        )
-        if error.errno in _STOPPING or gone:
-            raise _stopped(final, error.strerror or str(error)) from error
-        detail = f"cannot write {final}: {error.strerror}"
-        raise TargetError(Failure.DISK, detail) from error
+
+    __slots__ = ("_final",)
+
+    def __init__(self, final: str | Path) -> None:
+        self._final = final
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, OSError):
+            raise _meaning(error, self._final) from error
+
+
+def _meaning(error: OSError, final: str | Path) -> StoppedError | TargetError:
+    gone = error.errno == errno.ENOENT and not any(
+        (parent / OWN_DIRECTORY).is_dir() for parent in Path(final).parents
+    )
+    if error.errno in _STOPPING or gone:
+        return _stopped(final, error.strerror or str(error))
+    return TargetError(Failure.DISK, f"cannot write {final}: {error.strerror}")
 
 
 def _stopped(path: str | Path, reason: str) -> StoppedError:

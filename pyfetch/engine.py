@@ -111,7 +111,7 @@ class Engine(Driver[Final | Changed | Broken]):
         with self._lock:
             starved = self._jobs.starved
             until_due = self._until_something_is_due()
-        if starved and not self._input_ended:
+        if starved and not self._input_ended and not self._inbox:  # what was read is too little
             self._window.widen()
         return self._wait(self._inbox, until_due)
 

@@ -32,6 +32,10 @@ class Inbox(Generic[T]):
         self._sleep = sleep
         self._naps = False
 
+    def __len__(self) -> int:
+        """How many wait to be taken."""
+        return len(self._events)
+
     def put(self, event: T) -> None:
         """Add one event."""
         self._events.append(event)

@@ -218,7 +218,7 @@ class Part:
         """
         with errors_of(self._final):
             if modified is not None:
-                os.utime(self._file, times=(modified, modified))
+                os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
                 os.fsync(self._descriptor)
             modified_ns = os.fstat(self._descriptor).st_mtime_ns
