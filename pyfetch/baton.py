@@ -12,6 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from pyfetch.threads import processors
+
 PATIENCE = 0.05
 """Seconds: who holds it for longer waits for something."""
 IDLE = 0.001
@@ -30,12 +32,13 @@ class Baton:
 
     def __init__(
         self,
+        number: int = 1,
         clock: Callable[[], float] = time.monotonic,
         computed: Callable[[], float] = time.thread_time,
     ) -> None:
         self._clock = clock
         self._computed = computed
-        self._lock = threading.Lock()
+        self._lock = threading.Lock() if number == 1 else threading.Semaphore(number)
         self._mine = _Mine()
         self._taken = 0
         self._idle = 0.0
@@ -78,3 +81,6 @@ class Baton:
 
 baton = Baton()
 """That of this process, as there is one interpreter's lock."""
+streams = Baton(processors() + 1)
+"""For bodies that come so fast that to read, hash and write them is all that takes time: as many
+at once as there are CPUs, and one that waits."""

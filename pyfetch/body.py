@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pyfetch.answer import Answer
 from pyfetch.bandwidth import Bandwidth
+from pyfetch.baton import streams
 from pyfetch.transfer import Transfer
 
 CHUNK = 256 * 1024
@@ -34,20 +35,25 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
     fast = False
     buffer: memoryview | None = None
     data: bytes | memoryview
-    while True:
-        if fast:
-            buffer = buffer or memoryview(bytearray(CHUNK))
-            data = buffer[: answer.readinto(buffer)]
-        else:
-            data = answer.read1(CHUNK)
-        if not data:
-            return
-        yield data
-        until_look -= len(data)
-        if until_look <= 0:
-            now = time.monotonic()
-            fast = (_LOOK_EVERY - until_look) > (now - since) * _FAST
-            until_look, since = _LOOK_EVERY, now
+    try:
+        while True:
+            if fast:
+                streams.take()
+                buffer = buffer or memoryview(bytearray(CHUNK))
+                data = buffer[: answer.readinto(buffer)]
+            else:
+                data = answer.read1(CHUNK)
+            if not data:
+                return
+            yield data
+            streams.give()
+            until_look -= len(data)
+            if until_look <= 0:
+                now = time.monotonic()
+                fast = (_LOOK_EVERY - until_look) > (now - since) * _FAST
+                until_look, since = _LOOK_EVERY, now
+    finally:
+        streams.give()
 
 
 def _bounded(answer: Answer, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from pyfetch.setting_values import LONGEST as LONGEST
 from pyfetch.setting_values import MOST_PROCESSES as MOST_PROCESSES
 from pyfetch.setting_values import MOST_WORKERS as MOST_WORKERS
 from pyfetch.setting_values import check_proxy as check_proxy
+from pyfetch.threads import processors
 
 _PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
 
@@ -132,7 +133,7 @@ class Settings:
     @property
     def process_number(self) -> int:
         """How many processes there may be."""
-        return len(os.sched_getaffinity(0)) if self.processes == AUTO else self.processes
+        return processors() if self.processes == AUTO else self.processes
 
     def __post_init__(self) -> None:
         for name in BOUNDS:
