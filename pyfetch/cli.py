@@ -305,6 +305,9 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     if options["fail_fast"] and options["allow_failures"]:
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     with _without_collecting():
+        # First what imports most, while the stack is low: where CPython 3.11 has to add a piece to
+        # it for a call, it does so for each call from there, thousands of times in a regex.
+        import pyfetch.transport  # noqa: F401
         from pyfetch.display import Show
         from pyfetch.listed import Listed
         from pyfetch.run import leave, run
