@@ -46,6 +46,11 @@ class Baton:
         self._off_until = 0.0
 
     @property
+    def is_held(self) -> bool:
+        """Whether this thread has it."""
+        return self._mine.since is not None
+
+    @property
     def is_off(self) -> bool:
         """Whether it is of no use for now."""
         return self._off_until > 0 and self._clock() < self._off_until

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
 
-from pyfetch.engine import Engine
+from pyfetch.engine import LATE, Engine
 from pyfetch.errors import StoppedError
 from pyfetch.events import Event
 from pyfetch.fetch import Attempt
@@ -22,6 +23,7 @@ from pyfetch.hosts import Limits
 from pyfetch.inbox import Inbox
 from pyfetch.inputs import entries_from_items
 from pyfetch.jobs import Jobs
+from pyfetch.ledger import NoLedger
 from pyfetch.model import Failure, Outcome, Result, Target
 from pyfetch.pushback import PAUSING_STATUSES, Sign
 from pyfetch.retry import RetryPolicy
@@ -307,9 +309,68 @@ def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None
     assert [(r.index, r.error) for r in results] == [(1, None), (2, None), (3, "cancelled")]
 
 
+def test_workers_go_on_while_nobody_takes_results() -> None:
+    started: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        return came(target, transfer)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
+        first = next(finished)
+        # What was taken in with the first is done, though nobody asks for the next.
+        began = monotonic()
+        while len(started) < 2 and monotonic() < began + 5:
+            sleep(0.01)
+        before = len(started)
+        rest = list(finished)
+    assert before > 1
+    assert sorted([first.index, *(result.index for result in rest)]) == list(range(1, 41))
+
+
+class Noting(NoLedger):
+    """What it has is due for long, and it counts how often that is written."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self.time = time
+        self.commits = 0
+
+    def commit_due(self) -> float | None:
+        return self.time.now - 10 * LATE
+
+    def commit(self) -> None:
+        self.commits += 1
+
+
+def test_what_came_is_noted_though_nobody_takes_results() -> None:
+    time = VirtualTime()
+    ledger = Noting(time)
+    noted: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        noted.append(ledger.commits)
+        return came(target, transfer)
+
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        began = monotonic()
+        while len(inbox) < 21 and monotonic() < began + 5:  # all of the list, and its end
+            sleep(0.01)
+        return inbox.take(seconds)
+
+    driven = Engine(
+        fetch, InlineExecutor(), jobs=jobs(1), window=Window(), clock=time.clock, wait=wait
+    )
+    # They are taken in together, and one worker goes through them before the run goes on.
+    run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
+    assert len(list(run)) == 20
+    assert [later - earlier for earlier, later in pairwise(noted)] == [1] * 19
+
+
 _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine import Engine
+from pyfetch.engine import LATE, Engine
 from pyfetch.fetch import Attempt
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Outcome, Result

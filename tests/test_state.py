@@ -33,6 +33,22 @@ def test_a_name_belongs_to_the_url_that_came_first_also_in_the_next_run(tmp_path
     assert State(tmp_path / "s").claim("x", "http://b/x", free) is None
 
 
+def test_names_that_were_looked_up_together_are_whose_they_became_since(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    state.claim("old", "http://a/old", free)
+    state.commit()
+    state.expect(["old", "new", "other", "New"])
+    assert state.claim("old", "http://b/old", free) is None
+    assert state.claim("new", "http://a/new", free) == Known(None, placed_by_us=True)
+    assert state.claim("New", "http://b/new", free) is None
+    state.expect(["other", "another"])
+    assert state.claim("other", "http://a/other", free)
+    state.commit()
+    assert state.claim("other", "http://b/other", free) is None
+    assert state.claim("another", "http://a/another", free) is not None
+    state.close()
+
+
 def test_facts_are_known_once_they_are_committed_and_not_before(tmp_path: Path) -> None:
     def known() -> Known | None:
         state = State(tmp_path / "s")
