@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 from pyfetch.threads import processors
 
-PATIENCE = 0.05
-"""Seconds: who holds it for longer waits for something."""
+PATIENCE = 0.1
+"""Seconds after which one goes on without it. Who holds it for so long waits for something."""
 IDLE = 0.001
 """Seconds of mere waiting while it is held, on average, from which it does harm: file systems may
 be slow, and many wait for one as well as one."""
@@ -56,16 +56,14 @@ class Baton:
         return self._off_until > 0 and self._clock() < self._off_until
 
     def take(self) -> None:
-        """Wait to be the one that computes, unless whoever it is does not go on."""
+        """Wait to be one that computes; not for long."""
         if self._mine.since or self.is_off:
             return
         before = self._taken
-        while not self._lock.acquire(timeout=PATIENCE):
+        if not self._lock.acquire(timeout=PATIENCE):
             if self._taken == before:
                 self._off_until = self._clock() + _OFF_FOR
-            if self.is_off:
-                return
-            before = self._taken
+            return
         self._taken += 1
         self._mine.since = self._clock(), self._computed()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pyfetch.answer import Answer
 from pyfetch.bandwidth import Bandwidth
-from pyfetch.baton import streams
+from pyfetch.baton import baton, streams
 from pyfetch.transfer import Transfer
 
 CHUNK = 256 * 1024
@@ -38,6 +38,7 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
     try:
         while True:
             if fast:
+                baton.give()
                 streams.take()
                 buffer = buffer or memoryview(bytearray(CHUNK))
                 data = buffer[: answer.readinto(buffer)]
@@ -58,6 +59,7 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
 
 def _bounded(answer: Answer, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
     while True:
+        baton.give()  # it may sleep
         due = bandwidth.take(transfer)
         data = answer.read1(bandwidth.chunk)
         bandwidth.give_back(bandwidth.chunk - len(data), due)

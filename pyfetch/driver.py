@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
@@ -43,6 +44,8 @@ class Driver(ABC, Generic[Told]):
         self._fail_fast = fail_fast
         self._clock = clock
         self._inbox: Inbox[Entry | InputEnded | Stop | Told] = Inbox()
+        self._taken: deque[Entry | InputEnded | Stop | Told] = deque()
+        """What was taken from the inbox and has not been followed yet."""
         self._input_ended: InputEnded | None = None
         self._error: RunError | None = None
         self.pausing: Callable[[], None] = lambda: None
@@ -91,32 +94,38 @@ class Driver(ABC, Generic[Told]):
 
     def _drive(self) -> Iterator[Result]:
         """Until all is done, or somebody says stop."""
-        events: list[Entry | InputEnded | Stop | Told] = []
         while True:
             results: list[Result] = []
             baton.take()
             try:
-                results.extend(self._follow(events))  # those before an error are kept
+                results.extend(self._follow())  # those before an error are kept
             finally:
                 baton.give()
                 yield from results
+            self.pausing()
             if self.stopped or (self._input_ended and not self._has_targets()):
                 return
-            self.pausing()
-            events = self._next_events()
+            self._taken.extend(self._next_events())
 
-    def _follow(self, events: list[Entry | InputEnded | Stop | Told]) -> Iterator[Result]:
-        """Do all that follows from these events, and what is due."""
-        targets = [event for event in events if isinstance(event, Target)]
+    def _follow(self) -> Iterator[Result]:
+        """Do all that follows from what was taken, and what is due."""
+        targets = [event for event in self._taken if isinstance(event, Target)]
         if len(targets) > 1:
             self._ledger.expect(targets)
-        for event in events:
-            yield from self._handle(event)
+        while self._taken:
+            yield from self._handle(self._taken.popleft())
         if not self.stopped:
             now = self._clock()
             yield from self._do_what_is_due(now)
             self._commit_if_due(now)
             yield from self._start_what_may()
+
+    def _left(self, seconds: float) -> list[Entry | InputEnded | Stop | Told]:
+        """After the end of `_drive`: what is still to be followed; waits so long for more."""
+        self.pausing()
+        left = list(self._taken) or self._inbox.take(seconds)
+        self._taken.clear()
+        return left
 
     def _commit_if_due(self, now: float) -> None:
         due = self._ledger.commit_due()

@@ -26,6 +26,8 @@ from pyfetch.window import Window
 
 LATE = 1.0
 """Seconds after which a worker does what the thread of the run should have done."""
+UNTAKEN = 256
+"""Results that wait for that thread, from which on workers do, too: perhaps nobody takes any."""
 
 
 class Engine(Driver[Final | Changed | Broken]):
@@ -50,6 +52,8 @@ class Engine(Driver[Final | Changed | Broken]):
         self._lock = threading.Lock()
         """Held by whoever asks the jobs or tells them something, and for what follows from it."""
         self._is_over = False
+        self._put = self._heard_of = 0
+        """Results that workers have put into the inbox, and those that the run has taken."""
         self._running: dict[int, Transfer] = {}
         self._at_work: set[Future[None]] = set()
 
@@ -91,10 +95,11 @@ class Engine(Driver[Final | Changed | Broken]):
 
     def _do_what_is_due(self, now: float) -> Iterable[Result]:
         with self._lock:
-            results = [self._finished(each.target, each.attempt) for each in self._jobs.late(now)]
+            for late in self._jobs.late(now):
+                self._is_done(late)
             self._jobs.look(now)
             self._jobs.review(now)
-        return results
+        return ()
 
     def _start_what_may(self) -> Iterable[Result]:
         while not self.stopped:
@@ -123,7 +128,10 @@ class Engine(Driver[Final | Changed | Broken]):
     def _heard(self, told: Final | Changed | Broken) -> Iterable[Result]:
         if isinstance(told, Broken):
             raise self._error or told.error
-        return (told.result,) if isinstance(told, Final) else ()
+        if isinstance(told, Changed):
+            return ()
+        self._heard_of += 1
+        return (told.result,)
 
     def _work(self, target: Target, transfer: Transfer) -> None:
         """Be a worker: make this attempt, and all that may be made then."""
@@ -135,7 +143,11 @@ class Engine(Driver[Final | Changed | Broken]):
                 with self._lock:
                     turn = self._after(transfer, attempt)
         except BaseException as error:  # the thread of the run raises it
-            self._running.pop(transfer.target.index, None)
+            with self._lock:
+                self._running.pop(transfer.target.index, None)
+                if isinstance(error, RunError):  # what the others begin would meet it, too
+                    self._error = self._error or error
+                    self.stopped = True
             self._inbox.put(Broken(error))
         finally:
             baton.give()
@@ -155,7 +167,8 @@ class Engine(Driver[Final | Changed | Broken]):
         due = self._ledger.commit_due()
         if due is not None and due + LATE < now:
             self._ledger.commit()  # nobody takes results: what came must be noted nevertheless
-        turn = None if self.stopped else self._next_turn()
+        # Where nobody takes results, nothing more is fetched.
+        turn = None if self.stopped or self._put - self._heard_of > UNTAKEN else self._next_turn()
         if not (done and turn):
             self._inbox.put(Changed())
         return turn
@@ -168,11 +181,13 @@ class Engine(Driver[Final | Changed | Broken]):
                 if self.stopped:
                     return None
                 continue
+            known = self._ledger.starting(turn.target)
             self._running[turn.target.index] = turn
-            return self._ledger.starting(turn.target), turn
+            return known, turn
         return None
 
     def _is_done(self, done: Done) -> None:
+        self._put += 1
         self._inbox.put(Final(self._finished(done.target, done.attempt)))
 
     def _end(self) -> Iterator[Result]:
@@ -182,10 +197,10 @@ class Engine(Driver[Final | Changed | Broken]):
                 self._jobs.stop()
             until = time.monotonic() + GRACE
             while self._running and (left := until - time.monotonic()) > 0:
-                yield from self._results_of(wait_in_real_time(self._inbox, left))
+                yield from self._results_of(self._left(left))
         with self._lock:
             self._is_over = True
-        while events := self._inbox.take(0):
+        while events := self._left(0):
             yield from self._results_of(events)
         if self.stopped:
             yield from self._jobs.cancelled()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pyfetch import __version__
 from pyfetch.bandwidth import Bandwidth
+from pyfetch.baton import baton
 from pyfetch.chain import Chain
 from pyfetch.checksum import Digest
 from pyfetch.disk import errors_of, file_status, way_to
@@ -211,6 +212,7 @@ class _Attempt:
 
     def _digest_of(self, final: str) -> Digest:
         digest = Digest(self._target.checksum)
+        baton.give()  # to hash much needs no interpreter, so that many may
         with errors_of(final), Path(final).open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)

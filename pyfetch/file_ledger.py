@@ -19,7 +19,7 @@ COMMIT_EVERY = 0.05
 class FileLedger:
     """For a run that keeps files. `lasting`: whether the state outlives the run.
 
-    `rename` is for any thread, all else for the engine's.
+    For any thread.
     """
 
     def __init__(

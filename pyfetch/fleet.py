@@ -170,7 +170,7 @@ class Fleet(Driver[MemberTold]):
             member.process.send(StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _LAST_WORD)
         while len(self._members) and (left := until - time.monotonic()) > 0:
-            for event in self._inbox.take(left):
+            for event in self._left(left):
                 if isinstance(event, MemberTold):
                     with contextlib.suppress(RunError):  # it has been told of
                         yield from self._heard(event)

@@ -29,7 +29,6 @@ class Incoming:
         """Wait for more. False: nothing more will come."""
         baton.give()
         data = self._connection.recv(AT_ONCE)
-        baton.take()
         self._data, self._at = self.waiting + data, 0
         return bool(data)
 
@@ -41,10 +40,7 @@ class Incoming:
         """Some bytes, at most so many, as soon as there are any; none when no more will come."""
         if self._at == len(self._data):
             baton.give()
-            data = self._connection.recv(most)
-            if most <= AT_ONCE:  # the rest of something small
-                baton.take()
-            return data
+            return self._connection.recv(most)
         data = self._data[self._at : self._at + most]
         self._at += len(data)
         return data

@@ -10,7 +10,7 @@ from pyfetch.model import Target
 
 
 class Ledger(Protocol):
-    """What the engine tells of its targets, all in its own thread."""
+    """What the engine tells of its targets, from any thread."""
 
     def expect(self, targets: Sequence[Target]) -> None:
         """Told of those that `named` will be asked for next, where they are several."""

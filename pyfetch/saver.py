@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
+from pyfetch.baton import baton
 from pyfetch.checksum import Digest
 from pyfetch.model import Failure, FileFacts, Target, TargetError
 from pyfetch.note import Note, Version
@@ -69,6 +70,7 @@ class Saver:
         transfer.received = transfer.resumed = 0
         transfer.size = None
         if continued and part:
+            baton.give()  # to hash much needs no interpreter, so that many may
             for block in part.blocks():
                 self._digest.update(block)
                 transfer.check()

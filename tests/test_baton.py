@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from pyfetch.baton import IDLE, Baton
+from pyfetch.baton import IDLE, PATIENCE, Baton
 
 LONGEST = 5.0
 """Seconds after which a thread in a test has hung."""
@@ -137,6 +138,29 @@ def test_one_long_wait_does_not_turn_it_off() -> None:
     clocks.now += 10
     baton.give()
     assert not baton.is_off
+
+
+def test_one_who_waits_gets_on_though_others_take_it_again_and_again() -> None:
+    baton = Baton(2)
+    over = threading.Event()
+
+    def compute() -> None:
+        while not over.is_set():
+            baton.take()
+            baton.give()
+
+    greedy = [threading.Thread(target=compute) for _ in range(2)]
+    for thread in greedy:
+        thread.start()
+    began = time.monotonic()
+    for _ in range(5):
+        baton.take()
+        baton.give()
+    took = time.monotonic() - began
+    over.set()
+    for thread in greedy:
+        thread.join(LONGEST)
+    assert took < 5 * PATIENCE + 1
 
 
 def test_so_many_have_it_as_there_are_permits() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pyfetch.engine import LATE, Engine
+from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
 from pyfetch.events import Event
 from pyfetch.fetch import Attempt
@@ -330,6 +330,57 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
     assert sorted([first.index, *(result.index for result in rest)]) == list(range(1, 41))
 
 
+def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
+    started: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        return came(target, transfer)
+
+    number = 4 * UNTAKEN
+    with ThreadPoolExecutor(2) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
+        # Until all of the list has been taken in, it is the thread of the run that is slow.
+        some = list(islice(finished, number // 4))
+        began, before = monotonic(), -1
+        while before < len(started) and monotonic() < began + 5:
+            before = len(started)
+            sleep(0.1)
+        assert len(started) <= len(some) + UNTAKEN + 64 + 2
+        assert len(some) + len(list(finished)) == number
+
+
+def test_no_result_is_lost_by_an_error_that_is_heard_of_with_it() -> None:
+    noted: list[int] = []
+    others, full = threading.Event(), threading.Event()
+
+    class Noted(NoLedger):
+        def finished(self, target: Target, attempt: Attempt) -> None:
+            noted.append(target.index)
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 30:
+            others.wait(5)
+            full.set()
+            raise StoppedError("the disk is full")
+        if target.index == 31:
+            others.set()
+            full.wait(5)
+            sleep(0.05)  # it comes after the error was told of, and before anybody hears
+        return came(target, transfer)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        run = driven.run(entries_from_items(f"http://a/{n}" for n in range(2000)), Noted())
+        given = [next(run).index]
+        sleep(0.2)  # so that what comes meanwhile is taken together
+        with pytest.raises(StoppedError):
+            given.extend(result.index for result in run if not result.failed)
+    assert sorted(given) == sorted(noted)
+    assert 31 in given
+
+
 class Noting(NoLedger):
     """What it has is due for long, and it counts how often that is written."""
 
@@ -370,7 +421,7 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
 
 _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine import LATE, Engine
+from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.fetch import Attempt
 from pyfetch.inputs import entries_from_items
 from pyfetch.model import Outcome, Result
