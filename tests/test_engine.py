@@ -17,7 +17,7 @@ import pytest
 
 from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
-from pyfetch.events import Event
+from pyfetch.events import Event, Final
 from pyfetch.fetch import Attempt
 from pyfetch.hosts import Limits
 from pyfetch.inbox import Inbox
@@ -351,34 +351,24 @@ def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
         assert len(some) + len(list(finished)) == number
 
 
-def test_no_result_is_lost_by_an_error_that_is_heard_of_with_it() -> None:
-    noted: list[int] = []
-    others, full = threading.Event(), threading.Event()
+def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
+    class Damaged(NoLedger):
+        def named(self, target: Target) -> Target:
+            if target.index == 2:
+                raise StoppedError("the state is damaged")
+            return target
 
-    class Noted(NoLedger):
-        def finished(self, target: Target, attempt: Attempt) -> None:
-            noted.append(target.index)
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        events = inbox.take(5)
+        while not any(isinstance(event, Target) for event in events):
+            events += inbox.take(5)
+        return sorted(events, key=lambda event: isinstance(event, Final))
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if target.index == 30:
-            others.wait(5)
-            full.set()
-            raise StoppedError("the disk is full")
-        if target.index == 31:
-            others.set()
-            full.wait(5)
-            sleep(0.05)  # it comes after the error was told of, and before anybody hears
-        return came(target, transfer)
-
-    with ThreadPoolExecutor(2) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
-        run = driven.run(entries_from_items(f"http://a/{n}" for n in range(2000)), Noted())
-        given = [next(run).index]
-        sleep(0.2)  # so that what comes meanwhile is taken together
-        with pytest.raises(StoppedError):
-            given.extend(result.index for result in run if not result.failed)
-    assert sorted(given) == sorted(noted)
-    assert 31 in given
+    driven = Engine(came, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
+    results: list[Result] = []
+    with pytest.raises(StoppedError, match="damaged"):
+        results.extend(driven.run(entries_from_items(["http://a/1", "http://a/2"]), Damaged()))
+    assert [result.index for result in results] == [1]
 
 
 class Noting(NoLedger):
