@@ -364,10 +364,21 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
             events += inbox.take(5)
         return sorted(events, key=lambda event: isinstance(event, Final))
 
-    driven = Engine(came, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
+    first_came = threading.Event()
+
+    def urls() -> Iterator[str]:
+        yield "http://a/1"
+        first_came.wait(5)
+        yield "http://a/2"
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        first_came.set()
+        return came(target, transfer)
+
+    driven = Engine(fetch, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
     results: list[Result] = []
     with pytest.raises(StoppedError, match="damaged"):
-        results.extend(driven.run(entries_from_items(["http://a/1", "http://a/2"]), Damaged()))
+        results.extend(driven.run(entries_from_items(urls()), Damaged()))
     assert [result.index for result in results] == [1]
 
 
