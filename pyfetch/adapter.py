@@ -13,6 +13,7 @@ from urllib3.poolmanager import PoolManager
 from pyfetch.answer import Answer
 from pyfetch.origin import origin_of
 from pyfetch.pools import Pool, current, pools_with
+from pyfetch.threads import descriptors
 from pyfetch.tls import Trust
 from pyfetch.transfer import Transfer
 
@@ -48,7 +49,8 @@ class Adapter(HTTPAdapter):
         trust: Trust,
         refuses: Callable[[str], str | None] | None = None,
     ) -> None:
-        self._pools = pools_with(2 * workers, refuses)
+        # One for each host, where descriptors allow: lists often go from host to host.
+        self._pools = pools_with(max(2 * workers, min(hosts, descriptors() // 4)), refuses)
         self._trust = trust
         self._hosts = hosts
         self._known: dict[tuple[str, str | None], Pool] = {}

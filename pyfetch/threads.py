@@ -1,4 +1,4 @@
-"""Threads that leave the process's signals to the main thread."""
+"""What this process may have, and threads that leave the process's signals to the main thread."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def descriptors() -> int:
+    """How many files and connections this process may have open at once."""
+    try:
+        import resource
+    except ImportError:  # Windows, which has no such limit
+        return 1024
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1024 if limit == resource.RLIM_INFINITY else limit
 
 
 def leave_signals_to_main() -> None:
