@@ -221,6 +221,19 @@ def test_idle_connections_do_not_use_up_the_descriptors(pyfetch: Command) -> Non
     assert ended.stdout.count(b"200\t") == 80
 
 
+def test_a_list_that_goes_from_host_to_host_uses_each_connection_again(pyfetch: Command) -> None:
+    with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
+        server.pages["/x"] = Page(b"x")
+        lines = [
+            f"http://127.0.1.{h}:{server.server_port}/x?{n}"
+            for n in range(4)
+            for h in range(1, 101)
+        ]
+        ended = pyfetch("--discard", "--workers", "2", stdin="\n".join(lines))
+        assert (ended.status, ended.out.count("200\t")) == (0, 400)
+        assert server.connections < 120
+
+
 def test_fail_fast_stops_at_the_first_failure_that_stays(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
