@@ -79,18 +79,19 @@ class Answer:
         self._took(len(data))
         return data
 
+    def readinto1(self, buffer: memoryview) -> int:
+        """The same to a buffer, as far as there is room. Returns how many."""
+        if self._over is None or (self._chunked and not self._in_chunk()):
+            return 0
+        left = self._left
+        size = self._incoming.take_into(buffer if left is None else buffer[:left])
+        self._took(size)
+        return size
+
     def readinto(self, buffer: memoryview) -> int:
         """As many bytes as there is room for, but at the end of the body. Returns how many."""
         filled = 0
-        while filled < len(buffer):
-            if self._over is None or (self._chunked and not self._in_chunk()):
-                break
-            left = self._left
-            end = len(buffer) if left is None else min(len(buffer), filled + left)
-            size = self._incoming.take_into(buffer[filled:end])
-            self._took(size)
-            if not size:
-                break
+        while filled < len(buffer) and (size := self.readinto1(buffer[filled:])):
             filled += size
         return filled
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 
 from pyfetch.answer import Answer
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.baton import baton, streams
+from pyfetch.incoming import AT_ONCE
 from pyfetch.transfer import Transfer
 
 CHUNK = 256 * 1024
@@ -16,6 +18,16 @@ CHUNK = 256 * 1024
 _LOOK_EVERY = 1024 * 1024
 _FAST = 8 * 1024 * 1024
 """Bytes a second from which whole chunks are waited for: then that takes a moment only."""
+
+
+class _Mine(threading.local):
+    """Of each thread, which reads one body at a time: what all of its bodies go through."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(CHUNK))
+
+
+_mine = _Mine()
 
 
 def pieces(
@@ -29,21 +41,24 @@ def pieces(
 
 
 def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
+    left = answer.length_remaining
+    if left is not None and left <= AT_ONCE:  # it came with its head, or will come at once
+        while piece := answer.read1(left):
+            yield piece
+        return
     # One piece of TLS is 16 KiB: to take each by itself costs more than to decrypt it.
     # But of a slow body each byte has to count at once.
     until_look, since = _LOOK_EVERY, 0.0
     fast = False
-    buffer: memoryview | None = None
-    data: bytes | memoryview
+    buffer = _mine.buffer
     try:
         while True:
             if fast:
                 baton.give()
                 streams.take()
-                buffer = buffer or memoryview(bytearray(CHUNK))
                 data = buffer[: answer.readinto(buffer)]
             else:
-                data = answer.read1(CHUNK)
+                data = buffer[: answer.readinto1(buffer)]
             if not data:
                 return
             yield data
