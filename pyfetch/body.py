@@ -15,9 +15,7 @@ from pyfetch.transfer import Transfer
 CHUNK = 256 * 1024
 """Most bytes of a body that are taken at once."""
 
-_FIRST_LOOK = 64 * 1024
 _LOOK_EVERY = 1024 * 1024
-"""Bytes after which it is seen how fast they come."""
 _FAST = 8 * 1024 * 1024
 """Bytes a second from which whole chunks are waited for: then that takes a moment only."""
 
@@ -50,8 +48,7 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
         return
     # One piece of TLS is 16 KiB: to take each by itself costs more than to decrypt it.
     # But of a slow body each byte has to count at once.
-    look_after, since = _FIRST_LOOK, time.monotonic()
-    until_look = look_after
+    until_look, since = _LOOK_EVERY, 0.0
     fast = False
     buffer = _mine.buffer
     try:
@@ -69,9 +66,8 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
             until_look -= len(data)
             if until_look <= 0:
                 now = time.monotonic()
-                fast = (look_after - until_look) > (now - since) * _FAST
-                until_look = look_after = _LOOK_EVERY
-                since = now
+                fast = (_LOOK_EVERY - until_look) > (now - since) * _FAST
+                until_look, since = _LOOK_EVERY, now
     finally:
         streams.give()
 
