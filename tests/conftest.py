@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -59,6 +60,15 @@ def peak_memory():
             return int(line.split()[1])
 """
 """For a program that a test runs: the most memory that it had so far, in KiB."""
+
+
+def bytes_in(directory: Path, pattern: str) -> int:
+    """How many bytes these files have. One that a run has just given its name has none here."""
+    total = 0
+    for file in directory.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 class Command:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import Command, bytes_in
 from tests.server import Handler, LoopbackServer, Page
 
 Route = Callable[[Handler], None]
@@ -354,7 +354,7 @@ def test_a_part_that_is_continued_after_a_kill_gets_the_given_name_in_the_end(
     server.routes["/x"] = stalls
     run = pyfetch.start("-o", "data", "--content-disposition", f"{server.url}/x")
     parts = pyfetch.directory / "data" / ".pyfetch" / "parts"
-    while sum(path.stat().st_size for path in parts.glob("*.part")) < 200_000:
+    while bytes_in(parts, "*.part") < 200_000:
         assert run.poll() is None
     run.kill()
     run.communicate()

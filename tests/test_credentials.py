@@ -15,7 +15,7 @@ import responses
 from pyfetch import fetch_all
 from pyfetch.masking import masked, masked_url
 from tests.certificates import server_with_tls
-from tests.conftest import Command
+from tests.conftest import Command, bytes_in
 from tests.proxies import HTTPProxy
 from tests.server import Handler, LoopbackServer, Page, basic, redirect
 from tests.terminal import Terminal
@@ -421,7 +421,7 @@ class TestNothingSecretIsShown:
         urls = [f"{home}/slow", f"{home}/to-slow?{1}", f"{home}/page"]
         run = pyfetch.start(*secrets.options, *urls)
         parts = pyfetch.directory / "data" / ".pyfetch" / "parts"
-        while sum(part.stat().st_size for part in parts.rglob("*")) < 1_000_000:
+        while bytes_in(parts, "*") < 1_000_000:
             assert run.poll() is None
         run.kill()
         out, err = run.communicate(timeout=20)

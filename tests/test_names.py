@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import Command, bytes_in
 from tests.server import Handler, LoopbackServer, Page
 
 MODIFIED = 1_700_000_000
@@ -517,7 +517,7 @@ def test_a_killed_run_goes_on_at_a_nested_path_and_finds_the_names_it_gave(
     assert held.begun.wait(20)
     parts = pyfetch.directory / "data" / ".pyfetch" / "parts"
     first = pyfetch.directory / "data" / "d" / "e" / "x"
-    while not (first.exists() and sum(p.stat().st_size for p in parts.glob("*.part")) == 200_000):
+    while not (first.exists() and bytes_in(parts, "*.part") == 200_000):
         assert run.poll() is None
     run.kill()
     run.communicate()
