@@ -46,6 +46,11 @@ def make_own(directory: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "it is a link, not a directory", str(directory))
 
 
+def before_paths(output_dir: Path) -> str:
+    """What to put before a path below the output directory: joined once, not for each file."""
+    return os.fspath(output_dir / "x")[:-1]
+
+
 @contextmanager
 def needed_for(output_dir: Path) -> Iterator[None]:
     """Turns an `OSError` within into a `StoppedError`: without this, there can be no run."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain, count
 from pathlib import Path
 
+from pyfetch.disk import before_paths
 from pyfetch.model import Known, Target
 from pyfetch.naming import RelativePath, beside, numbered_path, tagged_path
 from pyfetch.settings import IfExists, Settings
@@ -20,7 +21,7 @@ class Names:
     """Paths for targets, claimed in the state. `lasting`: whether that outlives the run."""
 
     def __init__(self, settings: Settings, state: State, *, lasting: bool) -> None:
-        self._before = os.fspath(Path(settings.output_dir, "x"))[:-1]  # joined once, not for each
+        self._before = before_paths(Path(settings.output_dir))
         self._policy = settings.if_exists
         self._template = Template(settings.name)
         self._by_servers = settings.content_disposition

@@ -21,6 +21,7 @@ from typing import Self
 from pyfetch.disk import (
     OWN_DIRECTORY,
     Room,
+    before_paths,
     errors_of,
     make_own,
     needed_for,
@@ -64,8 +65,7 @@ class Parts:
         self.output_dir = output_dir
         self.min_free = min_free
         self.room = Room(output_dir, min_free)
-        # Not by `Path`, which takes apart and joins anew what is joined here for each file.
-        self._before = os.fspath(output_dir / "x")[:-1]
+        self._before = before_paths(output_dir)
         self.place = os.fspath(parts_in(output_dir))
         self._lock = threading.Lock()
         self._there: set[str] | None = None
