@@ -6,7 +6,6 @@ passes for whole with `http.client`; here it is an error.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable
 from http.client import IncompleteRead
@@ -14,11 +13,12 @@ from http.client import IncompleteRead
 from pyfetch.baton import baton
 from pyfetch.fields import Fields
 from pyfetch.incoming import AT_ONCE, Incoming
+from pyfetch.pattern import pattern
 from pyfetch.strict import MAX_FIELDS, Said, read_head
 
 _LONGEST_LINE = 64 * 1024
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _NEW_LINE = (b"\r\n", b"\n")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """What is to be asked next, and what has come of the requests before it."""
 
     url: str
@@ -18,7 +18,7 @@ class Chain:
     """Redirects so far."""
     away: bool = False
     """Whether it has ever left the origin for which credentials were meant."""
-    cookies: Mapping[str, CookieJar] = field(default_factory=dict)
+    cookies: Mapping[str, CookieJar] = MappingProxyType({})
     """By origin, what that has set on the way; it goes to no other."""
     asked: frozenset[tuple[str, str]] = frozenset()
     """What was asked already, as (URL, cookies): to ask it again would go round in a loop."""

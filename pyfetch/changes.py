@@ -26,7 +26,7 @@ _COLUMNS = 12
 _AT_ONCE = 64
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Row:
     """One name: who owns it, and what was fetched to it."""
 
@@ -39,7 +39,7 @@ class Row:
     fetched_at: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Changes:
     """Rows by their key."""
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import string
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 _DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(NamedTuple):
     """What the digest of a body has to be, in lower-case hexadecimal digits."""
 
     algorithm: str

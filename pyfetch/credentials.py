@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import http.cookiejar
 import logging
-import netrc
 import os
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from requests.cookies import RequestsCookieJar
@@ -16,11 +15,13 @@ from requests.cookies import RequestsCookieJar
 from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
 
+if TYPE_CHECKING:  # loaded where there is one
+    import netrc
+
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(NamedTuple):
     """What a netrc file says of a host."""
 
     user: str
@@ -41,11 +42,13 @@ class Netrc:
             return
         asked_for = settings.netrc_file or os.environ.get("NETRC")
         file = Path(asked_for or "~/.netrc").expanduser()
+        if not asked_for and _is_missing(file):
+            return
+        import netrc
+
         try:
             self._entries = netrc.netrc(str(file))
         except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
-            if isinstance(error, FileNotFoundError) and not asked_for:
-                return
             reason = getattr(error, "strerror", None) or "not UTF-8"
             if isinstance(error, netrc.NetrcParseError):
                 reason = f"line {error.lineno} is not as netrc wants it"  # it may show a password
@@ -63,6 +66,16 @@ class Netrc:
             return None
         user, account, password = entry
         return Login(user or account or "", password or "", host in self._entries.hosts)
+
+
+def _is_missing(file: Path) -> bool:
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # told of where it is read
+        pass
+    return False
 
 
 def cookie_jar() -> RequestsCookieJar:

@@ -8,9 +8,7 @@ import os
 import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pyfetch.batch import Batch
 from pyfetch.escape import escaped
@@ -20,11 +18,13 @@ from pyfetch.sinks import Sink
 from pyfetch.sinks.text import FailureLines, JsonLines, Tsv
 from pyfetch.tally import Tally
 
+if TYPE_CHECKING:
+    from fractions import Fraction
+
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
+class Show(NamedTuple):
     """How a run is to show itself."""
 
     format: str | None = None
@@ -36,7 +36,7 @@ class Show:
     """The file for lines that `sha256sum -c` reads."""
     failed_to: str | None = None
     """The file for the input lines that failed."""
-    allowed: tuple[int, Fraction] = (0, Fraction(0))
+    allowed: tuple[int, Fraction | int] = (0, 0)
     """How many may fail, as a number and as a fraction of all."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from pyfetch.pattern import pattern
+
 # C0 and C1 controls, Unicode's line ends, bidi marks, embeddings, overrides and isolates,
 # invisible joiners and the byte order mark, and half a surrogate pair.
-_HARMFUL = re.compile(
+_HARMFUL = pattern(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 

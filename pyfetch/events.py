@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.inbox import Inbox
 from pyfetch.model import Entry, Result, Target
@@ -11,8 +11,7 @@ from pyfetch.threads import daemon
 from pyfetch.window import Window
 
 
-@dataclass(frozen=True, slots=True)
-class InputEnded:
+class InputEnded(NamedTuple):
     """There is nothing more to read, or it cannot be read."""
 
     error: Exception | None = None
@@ -22,8 +21,7 @@ class Stop:
     """Somebody said stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Final:
+class Final(NamedTuple):
     """A target is done."""
 
     result: Result
@@ -33,8 +31,7 @@ class Changed:
     """Something is due at another time, or a worker has become free."""
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A worker met what ends the run, or a defect."""
 
     error: BaseException

@@ -6,8 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pyfetch import __version__
 from pyfetch.bandwidth import Bandwidth
@@ -33,8 +33,7 @@ USER_AGENT = f"pyfetch/{__version__}"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """How one attempt ended."""
 
     result: Result
@@ -164,7 +163,7 @@ class _Attempt:
     def goes_on(self, chain: Chain) -> Attempt:
         """How the attempt ended that is to ask another host, or once more."""
         result = self._result(Outcome.FAILED)
-        return replace(self._ended(result, Sign.ANSWERED), chain=chain)
+        return self._ended(result, Sign.ANSWERED)._replace(chain=chain)
 
     def _ended(self, result: Result, sign: Sign, facts: FileFacts | None = None) -> Attempt:
         head = self._answer
@@ -246,7 +245,7 @@ class _Attempt:
         finally:
             self._answer = saver.answer
         if saver.start_again:
-            onward = replace(chain, whole=True)
+            onward = chain._replace(whole=True)
         if onward:
             raise _GoesOn(onward)
         return saver

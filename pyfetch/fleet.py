@@ -12,7 +12,6 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 
 from pyfetch.driver import GRACE, Driver
 from pyfetch.errors import RunError
@@ -158,7 +157,7 @@ class Fleet(Driver[MemberTold]):
         for target in left:
             self._deaths[target.index] += 1
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(replace(target, known=replace(target.known, begun=True)))
+                again.append(target._replace(known=target.known._replace(begun=True)))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             yield self._done(target, Attempt(target.as_failed(Failure.INTERNAL, detail)))

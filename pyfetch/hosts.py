@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.model import Failure, Result
 from pyfetch.pace import Pace
@@ -17,8 +17,7 @@ DOWN_FOR = 300.0
 """Seconds after which a host that was given up is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What each host may be asked at most."""
 
     per_host: int | None = None
@@ -29,8 +28,7 @@ class Limits:
     """Seconds from one request to the next, whomever they ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why a host is not asked any more."""
 
     until: float

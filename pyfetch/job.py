@@ -22,7 +22,7 @@ _DIFFERENT = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """One target, from its first attempt to its last."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from pyfetch.deadlines import Deadlines
 from pyfetch.fetch import Attempt
@@ -23,8 +24,7 @@ _STOPPED = "the run was stopped"
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A target of which nothing more will come, and its last attempt."""
 
     target: Target
@@ -231,5 +231,5 @@ class Jobs:
             result = attempt.result
             detail = f"{result.detail}; {why_not_again}"
             changed = replace(result, detail=detail, elapsed=now - job.started)
-            attempt = replace(attempt, result=changed)
+            attempt = attempt._replace(result=changed)
         return Done(target, attempt)

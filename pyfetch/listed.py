@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.inputs import Sources
 from pyfetch.settings import InputFormat
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """The SOURCE arguments, and how they are to be read."""
 
     arguments: tuple[str, ...]

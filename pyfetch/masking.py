@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from pyfetch.origin import origin_of
+from pyfetch.pattern import pattern
 
 MASK = "***"
 
 # In a text a URL ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, 3.2).
 # Only ASCII counts: any other space may be part of a password.
-_USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
-_NOT_IN_A_URL = re.compile(r"[\x00-\x20\\]")
-_ALL_BEFORE_AT = re.compile(r"(?<=//).*@", re.DOTALL)
+_USERINFO = pattern(r"(?<=//)[^/?#\x00-\x20]*@")
+_NOT_IN_A_URL = pattern(r"[\x00-\x20\\]")
+_ALL_BEFORE_AT = pattern(r"(?<=//).*@", re.DOTALL)
 
 
 def masked(text: str) -> str:

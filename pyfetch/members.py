@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.division import divided
 from pyfetch.errors import StoppedError
@@ -24,15 +25,14 @@ _MOST_STILLBORN = 3
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class MemberTold:
+class MemberTold(NamedTuple):
     """Something that a process has said, or that it is gone."""
 
     member: Member
     said: list[FromProcess] | Gone
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Member:
     """A process of a run."""
 

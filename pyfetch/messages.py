@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.errors import RunError
 from pyfetch.model import FileFacts, Result, Target
 from pyfetch.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(NamedTuple):
     """The first thing that a process is told: how it is to fetch."""
 
     settings: Settings
@@ -20,7 +19,6 @@ class Begin:
     """Whether what is in flight is to be reported now and then."""
 
 
-@dataclass(frozen=True, slots=True)
 class StopNow:
     """All is to end soon."""
 
@@ -29,8 +27,7 @@ ToProcess = Begin | list[Target] | StopNow | None
 """More to do, or (None) that there will be no more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A target is done."""
 
     result: Result
@@ -38,38 +35,33 @@ class Finished:
     path: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
+class InFlight(NamedTuple):
     """A transfer that is running, as it was a moment ago."""
 
-    index: int
+    index: int  # type: ignore[assignment] # of a tuple's own, nobody has need
     received: int
     resumed: int
     size: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Flying:
+class Flying(NamedTuple):
     """All that is in flight."""
 
     transfers: list[InFlight]
 
 
-@dataclass(frozen=True, slots=True)
 class Hungry:
     """A worker has nothing to do, though the process has targets: they may not start yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """A line for the log."""
 
     level: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """The process is done, with an error if it had to stop."""
 
     error: RunError | None

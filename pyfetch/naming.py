@@ -13,6 +13,8 @@ from itertools import accumulate
 from typing import NewType
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from pyfetch.pattern import pattern
+
 PathComponent = NewType("PathComponent", str)
 """A name that has been made safe: no separator, at most 255 bytes, not `.` or `..`."""
 
@@ -31,10 +33,11 @@ _MAX_BYTES_OF_CHARACTER = 4
 _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
 # Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
-_RESERVED = re.compile(r'[<>:"/\\|?*]')
+_RESERVED = pattern(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
-# What is safe as it is, devices aside: most names, and this is the quick way to know.
-_PLAIN = re.compile(r'(?![ .])[^\0-\x1f<>:"/\\|?*\x7f-\U0010ffff]{1,255}(?<![ .])')
+# What is safe as it is, devices aside: most names, and this is the quick way to know. (The same
+# by what it must not hold takes 3 ms to compile.)
+_PLAIN = re.compile(r"(?![ .])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pyfetch.ranges import is_validator
 
@@ -18,8 +18,7 @@ _LONGEST = 1024 * 1024
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What is known of a part."""
 
     url: str
@@ -39,7 +38,7 @@ class Note:
 
     def to_bytes(self) -> bytes:
         # Always of the same length, so that it can be written over on a full disk.
-        fields = asdict(self) | {"durable": f"{self.durable:020}"}
+        fields = self._asdict() | {"durable": f"{self.durable:020}"}
         return json.dumps(fields).encode()
 
     @classmethod
@@ -58,8 +57,7 @@ class Note:
         return note
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """Where a body comes from, and in which version: what it takes to continue it."""
 
     validator: str

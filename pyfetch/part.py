@@ -10,11 +10,9 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self
 
@@ -29,13 +27,14 @@ from pyfetch.disk import (
 )
 from pyfetch.model import Failure, TargetError
 from pyfetch.note import NEW, OLD, Note, Version, current_boot, read_note, write_note
+from pyfetch.pattern import pattern
 
 BLOCK = 1024 * 1024
 _CHECK_ROOM_EVERY = 16 * 1024 * 1024
 
 # What file systems without hard links answer.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
-_OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
+_OURS = pattern(r"[0-9a-f]{32}\.(?:part|json)")
 
 
 def parts_in(output_dir: Path) -> Path:
@@ -165,7 +164,7 @@ class Part:
             self._make_room(total or 0)
             self._descriptor = self._opened()
             if version is not None and total:
-                note = Note(self._url, **asdict(version), total=total, boot=current_boot())
+                note = Note(self._url, **version._asdict(), total=total, boot=current_boot())
                 try:
                     write_note(self._note_file, note, NEW)
                 except FileExistsError:  # a process that was killed has left it
@@ -189,7 +188,7 @@ class Part:
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._note.boot != current_boot():
-                self._note = replace(self._note, durable=0, boot=current_boot())
+                self._note = self._note._replace(durable=0, boot=current_boot())
                 write_note(self._note_file, self._note, OLD | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
@@ -273,7 +272,7 @@ class Part:
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            write_note(self._note_file, replace(note, durable=self.length), OLD)
+            write_note(self._note_file, note._replace(durable=self.length), OLD)
         self._close()
 
     def _close(self) -> None:

@@ -6,7 +6,7 @@ never meet it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
@@ -17,8 +17,7 @@ SLOW_FOR = 30.0
 """Seconds over which the speed of a body is measured."""
 
 
-@dataclass(slots=True)
-class Look:
+class Look(NamedTuple):
     """What was seen of a transfer when it made its last step."""
 
     at: float
@@ -26,8 +25,7 @@ class Look:
     received: int
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How long a step (to connect, to shake hands, to answer) may take, and how slow a body may be.
 
     `timeout` in seconds, `min_speed` in bytes a second.

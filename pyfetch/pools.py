@@ -7,10 +7,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from http.client import RemoteDisconnected
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -176,8 +175,7 @@ def _lines(fields: Mapping[str, str | bytes]) -> str:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class Pools:
+class Pools(NamedTuple):
     """Classes of pools by scheme, all of whose idle connections are counted together."""
 
     direct: dict[str, type[HTTPConnectionPool]]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.dates import parse_http_date
+from pyfetch.pattern import pattern
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE = pattern(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
+_STRONG_ETAG = pattern(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 CLOCKS_APART = 60
 """Seconds that a Last-Modified must be older than its answer to tell two versions apart."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContentRange:
+class ContentRange(NamedTuple):
     """Which bytes of how many an answer brings; `last` is the index of the last one."""
 
     first: int

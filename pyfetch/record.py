@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One file: where it can be had, and what the list says of it."""
 
     urls: tuple[str, ...]
@@ -25,8 +23,7 @@ class Record:
     """What the list says beyond that."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(NamedTuple):
     """What was to be one and is none."""
 
     detail: str
@@ -37,8 +34,7 @@ class BadRecord:
     """As of a record, as far as it could be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A record, and where it stood."""
 
     record: Record | BadRecord

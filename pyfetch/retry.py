@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyfetch.model import Failure, Result
 
@@ -19,8 +19,7 @@ def may_pass(result: Result) -> bool:
     return result.error in _RETRIED
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """Exponential back-off with full jitter.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
@@ -34,7 +33,7 @@ class RetryPolicy:
     """Cap of the back-off, in seconds."""
     max_wait: float = 600.0
     """The longest that a host may make us wait, in seconds."""
-    randomness: random.Random = field(default_factory=random.Random)
+    randomness: random.Random = random.Random()
 
     def wait(self, attempts: int, asked: float | None = None) -> float | None:
         """Seconds to wait after so many attempts; None when it is given up.

@@ -22,7 +22,7 @@ REMEMBERED = 4096
 """Hosts that are remembered though nothing of theirs waits or runs, unless they must be."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Line:
     """The targets that wait to ask one host, in input order."""
 

@@ -14,9 +14,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 from pyfetch.errors import StoppedError
 from pyfetch.messages import FromProcess, ToProcess
@@ -29,8 +29,7 @@ _PATIENCE = 1.0
 """Seconds that a process gets to be gone when it has closed its connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(NamedTuple):
     """The process is no more."""
 
     how: str

@@ -7,11 +7,12 @@ A head that ends in the middle or has a line that is no field passes for whole w
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from typing import NamedTuple
 
 from pyfetch.fields import Fields
 from pyfetch.incoming import Incoming
+from pyfetch.pattern import pattern
 
 MAX_HEAD = 256 * 1024
 """Longest head of an answer, in bytes."""
@@ -23,7 +24,7 @@ _PROTOCOL = b"HTTP/"
 _END = re.compile(rb"\r?\n\r?\n")
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?", re.ASCII)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_FOLDED = re.compile(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
+_FOLDED = pattern(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
 _SWITCHING_PROTOCOLS = 101
 
 
@@ -35,8 +36,7 @@ class BadHeadError(HTTPException):
     """The head of an answer is not what RFC 9112 allows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What an answer says before its body."""
 
     minor: int

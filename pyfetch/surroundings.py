@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
 
@@ -14,8 +14,7 @@ from pyfetch.settings import Settings, check_proxy
 _MOST = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(NamedTuple):
     """How an origin is reached."""
 
     proxies: dict[str, str]

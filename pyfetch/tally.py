@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from pyfetch.model import Failure, Outcome, Result
 from pyfetch.units import format_seconds, format_size
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Tally:
@@ -34,7 +37,7 @@ class Tally:
     def failed(self) -> int:
         return self.outcomes[Outcome.FAILED]
 
-    def within(self, number: int, fraction: Fraction) -> bool:
+    def within(self, number: int, fraction: Fraction | int) -> bool:
         """Whether no more have failed than this number, or this fraction of all."""
         return self.failed <= number or self.failed <= fraction * self.shown
 

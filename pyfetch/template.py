@@ -5,7 +5,6 @@ Whatever a URL, a server or a list says: the path is made of safe components and
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from pyfetch.naming import (
     split_extension,
 )
 from pyfetch.origin import DEFAULT_PORTS
+from pyfetch.pattern import pattern
 from pyfetch.template_text import check_template
 
 _Field = Callable[[Target, PathComponent], str]
@@ -38,7 +38,7 @@ _FIELDS: dict[str, _Field] = {
     "query": lambda target, _: decoded(urlsplit(target.url).query),
     "hash": lambda target, _: digest(target.identity),
 }
-_SEPARATOR = re.compile(r"[/\\]")
+_SEPARATOR = pattern(r"[/\\]")
 
 
 class Template:

@@ -9,9 +9,10 @@ from typing import NoReturn
 
 from pyfetch.errors import UsageError
 from pyfetch.naming import fault
+from pyfetch.pattern import pattern
 
 FIELDS = ("index", "scheme", "host", "name", "stem", "ext", "query", "hash", "dir")
-_ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
+_ZERO_PADDED = pattern(r"0([1-9][0-9]?)d?")
 
 
 def check_template(text: str) -> str:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from http.client import HTTPException
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
@@ -47,8 +46,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _BROKEN = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """What an answer says before its body (RFC 9110, section 6)."""
 
     url: str
@@ -125,7 +123,7 @@ class Transport:
             cookies = self._asking.cookies_after(chain, request, answer)
             onward = self._redirected(chain, location)
             elsewhere = onward.origin != chain.origin
-            chain = replace(onward, cookies=cookies, asked=chain.asked | {asked})
+            chain = onward._replace(cookies=cookies, asked=chain.asked | {asked})
             if elsewhere or self._settings.rate:
                 transfer.check()
                 return chain
@@ -144,7 +142,7 @@ class Transport:
             raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, Sign.ANSWERED)
         origin = origin_of(url)
         away = chain.away or origin != chain.origin
-        return replace(chain, url=url, origin=origin, followed=chain.followed + 1, away=away)
+        return chain._replace(url=url, origin=origin, followed=chain.followed + 1, away=away)
 
     def _ask(
         self, request: requests.PreparedRequest, origin: str, transfer: Transfer

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
+from pyfetch.pattern import pattern
+
+if TYPE_CHECKING:  # loaded where there is a fraction only
+    from fractions import Fraction
+
+_SIZE = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
 _PREFIXES = "kmgtp"
 
 
@@ -20,10 +25,14 @@ def parse_size(text: str) -> int:
     number, prefix, suffix = match.groups()
     base = 1000 if (suffix or "").lower() == "b" else 1024
     power = _PREFIXES.index(prefix.lower()) + 1 if prefix else 0
+    if number.isdecimal():
+        return int(number) * int(base**power)
+    from fractions import Fraction
+
     return int(Fraction(number) * base**power)
 
 
-_RATE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
+_RATE = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -43,16 +52,20 @@ def parse_speed(text: str) -> int:
     return size
 
 
-_SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
+_SHARE = pattern(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
 
 
-def parse_allowance(text: str) -> tuple[int, Fraction]:
+def parse_allowance(text: str) -> tuple[int, Fraction | int]:
     """A number, or a fraction of all: (3, 0) for `3`, (0, 1/20) for `5%`. Raises `ValueError`."""
     match = _SHARE.fullmatch(text.strip())
     if not match or float(match[2] or 0) > 100:
         raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
     number, percent = match.groups()
-    return (int(number), Fraction(0)) if number else (0, Fraction(percent) / 100)
+    if number:
+        return int(number), 0
+    from fractions import Fraction
+
+    return 0, Fraction(percent) / 100
 
 
 def format_size(size: float) -> str:

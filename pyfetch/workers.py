@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 FIRST = 8
 """With how many transfers at once the search begins."""
@@ -50,8 +50,7 @@ class Workers:
         """The number that was settled on, and why, for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(NamedTuple):
     """What so many transfers at once brought."""
 
     limit: int

@@ -21,7 +21,7 @@ from pyfetch.events import Event, Final
 from pyfetch.fetch import Attempt
 from pyfetch.hosts import Limits
 from pyfetch.inbox import Inbox
-from pyfetch.inputs import entries_from_items
+from pyfetch.inputs.items import entries_from_items
 from pyfetch.jobs import Jobs
 from pyfetch.ledger import NoLedger
 from pyfetch.model import Failure, Outcome, Result, Target
@@ -424,7 +424,7 @@ _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.fetch import Attempt
-from pyfetch.inputs import entries_from_items
+from pyfetch.inputs.items import entries_from_items
 from pyfetch.model import Outcome, Result
 from pyfetch.hosts import Limits
 from pyfetch.jobs import Jobs

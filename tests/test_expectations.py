@@ -21,7 +21,7 @@ from pyfetch.events import Event, wait_in_real_time
 from pyfetch.fetch import Fetch
 from pyfetch.file_ledger import FileLedger
 from pyfetch.inbox import Inbox
-from pyfetch.inputs import entries_from_items
+from pyfetch.inputs.items import entries_from_items
 from pyfetch.model import Failure, Outcome, Result, Target
 from pyfetch.part import sweep
 from pyfetch.patience import SLOW_FOR, TICK, Look, Patience

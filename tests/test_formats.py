@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 
 from pyfetch.checksum import Checksum
 from pyfetch.errors import UsageError
-from pyfetch.inputs import InputFormat, Sources, entries_from_items
+from pyfetch.inputs import InputFormat, Sources
 from pyfetch.inputs.aria2 import read_aria2
 from pyfetch.inputs.delimited import read_csv, read_tsv
 from pyfetch.inputs.detect import detect
+from pyfetch.inputs.items import entries_from_items
 from pyfetch.inputs.json_lines import read_json_lines
 from pyfetch.inputs.metalink import read_metalink
 from pyfetch.inputs.plain import parse, read_plain, render
@@ -875,6 +876,8 @@ records = st.builds(
             st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip),
         )
     ).map(tuple),
+    size=st.none(),
+    input=st.none(),
 )
 
 

@@ -17,7 +17,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs import MAX_LINE, Sources, entries_from_items, is_url
+from pyfetch.inputs import MAX_LINE, Sources, is_url
+from pyfetch.inputs.items import entries_from_items
 from pyfetch.inputs.urls import checked_origin
 from pyfetch.model import Entry, Failure, Outcome, Result, Target, TargetError
 

@@ -3,10 +3,9 @@
 A bad record is a failed `Result` that says where it stood; it never ends the rest.
 """
 
-from pyfetch.inputs.entries import entries_from_items
 from pyfetch.inputs.lines import MAX_LINE
 from pyfetch.inputs.sources import Sources
 from pyfetch.inputs.urls import is_url
 from pyfetch.settings import InputFormat
 
-__all__ = ["MAX_LINE", "InputFormat", "Sources", "entries_from_items", "is_url"]
+__all__ = ["MAX_LINE", "InputFormat", "Sources", "is_url"]

@@ -6,16 +6,16 @@ Options that say nothing of the file, but of how aria2 is to fetch it, are passe
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 
 from pyfetch.inputs.fields import Draft, Refused
 from pyfetch.inputs.lines import MAX_LINE, Line, numbered_lines
 from pyfetch.inputs.stream import MAX_RECORD, Content, Unreadable
+from pyfetch.pattern import pattern
 from pyfetch.record import Found
 
 _KEYS = frozenset({"out", "dir", "checksum", "header", "referer"})
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
+_NAME = pattern(r"[a-z][a-z0-9-]{0,60}")
 _MOST_WARNINGS = 100
 
 log = logging.getLogger("pyfetch.inputs")

@@ -1,11 +1,7 @@
-"""Records, and the items of an iterable, become entries: targets, or at once failed results."""
+"""Records become entries: targets, or at once failed results."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
-from pyfetch.inputs.json_lines import record_from_object
 from pyfetch.inputs.plain import shown_of
 from pyfetch.inputs.urls import checked_origin
 from pyfetch.model import Entry, Failure, Target, TargetError, failed_result
@@ -38,16 +34,3 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
         out=record.out,
         input=record.input,
     )
-
-
-def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
-    """Entries from an iterable, each item one: a URL, or the keys of a JSON Lines object."""
-    for index, item in enumerate(items, 1):
-        where = f"item {index}"
-        if isinstance(item, str):
-            yield entry(index, record_from_object({"url": item.strip()}), where)
-        elif isinstance(item, Mapping):
-            yield entry(index, record_from_object(item), where)
-        else:
-            detail = f"{where}: no URL but a value of type {type(item).__name__}"
-            yield failed_result(index, repr(item)[:200], Failure.INVALID_URL, detail)

@@ -6,12 +6,12 @@ No message shows a header's value, which may be a secret, or any other value of 
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pyfetch.checksum import Checksum, demanded_by, parse_checksum
 from pyfetch.headers import parse_header
+from pyfetch.pattern import pattern
 from pyfetch.record import BadRecord, Record
 
 ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
@@ -21,8 +21,8 @@ KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
 """What every format knows."""
 
 _MAX_DIGITS = 18
-_ABSOLUTE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]")
-_SEPARATORS = re.compile(r"[/\\]")
+_ABSOLUTE = pattern(r"[/\\]|[a-zA-Z]:[/\\]")
+_SEPARATORS = pattern(r"[/\\]")
 # They say where a message ends, or ask for something else than the file (RFC 9110 and 9112).
 _OURS = frozenset(
     {

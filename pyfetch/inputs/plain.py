@@ -14,10 +14,11 @@ from pyfetch.inputs.lines import MAX_LINE, Line, numbered_lines
 from pyfetch.inputs.stream import BOM, Content
 from pyfetch.inputs.urls import is_url
 from pyfetch.masking import MASK
+from pyfetch.pattern import pattern
 from pyfetch.record import BadRecord, Found, Record
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
-_WITHIN_AUTHORITY = re.compile(r"([^/]*//)[^/?#]*\Z")
+_WITHIN_AUTHORITY = pattern(r"([^/]*//)[^/?#]*\Z")
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
     " quote a value that has spaces; in a URL a space is %20; mirrors follow after a tab"

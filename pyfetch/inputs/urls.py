@@ -7,9 +7,11 @@ import re
 from pyfetch.checksum import demanded_by
 from pyfetch.model import Failure, TargetError
 from pyfetch.origin import DEFAULT_PORTS, origin_of
+from pyfetch.pattern import pattern
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
-_NOT_IN_A_URL = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
+_PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
+_NOT_IN_A_URL = pattern(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
 
 def is_url(argument: str) -> bool:
@@ -20,7 +22,7 @@ def is_url(argument: str) -> bool:
 
 def checked_origin(url: str) -> str:
     """The origin of a URL. Raises `TargetError` if it is none that can be fetched."""
-    bad = _NOT_IN_A_URL.search(url)
+    bad = None if _PLAIN.fullmatch(url) else _NOT_IN_A_URL.search(url)
     if bad:
         raise TargetError(
             Failure.INVALID_URL, f"no URL: {bad.group()!r} must be percent-encoded in one"

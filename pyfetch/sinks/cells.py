@@ -7,8 +7,9 @@ import re
 from rich.cells import cell_len, set_cell_size
 
 from pyfetch.escape import escaped
+from pyfetch.pattern import pattern
 
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME = pattern(r"https?://", re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:
