@@ -21,15 +21,24 @@ from pyfetch.window import Window, as_finished, in_order
 
 if TYPE_CHECKING:
     from pyfetch.fleet import Fleet
+    from pyfetch.spawned import Spawned
 
 
 class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
-    `watched`: whether somebody will look at what is in flight.
+    `watched`: whether somebody will look at what is in flight. `spares`: processes that were
+    started ahead.
     """
 
-    def __init__(self, settings: Settings, *, ordered: bool = True, watched: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        ordered: bool = True,
+        watched: bool = False,
+        spares: Iterable[Spawned] = (),
+    ) -> None:
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
@@ -40,7 +49,7 @@ class Batch:
         if settings.process_number > 1:
             from pyfetch.fleet import Fleet
 
-            self._engine = Fleet(settings, window=self._window, watched=watched)
+            self._engine = Fleet(settings, window=self._window, watched=watched, spares=spares)
         else:
             self._engine = engine_over_threads(settings, self._fetch, self._window)
 

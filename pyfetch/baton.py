@@ -23,6 +23,11 @@ _OFF_FOR = 1.0
 """Seconds for which nobody takes it then."""
 
 
+_LOOK_EVERY = 4
+"""How many times it is taken for each that is measured: the clocks are calls of the system."""
+_NOT_MEASURED = 0.0, 0.0
+
+
 class _Mine(threading.local):
     since: tuple[float, float] | None = None
 
@@ -53,7 +58,12 @@ class Baton:
     @property
     def is_off(self) -> bool:
         """Whether it is of no use for now."""
-        return self._off_until > 0 and self._clock() < self._off_until
+        if not self._off_until:
+            return False
+        if self._clock() < self._off_until:
+            return True
+        self._off_until = 0.0
+        return False
 
     def take(self) -> None:
         """Wait to be one that computes; not for long."""
@@ -65,21 +75,26 @@ class Baton:
                 self._off_until = self._clock() + _OFF_FOR
             return
         self._taken += 1
-        self._mine.since = self._clock(), self._computed()
+        self._mine.since = (
+            _NOT_MEASURED if self._taken % _LOOK_EVERY else (self._clock(), self._computed())
+        )
 
     def give(self) -> None:
         """Let another one compute: before each wait. Nothing happens where it was not taken."""
         since = self._mine.since
         if not since:
             return
-        began, computed = since
         self._mine.since = None
+        if since is not _NOT_MEASURED:
+            self._measured(*since)
+        self._lock.release()
+
+    def _measured(self, began: float, computed: float) -> None:
         idle = (self._clock() - began) - (self._computed() - computed)
         self._idle += (min(idle, 4 * IDLE) - self._idle) / 16  # one that was long says little
         if self._idle > IDLE:
             self._idle = 0.0
             self._off_until = self._clock() + _OFF_FOR
-        self._lock.release()
 
 
 baton = Baton()

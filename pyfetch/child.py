@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -28,10 +29,11 @@ from pyfetch.messages import (
     InFlight,
     Said,
     StopNow,
+    ToProcess,
 )
 from pyfetch.model import Target
 from pyfetch.settings import Settings
-from pyfetch.spawned import SIGNALS
+from pyfetch.spawned import HOLD, SIGNALS
 from pyfetch.threaded import engine_over_threads
 from pyfetch.threads import daemon
 from pyfetch.window import Window
@@ -41,6 +43,7 @@ LOOK_EVERY = 0.2
 ALIVE_EVERY = 2.0
 """The same where nobody looks: then it is a sign of life."""
 _ENDLESS = 2**62
+_MOST_HELD = 8
 
 
 def main(descriptor: int) -> None:
@@ -49,8 +52,9 @@ def main(descriptor: int) -> None:
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    _hold(descriptor)
     connection = Connection(descriptor)
-    begin = connection.recv()
+    begin = next(_told(connection))
     assert isinstance(begin, Begin)  # noqa: S101
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.verbosity)
@@ -61,6 +65,14 @@ def main(descriptor: int) -> None:
     outbox.put(ended)
     outbox.wait_until_sent()
     os._exit(0)  # a worker may hang in a name look-up, which nothing can end
+
+
+def _hold(descriptor: int) -> None:
+    """Wait for what is to be held as long as this process lives."""
+    with socket.socket(fileno=os.dup(descriptor)) as connection:
+        data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
+    if data != HOLD:  # whoever made us is gone
+        os._exit(1)
 
 
 def _fetch_all(
@@ -110,7 +122,7 @@ def _heed_the_end(connection: Connection, engine: Engine) -> None:
             engine.stop()
 
 
-def _told(connection: Connection) -> Iterator[list[Target] | StopNow | None]:
+def _told(connection: Connection) -> Iterator[ToProcess]:
     while True:
         try:
             yield connection.recv()

@@ -8,10 +8,8 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +31,12 @@ from pyfetch.options import (
     group,
 )
 from pyfetch.settings import MOST_WORKERS, IfExists, InputFormat, Settings
+
+if TYPE_CHECKING:
+    from pyfetch.spawned import Spawned
+
+_SHOWN = ("format", "quiet", "verbose", "checksums", "failed_to")
+"""Options that are about what is shown, by the names that they have there."""
 
 _what = group("What and where")
 _whom = group("Who is asked")
@@ -303,28 +307,13 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         raise click.UsageError("standard input is closed")
     if options["fail_fast"] and options["allow_failures"]:
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
-    with _without_collecting():
-        # First what imports most, while the stack is low: where CPython 3.11 has to add a piece to
-        # it for a call, it does so for each call from there, thousands of times in a regex.
-        import pyfetch.transport  # noqa: F401
-        from pyfetch.display import Show
-        from pyfetch.listed import Listed
-        from pyfetch.run import leave, run
-
-    show = Show(
-        format=options.pop("format"),
-        ordered=not options.pop("unordered"),
-        quiet=options.pop("quiet"),
-        verbose=options.pop("verbose"),
-        checksums=options.pop("checksums"),
-        failed_to=options.pop("failed_to"),
-        allowed=options.pop("allow_failures") or (0, 0),
-    )
-    listed = Listed(
-        sources,
-        InputFormat(options.pop("input_format")),
-        skip_duplicates=options.pop("skip_duplicates"),
-    )
+    shown: dict[str, Any] = {
+        "ordered": not options.pop("unordered"),
+        "allowed": options.pop("allow_failures") or (0, 0),
+        **{name: options.pop(name) for name in _SHOWN},
+    }
+    input_format = InputFormat(options.pop("input_format"))
+    skip_duplicates = options.pop("skip_duplicates")
     planned = options.pop("plan")
     settings = Settings(
         headers=options.pop("header"),
@@ -332,22 +321,34 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         netrc=not options.pop("no_netrc"),
         **options,
     )
+    spares = [] if planned else _started_ahead(settings)
+    # First what imports most, while the stack is low: where CPython 3.11 has to add a piece to
+    # it for a call, it does so for each call from there, thousands of times in a regex.
+    import pyfetch.transport  # noqa: F401
+    from pyfetch.display import Show
+    from pyfetch.listed import Listed
+    from pyfetch.run import leave, run
+
+    # What was imported stays; from here on there is garbage.
+    gc.freeze()
+    gc.enable()
+    show = Show(**shown)
+    listed = Listed(sources, input_format, skip_duplicates=skip_duplicates)
     if planned:
         from pyfetch.planning import plan
 
         leave(plan(listed, settings, show))
-    leave(run(listed, settings, show))
+    leave(run(listed, settings, show, spares))
 
 
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Imports make much and no garbage: looking for it costs a tenth of their time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+def _started_ahead(settings: Settings) -> list[Spawned]:
+    """The processes of the run, if it has several: they load what they need while we do."""
+    if settings.process_number == 1:
+        return []
+    from pyfetch.division import divided
+    from pyfetch.spawned import Spawned
+
+    return [Spawned() for _ in divided(settings)]
 
 
 def main() -> None:

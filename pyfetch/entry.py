@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from pyfetch import __version__
@@ -12,6 +13,9 @@ def main() -> None:
     if sys.argv[1:] in (["-V"], ["--version"]):
         sys.stdout.write(f"pyfetch {__version__}\n")
         return
+    # Imports make much and no garbage: to look for it takes a tenth of their time. Where they
+    # are done, `cli` lets it be looked for again.
+    gc.disable()
     from pyfetch.cli import main as run
 
     run()

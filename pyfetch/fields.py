@@ -14,12 +14,13 @@ class Fields(Mapping[str, str]):
     __slots__ = ("_by_name", "_lines")
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+        """From each line its name, in lower case, and its value."""
         self._lines = lines
-        self._by_name: dict[str, str] = {}
-        by_name = self._by_name
-        for name, value in lines:
-            key = name.lower()
-            by_name[key] = f"{by_name[key]}, {value}" if key in by_name else value
+        self._by_name = by_name = dict(lines)
+        if len(by_name) < len(lines):
+            by_name.clear()
+            for name, value in lines:
+                by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
 
     def __getitem__(self, name: str) -> str:
         return self._by_name[name.lower()]
@@ -35,7 +36,7 @@ class Fields(Mapping[str, str]):
     def get_all(self, name: str, default: _T | None = None) -> list[str] | _T | None:
         """The values of one name one by one, as they came: some are no list (`Set-Cookie`)."""
         name = name.lower()
-        return [value for key, value in self._lines if key.lower() == name] or default
+        return [value for key, value in self._lines if key == name] or default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)

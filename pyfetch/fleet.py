@@ -23,7 +23,7 @@ from pyfetch.model import Entry, Failure, Result, Target
 from pyfetch.same_path import SamePath
 from pyfetch.settings import Settings
 from pyfetch.shards import Share
-from pyfetch.spawned import Gone
+from pyfetch.spawned import Gone, Spawned
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window
 
@@ -41,9 +41,16 @@ _log = logging.getLogger(__name__)
 class Fleet(Driver[MemberTold]):
     """One run over processes."""
 
-    def __init__(self, settings: Settings, *, window: Window, watched: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        window: Window,
+        watched: bool = False,
+        spares: Iterable[Spawned] = (),
+    ) -> None:
         super().__init__(window, fail_fast=settings.fail_fast)
-        self._members = Members(settings, self._inbox.put, watched=watched)
+        self._members = Members(settings, self._inbox.put, watched=watched, spares=spares)
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()

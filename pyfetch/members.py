@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,13 +73,19 @@ class Member:
 class Members:
     """Makes processes, as many as the settings can be divided among, and ends them.
 
-    `heard` is called, from any thread, with what each of them says.
+    `heard` is called, from any thread, with what each of them says. `spares` are taken first.
     """
 
     def __init__(
-        self, settings: Settings, heard: Callable[[MemberTold], None], *, watched: bool
+        self,
+        settings: Settings,
+        heard: Callable[[MemberTold], None],
+        *,
+        watched: bool,
+        spares: Iterable[Spawned] = (),
     ) -> None:
         self._divided = divided(settings)
+        self._spares = list(spares)
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
@@ -146,18 +152,19 @@ class Members:
 
     def kill(self) -> None:
         """End all of them at once, and wait until they are gone."""
-        for member in self._members:
-            member.process.kill()
-            member.process.wait()
+        for process in (*(member.process for member in self._members), *self._spares):
+            process.kill()
+            process.wait()
+        self._spares.clear()
 
     def _made(self, holding: tuple[int, ...]) -> Member:
         place = self._free.pop(0)
         settings = self._divided[place]
-        process = Spawned(holding)
+        process = self._spares.pop() if self._spares else Spawned()
         share = Share(settings.most_workers, time.monotonic())
         member = Member(process, place, share, {}, [])
         self._members.append(member)
-        process.send(Begin(settings, _log.getEffectiveLevel(), self._watched))
+        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched), holding)
         process.listen(lambda said: self._heard(MemberTold(member, said)))
         return member
 

@@ -7,10 +7,10 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch.batch import Batch
 from pyfetch.display import Display, Show
@@ -22,16 +22,22 @@ from pyfetch.reports import Reports
 from pyfetch.settings import Settings
 from pyfetch.tally import Tally
 
+if TYPE_CHECKING:
+    from pyfetch.spawned import Spawned
 
-def run(listed: Listed, settings: Settings, show: Show) -> int:
-    """Fetch all that is listed. Returns the exit status; raises `RunError`."""
+
+def run(listed: Listed, settings: Settings, show: Show, spares: Iterable[Spawned] = ()) -> int:
+    """Fetch all that is listed, with processes that were started ahead.
+
+    Returns the exit status; raises `RunError`.
+    """
     sources = listed.sources(keep_lines=show.failed_to is not None)
     reports = Reports(show.checksums, show.failed_to, sources)
     tally = Tally()
     out = sys.stdout or io.StringIO()  # a closed descriptor is None
     display = Display(show, out, sys.stderr or io.StringIO())
     with display.telling():
-        batch = Batch(settings, ordered=show.ordered, watched=display.draws)
+        batch = Batch(settings, ordered=show.ordered, watched=display.draws, spares=spares)
     reader = ReaderWatch(batch.stop)
     began = time.monotonic()
     error: RunError | None = None

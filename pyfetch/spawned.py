@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyfetch.errors import StoppedError
-from pyfetch.messages import FromProcess, ToProcess
+from pyfetch.messages import Begin, FromProcess, ToProcess
 from pyfetch.threads import daemon
 
 SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 """What a process leaves to the one that made it."""
 
+HOLD = b"H"
+"""Comes before all messages, with the descriptors that a process is to hold."""
 _PATIENCE = 1.0
 """Seconds that a process gets to be gone when it has closed its connection."""
 
@@ -38,10 +40,10 @@ class Gone(NamedTuple):
 class Spawned:
     """A process with a connection to it. Raises `StoppedError` where none can be made.
 
-    `holding`: descriptors that it is to have as long as it lives.
+    It loads what it needs, and waits for `begin`.
     """
 
-    def __init__(self, holding: Sequence[int] = ()) -> None:
+    def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         package = str(Path(__file__).parent.parent)
         before = os.environ.get("PYTHONPATH")
@@ -55,7 +57,7 @@ class Spawned:
                 [sys.executable, "-P", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno(), *holding],
+                pass_fds=[theirs.fileno()],
                 env={
                     **os.environ,
                     "PYTHONPATH": package if not before else f"{package}{os.pathsep}{before}",
@@ -67,8 +69,15 @@ class Spawned:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before_signals)
             theirs.close()
-        self._connection = Connection(ours.detach())
+        self._socket = ours
+        self._connection = Connection(os.dup(ours.fileno()))
         self._outbox: queue.SimpleQueue[ToProcess] = queue.SimpleQueue()
+
+    def begin(self, message: Begin, holding: Sequence[int] = ()) -> None:
+        """Let it begin. `holding`: descriptors that it is to have as long as it lives."""
+        with contextlib.suppress(OSError), self._socket:  # `listen` tells of its end
+            socket.send_fds(self._socket, [HOLD], holding)
+        self.send(message)
         daemon(self._send, "to-process").start()
 
     def send(self, message: ToProcess) -> None:

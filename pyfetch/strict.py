@@ -7,6 +7,7 @@ A head that ends in the middle or has a line that is no field passes for whole w
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import NamedTuple
 
@@ -21,11 +22,13 @@ MAX_INTERIM = 16
 """Most answers of 1xx before the one that counts (RFC 9110, section 15.2)."""
 
 _PROTOCOL = b"HTTP/"
-_END = re.compile(rb"\r?\n\r?\n")
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?", re.ASCII)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _FOLDED = pattern(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
 _SWITCHING_PROTOCOLS = 101
+_REMEMBERED = 512
+_REMEMBERED_LENGTH = 256
+"""Longest line that is remembered, in bytes."""
 
 
 class HeadCutError(HTTPException):
@@ -65,13 +68,12 @@ def _block(incoming: Incoming) -> str:
         data = incoming.waiting
         if data[:5] != _PROTOCOL[: len(data)]:
             raise BadStatusLine(data[:60].decode("latin-1"))
-        end = _END.search(data, searched)
-        if end:
-            incoming.skip(end.end())
-        if (end.start() if end else len(data)) > MAX_HEAD:
+        start, end = end_of_head(data, searched)
+        if start > MAX_HEAD:
             raise _too_long()
         if end:
-            return data[: end.start()].decode("latin-1")
+            incoming.skip(end)
+            return data[:start].decode("latin-1")
         searched = max(0, len(data) - 3)
         if not incoming.more():
             if data:
@@ -79,28 +81,60 @@ def _block(incoming: Incoming) -> str:
             raise RemoteDisconnected("Remote end closed connection without response")
 
 
+def end_of_head(data: bytes, searched: int) -> tuple[int, int]:
+    """Where the empty line begins and ends; a lone LF ends a line, too (section 2.2).
+
+    Where there is none, the length of the data, and 0.
+    """
+    found = data.find(b"\n\r\n", searched)
+    shorter = data.find(b"\n\n", searched, found + 1 if found >= 0 else len(data))
+    end = found + 3
+    if shorter >= 0:
+        found, end = shorter, shorter + 2
+    if found < 0:
+        return len(data), 0
+    return found - (data[found - 1 : found] == b"\r"), end
+
+
 def _parsed(block: str) -> Said:
     first, *lines = block.split("\n")
-    status_line = _STATUS_LINE.fullmatch(first)
-    if not status_line:
-        raise BadStatusLine(first[:60])
+    minor, status, reason = (_status if len(first) > _REMEMBERED_LENGTH else known_status)(first)
     if len(lines) > MAX_FIELDS:
         raise _too_long()
     fields: list[tuple[str, str]] = []
     for line in lines:
-        content = line.rstrip(" \t\r")
-        field = _FIELD.fullmatch(content)
+        field = (_field if len(line) > _REMEMBERED_LENGTH else known_field)(line)
         if field:
-            fields.append((field[1], field[2]))
-        elif fields and _FOLDED.fullmatch(content):
-            name, value = fields[-1]
-            more = content.lstrip(" \t")
-            fields[-1] = name, f"{value} {more}".lstrip()  # RFC 9112, section 5.2
-        else:
+            fields.append(field)
+            continue
+        content = line.rstrip(" \t\r")
+        if not fields or not _FOLDED.fullmatch(content):
             shown = content[:60].encode("latin-1")
             raise BadHeadError(f"its head has a line that is no field: {shown!r}")
-    minor, status, reason = status_line.groups()
-    return Said(int(minor), int(status), (reason or "").strip(), Fields(fields))
+        name, value = fields[-1]
+        more = content.lstrip(" \t")
+        fields[-1] = name, f"{value} {more}".lstrip()  # RFC 9112, section 5.2
+    return Said(minor, status, reason, Fields(fields))
+
+
+def _status(line: str) -> tuple[int, int, str]:
+    """Version, status and reason. Raises `BadStatusLine`."""
+    match = _STATUS_LINE.fullmatch(line)
+    if not match:
+        raise BadStatusLine(line[:60])
+    minor, status, reason = match.groups()
+    return int(minor), int(status), (reason or "").strip()
+
+
+def _field(line: str) -> tuple[str, str] | None:
+    """The name, in lower case, and the value; None if it is no field."""
+    match = _FIELD.fullmatch(line.rstrip(" \t\r"))
+    return (match[1].lower(), match[2]) if match else None
+
+
+# Most lines of an answer are those of the one before it.
+known_status = lru_cache(_REMEMBERED)(_status)
+known_field = lru_cache(_REMEMBERED)(_field)
 
 
 def _too_long() -> BadHeadError:
