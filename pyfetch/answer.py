@@ -90,6 +90,12 @@ class Answer:
 
     def readinto(self, buffer: memoryview) -> int:
         """As many bytes as there is room for, but at the end of the body. Returns how many."""
+        if self._over is not None and not self._chunked:
+            # No call in between: each record of TLS is one of its own.
+            left = self._left
+            size = self._incoming.fill(buffer if left is None else buffer[:left])
+            self._took(size)
+            return size
         filled = 0
         while filled < len(buffer) and (size := self.readinto1(buffer[filled:])):
             filled += size

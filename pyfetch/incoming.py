@@ -54,6 +54,16 @@ class Incoming:
         buffer[: len(data)] = data
         return len(data)
 
+    def fill(self, buffer: memoryview) -> int:
+        """Fill a buffer, unless no more will come. Returns how many bytes they are."""
+        filled = self.take_into(buffer)
+        receive = self._connection.recv_into
+        size = filled
+        while size and filled < len(buffer):
+            size = receive(buffer[filled:])
+            filled += size
+        return filled
+
     def line(self, longest: int) -> bytes:
         """All up to the next end of a line, or as much of it as there is, or `longest` bytes."""
         while True:
