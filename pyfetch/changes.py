@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -11,16 +12,11 @@ from pyfetch.model import FileFacts
 MOST = 512
 """Rows that are held at most."""
 
-# What is there already has its owner: that stays.
-_PUT = (
-    "INSERT INTO file (key, path, url, was_free, status, size, modified_ns, etag, last_modified,"
-    " sha256, answered_by, fetched_at) VALUES {}"
-    " ON CONFLICT (key) DO UPDATE SET path = excluded.path, status = excluded.status,"
-    " size = excluded.size, modified_ns = excluded.modified_ns, etag = excluded.etag,"
-    " last_modified = excluded.last_modified, sha256 = excluded.sha256,"
-    " answered_by = excluded.answered_by, fetched_at = excluded.fetched_at"
-)
-_COLUMNS = 12
+_CLAIM = ("key", "path", "url", "was_free")
+_FACTS = (
+    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by", "fetched_at",
+)  # fmt: skip
+_TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
 # Each statement lets other threads run and waits for its turn again, which costs more than
 # the row. No more of them than the oldest SQLite's 999 parameters are enough for.
 _AT_ONCE = 64
@@ -57,27 +53,49 @@ class Changes:
 
     def write(self, database: sqlite3.Connection) -> None:
         """Put all of them into the database, and forget them."""
-        rows = list(self.rows.items())
-        while rows:
-            size = min(_AT_ONCE, 1 << (len(rows).bit_length() - 1))  # few statements to prepare
-            values = [value for key, row in rows[:size] for value in _values(key, row)]
-            database.execute(_put(size), values)
-            del rows[:size]
+        claims, noted = [], []
+        for key, row in self.rows.items():
+            if row.facts is None:
+                claims.append((key, row.path, row.url, int(row.was_free)))
+            else:
+                noted.append(_values(key, row, row.facts))
+        _write(database, _CLAIM, claims)
+        _write(database, _CLAIM + _FACTS, noted)
         self.rows.clear()
         self.directories.clear()
 
 
+def _write(
+    database: sqlite3.Connection, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]
+) -> None:
+    done = 0
+    while left := len(rows) - done:
+        size = min(_AT_ONCE, 1 << (left.bit_length() - 1))  # few statements to prepare
+        values = [value for row in rows[done : done + size] for value in row]
+        database.execute(_put(columns, size), values)
+        done += size
+
+
 @cache
-def _put(rows: int) -> str:
-    row = f"({', '.join('?' * _COLUMNS)})"
-    return _PUT.format(", ".join([row] * rows))
-
-
-def _values(key: str, row: Row) -> tuple[object, ...]:
-    facts = row.facts
-    if facts is None:
-        return (key, row.path, row.url, row.was_free, *[None] * 8)
+def _put(columns: tuple[str, ...], rows: int) -> str:
+    row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
+    # What is there already has its owner: that stays.
+    changed = ("path", *_FACTS)
+    values = (f"excluded.{column}" if column in columns else "NULL" for column in changed)
+    changes = ", ".join(
+        f"{column} = {value}" for column, value in zip(changed, values, strict=True)
+    )
     return (
-        key, row.path, row.url, row.was_free, row.status, facts.size, facts.modified_ns, facts.etag,
-        facts.last_modified, facts.sha256, facts.answered_by, row.fetched_at,
+        f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
+        f" ON CONFLICT (key) DO UPDATE SET {changes}"
+    )
+
+
+def _values(key: str, row: Row, facts: FileFacts) -> tuple[object, ...]:
+    # Numbers and texts only: for all else, None included, the module looks for an adapter, which
+    # takes longer than the row. An empty text stands for NULL.
+    return (
+        key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
+        facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
+        row.fetched_at,
     )  # fmt: skip

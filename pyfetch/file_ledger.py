@@ -41,9 +41,8 @@ class FileLedger:
         self._due: float | None = None
 
     def expect(self, targets: Sequence[Target]) -> None:
-        wanted = [self._names.wanted(target) for target in targets]
         with self._lock:
-            self._state.expect(wanted)
+            self._names.expect(targets)
 
     def named(self, target: Target) -> Target:
         with self._lock:

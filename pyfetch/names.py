@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, count
 from pathlib import Path
 
@@ -28,6 +28,13 @@ class Names:
         self._state = state
         self._lasting = lasting
         self._directories: set[str] = set()
+        self._expected: dict[int, RelativePath] = {}
+        """By index, what those that come next want."""
+
+    def expect(self, targets: Sequence[Target]) -> None:
+        """These come next: what is known of what they want is looked up together."""
+        self._expected = {target.index: self.wanted(target) for target in targets}
+        self._state.expect(self._expected.values())
 
     def of(
         self,
@@ -57,9 +64,13 @@ class Names:
 
     def home(self, target: Target, given: str | None = None) -> tuple[RelativePath, Known]:
         """The path of this target's own that its name leads to, whatever is there."""
-        wanted = self._clear_of_files(self.wanted(target, given))
+        wanted = None if given else self._expected.pop(target.index, None)
+        wanted = self._clear_of_files(wanted or self.wanted(target, given))
+        known = self.claim(wanted, target)
+        if known is not None:
+            return wanted, known
         tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
-        return self._first_own(target, chain([wanted], tags))
+        return self._first_own(target, tags)
 
     def claim(self, path: str, target: Target) -> Known | None:
         """What is known of a path that is this target's; None if it is another one's."""
