@@ -244,16 +244,18 @@ def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
     server.routes["/x"] = in_halves
     first = pyfetch.start(*TWO, "-o", "data", f"{server.url}/x")
     in_time(lambda: server.at_once == 1)
-    (child,) = children_of(first.pid)
-    os.kill(child, signal.SIGSTOP)
+    children = children_of(first.pid)
+    for child in children:
+        os.kill(child, signal.SIGSTOP)
     first.kill()
     first.wait(LONGEST)  # its pipes stay open as long as the other one lives
     second = pyfetch(*TWO, "-o", "data", f"{server.url}/x")
     assert second.status == 3  # what is left of the first still holds the lock
     assert not (pyfetch.directory / "data" / "x").exists()
-    os.kill(child, signal.SIGCONT)
+    for child in children:
+        os.kill(child, signal.SIGCONT)
     first.communicate(timeout=LONGEST)
-    in_time(lambda: not is_there(child))
+    in_time(lambda: not any(map(is_there, children)))
     halves[1].set()
     assert pyfetch(*TWO, "-o", "data", f"{server.url}/x").status == 0
     assert (pyfetch.directory / "data" / "x").read_bytes() == body
@@ -279,7 +281,28 @@ def test_a_signal_while_processes_start_shows_no_traceback(
         os.killpg(running.pid, signal.SIGINT)
         _, err = running.communicate(timeout=LONGEST)
         assert b"Traceback" not in err
-        assert running.returncode == 130
+        # Until the run has handlers of its own, the signal just ends it.
+        assert running.returncode in (130, -signal.SIGINT)
+
+
+def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = Handler.stall
+    running = pyfetch.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+    in_time(lambda: server.at_once == 1)
+    children = children_of(running.pid)
+    assert len(children) == 2  # though one URL needs one
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=LONGEST)
+    assert running.returncode == 143
+    in_time(lambda: not any(map(is_there, children)))
+
+
+def test_processes_end_where_the_run_does_not_even_begin(pyfetch: Command) -> None:
+    running = pyfetch.start(*TWO, "missing-list")
+    _, err = running.communicate(timeout=LONGEST)  # standard error is open as long as any lives
+    assert (running.returncode, len(err.splitlines())) == (2, 1)
 
 
 def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
