@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.disk import OWN_DIRECTORY, prepare
-from pyfetch.engine import Engine
-from pyfetch.fetch import Fetch
 from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.lock import RunLock
 from pyfetch.model import Entry, Result
 from pyfetch.part import sweep
 from pyfetch.settings import Settings
-from pyfetch.threaded import engine_over_threads
 from pyfetch.transfer import Transfer
 from pyfetch.window import Window, as_finished, in_order
 
 if TYPE_CHECKING:
+    from pyfetch.engine import Engine
+    from pyfetch.fetch import Fetch
     from pyfetch.fleet import Fleet
     from pyfetch.spawned import Spawned
 
@@ -42,16 +41,25 @@ class Batch:
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
-        # Files that are named and cannot be used are known before anything is made, whoever
-        # fetches: processes have a `Fetch` of their own each.
-        self._fetch = Fetch(settings)
+        self._fetch: Fetch | None = None
+        self._fleet: Fleet | None = None
         self._engine: Engine | Fleet
-        if settings.process_number > 1:
+        # Files that are named and cannot be used are known before anything is made, whoever
+        # fetches; but where processes do, this one needs nothing else of what it takes.
+        if settings.process_number == 1 or settings.names_files:
+            from pyfetch.fetch import Fetch
+
+            self._fetch = Fetch(settings)
+        if self._fetch and settings.process_number == 1:
+            from pyfetch.threaded import engine_over_threads
+
+            self._engine = engine_over_threads(settings, self._fetch, self._window)
+        else:
             from pyfetch.fleet import Fleet
 
-            self._engine = Fleet(settings, window=self._window, watched=watched, spares=spares)
-        else:
-            self._engine = engine_over_threads(settings, self._fetch, self._window)
+            self._engine = self._fleet = Fleet(
+                settings, window=self._window, watched=watched, spares=spares
+            )
 
     def results(
         self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
@@ -73,14 +81,14 @@ class Batch:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        if not isinstance(self._engine, Engine):
-            self._engine.holding = (lock.descriptor,)
+        if self._fleet:
+            self._fleet.holding = (lock.descriptor,)
         try:
             sweep(output_dir)
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 ledger = FileLedger(settings, state, lasting=settings.state)
-                if settings.content_disposition:
+                if settings.content_disposition and self._fetch:
                     self._fetch.rename = ledger.rename
                 yield from self._run(entries, ledger)
         finally:

@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
+from pyfetch.attempt import Attempt
 from pyfetch.engine import Engine
 from pyfetch.errors import RunError
-from pyfetch.fetch import Attempt, Fetch
+from pyfetch.fetch import Fetch
 from pyfetch.ledger import NoLedger
 from pyfetch.messages import (
     Begin,

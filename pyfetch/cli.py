@@ -322,9 +322,10 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         **options,
     )
     spares = [] if planned else _started_ahead(settings)
-    # First what imports most, while the stack is low: where CPython 3.11 has to add a piece to
-    # it for a call, it does so for each call from there, thousands of times in a regex.
-    import pyfetch.transport  # noqa: F401
+    if not spares:
+        # First what imports most, while the stack is low: where CPython 3.11 has to add a piece
+        # to it for a call, it does so for each call from there, thousands of times in a regex.
+        import pyfetch.transport  # noqa: F401
     from pyfetch.display import Show
     from pyfetch.listed import Listed
     from pyfetch.run import leave, run

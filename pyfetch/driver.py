@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from pyfetch.attempt import Attempt
 from pyfetch.baton import baton
 from pyfetch.errors import RunError
 from pyfetch.events import InputEnded, Stop, start_reader
-from pyfetch.fetch import Attempt
 from pyfetch.inbox import Inbox
 from pyfetch.ledger import Ledger, NoLedger
 from pyfetch.model import Entry, Result, Target

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from concurrent.futures import Executor, Future
 
+from pyfetch.attempt import Attempt
 from pyfetch.baton import baton
 from pyfetch.driver import GRACE, Driver
 from pyfetch.errors import RunError
 from pyfetch.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
-from pyfetch.fetch import Attempt
 from pyfetch.jobs import Done, Jobs
 from pyfetch.model import Result, Target
 from pyfetch.threads import daemon

@@ -7,9 +7,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from pyfetch import __version__
+from pyfetch.attempt import Attempt
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.baton import baton
 from pyfetch.chain import Chain
@@ -31,23 +31,6 @@ from pyfetch.transport import Head, Transport
 USER_AGENT = f"pyfetch/{__version__}"
 
 _log = logging.getLogger(__name__)
-
-
-class Attempt(NamedTuple):
-    """How one attempt ended."""
-
-    result: Result
-    """What becomes of the target unless it is tried again or goes on."""
-    sign: Sign = Sign.NONE
-    """What it says of the host that was asked."""
-    asked_wait: float | None = None
-    """How long that host wants to be left alone, in seconds; None if it does not say."""
-    facts: FileFacts | None = None
-    """What is to be known of the file from now on; None where that does not change."""
-    chain: Chain | None = None
-    """Where it goes on, if it is not over."""
-    path: str | None = None
-    """Where the file is, below the output directory; None: where the target has it."""
 
 
 Rename = Callable[[Target, str], Target]

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from pyfetch.fetch import Attempt
+from pyfetch.attempt import Attempt
 from pyfetch.model import Known, Target
 from pyfetch.names import Names
 from pyfetch.settings import Settings

@@ -13,10 +13,10 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 
+from pyfetch.attempt import Attempt
 from pyfetch.driver import GRACE, Driver
 from pyfetch.errors import RunError
 from pyfetch.events import InputEnded, Stop
-from pyfetch.fetch import Attempt
 from pyfetch.members import Member, Members, MemberTold
 from pyfetch.messages import Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
 from pyfetch.model import Entry, Failure, Result, Target

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from pyfetch.attempt import Attempt
 from pyfetch.chain import Chain
-from pyfetch.fetch import Attempt
 from pyfetch.masking import masked_url
 from pyfetch.model import Failure, Length, Result, Target, TargetError
 from pyfetch.origin import origin_of

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from pyfetch.attempt import Attempt
 from pyfetch.deadlines import Deadlines
-from pyfetch.fetch import Attempt
 from pyfetch.job import Job
 from pyfetch.model import Failure, Result, Target, TargetError
 from pyfetch.patience import TICK, Patience

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pyfetch.fetch import Attempt
+from pyfetch.attempt import Attempt
 from pyfetch.model import Target
 
 

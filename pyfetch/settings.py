@@ -131,6 +131,11 @@ class Settings:
         return self.max_workers if self.workers == AUTO else self.workers
 
     @property
+    def names_files(self) -> bool:
+        """Whether there are files that may be of no use: to fetch anything, they are read."""
+        return any(getattr(self, name) for name in _PATHS) or bool(bundle_of_the_environment())
+
+    @property
     def process_number(self) -> int:
         """How many processes there may be."""
         return processors() if self.processes == AUTO else self.processes
@@ -186,6 +191,11 @@ class Settings:
         for message, holds in contradictions.items():
             if holds:
                 raise UsageError(message)
+
+
+def bundle_of_the_environment() -> str | None:
+    """Where tools of this field look for their authorities, `requests` and curl among them."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def settings_from(values: dict[str, object]) -> Settings:

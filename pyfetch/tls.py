@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import ssl
 import sys
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 import certifi
 
 from pyfetch.errors import UsageError
-from pyfetch.settings import Settings
+from pyfetch.settings import Settings, bundle_of_the_environment
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +26,7 @@ class Trust:
         self._settings = settings
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
-        if settings.cacert or settings.cert or _bundle_of_the_environment():
+        if settings.cacert or settings.cert or bundle_of_the_environment():
             self._context = _made(settings)
 
     @property
@@ -39,18 +38,13 @@ class Trust:
 
 
 def _made(settings: Settings) -> ssl.SSLContext:
-    context = _verifying(settings.cacert or _bundle_of_the_environment())
+    context = _verifying(settings.cacert or bundle_of_the_environment())
     if settings.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if settings.cert:
         _load_certificate(context, settings.cert, settings.key)
     return context
-
-
-def _bundle_of_the_environment() -> str | None:
-    """Where tools of this field look for their authorities, `requests` and curl among them."""
-    return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def _verifying(bundle: str | None) -> ssl.SSLContext:

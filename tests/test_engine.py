@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from pyfetch.attempt import Attempt
 from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
 from pyfetch.events import Event, Final
-from pyfetch.fetch import Attempt
 from pyfetch.hosts import Limits
 from pyfetch.inbox import Inbox
 from pyfetch.inputs.items import entries_from_items
@@ -423,7 +423,7 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
 _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine import LATE, UNTAKEN, Engine
-from pyfetch.fetch import Attempt
+from pyfetch.attempt import Attempt
 from pyfetch.inputs.items import entries_from_items
 from pyfetch.model import Outcome, Result
 from pyfetch.hosts import Limits

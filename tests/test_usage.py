@@ -269,6 +269,21 @@ def test_nothing_is_imported_that_a_run_does_not_need() -> None:
     assert not imported("import pyfetch.cli") & {"rich", "requests", "sqlite3"}
 
 
+def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_CA_BUNDLE")}
+    server.pages["/x"] = Page(b"x")
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pyfetch", "--processes", "2", "--discard",
+         f"{server.url}/x"],
+        check=True, capture_output=True, text=True, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "pyfetch.fleet" in names
+    assert not names & {"requests", "urllib3", "ssl", "pyfetch.transport", "sqlite3"}
+
+
 LOADED_WHERE_NEEDED = {
     "rich": ["--format", "table"],  # where something is drawn
     "sqlite3": ["-o", "data"],  # where files are kept

@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+from pyfetch.attempt import Attempt
 from pyfetch.batch import Batch
-from pyfetch.fetch import Attempt
 from pyfetch.inputs import Sources
 from pyfetch.model import FileFacts, Outcome, Result, Target
 from pyfetch.pushback import Sign
@@ -50,7 +50,7 @@ def run(urls: Path, *, discard: bool) -> float:
     """Seconds of CPU for the whole list."""
     with tempfile.TemporaryDirectory() as directory, Path(os.devnull).open("w") as out:
         began = time.process_time()
-        with patch("pyfetch.batch.Fetch", Came):
+        with patch("pyfetch.fetch.Fetch", Came):
             batch = Batch(Settings(output_dir=directory, discard=discard))
         tally, sink = Tally(), Tsv(out)
         for result in batch.results(Sources([str(urls)]), pausing=out.flush):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from pyfetch.fetch import Attempt
+from pyfetch.attempt import Attempt
 from pyfetch.jobs import Done, Jobs
 from pyfetch.model import Failure, Outcome, Result, Target
 from pyfetch.pushback import Sign
