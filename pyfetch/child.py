@@ -45,6 +45,7 @@ ALIVE_EVERY = 2.0
 """The same where nobody looks: then it is a sign of life."""
 _ENDLESS = 2**62
 _MOST_HELD = 8
+"""Descriptors that come with the first message, at most."""
 
 
 def main(descriptor: int) -> None:
@@ -71,7 +72,10 @@ def main(descriptor: int) -> None:
 def _hold(descriptor: int) -> None:
     """Wait for what is to be held as long as this process lives."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
-        data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
+        try:
+            data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
+        except OSError:
+            data = b""
     if data != HOLD:  # whoever made us is gone
         os._exit(1)
 

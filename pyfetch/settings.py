@@ -44,7 +44,7 @@ class InputFormat(StrEnum):
     METALINK = "metalink"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
 

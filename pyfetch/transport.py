@@ -8,7 +8,7 @@ may be asked.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import NamedTuple, Protocol
 from urllib.parse import urldefrag, urljoin, urlsplit
@@ -20,7 +20,6 @@ from urllib3.exceptions import HTTPError
 
 from pyfetch import diagnosis
 from pyfetch.adapter import Adapter
-from pyfetch.addresses import why_not_public
 from pyfetch.asking import Asking
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.body import pieces
@@ -93,8 +92,8 @@ class Transport:
         self._surroundings = AllSurroundings(settings)
         self._asking = Asking(settings, user_agent, self._surroundings)
         # A host sees no more connections than there are transfers to it at once.
-        refuses = why_not_public if settings.public_only else None
-        self._adapter = Adapter(MOST_HOSTS, settings.most_workers, Trust(settings), refuses)
+        workers = settings.most_workers
+        self._adapter = Adapter(MOST_HOSTS, workers, Trust(settings), _judge(settings))
 
     def get(
         self, chain: Chain, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
@@ -154,6 +153,15 @@ class Transport:
         except _BROKEN as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise diagnosis.of_request(error, self._timeout) from error
+
+
+def _judge(settings: Settings) -> Callable[[str], str | None] | None:
+    """What says of an address why there may be no connection to it; None where all may be."""
+    if not settings.public_only:
+        return None
+    from pyfetch.addresses import why_not_public
+
+    return why_not_public
 
 
 def _push(

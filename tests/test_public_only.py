@@ -113,7 +113,7 @@ def forbidden() -> Iterator[LoopbackServer]:
 @pytest.fixture
 def judged(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 counts as public, 127.0.0.2 does not."""
-    monkeypatch.setattr("pyfetch.transport.why_not_public", only_the_first_is_public)
+    monkeypatch.setattr("pyfetch.addresses.why_not_public", only_the_first_is_public)
 
 
 @pytest.fixture

@@ -291,6 +291,7 @@ LOADED_WHERE_NEEDED = {
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
     "netrc": ["--netrc-file", os.devnull],
+    "pyfetch.addresses": ["--public-only"],
     "pyfetch.inputs.json_lines": [],  # for such lists
     "http_sf": [],  # where a server speaks of its quota
     "truststore": [],  # on other systems
