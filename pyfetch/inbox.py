@@ -12,8 +12,9 @@ TOGETHER = 0.004
 """Seconds in which what comes may wait for more to come, once much comes."""
 _MOMENT = 0.0005
 """The same where more is there: just long enough for others to get on."""
-_MOST = 64
-"""Taken at once, at most: what follows from it is not kept waiting by the rest."""
+AT_ONCE = 512
+"""Taken at once, at most: what follows from it is not kept waiting by the rest. Of fewer, the
+targets among them may be done before their taker comes to the next: it has one turn in many."""
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class Inbox(Generic[T]):
             self._sleep(_MOMENT if events or seconds == 0 else TOGETHER)
         if not events:
             self._wait(seconds)
-        taken = [events.popleft() for _ in range(min(len(events), _MOST))]
+        taken = [events.popleft() for _ in range(min(len(events), AT_ONCE))]
         self._naps = len(taken) > 1
         return taken
 

@@ -20,7 +20,7 @@ from pyfetch.engine import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
 from pyfetch.events import Event, Final
 from pyfetch.hosts import Limits
-from pyfetch.inbox import Inbox
+from pyfetch.inbox import AT_ONCE, Inbox
 from pyfetch.inputs.items import entries_from_items
 from pyfetch.jobs import Jobs
 from pyfetch.ledger import NoLedger
@@ -337,7 +337,7 @@ def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
         started.append(target.index)
         return came(target, transfer)
 
-    number = 4 * UNTAKEN
+    number = 4 * (UNTAKEN + AT_ONCE)
     with ThreadPoolExecutor(2) as executor:
         driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
         finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
@@ -347,7 +347,7 @@ def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
         while before < len(started) and monotonic() < began + 5:
             before = len(started)
             sleep(0.1)
-        assert len(started) <= len(some) + UNTAKEN + 64 + 2
+        assert len(started) <= len(some) + UNTAKEN + AT_ONCE + 2
         assert len(some) + len(list(finished)) == number
 
 
