@@ -89,6 +89,11 @@ def article(job: Job) -> list[str]:
     return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
 
 
+def floor(job: Job) -> list[str]:
+    script = str(BESIDE / "floor.py")
+    return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
+
+
 def one_get(job: Job) -> list[str]:
     return [sys.executable, str(BESIDE / "one.py"), job.urls[0], *positional(job)]
 
@@ -145,6 +150,7 @@ SAVING = (
     Program("auto", "pyfetch --workers auto", pyfetch(workers="auto")),
     Program("discard", "pyfetch --discard", pyfetch("--discard"), (), LINES),
     ARTICLE,
+    Program("floor", "sockets, hashes and files in Python", floor),
     Program("curl", "curl -Z", curl, ("curl",)),
     Program("wget2", "wget2", wget2, ("wget2",)),
     Program("wget", "wget", wget, ("wget",)),
