@@ -12,7 +12,7 @@ from pyfetch.baton import baton, streams
 from pyfetch.incoming import AT_ONCE
 from pyfetch.transfer import Transfer
 
-CHUNK = 256 * 1024
+CHUNK = 512 * 1024
 """Most bytes of a body that are taken at once."""
 
 _LOOK_EVERY = 1024 * 1024
