@@ -21,8 +21,6 @@ IDLE = 0.001
 be slow, and many wait for one as well as one."""
 _OFF_FOR = 1.0
 """Seconds for which nobody takes it then."""
-
-
 _LOOK_EVERY = 4
 """How many times it is taken for each that is measured: the clocks are calls of the system."""
 _NOT_MEASURED = 0.0, 0.0

@@ -81,9 +81,8 @@ def _put(columns: tuple[str, ...], rows: int) -> str:
     row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
     # What is there already has its owner: that stays.
     changed = ("path", *_FACTS)
-    values = (f"excluded.{column}" if column in columns else "NULL" for column in changed)
     changes = ", ".join(
-        f"{column} = {value}" for column, value in zip(changed, values, strict=True)
+        f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
     )
     return (
         f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
