@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pyfetch.threads import processors
+from pyfetch.affinity import processors
 
 PATIENCE = 0.1
 """Seconds after which one goes on without it. Who holds it for so long waits for something."""

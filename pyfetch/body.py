@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+from pyfetch.affinity import affinity
 from pyfetch.answer import Answer
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.baton import baton, streams
@@ -67,9 +68,12 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
             if until_look <= 0:
                 now = time.monotonic()
                 fast = (_LOOK_EVERY - until_look) > (now - since) * _FAST
+                (affinity.leave if fast else affinity.come_back)()
                 until_look, since = _LOOK_EVERY, now
     finally:
         streams.give()
+        if fast:
+            affinity.come_back()
 
 
 def _bounded(answer: Answer, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:

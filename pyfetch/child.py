@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
+from pyfetch.affinity import affinity
 from pyfetch.attempt import Attempt
 from pyfetch.engine import Engine
 from pyfetch.errors import RunError
@@ -60,6 +61,7 @@ def main(descriptor: int) -> None:
     assert isinstance(begin, Begin)  # noqa: S101
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.verbosity)
+    affinity.gather()
     try:
         ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
     except RunError as error:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyfetch import __version__
+from pyfetch.affinity import affinity
 from pyfetch.errors import RunError
 from pyfetch.options import (
     ALLOWANCE,
@@ -339,6 +340,8 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         from pyfetch.planning import plan
 
         leave(plan(listed, settings, show))
+    if not spares:
+        affinity.gather()
     leave(run(listed, settings, show, spares))
 
 

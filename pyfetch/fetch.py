@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch import __version__
+from pyfetch.affinity import affinity
 from pyfetch.attempt import Attempt
 from pyfetch.bandwidth import Bandwidth
 from pyfetch.baton import baton
@@ -195,7 +196,7 @@ class _Attempt:
     def _digest_of(self, final: str) -> Digest:
         digest = Digest(self._target.checksum)
         baton.give()  # to hash much needs no interpreter, so that many may
-        with errors_of(final), Path(final).open("rb") as file:
+        with affinity.anywhere(), errors_of(final), Path(final).open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 self._transfer.check()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
+from pyfetch.affinity import affinity
 from pyfetch.baton import baton
 from pyfetch.checksum import Digest
 from pyfetch.model import Failure, FileFacts, Target, TargetError
@@ -71,9 +72,10 @@ class Saver:
         transfer.size = None
         if continued and part:
             baton.give()  # to hash much needs no interpreter, so that many may
-            for block in part.blocks():
-                self._digest.update(block)
-                transfer.check()
+            with affinity.anywhere():
+                for block in part.blocks():
+                    self._digest.update(block)
+                    transfer.check()
 
     @property
     def sha256(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Literal
 
+from pyfetch.affinity import processors
 from pyfetch.errors import UsageError
 from pyfetch.setting_values import AUTO as AUTO
 from pyfetch.setting_values import BOUNDS, check_number, header_pairs, media_types
@@ -15,7 +16,6 @@ from pyfetch.setting_values import LONGEST as LONGEST
 from pyfetch.setting_values import MOST_PROCESSES as MOST_PROCESSES
 from pyfetch.setting_values import MOST_WORKERS as MOST_WORKERS
 from pyfetch.setting_values import check_proxy as check_proxy
-from pyfetch.threads import processors
 
 _PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
 

@@ -1,8 +1,7 @@
-"""What this process may have, and threads that leave the process's signals to the main thread."""
+"""What this process may have open, and threads that leave its signals to the main thread."""
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Callable
@@ -12,13 +11,6 @@ from collections.abc import Callable
 _FOR_MAIN = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-
-
-def processors() -> int:
-    """How many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def descriptors() -> int:
