@@ -54,6 +54,11 @@ class Affinity:
         self._home: int | None = None
         """The CPU on which all threads are; None while each is where the system wants it."""
 
+    @property
+    def is_gathered(self) -> bool:
+        """Whether all threads are on one CPU now."""
+        return self._home is not None
+
     def gather(self) -> None:
         """Have all threads run on one CPU from now on, as long as that is hardly anybody else's.
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from pyfetch.affinity import processors
+from pyfetch.affinity import affinity, processors
 
 PATIENCE = 0.1
 """Seconds after which one goes on without it. Who holds it for so long waits for something."""
@@ -31,16 +31,18 @@ class _Mine(threading.local):
 
 
 class Baton:
-    """`take` and `give` are for any thread."""
+    """`take` and `give` are for any thread. Nobody takes it while `spared` says that."""
 
     def __init__(
         self,
         number: int = 1,
         clock: Callable[[], float] = time.monotonic,
         computed: Callable[[], float] = time.thread_time,
+        spared: Callable[[], bool] = lambda: False,
     ) -> None:
         self._clock = clock
         self._computed = computed
+        self._spared = spared
         self._lock = threading.Lock() if number == 1 else threading.Semaphore(number)
         self._mine = _Mine()
         self._taken = 0
@@ -65,7 +67,7 @@ class Baton:
 
     def take(self) -> None:
         """Wait to be one that computes; not for long."""
-        if self._mine.since or self.is_off:
+        if self._spared() or self._mine.since or self.is_off:
             return
         before = self._taken
         if not self._lock.acquire(timeout=PATIENCE):
@@ -95,8 +97,9 @@ class Baton:
             self._off_until = self._clock() + _OFF_FOR
 
 
-baton = Baton()
-"""That of this process, as there is one interpreter's lock."""
+baton = Baton(spared=lambda: affinity.is_gathered)
+"""That of this process, as there is one interpreter's lock. On one CPU the threads need none: who
+wakes another one there goes on until it waits."""
 streams = Baton(processors() + 1)
 """For bodies that come so fast that to read, hash and write them is all that takes time: as many
 at once as there are CPUs, and one that waits."""

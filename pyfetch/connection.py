@@ -10,6 +10,7 @@ from typing import Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
+from pyfetch.affinity import affinity
 from pyfetch.answer import Answer
 from pyfetch.baton import baton
 from pyfetch.model import Failure, TargetError
@@ -133,7 +134,8 @@ class WatchedTLS(Watched, HTTPSConnection):
 
     def connect(self) -> None:
         try:
-            super().connect()
+            with affinity.anywhere():
+                super().connect()
             # Else urllib3 warns of each connection where none is to be verified: who has
             # said so is warned once, and elsewhere.
             self.is_verified = True

@@ -163,6 +163,19 @@ def test_one_who_waits_gets_on_though_others_take_it_again_and_again() -> None:
     assert took < 5 * PATIENCE + 1
 
 
+def test_nobody_takes_it_while_it_is_spared() -> None:
+    spared = True
+    baton = Baton(spared=lambda: spared)
+    baton.take()
+    assert not baton.is_held
+    spared = False
+    baton.take()
+    spared = True
+    assert baton.is_held
+    baton.give()
+    assert not baton.is_held
+
+
 def test_so_many_have_it_as_there_are_permits() -> None:
     baton = Clocks().baton(2)
     with held_by_another(baton):
