@@ -295,7 +295,7 @@ class _Attempt:
             Outcome.FETCHED,
             size=self._transfer.received,
             path=self._final,
-            sha256=saver.sha256,
+            sha256=facts.sha256 if facts else saver.sha256,
         )
         return self._ended(result, Sign.NONE, facts)
 

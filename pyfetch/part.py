@@ -75,11 +75,12 @@ class Parts:
 
     def there(self) -> set[str]:
         """The keys of those that may be on disk; looked for when it is first asked."""
-        with self._lock:
-            if self._there is None:
-                with errors_of(self.place):
-                    self._there = {name.partition(".")[0] for name in os.listdir(self.place)}
-            return self._there
+        if self._there is None:
+            with self._lock, errors_of(self.place):
+                self._there = self._there or {
+                    name.partition(".")[0] for name in os.listdir(self.place)
+                }
+        return self._there
 
 
 class Part:

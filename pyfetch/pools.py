@@ -107,17 +107,16 @@ class Pool(HTTPConnectionPool):
         """The head of a request. Raises `ValueError` where that would not be one."""
         if _NOT_IN_A_TARGET.search(url):
             raise ValueError("its path has a character that no URL may have")
-        known, lines = self._encoded
-        if fields is not known:
-            lines = _lines(fields)
-            self._encoded = fields, lines
-        host = self._host
         if self.proxy is not None and not url.startswith("/"):
-            lines += _lines(self.proxy_headers)
             parts = urlsplit(url)
             host = host_field(parts.hostname or "", parts.port, parts.scheme)
-        first = "" if "Host" in fields else f"Host: {host}\r\n"
-        return f"{method} {url} HTTP/1.1\r\n{first}{lines}\r\n".encode("latin-1")
+            lines = _with_host(fields, host) + _lines(self.proxy_headers)
+        else:
+            known, lines = self._encoded
+            if fields is not known:
+                lines = _with_host(fields, self._host)
+                self._encoded = fields, lines
+        return f"{method} {url} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
     def close(self) -> None:
         """Keep none any more."""
@@ -173,6 +172,12 @@ def _lines(fields: Mapping[str, str | bytes]) -> str:
     if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
         raise ValueError("a field has the end of a line in it")
     return lines
+
+
+def _with_host(fields: Mapping[str, str | bytes], host: str) -> str:
+    """The same, behind a `Host` unless there is one among them."""
+    first = "" if "Host" in fields else f"Host: {host}\r\n"
+    return first + _lines(fields)
 
 
 class Pools(NamedTuple):

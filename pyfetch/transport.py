@@ -106,8 +106,7 @@ class Transport:
         """
         while True:
             request = self._asking.request(chain, headers, transfer.target)
-            asked = (chain.url, str(request.headers.get("Cookie")))
-            if asked in chain.asked:
+            if chain.asked and _as_asked(chain, request) in chain.asked:
                 detail = f"the redirects go round in a loop: {chain.url} again"
                 raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
             answer = self._ask(request, chain.origin, transfer)
@@ -122,7 +121,8 @@ class Transport:
             cookies = self._asking.cookies_after(chain, request, answer)
             onward = self._redirected(chain, location)
             elsewhere = onward.origin != chain.origin
-            chain = onward._replace(cookies=cookies, asked=chain.asked | {asked})
+            asked = chain.asked | {_as_asked(chain, request)}
+            chain = onward._replace(cookies=cookies, asked=asked)
             if elsewhere or self._settings.rate:
                 transfer.check()
                 return chain
@@ -153,6 +153,11 @@ class Transport:
         except _BROKEN as error:
             transfer.check()  # what stopped it says more than what broke by that
             raise diagnosis.of_request(error, self._timeout) from error
+
+
+def _as_asked(chain: Chain, request: requests.PreparedRequest) -> tuple[str, str]:
+    """What is the same where a request is made again."""
+    return chain.url, str(request.headers.get("Cookie"))
 
 
 def _judge(settings: Settings) -> Callable[[str], str | None] | None:
