@@ -1,8 +1,8 @@
 """What a URL costs beside its GET and its file: list, names, state, schedule, order and TSV.
 
 Run by hand: `python -m tests.benchmarks.engine [NUMBER]`. Nothing is fetched and no file is made:
-what stands in for `Fetch` says at once that all came. CPU of the whole process, the best of
-several rounds.
+what stands in for `Fetch` says at once that all came. CPU of the whole process, which is on one CPU
+as that of the command is, the best of several rounds.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
+from pyfetch.affinity import affinity
 from pyfetch.attempt import Attempt
 from pyfetch.batch import Batch
 from pyfetch.inputs import Sources
@@ -60,6 +61,7 @@ def run(urls: Path, *, discard: bool) -> float:
 
 
 def main(number: int) -> None:
+    affinity.gather()
     with tempfile.TemporaryDirectory() as directory:
         urls = Path(directory, "urls.txt")
         with urls.open("w") as lines:
