@@ -1,4 +1,4 @@
-"""The values that cross module boundaries: frozen, slotted, picklable."""
+"""The values that cross module boundaries: slotted, picklable, never changed."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class Target(NamedTuple):
         return failed_result(self.index, self.url, failure, detail, self.input, attempts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # to be frozen, it would take five times as long to make each
 class Result:
     """What became of one input line. Its fields are the keys of a JSON Lines object."""
 
@@ -172,14 +172,16 @@ class Result:
     """What else the list said of the target."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", masked_url(self.url))
+        self.url = masked_url(self.url)
         if self.final_url:
-            object.__setattr__(self, "final_url", masked_url(self.final_url))
+            self.final_url = masked_url(self.final_url)
         if self.detail:
-            object.__setattr__(self, "detail", masked(self.detail))
+            self.detail = masked(self.detail)
         if self.input:
-            texts = {k: masked(v) if isinstance(v, str) else v for k, v in self.input.items()}
-            object.__setattr__(self, "input", texts)
+            self.input = {
+                key: masked(value) if isinstance(value, str) else value
+                for key, value in self.input.items()
+            }
 
     @property
     def failed(self) -> bool:
