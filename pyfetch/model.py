@@ -139,7 +139,7 @@ class Target(NamedTuple):
         return failed_result(self.index, self.url, failure, detail, self.input, attempts)
 
 
-@dataclass(slots=True)  # to be frozen, it would take five times as long to make each
+@dataclass(slots=True, unsafe_hash=True)  # frozen, each would take twice as long to make
 class Result:
     """What became of one input line. Its fields are the keys of a JSON Lines object."""
 

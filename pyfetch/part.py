@@ -77,9 +77,8 @@ class Parts:
         """The keys of those that may be on disk; looked for when it is first asked."""
         if self._there is None:
             with self._lock, errors_of(self.place):
-                self._there = self._there or {
-                    name.partition(".")[0] for name in os.listdir(self.place)
-                }
+                if self._there is None:
+                    self._there = {name.partition(".")[0] for name in os.listdir(self.place)}
         return self._there
 
 
