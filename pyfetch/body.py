@@ -67,8 +67,9 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
             until_look -= len(data)
             if until_look <= 0:
                 now = time.monotonic()
-                fast = (_LOOK_EVERY - until_look) > (now - since) * _FAST
-                (affinity.leave if fast else affinity.come_back)()
+                was_fast, fast = fast, (_LOOK_EVERY - until_look) > (now - since) * _FAST
+                if fast is not was_fast:
+                    (affinity.leave if fast else affinity.come_back)()
                 until_look, since = _LOOK_EVERY, now
     finally:
         streams.give()
