@@ -92,7 +92,7 @@ class Affinity:
             self.allowed = allowed
             self._gather(home)
             if len(allowed) > 1:
-                daemon(lambda: self._watch(proc), "affinity").start()
+                daemon(lambda: self._watch(proc, home), "affinity").start()
 
     def leave(self) -> None:
         """Let this thread run on any CPU, until it comes back."""
@@ -123,15 +123,15 @@ class Affinity:
         finally:
             self.come_back()
 
-    def _watch(self, proc: _Proc) -> None:
+    def _watch(self, proc: _Proc, home: int) -> None:
         self.leave()  # it has to get on where others are busy
         # Not in step with another process that goes from the same CPU.
         at_first = apart_for = APART_FOR * (1 + os.getpid() % 8 / 16)
-        home = self._home
         with contextlib.suppress(OSError, ValueError, IndexError):
-            while home is not None:
+            while True:
                 since = time.monotonic()
-                self._wait_until_crowded(proc, home)
+                with contextlib.suppress(OSError, ValueError):  # as long as that can be seen
+                    self._wait_until_crowded(proc, home)
                 if time.monotonic() - since > 2 * apart_for:
                     apart_for = at_first
                 self._scatter()
@@ -146,15 +146,11 @@ class Affinity:
             before = now
             time.sleep(LOOK_EVERY)
             now = self._busy(proc, home)
-            if now is None or before is None or now.crowded_since(before):
+            if now.crowded_since(before):
                 return
 
-    def _busy(self, proc: _Proc, home: int) -> Busy | None:
-        """What the CPU has done; None where that cannot be seen any more."""
-        try:
-            took = proc.busy(home)
-        except (OSError, ValueError):
-            return None
+    def _busy(self, proc: _Proc, home: int) -> Busy:
+        took = proc.busy(home)
         ours = time.process_time()
         with self._lock:
             ours -= self._ours_elsewhere

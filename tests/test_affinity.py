@@ -206,7 +206,8 @@ def test_what_is_computed_elsewhere_is_not_ours_of_the_cpu() -> None:
         threads = [threading.Thread(target=compute, daemon=True) for _ in range(2)]
         for thread in threads:
             thread.start()
-        time.sleep(0.4)
+        while time.process_time() < 0.5:
+            time.sleep(0.01)
         during = affinity._busy(proc, home).ours
         stop.set()
         for thread in threads:

@@ -84,14 +84,14 @@ def pyfetch(*options: str, workers: str = "") -> Callable[[Job], list[str]]:
     return command
 
 
-def article(job: Job) -> list[str]:
-    script = str(BESIDE / "article.py")
-    return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
+def of_ours(name: str) -> Callable[[Job], list[str]]:
+    """A script beside this one that takes a list."""
 
+    def command(job: Job) -> list[str]:
+        script = str(BESIDE / name)
+        return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
 
-def floor(job: Job) -> list[str]:
-    script = str(BESIDE / "floor.py")
-    return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
+    return command
 
 
 def one_get(job: Job) -> list[str]:
@@ -140,7 +140,7 @@ def saying(*command: str) -> Callable[[Job], list[str]]:
 
 
 LINES, NOTHING = Delivery.LINES, Delivery.NOTHING
-ARTICLE = Program("article", "requests, threads (saves nothing)", article, (), LINES)
+ARTICLE = Program("article", "requests, threads (saves nothing)", of_ours("article.py"), (), LINES)
 
 SAVING = (
     Program("pyfetch", "pyfetch", pyfetch()),
@@ -150,7 +150,7 @@ SAVING = (
     Program("auto", "pyfetch --workers auto", pyfetch(workers="auto")),
     Program("discard", "pyfetch --discard", pyfetch("--discard"), (), LINES),
     ARTICLE,
-    Program("floor", "sockets, hashes and files in Python", floor),
+    Program("floor", "sockets, hashes and files in Python", of_ours("floor.py")),
     Program("curl", "curl -Z", curl, ("curl",)),
     Program("wget2", "wget2", wget2, ("wget2",)),
     Program("wget", "wget", wget, ("wget",)),
