@@ -30,7 +30,7 @@ $(VENV)/ready-to-check: $(VENV)/ready-to-test
 
 .PHONY: demo
 demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compare every byte
-	$(BIN)/python -m tests.demo
+	$(BIN)/python -m tools.demo
 
 .PHONY: run
 run: $(VENV)/ready ## Fetch urls.example.txt into data/
@@ -43,15 +43,15 @@ test: $(VENV)/ready-to-test ## Run the tests
 
 .PHONY: simulate
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
-	$(BIN)/python -m tests.simulation
+	$(BIN)/python -m tools.simulation
 
 .PHONY: bench
 bench: $(VENV)/ready-to-test ## Measure beside nginx what people would use instead (an hour)
-	$(BIN)/python -m tests.benchmarks.bench
+	$(BIN)/python -m tools.benchmarks.bench
 
 .PHONY: bench-quick
 bench-quick: $(VENV)/ready-to-test ## The same in a minute: small and large files
-	$(BIN)/python -m tests.benchmarks.bench --quick
+	$(BIN)/python -m tools.benchmarks.bench --quick
 
 $(VENV)/ready-to-fuzz: $(VENV)/ready-to-test
 	$(BIN)/python -m pip install --quiet --group fuzz
@@ -59,7 +59,7 @@ $(VENV)/ready-to-fuzz: $(VENV)/ready-to-test
 
 .PHONY: fuzz
 fuzz: $(VENV)/ready-to-fuzz ## Feed each parser with what might break it, for 20 seconds each
-	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tools.fuzz
 
 .PHONY: lint
 lint: $(VENV)/ready-to-check ## Format, lint, types, layers

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyfetch.api import fetch_all as fetch_all
     from pyfetch.errors import RunError as RunError
-    from pyfetch.model import Failure as Failure
-    from pyfetch.model import Outcome as Outcome
-    from pyfetch.model import Result as Result
+    from pyfetch.models import Failure as Failure
+    from pyfetch.models import Outcome as Outcome
+    from pyfetch.models import Result as Result
 
 __version__ = "0.1.0"
 __all__ = ["Failure", "Outcome", "Result", "RunError", "__version__", "fetch_all"]
@@ -18,9 +18,9 @@ __all__ = ["Failure", "Outcome", "Result", "RunError", "__version__", "fetch_all
 _HOME = {
     "fetch_all": "pyfetch.api",
     "RunError": "pyfetch.errors",
-    "Failure": "pyfetch.model",
-    "Outcome": "pyfetch.model",
-    "Result": "pyfetch.model",
+    "Failure": "pyfetch.models",
+    "Outcome": "pyfetch.models",
+    "Result": "pyfetch.models",
 }
 
 

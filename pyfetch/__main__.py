@@ -1,4 +1,4 @@
-from pyfetch.entry import main
+from pyfetch.cli.main import main
 
 if __name__ == "__main__":
     main()

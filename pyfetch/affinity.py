@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyfetch.threads import daemon
+from pyfetch.system import daemon
 
 LOOK_EVERY = 0.5
 """Seconds after which it is seen whether others want the CPU, too."""

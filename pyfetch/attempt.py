@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pyfetch.chain import Chain
-from pyfetch.model import FileFacts, Result
-from pyfetch.pushback import Sign
+from pyfetch.http.rate_limit import Sign
+from pyfetch.models import FileFacts, Result
 
 
 class Attempt(NamedTuple):

@@ -7,20 +7,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyfetch.disk import OWN_DIRECTORY, prepare
-from pyfetch.ledger import Ledger, NoLedger
-from pyfetch.lock import RunLock
-from pyfetch.model import Entry, Result
-from pyfetch.part import sweep
+from pyfetch.engine.read_ahead import Window, as_finished, in_order
+from pyfetch.models import Entry, Result
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import OWN_DIRECTORY, prepare
+from pyfetch.storage.ledger import Ledger, NoLedger
+from pyfetch.storage.lock import RunLock
+from pyfetch.storage.part import sweep
 from pyfetch.transfer import Transfer
-from pyfetch.window import Window, as_finished, in_order
 
 if TYPE_CHECKING:
-    from pyfetch.engine import Engine
-    from pyfetch.fetch import Fetch
-    from pyfetch.fleet import Fleet
-    from pyfetch.spawned import Spawned
+    from pyfetch.cluster.coordinator import Fleet
+    from pyfetch.cluster.process import Spawned
+    from pyfetch.engine.download import Fetch
+    from pyfetch.engine.threads import Engine
 
 
 class Batch:
@@ -47,15 +47,15 @@ class Batch:
         # Files that are named and cannot be used are known before anything is made, whoever
         # fetches; but where processes do, this one needs nothing else of what it takes.
         if settings.process_number == 1 or settings.names_files:
-            from pyfetch.fetch import Fetch
+            from pyfetch.engine.download import Fetch
 
             self._fetch = Fetch(settings)
         if self._fetch and settings.process_number == 1:
-            from pyfetch.threaded import engine_over_threads
+            from pyfetch.engine.threaded import engine_over_threads
 
             self._engine = engine_over_threads(settings, self._fetch, self._window)
         else:
-            from pyfetch.fleet import Fleet
+            from pyfetch.cluster.coordinator import Fleet
 
             self._engine = self._fleet = Fleet(
                 settings, window=self._window, watched=watched, spares=spares
@@ -74,8 +74,8 @@ class Batch:
         if settings.discard:
             yield from self._run(entries, NoLedger())
             return
-        from pyfetch.file_ledger import FileLedger
-        from pyfetch.state import STATE_FILE, State
+        from pyfetch.storage.file_ledger import FileLedger
+        from pyfetch.storage.state import STATE_FILE, State
 
         output_dir = Path(settings.output_dir)
         prepare(output_dir)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pyfetch.origin import origin_of
 from pyfetch.pattern import pattern
+from pyfetch.urls import origin_of
 
 MASK = "***"
 

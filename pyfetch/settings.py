@@ -148,7 +148,7 @@ class Settings:
             check_proxy(self.proxy)
         self._check_together()
         # A run's own: what only says `--help` answers without it.
-        from pyfetch.template_text import check_template
+        from pyfetch.naming.template_text import check_template
 
         check_template(self.name)
 

@@ -8,7 +8,7 @@ import threading
 import time
 
 from pyfetch.chain import Chain
-from pyfetch.model import Failure, Length, Target, TargetError
+from pyfetch.models import Failure, Length, Target, TargetError
 
 
 class Transfer:

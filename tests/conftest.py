@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import LoopbackServer
+from tests.support.server import LoopbackServer
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
 LONGEST = 30.0

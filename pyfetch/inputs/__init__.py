@@ -1,6 +1,7 @@
-"""Lists of every kind, or the items of any iterable, become entries, lazily.
+"""From a list, in whatever format, to the targets of a run; read lazily.
 
-A bad record is a failed `Result` that says where it stood; it never ends the rest.
+`formats/` has a module for each list format, `detect` chooses one, `sources` opens the input.
+May import: the values of `pyfetch` itself and `settings`.
 """
 
 from pyfetch.inputs.lines import MAX_LINE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from types import TracebackType
 
-from pyfetch.origin import identity_of
-from pyfetch.record import Record
+from pyfetch.inputs.record import Record
+from pyfetch.urls import identity_of
 
 
 class Duplicates:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pyfetch.inputs.entries import entry
-from pyfetch.inputs.json_lines import record_from_object
-from pyfetch.model import Entry, Failure, failed_result
+from pyfetch.inputs.formats.json_lines import record_from_object
+from pyfetch.inputs.targets import entry
+from pyfetch.models import Entry, Failure, failed_result
 
 
 def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:

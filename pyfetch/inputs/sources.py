@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import IO
 
 from pyfetch.errors import UsageError
-from pyfetch.escape import escaped
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
-from pyfetch.inputs.entries import entry
-from pyfetch.inputs.fields import Draft
-from pyfetch.inputs.plain import render
+from pyfetch.inputs.formats.plain import render
+from pyfetch.inputs.record import BadRecord, Found, Record
+from pyfetch.inputs.record_builder import Draft
 from pyfetch.inputs.stream import Content, Unreadable
+from pyfetch.inputs.targets import entry
 from pyfetch.inputs.urls import is_url
 from pyfetch.masking import masked_url
-from pyfetch.model import Entry
-from pyfetch.record import BadRecord, Found, Record
+from pyfetch.models import Entry
 from pyfetch.settings import InputFormat
+from pyfetch.text import escaped
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),
@@ -125,7 +125,7 @@ class Sources:
         if chosen is InputFormat.AUTO:
             chosen = format_of(content, name)
         module, function = _READERS[chosen]
-        reader: Reader = getattr(import_module(f"pyfetch.inputs.{module}"), function)
+        reader: Reader = getattr(import_module(f"pyfetch.inputs.formats.{module}"), function)
         return reader
 
     def _count(self, size: int) -> None:

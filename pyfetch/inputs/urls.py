@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from pyfetch.checksum import demanded_by
-from pyfetch.model import Failure, TargetError
-from pyfetch.origin import DEFAULT_PORTS, origin_of
+from pyfetch.models import Failure, TargetError
 from pyfetch.pattern import pattern
+from pyfetch.urls import DEFAULT_PORTS, origin_of
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
 _PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")

@@ -1,0 +1,4 @@
+"""The command: options, signals, exit status. The only room that knows `click`.
+
+May import: everything. Nothing imports from it.
+"""

@@ -1,0 +1,58 @@
+"""The files that a run leaves beside what it fetches, as the command asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pyfetch.errors import UsageError
+from pyfetch.inputs import Sources
+from pyfetch.models import Result
+from pyfetch.output import Sink
+from pyfetch.output.report_file import Checksums, FailedLines, Report
+
+
+class Reports:
+    """The reports of one run: a sink that feeds them all. Raises `UsageError`."""
+
+    def __init__(self, checksums: str | None, failed_to: str | None, sources: Sources) -> None:
+        self._sources = sources
+        self._open: list[Report] = []
+        self._sinks: list[Sink] = []
+        self._stack = ExitStack()
+        places = [Path(path).resolve() for path in (checksums, failed_to) if path is not None]
+        if len(set(places)) < len(places):
+            raise UsageError(f"{checksums} cannot be for checksums and for failed lines both")
+        with ExitStack() as opening:
+            if checksums is not None:
+                self._sinks.append(Checksums(self._opened(opening, checksums)))
+            if failed_to is not None:
+                report = self._opened(opening, failed_to, private=True)
+                self._sinks.append(FailedLines(report, sources.line_of))
+            self._stack = opening.pop_all()
+
+    def _opened(self, stack: ExitStack, path: str, *, private: bool = False) -> Report:
+        report = stack.enter_context(Report(path, private=private))
+        self._open.append(report)
+        return report
+
+    def show(self, result: Result) -> None:
+        for sink in self._sinks:
+            sink.show(result)
+
+    def commit(self, *, whole: bool) -> None:
+        """Let the reports take their names; `whole`: whether the run came to its end.
+
+        If it did not, what is itself the list of the run stays as it was: it says more
+        of what is still to be done.
+        """
+        for report in self._open:
+            if whole or not self._sources.has(report.final):
+                report.commit()
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """At its end, what was not committed is gone."""
+        with self._stack:
+            yield

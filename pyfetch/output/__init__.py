@@ -1,0 +1,15 @@
+"""Where results are shown."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pyfetch.models import Result
+
+
+class Sink(Protocol):
+    """Shows results, in the order in which it is given them."""
+
+    def show(self, result: Result) -> None:
+        """Show one result. Raises `OSError` where it cannot be written."""
+        ...

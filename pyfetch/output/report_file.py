@@ -1,0 +1,114 @@
+"""Results as files beside the run: checksums of what is there, and the input lines that failed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from pyfetch.errors import StoppedError, UsageError
+from pyfetch.models import Result
+
+
+class Report:
+    """A file that gets its name when it is whole, by `commit`.
+
+    Until then an older one of that name stays, so it may be the run's own input; without
+    `commit` it stays for good. What is no regular file (`/dev/stderr`, a FIFO) is written
+    as it is. One that is replaced keeps its mode; a new one that is `private` is for its
+    owner only. Raises `UsageError` where it cannot be made, `StoppedError` where it cannot
+    be written.
+    """
+
+    def __init__(self, path: str, *, private: bool = False) -> None:
+        final = Path(path)
+        self._direct = final.exists() and not final.is_file()
+        self.final = final.resolve()
+        """What is replaced: where `path` is a link, that stays."""
+        self._file = final
+        if not self._direct:
+            self._file = self.final.with_name(f".{self.final.name}.{os.getpid()}.tmp")
+        try:
+            self._stream = self._opened(private=private)
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror}") from error
+
+    def _opened(self, *, private: bool) -> BinaryIO:
+        if self._direct:
+            return self._file.open("wb")
+        mode = 0o600 if private else 0o666
+        opener = partial(os.open, mode=mode)
+        stream = open(self._file, "wb", opener=opener)  # noqa: SIM115
+        with contextlib.suppress(FileNotFoundError):
+            os.fchmod(stream.fileno(), stat.S_IMODE(self.final.stat().st_mode))
+        return stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
+        if not self._direct:
+            with contextlib.suppress(OSError):
+                self._file.unlink(missing_ok=True)
+
+    def write(self, line: bytes) -> None:
+        """Write one line, without its end."""
+        with self._errors():
+            self._stream.write(line + b"\n")
+            if self._direct:
+                self._stream.flush()
+
+    def commit(self) -> None:
+        """Let what was written take its name."""
+        with self._errors():
+            self._stream.close()
+            if not self._direct:
+                self._file.replace(self.final)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoppedError(f"cannot write {self.final}: {error.strerror}") from error
+
+
+class Checksums:
+    """A line for each file that is there and whose sha256 is known, for `sha256sum -c`."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def show(self, result: Result) -> None:
+        if result.sha256 and result.path:
+            name = os.fsencode(result.path)
+            mark = b""
+            if set(name) & set(b"\\\n\r"):
+                mark = b"\\"
+                for plain, escape in ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r")):
+                    name = name.replace(plain, escape)
+            self._report.write(mark + result.sha256.encode() + b"  " + name)
+
+
+class FailedLines:
+    """The input lines that failed, as they were, so that they can be the next run's input.
+
+    `line_of` gives the line of an index, once; it is asked for each result, so that
+    whoever holds the lines can let go of them.
+    """
+
+    def __init__(self, report: Report, line_of: Callable[[int], bytes]) -> None:
+        self._report = report
+        self._line_of = line_of
+
+    def show(self, result: Result) -> None:
+        line = self._line_of(result.index)
+        if result.failed:
+            self._report.write(line)

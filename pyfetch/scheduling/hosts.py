@@ -1,0 +1,213 @@
+"""Pure, the time passed in: whether a host may be asked, how much at once, and how soon again."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from pyfetch.http.rate_limit import Sign
+from pyfetch.models import Failure, Result
+from pyfetch.scheduling.host_rate import Pace
+from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.settings import MOST_WORKERS
+
+SEVERAL = 3
+"""So many attempts in a row that reach nobody, and the host is taken for down."""
+DOWN_FOR = 300.0
+"""Seconds after which a host that was given up is tried again."""
+
+
+class Limits(NamedTuple):
+    """What each host may be asked at most."""
+
+    per_host: int | None = None
+    """Transfers at once; None: as many as there are workers."""
+    interval: float = 0.0
+    """Seconds from one request to the next to the same host."""
+    interval_of_all: float = 0.0
+    """Seconds from one request to the next, whomever they ask."""
+
+
+class Refusal(NamedTuple):
+    """Why a host is not asked any more."""
+
+    until: float
+    failure: Failure
+    detail: str
+
+
+class Host:
+    """One origin: what it bears, learned from how its attempts end.
+
+    When it pushes back it is paused, then asked by one probe, then its share of the
+    workers grows: by one with each answer up to half of what it was, then by one in a
+    round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1),
+    an additive increase with a multiplicative decrease, which is what lets all who share a
+    host come out even (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
+    Congestion Avoidance", 1989).
+    """
+
+    __slots__ = (
+        "_asked_at",
+        "_asked_before",
+        "_down_at",
+        "_limits",
+        "_pace",
+        "_paused_until",
+        "_policy",
+        "_pushed_at",
+        "_pushes",
+        "_rounds",
+        "_share",
+        "_threshold",
+        "_unreached",
+        "_waiting_since",
+        "answers",
+        "refusal",
+        "running",
+    )
+
+    def __init__(self, limits: Limits, policy: RetryPolicy) -> None:
+        self._limits = limits
+        self._policy = policy
+        self.running = 0
+        """Attempts in flight."""
+        self.answers = False
+        """Whether it answered when it was asked last."""
+        self.refusal: Refusal | None = None
+        self._asked_at = self._asked_before = -math.inf
+        self._paused_until = -math.inf
+        self._share = self._threshold = math.inf
+        self._pace = Pace()
+        self._pushes = 0
+        self._pushed_at = -math.inf
+        self._waiting_since: float | None = None
+        """When it pushed back first, of all times since its last answer that did not."""
+        self._unreached = 0
+        self._rounds = 0
+        """Times in a row that it could not be reached; those under way at once are one."""
+        self._down_at = -math.inf
+
+    def may_start(self, now: float) -> float | None:
+        """The earliest time for another request; None: not before one has ended."""
+        if self.refused(now):
+            return now  # it costs nobody anything
+        if self.running >= min(self._share, self._limits.per_host or math.inf):
+            return None
+        interval = max(self._limits.interval, self._pace.interval)
+        return max(self._paused_until, self._asked_at + interval)
+
+    def refused(self, now: float) -> Refusal | None:
+        """Why it is not to be asked now, if it is not."""
+        if self.refusal and self.refusal.until <= now:
+            self.refusal = None
+        return self.refusal
+
+    def started(self, now: float) -> None:
+        """An attempt has begun."""
+        self.running += 1
+        self._asked_before = self._asked_at
+        self._asked_at = now
+
+    def ended(
+        self, now: float, began: float, sign: Sign, asked: float | None, result: Result
+    ) -> None:
+        """An attempt that began then has ended; `asked`: how long it is to be left alone."""
+        match sign:
+            case Sign.ANSWERED:
+                self._answered(now, began)
+                if asked and not self._policy.refusal(asked):
+                    self._paused_until = max(self._paused_until, now + asked)
+            case Sign.PUSHED_BACK:
+                self._is_alive()
+                self._pushed_back(now, began, asked, result)
+            case Sign.UNREACHED:
+                self._not_reached(now, began, result)
+            case Sign.SILENT if not self.answers:
+                self._not_reached(now, began, result)
+            case Sign.NOT_ASKED if self._asked_at == began:
+                self._asked_at = self._asked_before
+            case _:
+                pass
+        self.running -= 1
+
+    def forgettable(self, now: float) -> bool:
+        """Whether a host of which nothing is known would be treated the same."""
+        if self.running or self.refused(now) or self._paused_until > now:
+            return False
+        if self._asked_at + self._limits.interval > now:
+            return False
+        bears = min(self._share, self._pace.rate)
+        learned = bears < math.inf or self._unreached >= SEVERAL
+        return not learned or self._asked_at + DOWN_FOR < now
+
+    def _is_alive(self) -> None:
+        if self._unreached >= SEVERAL:
+            self.refusal = None
+            self._paused_until = -math.inf
+        self.answers = True
+        self._unreached = self._rounds = 0
+
+    def _answered(self, now: float, began: float) -> None:
+        self._is_alive()
+        if began < self._pushed_at:
+            return  # it was asked before that
+        self._pushes = 0
+        self._waiting_since = None
+        if self._share < math.inf:
+            self._share += 1 if self._share < self._threshold else 1 / self._share
+            if self._share > MOST_WORKERS:
+                self._share = math.inf
+        held_back = now - self._asked_at < 2 * self._pace.interval
+        self._pace.accepted(now, held_back=held_back)
+
+    def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> None:
+        if began < self._pushed_at:  # one of those that were under way: it says nothing new
+            if asked:
+                self._pause(now, asked, result)
+            return
+        self._pushes += 1
+        self._pushed_at = now
+        self._threshold = max(1.0, self.running / 2)
+        self._share = 1.0
+        self._pace.pushed_back(now)
+        if self._waiting_since is None:
+            self._waiting_since = now
+        self._pause(now, self._policy.backoff(self._pushes, asked), result)
+
+    def _pause(self, now: float, seconds: float, result: Result) -> None:
+        """Leave the host alone, unless that makes too long a wait of it all."""
+        until = now + seconds
+        since = now if self._waiting_since is None else self._waiting_since
+        if until - since <= self._policy.max_wait:
+            self._paused_until = max(self._paused_until, until)
+            return
+        self._waiting_since = None
+        refusal = self._policy.refusal(seconds)
+        if not refusal:
+            refusal = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
+        self._refuse(until, result, refusal)
+
+    def _not_reached(self, now: float, began: float, result: Result) -> None:
+        self.answers = False
+        self._unreached += 1
+        if began >= self._down_at:
+            self._rounds += 1
+            self._down_at = now
+        elif self._unreached != SEVERAL:
+            return  # one of those that were under way: it says nothing new
+        if self._unreached < SEVERAL:
+            return
+        self._share, self._threshold = 1.0, math.inf
+        if self._rounds <= self._policy.retries:
+            pause = self._policy.backoff(self._rounds)
+            self._paused_until = max(self._paused_until, now + pause)
+            return
+        said = f"could not be reached {self._unreached} times in a row"
+        self._refuse(now + DOWN_FOR, result, said)
+
+    def _refuse(self, until: float, result: Result, why: str) -> None:
+        failure = result.error or Failure.HTTP
+        if self.refusal and self.refusal.until > until:
+            return
+        self.refusal = Refusal(until, failure, f"{result.detail}; its host {why}")

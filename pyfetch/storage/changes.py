@@ -1,0 +1,100 @@
+"""Rows of the state that are not in its database yet: written many at once."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from pyfetch.models import FileFacts
+
+MOST = 512
+"""Rows that are held at most."""
+
+_CLAIM = ("key", "path", "url", "was_free")
+_FACTS = (
+    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by", "fetched_at",
+)  # fmt: skip
+_TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
+# Each statement lets other threads run and waits for its turn again, which costs more than
+# the row. No more of them than the oldest SQLite's 999 parameters are enough for.
+_AT_ONCE = 64
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Row:
+    """One name: who owns it, and what was fetched to it."""
+
+    path: str
+    url: str = ""
+    """Empty in the row of a name whose owner is in the database."""
+    was_free: bool = False
+    status: int | None = None
+    facts: FileFacts | None = None
+    fetched_at: float | None = None
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Changes:
+    """Rows by their key."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    """Keys of all that a path of these rows leads through."""
+
+    def put(self, key: str, row: Row) -> None:
+        """Add a row, or replace one."""
+        self.rows[key] = row
+        end = key.find("/")
+        while end >= 0:
+            self.directories.add(key[:end])
+            end = key.find("/", end + 1)
+
+    def write(self, database: sqlite3.Connection) -> None:
+        """Put all of them into the database, and forget them."""
+        claims, noted = [], []
+        for key, row in self.rows.items():
+            if row.facts is None:
+                claims.append((key, row.path, row.url, int(row.was_free)))
+            else:
+                noted.append(_values(key, row, row.facts))
+        _write(database, _CLAIM, claims)
+        _write(database, _CLAIM + _FACTS, noted)
+        self.rows.clear()
+        self.directories.clear()
+
+
+def _write(
+    database: sqlite3.Connection, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]
+) -> None:
+    done = 0
+    while left := len(rows) - done:
+        size = min(_AT_ONCE, 1 << (left.bit_length() - 1))  # few statements to prepare
+        values = [value for row in rows[done : done + size] for value in row]
+        database.execute(_put(columns, size), values)
+        done += size
+
+
+@cache
+def _put(columns: tuple[str, ...], rows: int) -> str:
+    row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
+    # What is there already has its owner: that stays.
+    changed = ("path", *_FACTS)
+    changes = ", ".join(
+        f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
+    )
+    return (
+        f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
+        f" ON CONFLICT (key) DO UPDATE SET {changes}"
+    )
+
+
+def _values(key: str, row: Row, facts: FileFacts) -> tuple[object, ...]:
+    # Numbers and texts only: for all else, None included, the module looks for an adapter, which
+    # takes longer than the row. An empty text stands for NULL.
+    return (
+        key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
+        facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
+        row.fetched_at,
+    )  # fmt: skip

@@ -1,0 +1,375 @@
+"""Hosts as they see it: how many at once, how often, how soon again, and how much."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from itertools import count, cycle, pairwise
+
+import pytest
+
+from pyfetch.http.throttle import Bandwidth
+from pyfetch.models import Failure, Target, TargetError
+from pyfetch.transfer import Transfer
+from tests.conftest import COMMAND, Command
+from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.unreachable import dropping_packets as dropping_packets
+
+
+def slow(handler: Handler) -> None:
+    time.sleep(0.05)
+    handler.answer(200, b"x")
+
+
+def urls(server: LoopbackServer, number: int, host: str = "127.0.0.1") -> list[str]:
+    return [f"http://{host}:{server.server_port}/x?{n}" for n in range(number)]
+
+
+def test_per_host_is_the_most_that_one_host_sees_and_others_go_ahead(pyfetch: Command) -> None:
+    with LoopbackServer() as one, LoopbackServer() as other:
+        one.routes["/x"] = other.routes["/x"] = slow
+        mixed = [url for pair in zip(urls(one, 20), urls(other, 20), strict=True) for url in pair]
+        ended = pyfetch("--discard", "--per-host", "2", "--workers", "8", *mixed)
+        assert ended.status == 0
+        assert (one.most_at_once, other.most_at_once) == (2, 2)
+        assert [row[2] for row in ended.rows] == mixed
+
+
+def test_a_host_sees_no_more_connections_than_transfers_at_once(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    ended = pyfetch("--discard", "--per-host", "2", "--workers", "8", *urls(server, 40))
+    assert ended.status == 0
+    assert server.connections == 2
+
+
+def test_after_a_redirect_it_is_the_target_s_host_that_counts(pyfetch: Command) -> None:
+    with LoopbackServer() as target, LoopbackServer() as first:
+        target.routes["/x"] = slow
+        first.routes["/x"] = lambda h: h.answer(302, Location=f"{target.url}{h.path}")
+        ended = pyfetch("--discard", "--per-host", "2", "--workers", "8", *urls(first, 16))
+        assert ended.status == 0
+        assert target.most_at_once == 2
+        assert sorted(target.paths()) == sorted(f"/x?{n}" for n in range(16))
+
+
+def test_a_host_that_is_paused_also_is_for_those_that_are_redirected_to_it(
+    pyfetch: Command,
+) -> None:
+    with LoopbackServer() as target, LoopbackServer() as first:
+        busy = count()
+        target.routes["/x"] = lambda h: (
+            h.answer(200, b"x") if next(busy) else h.answer(429, Retry_After="1")
+        )
+        first.routes["/x"] = lambda h: h.answer(302, Location=f"{target.url}{h.path}")
+        ended = pyfetch("--discard", "--workers", "1", *urls(first, 4))
+        assert ended.status == 0
+        times = [asked.time for asked in target.asked]
+        assert times[1] - times[0] >= 1
+
+
+@pytest.mark.parametrize("option", [(), ("--rate-total",)], ids=["per host", "in all"])
+def test_a_rate_is_never_exceeded(pyfetch: Command, option: tuple[str, ...]) -> None:
+    with LoopbackServer() as one, LoopbackServer() as other:
+        for server in (one, other):
+            server.pages["/x"] = Page(b"x")
+        mixed = [url for pair in zip(urls(one, 5), urls(other, 5), strict=True) for url in pair]
+        ended = pyfetch("--discard", "--rate", "10/s", *option, *mixed)
+        assert ended.status == 0
+        of_one = [asked.time for asked in one.asked]
+        of_all = sorted(of_one + [asked.time for asked in other.asked])
+        spaced = of_all if option else of_one
+        # A request is seen a little after it was started; never is one more started in 0.4 s.
+        assert all(e - a >= 0.4 - 0.05 for a, e in zip(spaced, spaced[4:], strict=False))
+        if not option:
+            assert of_all[-1] - of_all[0] < 0.8, "the other host does not wait for this one"
+
+
+def test_a_redirect_within_a_host_counts_as_a_request_of_its_rate(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(302, Location="/y")
+    server.pages["/y"] = Page(b"y")
+    assert pyfetch("--discard", "--rate", "10/s", *urls(server, 2)).status == 0
+    times = [asked.time for asked in server.asked]
+    assert len(times) == 4
+    assert all(b - a >= 0.06 for a, b in pairwise(times))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry_After": "1"},
+        {"RateLimit": '"default";r=0;t=1', "RateLimit_Policy": '"default";q=10;w=60'},
+        {"X_RateLimit_Reset": "1"},
+    ],
+    ids=lambda headers: next(iter(headers)),
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
+    pyfetch: Command, server: LoopbackServer, headers: dict[str, str], status: int
+) -> None:
+    numbers = count()
+
+    def push_back_once(handler: Handler) -> None:
+        if next(numbers) == 4:
+            handler.answer(status, b"", **headers)
+        else:
+            slow(handler)
+
+    server.routes["/x"] = push_back_once
+    assert pyfetch("--discard", "--workers", "4", *urls(server, 12)).status == 0
+    times = [asked.time for asked in server.asked]
+    gaps = [b - a for a, b in pairwise(times)]
+    pause = max(range(len(gaps)), key=gaps.__getitem__)
+    assert gaps[pause] >= 0.9
+    assert gaps[pause + 1] >= 0.04, "one probe, and only when it was answered the next"
+
+
+def test_a_quota_that_is_spent_is_respected_before_anything_is_refused(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    numbers = count(1)
+    server.routes["/x"] = lambda h: h.answer(
+        200, b"x", RateLimit=f'"default";r={(3 - next(numbers)) % 3};t=1'
+    )
+    assert pyfetch("--discard", "--workers", "1", *urls(server, 4)).status == 0
+    times = [asked.time for asked in server.asked]
+    assert times[2] - times[0] < 0.5
+    assert times[3] - times[2] >= 0.95
+
+
+def test_max_wait_is_all_that_a_host_may_make_us_wait(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(429, Retry_After="30")
+    began = time.monotonic()
+    ended = pyfetch(
+        "--discard", "--max-wait", "20", "--workers", "2", "--format", "jsonl", *urls(server, 50)
+    )
+    assert time.monotonic() - began < 10
+    assert ended.status == 1
+    assert {result["error"] for result in ended.results} == {"http"}
+    assert all("30 s, longer than the 20 s of --max-wait" in r["detail"] for r in ended.results)
+    assert len(server.asked) <= 2
+
+
+def test_a_dead_host_costs_a_moment_and_not_the_batch(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    with dropping_packets() as dead:
+        healthy = urls(server, 400)
+        mixed = [url for n, url in enumerate(healthy) for url in (f"{dead}/{n}", url)]
+        began = time.monotonic()
+        ended = pyfetch(
+            "--discard", "--connect-timeout", "0.4", "--format", "jsonl",
+            stdin="\n".join(mixed),
+        )  # fmt: skip
+        took = time.monotonic() - began
+    results = ended.results
+    assert [result["url"] for result in results] == mixed
+    assert {(result["error"], result["outcome"]) for result in results[1::2]} == {(None, "fetched")}
+    assert {result["error"] for result in results[::2]} == {"timeout"}
+    assert sum("not asked" in result["detail"] for result in results[::2]) > 350
+    assert took < 8
+
+
+def test_refused_connections_and_names_that_do_not_exist_are_dead_too(pyfetch: Command) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        lines = [f"{host}/{n}" for n in range(300) for host in (refused, "http://no.invalid")]
+        ended = pyfetch("--discard", "--format", "jsonl", stdin="\n".join(lines))
+    assert {result["error"] for result in ended.results[::2]} == {"connect"}
+    assert {result["error"] for result in ended.results[1::2]} == {"dns"}
+    asked = sum(result["attempts"] > 0 for result in ended.results)
+    assert asked < 60
+
+
+def test_files_that_are_there_need_no_host_no_rate_and_no_pause(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        lines = [f"{refused}/{n}" for n in range(30)]
+        for n in range(15, 30):
+            (pyfetch.directory / str(n)).write_bytes(b"x")
+        began = time.monotonic()
+        ended = pyfetch("--rate", "10/s", "--if-exists", "skip", "--format", "jsonl", *lines)
+    outcomes = [result["outcome"] for result in ended.results]
+    assert outcomes == ["failed"] * 15 + ["skipped"] * 15
+    assert time.monotonic() - began < 4
+
+
+def test_idle_connections_do_not_use_up_the_descriptors(pyfetch: Command) -> None:
+    with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
+        server.pages["/x"] = Page(b"x")
+        lines = [
+            f"http://127.0.1.{h}:{server.server_port}/x?{n}" for h in range(1, 41) for n in "ab"
+        ]
+        script = f'ulimit -n 60; exec "{COMMAND}" --discard --workers 4 --retries 0 "$@"'
+        ended = subprocess.run(
+            ["bash", "-c", script, "sh", *lines],
+            cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
+        )  # fmt: skip
+    assert ended.stdout.count(b"200\t") == 80
+
+
+def test_a_list_that_goes_from_host_to_host_uses_each_connection_again(pyfetch: Command) -> None:
+    with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
+        server.pages["/x"] = Page(b"x")
+        lines = [
+            f"http://127.0.1.{h}:{server.server_port}/x?{n}"
+            for n in range(4)
+            for h in range(1, 101)
+        ]
+        ended = pyfetch("--discard", "--workers", "2", stdin="\n".join(lines))
+        assert (ended.status, ended.out.count("200\t")) == (0, 400)
+        assert server.connections < 120
+
+
+def test_fail_fast_stops_at_the_first_failure_that_stays(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    lines = [*urls(server, 4), f"{server.url}/gone", *urls(server, 2000)]
+    ended = pyfetch("--discard", "--fail-fast", "--workers", "2", stdin="\n".join(lines))
+    assert ended.status == 1
+    assert len(server.asked) < 20
+    assert ["404", "-", f"{server.url}/gone", "-", "http"] in ended.rows
+
+
+def test_fail_fast_lets_a_failure_pass_that_another_try_makes_good(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    numbers = count()
+    server.routes["/x"] = lambda h: h.answer(200 if next(numbers) else 500, b"x")
+    assert pyfetch("--discard", "--fail-fast", *urls(server, 5)).status == 0
+
+
+@pytest.mark.parametrize(
+    ("allowed", "status"), [("0", 1), ("1", 1), ("2", 0), ("19%", 1), ("20%", 0), ("100%", 0)]
+)
+def test_so_many_may_fail(
+    pyfetch: Command, server: LoopbackServer, allowed: str, status: int
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    lines = [*urls(server, 8), f"{server.url}/gone", f"{server.url}/lost"]
+    ended = pyfetch("--discard", "--allow-failures", allowed, *lines)
+    assert ended.status == status
+    assert "failed 2" in ended.err
+
+
+def test_max_time_ends_a_url_that_waits_for_its_host(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(503)
+    server.routes["/y"] = lambda h: h.answer(429, Retry_After="60")
+    began = time.monotonic()
+    ended = pyfetch(
+        "--discard", "--max-time", "1", "--retry-wait", "0.8", "--format", "jsonl",
+        f"{server.url}/x", f"{server.url}/y",
+    )  # fmt: skip
+    assert time.monotonic() - began < 3
+    assert [result["error"] for result in ended.results] == ["http", "http"]
+    assert any("1 s" in result["detail"] for result in ended.results)
+
+
+def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    ended = pyfetch("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
+    assert ended.status == 0
+    assert "workers 8 → 16" in ended.err
+    assert ended.err.splitlines()[-1].startswith("pyfetch: workers: ")
+    assert 8 < server.most_at_once <= 128
+
+
+def test_max_workers_is_the_most_of_auto(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/x"] = slow
+    ended = pyfetch(
+        "--discard", "--workers", "auto", "--max-workers", "9", stdin="\n".join(urls(server, 300))
+    )
+    assert ended.status == 0
+    assert server.most_at_once <= 9
+
+
+class VirtualTime:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize("rate", [1_000_000, 50_000_000])
+def test_limit_rate_is_smooth(rate: int) -> None:
+    """Whatever single reads bring, in any five seconds it is the rate within a tenth."""
+    time = VirtualTime()
+    shared = Bandwidth(rate, time.clock, time.sleep)
+    transfer = Transfer(Target(1, "http://a/", "http://a"), 1, 0.0)
+    lengths = cycle([shared.chunk, shared.chunk // 3, 1400])
+    got: list[tuple[float, int]] = []
+    while time.now < 110:
+        due = shared.take(transfer)
+        read = min(shared.chunk, next(lengths))
+        shared.give_back(shared.chunk - read, due)
+        got.append((time.now, read))
+    for start in (100.0, 102.5, 105.0):
+        in_five = sum(read for when, read in got if start <= when < start + 5)
+        assert 0.9 * 5 * rate <= in_five <= 1.1 * 5 * rate
+
+
+def test_a_transfer_that_waits_for_bandwidth_can_be_stopped() -> None:
+    shared = Bandwidth(1)
+    transfer = Transfer(Target(1, "http://a/", "http://a"), 1, 0.0)
+    shared.take(transfer)
+    threading.Timer(0.3, transfer.stop, (Failure.CANCELLED, "stopped")).start()
+    began = time.monotonic()
+    with pytest.raises(TargetError):
+        shared.take(transfer)
+    assert time.monotonic() - began < 2
+
+
+def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/x"] = Page(bytes(500_000))
+    began = time.monotonic()
+    ended = pyfetch("--discard", "--limit-rate", "1MB", "--workers", "4", *urls(server, 6))
+    took = time.monotonic() - began
+    assert ended.status == 0
+    assert 2.7 <= took <= 4.5
+
+
+def test_with_every_option_on_results_are_in_order_and_ctrl_c_ends_it_soon(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = slow
+    server.routes["/stalls"] = Handler.stall
+    server.routes["/busy"] = lambda h: h.answer(429, Retry_After="50")
+    lines = [*urls(server, 30), f"{server.url}/stalls", *urls(server, 2000)]
+    list_ = pyfetch.directory / "list"
+    list_.write_text("\n".join(lines))
+    process = pyfetch.start(
+        "list", "--discard", "--workers", "auto", "--max-workers", "16", "--per-host", "6",
+        "--rate", "200/s", "--rate-total", "--limit-rate", "1M", "--max-wait", "100",
+        "--max-time", "100", "--allow-failures", "5%",
+    )  # fmt: skip
+    assert process.stdout
+    rows = [process.stdout.readline().decode() for _ in range(30)]
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=10)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    shown = [row.split("\t")[2] for row in rows + rest.decode().splitlines()]
+    assert shown[:31] == lines[:31]

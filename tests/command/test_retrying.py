@@ -1,0 +1,130 @@
+"""Attempts, as a server sees them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import count
+
+import pytest
+
+from tests.conftest import Command
+from tests.support.server import Handler, LoopbackServer, Page
+
+
+def failing(times: int, wrong: Callable[[Handler], None]) -> Callable[[Handler], None]:
+    """A route that goes wrong so many times, then answers."""
+    numbers = count(1)
+    return lambda h: wrong(h) if next(numbers) <= times else h.answer(200, b"at last")
+
+
+def test_a_status_that_may_pass_is_tried_again(pyfetch: Command, server: LoopbackServer) -> None:
+    statuses = [408, 429, 500, 502, 503, 504]
+    for status in statuses:
+        server.routes[f"/{status}"] = failing(3, lambda h: h.answer(int(h.path[1:]), b"later"))
+    urls = [f"{server.url}/{status}" for status in statuses]
+    results = pyfetch("--format", "jsonl", *urls).results
+    assert [(r["outcome"], r["attempts"]) for r in results] == [("fetched", 4)] * len(statuses)
+    assert (pyfetch.directory / "503").read_bytes() == b"at last"
+
+
+def test_a_status_that_stays_is_not(pyfetch: Command, server: LoopbackServer) -> None:
+    statuses = [400, 401, 403, 404, 410, 501]
+    for status in statuses:
+        server.routes[f"/{status}"] = failing(1, lambda h: h.answer(int(h.path[1:]), b"never"))
+    ended = pyfetch("--format", "jsonl", *(f"{server.url}/{status}" for status in statuses))
+    assert ended.status == 1
+    assert [(r["error"], r["status"]) for r in ended.results] == [("http", s) for s in statuses]
+    assert len(server.asked) == len(statuses)
+
+
+def test_a_connection_that_breaks_is_tried_again(pyfetch: Command, server: LoopbackServer) -> None:
+    def cut(handler: Handler) -> None:
+        handler.head(200, Content_Length="10")
+        handler.send(b"half")
+        handler.cut()
+
+    server.routes |= {"/before": failing(2, Handler.cut), "/within": failing(2, cut)}
+    ended = pyfetch("--format", "jsonl", f"{server.url}/before", f"{server.url}/within")
+    assert [r["attempts"] for r in ended.results] == [3, 3]
+    assert ended.status == 0
+
+
+def test_silence_is_tried_again(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/x"] = failing(1, Handler.stall)
+    assert pyfetch("--timeout", "0.3", f"{server.url}/x").status == 0
+
+
+def test_a_refused_connection_is_tried_as_often_as_retries_says(pyfetch: Command) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        (result,) = pyfetch("--retries", "2", "--format", "jsonl", url).results
+    assert (result["error"], result["attempts"]) == ("connect", 3)
+    assert "refused" in result["detail"]
+
+
+def test_retry_after_of_zero_and_a_date_that_has_passed_are_at_once(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    passed = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
+    server.routes |= {
+        "/s": failing(1, lambda h: h.answer(429, Retry_After="0")),
+        "/d": failing(1, lambda h: h.answer(503, Retry_After=passed)),
+    }
+    assert pyfetch("--retry-wait", "0", f"{server.url}/s", f"{server.url}/d").status == 0
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_host_that_asks_for_too_long_a_wait_is_given_up(
+    pyfetch: Command, server: LoopbackServer, form: str
+) -> None:
+    tomorrow = format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)
+    after = "86400" if form == "seconds" else tomorrow
+    server.routes["/x"] = lambda h: h.answer(429, Retry_After=after)
+    (result,) = pyfetch("--format", "jsonl", f"{server.url}/x").results
+    assert result["attempts"] == 1
+    assert result["error"] == "http"
+    assert "asked to wait" in result["detail"]
+
+
+def test_each_retry_is_told_when_asked(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/x"] = failing(1, lambda h: h.answer(503, b""))
+    assert "503" in pyfetch("-v", f"{server.url}/x").err
+    server.routes["/x"] = failing(1, lambda h: h.answer(503, b""))
+    assert "503" not in pyfetch(f"{server.url}/x").err
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Its other end may close it at any time; a GET is sent again over another one."""
+
+    def closes_with_the_next(handler: Handler) -> None:
+        handler.answer(200, b"first")
+        handler.wfile.flush()
+        handler.rfile.readline()  # the next request has come, and gets no answer
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    server.routes["/first"] = closes_with_the_next
+    server.pages["/second"] = Page(b"second")
+    urls = [f"{server.url}/first", f"{server.url}/second"]
+    ended = pyfetch("--retries", "0", "--workers", "1", "--format", "jsonl", *urls)
+    assert [result["error"] for result in ended.results] == [None, None]
+    assert [result["attempts"] for result in ended.results] == [1, 1]
+    assert server.connections == 2
+
+
+def test_a_new_connection_that_is_closed_at_once_is_one(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    def closes(handler: Handler) -> None:
+        handler.connection.shutdown(socket.SHUT_RDWR)
+        handler.close_connection = True
+
+    server.routes["/x"] = closes
+    (result,) = pyfetch("--retries", "1", "--format", "jsonl", f"{server.url}/x").results
+    assert (result["error"], result["attempts"]) == ("connect", 2)

@@ -1,0 +1,272 @@
+"""The state: who owns which name, and what happens when it cannot be used."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from pyfetch.errors import StoppedError
+from pyfetch.models import FileFacts, Known
+from pyfetch.storage.state import VERSION, State
+from tests.conftest import PEAK_MEMORY, Command
+from tests.support.server import Handler, LoopbackServer, Page
+
+
+def free() -> bool:
+    return True
+
+
+def test_a_name_belongs_to_the_url_that_came_first_also_in_the_next_run(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    assert state.claim("x", "http://a/x", free)
+    assert state.claim("x", "http://a/x", free)
+    assert not state.claim("x", "http://b/x", free)
+    assert not state.claim("X", "http://b/x", free)
+    state.commit()
+    state.close()
+    assert State(tmp_path / "s").claim("x", "http://b/x", free) is None
+
+
+def test_names_that_were_looked_up_together_are_whose_they_became_since(tmp_path: Path) -> None:
+    state = State(tmp_path / "s")
+    state.claim("old", "http://a/old", free)
+    state.commit()
+    state.expect(["old", "new", "other", "New"])
+    assert state.claim("old", "http://b/old", free) is None
+    assert state.claim("new", "http://a/new", free) == Known(None, placed_by_us=True)
+    assert state.claim("New", "http://b/new", free) is None
+    state.expect(["other", "another"])
+    assert state.claim("other", "http://a/other", free)
+    state.commit()
+    assert state.claim("other", "http://b/other", free) is None
+    assert state.claim("another", "http://a/another", free) is not None
+    state.close()
+
+
+def test_facts_are_known_once_they_are_committed_and_not_before(tmp_path: Path) -> None:
+    def known() -> Known | None:
+        state = State(tmp_path / "s")
+        found = state.claim("x", "http://a/x", lambda: False)
+        state.close()
+        return found
+
+    facts = FileFacts(3, 1_700_000_000_000_000_001, '"e"', "then", "ab" * 32)
+    state = State(tmp_path / "s")
+    assert state.claim("x", "http://a/x", lambda: False) == Known(None, placed_by_us=False)
+    state.commit()
+    state.record("x", 200, facts)
+    assert known() == Known(None, placed_by_us=False)
+    state.commit()
+    assert known() == Known(facts, placed_by_us=False)
+
+
+def test_two_urls_never_overwrite_each_other_over_several_runs(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages |= {"/a/x": Page(b"a"), "/b/x": Page(b"b")}
+    a, b = f"{server.url}/a/x", f"{server.url}/b/x"
+    assert pyfetch(a).rows[0][3] == "x"
+    other = pyfetch(b).rows[0][3]
+    assert other != "x"
+    # In any order, each finds its own.
+    assert [row[3] for row in pyfetch(b, a).rows] == [other, "x"]
+    assert (pyfetch.directory / "x").read_bytes() == b"a"
+    assert (pyfetch.directory / other).read_bytes() == b"b"
+
+
+def test_credentials_do_not_get_into_the_state(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/x"] = Page(b"x" * 100)
+    pyfetch(f"http://user:hunter2@127.0.0.1:{server.server_port}/x")
+    for file in (pyfetch.directory / ".pyfetch").rglob("*"):
+        assert file.is_dir() or b"hunter2" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["garbage", "pages", "newer"])
+def test_a_state_that_cannot_be_used_is_said_so_and_never_dropped(
+    pyfetch: Command, server: LoopbackServer, damage: str
+) -> None:
+    server.pages |= {f"/f{i}": Page(b"x") for i in range(300)}
+    urls = "\n".join(f"{server.url}/f{i}" for i in range(300))
+    assert pyfetch(stdin=urls).status == 0
+    file = pyfetch.directory / ".pyfetch" / "state.sqlite3"
+    content = file.read_bytes()
+    match damage:
+        case "garbage":
+            file.write_bytes(b"no database at all" * 1000)
+        case "pages":
+            file.write_bytes(content[:4096] + bytes(len(content) - 4096))
+        case "newer":
+            database = sqlite3.connect(file)
+            database.execute(f"PRAGMA user_version = {VERSION + 1}")
+            database.close()
+    damaged = file.read_bytes()
+    server.asked.clear()
+    ended = pyfetch(stdin=urls)
+    assert ended.status == 3
+    (error,) = [line for line in ended.err.splitlines() if "state.sqlite3" in line]
+    assert ("newer pyfetch" if damage == "newer" else "damaged") in error
+    assert "move" in error
+    assert file.read_bytes() == damaged
+    assert server.asked == []
+
+
+def test_a_state_that_is_empty_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "s").touch()
+    state = State(tmp_path / "s")
+    assert state.claim("x", "http://a/x", free)
+    state.close()
+
+
+def test_a_state_in_a_directory_that_is_gone_is_an_error_that_stops_the_run(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(StoppedError, match="state"):
+        State(tmp_path / "gone" / "s")
+
+
+_MEASURED = """
+import sys
+from pathlib import Path
+from pyfetch.storage.state import State
+from pyfetch.models import FileFacts
+
+state = State(Path(sys.argv[1]) if sys.argv[1] else None)
+for i in range(60_000):
+    name = f"some-file-{i}.bin"
+    state.claim(name, f"https://host.example/some/where/{name}", lambda: True)
+    state.record(name, 200, FileFacts(i, i, '"etag"', "then", "0" * 64))
+    if i % 1000 == 0:
+        state.commit()
+    if i == 29_999:
+        print(peak_memory())
+state.commit()
+state.close()
+print(peak_memory())
+"""
+
+
+@pytest.mark.parametrize("where", ["", "state.sqlite3"], ids=["no state", "state"])
+def test_names_take_no_memory(tmp_path: Path, where: str) -> None:
+    place = str(tmp_path / where) if where else ""
+    ended = subprocess.run(
+        [sys.executable, "-c", PEAK_MEMORY + _MEASURED, place],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    after_half, after_all = map(int, ended.stdout.split())
+    assert after_all <= after_half * 1.1
+
+
+def test_the_lock_of_a_run_names_its_process(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/x"] = lambda h: h.stall()
+    first = pyfetch.start(f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    second = pyfetch(f"{server.url}/y")
+    assert second.status == 3
+    (error,) = second.err.splitlines()
+    assert f"process {first.pid}" in error
+    assert "--wait-lock" in error
+    assert second.out == ""
+    assert [asked.path for asked in server.asked] == ["/x"]
+    first.kill()
+    first.communicate()
+    # A dead run's lock blocks nobody.
+    server.pages["/y"] = Page(b"y")
+    assert pyfetch(f"{server.url}/y").status == 0
+
+
+def test_wait_lock_waits_for_the_run_before_it(pyfetch: Command, server: LoopbackServer) -> None:
+    server.routes["/x"] = lambda h: h.stall()
+    server.pages["/y"] = Page(b"y")
+    first = pyfetch.start("--timeout", "60", f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    second = pyfetch.start("--wait-lock", "20", f"{server.url}/y")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.7)
+    first.terminate()
+    assert second.wait(10) == 0
+    assert first.wait(10) == 143
+    for run in (first, second):
+        run.communicate()
+    short = pyfetch.start(f"{server.url}/x")
+    while len(server.asked) < 3:
+        assert short.poll() is None
+    assert pyfetch("--wait-lock", "0.3", f"{server.url}/y").status == 3
+    short.kill()
+    short.communicate()
+
+
+def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    release = threading.Event()
+
+    def held(handler: Handler) -> None:
+        release.wait(20)
+        handler.answer(200, b"x")
+
+    server.routes["/x"] = held
+    server.pages["/y"] = Page(b"y")
+    first = pyfetch.start("--no-state", f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    second = pyfetch.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(0.6)
+    release.set()
+    for run in (first, second):
+        _, err = run.communicate(timeout=20)
+        assert run.returncode == 0, err
+    assert sorted(path.name for path in pyfetch.directory.iterdir()) == ["x", "y"]
+
+
+def test_runs_in_two_directories_do_not_wait_for_each_other(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.stall()
+    server.pages["/y"] = Page(b"y")
+    first = pyfetch.start("-o", "one", f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    assert pyfetch("-o", "two", f"{server.url}/y").status == 0
+    first.kill()
+    first.communicate()
+
+
+def test_two_runs_at_once_without_state_are_one_too_many(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.stall()
+    first = pyfetch.start("--no-state", f"{server.url}/x")
+    while not server.asked:
+        assert first.poll() is None
+    assert pyfetch("--no-state", f"{server.url}/y").status == 3
+    first.kill()
+    first.communicate()
+
+
+def limit_file_size() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+
+def test_a_file_that_may_not_be_so_large_is_a_failure_and_the_rest_goes_on(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages |= {"/large": Page(b"l" * 100_000), "/small": Page(b"s")}
+    run = pyfetch.start(
+        "--no-state", "-w", "1", f"{server.url}/large", f"{server.url}/small",
+        preexec_fn=limit_file_size,
+    )  # fmt: skip
+    out, _ = run.communicate(timeout=20)
+    assert run.returncode == 1
+    assert [line.split(b"\t")[4] for line in out.splitlines()] == [b"disk", b"-"]
+    assert not (pyfetch.directory / "large").exists()

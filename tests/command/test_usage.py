@@ -1,0 +1,329 @@
+"""The command line: what it accepts, what it says, and the exit status it ends with."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from pyfetch import __version__
+from pyfetch.cli.command import command
+from pyfetch.models import Failure
+from tests.conftest import COMMAND, Command
+from tests.support.server import LoopbackServer, Page
+
+README = Path(__file__).parents[2] / "README.md"
+OPTIONS = [param for param in command.params if isinstance(param, click.Option)]
+
+
+def test_a_file_standard_input_and_urls_give_the_same(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages |= {"/a": Page(b"a"), "/b": Page(b"bb")}
+    urls = [f"{server.url}/a", f"{server.url}/b"]
+    listed = "\ufeff# mine\r\n\r\n" + "".join(f"  {url}\t\r\n" for url in urls)
+    (pyfetch.directory / "urls.txt").write_text(listed, newline="")
+    expected = "".join(f"200\t{size}\t{url}\t-\t-\n" for size, url in zip("12", urls, strict=True))
+    assert pyfetch("urls.txt", "--discard", "--workers", "3").out == expected
+    assert pyfetch("--discard", stdin=listed).out == expected
+    assert pyfetch("--discard", "-", stdin=listed).out == expected
+    assert pyfetch("--discard", *urls).out == expected
+
+
+def test_bad_lines_are_failed_results_and_the_rest_goes_on(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    good = f"{server.url}/a".encode()
+    lines = [b"no url", b"ftp://host/x", b"\xff\xfe", b"x" * 70_000, b"http://", good]
+    ended = pyfetch("--format", "jsonl", stdin=b"# first\n" + b"\n".join(lines))
+    assert ended.status == 1
+    errors = [result["error"] for result in ended.results]
+    assert errors == [
+        "invalid-url", "unsupported-scheme", "invalid-url", "invalid-url", "invalid-url", None,
+    ]  # fmt: skip
+    for line, result in enumerate(ended.results[:-1], 2):
+        assert f"line {line}:" in result["detail"]
+
+
+def test_an_empty_list_is_no_failure(pyfetch: Command) -> None:
+    ended = pyfetch(stdin="\n# nothing\n")
+    assert (ended.status, ended.out) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "."])
+def test_a_file_that_cannot_be_read_ends_with_2_and_one_line(pyfetch: Command, name: str) -> None:
+    ended = pyfetch(name)
+    assert (ended.status, ended.out) == (2, "")
+    assert len(ended.err.splitlines()) == 1
+    assert name in ended.err
+
+
+@pytest.mark.parametrize("output_dir", ["file/below", "file"])
+def test_an_output_directory_that_cannot_be_made_ends_with_3_before_the_first_request(
+    pyfetch: Command, server: LoopbackServer, output_dir: str
+) -> None:
+    (pyfetch.directory / "file").write_bytes(b"")
+    ended = pyfetch("-o", output_dir, f"{server.url}/x")
+    assert ended.status == 3
+    assert len(ended.err.splitlines()) == 1
+    assert output_dir in ended.err
+    assert server.asked == []
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="needs /proc: made by no one, not even root"
+)
+def test_an_output_directory_that_cannot_be_written_ends_with_3(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    assert pyfetch("-o", "/proc/self", f"{server.url}/x").status == 3
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--workers", "0"],
+        ["--workers", "many"],
+        ["--timeout", "0"],
+        ["--timeout", "nan"],
+        ["--connect-timeout", "-1"],
+        ["--max-time", "inf"],
+        ["--max-time", "1e308"],
+        ["--retry-wait", "nan"],
+        ["--wait-lock", "nan"],
+        ["--max-size", "10 Q"],
+        ["--retries", "-1"],
+        ["--if-exists", "burn"],
+        ["--format", "xml"],
+        ["-H", "no colon"],
+        ["-H", "X: a\nB: c"],
+        ["-H", "bad name: x"],
+        ["--rate", "5"],
+        ["--rate", "0/s"],
+        ["--limit-rate", "0"],
+        ["--allow-failures", "101%"],
+        ["--allow-failures", "-1"],
+        ["--rate-total"],
+        ["--fail-fast", "--allow-failures", "1"],
+        ["--no-such-option"],
+    ],
+)
+def test_a_bad_value_of_an_option_ends_with_2_and_names_it(
+    pyfetch: Command, arguments: list[str]
+) -> None:
+    ended = pyfetch("http://127.0.0.1:1/", *arguments)
+    assert ended.status == 2
+    assert arguments[0] in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_every_option_also_reads_the_environment(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/a"] = Page(b"a")
+    pyfetch.environment |= {
+        "PYFETCH_DISCARD": "1",
+        "PYFETCH_FORMAT": "jsonl",
+        "PYFETCH_HEADER": "X-One: 1\nX-Two: two words",
+        "PYFETCH_MAX_SIZE": "1k",
+    }
+    ended = pyfetch(f"{server.url}/a")
+    assert ended.results[0]["path"] is None
+    assert server.asked[0].headers["X-Two"] == "two words"
+    pyfetch.environment["PYFETCH_WORKERS"] = "none"
+    assert pyfetch(f"{server.url}/a").status == 2
+
+
+def test_a_variable_that_others_set_for_pyfetch_is_not_taken_for_a_question(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    pyfetch.environment |= {"PYFETCH_VERSION": "0.1.0", "PYFETCH_HEADER": "X-One: 1\n\n"}
+    assert pyfetch("--discard", f"{server.url}/a").status == 0
+    assert server.asked[0].headers["X-One"] == "1"
+
+
+def test_a_standard_input_that_is_closed_is_a_usage_error(pyfetch: Command) -> None:
+    script = f'exec "{COMMAND}" "$@" <&-'
+    for arguments in ([], ["-"]):
+        ended = subprocess.run(
+            ["sh", "-c", script, "sh", *arguments],
+            cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 2
+
+
+def test_the_summary_counts_what_came_and_what_failed_and_why(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a" * 2000)
+    ended = pyfetch(
+        "--discard", f"{server.url}/a", f"{server.url}/b", "ftp://x/", f"{server.url}/c"
+    )
+    assert ended.status == 1
+    assert re.fullmatch(
+        r"pyfetch: fetched 1, failed 3 \(http 2, unsupported-scheme 1\); 2\.0 kB in .*/s\n",
+        ended.err,
+    )
+
+
+def test_quiet_is_silent_when_all_is_well(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/a"] = Page(b"a")
+    ended = pyfetch("--quiet", f"{server.url}/a")
+    assert (ended.status, ended.out, ended.err) == (0, "", "")
+
+
+def test_quiet_says_a_line_for_each_failure_and_a_summary(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    ended = pyfetch("--quiet", f"{server.url}/a", f"{server.url}/b", "ftp://x/")
+    assert (ended.status, ended.out) == (1, "")
+    lines = ended.err.splitlines()
+    assert len(lines) == 3
+    assert f"{server.url}/b: http: 404" in lines[0]
+    assert "ftp://x/: unsupported-scheme" in lines[1]
+
+
+def test_a_line_of_tsv_is_always_one_line_of_five_fields(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    hostile = f"{server.url}/a\u202egnp.exe".encode()
+    ended = pyfetch(stdin=b"http://x/\x1b[31m\ty\x07\n" + hostile + b"\n\xff\n")
+    assert [len(row) for row in ended.rows] == [5, 5, 5]
+    assert not set(ended.out) & {"\x1b", "\x07", "\u202e", "\r"}
+
+
+def test_help_is_in_groups_and_shows_defaults(pyfetch: Command) -> None:
+    shown = pyfetch("--help").out
+    assert re.search(r"^What and where:$", shown, re.MULTILINE)
+    assert re.search(r"--retries N\s+More tries[^[]*\[default:\s+3;", shown)
+
+
+def test_the_version(pyfetch: Command) -> None:
+    assert pyfetch("--version").out == f"pyfetch {__version__}\n"
+
+
+def documented() -> dict[str, str]:
+    """The README's table of options: the option as `--help` writes it → its default."""
+    rows = [line for line in README.read_text().splitlines() if line.startswith("| `-")]
+    cells = [row.replace("\\|", "/").replace("`", "").split("|") for row in rows]
+    return {option.strip().replace("/", "|"): default.strip() for _, option, default, *_ in cells}
+
+
+def as_help_writes_it(option: click.Option) -> str:
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
+        record = option.get_help_record(context)
+    assert record is not None
+    return record[0].replace("[", "").replace("]", "")
+
+
+def test_help_and_the_readme_have_the_same_options(pyfetch: Command) -> None:
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
+        options = [p for p in command.get_params(context) if isinstance(p, click.Option)]
+    assert sorted(documented()) == sorted(map(as_help_writes_it, options))
+    shown = pyfetch("--help").out
+    for option in options:
+        assert option.opts[-1] in shown
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))
+def test_the_readme_names_the_default_that_holds(option: click.Option) -> None:
+    told = documented()[as_help_writes_it(option)]
+    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
+        default = option.get_default(context)
+    if option.is_flag or option.count:
+        assert told in ("off", "")
+    elif option.multiple or default is None or not isinstance(default, str | int | float):
+        assert told in ("none", option.show_default)
+    else:
+        assert told == (default if isinstance(default, str) else f"{default:g}")
+
+
+@pytest.mark.parametrize("failure", list(Failure))
+def test_the_readme_explains_each_failure_code(failure: Failure) -> None:
+    assert f"| `{failure}` |" in README.read_text()
+
+
+def test_nothing_is_imported_that_a_run_does_not_need() -> None:
+    def imported(statement: str) -> set[str]:
+        code = f"import sys\n{statement}\nprint(*sys.modules)"
+        # Where coverage is measured, it brings modules of its own.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE")}
+        ended = subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+            env=environment,
+        )  # fmt: skip
+        return {name.partition(".")[0] for name in ended.stdout.split()}
+
+    library = imported("from pyfetch import fetch_all; fetch_all([])")
+    assert not library & {"rich", "click"}
+    assert "requests" in library
+    assert not imported("import pyfetch") & {"rich", "click", "requests", "sqlite3"}
+    assert not imported("import pyfetch.cli.command") & {"rich", "requests", "sqlite3"}
+
+
+def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.endswith("_CA_BUNDLE")}
+    server.pages["/x"] = Page(b"x")
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "pyfetch", "--processes", "2", "--discard",
+         f"{server.url}/x"],
+        check=True, capture_output=True, text=True, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+    assert "pyfetch.cluster.coordinator" in names
+    assert not names & {"requests", "urllib3", "ssl", "pyfetch.http.client", "sqlite3"}
+
+
+LOADED_WHERE_NEEDED = {
+    "rich": ["--format", "table"],  # where something is drawn
+    "sqlite3": ["-o", "data"],  # where files are kept
+    "multiprocessing": ["--processes", "2"],
+    "defusedxml": ["--input-format", "sitemap"],
+    "fractions": ["--allow-failures", "5%"],
+    "netrc": ["--netrc-file", os.devnull],
+    "pyfetch.http.public_addresses": ["--public-only"],
+    "pyfetch.inputs.formats.json_lines": [],  # for such lists
+    "http_sf": [],  # where a server speaks of its quota
+    "truststore": [],  # on other systems
+}
+
+
+@pytest.mark.parametrize("module", LOADED_WHERE_NEEDED)
+def test_a_run_loads_only_what_it_needs(
+    server: LoopbackServer, tmp_path: Path, module: str
+) -> None:
+    def loads(*arguments: str) -> bool:
+        command = [sys.executable, "-X", "importtime", "-m", "pyfetch", *arguments]
+        ended = subprocess.run(
+            command, check=False, capture_output=True, text=True, cwd=tmp_path, input=url,
+            env=os.environ | {"HOME": str(tmp_path)},
+        )  # fmt: skip
+        assert "import time:" in ended.stderr
+        names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
+        return module in names
+
+    server.pages["/x"] = Page(b"x")
+    url = f"{server.url}/x"
+    assert not loads("--discard")
+    options = LOADED_WHERE_NEEDED[module]
+    if options:
+        assert loads(*options)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_completion(pyfetch: Command, shell: str) -> None:
+    pyfetch.environment["_PYFETCH_COMPLETE"] = f"{shell}_source"
+    ended = pyfetch()
+    if shell == "bash" and "Bash" in ended.err:
+        pytest.fail(ended.err)
+    assert "pyfetch" in ended.out

@@ -1,0 +1,193 @@
+"""Rerun the same command and it finishes the job, whenever it was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pyfetch.storage.note import read_note
+from tests.conftest import Command
+from tests.support.server import Handler, LoopbackServer, Page
+
+KILLS = 40
+WORKERS = 8
+PIECE = 64 * 1024
+"""Bytes that the server sends of a large file at once."""
+FILES = 204
+SEED = 20261123
+
+
+@dataclass
+class Origin:
+    """The files of the server, and every version of them that there ever was."""
+
+    server: LoopbackServer
+    randomness: random.Random
+    versions: dict[str, set[str]] = field(default_factory=dict)
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        for number in range(FILES):
+            if number % 26 == 5:
+                size = self.randomness.randrange(3_000_000, 6_000_000)
+            elif number % 12 == 7:
+                size = self.randomness.randrange(100_000, 400_000)
+            else:
+                size = self.randomness.randrange(40_000)
+            self.publish(f"file-{number:03}", size)
+
+    def publish(self, name: str, size: int) -> None:
+        """Put a new version of a file on the server."""
+        self.changes += 1
+        page = Page(self.randomness.randbytes(size), modified=1_700_000_000.0 + self.changes)
+        self.server.pages[f"/{name}"] = page
+        self.server.routes[f"/{name}"] = lambda h: self.slowly(h)
+        self.versions.setdefault(name, set()).add(hashlib.sha256(page.body).hexdigest())
+
+    def change_some(self) -> None:
+        """New versions of a few files, of the same length."""
+        for name in self.randomness.sample(sorted(self.versions), 3):
+            self.publish(name, len(self.server.pages[f"/{name}"].body))
+
+    def slowly(self, handler: Handler) -> None:
+        """As the server answers, in pieces that can be caught between."""
+        page = self.server.pages[handler.path]
+        pieces = _Pieces(handler)
+        handler.send = pieces.send  # type: ignore[method-assign]
+        handler.page(page)
+
+    @property
+    def size(self) -> int:
+        return sum(len(page.body) for page in self.server.pages.values())
+
+
+class _Pieces:
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    def send(self, body: bytes) -> None:
+        handler = self._handler
+        for start in range(0, len(body), PIECE):
+            piece = body[start : start + PIECE]
+            handler.wfile.write(piece)
+            handler.wfile.flush()
+            handler.server.sent += len(piece)
+            handler.server.over.wait(0.05)
+
+
+class Watcher(threading.Thread):
+    """Looks at all that has a final name, again and again, and notes what is not whole."""
+
+    def __init__(self, directory: Path, origin: Origin) -> None:
+        super().__init__(daemon=True)
+        self._directory = directory
+        self._origin = origin
+        self._seen: dict[tuple[str, int, int], None] = {}
+        self.wrong: list[str] = []
+        self.looked = 0
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        while not self.ended.wait(0.04):
+            self.look()
+
+    def look(self) -> None:
+        for entry in os.scandir(self._directory) if self._directory.exists() else ():
+            if entry.name == ".pyfetch":
+                continue
+            try:
+                content = None
+                status = entry.stat()
+                version = (entry.name, status.st_ino, status.st_mtime_ns)
+                if version in self._seen:
+                    continue
+                content = Path(entry.path).read_bytes()
+            except FileNotFoundError:
+                continue
+            self.looked += 1
+            self._seen[version] = None
+            if hashlib.sha256(content).hexdigest() not in self._origin.versions[entry.name]:
+                self.wrong.append(f"{entry.name}: {len(content)} bytes")
+
+
+def kept_bytes(directory: Path) -> int:
+    """Bytes of files and parts that a rerun can go on from."""
+    parts = directory / ".pyfetch" / "parts"
+    sizes = [p.stat().st_size for p in directory.iterdir() if p.is_file()]
+    for note in parts.glob("*.json"):
+        # A note that was being written when the kill came is none: then there are no bytes yet.
+        with contextlib.suppress(ValueError, FileNotFoundError):
+            total = read_note(note).total
+            # Of a part that is whole, a byte is asked for again.
+            status = note.with_suffix(".part").stat()
+            if status.st_nlink == 1:  # else it is counted under its final name
+                sizes.append(min(status.st_size, total - 1))
+    return sum(sizes)
+
+
+@pytest.mark.parametrize("changing", [False, True], ids=["same origin", "changing origin"])
+def test_a_run_that_is_killed_again_and_again_gets_there_with_nothing_wrong_on_the_way(
+    pyfetch: Command,
+    server: LoopbackServer,
+    changing: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    randomness = random.Random(SEED + changing)
+    origin = Origin(server, randomness)
+    (pyfetch.directory / "urls.txt").write_text(
+        "".join(f"{server.url}{path}\n" for path in server.pages)
+    )
+    data = pyfetch.directory / "data"
+    data.mkdir()
+    arguments = ("urls.txt", "-o", "data", "--workers", str(WORKERS))
+    watcher = Watcher(data, origin)
+    watcher.start()
+    killed = lost = kept = sent = 0
+    for _ in range(KILLS):
+        asked = len(server.asked)
+        # What is whole is right, and need not be asked for each time.
+        refreshes = changing and randomness.random() < 0.25
+        run = pyfetch.start(*arguments, "--if-exists", "refresh" if refreshes else "skip")
+        while len(server.asked) == asked and run.poll() is None:
+            time.sleep(0.002)
+        time.sleep(randomness.uniform(0, 0.2))
+        killed += run.poll() is None
+        run.kill()
+        run.communicate()
+        if not changing:
+            while server.at_once:
+                time.sleep(0.002)  # until the server, too, knows that nobody listens
+            now = kept_bytes(data)
+            lost_now = (server.sent - sent) - (now - kept)
+            # At most a piece in flight and one on its way to each worker.
+            assert lost_now <= WORKERS * 2 * PIECE
+            lost, kept, sent = lost + lost_now, now, server.sent
+        else:
+            origin.change_some()
+    ended = pyfetch(*arguments)
+    watcher.ended.set()
+    watcher.join()
+    watcher.look()
+    assert ended.status == 0, ended.err
+    assert watcher.wrong == []
+    assert watcher.looked >= len(server.pages)
+    assert killed >= KILLS * 3 // 4, "it was caught too late too often"
+    for path, page in server.pages.items():
+        assert (data / path[1:]).read_bytes() == page.body
+    assert list((data / ".pyfetch").rglob("*.part")) == []
+    with capsys.disabled():
+        print(
+            f"\n{killed} of {KILLS} kills in mid-run: {origin.size:,} bytes in"
+            f" {len(server.pages)} files, {server.sent:,} sent"
+            + ("" if changing else f", {lost:,} lost in flight by the kills")
+        )
+    if not changing:
+        assert server.sent <= origin.size + lost

@@ -1,0 +1,469 @@
+"""The engine in virtual time: waits, pauses, deadlines, the window and flat memory."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count, islice, pairwise
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from pyfetch.attempt import Attempt
+from pyfetch.engine.events import Event, Final
+from pyfetch.engine.mailbox import AT_ONCE, Inbox
+from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.threads import LATE, UNTAKEN, Engine
+from pyfetch.errors import StoppedError
+from pyfetch.http.rate_limit import PAUSING_STATUSES, Sign
+from pyfetch.inputs.items import entries_from_items
+from pyfetch.models import Failure, Outcome, Result, Target
+from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.hosts import Limits
+from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.storage.ledger import NoLedger
+from pyfetch.transfer import Transfer
+from tests.conftest import PEAK_MEMORY
+
+
+class InlineExecutor(Executor):
+    """Runs what it is given at once, in the thread that gives it."""
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(call(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class VirtualTime:
+    now: float = 1000.0
+    waits: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        """Real events come first; only when there is nothing else does time pass."""
+        events = inbox.take(5 if seconds is None else 0.05)
+        if not events:
+            assert seconds is not None, "the engine waits for something that never comes"
+            self.waits.append(seconds)
+            self.now += seconds
+        return events
+
+
+def came(target: Target, transfer: Transfer) -> Attempt:
+    result = Result(
+        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt
+    )
+    return Attempt(result, Sign.ANSWERED)
+
+
+def went_wrong(
+    target: Target,
+    transfer: Transfer,
+    error: Failure = Failure.CONNECT,
+    status: int | None = None,
+    retry_after: float | None = None,
+) -> Attempt:
+    result = Result(
+        target.index, target.url, Outcome.FAILED, error=error, status=status,
+        detail="went wrong", attempts=transfer.attempt,
+    )  # fmt: skip
+    pushed_back = status in PAUSING_STATUSES
+    sign = Sign.PUSHED_BACK if pushed_back else Sign.NONE if status is None else Sign.ANSWERED
+    return Attempt(result, sign, retry_after)
+
+
+def engine(
+    fetch: Callable[[Target, Transfer], Attempt],
+    time: VirtualTime,
+    *,
+    workers: int = 4,
+    retry: RetryPolicy | None = None,
+    max_time: float | None = None,
+) -> Engine:
+    return Engine(
+        fetch, InlineExecutor(), window=Window(), clock=time.clock, wait=time.wait,
+        jobs=jobs(workers, retry or RetryPolicy(randomness=random.Random(1)), max_time),
+    )  # fmt: skip
+
+
+def jobs(workers: int, retry: RetryPolicy | None = None, max_time: float | None = None) -> Jobs:
+    retry = retry or RetryPolicy()
+    return Jobs(Schedule(Limits(), retry), Workers(workers), retry, max_time)
+
+
+def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
+    time = VirtualTime()
+    asked: list[float] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        asked.append(time.now)
+        return went_wrong(target, transfer)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert (result.error, result.attempts) == (Failure.CONNECT, 4)
+    assert len(asked) == 4
+    for attempt, (before, after) in enumerate(pairwise(asked)):
+        assert 0 < after - before <= 2**attempt
+
+
+def test_a_failure_that_stays_is_not_tried_again() -> None:
+    time = VirtualTime()
+    attempts = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        attempts.append(target.url)
+        status = 404 if target.url.endswith("gone") else None
+        return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
+
+    urls = ["http://a/gone", "http://b/"]
+    assert all(r.failed for r in engine(fetch, time).run(entries_from_items(urls)))
+    assert sorted(attempts) == urls
+
+
+def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
+    time = VirtualTime()
+    asked: list[tuple[str, float]] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        asked.append((target.url, time.now - 1000))
+        if target.url == "http://busy/1" and transfer.attempt == 1:
+            return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
+        return came(target, transfer)
+
+    urls = ["http://busy/1", "http://busy/2", "http://idle/3"]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert results[0].index == 3
+    when = dict(asked)
+    assert when["http://idle/3"] < 1
+    assert when["http://busy/2"] >= 120
+    assert when["http://busy/1"] >= 120
+
+
+def test_a_target_that_waits_holds_no_worker() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 1 and transfer.attempt < 3:
+            return went_wrong(target, transfer)
+        return came(target, transfer)
+
+    urls = [f"http://a/{i}" for i in range(50)]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert [r.index for r in results] == [*range(2, 51), 1]
+
+
+def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() -> None:
+    release = threading.Event()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 1 and transfer.attempt == 1:
+            return went_wrong(target, transfer)
+        if target.index == 2:
+            release.wait(10)
+        return came(target, transfer)
+
+    waits: list[float | None] = []
+
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        waits.append(seconds)
+        if len(waits) > 20:
+            release.set()
+        return inbox.take(0.1 if seconds is None else seconds)
+
+    with ThreadPoolExecutor(1) as executor:
+        driven = Engine(
+            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=Window(), wait=wait
+        )  # fmt: skip
+        results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
+    assert {result.error for result in results} == {None}
+    # Nothing was due that could have been done: it waited until something happened.
+    assert sum(seconds == 0 for seconds in waits) <= 2
+
+
+def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=86400.0)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert result.attempts == 1
+    assert "86400 s" in (result.detail or "")
+
+
+def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() -> None:
+    time = VirtualTime()
+    asked: list[str] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if transfer.refusal:
+            result = Result(
+                target.index, target.url, Outcome.FAILED,
+                error=transfer.refusal.failure, detail=transfer.refusal.detail,
+            )  # fmt: skip
+            return Attempt(result, Sign.NOT_ASKED)
+        asked.append(target.url)
+        if "busy" in target.url:
+            return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
+        return came(target, transfer)
+
+    urls = [f"http://busy/{number}" for number in range(50)] + ["http://idle/"]
+    results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
+    assert asked == ["http://busy/0", "http://idle/"]
+    assert [result.error for result in results].count(Failure.HTTP) == 50
+    assert all("3600 s" in (result.detail or "") for result in results[:50])
+    assert time.now - 1000 < 1
+
+
+def test_max_time_is_over_all_attempts_of_a_url() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        time.now += 4
+        return went_wrong(target, transfer)
+
+    policy = RetryPolicy(retries=100, first_wait=0)
+    run = engine(fetch, time, retry=policy, max_time=10).run(entries_from_items(["http://a/"]))
+    (result,) = run
+    assert result.attempts == 3
+    assert "10 s" in (result.detail or "")
+
+
+def test_the_wait_before_an_attempt_counts_as_elapsed() -> None:
+    time = VirtualTime()
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=100.0)
+
+    (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
+    assert result.attempts == 4
+    assert 300 <= time.now - 1000 < 400
+
+
+def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
+    release = threading.Event()
+    read = count()
+    started: list[int] = []
+
+    def urls() -> Iterator[str]:
+        for number in read:
+            yield f"http://a/{number}"
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        if target.index == 1:
+            release.wait(10)
+        return came(target, transfer)
+
+    window = Window(64, widest=64)
+    with ThreadPoolExecutor(4) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(4), window=window)
+        finished = driven.run(entries_from_items(urls()))
+        # All of the window but the first come, though nothing can be shown.
+        early = list(islice(finished, 63))
+        assert sorted(r.index for r in early) == list(range(2, 65))
+        assert next(read) <= 65
+        release.set()
+        assert next(finished).index == 1
+        finished.close()
+
+
+def test_what_the_input_raises_is_raised_after_the_results_before_it() -> None:
+    def urls() -> Iterator[str]:
+        yield "http://a/1"
+        raise KeyError("broken list")
+
+    time = VirtualTime()
+    run = engine(came, time).run(entries_from_items(urls()))
+    assert next(run).index == 1
+    with pytest.raises(KeyError, match="broken list"):
+        next(run)
+
+
+def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None:
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        if target.index == 3:
+            raise StoppedError("the disk is full")
+        return came(target, transfer)
+
+    time = VirtualTime()
+    run = engine(fetch, time, workers=1).run(entries_from_items(f"http://a/{i}" for i in count()))
+    results: list[Result] = []
+    with pytest.raises(StoppedError):
+        results.extend(run)
+    assert [(r.index, r.error) for r in results] == [(1, None), (2, None), (3, "cancelled")]
+
+
+def test_workers_go_on_while_nobody_takes_results() -> None:
+    started: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        return came(target, transfer)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
+        first = next(finished)
+        # What was taken in with the first is done, though nobody asks for the next.
+        began = monotonic()
+        while len(started) < 2 and monotonic() < began + 5:
+            sleep(0.01)
+        before = len(started)
+        rest = list(finished)
+    assert before > 1
+    assert sorted([first.index, *(result.index for result in rest)]) == list(range(1, 41))
+
+
+def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
+    started: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        started.append(target.index)
+        return came(target, transfer)
+
+    number = 4 * (UNTAKEN + AT_ONCE)
+    with ThreadPoolExecutor(2) as executor:
+        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
+        # Until all of the list has been taken in, it is the thread of the run that is slow.
+        some = list(islice(finished, number // 4))
+        began, before = monotonic(), -1
+        while before < len(started) and monotonic() < began + 5:
+            before = len(started)
+            sleep(0.1)
+        assert len(started) <= len(some) + UNTAKEN + AT_ONCE + 2
+        assert len(some) + len(list(finished)) == number
+
+
+def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
+    class Damaged(NoLedger):
+        def named(self, target: Target) -> Target:
+            if target.index == 2:
+                raise StoppedError("the state is damaged")
+            return target
+
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        events = inbox.take(5)
+        while not any(isinstance(event, Target) for event in events):
+            events += inbox.take(5)
+        return sorted(events, key=lambda event: isinstance(event, Final))
+
+    first_came = threading.Event()
+
+    def urls() -> Iterator[str]:
+        yield "http://a/1"
+        first_came.wait(5)
+        yield "http://a/2"
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        first_came.set()
+        return came(target, transfer)
+
+    driven = Engine(fetch, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
+    results: list[Result] = []
+    with pytest.raises(StoppedError, match="damaged"):
+        results.extend(driven.run(entries_from_items(urls()), Damaged()))
+    assert [result.index for result in results] == [1]
+
+
+class Noting(NoLedger):
+    """What it has is due for long, and it counts how often that is written."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        self.time = time
+        self.commits = 0
+
+    def commit_due(self) -> float | None:
+        return self.time.now - 10 * LATE
+
+    def commit(self) -> None:
+        self.commits += 1
+
+
+def test_what_came_is_noted_though_nobody_takes_results() -> None:
+    time = VirtualTime()
+    ledger = Noting(time)
+    noted: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Attempt:
+        noted.append(ledger.commits)
+        return came(target, transfer)
+
+    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+        began = monotonic()
+        while len(inbox) < 21 and monotonic() < began + 5:  # all of the list, and its end
+            sleep(0.01)
+        return inbox.take(seconds)
+
+    driven = Engine(
+        fetch, InlineExecutor(), jobs=jobs(1), window=Window(), clock=time.clock, wait=wait
+    )
+    # They are taken in together, and one worker goes through them before the run goes on.
+    run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
+    assert len(list(run)) == 20
+    assert [later - earlier for earlier, later in pairwise(noted)] == [1] * 19
+
+
+_MEASURED = """
+from concurrent.futures import ThreadPoolExecutor
+from pyfetch.engine.threads import LATE, UNTAKEN, Engine
+from pyfetch.attempt import Attempt
+from pyfetch.inputs.items import entries_from_items
+from pyfetch.models import Outcome, Result
+from pyfetch.scheduling.hosts import Limits
+from pyfetch.scheduling.jobs import Jobs
+from pyfetch.http.rate_limit import Sign
+from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.queue import Schedule
+from pyfetch.engine.read_ahead import Window, in_order
+from pyfetch.scheduling.concurrency import AutoWorkers
+from tests.conftest import PEAK_MEMORY
+
+def fetch(target, transfer):
+    result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
+    return Attempt(result, Sign.ANSWERED)
+
+window = Window()
+urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
+with ThreadPoolExecutor(8) as executor:
+    limits = Limits(per_host=2, interval=0.0001, interval_of_all=0.00001)
+    jobs = Jobs(Schedule(limits), AutoWorkers(8), RetryPolicy(), max_time=3600.0)
+    engine = Engine(fetch, executor, jobs=jobs, window=window)
+    due = 1
+    for result in in_order(engine.run(entries_from_items(urls)), window.shown):
+        assert result.index == due
+        if due == 10_000:
+            print(peak_memory())
+        due += 1
+assert due == 100_001
+print(peak_memory())
+"""
+
+
+def test_memory_is_flat_from_ten_thousand_urls_to_a_hundred_thousand() -> None:
+    """Peak memory of the engine alone, with every option on, in KiB."""
+    ended = subprocess.run(
+        [sys.executable, "-c", PEAK_MEMORY + _MEASURED],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    small, large = map(int, ended.stdout.split())
+    assert large <= small * 1.1
+    assert large < 120 * 1024

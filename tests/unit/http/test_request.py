@@ -1,0 +1,66 @@
+"""What is asked, made without the detour over what `requests` looks up for each request."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pyfetch.chain import Chain
+from pyfetch.http.origin_config import AllSurroundings
+from pyfetch.http.request import _PLAIN_URL, Asking
+from pyfetch.models import Target
+from pyfetch.settings import Settings
+from pyfetch.urls import origin_of
+
+
+def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
+    chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
+    asking = Asking(chosen, "pyfetch/1", AllSurroundings(chosen))
+    return asking.request(Chain(url, origin_of(url)), conditions, Target(1, url, "http://h:80"))
+
+
+@given(st.from_regex(re.compile(_PLAIN_URL.pattern, re.ASCII), fullmatch=True))
+@example("http://h/")
+@example("http://h:80/a//b?c=d?e")
+def test_a_plain_url_is_what_requests_would_make_of_it(url: str) -> None:
+    try:
+        prepared = requests.Request("GET", url).prepare()
+    except requests.RequestException:
+        return  # a port beyond all, say: such a URL is no target
+    assert prepared.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://h", "HTTP://h/", "http://H/", "http://h/a/../b", "http://h/./b", "http://h/ä",
+        "http://h/%41", "http://h/a#b", "http://u:p@h/", "http://h/?", "http://h/a b", "http://[::1]/",
+        "http://h:080/", "http://h/a\n",
+    ],
+)  # fmt: skip
+def test_others_are_left_to_requests(url: str) -> None:
+    assert not _PLAIN_URL.fullmatch(url)
+
+
+def test_both_ways_send_the_same_fields() -> None:
+    settings = {"headers": {"user-agent": "mine", "X-A": "b"}}
+    conditions = {"If-None-Match": '"v1"'}
+    plain = asked("http://h/x", conditions, **settings)
+    other = asked("http://h/x#fragment", conditions, **settings)
+    assert dict(plain.headers.lower_items()) == dict(other.headers.lower_items())
+    assert dict(plain.headers.lower_items()) == {
+        "user-agent": "mine", "accept-encoding": "identity", "accept": "*/*",
+        "connection": "keep-alive", "x-a": "b", "if-none-match": '"v1"',
+    }  # fmt: skip
+
+
+def test_what_one_request_needs_is_not_in_the_next() -> None:
+    settings = Settings(netrc=False)
+    asking = Asking(settings, "pyfetch/1", AllSurroundings(settings))
+    target = Target(1, "http://h/x", "http://h:80")
+    asking.request(Chain("http://h/x", "http://h:80"), {"Range": "bytes=5-"}, target)
+    assert "Range" not in asking.request(Chain("http://h/x", "http://h:80"), {}, target).headers

@@ -1,0 +1,939 @@
+"""Lists of every format → entries."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import logging
+import os
+import tempfile
+import threading
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyfetch.checksum import Checksum
+from pyfetch.errors import UsageError
+from pyfetch.inputs import InputFormat, Sources
+from pyfetch.inputs.detect import detect
+from pyfetch.inputs.formats.aria2 import read_aria2
+from pyfetch.inputs.formats.delimited import read_csv, read_tsv
+from pyfetch.inputs.formats.json_lines import read_json_lines
+from pyfetch.inputs.formats.metalink import read_metalink
+from pyfetch.inputs.formats.plain import parse, read_plain, render
+from pyfetch.inputs.formats.sitemap import read_sitemap
+from pyfetch.inputs.items import entries_from_items
+from pyfetch.inputs.record import Record
+from pyfetch.inputs.stream import Content
+from pyfetch.models import Entry, Failure, Outcome, Result, Target
+
+SHA256 = "a" * 64
+SHA512 = "b" * 128
+MD5 = "c" * 32
+MIB = 1024 * 1024
+LONGEST = 5.0
+FORMATS = [chosen for chosen in InputFormat if chosen is not InputFormat.AUTO]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+class Folder:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def sources(self, content: bytes | str, name: str = "list", **options: Any) -> Sources:
+        path = self.path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return Sources([str(path)], **options)
+
+    def read(self, content: bytes | str, name: str = "list", **options: Any) -> list[Entry]:
+        return list(self.sources(content, name, **options))
+
+    def one(self, content: bytes | str, name: str = "list", **options: Any) -> Entry:
+        (entry,) = self.read(content, name, **options)
+        return entry
+
+    def rendered(self, content: bytes | str, name: str = "list") -> list[str]:
+        sources = self.sources(content, name, keep_lines=True)
+        return [sources.line_of(entry.index).decode() for entry in sources]
+
+
+def wanted(entry: Entry) -> Target:
+    assert isinstance(entry, Target), entry
+    return entry
+
+
+def refused(entry: Entry, text: str = "") -> Result:
+    assert isinstance(entry, Result), entry
+    assert entry.outcome is Outcome.FAILED
+    assert text in str(entry.detail)
+    return entry
+
+
+def urls(entries: list[Entry]) -> list[str]:
+    return [wanted(entry).url for entry in entries]
+
+
+# Plain lines
+
+
+def test_words_after_a_url_say_more_of_it(folder: Folder) -> None:
+    assert folder.one(
+        f"http://h/a out='new name.txt' sha256={SHA256} header='X-Key: a b' header=X-B:c"
+        " referer=http://r/"
+    ) == Target(
+        1,
+        "http://h/a",
+        "http://h:80",
+        checksum=Checksum("sha256", SHA256),
+        out="new name.txt",
+        headers=(("X-Key", "a b"), ("X-B", "c"), ("Referer", "http://r/")),
+    )
+
+
+def test_urls_after_tabs_are_mirrors(folder: Folder) -> None:
+    entry = wanted(folder.one("http://h/a\thttps://i/a\t http://j/a\tout=b"))
+    assert (entry.mirrors, entry.out) == (("https://i/a", "http://j/a"), "b")
+
+
+def test_a_url_after_a_space_is_no_mirror(folder: Folder) -> None:
+    refused(folder.one("http://h/a http://h/b?c=d"), "mirrors follow after a tab")
+
+
+def test_a_mirror_that_is_none_makes_the_line_bad(folder: Folder) -> None:
+    first, second = folder.read("http://h/a\tftp://h/a\nhttp://h/a\thttp://h:x/\n")
+    assert refused(first, "line 1, mirror 1: ftp").error is Failure.UNSUPPORTED_SCHEME
+    refused(second, "mirror 1: no URL")
+
+
+def test_a_url_may_have_quotes_and_is_never_unquoted(folder: Folder) -> None:
+    entry = wanted(folder.one("""http://h/'a"b out=x"""))
+    assert (entry.url, entry.out) == ("""http://h/'a"b""", "x")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["b", "x=y", "out", "OUT=x", "=x", "# comment", "#", "size=3", "'out =x'", "out='x", "out=x\\"],
+)
+def test_what_is_no_known_word_is_refused_with_help(folder: Folder, words: str) -> None:
+    bad, good = folder.read(f"http://h/a {words}\nhttp://h/b")
+    failed = refused(bad, "in a URL a space is %20")
+    assert failed.url == "http://h/a"
+    assert "out" in str(failed.detail)
+    assert urls([good]) == ["http://h/b"]
+
+
+@pytest.mark.parametrize("key", ["out", "dir", "referer", "checksum", "sha256"])
+def test_a_word_may_not_be_doubled(folder: Folder, key: str) -> None:
+    value = {"checksum": f"sha256:{SHA256}", "sha256": SHA256}.get(key, "x")
+    refused(folder.one(f"http://h/a {key}={value} {key}={value}"), f"{key} is given twice")
+
+
+def test_a_directory_goes_before_the_name(folder: Folder) -> None:
+    entries = folder.read("http://h/a dir=d\nhttp://h/a dir=d/ out=e/f\nhttp://h/a out=g/\n")
+    assert [wanted(entry).out for entry in entries] == ["d/", "d/e/f", "g/"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [f"sha256={SHA256}", f"checksum=sha-256={SHA256}", f"checksum=sha256:{SHA256.upper()}"],
+)
+def test_a_checksum_may_be_written_in_three_ways(folder: Folder, word: str) -> None:
+    assert wanted(folder.one(f"http://h/a {word}")).checksum == Checksum("sha256", SHA256)
+
+
+@pytest.mark.parametrize(
+    "word", ["sha256=abc", "checksum=sha256", "checksum=crc32=1234", f"md5={SHA256}"]
+)
+def test_a_checksum_that_is_none_is_refused(folder: Folder, word: str) -> None:
+    refused(folder.one(f"http://h/a {word}"), "no checksum")
+
+
+def test_a_checksum_of_word_and_fragment_must_agree(folder: Folder) -> None:
+    url = f"http://h/a#sha256={SHA256}"
+    entries = folder.read(f"{url} sha256={SHA256}\n{url} sha256={'0' * 64}\n{url} sha512={SHA512}")
+    assert wanted(entries[0]).checksum == Checksum("sha256", SHA256)
+    refused(entries[1], "differ")
+    assert wanted(entries[2]).checksum == Checksum("sha512", SHA512)
+
+
+@pytest.mark.parametrize(
+    "out", ["''", "' '", "/a", "C:\\\\x", "'\\x'", "..", "a/../b", "'a\\..\\b'", "../x", "a\0b"]
+)
+@pytest.mark.parametrize("key", ["out", "dir"])
+def test_a_place_outside_the_output_directory_is_refused(
+    folder: Folder, key: str, out: str
+) -> None:
+    refused(folder.one(f"http://h/a {key}={out}"), key)
+
+
+@pytest.mark.parametrize("out", ["..a", "a..b/c", "c:d", "a/./b", "ü"])
+def test_another_place_is_kept_as_it_is(folder: Folder, out: str) -> None:
+    assert wanted(folder.one(f"http://h/a out={out}")).out == out
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Host", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer",
+        "Upgrade", "Expect", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
+        "If-Unmodified-Since", "Accept-Encoding", "Proxy-Authorization", "proxy-x",
+    ],
+)  # fmt: skip
+def test_a_header_that_changes_what_is_asked_is_refused(folder: Folder, name: str) -> None:
+    failed = refused(folder.one(f"http://h/a header='{name}: s3cret'"), "a list may not set")
+    assert "s3cret" not in str(failed)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "http://h/a header=s3cret", "http://h/a header='A: s3cret\x01'", "http://h/a s3cret",
+        "http://h/a header='A: s3cret", "http://h/a header=A: s3cret==", "http://h/a x=s3cret",
+        "http://h/a out=/s3cret", "http://h/a sha256=s3cret", "http://h/a header='A: s3cret' \xff",
+        "http://h/a size=s3cret", "http://h/a referer=é-s3cret",
+    ],
+)  # fmt: skip
+def test_no_failure_shows_more_of_a_line_than_its_url(folder: Folder, line: str) -> None:
+    failed = refused(folder.one(line.encode("latin-1")))
+    assert "s3cret" not in str(failed)
+    assert failed.url == "http://h/a"
+
+
+def test_a_line_is_given_back_as_it_was(folder: Folder) -> None:
+    assert folder.rendered("http://h/a  out='b' \nhttp://h/a c\n") == [
+        "http://h/a  out='b' ",
+        "http://h/a c",
+    ]
+
+
+# aria2
+
+
+def test_an_aria2_file_is_read(folder: Folder, caplog: pytest.LogCaptureFixture) -> None:
+    content = (
+        "# list\nhttp://h/a\thttp://i/a\n  out=a b's.txt\n\tdir=d\n  header=X-A: b\n"
+        f"# between\n  header=X-C: d\n  checksum=sha-256={SHA256}\n  referer=http://r/\n"
+        "  split=5\n\nhttp://h/b\n  split=6\n"
+    )
+    with caplog.at_level(logging.WARNING, "pyfetch.inputs"):
+        first, second = folder.read(content)
+    assert first == Target(
+        1,
+        "http://h/a",
+        "http://h:80",
+        checksum=Checksum("sha256", SHA256),
+        mirrors=("http://i/a",),
+        headers=(("X-A", "b"), ("X-C", "d"), ("Referer", "http://r/")),
+        out="d/a b's.txt",
+    )
+    assert second == Target(2, "http://h/b", "http://h:80")
+    assert caplog.messages == ["the aria2 option split is ignored"]
+
+
+def test_a_bad_option_costs_its_record_only(folder: Folder) -> None:
+    content = "http://h/a\n  nonsense\n  out=x\nhttp://h/b\n out=/x\nhttp://h/c\n"
+    first, second, third = folder.read(content, "list.aria2")
+    assert refused(first, "line 1: no option of the form name=value (on line 2)").url
+    refused(second, "line 4: out must be")
+    assert urls([third]) == ["http://h/c"]
+
+
+def test_an_aria2_option_without_a_uri_is_refused(folder: Folder) -> None:
+    first, second = folder.read(" out=x\nhttp://h/a", "list.aria2")
+    refused(first, "line 1: an option that no URI stands above")
+    assert urls([second]) == ["http://h/a"]
+
+
+def test_long_and_undecodable_lines_of_an_aria2_file_cost_one_record(folder: Folder) -> None:
+    content = b"http://h/a\n out=" + b"x" * 70_000 + b"\nhttp://h/b\n out=\xff\nhttp://h/c\n"
+    first, second, third = folder.read(content, "list.aria2")
+    refused(first, "longer than 65536 bytes (on line 2)")
+    refused(second, "not UTF-8 (on line 4)")
+    assert urls([third]) == ["http://h/c"]
+
+
+def test_an_aria2_option_may_not_be_doubled(folder: Folder) -> None:
+    refused(folder.one("http://h/a\n out=b\n out=c\n"), "out is given twice (on line 3)")
+
+
+def test_an_aria2_record_without_end_is_refused(folder: Folder) -> None:
+    options = f" header=A: {'x' * 60_000}\n" * 20
+    bad, good = folder.read(f"http://h/a\n{options}http://h/b\n")
+    refused(bad, "more than 1048576 bytes of options")
+    assert urls([good]) == ["http://h/b"]
+
+
+# CSV and TSV
+
+
+def test_a_csv_file_is_read(folder: Folder) -> None:
+    content = (
+        "\ufeffName,URL,out,SHA256,Size,header,note,mirrors\r\n"
+        f'x,http://h/a http://i/a,a.txt,{SHA256},12,"A: b\nC: d","two\nlines",http://j/a\r\n'
+        "\r\ny,http://h/b,,,,,,\r\nz,http://h/c\r\n"
+    )
+    first, second, third = folder.read(content)
+    assert first == Target(
+        1,
+        "http://h/a",
+        "http://h:80",
+        checksum=Checksum("sha256", SHA256),
+        size=12,
+        mirrors=("http://i/a", "http://j/a"),
+        headers=(("A", "b"), ("C", "d")),
+        out="a.txt",
+        input={"Name": "x", "note": "two\nlines"},
+    )
+    assert second == Target(2, "http://h/b", "http://h:80", input={"Name": "y", "note": ""})
+    assert wanted(third).input == {"Name": "z"}
+
+
+def test_a_tsv_file_is_read(folder: Folder) -> None:
+    entry = folder.one("url\tout\nhttp://h/a,b\tc\n")
+    assert entry == Target(1, "http://h/a,b", "http://h:80", out="c")
+
+
+def test_a_table_without_other_columns_has_no_input(folder: Folder) -> None:
+    assert wanted(folder.one("url,out\nhttp://h/a,b\n")).input is None
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"http://h/x,a,b,c", "4 fields where there are 2 columns"),
+        (b"http://h/x,\xff", "not UTF-8"),
+        (b'http://h/x,"a"b', "no row"),
+        (b",a", "no URL"),
+        (b'"' + b"x" * 140_000 + b'",a', "no row: field larger"),
+        (b"http://h/x,/a", "out must be"),
+        (b"x" * (MIB + 1), "longer than"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_bad_row_costs_nothing_else(folder: Folder, row: bytes, reason: str) -> None:
+    content = b"url,out\nhttp://h/a,\n" + row + b"\nhttp://h/b,\n"
+    first, bad, last = folder.read(content)
+    assert urls([first, last]) == ["http://h/a", "http://h/b"]
+    refused(bad, f"line 3: {reason}")
+
+
+def test_a_quote_that_is_never_closed_costs_one_row(folder: Folder) -> None:
+    rows = "".join(f"http://h/{number},\n" for number in range(20_000))
+    bad, *rest = folder.read(f'url,out\nhttp://h/x,"a\n{rows}')
+    refused(bad, "line 2: no row")
+    assert urls(rest) == [f"http://h/{number}" for number in range(20_000)]
+
+
+def test_quotes_that_are_never_closed_take_no_more_than_linear_time(folder: Folder) -> None:
+    entries = folder.read("url,out\n" + 'x,"\n' * 20_000)
+    assert len(entries) >= 10_000
+
+
+@pytest.mark.parametrize("header", ["a,b,c", '"url', "http://h/a"])
+def test_a_table_without_a_url_column_is_a_usage_error(folder: Folder, header: str) -> None:
+    sources = folder.sources(header + "\nhttp://h/a,b,c\n", input_format=InputFormat.CSV)
+    with pytest.raises(UsageError, match=r"cannot use .*list"):
+        list(sources)
+
+
+def test_the_columns_that_were_found_are_named(folder: Folder) -> None:
+    with pytest.raises(UsageError, match=r"links\.csv: it has no column 'url', but only: a, b$"):
+        folder.read("a,b\nc,d\n", "links.csv")
+
+
+def test_a_column_may_not_be_doubled(folder: Folder) -> None:
+    with pytest.raises(UsageError, match="two of its columns"):
+        folder.read("url,out,OUT\n")
+
+
+# JSON Lines
+
+
+def test_json_lines_are_read(folder: Folder) -> None:
+    said = {
+        "url": ["http://h/a", "http://i/a"],
+        "mirrors": "http://j/a",
+        "urls": ["http://k/a"],
+        "out": "a",
+        "dir": "d",
+        "checksum": f"sha-256={SHA256}",
+        "md5": MD5,
+        "headers": {"A": "b"},
+        "header": ["C: d"],
+        "referer": "http://r/",
+        "size": 7,
+        "note": {"x": [1, None]},
+    }
+    entry = wanted(folder.one(json.dumps(said) + "\n\n"))
+    assert entry.mirrors == ("http://i/a", "http://j/a", "http://k/a")
+    assert (entry.out, entry.size) == ("d/a", 7)
+    assert entry.checksum == Checksum("sha256", SHA256)
+    assert sorted(entry.headers) == [("A", "b"), ("C", "d"), ("Referer", "http://r/")]
+    assert entry.input == {"note": {"x": [1, None]}}
+
+
+def test_a_json_string_is_a_url(folder: Folder) -> None:
+    assert folder.one('"http://h/a"\n') == Target(1, "http://h/a", "http://h:80")
+
+
+def test_a_result_of_pyfetch_can_be_read_again(folder: Folder) -> None:
+    line = '{"index":1,"url":"http://h/a","status":404,"size":null,"path":null,"sha256":null}'
+    entry = wanted(folder.one(line))
+    assert (entry.checksum, entry.size) == (None, None)
+    assert entry.input == {"index": 1, "status": 404, "path": None}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[]", "7", "null", "{", "{}", '{"url":7}', '{"url":null}', '{"url":[]}', '{"url":[7]}',
+        '{"url":"http://h/a","out":7}', '{"url":"http://h/a","size":-1}', '{"url":""}',
+        '{"url":"http://h/a","size":true}', '{"url":"http://h/a","size":1.5}',
+        '{"url":"http://h/a","size":' + "9" * 4000 + "}", "[" * 100_000, "9" * 5000,
+        '{"url":"http://h/a","headers":7}', '{"url":"http://h/a","headers":{"A:B":"c"}}',
+        '{"url":"http://h/a","headers":{"A":1}}', '{"url":"http://h/a","header":"A: b\\nC: d"}',
+        '{"url":"http://h/a","x":' + "[" * 500 + "]" * 500 + "}", '{"url":"http://\\ud800/"}',
+        '{"url":"http://h/a","sha256":["x"]}', '"' + "x" * (MIB + 1) + '"', "http://h/a",
+    ],
+    ids=lambda line: line[:40],
+)  # fmt: skip
+def test_json_that_is_no_record_is_refused(folder: Folder, line: str) -> None:
+    bad, good = folder.read(f'{line}\n{{"url":"http://h/b"}}\n', input_format=InputFormat.JSONL)
+    assert str(refused(bad).detail).startswith("line 1: ")
+    assert urls([good]) == ["http://h/b"]
+
+
+def test_a_failed_record_keeps_what_the_list_says_of_it(folder: Folder) -> None:
+    first, second = folder.read('{"url":"ftp://h/a","id":1}\n{"url":"http://h/","out":"","id":2}')
+    assert (refused(first).input, refused(second).input) == ({"id": 1}, {"id": 2})
+
+
+def test_items_may_be_mappings() -> None:
+    entries = list(entries_from_items([{"url": "http://h/a", "out": "b"}, {"id": 1}, "http://h/c"]))
+    assert entries[0] == Target(1, "http://h/a", "http://h:80", out="b")
+    assert refused(entries[1], "item 2: no URL").input == {"id": 1}
+    assert entries[2] == Target(3, "http://h/c", "http://h:80")
+
+
+def test_a_text_item_is_a_url_and_no_line() -> None:
+    (entry,) = entries_from_items(["http://h/a out=b"])
+    refused(entry, "item 1: no URL: ' '")
+
+
+def test_a_size_of_any_number_is_no_exception() -> None:
+    (entry,) = entries_from_items([{"url": "http://h/a", "size": 10**5000}])
+    refused(entry, "size")
+
+
+# Sitemaps and metalinks
+
+SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
+<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:i="http://i/">
+  <url>
+    <loc> http://h/a?b=1&amp;c=2 </loc><lastmod>2024-01-01</lastmod>
+    <i:image><i:loc>http://h/no</i:loc></i:image>
+  </url>
+  <url><loc><![CDATA[http://h/b]]></loc></url>
+</urlset>
+"""
+
+
+def test_a_sitemap_is_read(folder: Folder) -> None:
+    assert folder.read(SITEMAP) == [
+        Target(1, "http://h/a?b=1&c=2", "http://h:80", input={"lastmod": "2024-01-01"}),
+        Target(2, "http://h/b", "http://h:80"),
+    ]
+
+
+def test_a_sitemap_index_is_read(folder: Folder) -> None:
+    content = "<sitemapindex><sitemap><loc>http://h/a.xml.gz</loc></sitemap></sitemapindex>"
+    assert urls(folder.read(content)) == ["http://h/a.xml.gz"]
+
+
+def test_an_entry_with_two_locs_is_refused(folder: Folder) -> None:
+    url = "<loc>http://h/</loc>"
+    refused(folder.one(f"<urlset><url>{url}{url}</url></urlset>"), "more than one loc")
+
+
+def test_an_entry_without_loc_is_refused_and_the_rest_goes_on(folder: Folder) -> None:
+    first, second, third = folder.read(
+        "<urlset>\n<url/>\n<url><loc>bad</loc></url><url><loc>http://h/</loc></url></urlset>"
+    )
+    refused(first, "line 2: no URL")
+    refused(second, "line 3: no URL")
+    assert urls([third]) == ["http://h/"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "reason"),
+    [
+        ("<url><loc>http://h/b</url>", "no well-formed XML (mismatched tag)"),
+        ("", "no well-formed XML"),
+        ("<url>&secret;</url>", "no well-formed XML (undefined entity)"),
+        ("<url>" + "x" * (2 * MIB), "one record is longer than"),
+        ("<url>" + "<a>" * MIB, "one record is longer than"),
+        ("<!--" + "x" * (2 * MIB), "one record is longer than"),
+        ("".join(f"<x{number}/>" for number in range(2000)), "more than 1000 different names"),
+        ("<url>" + "<a/>" * 20_000, "more than 10000 elements in one"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_where_xml_is_broken_one_failure_says_so(folder: Folder, tail: str, reason: str) -> None:
+    first, last = folder.read(f"<urlset><url><loc>http://h/a</loc></url>\n{tail}")
+    assert urls([first]) == ["http://h/a"]
+    failed = refused(last, f"line 2: it cannot be read from here on: {reason}")
+    assert "secret" not in str(failed)
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!DOCTYPE urlset [<!ENTITY a "aaaa">]>',
+        '<!DOCTYPE urlset SYSTEM "file:///etc/passwd">',
+        '<!DOCTYPE urlset [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+    ],
+)
+def test_a_document_type_is_refused(folder: Folder, declaration: str) -> None:
+    entry = folder.one(f"{declaration}<urlset><url><loc>http://h/&a;</loc></url></urlset>")
+    refused(entry, "it has a document type")
+
+
+def test_another_root_is_refused(folder: Folder) -> None:
+    refused(
+        folder.one("<html><body/></html>"), "its root element is not <sitemapindex> or <urlset>"
+    )
+
+
+def test_an_unknown_encoding_is_refused(folder: Folder) -> None:
+    refused(folder.one('<?xml version="1.0" encoding="x-y"?><urlset/>'), "cannot be read")
+
+
+METALINK = f"""<?xml version="1.0"?>
+<metalink xmlns="urn:ietf:params:xml:ns:metalink">
+  <file name="d/a.iso">
+    <size>14</size>
+    <hash type="md5">{MD5}</hash><hash type="sha-256">{SHA256}</hash><hash type="x">1</hash>
+    <pieces length="1" type="sha-512"><hash>{SHA512}</hash></pieces>
+    <metaurl mediatype="torrent">http://h/a.torrent</metaurl>
+    <url>http://last/</url><url priority="7">http://b/</url><url priority="1">http://a/</url>
+    <url priority="7">http://c/</url><url priority="1">ftp://a/</url>
+  </file>
+  <file name="b"><hash type="sha-1">0</hash></file>
+  <file name="../c"><url>http://h/c</url></file>
+</metalink>
+"""
+
+
+def test_a_metalink_is_read(folder: Folder) -> None:
+    first, second, third = folder.read(METALINK)
+    assert first == Target(
+        1,
+        "http://a/",
+        "http://a:80",
+        checksum=Checksum("sha256", SHA256),
+        size=14,
+        mirrors=("http://b/", "http://c/", "http://last/"),
+        out="d/a.iso",
+    )
+    refused(second, "line 11: ")
+    refused(third, "line 12: out leads out")
+
+
+def test_a_metalink_file_without_url_is_refused(folder: Folder) -> None:
+    refused(folder.one('<metalink><file name="a"/></metalink>'), "no URL")
+
+
+def test_an_older_metalink_is_refused(folder: Folder) -> None:
+    refused(folder.one("<metalink><files><file/></files></metalink>"), "Metalink 3")
+
+
+# Detection
+
+
+@pytest.mark.parametrize(
+    ("beginning", "name", "found"),
+    [
+        (b"", "list", "lines"),
+        (b"", "a.csv", "csv"),
+        (b"", "a.tsv", "tsv"),
+        (b"", "a.jsonl", "jsonl"),
+        (b"", "a.NDJSON.gz", "jsonl"),
+        (b"", "a.aria2", "aria2"),
+        (b"", "a.meta4", "metalink"),
+        (b"", "a.metalink", "metalink"),
+        (b"", "a.xml.gz", "sitemap"),
+        (b"", "csv", "lines"),
+        (b"http://h/a,b\n", "a.csv", "lines"),
+        (b"# url,out\n", "a.csv", "lines"),
+        (b"http://h/url\turl\n", "-", "lines"),
+        (b"example.com/x\n", "-", "lines"),
+        (b"http://h/a\n", "a.aria2", "aria2"),
+        (b"http://h/a\n  out=b\n", "-", "aria2"),
+        (b"# x\n\nhttp://h/a\n\tout=b\n", "-", "aria2"),
+        (b"http://h/a\n", "-", "lines"),
+        (b"http://h/a\n  http://h/b?c=d\n", "-", "lines"),
+        (b"http://h/a\nhttp://h/b\n out=c\n", "-", "lines"),
+        (b"url,out\n", "-", "csv"),
+        (b"\xef\xbb\xbfURL,out\r\n", "-", "csv"),
+        (b'"out","url"\n', "-", "csv"),
+        (b"out\tUrl\n", "a.csv", "tsv"),
+        (b"url\n", "-", "tsv"),
+        (b"url\n", "a.csv", "csv"),
+        (b"uri,out\n", "-", "lines"),
+        (b'{"url":"http://h"}\n', "-", "jsonl"),
+        (b'  {"url"', "a.txt", "jsonl"),
+        (b'"http://h/a"\n', "-", "jsonl"),
+        (b"<urlset>", "-", "sitemap"),
+        (b"\xef\xbb\xbf \n<?xml version='1.0'?><!-- <metalink> --><s:urlset>", "-", "sitemap"),
+        (b"<?xml version='1.0'?>\n<m:metalink xmlns:m='x'>", "-", "metalink"),
+        (b"<metalink/>", "a.xml", "metalink"),
+        (b"<html>", "-", "sitemap"),
+    ],
+)
+def test_the_format_is_found(beginning: bytes, name: str, found: str) -> None:
+    assert detect(beginning, name) == found
+
+
+def test_a_chosen_format_is_not_asked_about(folder: Folder) -> None:
+    bad, good = folder.read("{}\nhttp://h/a", "a.csv", input_format=InputFormat.LINES)
+    refused(bad)
+    assert urls([good]) == ["http://h/a"]
+
+
+def test_the_root_may_come_in_a_later_block(folder: Folder) -> None:
+    content = f"<?xml version='1.0'?><!--{'x' * 200_000}-->" + METALINK.partition("?>")[2]
+    assert wanted(folder.read(content)[0]).url == "http://a/"
+
+
+def test_a_hostile_beginning_is_scanned_in_linear_time() -> None:
+    assert detect(b"<!--x-->" * 8000 + b"<!--", "-") == "sitemap"
+
+
+# Compression
+
+EACH = {
+    InputFormat.LINES: "http://h/a\nhttp://h/b\n",
+    InputFormat.ARIA2: "http://h/a\n out=a\nhttp://h/b\n out=b\n",
+    InputFormat.CSV: "url,n\nhttp://h/a,1\nhttp://h/b,2\n",
+    InputFormat.TSV: "url\tn\nhttp://h/a\t1\nhttp://h/b\t2\n",
+    InputFormat.JSONL: '{"url":"http://h/a"}\n{"url":"http://h/b"}\n',
+    InputFormat.SITEMAP: "<urlset><url><loc>http://h/a</loc></url>\n"
+    "<url><loc>http://h/b</loc></url></urlset>",
+    InputFormat.METALINK: "<metalink><file name='a'><url>http://h/a</url></file>\n"
+    "<file name='b'><url>http://h/b</url></file></metalink>",
+}
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_each_format_is_found_and_read_compressed_or_not(
+    folder: Folder, chosen: InputFormat, compress: Any
+) -> None:
+    content = compress(EACH[chosen].encode())
+    assert urls(folder.read(content)) == ["http://h/a", "http://h/b"]
+    assert urls(folder.read(content, input_format=chosen)) == ["http://h/a", "http://h/b"]
+
+
+def test_gzip_may_have_several_members_and_zeros_at_its_end(folder: Folder) -> None:
+    members = [
+        gzip.compress(b"http://h/a\nhttp://", mtime=0),
+        gzip.compress(b""),
+        gzip.compress(b"h/b\n"),
+    ]
+    assert urls(folder.read(b"".join(members) + b"\0" * 512)) == ["http://h/a", "http://h/b"]
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+def test_gzip_that_is_cut_off_is_one_failure_after_what_came(
+    folder: Folder, chosen: InputFormat
+) -> None:
+    content = gzip.compress(EACH[chosen].encode())
+    entries = folder.read(content[:-9], input_format=chosen)
+    refused(entries[-1], "cannot be read from here on: its gzip data are cut off")
+    assert len(urls(entries[:-1])) in (0, 1, 2)
+
+
+def test_a_line_that_gzip_cuts_is_not_taken_for_whole(folder: Folder) -> None:
+    packer = zlib.compressobj(wbits=31)
+    content = packer.compress(b"http://h/a\nhttp://h/b") + packer.flush(zlib.Z_SYNC_FLUSH)
+    first, last = folder.read(content)
+    assert urls([first]) == ["http://h/a"]
+    refused(last, "line 2: it cannot be read from here on")
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x1f\x8bxxxxxxxxxx", gzip.compress(b"http://h/\n", mtime=0) + b"xx"]
+)
+def test_damaged_gzip_is_one_failure(folder: Folder, content: bytes) -> None:
+    refused(folder.read(content)[-1], "its gzip data are damaged")
+
+
+def test_gzip_that_is_damaged_in_the_middle_is_one_failure(folder: Folder) -> None:
+    content = bytearray(gzip.compress(os.urandom(100_000).hex("\n").encode()))
+    content[len(content) // 2 :] = b"\xff" * (len(content) // 2)
+    refused(folder.read(bytes(content))[-1], "cannot be read from here on: its gzip data are")
+
+
+# Blocks
+
+
+class Dripping(io.RawIOBase):
+    """A stream that gives one byte at a time."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._content.read(min(size, 1))
+
+
+READERS = {
+    InputFormat.LINES: read_plain,
+    InputFormat.ARIA2: read_aria2,
+    InputFormat.CSV: read_csv,
+    InputFormat.TSV: read_tsv,
+    InputFormat.JSONL: read_json_lines,
+    InputFormat.SITEMAP: read_sitemap,
+    InputFormat.METALINK: read_metalink,
+}
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_blocks_may_end_anywhere(chosen: InputFormat, compress: Any) -> None:
+    counts: list[int] = []
+    content = compress(EACH[chosen].encode())
+    dripping = Content(Dripping(content), "list", counts.append)
+    found = [found.record for found in READERS[chosen](dripping)]
+    assert [record.urls for record in found if isinstance(record, Record)] == [
+        ("http://h/a",),
+        ("http://h/b",),
+    ]
+    assert sum(counts) == len(content)
+
+
+def test_what_stands_where_is_said_for_each_format(folder: Folder) -> None:
+    content = 'url,n\n\nhttp://h/a,"\n\n"\nbad,\n'
+    _, bad = folder.read(content)
+    refused(bad, "line 6: no URL")
+    _, bad = folder.read('\n{"url":"http://h/"}\n\n"bad"\n')
+    refused(bad, "line 4: no URL")
+    _, bad = folder.read("http://h/a\n out=b\n\nbad\n")
+    refused(bad, "line 4: no URL")
+
+
+# Memory
+
+
+def peak_of(sources: Sources) -> tuple[int, int]:
+    """How many entries there are, and the most bytes that were held at once."""
+    tracemalloc.start()
+    try:
+        number = sum(1 for _ in sources)
+        return number, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+def test_memory_is_flat_however_long_the_list(folder: Folder, chosen: InputFormat) -> None:
+    lines = EACH[chosen].splitlines(keepends=True)
+    half = len(lines) // 2 if chosen is InputFormat.ARIA2 else 1
+    first, *_ = EACH[chosen].partition("\n")
+    match chosen:
+        case InputFormat.SITEMAP:
+            content = "<urlset>" + "<url><loc>http://h/a</loc></url>\n" * 20_000 + "</urlset>"
+        case InputFormat.METALINK:
+            record = "<file name='a'><url>http://h/a</url></file>\n"
+            content = f"<metalink>{record * 20_000}</metalink>"
+        case InputFormat.CSV | InputFormat.TSV:
+            content = first + "\n" + lines[1] * 20_000
+        case _:
+            content = "".join(lines[:half]) * 20_000
+    number, peak = peak_of(folder.sources(content))
+    assert number == 20_000
+    # Elements of one block, 64 KiB, are held at once; the lists are some times as long.
+    assert peak < 6 * MIB
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+def test_a_gzip_bomb_stays_small(folder: Folder, chosen: InputFormat) -> None:
+    packer = zlib.compressobj(wbits=31)
+    block = b"x" * MIB
+    start = EACH[chosen].encode()[:30]
+    parts = [packer.compress(start), *(packer.compress(block) for _ in range(100)), packer.flush()]
+    number, peak = peak_of(folder.sources(b"".join(parts), input_format=chosen))
+    assert 1 <= number <= 3
+    assert peak < 12 * MIB
+
+
+@pytest.mark.parametrize(
+    "content", ['url,out\n"\n' + "\n" * 100_000, "url,out\n" + '"\n",' * 20_000]
+)
+def test_rows_without_end_stay_small(folder: Folder, content: str) -> None:
+    assert peak_of(folder.sources(content))[1] < 12 * MIB
+
+
+# Laziness
+
+
+@pytest.mark.parametrize("chosen", [InputFormat.LINES, InputFormat.JSONL, InputFormat.CSV])
+@pytest.mark.parametrize("forced", [True, False])
+def test_a_record_of_an_open_pipe_comes_at_once(chosen: InputFormat, forced: bool) -> None:
+    readable, writable = os.pipe()
+    try:
+        entries = iter(
+            Sources(["-"], readable, input_format=chosen if forced else InputFormat.AUTO)
+        )
+        os.write(writable, EACH[chosen].encode())
+        got: list[str] = []
+        reader = threading.Thread(target=lambda: got.extend(next(entries).url for _ in "ab"))
+        reader.start()
+        reader.join(LONGEST)
+        assert got == ["http://h/a", "http://h/b"]
+    finally:
+        os.close(writable)
+        reader.join()
+        os.close(readable)
+
+
+# Duplicates
+
+
+def test_duplicates_are_dropped_before_they_are_counted(folder: Folder) -> None:
+    content = (
+        "http://h/a\nhttp://u:p@h/a#x\nhttp://h/a out=b\nhttp://h/b\nhttp://h/a out=b\nbad\nbad x"
+    )
+    sources = folder.sources(content, skip_duplicates=True)
+    entries = list(sources)
+    assert [(entry.index, entry.url) for entry in entries] == [
+        (1, "http://h/a"), (2, "http://h/a"), (3, "http://h/b"), (4, "bad"), (5, "bad"),
+    ]  # fmt: skip
+    assert sources.duplicates == 2
+
+
+def test_duplicates_stay_unless_they_are_to_be_dropped(folder: Folder) -> None:
+    sources = folder.sources("http://h/a\nhttp://h/a\n")
+    assert (len(list(sources)), sources.duplicates) == (2, 0)
+
+
+def test_what_is_no_url_is_no_duplicate(folder: Folder) -> None:
+    assert len(folder.read("http://[\nhttp://[\n", skip_duplicates=True)) == 2
+
+
+def test_duplicates_are_found_across_sources(folder: Folder) -> None:
+    (folder.path / "a").write_text("http://h/a\n")
+    sources = Sources([str(folder.path / "a"), "http://h/a"], skip_duplicates=True)
+    assert (len(list(sources)), sources.duplicates) == (1, 1)
+
+
+def test_a_list_with_duplicates_may_be_left_early(folder: Folder) -> None:
+    entries = folder.sources("http://h/a\nhttp://h/b\n", skip_duplicates=True).__iter__()
+    assert next(entries).index == 1
+    entries.close()  # type: ignore[attr-defined]
+
+
+# Lines to try again
+
+
+def test_a_record_of_any_format_is_given_back_as_a_plain_line(folder: Folder) -> None:
+    assert folder.rendered(METALINK)[0] == (
+        f"http://a/\thttp://b/\thttp://c/\thttp://last/ out=d/a.iso sha256={SHA256}"
+    )
+    assert folder.rendered('{"url":"http://h/a","out":"it\'s","header":"A: b c","size":3}') == [
+        """http://h/a 'out=it'"'"'s' 'header=A: b c'"""
+    ]
+    url = f"http://h/a#sha256={SHA256}"
+    assert folder.rendered(f"url,note\n{url},x\n") == [url]
+
+
+def test_what_no_line_can_say_is_given_back_as_a_comment(folder: Folder) -> None:
+    lines = folder.rendered('{"url":"http://h/a","out":"a\\nb"}\n{"url":"h\\nttp"}\n{\n"\\ud800"')
+    assert [line.partition(":")[0] for line in lines] == [f"# line {n}" for n in (1, 2, 3, 4)]
+    assert not any("\n" in line for line in lines)
+
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n"), min_size=1)
+records = st.builds(
+    Record,
+    st.lists(st.from_regex(r"http://h/[a-z'\"=$;]{0,9}", fullmatch=True), min_size=1).map(tuple),
+    out=st.none() | names.filter(lambda n: n.strip() != "" and n[0] not in "/\\" and ".." not in n),
+    checksum=st.none() | st.sampled_from([Checksum("sha256", SHA256), Checksum("md5", MD5)]),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(["X-A", "Cookie", "Referer"]),
+            st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip),
+        )
+    ).map(tuple),
+    size=st.none(),
+    input=st.none(),
+)
+
+
+@given(records)
+def test_a_rendered_record_is_read_as_the_same(record: Record) -> None:
+    line = render(record)
+    if line is None:  # `C:/x` and the like
+        assert record.out is not None
+        assert record.out[1:2] == ":"
+    else:
+        assert parse(line) == record
+
+
+# Anything
+
+pieces = st.one_of(
+    st.binary(max_size=20),
+    st.text(max_size=20).map(lambda text: text.encode(errors="surrogatepass")),
+    st.sampled_from(
+        [
+            b"\n", b"\r\n", b"\r", b"http://h/", b"\t", b" ", b" out=", b"'", b'"', b",", b"url",
+            b"url,out\n", b"url\tout\n", b"{", b"}", b'{"url":', b'"http://h/"', b"[", b":",
+            b"<", b">", b"/", b"<urlset>", b"<url>", b"<loc>", b"</loc>", b"</url>", b"</urlset>",
+            b"<metalink>", b"<file name='a'>", b"<url priority='1'>", b"</file>", b"</metalink>",
+            b"<!DOCTYPE a [", b"<!--", b"-->", b"&amp;", b"&a;", b"<![CDATA[", b"\x1f\x8b",
+            gzip.compress(b"http://h/\n", mtime=0), b"\xef\xbb\xbf", b"\xff\xfe", b"\0",
+            b"x" * 70_000,
+            b"null", b"sha256=", b" header=A: b", b"1e999", b"NaN", b'"size":', b"-1", b"\n ",
+        ]
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("chosen", list(InputFormat))
+def test_any_bytes_are_entries_counted_from_1(chosen: InputFormat) -> None:
+    @settings(deadline=None, max_examples=150)
+    @given(st.lists(pieces, max_size=30).map(b"".join), st.booleans())
+    def read(content: bytes, compressed: bool) -> None:
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(gzip.compress(content, 1, mtime=0) if compressed else content)
+            stdin.seek(0)
+            sources = Sources(
+                ["-"], stdin.fileno(), input_format=chosen, keep_lines=True, skip_duplicates=True
+            )
+            entries = list(or_usage_error(iter(sources)))
+        assert [entry.index for entry in entries] == list(range(1, len(entries) + 1))
+        for entry in entries:
+            assert isinstance(entry, Target) or str(entry.detail).startswith("line ")
+            assert b"\n" not in sources.line_of(entry.index)
+
+    read()
+
+
+def or_usage_error(entries: Iterator[Entry]) -> Iterator[Entry]:
+    """Entries up to where a table turns out to have no column of URLs."""
+    try:
+        yield from entries
+    except UsageError as error:
+        assert "cannot use standard input" in str(error)  # noqa: PT017 (both are right)

@@ -1,0 +1,157 @@
+"""How many workers are found, on simulated hosts in virtual time. `make simulate` has them all."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import islice
+
+import pytest
+
+from pyfetch.http.rate_limit import Sign
+from pyfetch.models import Failure
+from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.hosts import Limits
+from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.retry import RetryPolicy
+from tools.simulation.scenarios import MOST, SCENARIOS, Scenario, auto, one, ran, taking_turns
+from tools.simulation.world import SimulatedHost, World, always
+
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def all_of(world: World) -> set[int]:
+    return set(world.done)
+
+
+QUICK = [
+    Scenario("slows beyond 16 at once", one(capacity=always(16), latency=always(0.2))),
+    Scenario("slows beyond 3 at once", one(capacity=always(3), latency=always(0.1))),
+    Scenario("503 beyond 12 at once", one(refuses_beyond=12, latency=always(0.2))),
+    Scenario("429 beyond 5 a second", one(limit=5)),
+    Scenario("the client does 100 files a second", one(latency=always(0.4)), cpu=0.01),
+    BY_NAME["huge files, 1 MB/s a connection"],
+]
+
+
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
+def test_what_is_found_does_as_well_as_the_best_fixed_number(scenario: Scenario) -> None:
+    best = max(ran(scenario, Workers(number)).work for number in (4, 8, 16, 32, 64))
+    found = ran(scenario, auto(), after=60)
+    assert found.work >= 0.9 * best
+    assert found.pushed_back < 0.02
+
+
+def settled(latency: Callable[[float], float]) -> AutoWorkers:
+    workers = auto()
+    ran(Scenario("", one(latency=latency), cpu=0.01), workers)
+    return workers
+
+
+def test_little_latency_needs_few_workers_and_much_needs_many() -> None:
+    """The client itself does 100 files a second here."""
+    assert settled(always(0.01)).limit <= 8
+    assert settled(always(0.4)).limit >= 32
+
+
+def test_never_more_than_allowed() -> None:
+    workers = AutoWorkers(12)
+    ran(Scenario("", one(latency=always(0.5)), cpu=0.01), workers)
+    assert 9 <= workers.limit <= 12
+
+
+def test_the_summary_says_the_number_and_why() -> None:
+    workers = auto()
+    ran(QUICK[0], workers)
+    summary = workers.summary()
+    assert summary
+    assert summary.startswith(f"workers: {workers.limit} in the end (")
+    assert "at once brought" in summary
+
+
+def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
+    world = world_with([SimulatedHost()], auto(), 5)
+    world.run()
+    assert len(world.done) == 5
+    assert world.limits == [(world.limits[0][0], 8)]
+
+
+def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None:
+    workers = auto()
+    world = World(
+        Jobs(Schedule(), workers, RetryPolicy()),
+        {"http://a": SimulatedHost(capacity=always(16))},
+        taking_turns(["http://a"]),
+    )
+    summaries = set()
+    for _ in range(300):
+        world.run(0.2)
+        summaries.add((workers.limit, workers.summary()))
+    tried = {limit for limit, _ in summaries}
+    said = {int((summary or "").split()[1]) for _, summary in summaries}
+    assert 20 in tried
+    assert 20 not in said
+    assert 16 in said
+
+
+def world_with(
+    hosts: list[SimulatedHost], workers: Workers, number: int, limits: Limits | None = None
+) -> World:
+    named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
+    policy = RetryPolicy(randomness=random.Random(1))
+    jobs = Jobs(Schedule(limits or Limits(), policy), workers, policy)
+    return World(jobs, named, islice(taking_turns(list(named)), number))
+
+
+@pytest.mark.parametrize("workers", [Workers(8), AutoWorkers(MOST)], ids=["8", "auto"])
+def test_ten_thousand_of_a_dead_host_hardly_delay_ten_thousand_of_a_healthy_one(
+    workers: Workers,
+) -> None:
+    alone = world_with([SimulatedHost()], Workers(8), 10_000)
+    alone.run()
+    both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 20_000)
+    both.run()
+    assert all_of(both) == set(range(1, 20_001))
+    fetched = [answer.time for answer in both.answers if answer.sign is Sign.ANSWERED]
+    assert len(fetched) == 10_000
+    assert fetched[-1] <= 1.1 * alone.now
+    assert both.now <= 1.1 * alone.now
+    failed = [done.attempt.result for done in both.done.values() if done.attempt.result.failed]
+    assert {result.error for result in failed} == {Failure.CONNECT}
+
+
+def test_no_host_starves() -> None:
+    """Each of many gets its turn when those ahead of it in the list have had theirs, or nearly."""
+    hosts = [SimulatedHost(latency=always(0.01 * (1 + number % 7))) for number in range(50)]
+    world = world_with(hosts, Workers(8), 5_000, Limits(per_host=2))
+    world.run()
+    assert all_of(world) == set(range(1, 5_001))
+    behind = [
+        place - int(answer.url.rpartition("/")[2])
+        for place, answer in enumerate(world.answers, start=1)
+    ]
+    # Nothing is overtaken by more than what is in flight, caps and eight workers considered.
+    assert max(behind) <= 8 + 2 * 50
+
+
+def test_caps_hold_while_workers_are_found() -> None:
+    hosts = [SimulatedHost(latency=always(0.2)) for _ in range(4)]
+    world = world_with(hosts, auto(), 2_000, Limits(per_host=3))
+    world.run()
+    assert max(world.most_at_once.values()) == 3
+    assert all_of(world) == set(range(1, 2_001))
+
+
+def test_a_host_that_comes_back_is_used_again() -> None:
+    """Down for five minutes; with retries enough, nothing of it is lost."""
+    hosts = [SimulatedHost(always(0.1)), SimulatedHost(always(0.1), outage=(5, 305))]
+    named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
+    policy = RetryPolicy(retries=20, randomness=random.Random(1))
+    jobs = Jobs(Schedule(Limits(), policy), Workers(8), policy)
+    world = World(jobs, named, islice(taking_turns(list(named)), 6_000))
+    world.run()
+    assert {done.attempt.result.error for done in world.done.values()} == {None}
+    during = [a for a in world.answers if 10 < a.time < 300 and a.sign is Sign.UNREACHED]
+    assert len(during) < 30, "a lone probe now and then"
+    assert world.now < 305 + 60 + 120

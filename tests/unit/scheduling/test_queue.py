@@ -1,0 +1,439 @@
+"""Which target may start now, in virtual time."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sized
+from itertools import count, pairwise
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from pyfetch.http.rate_limit import Sign
+from pyfetch.models import Failure, Outcome, Result, Target
+from pyfetch.scheduling.hosts import Host, Limits
+from pyfetch.scheduling.queue import REMEMBERED, Schedule
+from pyfetch.scheduling.retry import RetryPolicy
+
+NOW = 1000.0
+LATER = 1e9
+
+
+def at(index: int, origin: str = "a", path: str | None = None) -> Target:
+    return Target(index, f"http://{origin}/{index}", origin, path)
+
+
+AT_ONCE = RetryPolicy(first_wait=0)
+BUSY = Result(1, "http://a/1", Outcome.FAILED, status=429, error=Failure.HTTP, detail="429")
+
+
+def holding(*targets: Target, limits: Limits | None = None) -> Schedule:
+    schedule = Schedule(limits, AT_ONCE)
+    for target in targets:
+        schedule.add(target)
+    return schedule
+
+
+def started(schedule: Schedule, now: float = NOW) -> list[int]:
+    """The indexes of all that may start now, in the order in which they start."""
+    indexes = []
+    while target := schedule.next(now):
+        indexes.append(target.index)
+    return indexes
+
+
+def push_back(schedule: Schedule, origin: str, asked: float, now: float = NOW) -> None:
+    """Let this host answer somebody that it wants to be left alone so long."""
+    schedule.started(origin, now)
+    schedule.ended(origin, now, now, Sign.PUSHED_BACK, asked, BUSY)
+
+
+def asking(schedule: Schedule, now: float = NOW) -> list[int]:
+    """The indexes of all that may start now, where those that do are in flight from then on."""
+    indexes = []
+    while target := schedule.next(now):
+        schedule.started(target.origin, now)
+        indexes.append(target.index)
+    return indexes
+
+
+def answer(schedule: Schedule, origin: str, now: float = NOW) -> None:
+    """Let an attempt that began just now be answered."""
+    schedule.ended(origin, now, now, Sign.ANSWERED, None, BUSY)
+
+
+def traces(schedule: Schedule) -> int:
+    """How many things a schedule remembers, of whatever kind."""
+    kept = [each for each in vars(schedule).values() if not isinstance(each, tuple)]
+    return sum(len(each) for each in kept if isinstance(each, Sized))
+
+
+def test_an_empty_schedule_has_nothing_to_start_and_nothing_to_wait_for() -> None:
+    schedule = Schedule()
+    assert len(schedule) == 0
+    assert schedule.next(NOW) is None
+    assert schedule.wake_at() is None
+
+
+def test_targets_of_a_host_start_in_input_order() -> None:
+    assert started(holding(at(3), at(1), at(2))) == [1, 2, 3]
+
+
+def test_of_all_hosts_the_smallest_index_starts_first() -> None:
+    schedule = holding(at(4, "b"), at(1, "a"), at(3, "c"), at(2, "b"), at(5, "a"))
+    assert started(schedule) == [1, 2, 3, 4, 5]
+
+
+def test_a_target_that_has_started_waits_no_more() -> None:
+    schedule = holding(at(1), at(2, "b"))
+    assert len(schedule) == 2
+    schedule.next(NOW)
+    assert len(schedule) == 1
+    assert started(schedule) == [2]
+    assert len(schedule) == 0
+
+
+def test_a_paused_host_does_not_hold_back_others() -> None:
+    schedule = holding(at(1, "a"), at(2, "b"), at(3, "a"), at(4, "c"))
+    push_back(schedule, "a", 10)
+    assert asking(schedule) == [2, 4]
+    assert len(schedule) == 2
+
+
+def test_a_pause_ends_at_its_time_with_one_probe() -> None:
+    schedule = holding(at(1), at(2))
+    push_back(schedule, "a", 10)
+    assert asking(schedule) == []
+    assert schedule.wake_at() == NOW + 10
+    assert asking(schedule, NOW + 9.999) == []
+    assert asking(schedule, NOW + 10) == [1]
+
+
+def test_a_pause_holds_for_targets_that_come_during_it() -> None:
+    schedule = holding()
+    push_back(schedule, "a", 10)
+    schedule.add(at(1))
+    assert asking(schedule) == []
+    assert asking(schedule, NOW + 10) == [1]
+
+
+@pytest.mark.parametrize("pauses", [(10, 5), (5, 10), (10, 10), (5, 10, 7)])
+def test_the_longest_pause_holds(pauses: tuple[int, ...]) -> None:
+    schedule = holding(at(1))
+    for seconds in pauses:
+        push_back(schedule, "a", seconds)
+    assert asking(schedule, NOW + 5) == []
+    assert asking(schedule, NOW + 9) == []
+    assert asking(schedule, NOW + 10) == [1]
+
+
+def test_after_a_pause_a_host_takes_its_place_by_index() -> None:
+    schedule = holding(at(1, "a"), at(2, "b"), at(3, "c"))
+    push_back(schedule, "a", 10)
+    assert started(schedule, NOW + 10) == [1, 2, 3]
+
+
+def test_a_target_that_goes_on_elsewhere_waits_for_that_host() -> None:
+    schedule = holding(at(1, "a"), at(2, "a"))
+    push_back(schedule, "b", 10)
+    assert schedule.next(NOW) == at(1, "a")
+    schedule.again(at(1, "a"), "b", NOW)
+    assert started(schedule) == [2]
+    assert started(schedule, NOW + 10) == [1]
+
+
+def test_a_full_host_leaves_its_worker_to_another() -> None:
+    schedule = holding(*(at(n, "a") for n in range(1, 6)), at(6, "b"), limits=Limits(per_host=2))
+    assert asking(schedule) == [1, 2, 6]
+    assert schedule.wake_at() is None
+    answer(schedule, "a")
+    assert asking(schedule) == [3]
+
+
+def test_requests_to_a_host_keep_their_distance() -> None:
+    limits = Limits(interval=0.5)
+    schedule = holding(at(1, "a"), at(2, "a"), at(3, "b"), at(4, "a"), limits=limits)
+    assert asking(schedule) == [1, 3]
+    assert schedule.wake_at() == NOW + 0.5
+    assert asking(schedule, NOW + 0.4) == []
+    assert asking(schedule, NOW + 0.5) == [2]
+    assert asking(schedule, NOW + 1.0) == [4]
+
+
+def test_requests_to_whomever_keep_their_distance() -> None:
+    schedule = holding(at(1, "a"), at(2, "b"), limits=Limits(interval_of_all=0.5))
+    assert asking(schedule) == [1]
+    assert schedule.wake_at() == NOW + 0.5
+    assert asking(schedule, NOW + 0.5) == [2]
+
+
+def test_hosts_that_never_answered_leave_half_of_the_workers_to_those_that_did() -> None:
+    schedule = holding(*(at(n, "dead" if n % 2 else "well") for n in range(1, 21)))
+    first = schedule.next(NOW, 8)
+    assert first == at(1, "dead")
+    schedule.started("dead", NOW)
+    assert schedule.next(NOW, 8) == at(2, "well")
+    schedule.started("well", NOW)
+    answer(schedule, "well")
+    indexes = []
+    for _ in range(12):
+        target = schedule.next(NOW, 8)
+        assert target
+        schedule.started(target.origin, NOW)
+        indexes.append(target.index)
+    # 1, 3, 5 and 7 are of the dead host; from then on the others go first while there are some.
+    assert indexes == [3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20]
+    assert asking(schedule) == [9, 11, 13, 15, 17, 19]
+
+
+def test_what_was_dropped_does_not_start() -> None:
+    schedule = holding(at(1), at(2))
+    assert schedule.next(NOW) == at(1)
+    schedule.again(at(1), "a", NOW + 5)
+    schedule.drop(at(1))
+    assert len(schedule) == 1
+    assert started(schedule, NOW + 5) == [2]
+    assert len(schedule) == 0
+
+
+def test_a_retry_waits_its_time_then_goes_ahead_of_later_targets() -> None:
+    schedule = holding(at(1), at(2), at(3), at(4, "b"))
+    assert schedule.next(NOW) == at(1)
+    schedule.again(at(1), "a", NOW + 5)
+    assert schedule.next(NOW) == at(2)
+    assert started(schedule, NOW + 5) == [1, 3, 4]
+
+
+def test_two_targets_of_one_path_never_run_at_once_and_go_in_order() -> None:
+    one, two, three = at(1, "a", "x"), at(2, "b", "x"), at(3, "a", "x")
+    schedule = holding(one, two, three)
+    assert started(schedule) == [1]
+    schedule.finish(one)
+    assert started(schedule) == [2]
+    schedule.finish(two)
+    assert started(schedule) == [3]
+
+
+def test_a_target_that_waits_for_its_name_does_not_hold_back_others() -> None:
+    schedule = holding(at(1, "a", "x"), at(2, "a", "x"), at(3, "a", "y"), at(4, "a"), at(5, "a"))
+    assert started(schedule) == [1, 3, 4, 5]
+    assert len(schedule) == 1
+
+
+def test_a_name_is_busy_while_its_target_waits_for_another_attempt() -> None:
+    one, two = at(1, "a", "x"), at(2, "b", "x")
+    schedule = holding(one, two)
+    schedule.next(NOW)
+    schedule.again(one, "a", NOW + 5)
+    assert started(schedule) == []
+    assert started(schedule, NOW + 5) == [1]
+    schedule.finish(one)
+    assert started(schedule, NOW + 5) == [2]
+
+
+def test_a_name_is_free_again_when_its_last_target_is_done() -> None:
+    one, two = at(1, path="x"), at(2, path="x")
+    schedule = holding(one)
+    schedule.next(NOW)
+    schedule.finish(one)
+    schedule.add(two)
+    assert started(schedule) == [2]
+
+
+def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> None:
+    schedule = Schedule()
+    for index in range(1, 2 * REMEMBERED):
+        target = at(index, f"host-{index}", f"name-{index}")
+        schedule.add(target)
+        assert schedule.next(NOW) == target
+        schedule.started(target.origin, NOW)
+        schedule.finish(target)
+        answer(schedule, target.origin)
+    assert traces(schedule) <= 2 * (REMEMBERED + 1) + 2
+
+
+def test_a_host_that_has_to_be_left_alone_is_remembered() -> None:
+    schedule = Schedule(Limits(interval=3600), AT_ONCE)
+    for index in range(1, 2 * REMEMBERED):
+        target = at(index, f"host-{index}")
+        schedule.add(target)
+        assert schedule.next(NOW) == target
+        schedule.started(target.origin, NOW)
+        answer(schedule, target.origin)
+    for index in range(1, 2 * REMEMBERED):
+        schedule.add(at(index + 10_000, f"host-{index}"))
+    assert schedule.next(NOW + 3599) is None
+
+
+origins = st.sampled_from(["a", "b", "c"])
+paths = st.sampled_from([None, None, "x", "y"])
+waits = st.sampled_from([0.0, 0.0, 1.0, 2.0, 5.0])
+# Whoever asked nobody is left out: what it did to the rate is undone, which no list here says.
+_SIGNS = [sign for sign in Sign if sign is not Sign.NOT_ASKED]
+signs = st.sampled_from([*_SIGNS, Sign.ANSWERED, Sign.ANSWERED])
+
+
+class Highest(random.Random):
+    """A random source that always gives the highest value, so that two hosts draw the same."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class AnyInterleaving(RuleBasedStateMachine):
+    """A schedule beside a list of what waits, which is searched in full each time.
+
+    How much each host bears is asked of hosts of our own, which are told the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.numbers = count(1)
+        self.waiting: dict[Target, tuple[str, float]] = {}
+        self.running: list[tuple[Target, str, float]] = []
+        self.starts: dict[str, list[float]] = {"a": [], "b": [], "c": []}
+        self.done: list[int] = []
+
+    @initialize(
+        per_host=st.sampled_from([None, 1, 2]),
+        interval=st.sampled_from([0.0, 0.0, 1.0]),
+        interval_of_all=st.sampled_from([0.0, 0.0, 0.5]),
+        workers=st.sampled_from([1, 2, 8]),
+    )
+    def begin(
+        self, per_host: int | None, interval: float, interval_of_all: float, workers: int
+    ) -> None:
+        self.limits = Limits(per_host, interval, interval_of_all)
+        self.workers = workers
+        policy = RetryPolicy(2, first_wait=3, randomness=Highest())
+        self.schedule = Schedule(self.limits, policy)
+        self.hosts = {origin: Host(self.limits, policy) for origin in self.starts}
+
+    def may_start_at(self, target: Target) -> float:
+        """When this one may start if nothing else happens."""
+        if target.path is not None:
+            running = [t for t, _, _ in self.running]
+            same = [t for t in (*running, *self.waiting) if t.path == target.path]
+            if min(same, key=lambda t: t.index) is not target:
+                return math.inf
+        origin, not_before = self.waiting[target]
+        host = self.hosts[origin].may_start(self.now)
+        last = max((time for times in self.starts.values() for time in times), default=-math.inf)
+        of_all = last + self.limits.interval_of_all
+        return math.inf if host is None else max(not_before, host, of_all)
+
+    @rule(origin=origins, path=paths)
+    def add(self, origin: str, path: str | None) -> None:
+        target = at(next(self.numbers), origin, path)
+        self.schedule.add(target)
+        self.waiting[target] = (origin, 0.0)
+
+    def end(self, data: st.DataObject) -> tuple[Target, str]:
+        number = data.draw(st.integers(0, len(self.running) - 1))
+        target, origin, began = self.running.pop(number)
+        sign = data.draw(signs)
+        asked = data.draw(st.sampled_from([None, 1.0, 700.0]))
+        self.schedule.ended(origin, self.now, began, sign, asked, BUSY)
+        self.hosts[origin].ended(self.now, began, sign, asked, BUSY)
+        return target, origin
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), wait=waits)
+    def try_again(self, data: st.DataObject, wait: float) -> None:
+        target, _ = self.end(data)
+        self.schedule.again(target, target.origin, self.now + wait)
+        self.waiting[target] = (target.origin, self.now + wait)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), origin=origins)
+    def go_on_elsewhere(self, data: st.DataObject, origin: str) -> None:
+        target, _ = self.end(data)
+        self.schedule.again(target, origin, self.now)
+        self.waiting[target] = (origin, self.now)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        target, _ = self.end(data)
+        self.schedule.finish(target)
+        self.done.append(target.index)
+
+    @rule(wait=st.sampled_from([0.25, 1.0, 4.0, 400.0]))
+    def let_time_pass(self, wait: float) -> None:
+        self.now += wait
+
+    @rule()
+    def start_one(self) -> None:
+        times = {target: self.may_start_at(target) for target in self.waiting}
+        due = [target for target, time in times.items() if time <= self.now]
+        target = self.schedule.next(self.now, self.workers)
+        if target is None:
+            assert not due, "it says wait while something may start"
+            wake_at = self.schedule.wake_at()
+            assert wake_at is None or wake_at > self.now, "whoever waits for this never sleeps"
+            earliest = min(times.values(), default=math.inf)
+            if earliest < math.inf:
+                assert wake_at is not None, "whoever waits for this never wakes"
+                assert wake_at <= earliest
+            return
+        assert target in due
+        # Only among hosts that have answered, or among those that have not, does the order hold.
+        origin, _ = self.waiting.pop(target)
+        answers = self.hosts[origin].answers
+        alike = [t for t in due if t is target or self.answers(t) == answers]
+        assert target == min(alike, key=lambda t: t.index)
+        if self.schedule.refusal(origin, self.now):
+            assert self.hosts[origin].refused(self.now)
+            self.schedule.finish(target)
+            self.done.append(target.index)
+            return
+        self.schedule.started(origin, self.now)
+        self.hosts[origin].started(self.now)
+        self.running.append((target, origin, self.now))
+        self.starts[origin].append(self.now)
+
+    def answers(self, target: Target) -> bool:
+        return self.hosts[self.waiting[target][0]].answers
+
+    @invariant()
+    def it_counts_what_waits(self) -> None:
+        if hasattr(self, "schedule"):
+            assert len(self.schedule) == len(self.waiting)
+
+    @invariant()
+    def no_cap_and_no_rate_is_exceeded(self) -> None:
+        if not hasattr(self, "limits"):
+            return
+        for origin, times in self.starts.items():
+            running = sum(where == origin for _, where, _ in self.running)
+            assert running <= (self.limits.per_host or math.inf)
+            assert all(b - a >= self.limits.interval for a, b in pairwise(times))
+        of_all = sorted(time for times in self.starts.values() for time in times)
+        assert all(b - a >= self.limits.interval_of_all for a, b in pairwise(of_all))
+
+    @invariant()
+    def no_name_is_used_twice_at_once(self) -> None:
+        used = [target.path for target, _, _ in self.running if target.path]
+        assert len(used) == len(set(used))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "schedule"):
+            return
+        for _ in range(10_000):
+            if not (self.waiting or self.running):
+                break
+            self.now += 1000.0
+            self.start_one()
+            for target, origin, began in self.running:
+                self.schedule.ended(origin, self.now, began, Sign.ANSWERED, None, BUSY)
+                self.hosts[origin].ended(self.now, began, Sign.ANSWERED, None, BUSY)
+                self.schedule.finish(target)
+                self.done.append(target.index)
+            self.running.clear()
+        assert sorted(self.done) == list(range(1, next(self.numbers)))
+
+
+TestAnyInterleaving = AnyInterleaving.TestCase

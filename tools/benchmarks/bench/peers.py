@@ -1,0 +1,186 @@
+"""pyfetch and its peers: how each is told to do a job, what it needs, how it says what came.
+
+All are run in the directory that they save in, with a HOME that is empty: nobody's settings count.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tools.benchmarks.bench.job import Job
+
+PYFETCH = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
+BESIDE = Path(__file__).parent
+
+
+class Delivery(Enum):
+    """What there is to check when a program has ended well."""
+
+    FILES = "files where it was run"
+    LINES = "lines of status, bytes and URL on standard output"
+    NOTHING = "nothing was asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A row of the tables."""
+
+    key: str
+    """As it is called in --peers."""
+    name: str
+    command: Callable[[Job], list[str]]
+    tools: tuple[str, ...] = ()
+    """What has to be on the PATH; packages have the same names, xargs' apart."""
+    delivery: Delivery = Delivery.FILES
+    fed: bool = False
+    """Whether the URLs come on standard input."""
+    option: str = ""
+    """Of pyfetch: one that this row is about, and that not every version has."""
+
+    def missing(self) -> str | None:
+        """Why it cannot be run here, and what to do."""
+        if lacking := [tool for tool in self.tools if shutil.which(tool) is None]:
+            packages = " ".join("findutils" if tool == "xargs" else tool for tool in lacking)
+            return f"{' and '.join(lacking)} not installed (apt-get install {packages})"
+        if self.option and self.option not in help_of_pyfetch():
+            return f"pyfetch has no option {self.option} here"
+        return None
+
+
+@functools.cache
+def help_of_pyfetch() -> str:
+    environment = os.environ | {"COLUMNS": "100"}
+    return subprocess.run(
+        [PYFETCH, "--help"], capture_output=True, check=True, text=True, env=environment
+    ).stdout
+
+
+def trusting(option: str, job: Job) -> list[str]:
+    """The authority as options have it: `--option FILE`, or `--option=FILE` if it ends in `=`."""
+    if job.authority is None:
+        return []
+    return [option + str(job.authority)] if option.endswith("=") else [option, str(job.authority)]
+
+
+def positional(job: Job) -> list[str]:
+    """The authority as our own scripts take it."""
+    return [] if job.authority is None else [str(job.authority)]
+
+
+def pyfetch(*options: str, workers: str = "") -> Callable[[Job], list[str]]:
+    def command(job: Job) -> list[str]:
+        how = ["--workers", workers or str(job.workers), *options]
+        return [PYFETCH, job.urls_txt, *how, *trusting("--cacert", job)]
+
+    return command
+
+
+def of_ours(name: str) -> Callable[[Job], list[str]]:
+    """A script beside this one that takes a list."""
+
+    def command(job: Job) -> list[str]:
+        script = str(BESIDE / name)
+        return [sys.executable, script, job.urls_txt, str(job.workers), *positional(job)]
+
+    return command
+
+
+def one_get(job: Job) -> list[str]:
+    return [sys.executable, str(BESIDE / "one.py"), job.urls[0], *positional(job)]
+
+
+def curl(job: Job) -> list[str]:
+    return [*parallel_curl(job), "-K", job.saving_curl]
+
+
+def discarding_curl(job: Job) -> list[str]:
+    written = "%{http_code}\t%{size_download}\t%{url}\n"
+    return [*parallel_curl(job), "-w", written, "-K", job.discarding_curl]
+
+
+def parallel_curl(job: Job) -> list[str]:
+    at_once = ["--parallel", "--parallel-max", str(job.workers)]
+    return ["curl", "-sS", "--fail", *at_once, *trusting("--cacert", job)]
+
+
+def wget2(job: Job) -> list[str]:
+    threads = f"--max-threads={job.workers}"
+    return ["wget2", "-q", threads, *trusting("--ca-certificate=", job), "-i", job.urls_txt]
+
+
+def wget(job: Job) -> list[str]:
+    return ["wget", "-q", *trusting("--ca-certificate=", job), "-i", job.urls_txt]
+
+
+def aria2c(job: Job) -> list[str]:
+    """Without preallocation, which would write each large file twice."""
+    connections = ["-j", str(job.workers), "-x1", "-s1"]
+    files = ["--allow-overwrite=true", "--file-allocation=none"]
+    trusted = trusting("--ca-certificate=", job)
+    return ["aria2c", "--quiet", "--no-conf", *connections, *files, *trusted, "-i", job.urls_txt]
+
+
+def xargs(job: Job) -> list[str]:
+    each = ["curl", "-sSO", "--fail", *trusting("--cacert", job)]
+    return ["xargs", "-n", "1", "-P", str(job.workers), *each]
+
+
+def saying(*command: str) -> Callable[[Job], list[str]]:
+    """A command that has nothing to do with the job."""
+    return lambda job: list(command)
+
+
+LINES, NOTHING = Delivery.LINES, Delivery.NOTHING
+ARTICLE = Program("article", "requests, threads (saves nothing)", of_ours("article.py"), (), LINES)
+
+SAVING = (
+    Program("pyfetch", "pyfetch", pyfetch()),
+    Program(
+        "processes", "pyfetch --processes 2", pyfetch("--processes", "2"), option="--processes"
+    ),
+    Program("auto", "pyfetch --workers auto", pyfetch(workers="auto")),
+    Program("discard", "pyfetch --discard", pyfetch("--discard"), (), LINES),
+    ARTICLE,
+    Program("floor", "sockets, hashes and files in Python", of_ours("floor.py")),
+    Program("curl", "curl -Z", curl, ("curl",)),
+    Program("wget2", "wget2", wget2, ("wget2",)),
+    Program("wget", "wget", wget, ("wget",)),
+    Program("aria2c", "aria2c", aria2c, ("aria2c",)),
+    Program("xargs", "xargs -P curl", xargs, ("xargs", "curl"), fed=True),
+)
+"""All that save, and beside the article's program the pyfetch that does not either."""
+
+DISCARDING = (
+    Program("pyfetch", "pyfetch --discard", pyfetch("--discard"), (), LINES),
+    Program(
+        "processes", "pyfetch --discard --processes 2", pyfetch("--discard", "--processes", "2"),
+        (), LINES, option="--processes",
+    ),
+    Program(
+        "auto", "pyfetch --discard --workers auto", pyfetch("--discard", workers="auto"),
+        (), LINES,
+    ),
+    ARTICLE,
+    Program("curl", "curl -Z -o /dev/null", discarding_curl, ("curl",), LINES),
+)  # fmt: skip
+"""Those that can count what they do not keep."""
+
+STARTING = (*SAVING, Program("script", "script with one requests.get", one_get, (), LINES))
+
+VERSIONS = (
+    Program("pyfetch", "pyfetch --version", saying(PYFETCH, "--version"), (), NOTHING),
+    Program("python", "python -c pass", saying(sys.executable, "-c", "pass"), (), NOTHING),
+    *(
+        Program(tool, f"{tool} --version", saying(tool, "--version"), (tool,), NOTHING)
+        for tool in ("curl", "wget2", "wget", "aria2c")
+    ),
+)

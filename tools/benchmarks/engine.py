@@ -1,0 +1,75 @@
+"""What a URL costs beside its GET and its file: list, names, state, schedule, order and TSV.
+
+Run by hand: `python -m tools.benchmarks.engine [NUMBER]`. Nothing is fetched and no file is made:
+what stands in for `Fetch` says at once that all came. CPU of the whole process, which is on one CPU
+as that of the command is, the best of several rounds.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+from pyfetch.affinity import affinity
+from pyfetch.attempt import Attempt
+from pyfetch.batch import Batch
+from pyfetch.http.rate_limit import Sign
+from pyfetch.inputs import Sources
+from pyfetch.models import FileFacts, Outcome, Result, Target
+from pyfetch.output.lines import Tsv
+from pyfetch.output.summary import Tally
+from pyfetch.settings import Settings
+from pyfetch.transfer import Transfer
+
+ROUNDS = 5
+_SHA256 = "0" * 64
+
+
+class Came:
+    """Says of each target that it came."""
+
+    rename = None
+
+    def __init__(self, _: Settings) -> None:
+        pass
+
+    def __call__(self, target: Target, transfer: Transfer) -> Attempt:
+        result = Result(
+            target.index, target.url, Outcome.FETCHED, target.url, 200, 3000, target.path,
+            attempts=transfer.attempt, sha256=_SHA256, etag='"abc"',
+        )  # fmt: skip
+        facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url)
+        transfer.end()
+        return Attempt(result, Sign.ANSWERED, None, facts if target.path else None)
+
+
+def run(urls: Path, *, discard: bool) -> float:
+    """Seconds of CPU for the whole list."""
+    with tempfile.TemporaryDirectory() as directory, Path(os.devnull).open("w") as out:
+        began = time.process_time()
+        with patch("pyfetch.engine.download.Fetch", Came):
+            batch = Batch(Settings(output_dir=directory, discard=discard))
+        tally, sink = Tally(), Tsv(out)
+        for result in batch.results(Sources([str(urls)]), pausing=out.flush):
+            tally.add(result)
+            sink.show(result)
+        return time.process_time() - began
+
+
+def main(number: int) -> None:
+    affinity.gather()
+    with tempfile.TemporaryDirectory() as directory:
+        urls = Path(directory, "urls.txt")
+        with urls.open("w") as lines:
+            lines.writelines(f"http://127.0.0.1:9/some/file-{n:06}.bin\n" for n in range(number))
+        for discard, what in ((False, "names and state"), (True, "nothing kept")):
+            seconds = min(run(urls, discard=discard) for _ in range(ROUNDS))
+            print(f"{what}: {seconds / number * 1e6:.0f} µs of CPU a URL")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000)
