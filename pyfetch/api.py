@@ -7,7 +7,7 @@ from typing import Any
 
 from pyfetch.batch import Batch
 from pyfetch.errors import UsageError
-from pyfetch.inputs.items import entries_from_items
+from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Result
 from pyfetch.settings import settings_from
 

@@ -7,8 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyfetch.engine.read_ahead import Window, as_finished, in_order
+from pyfetch.engine.ordering import as_finished, in_order
+from pyfetch.engine.read_ahead import Window
 from pyfetch.models import Entry, Result
+from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
@@ -38,6 +40,7 @@ class Batch:
         watched: bool = False,
         spares: Iterable[Spawned] = (),
     ) -> None:
+        check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._window = Window()
@@ -51,7 +54,7 @@ class Batch:
 
             self._fetch = Fetch(settings)
         if self._fetch and settings.process_number == 1:
-            from pyfetch.engine.threaded import engine_over_threads
+            from pyfetch.engine.threads import engine_over_threads
 
             self._engine = engine_over_threads(settings, self._fetch, self._window)
         else:
@@ -74,7 +77,7 @@ class Batch:
         if settings.discard:
             yield from self._run(entries, NoLedger())
             return
-        from pyfetch.storage.file_ledger import FileLedger
+        from pyfetch.storage.ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 
         output_dir = Path(settings.output_dir)

@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum
-from pyfetch.http.rate_limit import Sign
-from pyfetch.masking import masked, masked_url
-from pyfetch.urls import identity_of
+from pyfetch.urls import identity_of, masked, masked_url
 
 
 class Outcome(StrEnum):
@@ -44,10 +42,24 @@ class Failure(StrEnum):
     INTERNAL = "internal"
 
 
+class HostSignal(StrEnum):
+    """What one attempt says of the host that it asked."""
+
+    ANSWERED = "answered"
+    PUSHED_BACK = "pushed back"
+    """It answered that it is asked too much."""
+    UNREACHED = "unreached"
+    """Its name was not found, or no connection came about."""
+    SILENT = "silent"
+    """It took the connection and did not answer in time."""
+    NONE = "none"
+    NOT_ASKED = "not asked"
+
+
 class TargetError(Exception):
     """One target failed; it becomes a failed `Result` and never leaves `fetch`."""
 
-    def __init__(self, failure: Failure, detail: str, sign: Sign = Sign.NONE) -> None:
+    def __init__(self, failure: Failure, detail: str, sign: HostSignal = HostSignal.NONE) -> None:
         super().__init__(failure, detail)
         self.failure = failure
         self.detail = detail
@@ -204,3 +216,34 @@ def failed_result(
 
 Entry = Target | Result
 """What a line of input becomes: something to fetch, or at once a failure."""
+
+
+class Action(StrEnum):
+    """What would be done with a target."""
+
+    FETCH = "fetch"
+    REFRESH = "refresh"
+    """Ask whether what is there has changed."""
+    REPLACE = "replace"
+    CHECK = "check"
+    """Compare what is there with its checksum, and fetch it if that differs."""
+    SKIP = "skip"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What would become of one entry. Its fields are the keys of a JSON Lines object."""
+
+    index: int
+    """Place in the input, from 1."""
+    url: str
+    """As it was given, but for credentials."""
+    action: Action
+    path: str | None = None
+    """The file, as a path that starts with the output directory."""
+    instead_of: str | None = None
+    """The path that it would have if that were not another URL's."""
+    error: Failure | None = None
+    detail: str | None = None
+    """Why it would fail, as a sentence for people."""

@@ -147,10 +147,6 @@ class Settings:
         if self.proxy is not None:
             check_proxy(self.proxy)
         self._check_together()
-        # A run's own: what only says `--help` answers without it.
-        from pyfetch.naming.template_text import check_template
-
-        check_template(self.name)
 
     def _bring_into_one_form(self) -> None:
         try:

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from pyfetch.chain import Chain
+from pyfetch.attempt import RedirectState
 from pyfetch.models import Failure, Length, Target, TargetError
 
 
@@ -43,7 +43,7 @@ class Transfer:
         attempt: int,
         started: float,
         began: float | None = None,
-        chain: Chain | None = None,
+        chain: RedirectState | None = None,
         refusal: TargetError | None = None,
         url: str | None = None,
         length: Length | None = None,

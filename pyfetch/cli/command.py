@@ -328,8 +328,7 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         # to it for a call, it does so for each call from there, thousands of times in a regex.
         import pyfetch.http.client  # noqa: F401
     from pyfetch.cli.display import Show
-    from pyfetch.cli.listed import Listed
-    from pyfetch.cli.run import leave, run
+    from pyfetch.cli.run import Listed, leave, run
 
     # What was imported stays; from here on there is garbage.
     gc.freeze()

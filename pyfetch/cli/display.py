@@ -11,12 +11,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pyfetch.batch import Batch
-from pyfetch.masking import masked
 from pyfetch.models import Result
 from pyfetch.output import Sink
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.summary import Tally
 from pyfetch.text import escaped
+from pyfetch.urls import masked
 
 if TYPE_CHECKING:
     from fractions import Fraction

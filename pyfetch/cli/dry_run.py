@@ -1,19 +1,154 @@
-"""The command with `--plan`: every entry is read and named, and nothing is fetched."""
+"""What a run would do, found out without asking a server or changing anything on disk."""
 
 from __future__ import annotations
 
 import io
+import sqlite3
 import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
+from pathlib import Path
+from typing import Self
 
 from pyfetch.cli.display import Show
-from pyfetch.cli.listed import Listed
-from pyfetch.cli.plan import Action, Plan
+from pyfetch.cli.run import Listed
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
+from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, TargetError
 from pyfetch.output.plan import plan_sink
-from pyfetch.settings import Settings
+from pyfetch.settings import IfExists, Settings
+from pyfetch.storage.filesystem import OWN_DIRECTORY, file_status, way_to
+from pyfetch.storage.paths import Names
+from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.text import escaped
+from pyfetch.urls import masked_url
+
+_COUNTED_IN_MEMORY = 4096
+
+
+_WHERE_A_FILE_IS = {
+    IfExists.REFRESH: Action.REFRESH,
+    IfExists.REPLACE: Action.REPLACE,
+    IfExists.SKIP: Action.SKIP,
+    IfExists.RENAME: Action.FETCH,
+}
+
+
+class Plan:
+    """The plan for one input, in flat memory. Its state is a copy that is gone at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._output_dir = Path(settings.output_dir)
+        self._settings = settings
+        file = self._output_dir / OWN_DIRECTORY / STATE_FILE
+        knows = settings.state and not settings.discard
+        self._state = State.copy_of(file) if knows else State(None)
+        self._names = Names(settings, self._state, lasting=settings.state)
+        self._seen = _Seen()
+        self.actions: Counter[Action] = Counter()
+        self.renamed = 0
+        """How many get another name because theirs is taken."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with closing(self._state), closing(self._seen):
+            pass
+
+    def of(self, entry: Entry) -> Planned:
+        """What would become of this entry, those before it considered."""
+        planned = self._of(entry)
+        self.actions[planned.action] += 1
+        self.renamed += planned.instead_of is not None
+        return planned
+
+    def hosts(self) -> Iterator[tuple[str, int]]:
+        """The origins that would be asked and how often, most often first."""
+        return self._seen.hosts()
+
+    def _of(self, entry: Entry) -> Planned:
+        if isinstance(entry, Result):
+            return Planned(
+                entry.index, entry.url, Action.FAIL, error=entry.error, detail=entry.detail
+            )
+        url = masked_url(entry.url)
+        final = instead_of = None
+        try:
+            if self._settings.discard:
+                action = Action.FETCH
+            else:
+                path, _ = self._names.of(entry, in_use=self._seen.has)
+                final = str(self._output_dir / path)
+                action = self._action(entry, path)
+                wanted = self._names.wanted(entry)
+                if path != wanted and self._names.home(entry)[0] != wanted:
+                    instead_of = str(self._output_dir / wanted)
+        except TargetError as error:
+            return Planned(entry.index, url, Action.FAIL, final, None, error.failure, error.detail)
+        if action is not Action.SKIP:
+            self._seen.host(entry.origin)
+        return Planned(entry.index, url, action, final, instead_of)
+
+    def _action(self, target: Target, path: str) -> Action:
+        final = self._output_dir / path
+        way_to(self._output_dir, path)
+        earlier = not self._seen.add(path)
+        if file_status(final) is None and not earlier:
+            return Action.FETCH
+        policy = self._settings.if_exists
+        if policy is IfExists.FAIL:
+            raise TargetError(Failure.EXISTS, f"{final} is there")
+        if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
+            return Action.CHECK
+        return _WHERE_A_FILE_IS[policy]
+
+
+class _Seen:
+    """Paths and hosts that the plan has had, on disk where they are many."""
+
+    def __init__(self) -> None:
+        self._hosts: Counter[str] = Counter()
+        # An empty name: a private database that goes to a temporary file as it grows.
+        self._database = sqlite3.connect("", isolation_level=None)
+        execute = self._database.execute
+        execute("PRAGMA journal_mode = OFF")
+        execute("CREATE TABLE path (path TEXT PRIMARY KEY) WITHOUT ROWID")
+        execute("CREATE TABLE host (origin TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
+        execute("BEGIN")
+
+    def add(self, path: str) -> bool:
+        """Whether this path is new."""
+        query = "INSERT OR IGNORE INTO path VALUES (?)"
+        return self._database.execute(query, (path,)).rowcount > 0
+
+    def has(self, path: str) -> bool:
+        query = "SELECT 1 FROM path WHERE path = ?"
+        return self._database.execute(query, (path,)).fetchone() is not None
+
+    def host(self, origin: str) -> None:
+        self._hosts[origin] += 1
+        if len(self._hosts) >= _COUNTED_IN_MEMORY:
+            self._write_hosts()
+
+    def hosts(self) -> Iterator[tuple[str, int]]:
+        self._write_hosts()
+        query = "SELECT origin, number FROM host ORDER BY number DESC, origin"
+        yield from self._database.execute(query)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _write_hosts(self) -> None:
+        self._database.executemany(
+            "INSERT INTO host VALUES (?, ?)"
+            " ON CONFLICT (origin) DO UPDATE SET number = number + excluded.number",
+            self._hosts.items(),
+        )
+        self._hosts.clear()
+
 
 _HOSTS_SHOWN = 20
 

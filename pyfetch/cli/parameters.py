@@ -9,7 +9,7 @@ import click
 
 from pyfetch.headers import parse_header
 from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_PROCESSES, MOST_WORKERS
-from pyfetch.units import parse_allowance, parse_rate, parse_size, parse_speed
+from pyfetch.text import parse_allowance, parse_rate, parse_size, parse_speed
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[object]

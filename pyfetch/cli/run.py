@@ -10,20 +10,36 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from pyfetch.batch import Batch
 from pyfetch.cli.display import Display, Show
-from pyfetch.cli.listed import Listed
 from pyfetch.cli.report_files import Reports
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
 from pyfetch.output.summary import Tally
-from pyfetch.settings import Settings
+from pyfetch.settings import InputFormat, Settings
 
 if TYPE_CHECKING:
     from pyfetch.cluster.process import Spawned
+
+
+class Listed(NamedTuple):
+    """The SOURCE arguments, and how they are to be read."""
+
+    arguments: tuple[str, ...]
+    input_format: InputFormat = InputFormat.AUTO
+    skip_duplicates: bool = False
+
+    def sources(self, *, keep_lines: bool = False) -> Sources:
+        """Their entries. Raises `UsageError`."""
+        return Sources(
+            self.arguments,
+            keep_lines=keep_lines,
+            input_format=self.input_format,
+            skip_duplicates=self.skip_duplicates,
+        )
 
 
 def run(listed: Listed, settings: Settings, show: Show, spares: Iterable[Spawned] = ()) -> int:

@@ -32,8 +32,7 @@ from pyfetch.cluster.messages import (
 from pyfetch.cluster.process import HOLD, SIGNALS
 from pyfetch.engine.download import Fetch
 from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threaded import engine_over_threads
-from pyfetch.engine.threads import Engine
+from pyfetch.engine.threads import Engine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings

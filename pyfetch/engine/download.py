@@ -10,24 +10,22 @@ from pathlib import Path
 
 from pyfetch import __version__
 from pyfetch.affinity import affinity
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Attempt, RedirectState
 from pyfetch.baton import baton
-from pyfetch.chain import Chain
 from pyfetch.checksum import Digest
 from pyfetch.engine.receiver import Saver
 from pyfetch.errors import RunError
 from pyfetch.http.client import Head, Transport
-from pyfetch.http.freshness import conditions, is_as_recorded
-from pyfetch.http.rate_limit import PAUSING_STATUSES, Sign, asked_wait, wait_when_spent
+from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.throttle import Bandwidth
-from pyfetch.masking import masked_url
-from pyfetch.models import Failure, FileFacts, Outcome, Result, Target, TargetError
+from pyfetch.http.validators import conditions, is_as_recorded
+from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.filesystem import errors_of, file_status, way_to
 from pyfetch.storage.part import BLOCK, Part, Parts
 from pyfetch.transfer import Transfer
-from pyfetch.urls import identity_of, origin_of
+from pyfetch.urls import identity_of, masked_url, origin_of
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -41,7 +39,7 @@ Rename = Callable[[Target, str], Target]
 class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
     """The attempt is not over, but the host is not the one to ask any more."""
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: RedirectState) -> None:
         super().__init__(chain)
         self.chain = chain
 
@@ -144,20 +142,20 @@ class _Attempt:
         """How the attempt ended that raised this."""
         return self._ended(self._result(Outcome.FAILED, error=error), error.sign)
 
-    def goes_on(self, chain: Chain) -> Attempt:
+    def goes_on(self, chain: RedirectState) -> Attempt:
         """How the attempt ended that is to ask another host, or once more."""
         result = self._result(Outcome.FAILED)
-        return self._ended(result, Sign.ANSWERED)._replace(chain=chain)
+        return self._ended(result, HostSignal.ANSWERED)._replace(chain=chain)
 
-    def _ended(self, result: Result, sign: Sign, facts: FileFacts | None = None) -> Attempt:
+    def _ended(self, result: Result, sign: HostSignal, facts: FileFacts | None = None) -> Attempt:
         head = self._answer
         wait = None
         if not self._asked:
-            sign = Sign.NOT_ASKED
+            sign = HostSignal.NOT_ASKED
         elif head and head.status in PAUSING_STATUSES:
-            sign, wait = Sign.PUSHED_BACK, asked_wait(head.headers)
+            sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
         elif head:
-            sign, wait = Sign.ANSWERED, wait_when_spent(head.headers)
+            sign, wait = HostSignal.ANSWERED, wait_when_spent(head.headers)
         return Attempt(result, sign, wait, facts, path=self._target.path)
 
     def _found(self, final: str) -> Attempt | dict[str, str]:
@@ -234,10 +232,12 @@ class _Attempt:
             raise _GoesOn(onward)
         return saver
 
-    def _first(self) -> Chain:
+    def _first(self) -> RedirectState:
         """The chain of which nothing was asked yet."""
         url = self._transfer.url
-        return Chain(url, self._target.origin if url == self._target.url else origin_of(url))
+        return RedirectState(
+            url, self._target.origin if url == self._target.url else origin_of(url)
+        )
 
     def _take_name(self, head: Head, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), where that is wanted.
@@ -288,7 +288,7 @@ class _Attempt:
             sha256=facts.sha256 if facts else None,
             facts=facts,
         )
-        return self._ended(result, Sign.NONE, new)
+        return self._ended(result, HostSignal.NONE, new)
 
     def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
         result = self._result(
@@ -297,7 +297,7 @@ class _Attempt:
             path=self._final,
             sha256=facts.sha256 if facts else saver.sha256,
         )
-        return self._ended(result, Sign.NONE, facts)
+        return self._ended(result, HostSignal.NONE, facts)
 
     def _result(
         self,

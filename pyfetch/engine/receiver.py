@@ -11,7 +11,7 @@ from pyfetch.affinity import affinity
 from pyfetch.baton import baton
 from pyfetch.checksum import Digest
 from pyfetch.http.client import Head
-from pyfetch.http.ranges import (
+from pyfetch.http.validators import (
     contradicts,
     is_etag,
     modified_at,
@@ -20,10 +20,10 @@ from pyfetch.http.ranges import (
 )
 from pyfetch.models import Failure, FileFacts, Target, TargetError
 from pyfetch.settings import Settings
-from pyfetch.storage.note import Note, Version
 from pyfetch.storage.part import Part
+from pyfetch.storage.part_metadata import Note, Version
+from pyfetch.text import format_size
 from pyfetch.transfer import Transfer
-from pyfetch.units import format_size
 from pyfetch.urls import identity_of
 
 WHOLE = frozenset({200, 203})

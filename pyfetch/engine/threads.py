@@ -11,17 +11,24 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from pyfetch.attempt import Attempt
 from pyfetch.baton import baton
 from pyfetch.engine.base import GRACE, Driver
+from pyfetch.engine.download import Fetch
 from pyfetch.engine.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
 from pyfetch.engine.read_ahead import Window
 from pyfetch.errors import RunError
 from pyfetch.models import Result, Target
+from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Done, Jobs
-from pyfetch.system import daemon
+from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.stall import Patience
+from pyfetch.settings import AUTO, Settings
+from pyfetch.system import daemon, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
 LATE = 1.0
@@ -218,3 +225,32 @@ class Engine(Driver[Final | Changed | Broken]):
             self._jobs.stop()
         # What still runs was told to stop, and ends by itself.
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def engine_over_threads(settings: Settings, fetch: Fetch, window: Window) -> Engine:
+    """An engine whose threads are made as they are needed."""
+    executor = ThreadPoolExecutor(
+        settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
+    )
+    jobs = jobs_by(settings, workers_by(settings))
+    return Engine(fetch, executor, jobs=jobs, window=window, fail_fast=settings.fail_fast)
+
+
+def workers_by(settings: Settings) -> Workers:
+    """How many transfers at once, as the settings say."""
+    if settings.workers == AUTO:
+        return AutoWorkers(settings.max_workers)
+    return Workers(settings.workers)
+
+
+def jobs_by(settings: Settings, workers: Workers) -> Jobs:
+    """What becomes of targets, as the settings say."""
+    interval = 1 / settings.rate if settings.rate else 0.0
+    limits = Limits(
+        settings.per_host,
+        interval=0.0 if settings.rate_total else interval,
+        interval_of_all=interval if settings.rate_total else 0.0,
+    )
+    retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
+    patience = Patience(max(settings.timeout, settings.connect_timeout), settings.min_speed)
+    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time, patience)

@@ -18,20 +18,18 @@ from requests.utils import requote_uri
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from pyfetch.chain import Chain
+from pyfetch.attempt import RedirectState
 from pyfetch.http import failures
 from pyfetch.http.adapter import Adapter
 from pyfetch.http.body import pieces
 from pyfetch.http.origin_config import AllSurroundings
-from pyfetch.http.rate_limit import Sign
 from pyfetch.http.request import Asking
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
-from pyfetch.masking import masked_url
-from pyfetch.models import Failure, TargetError
+from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
-from pyfetch.urls import DEFAULT_PORTS, origin_of
+from pyfetch.urls import DEFAULT_PORTS, masked_url, origin_of
 
 DRAINED = 64 * 1024
 """Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
@@ -96,8 +94,12 @@ class Transport:
         self._adapter = Adapter(MOST_HOSTS, workers, Trust(settings), _judge(settings))
 
     def get(
-        self, chain: Chain, headers: Mapping[str, str], transfer: Transfer, receiver: Receiver
-    ) -> Chain | None:
+        self,
+        chain: RedirectState,
+        headers: Mapping[str, str],
+        transfer: Transfer,
+        receiver: Receiver,
+    ) -> RedirectState | None:
         """GET a URL (RFC 9110, section 9.3.1), redirects within its host included.
 
         Returns None once the whole body was pushed, and where to go on if that is for others
@@ -108,7 +110,7 @@ class Transport:
             request = self._asking.request(chain, headers, transfer.target)
             if chain.asked and _as_asked(chain, request) in chain.asked:
                 detail = f"the redirects go round in a loop: {chain.url} again"
-                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
+                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
             answer = self._ask(request, chain.origin, transfer)
             try:
                 location = _location(answer)
@@ -127,18 +129,18 @@ class Transport:
                 transfer.check()
                 return chain
 
-    def _redirected(self, chain: Chain, location: str) -> Chain:
+    def _redirected(self, chain: RedirectState, location: str) -> RedirectState:
         """Where a redirect leads. Raises `TargetError` if it is not to be followed."""
         most = self._settings.max_redirects
         if chain.followed == most:
             detail = f"more than {most} redirects, the last to {chain.url}"
-            raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, Sign.ANSWERED)
+            raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
         url = _redirected(chain.url, location)
         if self._settings.no_downgrade and chain.url.startswith("https:") > url.startswith(
             "https:"
         ):
             detail = f"redirect from https to {url}, which --no-downgrade forbids"
-            raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, Sign.ANSWERED)
+            raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
         origin = origin_of(url)
         away = chain.away or origin != chain.origin
         return chain._replace(url=url, origin=origin, followed=chain.followed + 1, away=away)
@@ -155,7 +157,7 @@ class Transport:
             raise failures.of_request(error, self._timeout) from error
 
 
-def _as_asked(chain: Chain, request: requests.PreparedRequest) -> tuple[str, str]:
+def _as_asked(chain: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
     """What is the same where a request is made again."""
     return chain.url, str(request.headers.get("Cookie"))
 

@@ -16,9 +16,8 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
-from pyfetch.http.rate_limit import Sign
 from pyfetch.http.response_head import BadHeadError, HeadCutError
-from pyfetch.models import Failure, TargetError
+from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.transfer import Transfer
 
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
@@ -35,10 +34,10 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
     unreached = any(isinstance(cause, NewConnectionError) for cause in causes)
     if not unreached and any(isinstance(cause, ConnectTimeoutError) for cause in causes):
         detail = f"no connection within {timeout.connect_timeout:g} s"
-        return TargetError(Failure.TIMEOUT, detail, Sign.UNREACHED)
+        return TargetError(Failure.TIMEOUT, detail, HostSignal.UNREACHED)
     if any(isinstance(cause, TimeoutError) for cause in causes):
         return TargetError(
-            Failure.TIMEOUT, f"no answer within {timeout.read_timeout:g} s", Sign.SILENT
+            Failure.TIMEOUT, f"no answer within {timeout.read_timeout:g} s", HostSignal.SILENT
         )
     innermost = causes[-1]
     reason = getattr(innermost, "strerror", None) or str(innermost) or type(innermost).__name__
@@ -46,7 +45,7 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
         ended = isinstance(innermost, ssl.SSLEOFError | ssl.SSLZeroReturnError)
         return TargetError(Failure.CONNECT if ended else Failure.TLS, f"TLS: {reason}")
     ours = getattr(innermost, "errno", None) in _OURS
-    sign = Sign.UNREACHED if unreached and not ours else Sign.NONE
+    sign = HostSignal.UNREACHED if unreached and not ours else HostSignal.NONE
     return TargetError(Failure.CONNECT, f"connection failed: {reason}", sign)
 
 
@@ -56,7 +55,7 @@ def _plain(cause: BaseException) -> TargetError | None:
         case ssl.SSLCertVerificationError():
             return TargetError(Failure.TLS, f"certificate refused: {_refused(cause)}")
         case NameResolutionError() | socket.gaierror():
-            return TargetError(Failure.DNS, "the host's name was not found", Sign.UNREACHED)
+            return TargetError(Failure.DNS, "the host's name was not found", HostSignal.UNREACHED)
         case HeadCutError():
             return TargetError(Failure.TRUNCATED, str(cause))
         case BadHeadError() | InvalidHeader():

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from pyfetch.http.connection import Watched, WatchedTLS
+from pyfetch.http.connection import Watched, WatchedSocks, WatchedSocksTLS, WatchedTLS
 from pyfetch.http.response import Answer
-from pyfetch.http.socks_proxy import WatchedSocks, WatchedSocksTLS
 from pyfetch.transfer import Transfer
 from pyfetch.urls import DEFAULT_PORTS
 

@@ -4,29 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from enum import StrEnum
 
-from pyfetch.dates import parse_http_date
+from pyfetch.headers import parse_http_date
 
 PAUSING_STATUSES = frozenset({429, 503})
 """Those that speak of the host, not of one URL."""
 
 _EPOCH_SINCE = 1_000_000_000
 """A number of seconds from here on is a time since 1970 and not a wait."""
-
-
-class Sign(StrEnum):
-    """What one attempt says of the host that it asked."""
-
-    ANSWERED = "answered"
-    PUSHED_BACK = "pushed back"
-    """It answered that it is asked too much."""
-    UNREACHED = "unreached"
-    """Its name was not found, or no connection came about."""
-    SILENT = "silent"
-    """It took the connection and did not answer in time."""
-    NONE = "none"
-    NOT_ASKED = "not asked"
 
 
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:

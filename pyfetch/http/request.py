@@ -13,7 +13,7 @@ from requests.auth import HTTPBasicAuth
 from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
-from pyfetch.chain import Chain
+from pyfetch.attempt import RedirectState
 from pyfetch.http.credentials import cookie_jar, cookies_in
 from pyfetch.http.origin_config import AllSurroundings
 from pyfetch.models import Failure, Target, TargetError
@@ -55,7 +55,7 @@ class Asking:
         )
 
     def request(
-        self, chain: Chain, headers: Mapping[str, str], target: Target
+        self, chain: RedirectState, headers: Mapping[str, str], target: Target
     ) -> requests.PreparedRequest:
         """The next request of a chain, with fields that this one needs (a range, conditions).
 
@@ -86,7 +86,7 @@ class Asking:
         return prepared
 
     def cookies_after(
-        self, chain: Chain, request: requests.PreparedRequest, answer: requests.Response
+        self, chain: RedirectState, request: requests.PreparedRequest, answer: requests.Response
     ) -> Mapping[str, CookieJar]:
         """The cookies of the chain, with those that this answer sets."""
         if "Set-Cookie" not in answer.headers:
@@ -109,7 +109,7 @@ class Asking:
             request.headers.update(headers)
         return request
 
-    def _auth(self, chain: Chain, target: Target) -> HTTPBasicAuth | None:
+    def _auth(self, chain: RedirectState, target: Target) -> HTTPBasicAuth | None:
         """From the URL, or the netrc file where no header says it; UTF-8 (RFC 7617, 2.1)."""
         userinfo, at, _ = urlsplit(chain.url).netloc.rpartition("@")
         if at:

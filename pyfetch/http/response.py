@@ -11,7 +11,7 @@ from collections.abc import Callable
 from http.client import IncompleteRead
 
 from pyfetch.baton import baton
-from pyfetch.fields import Fields
+from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import AT_ONCE, Incoming
 from pyfetch.http.response_head import MAX_FIELDS, Said, read_head
 from pyfetch.pattern import pattern

@@ -11,7 +11,7 @@ from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import NamedTuple
 
-from pyfetch.fields import Fields
+from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import Incoming
 from pyfetch.pattern import pattern
 

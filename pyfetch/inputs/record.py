@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from pyfetch.checksum import Checksum
+from pyfetch.checksum import Checksum, demanded_by, parse_checksum
+from pyfetch.headers import parse_header
+from pyfetch.pattern import pattern
 
 
 class Record(NamedTuple):
@@ -42,3 +45,132 @@ class Found(NamedTuple):
     """Of the line on which it begins, from 1."""
     raw: bytes | None = None
     """The line as it was, without its end, where a line is all that there is to it."""
+
+
+ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
+"""The strongest first."""
+
+KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
+"""What every format knows."""
+
+_MAX_DIGITS = 18
+_ABSOLUTE = pattern(r"[/\\]|[a-zA-Z]:[/\\]")
+_SEPARATORS = pattern(r"[/\\]")
+# They say where a message ends, or ask for something else than the file (RFC 9110 and 9112).
+_OURS = frozenset(
+    {
+        *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "te"),
+        *("trailer", "upgrade", "expect", "range", "if-range", "if-match", "if-none-match"),
+        *("if-modified-since", "if-unmodified-since", "accept-encoding"),
+    }
+)
+
+
+class Refused(ValueError):  # noqa: N818 (it says what a record is)
+    """A record cannot be used. Its text is a clause for people."""
+
+
+class Draft:
+    """A record that is being put together. Its methods raise `Refused`."""
+
+    def __init__(self, urls: Iterable[str] = ()) -> None:
+        self.urls = list(urls)
+        self.input: Mapping[str, Any] | None = None
+        self._said: set[str] = set()
+        self._out: str | None = None
+        self._directory: str | None = None
+        self._size: int | None = None
+        self._headers: list[tuple[str, str]] = []
+        self._checksums: dict[str, Checksum] = {}
+
+    def add(self, key: str, value: str) -> None:
+        """One of `KEYS`, or `size` in bytes."""
+        if key == "header":
+            self._headers.append(_header(value))
+            return
+        if key in self._said:
+            raise Refused(f"{key} is given twice")
+        self._said.add(key)
+        if key == "referer":
+            self._headers.append(_header(f"Referer: {value}"))
+        elif key == "out":
+            self._out = _place(key, value)
+        elif key == "dir":
+            self._directory = _place(key, value)
+        elif key == "size":
+            self._size = _size(value)
+        elif key == "checksum":
+            self._demand(*_algorithm_and_digest(value))
+        else:
+            self._demand(key, value)
+
+    def record(self) -> Record:
+        if not self.urls or not self.urls[0]:
+            raise Refused("no URL")
+        for url in self.urls:
+            demanded = None
+            # What is wrong with a URL is found, and said, when all of it is checked.
+            with contextlib.suppress(ValueError):
+                demanded = demanded_by(url) if "#" in url else None
+            if demanded:
+                self._demand(demanded.algorithm, demanded.digest)
+        checksum = next(
+            (self._checksums[name] for name in ALGORITHMS if name in self._checksums), None
+        )
+        return Record(
+            tuple(self.urls), self._place(), checksum, self._size, tuple(self._headers), self.input
+        )
+
+    def bad(self, detail: object) -> BadRecord:
+        return BadRecord(str(detail), self.urls[0] if self.urls else "", self.input)
+
+    def _place(self) -> str | None:
+        if self._directory is None:
+            return self._out
+        return self._directory.rstrip("/") + "/" + (self._out or "")
+
+    def _demand(self, algorithm: str, digest: str) -> None:
+        try:
+            checksum = parse_checksum(algorithm, digest)
+        except ValueError:
+            raise Refused(
+                "no checksum: write it as sha256=… (or sha512, sha384, sha224, sha1, md5)"
+                " with all of its hexadecimal digits"
+            ) from None
+        if self._checksums.setdefault(checksum.algorithm, checksum) != checksum:
+            raise Refused(f"two checksums, both {checksum.algorithm}, that differ")
+
+
+def _algorithm_and_digest(text: str) -> tuple[str, str]:
+    """`sha-256=…`, as aria2 writes it, or `sha256:…`."""
+    name, _, digest = text.partition("=") if "=" in text else text.partition(":")
+    return name.replace("-", ""), digest
+
+
+def _header(text: str) -> tuple[str, str]:
+    try:
+        name, value = parse_header(text)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    if name.lower() in _OURS or name.lower().startswith("proxy-"):
+        raise Refused(f"a list may not set the header {name}")
+    return name, value
+
+
+def _place(key: str, text: str) -> str:
+    if not text.strip():
+        raise Refused(f"{key} is empty")
+    if "\0" in text:
+        raise Refused(f"{key} has a NUL in it")
+    if _ABSOLUTE.match(text):
+        raise Refused(f"{key} must be a path below the output directory, not an absolute one")
+    if ".." in _SEPARATORS.split(text):
+        raise Refused(f"{key} leads out of the output directory with '..'")
+    return text
+
+
+def _size(text: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
+        raise Refused("size is no number of bytes")
+    return int(text)

@@ -15,15 +15,13 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.formats.plain import render
-from pyfetch.inputs.record import BadRecord, Found, Record
-from pyfetch.inputs.record_builder import Draft
+from pyfetch.inputs.record import BadRecord, Draft, Found, Record
 from pyfetch.inputs.stream import Content, Unreadable
-from pyfetch.inputs.targets import entry
-from pyfetch.inputs.urls import is_url
-from pyfetch.masking import masked_url
+from pyfetch.inputs.targets import entry, is_url
 from pyfetch.models import Entry
 from pyfetch.settings import InputFormat
 from pyfetch.text import escaped
+from pyfetch.urls import masked_url
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),

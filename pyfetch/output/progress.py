@@ -15,12 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Column, Table
 from rich.text import Text
 
-from pyfetch.masking import masked_url
 from pyfetch.output.cells import fitted, shown_url
 from pyfetch.output.summary import Tally
 from pyfetch.system import daemon
+from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
-from pyfetch.units import format_seconds, format_size
+from pyfetch.urls import masked_url
 
 TICK = 0.125
 """Seconds between two frames."""

@@ -9,11 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.cli.plan import Action, Planned
-from pyfetch.models import Outcome, Result
+from pyfetch.models import Action, Outcome, Planned, Result
 from pyfetch.output.cells import fitted, shown_url
-from pyfetch.text import escaped
-from pyfetch.units import format_seconds, format_size
+from pyfetch.text import escaped, format_seconds, format_size
 
 _STYLES = {
     Outcome.FETCHED: "green",

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure, Result
+from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_rate import Pace
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
@@ -110,22 +109,22 @@ class Host:
         self._asked_at = now
 
     def ended(
-        self, now: float, began: float, sign: Sign, asked: float | None, result: Result
+        self, now: float, began: float, sign: HostSignal, asked: float | None, result: Result
     ) -> None:
         """An attempt that began then has ended; `asked`: how long it is to be left alone."""
         match sign:
-            case Sign.ANSWERED:
+            case HostSignal.ANSWERED:
                 self._answered(now, began)
                 if asked and not self._policy.refusal(asked):
                     self._paused_until = max(self._paused_until, now + asked)
-            case Sign.PUSHED_BACK:
+            case HostSignal.PUSHED_BACK:
                 self._is_alive()
                 self._pushed_back(now, began, asked, result)
-            case Sign.UNREACHED:
+            case HostSignal.UNREACHED:
                 self._not_reached(now, began, result)
-            case Sign.SILENT if not self.answers:
+            case HostSignal.SILENT if not self.answers:
                 self._not_reached(now, began, result)
-            case Sign.NOT_ASKED if self._asked_at == began:
+            case HostSignal.NOT_ASKED if self._asked_at == began:
                 self._asked_at = self._asked_before
             case _:
                 pass

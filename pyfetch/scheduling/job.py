@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from pyfetch.attempt import Attempt
-from pyfetch.chain import Chain
-from pyfetch.masking import masked_url
+from pyfetch.attempt import Attempt, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
 from pyfetch.scheduling.stall import Look
 from pyfetch.transfer import Transfer
-from pyfetch.urls import origin_of
+from pyfetch.urls import masked_url, origin_of
 
 _SAME_EVERYWHERE = frozenset(
     {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
@@ -42,7 +40,7 @@ class Job:
     """How many of them at other mirrors."""
     failed: Attempt | None = None
     """Its last attempt, if that is to be followed by another."""
-    chain: Chain | None = None
+    chain: RedirectState | None = None
     """Where its attempt goes on, if one request was not enough."""
     transfer: Transfer | None = None
     """The attempt that is being made, from before a worker has it."""
@@ -65,7 +63,7 @@ class Job:
         if self.length is None and size and not self.target.checksum:
             self.length = Length(size, masked_url(self.url))
 
-    def go_on(self, chain: Chain) -> None:
+    def go_on(self, chain: RedirectState) -> None:
         """Its attempt needs another request, of another host perhaps."""
         self.chain, self.origin = chain, chain.origin
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from pyfetch.attempt import Attempt
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure, Result, Target, TargetError
+from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import Workers
 from pyfetch.scheduling.deadlines import Deadlines
 from pyfetch.scheduling.job import Job
@@ -98,7 +97,7 @@ class Jobs:
             if attempt.chain:
                 attempt = job.as_failed(Failure.TIMEOUT, self._deadlines.detail)
             return self._done(job, attempt, now)
-        if transfer.refusal and attempt.sign is Sign.NOT_ASKED:
+        if transfer.refusal and attempt.sign is HostSignal.NOT_ASKED:
             return self._done_here(job, attempt, now)
         if attempt.chain:
             job.go_on(attempt.chain)
@@ -117,9 +116,9 @@ class Jobs:
         self._received += transfer.received - transfer.resumed
         sign = attempt.sign
         latency = now - transfer.began if transfer.latency is None else transfer.latency
-        self.workers.ended(transfer.began, latency, pushed_back=sign is Sign.PUSHED_BACK)
-        if late and sign is Sign.NONE and transfer.latency is None:
-            sign = Sign.SILENT
+        self.workers.ended(transfer.began, latency, pushed_back=sign is HostSignal.PUSHED_BACK)
+        if late and sign is HostSignal.NONE and transfer.latency is None:
+            sign = HostSignal.SILENT
         self._schedule.ended(
             job.origin, now, transfer.began, sign, attempt.asked_wait, attempt.result
         )

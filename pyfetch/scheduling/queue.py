@@ -11,8 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Result, Target
+from pyfetch.models import HostSignal, Result, Target
 from pyfetch.scheduling.hosts import Host, Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.same_path import SamePath
@@ -117,12 +116,18 @@ class Schedule:
             self._unproven += 1
 
     def ended(
-        self, origin: str, now: float, began: float, sign: Sign, asked: float | None, result: Result
+        self,
+        origin: str,
+        now: float,
+        began: float,
+        sign: HostSignal,
+        asked: float | None,
+        result: Result,
     ) -> None:
         """An attempt that began then is over; what it says of its host counts from now on."""
         line = self._line(origin)
         line.host.ended(now, began, sign, asked, result)
-        if sign is Sign.NOT_ASKED and self._asked_at == began:
+        if sign is HostSignal.NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
         known = line.unproven if line.host.answers else min(line.unproven, 1)
         line.unproven -= known

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
-from pyfetch.units import format_seconds, format_size
 
 TICK = 1.0
 """Seconds between two looks."""

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
-from pyfetch.units import format_size
+from pyfetch.text import format_size
 
 _LOOK_EVERY = 0.5
 """Seconds for which what was free counts."""

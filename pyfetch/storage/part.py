@@ -27,7 +27,15 @@ from pyfetch.storage.filesystem import (
     needed_for,
     way_to,
 )
-from pyfetch.storage.note import NEW, OLD, Note, Version, current_boot, read_note, write_note
+from pyfetch.storage.part_metadata import (
+    NEW,
+    OLD,
+    Note,
+    Version,
+    current_boot,
+    read_note,
+    write_note,
+)
 
 BLOCK = 1024 * 1024
 _CHECK_ROOM_EVERY = 16 * 1024 * 1024

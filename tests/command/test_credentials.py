@@ -13,7 +13,7 @@ import pytest
 import responses
 
 from pyfetch import fetch_all
-from pyfetch.masking import masked, masked_url
+from pyfetch.urls import masked, masked_url
 from tests.conftest import Command, bytes_in
 from tests.support.certificates import server_with_tls
 from tests.support.proxies import HTTPProxy

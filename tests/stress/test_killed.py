@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.storage.note import read_note
+from pyfetch.storage.part_metadata import read_note
 from tests.conftest import Command
 from tests.support.server import Handler, LoopbackServer, Page
 

@@ -17,9 +17,8 @@ from unittest.mock import patch
 from pyfetch.affinity import affinity
 from pyfetch.attempt import Attempt
 from pyfetch.batch import Batch
-from pyfetch.http.rate_limit import Sign
 from pyfetch.inputs import Sources
-from pyfetch.models import FileFacts, Outcome, Result, Target
+from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target
 from pyfetch.output.lines import Tsv
 from pyfetch.output.summary import Tally
 from pyfetch.settings import Settings
@@ -44,7 +43,7 @@ class Came:
         )  # fmt: skip
         facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url)
         transfer.end()
-        return Attempt(result, Sign.ANSWERED, None, facts if target.path else None)
+        return Attempt(result, HostSignal.ANSWERED, None, facts if target.path else None)
 
 
 def run(urls: Path, *, discard: bool) -> float:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Target
+from pyfetch.models import HostSignal, Target
 from pyfetch.scheduling.concurrency import AutoWorkers, Workers
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
@@ -51,13 +50,13 @@ def ran(scenario: Scenario, workers: Workers, after: float = 0.0) -> Ran:
     world = world_of(scenario, workers)
     world.run(MINUTE)
     first = len(world.answers)
-    fetched = [a for a in world.answers if a.sign is Sign.ANSWERED]
+    fetched = [a for a in world.answers if a.sign is HostSignal.ANSWERED]
     received = world.received
     settled = workers.limit
     if after:
         world.run(after)
     later = world.answers[first:]
-    pushed_back = sum(answer.sign is Sign.PUSHED_BACK for answer in later)
+    pushed_back = sum(answer.sign is HostSignal.PUSHED_BACK for answer in later)
     return Ran(
         received / 1e6 if received else len(fetched), pushed_back / max(1, len(later)), settled
     )

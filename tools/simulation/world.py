@@ -10,8 +10,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from pyfetch.attempt import Attempt
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure, Outcome, Result, Target
+from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.jobs import Done, Jobs
 from pyfetch.transfer import Transfer
 
@@ -66,7 +65,7 @@ class Answer:
 
     time: float
     url: str
-    sign: Sign
+    sign: HostSignal
     size: int
 
 
@@ -211,7 +210,7 @@ class World:
                     target.index, target.url, Outcome.FAILED,
                     error=refusal.failure, detail=refusal.detail,
                 )  # fmt: skip
-                done = self._jobs.ended(turn, Attempt(result, Sign.NOT_ASKED), self.now)
+                done = self._jobs.ended(turn, Attempt(result, HostSignal.NOT_ASKED), self.now)
                 assert done
                 self.done[target.index] = done
                 continue
@@ -245,26 +244,26 @@ class World:
             else:
                 self._finish(transfer)
         elif kind == "finished":
-            self._end(transfer, Sign.ANSWERED)
+            self._end(transfer, HostSignal.ANSWERED)
         elif kind == "pushed back":
-            self._end(transfer, Sign.PUSHED_BACK)
+            self._end(transfer, HostSignal.PUSHED_BACK)
         else:
-            self._end(transfer, Sign.UNREACHED)
+            self._end(transfer, HostSignal.UNREACHED)
 
     def _finish(self, transfer: Transfer) -> None:
         """The body is there; the client does its part."""
         self._cpu_free = max(self._cpu_free, self.now) + self._cpu
         self._later(self._cpu_free - self.now, "finished", transfer)
 
-    def _end(self, transfer: Transfer, sign: Sign) -> None:
+    def _end(self, transfer: Transfer, sign: HostSignal) -> None:
         target = transfer.target
         host = self._hosts[target.origin]
         host.running -= 1
-        size = self._size(target.index) if sign is Sign.ANSWERED else 0
+        size = self._size(target.index) if sign is HostSignal.ANSWERED else 0
         transfer.received = size
         self.answers.append(Answer(self.now, target.url, sign, size))
         result = _RESULTS[sign](target, transfer)
-        asked = host.retry_after if sign is Sign.PUSHED_BACK else None
+        asked = host.retry_after if sign is HostSignal.PUSHED_BACK else None
         done = self._jobs.ended(transfer, Attempt(result, sign, asked), self.now)
         if done:
             self.done[done.target.index] = done
@@ -280,7 +279,7 @@ def _result(
 
 
 _RESULTS = {
-    Sign.ANSWERED: _result(Outcome.FETCHED, 200, None),
-    Sign.PUSHED_BACK: _result(Outcome.FAILED, 429, Failure.HTTP),
-    Sign.UNREACHED: _result(Outcome.FAILED, None, Failure.CONNECT),
+    HostSignal.ANSWERED: _result(Outcome.FETCHED, 200, None),
+    HostSignal.PUSHED_BACK: _result(Outcome.FAILED, 429, Failure.HTTP),
+    HostSignal.UNREACHED: _result(Outcome.FAILED, None, Failure.CONNECT),
 }

@@ -8,10 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from pyfetch.inputs.lines import MAX_LINE, Line, numbered_lines
-from pyfetch.inputs.record import Found
-from pyfetch.inputs.record_builder import Draft, Refused
-from pyfetch.inputs.stream import MAX_RECORD, Content, Unreadable
+from pyfetch.inputs.record import Draft, Found, Refused
+from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, Line, Unreadable, numbered_lines
 from pyfetch.pattern import pattern
 
 _KEYS = frozenset({"out", "dir", "checksum", "header", "referer"})

@@ -12,10 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs.lines import Line, numbered_lines
-from pyfetch.inputs.record import BadRecord, Found, Record
-from pyfetch.inputs.record_builder import KEYS, Draft, Refused
-from pyfetch.inputs.stream import MAX_RECORD, Content, Unreadable
+from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.stream import MAX_RECORD, Content, Line, Unreadable, numbered_lines
 from pyfetch.text import escaped
 
 _KNOWN = frozenset({*KEYS, "url", "mirrors", "size"})

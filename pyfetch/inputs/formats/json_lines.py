@@ -9,10 +9,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyfetch.inputs.lines import Line, numbered_lines
-from pyfetch.inputs.record import BadRecord, Found, Record
-from pyfetch.inputs.record_builder import KEYS, Draft, Refused
-from pyfetch.inputs.stream import MAX_RECORD, Content
+from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
 
 _DEEPEST = 100
 _URLS = ("url", "mirrors", "urls")

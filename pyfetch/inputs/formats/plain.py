@@ -9,13 +9,11 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pyfetch.inputs.lines import MAX_LINE, Line, numbered_lines
-from pyfetch.inputs.record import BadRecord, Found, Record
-from pyfetch.inputs.record_builder import KEYS, Draft, Refused
-from pyfetch.inputs.stream import BOM, Content
-from pyfetch.inputs.urls import is_url
-from pyfetch.masking import MASK
+from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.stream import BOM, MAX_LINE, Content, Line, numbered_lines
+from pyfetch.inputs.targets import is_url
 from pyfetch.pattern import pattern
+from pyfetch.urls import MASK
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
 _WITHIN_AUTHORITY = pattern(r"([^/]*//)[^/?#]*\Z")

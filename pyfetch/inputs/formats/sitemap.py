@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyfetch.inputs.formats.xml import Element, elements
-from pyfetch.inputs.record import BadRecord, Found, Record
-from pyfetch.inputs.record_builder import Draft, Refused
+from pyfetch.inputs.record import BadRecord, Draft, Found, Record, Refused
 from pyfetch.inputs.stream import Content
 
 _ROOTS = frozenset({"urlset", "sitemapindex"})

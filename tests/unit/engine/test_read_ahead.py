@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.engine.read_ahead import Window, as_finished, in_order
+from pyfetch.engine.ordering import as_finished, in_order
+from pyfetch.engine.read_ahead import Window
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
 

@@ -21,9 +21,9 @@ from pyfetch.engine.mailbox import AT_ONCE, Inbox
 from pyfetch.engine.read_ahead import Window
 from pyfetch.engine.threads import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
-from pyfetch.http.rate_limit import PAUSING_STATUSES, Sign
-from pyfetch.inputs.items import entries_from_items
-from pyfetch.models import Failure, Outcome, Result, Target
+from pyfetch.http.rate_limit import PAUSING_STATUSES
+from pyfetch.inputs.targets import entries_from_items
+from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import Workers
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
@@ -68,7 +68,7 @@ def came(target: Target, transfer: Transfer) -> Attempt:
     result = Result(
         target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt
     )
-    return Attempt(result, Sign.ANSWERED)
+    return Attempt(result, HostSignal.ANSWERED)
 
 
 def went_wrong(
@@ -83,7 +83,13 @@ def went_wrong(
         detail="went wrong", attempts=transfer.attempt,
     )  # fmt: skip
     pushed_back = status in PAUSING_STATUSES
-    sign = Sign.PUSHED_BACK if pushed_back else Sign.NONE if status is None else Sign.ANSWERED
+    sign = (
+        HostSignal.PUSHED_BACK
+        if pushed_back
+        else HostSignal.NONE
+        if status is None
+        else HostSignal.ANSWERED
+    )
     return Attempt(result, sign, retry_after)
 
 
@@ -216,7 +222,7 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
                 target.index, target.url, Outcome.FAILED,
                 error=transfer.refusal.failure, detail=transfer.refusal.detail,
             )  # fmt: skip
-            return Attempt(result, Sign.NOT_ASKED)
+            return Attempt(result, HostSignal.NOT_ASKED)
         asked.append(target.url)
         if "busy" in target.url:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
@@ -424,20 +430,21 @@ _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine.threads import LATE, UNTAKEN, Engine
 from pyfetch.attempt import Attempt
-from pyfetch.inputs.items import entries_from_items
+from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Outcome, Result
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.http.rate_limit import Sign
+from pyfetch.models import HostSignal
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.queue import Schedule
-from pyfetch.engine.read_ahead import Window, in_order
+from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.ordering import in_order
 from pyfetch.scheduling.concurrency import AutoWorkers
 from tests.conftest import PEAK_MEMORY
 
 def fetch(target, transfer):
     result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
-    return Attempt(result, Sign.ANSWERED)
+    return Attempt(result, HostSignal.ANSWERED)
 
 window = Window()
 urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))

@@ -9,7 +9,7 @@ import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.chain import Chain
+from pyfetch.attempt import RedirectState
 from pyfetch.http.origin_config import AllSurroundings
 from pyfetch.http.request import _PLAIN_URL, Asking
 from pyfetch.models import Target
@@ -20,7 +20,9 @@ from pyfetch.urls import origin_of
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
     chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
     asking = Asking(chosen, "pyfetch/1", AllSurroundings(chosen))
-    return asking.request(Chain(url, origin_of(url)), conditions, Target(1, url, "http://h:80"))
+    return asking.request(
+        RedirectState(url, origin_of(url)), conditions, Target(1, url, "http://h:80")
+    )
 
 
 @given(st.from_regex(re.compile(_PLAIN_URL.pattern, re.ASCII), fullmatch=True))
@@ -62,5 +64,8 @@ def test_what_one_request_needs_is_not_in_the_next() -> None:
     settings = Settings(netrc=False)
     asking = Asking(settings, "pyfetch/1", AllSurroundings(settings))
     target = Target(1, "http://h/x", "http://h:80")
-    asking.request(Chain("http://h/x", "http://h:80"), {"Range": "bytes=5-"}, target)
-    assert "Range" not in asking.request(Chain("http://h/x", "http://h:80"), {}, target).headers
+    asking.request(RedirectState("http://h/x", "http://h:80"), {"Range": "bytes=5-"}, target)
+    assert (
+        "Range"
+        not in asking.request(RedirectState("http://h/x", "http://h:80"), {}, target).headers
+    )

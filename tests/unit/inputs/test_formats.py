@@ -29,9 +29,9 @@ from pyfetch.inputs.formats.json_lines import read_json_lines
 from pyfetch.inputs.formats.metalink import read_metalink
 from pyfetch.inputs.formats.plain import parse, read_plain, render
 from pyfetch.inputs.formats.sitemap import read_sitemap
-from pyfetch.inputs.items import entries_from_items
 from pyfetch.inputs.record import Record
 from pyfetch.inputs.stream import Content
+from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Entry, Failure, Outcome, Result, Target
 
 SHA256 = "a" * 64

@@ -25,8 +25,7 @@ from pyfetch.naming.components import (
     tagged,
     tagged_path,
 )
-from pyfetch.naming.template import Template, wanted_path
-from pyfetch.naming.template_text import FIELDS
+from pyfetch.naming.template import FIELDS, Template, wanted_path
 from pyfetch.urls import origin_of
 from tests.unit.naming.test_components import breaches, texts
 

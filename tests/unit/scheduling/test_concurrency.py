@@ -8,8 +8,7 @@ from itertools import islice
 
 import pytest
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure
+from pyfetch.models import Failure, HostSignal
 from pyfetch.scheduling.concurrency import AutoWorkers, Workers
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
@@ -113,7 +112,7 @@ def test_ten_thousand_of_a_dead_host_hardly_delay_ten_thousand_of_a_healthy_one(
     both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 20_000)
     both.run()
     assert all_of(both) == set(range(1, 20_001))
-    fetched = [answer.time for answer in both.answers if answer.sign is Sign.ANSWERED]
+    fetched = [answer.time for answer in both.answers if answer.sign is HostSignal.ANSWERED]
     assert len(fetched) == 10_000
     assert fetched[-1] <= 1.1 * alone.now
     assert both.now <= 1.1 * alone.now
@@ -152,6 +151,6 @@ def test_a_host_that_comes_back_is_used_again() -> None:
     world = World(jobs, named, islice(taking_turns(list(named)), 6_000))
     world.run()
     assert {done.attempt.result.error for done in world.done.values()} == {None}
-    during = [a for a in world.answers if 10 < a.time < 300 and a.sign is Sign.UNREACHED]
+    during = [a for a in world.answers if 10 < a.time < 300 and a.sign is HostSignal.UNREACHED]
     assert len(during) < 30, "a lone probe now and then"
     assert world.now < 305 + 60 + 120

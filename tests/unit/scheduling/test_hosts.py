@@ -6,8 +6,7 @@ import random
 
 import pytest
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure, Outcome, Result
+from pyfetch.models import Failure, HostSignal, Outcome, Result
 from pyfetch.scheduling.hosts import DOWN_FOR, SEVERAL, Host, Limits
 from pyfetch.scheduling.retry import RetryPolicy
 
@@ -32,7 +31,7 @@ REFUSED = failed(Failure.CONNECT, "connection refused")
 
 def ask(
     host: Host,
-    sign: Sign,
+    sign: HostSignal,
     now: float,
     began: float | None = None,
     asked: float | None = None,
@@ -52,7 +51,7 @@ def at_once(host: Host, now: float, most: int = 100) -> int:
     return number
 
 
-def end(host: Host, number: int, sign: Sign, now: float, began: float) -> None:
+def end(host: Host, number: int, sign: HostSignal, now: float, began: float) -> None:
     for _ in range(number):
         host.ended(now, began, sign, None, failed())
 
@@ -65,7 +64,7 @@ def test_a_cap_holds_until_one_has_ended() -> None:
     capped = host(Limits(per_host=2))
     assert at_once(capped, NOW) == 2
     assert capped.may_start(NOW + 60) is None
-    end(capped, 1, Sign.ANSWERED, NOW, NOW)
+    end(capped, 1, HostSignal.ANSWERED, NOW, NOW)
     assert at_once(capped, NOW) == 1
 
 
@@ -73,34 +72,34 @@ def test_pushing_back_without_a_word_pauses_ever_longer() -> None:
     busy = host()
     now = NOW
     for pause in (1, 2, 4, 8):
-        ask(busy, Sign.PUSHED_BACK, now)
+        ask(busy, HostSignal.PUSHED_BACK, now)
         assert busy.may_start(now) == now + pause
         now += pause
 
 
 def test_an_answer_ends_the_growing_of_pauses() -> None:
     busy = host()
-    ask(busy, Sign.PUSHED_BACK, NOW)
-    ask(busy, Sign.ANSWERED, NOW + 1)
-    ask(busy, Sign.PUSHED_BACK, NOW + 50)
+    ask(busy, HostSignal.PUSHED_BACK, NOW)
+    ask(busy, HostSignal.ANSWERED, NOW + 1)
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 50)
     assert busy.may_start(NOW + 50) == NOW + 51
 
 
 def test_those_that_were_under_way_together_push_back_once() -> None:
     busy = host()
     assert at_once(busy, NOW, 20) == 20
-    end(busy, 20, Sign.PUSHED_BACK, NOW + 1, NOW)
+    end(busy, 20, HostSignal.PUSHED_BACK, NOW + 1, NOW)
     assert busy.may_start(NOW + 1) == NOW + 2
 
 
 def test_after_a_pause_comes_one_probe_and_then_step_by_step_more() -> None:
     busy = host(first_wait=0)
     assert at_once(busy, NOW, 16) == 16
-    end(busy, 16, Sign.PUSHED_BACK, NOW + 1, NOW)
+    end(busy, 16, HostSignal.PUSHED_BACK, NOW + 1, NOW)
     now, numbers = NOW + 1, []
     for _ in range(8):
         numbers.append(at_once(busy, now))
-        end(busy, numbers[-1], Sign.ANSWERED, now, now)
+        end(busy, numbers[-1], HostSignal.ANSWERED, now, now)
         now += 1.0
     # Doubling up to half of the sixteen, then one more in each round.
     assert numbers == [1, 2, 4, 8, 9, 10, 11, 12]
@@ -108,7 +107,7 @@ def test_after_a_pause_comes_one_probe_and_then_step_by_step_more() -> None:
 
 def test_a_word_on_when_to_come_back_is_kept_to() -> None:
     busy = host()
-    ask(busy, Sign.PUSHED_BACK, NOW, asked=30.0)
+    ask(busy, HostSignal.PUSHED_BACK, NOW, asked=30.0)
     paused = busy.may_start(NOW)
     assert paused is not None
     assert NOW + 30 <= paused <= NOW + 30.1
@@ -116,14 +115,14 @@ def test_a_word_on_when_to_come_back_is_kept_to() -> None:
 
 def test_a_quota_that_is_spent_pauses_though_nothing_was_refused() -> None:
     strict = host()
-    ask(strict, Sign.ANSWERED, NOW, asked=30.0)
+    ask(strict, HostSignal.ANSWERED, NOW, asked=30.0)
     assert strict.may_start(NOW) == NOW + 30
     assert at_once(strict, NOW + 30) == 100
 
 
 def test_who_asks_for_longer_than_is_waited_is_asked_no_more_until_then() -> None:
     busy = host(max_wait=60)
-    ask(busy, Sign.PUSHED_BACK, NOW, asked=61.0)
+    ask(busy, HostSignal.PUSHED_BACK, NOW, asked=61.0)
     refusal = busy.refused(NOW)
     assert refusal
     assert refusal.failure is Failure.HTTP
@@ -134,7 +133,7 @@ def test_who_asks_for_longer_than_is_waited_is_asked_no_more_until_then() -> Non
 def test_pauses_in_a_row_are_added_up() -> None:
     busy = host(max_wait=60)
     for number in range(3):
-        ask(busy, Sign.PUSHED_BACK, NOW + 25 * number, asked=25.0)
+        ask(busy, HostSignal.PUSHED_BACK, NOW + 25 * number, asked=25.0)
     refusal = busy.refused(NOW + 50)
     assert refusal
     assert "all of --max-wait" in refusal.detail
@@ -155,7 +154,9 @@ def test_a_pace_is_learned_and_kept_just_below_what_is_refused() -> None:
         taken += 1
         limited.started(now)
         over = taken > 20
-        limited.ended(now, now, Sign.PUSHED_BACK if over else Sign.ANSWERED, None, failed())
+        limited.ended(
+            now, now, HostSignal.PUSHED_BACK if over else HostSignal.ANSWERED, None, failed()
+        )
         if now > 60:
             total += 1
             refused += over
@@ -167,13 +168,13 @@ def test_several_in_a_row_that_reach_nobody_pause_a_host_and_a_lone_probe_decide
     down = host()
     assert at_once(down, NOW, 8) == 8
     for _ in range(SEVERAL - 1):
-        down.ended(NOW + 2, NOW, Sign.UNREACHED, None, REFUSED)
+        down.ended(NOW + 2, NOW, HostSignal.UNREACHED, None, REFUSED)
     assert down.may_start(NOW + 2) == NOW
     for _ in range(8 - SEVERAL + 1):
-        down.ended(NOW + 2, NOW, Sign.UNREACHED, None, REFUSED)
+        down.ended(NOW + 2, NOW, HostSignal.UNREACHED, None, REFUSED)
     assert down.may_start(NOW + 2) == NOW + 3
     assert at_once(down, NOW + 3) == 1
-    down.ended(NOW + 3, NOW + 3, Sign.ANSWERED, None, failed())
+    down.ended(NOW + 3, NOW + 3, HostSignal.ANSWERED, None, failed())
     assert at_once(down, NOW + 3) == 2
 
 
@@ -186,7 +187,7 @@ def test_when_the_tries_are_used_up_the_rest_fails_with_the_real_cause(together:
         number = at_once(down, began, together)
         now = began + 2
         for _ in range(number):
-            down.ended(now, began, Sign.UNREACHED, None, REFUSED)
+            down.ended(now, began, HostSignal.UNREACHED, None, REFUSED)
         tries += 1
     assert tries == 4
     refusal = down.refused(now)
@@ -202,27 +203,27 @@ def test_when_the_tries_are_used_up_the_rest_fails_with_the_real_cause(together:
 def test_answers_in_between_keep_a_host_alive() -> None:
     shaky = host()
     for number in range(100):
-        ask(shaky, Sign.UNREACHED if number % 3 else Sign.ANSWERED, NOW, result=REFUSED)
+        ask(shaky, HostSignal.UNREACHED if number % 3 else HostSignal.ANSWERED, NOW, result=REFUSED)
     assert shaky.refused(NOW) is None
 
 
 def test_silence_is_like_being_down_only_for_a_host_that_never_spoke() -> None:
     quiet, slow = host(retries=0), host(retries=0)
-    ask(slow, Sign.ANSWERED, NOW)
+    ask(slow, HostSignal.ANSWERED, NOW)
     for _ in range(10):
-        ask(quiet, Sign.SILENT, NOW)
-        ask(slow, Sign.SILENT, NOW)
+        ask(quiet, HostSignal.SILENT, NOW)
+        ask(slow, HostSignal.SILENT, NOW)
     assert quiet.refused(NOW)
     assert not slow.refused(NOW)
 
 
 def test_only_a_host_like_any_other_may_be_forgotten() -> None:
     plain, busy, down, spaced = host(), host(), host(), host(Limits(interval=60))
-    ask(plain, Sign.ANSWERED, NOW)
-    ask(busy, Sign.PUSHED_BACK, NOW)
+    ask(plain, HostSignal.ANSWERED, NOW)
+    ask(busy, HostSignal.PUSHED_BACK, NOW)
     for _ in range(SEVERAL):
-        ask(down, Sign.UNREACHED, NOW, result=REFUSED)
-    ask(spaced, Sign.ANSWERED, NOW)
+        ask(down, HostSignal.UNREACHED, NOW, result=REFUSED)
+    ask(spaced, HostSignal.ANSWERED, NOW)
     assert plain.forgettable(NOW)
     assert not busy.forgettable(NOW)
     assert not down.forgettable(NOW)
@@ -237,20 +238,20 @@ def test_an_answer_proves_a_host_alive_whatever_was_said_of_it() -> None:
     down = host(retries=0)
     down.started(NOW)
     for _ in range(SEVERAL):
-        ask(down, Sign.UNREACHED, NOW, result=REFUSED)
+        ask(down, HostSignal.UNREACHED, NOW, result=REFUSED)
     assert down.refused(NOW)
-    down.ended(NOW + 1, NOW, Sign.ANSWERED, None, failed())
+    down.ended(NOW + 1, NOW, HostSignal.ANSWERED, None, failed())
     assert down.refused(NOW + 1) is None
 
 
 def test_time_in_which_a_host_was_not_asked_says_nothing_of_its_pace() -> None:
     busy = host(first_wait=0)
     for number in range(20):
-        ask(busy, Sign.ANSWERED, NOW + number / 100)
-    ask(busy, Sign.PUSHED_BACK, NOW + 0.3)
-    ask(busy, Sign.ANSWERED, NOW + 0.4)
-    ask(busy, Sign.PUSHED_BACK, NOW + 7200, asked=1.0)
-    ask(busy, Sign.ANSWERED, NOW + 7201)
+        ask(busy, HostSignal.ANSWERED, NOW + number / 100)
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 0.3)
+    ask(busy, HostSignal.ANSWERED, NOW + 0.4)
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 7200, asked=1.0)
+    ask(busy, HostSignal.ANSWERED, NOW + 7201)
     time = busy.may_start(NOW + 7201)
     assert time is not None
     assert time < NOW + 7203
@@ -258,5 +259,5 @@ def test_time_in_which_a_host_was_not_asked_says_nothing_of_its_pace() -> None:
 
 def test_who_asked_nobody_uses_up_no_rate() -> None:
     spaced = host(Limits(interval=60))
-    ask(spaced, Sign.NOT_ASKED, NOW)
+    ask(spaced, HostSignal.NOT_ASKED, NOW)
     assert at_once(spaced, NOW) == 1

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pyfetch.http.rate_limit import Sign
-from pyfetch.models import Failure, Outcome, Result, Target
+from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.hosts import Host, Limits
 from pyfetch.scheduling.queue import REMEMBERED, Schedule
 from pyfetch.scheduling.retry import RetryPolicy
@@ -47,7 +46,7 @@ def started(schedule: Schedule, now: float = NOW) -> list[int]:
 def push_back(schedule: Schedule, origin: str, asked: float, now: float = NOW) -> None:
     """Let this host answer somebody that it wants to be left alone so long."""
     schedule.started(origin, now)
-    schedule.ended(origin, now, now, Sign.PUSHED_BACK, asked, BUSY)
+    schedule.ended(origin, now, now, HostSignal.PUSHED_BACK, asked, BUSY)
 
 
 def asking(schedule: Schedule, now: float = NOW) -> list[int]:
@@ -61,7 +60,7 @@ def asking(schedule: Schedule, now: float = NOW) -> list[int]:
 
 def answer(schedule: Schedule, origin: str, now: float = NOW) -> None:
     """Let an attempt that began just now be answered."""
-    schedule.ended(origin, now, now, Sign.ANSWERED, None, BUSY)
+    schedule.ended(origin, now, now, HostSignal.ANSWERED, None, BUSY)
 
 
 def traces(schedule: Schedule) -> int:
@@ -271,8 +270,8 @@ origins = st.sampled_from(["a", "b", "c"])
 paths = st.sampled_from([None, None, "x", "y"])
 waits = st.sampled_from([0.0, 0.0, 1.0, 2.0, 5.0])
 # Whoever asked nobody is left out: what it did to the rate is undone, which no list here says.
-_SIGNS = [sign for sign in Sign if sign is not Sign.NOT_ASKED]
-signs = st.sampled_from([*_SIGNS, Sign.ANSWERED, Sign.ANSWERED])
+_SIGNS = [sign for sign in HostSignal if sign is not HostSignal.NOT_ASKED]
+signs = st.sampled_from([*_SIGNS, HostSignal.ANSWERED, HostSignal.ANSWERED])
 
 
 class Highest(random.Random):
@@ -428,8 +427,8 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.now += 1000.0
             self.start_one()
             for target, origin, began in self.running:
-                self.schedule.ended(origin, self.now, began, Sign.ANSWERED, None, BUSY)
-                self.hosts[origin].ended(self.now, began, Sign.ANSWERED, None, BUSY)
+                self.schedule.ended(origin, self.now, began, HostSignal.ANSWERED, None, BUSY)
+                self.hosts[origin].ended(self.now, began, HostSignal.ANSWERED, None, BUSY)
                 self.schedule.finish(target)
                 self.done.append(target.index)
             self.running.clear()

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pyfetch.http.ranges import is_validator
+from pyfetch.http.validators import is_validator
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 OLD = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
