@@ -7,7 +7,7 @@ import re
 from pathlib import PurePath
 
 from pyfetch.inputs.stream import BOM, MAX_RECORD, Content
-from pyfetch.inputs.targets import is_url
+from pyfetch.inputs.urls import is_url
 from pyfetch.pattern import pattern
 from pyfetch.settings import InputFormat
 

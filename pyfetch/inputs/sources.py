@@ -17,7 +17,8 @@ from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.formats.plain import render
 from pyfetch.inputs.record import BadRecord, Draft, Found, Record
 from pyfetch.inputs.stream import Content, Unreadable
-from pyfetch.inputs.targets import entry, is_url
+from pyfetch.inputs.targets import entry
+from pyfetch.inputs.urls import is_url
 from pyfetch.models import Entry
 from pyfetch.settings import InputFormat
 from pyfetch.text import escaped

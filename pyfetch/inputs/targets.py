@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pyfetch.checksum import demanded_by
 from pyfetch.inputs.formats.json_lines import record_from_object
-from pyfetch.inputs.formats.plain import shown_of
 from pyfetch.inputs.record import BadRecord, Record
+from pyfetch.inputs.urls import checked_origin, shown_of
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
-from pyfetch.pattern import pattern
-from pyfetch.urls import DEFAULT_PORTS, origin_of
-
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
-_PLAIN = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
-_NOT_IN_A_URL = pattern(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
-
-
-def is_url(argument: str) -> bool:
-    """Whether a command-line argument is a URL, not the name of a file of URLs."""
-    scheme = _SCHEME.match(argument)
-    return scheme is not None and argument.startswith("//", scheme.end())
-
-
-def checked_origin(url: str) -> str:
-    """The origin of a URL. Raises `TargetError` if it is none that can be fetched."""
-    bad = None if _PLAIN.fullmatch(url) else _NOT_IN_A_URL.search(url)
-    if bad:
-        raise TargetError(
-            Failure.INVALID_URL, f"no URL: {bad.group()!r} must be percent-encoded in one"
-        )
-    scheme = _SCHEME.match(url)
-    if not scheme:
-        raise TargetError(Failure.INVALID_URL, "no URL: it does not begin with https:// or http://")
-    name = scheme.group(1).lower()
-    if name not in DEFAULT_PORTS:
-        raise TargetError(Failure.UNSUPPORTED_SCHEME, f"{name} is neither http nor https")
-    try:
-        origin = origin_of(url)  # first: what it raises shows nothing of the URL
-        demanded_by(url)
-        return origin
-    except ValueError as error:
-        raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None
 
 
 def entry(index: int, record: Record | BadRecord, where: str) -> Entry:

@@ -11,12 +11,9 @@ from collections.abc import Iterator
 
 from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
 from pyfetch.inputs.stream import BOM, MAX_LINE, Content, Line, numbered_lines
-from pyfetch.inputs.targets import is_url
-from pyfetch.pattern import pattern
-from pyfetch.urls import MASK
+from pyfetch.inputs.urls import is_url, shown_of
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
-_WITHIN_AUTHORITY = pattern(r"([^/]*//)[^/?#]*\Z")
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
     " quote a value that has spaces; in a URL a space is %20; mirrors follow after a tab"
@@ -63,12 +60,6 @@ def parse(line: bytes) -> Record | BadRecord | None:
         return draft.record()
     except Refused as error:
         return BadRecord(str(error), shown_of(url, "".join(rest)))
-
-
-def shown_of(url: str, rest: str) -> str:
-    """What can be shown of a bad line: not the first half of a password with a space in it."""
-    half = _WITHIN_AUTHORITY.match(url)
-    return f"{half.group(1)}{MASK}" if half and "@" in rest else url
 
 
 def _without_mirrors(rest: str, draft: Draft) -> str:

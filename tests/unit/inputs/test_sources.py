@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs import MAX_LINE, Sources, is_url
-from pyfetch.inputs.targets import checked_origin, entries_from_items
+from pyfetch.inputs.targets import entries_from_items
+from pyfetch.inputs.urls import checked_origin
 from pyfetch.models import Entry, Failure, Outcome, Result, Target, TargetError
 
 KIB_64 = 64 * 1024
