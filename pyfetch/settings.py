@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Literal
 
-from pyfetch.affinity import processors
+from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.setting_values import AUTO as AUTO
 from pyfetch.setting_values import BOUNDS, check_number, header_pairs, media_types
@@ -138,7 +138,7 @@ class Settings:
     @property
     def process_number(self) -> int:
         """How many processes there may be."""
-        return processors() if self.processes == AUTO else self.processes
+        return cpu.available() if self.processes == AUTO else self.processes
 
     def __post_init__(self) -> None:
         for name in BOUNDS:

@@ -6,6 +6,7 @@ What a run needs is imported by the run: `--version` and `--help` answer without
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from io import TextIOWrapper
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyfetch import __version__
-from pyfetch.affinity import affinity
+from pyfetch import __version__, cpu
 from pyfetch.cli.parameters import (
     ALLOWANCE,
     CONTEXT,
@@ -340,7 +340,7 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
 
         leave(plan(listed, settings, show))
     if not spares:
-        affinity.gather()
+        cpu.pin(os.getpid())
     leave(run(listed, settings, show, spares))
 
 

@@ -164,7 +164,7 @@ class Members:
         share = Share(settings.most_workers, time.monotonic())
         member = Member(process, place, share, {}, [])
         self._members.append(member)
-        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched), holding)
+        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched, place), holding)
         process.listen(lambda said: self._heard(MemberTold(member, said)))
         return member
 

@@ -17,6 +17,8 @@ class Begin(NamedTuple):
     """The least level of what is logged."""
     watched: bool
     """Whether what is in flight is to be reported now and then."""
+    place: int
+    """Which of the processes it is: each is pinned to another CPU."""
 
 
 class StopNow:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
-from pyfetch.affinity import affinity
+from pyfetch import cpu
 from pyfetch.attempt import Attempt
 from pyfetch.cluster.messages import (
     Begin,
@@ -58,9 +58,9 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     begin = next(_told(connection))
     assert isinstance(begin, Begin)  # noqa: S101
+    cpu.pin(begin.place)  # before any thread is started: they inherit it
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.verbosity)
-    affinity.gather()
     try:
         ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
     except RunError as error:

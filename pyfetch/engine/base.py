@@ -14,7 +14,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from pyfetch.attempt import Attempt
-from pyfetch.baton import baton
 from pyfetch.engine.events import InputEnded, Stop, start_reader
 from pyfetch.engine.mailbox import Inbox
 from pyfetch.engine.read_ahead import Window
@@ -96,11 +95,9 @@ class Driver(ABC, Generic[Told]):
         """Until all is done, or somebody says stop."""
         while True:
             results: list[Result] = []
-            baton.take()
             try:
                 results.extend(self._follow())  # those before an error are kept
             finally:
-                baton.give()
                 yield from results
             self.pausing()
             if self.stopped or (self._input_ended and not self._has_targets()):

@@ -8,10 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyfetch import __version__
-from pyfetch.affinity import affinity
+from pyfetch import __version__, cpu
 from pyfetch.attempt import Attempt, RedirectState
-from pyfetch.baton import baton
 from pyfetch.checksum import Digest
 from pyfetch.engine.receiver import Saver
 from pyfetch.errors import RunError
@@ -193,8 +191,7 @@ class _Attempt:
 
     def _digest_of(self, final: str) -> Digest:
         digest = Digest(self._target.checksum)
-        baton.give()  # to hash much needs no interpreter, so that many may
-        with affinity.anywhere(), errors_of(final), Path(final).open("rb") as file:
+        with cpu.anywhere(), errors_of(final), Path(final).open("rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
                 self._transfer.check()

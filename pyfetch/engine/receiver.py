@@ -7,8 +7,7 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import NoReturn
 
-from pyfetch.affinity import affinity
-from pyfetch.baton import baton
+from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.http.client import Head
 from pyfetch.http.validators import (
@@ -71,8 +70,7 @@ class Saver:
         transfer.received = transfer.resumed = 0
         transfer.size = None
         if continued and part:
-            baton.give()  # to hash much needs no interpreter, so that many may
-            with affinity.anywhere():
+            with cpu.anywhere():
                 for block in part.blocks():
                     self._digest.update(block)
                     transfer.check()

@@ -14,7 +14,6 @@ from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from pyfetch.attempt import Attempt
-from pyfetch.baton import baton
 from pyfetch.engine.base import GRACE, Driver
 from pyfetch.engine.download import Fetch
 from pyfetch.engine.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
@@ -156,8 +155,6 @@ class Engine(Driver[Final | Changed | Broken]):
                     self._error = self._error or error
                     self.stopped = True
             self._inbox.put(Broken(error))
-        finally:
-            baton.give()
 
     def _after(self, transfer: Transfer, attempt: Attempt) -> tuple[Target, Transfer] | None:
         """Take in how an attempt has ended. Gives the turn that its worker has next."""

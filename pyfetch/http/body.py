@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from pyfetch.affinity import affinity
-from pyfetch.baton import baton, streams
+from pyfetch import cpu
 from pyfetch.http.read_buffer import AT_ONCE
 from pyfetch.http.response import Answer
 from pyfetch.http.throttle import Bandwidth
@@ -16,7 +15,8 @@ from pyfetch.transfer import Transfer
 CHUNK = 512 * 1024
 """Most bytes of a body that are taken at once."""
 
-_LOOK_EVERY = 1024 * 1024
+_SPEED_OVER = 1024 * 1024
+"""Bytes over which the speed of a body is measured."""
 _FAST = 8 * 1024 * 1024
 """Bytes a second from which whole chunks are waited for: then that takes a moment only."""
 
@@ -47,39 +47,31 @@ def _unbounded(answer: Answer) -> Iterator[bytes | memoryview]:
         while piece := answer.read1(left):
             yield piece
         return
-    # One piece of TLS is 16 KiB: to take each by itself costs more than to decrypt it.
-    # But of a slow body each byte has to count at once.
-    until_look, since = _LOOK_EVERY, 0.0
-    fast = False
+    # A TLS record holds at most 16 KiB: to take each by itself costs more than to decrypt it.
+    # But each byte of a slow body has to count at once.
     buffer = _mine.buffer
-    try:
+    size = 0
+    began = time.monotonic()
+    while size < _SPEED_OVER and (data := buffer[: answer.readinto1(buffer)]):
+        size += len(data)
+        yield data
+    if size < _SPEED_OVER:
+        return
+    with cpu.anywhere():
         while True:
-            if fast:
-                baton.give()
-                streams.take()
-                data = buffer[: answer.readinto(buffer)]
-            else:
-                data = buffer[: answer.readinto1(buffer)]
-            if not data:
-                return
-            yield data
-            streams.give()
-            until_look -= len(data)
-            if until_look <= 0:
-                now = time.monotonic()
-                was_fast, fast = fast, (_LOOK_EVERY - until_look) > (now - since) * _FAST
-                if fast is not was_fast:
-                    (affinity.leave if fast else affinity.come_back)()
-                until_look, since = _LOOK_EVERY, now
-    finally:
-        streams.give()
-        if fast:
-            affinity.come_back()
+            now = time.monotonic()
+            read = answer.readinto if size > (now - began) * _FAST else answer.readinto1
+            size, began = 0, now
+            while size < _SPEED_OVER:
+                data = buffer[: read(buffer)]
+                if not data:
+                    return
+                size += len(data)
+                yield data
 
 
 def _bounded(answer: Answer, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
     while True:
-        baton.give()  # it may sleep
         due = bandwidth.take(transfer)
         data = answer.read1(bandwidth.chunk)
         bandwidth.give_back(bandwidth.chunk - len(data), due)

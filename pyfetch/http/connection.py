@@ -10,8 +10,7 @@ from typing import Any
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from pyfetch.affinity import affinity
-from pyfetch.baton import baton
+from pyfetch import cpu
 from pyfetch.http.response import Answer
 from pyfetch.models import Failure, TargetError
 from pyfetch.transfer import Transfer
@@ -74,7 +73,6 @@ class Watched(HTTPConnection):
     def _addresses(self) -> list[_Address]:
         """Where that is. Raises `TargetError` if there may be no connection to it."""
         host, port = self._place
-        baton.give()
         try:
             found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
@@ -136,7 +134,7 @@ class WatchedTLS(Watched, HTTPSConnection):
 
     def connect(self) -> None:
         try:
-            with affinity.anywhere():
+            with cpu.anywhere():
                 super().connect()
             # Else urllib3 warns of each connection where none is to be verified: who has
             # said so is warned once, and elsewhere.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 
-from pyfetch.baton import baton
-
 AT_ONCE = 16 * 1024
 """Bytes: a record of TLS (RFC 8446, section 5.1), or a head and a small body."""
 
@@ -27,7 +25,6 @@ class Incoming:
 
     def more(self) -> bool:
         """Wait for more. False: nothing more will come."""
-        baton.give()
         data = self._connection.recv(AT_ONCE)
         self._data, self._at = self.waiting + data, 0
         return bool(data)
@@ -39,7 +36,6 @@ class Incoming:
     def take(self, most: int) -> bytes:
         """Some bytes, at most so many, as soon as there are any; none when no more will come."""
         if self._at == len(self._data):
-            baton.give()
             return self._connection.recv(most)
         data = self._data[self._at : self._at + most]
         self._at += len(data)
@@ -48,7 +44,6 @@ class Incoming:
     def take_into(self, buffer: memoryview) -> int:
         """The same, to a buffer. Returns how many they are."""
         if self._at == len(self._data):
-            baton.give()
             return self._connection.recv_into(buffer)
         data = self.take(len(buffer))
         buffer[: len(data)] = data

@@ -10,9 +10,8 @@ import socket
 from collections.abc import Callable
 from http.client import IncompleteRead
 
-from pyfetch.baton import baton
 from pyfetch.headers import Fields
-from pyfetch.http.read_buffer import AT_ONCE, Incoming
+from pyfetch.http.read_buffer import Incoming
 from pyfetch.http.response_head import MAX_FIELDS, Said, read_head
 from pyfetch.pattern import pattern
 
@@ -29,14 +28,13 @@ class Answer:
     used for another request. Waits raise `OSError`, what is no HTTP raises `HTTPException`.
     """
 
-    __slots__ = ("_chunked", "_incoming", "_is_small", "_left", "_over", "_said", "_stays_open")
+    __slots__ = ("_chunked", "_incoming", "_left", "_over", "_said", "_stays_open")
 
     def __init__(self, connection: socket.socket, over: Callable[[bool], None]) -> None:
         """Wait for the head."""
         self._over: Callable[[bool], None] | None = over
         self._incoming = Incoming(connection)
         self._incoming.more()
-        baton.take()
         self._said = said = read_head(self._incoming)
         fields = said.fields
         self._chunked = fields.get("Transfer-Encoding", "").lower() == "chunked"
@@ -46,7 +44,6 @@ class Answer:
             self._chunked, self._left = False, 0
         elif not self._chunked:
             self._left = _length(fields.get("Content-Length", ""))
-        self._is_small = self._left is not None and self._left <= AT_ONCE
         self._stays_open = _stays_open(said)
         if self._left == 0 and not self._chunked:
             self._end()
@@ -74,8 +71,6 @@ class Answer:
             return b""
         left = self._left
         data = self._incoming.take(most if left is None else min(most, left))
-        if self._is_small:
-            baton.take()
         self._took(len(data))
         return data
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from pyfetch.affinity import affinity
+from pyfetch import cpu
 from pyfetch.attempt import Attempt
 from pyfetch.batch import Batch
 from pyfetch.inputs import Sources
@@ -60,7 +60,7 @@ def run(urls: Path, *, discard: bool) -> float:
 
 
 def main(number: int) -> None:
-    affinity.gather()
+    cpu.pin(0)
     with tempfile.TemporaryDirectory() as directory:
         urls = Path(directory, "urls.txt")
         with urls.open("w") as lines:

@@ -1,0 +1,65 @@
+"""The CPUs of this process: the command keeps its threads on one, as only one computes at a time.
+
+The interpreter's lock lets one thread run Python at a time. Woken on another CPU, a thread finds
+cold caches and a lock that is not free yet. What runs without the lock (a large body is read and
+hashed, TLS shakes hands) gains from every CPU and is wrapped in `anywhere`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+_allowed: set[int] = set()
+"""What this process could use before `pin`; empty where it is not pinned."""
+_home: set[int] = set()
+"""The one CPU that `pin` chose."""
+
+
+def pin(seed: int) -> None:
+    """Run this thread, and those that it starts from now on, on one CPU.
+
+    `seed` chooses it: processes with consecutive seeds get different ones. Nothing happens
+    without an interpreter's lock, or where the system has no such call (macOS) or refuses it.
+    Call it in processes of the command only: a program's own threads are not ours to place.
+    """
+    if not _has_interpreter_lock() or not hasattr(os, "sched_setaffinity"):
+        return
+    with contextlib.suppress(OSError):
+        allowed = os.sched_getaffinity(0)
+        home = {sorted(allowed)[seed % len(allowed)]}
+        os.sched_setaffinity(0, home)
+        _allowed.update(allowed)
+        _home.update(home)
+
+
+@contextlib.contextmanager
+def anywhere() -> Iterator[None]:
+    """Let this thread run on every CPU for a while: for work that needs no interpreter's lock."""
+    _move(_allowed)
+    try:
+        yield
+    finally:
+        _move(_home)
+
+
+def available() -> int:
+    """How many CPUs this process may use."""
+    if _allowed:
+        return len(_allowed)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _move(cpus: set[int]) -> None:
+    if cpus:
+        with contextlib.suppress(OSError):  # a CPU may have been taken from us meanwhile
+            os.sched_setaffinity(0, cpus)
+
+
+def _has_interpreter_lock() -> bool:
+    is_enabled = getattr(sys, "_is_gil_enabled", None)  # from CPython 3.13 on
+    return is_enabled is None or is_enabled()
