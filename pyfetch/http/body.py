@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ _MEASURED_SIZE = 1024 * 1024
 """Bytes over which the speed of a body is measured."""
 _FAST = 8 * 1024 * 1024
 """Bytes a second from which on whole pieces are waited for, as that takes a moment only."""
+
+
+_turns = threading.Semaphore(cpu.available() + 1)
+_TURN = 0.1
+"""Longest wait for a turn, in seconds."""
 
 
 class _PerThread(threading.local):
@@ -63,11 +69,27 @@ def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
             read = response.fill if size > (now - began) * _FAST else response.read_into
             size, began = 0, now
             while size < _MEASURED_SIZE:
-                data = buffer[: read(buffer)]
-                if not data:
-                    return
-                size += len(data)
-                yield data
+                with _one_of_few(fast=read == response.fill):
+                    data = buffer[: read(buffer)]
+                    if not data:
+                        return
+                    size += len(data)
+                    yield data
+
+
+@contextlib.contextmanager
+def _one_of_few(*, fast: bool) -> Iterator[None]:
+    """Let few threads at a time read, hash and write a fast body: more of them only take turns.
+
+    Four bodies of 200 MB over TLS on two CPUs took a quarter less time by that, and half of the
+    system's. A thread that waited `_TURN` goes ahead anyway: who is in front of it has stalled.
+    """
+    has_turn = fast and _turns.acquire(timeout=_TURN)
+    try:
+        yield
+    finally:
+        if has_turn:
+            _turns.release()
 
 
 def _throttled(response: Response, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
