@@ -9,6 +9,7 @@ from typing import Literal
 
 from pyfetch import cpu
 from pyfetch.errors import UsageError
+from pyfetch.models import IfExists as IfExists
 from pyfetch.setting_values import AUTO as AUTO
 from pyfetch.setting_values import BOUNDS, check_number, header_pairs, media_types
 from pyfetch.setting_values import LEAST as LEAST
@@ -18,16 +19,6 @@ from pyfetch.setting_values import MOST_WORKERS as MOST_WORKERS
 from pyfetch.setting_values import check_proxy as check_proxy
 
 _PATHS = ("cookies", "netrc_file", "cacert", "cert", "key")
-
-
-class IfExists(StrEnum):
-    """What to do when a target's file is there already."""
-
-    REFRESH = "refresh"
-    SKIP = "skip"
-    REPLACE = "replace"
-    RENAME = "rename"
-    FAIL = "fail"
 
 
 class InputFormat(StrEnum):

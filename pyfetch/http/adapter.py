@@ -15,7 +15,7 @@ from pyfetch.http.response import Answer
 from pyfetch.http.tls import Trust
 from pyfetch.system import descriptors
 from pyfetch.transfer import Transfer
-from pyfetch.urls import origin_of
+from pyfetch.urls import parse_url
 
 
 class LightResponse(Response):
@@ -87,7 +87,7 @@ class Adapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Pool:
-        key = (origin_of(request.url or ""), proxies.get("all") if proxies else None)
+        key = (parse_url(request.url or "").origin, proxies.get("all") if proxies else None)
         pool = self._known.get(key)
         if pool is None or pool.is_closed:  # since so many others came after it
             made = super().get_connection_with_tls_context(request, verify, proxies, cert)

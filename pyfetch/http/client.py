@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import NamedTuple, Protocol
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin
 
 import requests
 from requests.utils import requote_uri
@@ -29,7 +29,7 @@ from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
-from pyfetch.urls import DEFAULT_PORTS, masked_url, origin_of
+from pyfetch.urls import UnsupportedScheme, Url, masked_url, parse_url
 
 DRAINED = 64 * 1024
 """Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
@@ -46,7 +46,7 @@ _BROKEN = (requests.RequestException, HTTPError, HTTPException, OSError, ValueEr
 class Head(NamedTuple):
     """What an answer says before its body (RFC 9110, section 6)."""
 
-    url: str
+    url: Url
     """What was asked for in the end, after redirects."""
     status: int
     reason: str
@@ -54,10 +54,6 @@ class Head(NamedTuple):
     """Names are found in any case."""
     length: int | None
     """Bytes of the body, if the server has said so."""
-
-    @property
-    def origin(self) -> str:
-        return origin_of(self.url)
 
 
 class Receiver(Protocol):
@@ -115,7 +111,7 @@ class Transport:
             try:
                 location = _location(answer)
                 if location is None:
-                    _push(answer, transfer, receiver, self._bandwidth)
+                    _push(answer, _asked_url(chain, request), transfer, receiver, self._bandwidth)
                     return None
                 _drain(answer, transfer)
             finally:
@@ -136,14 +132,11 @@ class Transport:
             detail = f"more than {most} redirects, the last to {chain.url}"
             raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
         url = _redirected(chain.url, location)
-        if self._settings.no_downgrade and chain.url.startswith("https:") > url.startswith(
-            "https:"
-        ):
+        if self._settings.no_downgrade and chain.url.scheme == "https" != url.scheme:
             detail = f"redirect from https to {url}, which --no-downgrade forbids"
             raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
-        origin = origin_of(url)
-        away = chain.away or origin != chain.origin
-        return chain._replace(url=url, origin=origin, followed=chain.followed + 1, away=away)
+        away = chain.away or url.origin != chain.origin
+        return chain._replace(url=url, followed=chain.followed + 1, away=away)
 
     def _ask(
         self, request: requests.PreparedRequest, origin: str, transfer: Transfer
@@ -159,7 +152,7 @@ class Transport:
 
 def _as_asked(chain: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
     """What is the same where a request is made again."""
-    return chain.url, str(request.headers.get("Cookie"))
+    return chain.url.text, str(request.headers.get("Cookie"))
 
 
 def _judge(settings: Settings) -> Callable[[str], str | None] | None:
@@ -171,16 +164,21 @@ def _judge(settings: Settings) -> Callable[[str], str | None] | None:
     return why_not_public
 
 
+def _asked_url(chain: RedirectState, request: requests.PreparedRequest) -> Url:
+    """The URL of a request: `requests` normalises those that are not plain."""
+    text = request.url or ""
+    return chain.url if text == chain.url.text else parse_url(text)
+
+
 def _push(
     answer: requests.Response,
+    url: Url,
     transfer: Transfer,
     receiver: Receiver,
     bandwidth: Bandwidth | None,
 ) -> None:
     transfer.answered()
-    head = Head(
-        answer.url, answer.status_code, answer.reason or "", answer.headers, _body_length(answer)
-    )
+    head = Head(url, answer.status_code, answer.reason or "", answer.headers, _body_length(answer))
     if not receiver.head(head):
         _drain(answer, transfer)
         return
@@ -240,27 +238,28 @@ def _location(answer: requests.Response) -> str | None:
         raise TargetError(Failure.INVALID_URL, detail) from error
 
 
-def _redirected(url: str, location: str) -> str:
+def _redirected(url: Url, location: str) -> Url:
     """Where a redirect leads (RFC 9110, section 10.2.2). Raises `TargetError`."""
+    text = location
     try:
-        target, fragment = urldefrag(requote_uri(urljoin(url, location)))
-        target = _as_the_same_user(url, target)
-        if urlsplit(target).scheme not in DEFAULT_PORTS:
-            detail = f"redirect to {masked_url(target)}, which is neither http nor https"
-            raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
-        origin_of(target)
+        text = requote_uri(urljoin(url.text, location))
+        target = _as_the_same_user(url, parse_url(text))
+    except UnsupportedScheme as error:
+        detail = f"redirect to {masked_url(urldefrag(text).url)}, which is neither http nor https"
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, detail) from error
     except ValueError as error:
         # Nothing of the error is shown: it may quote a password.
         detail = f"redirect to {masked_url(location)!r}, which is no URL with a host and a port"
         raise TargetError(Failure.INVALID_URL, detail) from error
-    fragment = fragment or urldefrag(url).fragment
-    return f"{target}#{fragment}" if fragment else target
+    if target.fragment or not url.fragment:
+        return target
+    return parse_url(f"{target.text.partition('#')[0]}#{url.fragment}")
 
 
-def _as_the_same_user(url: str, target: str) -> str:
+def _as_the_same_user(url: Url, target: Url) -> Url:
     """The target of a redirect with the user and password of a URL of the same origin."""
-    before, after = urlsplit(url), urlsplit(target)
-    user, at, _ = before.netloc.rpartition("@")
-    if at and "@" not in after.netloc and origin_of(target) == origin_of(url):
-        return after._replace(netloc=f"{user}@{after.netloc}").geturl()
-    return target
+    user = url.userinfo
+    if user is None or target.userinfo is not None or target.origin != url.origin:
+        return target
+    scheme, _, rest = target.text.partition("://")
+    return parse_url(f"{scheme}://{user}@{rest}")

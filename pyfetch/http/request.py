@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -65,10 +65,10 @@ class Asking:
         nothing_of_its_own = cookies is None and not target.headers and not chain.away
         if (
             nothing_of_its_own
-            and self._surroundings.of(chain.url, chain.origin).login is None
-            and _PLAIN_URL.fullmatch(chain.url)
+            and self._surroundings.of(chain.url.text, chain.origin).login is None
+            and _PLAIN_URL.fullmatch(chain.url.text)
         ):
-            return self._plain(chain.url, headers)
+            return self._plain(chain.url.text, headers)
         auth = self._auth(chain, target)
         own = target.headers
         if chain.origin != target.origin:  # a mirror: what they hold was meant for another
@@ -77,7 +77,9 @@ class Asking:
         if chain.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            request = requests.Request("GET", chain.url, headers=fields | dict(headers), auth=auth)
+            request = requests.Request(
+                "GET", chain.url.text, headers=fields | dict(headers), auth=auth
+            )
             prepared = self._session.prepare_request(request)
             # Not by the session, which would put them into a jar that knows no policy.
             prepared.prepare_cookies(cookies)
@@ -111,12 +113,12 @@ class Asking:
 
     def _auth(self, chain: RedirectState, target: Target) -> HTTPBasicAuth | None:
         """From the URL, or the netrc file where no header says it; UTF-8 (RFC 7617, 2.1)."""
-        userinfo, at, _ = urlsplit(chain.url).netloc.rpartition("@")
-        if at:
+        userinfo = chain.url.userinfo
+        if userinfo is not None:
             user, _, password = userinfo.partition(":")
             known = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
             return known if userinfo else None
-        login = self._surroundings.of(chain.url, chain.origin).login
+        login = self._surroundings.of(chain.url.text, chain.origin).login
         if login is None or (not chain.away and self._has_credentials(target)):
             return None
         # A redirect may lead to a host that the file names, as to the one where one logs in;

@@ -7,9 +7,9 @@ import re
 from pathlib import PurePath
 
 from pyfetch.inputs.stream import BOM, MAX_RECORD, Content
-from pyfetch.inputs.urls import is_url
 from pyfetch.pattern import pattern
 from pyfetch.settings import InputFormat
+from pyfetch.urls import is_url
 
 _BY_SUFFIX = {
     ".csv": InputFormat.CSV,

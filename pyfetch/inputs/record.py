@@ -111,7 +111,7 @@ class Draft:
             demanded = None
             # What is wrong with a URL is found, and said, when all of it is checked.
             with contextlib.suppress(ValueError):
-                demanded = demanded_by(url) if "#" in url else None
+                demanded = demanded_by(url.partition("#")[2]) if "#" in url else None
             if demanded:
                 self._demand(demanded.algorithm, demanded.digest)
         checksum = next(

@@ -11,9 +11,10 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NewType
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from pyfetch.pattern import pattern
+from pyfetch.urls import Url
 
 PathComponent = NewType("PathComponent", str)
 """A name that has been made safe: no separator, at most 255 bytes, not `.` or `..`."""
@@ -43,25 +44,16 @@ _PLAIN = re.compile(r"(?![ .])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def file_name(url: str) -> PathComponent:
+def file_name(url: Url) -> PathComponent:
     """The name of the file that a URL is saved to: the last segment of its path, made safe."""
-    segment = _path(url).rpartition("/")[2]
+    segment = url.path.rpartition("/")[2]
     return safe(decoded(segment)) if segment else PathComponent(DEFAULT_NAME)
 
 
-def directories(url: str) -> list[PathComponent]:
-    """The directories of a URL's path, each made safe; empty ones are none."""
-    segments = _path(url).split("/")[:-1]
+def directories(url: Url) -> list[PathComponent]:
+    """The directories of a URL's path, each made safe; empty ones are left out."""
+    segments = url.path.split("/")[:-1]
     return [safe(decoded(segment)) for segment in segments if segment]
-
-
-def _path(url: str) -> str:
-    """The path of a URL (RFC 3986, section 3.3), which `urlsplit` takes longer to find."""
-    scheme, slashes, rest = url.partition("#")[0].partition("?")[0].partition("://")
-    if not slashes or not scheme.isalpha():
-        return urlsplit(url).path
-    _, slash, path = rest.partition("/")
-    return f"{slash}{path}"
 
 
 def decoded(text: str) -> str:

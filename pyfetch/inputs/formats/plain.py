@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
 from pyfetch.inputs.stream import BOM, MAX_LINE, Content, Line, numbered_lines
-from pyfetch.inputs.urls import is_url, shown_of
+from pyfetch.urls import is_url, shown_of_split
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
 _HOW = (
@@ -59,7 +59,7 @@ def parse(line: bytes) -> Record | BadRecord | None:
             draft.add(key, value)
         return draft.record()
     except Refused as error:
-        return BadRecord(str(error), shown_of(url, "".join(rest)))
+        return BadRecord(str(error), shown_of_split(url, "".join(rest)))
 
 
 def _without_mirrors(rest: str, draft: Draft) -> str:
