@@ -30,7 +30,7 @@ from pyfetch.storage.part import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 Route = Callable[[Handler], None]
@@ -486,7 +486,7 @@ ENDLESS: dict[str, tuple[Route, str | None]] = {
 
 @pytest.mark.parametrize("discard", [[], ["--discard"]], ids=["files", "discard"])
 def test_what_never_ends_ends_with_its_code_in_bounded_memory_while_others_go_on(
-    pyfetch: Command, server: LoopbackServer, discard: list[str]
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, discard: list[str]
 ) -> None:
     server.routes = EveryPath()
     for number, (route, _) in enumerate(ENDLESS.values()):
@@ -496,9 +496,9 @@ def test_what_never_ends_ends_with_its_code_in_bounded_memory_while_others_go_on
         other.pages = {f"/{n}": Page(b"%d" % n) for n in range(100)}
         urls = [f"{server.url}/{number}/x" for number in range(len(ENDLESS))]
         urls += [f"{other.url}{path}" for path in other.pages]
-        (pyfetch.directory / "list").write_text("\n".join(urls))
+        (installed.directory / "list").write_text("\n".join(urls))
         began = time.monotonic()
-        ended, peak = pyfetch.peak_memory(
+        ended, peak = installed.peak_memory(
             "list", "-o", "data", *discard, "--max-size", "20M", "--max-time", "4",
             "--retries", "0", "-w", "20",
         )  # fmt: skip

@@ -31,7 +31,7 @@ from pyfetch.scheduling.queue import Schedule
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
-from tests.conftest import PEAK_MEMORY
+from tests.support.measuring import PEAK_MEMORY
 
 
 class InlineExecutor(Executor):
@@ -440,7 +440,7 @@ from pyfetch.scheduling.queue import Schedule
 from pyfetch.engine.read_ahead import Window
 from pyfetch.engine.ordering import in_order
 from pyfetch.scheduling.concurrency import AutoWorkers
-from tests.conftest import PEAK_MEMORY
+from tests.support.measuring import PEAK_MEMORY
 
 def fetch(target, transfer):
     result = Result(target.index, target.url.text, Outcome.FETCHED, attempts=1)
