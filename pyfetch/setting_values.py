@@ -9,7 +9,6 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
-from pyfetch.pattern import pattern
 
 LONGEST = 31_536_000.0
 """The longest time that may be set, in seconds: a year."""
@@ -20,7 +19,7 @@ MOST_PROCESSES = 64
 AUTO: Literal["auto"] = "auto"
 """The number of workers that is found while they work."""
 _MOST_BYTES = 2**63 - 1
-_MEDIA_TYPE = pattern(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "workers": (1, MOST_WORKERS),

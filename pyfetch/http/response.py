@@ -6,6 +6,7 @@ passes for whole with `http.client`; here it is an error.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from http.client import IncompleteRead
@@ -13,11 +14,10 @@ from http.client import IncompleteRead
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import Incoming
 from pyfetch.http.response_head import MAX_FIELDS, Said, read_head
-from pyfetch.pattern import pattern
 
 _LONGEST_LINE = 64 * 1024
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _NEW_LINE = (b"\r\n", b"\n")
 
 

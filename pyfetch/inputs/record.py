@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum, demanded_by, parse_checksum
 from pyfetch.headers import parse_header
-from pyfetch.pattern import pattern
 
 
 class Record(NamedTuple):
@@ -54,8 +54,8 @@ KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
 """What every format knows."""
 
 _MAX_DIGITS = 18
-_ABSOLUTE = pattern(r"[/\\]|[a-zA-Z]:[/\\]")
-_SEPARATORS = pattern(r"[/\\]")
+_ABSOLUTE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]")
+_SEPARATORS = re.compile(r"[/\\]")
 # They say where a message ends, or ask for something else than the file (RFC 9110 and 9112).
 _OURS = frozenset(
     {

@@ -13,7 +13,6 @@ from itertools import accumulate
 from typing import NewType
 from urllib.parse import unquote_to_bytes
 
-from pyfetch.pattern import pattern
 from pyfetch.urls import Url
 
 PathComponent = NewType("PathComponent", str)
@@ -34,7 +33,7 @@ _MAX_BYTES_OF_CHARACTER = 4
 _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
 # Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
-_RESERVED = pattern(r'[<>:"/\\|?*]')
+_RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
 # What is safe as it is, devices aside: most names, and this is the quick way to know. (The same
 # by what it must not hold takes 3 ms to compile.)

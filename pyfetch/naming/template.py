@@ -25,11 +25,10 @@ from pyfetch.naming.components import (
     safe,
     split_extension,
 )
-from pyfetch.pattern import pattern
 from pyfetch.urls import DEFAULT_PORTS, Url
 
 FIELDS = ("index", "scheme", "host", "name", "stem", "ext", "query", "hash", "dir")
-_ZERO_PADDED = pattern(r"0([1-9][0-9]?)d?")
+_ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
 
 
 def check_template(text: str) -> str:
@@ -111,7 +110,7 @@ _FIELDS: dict[str, _Field] = {
     "query": lambda target, _: decoded(target.url.query),
     "hash": lambda target, _: digest(target.identity),
 }
-_SEPARATOR = pattern(r"[/\\]")
+_SEPARATOR = re.compile(r"[/\\]")
 
 
 class Template:
