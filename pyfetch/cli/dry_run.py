@@ -19,7 +19,7 @@ from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, Targ
 from pyfetch.output.plan import plan_sink
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY, file_status, way_to
-from pyfetch.storage.paths import Names
+from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.system import temporary_database
 from pyfetch.text import escaped
@@ -44,7 +44,7 @@ class Plan:
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
         self._state = State.copy_of(file) if knows else State(None)
-        self._names = Names(settings, self._state, lasting=settings.state)
+        self._names = PathAllocator(settings, self._state, lasting=settings.state)
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
         self.renamed = 0

@@ -70,7 +70,7 @@ class Refused(ValueError):  # noqa: N818 (it says what a record is)
     """A record cannot be used. Its text is a clause for people."""
 
 
-class Draft:
+class RecordBuilder:
     """A record that is being put together. Its methods raise `Refused`."""
 
     def __init__(self, urls: Iterable[str] = ()) -> None:

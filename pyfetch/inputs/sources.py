@@ -15,7 +15,7 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.formats.plain import render
-from pyfetch.inputs.record import BadRecord, Draft, Found
+from pyfetch.inputs.record import BadRecord, Found, RecordBuilder
 from pyfetch.inputs.stream import Content, Unreadable
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Target
@@ -102,7 +102,10 @@ class Sources:
         """Each record of a source, and where it stands."""
         if is_url(argument):
             raw = os.fsencode(argument)
-            yield f"argument {masked_url(argument)!r}", Found(Draft([argument]).record(), 0, raw)
+            yield (
+                f"argument {masked_url(argument)!r}",
+                Found(RecordBuilder([argument]).record(), 0, raw),
+            )
             return
         name = "standard input" if argument == "-" else argument
         of = f" of {name}" if len(self._arguments) > 1 else ""

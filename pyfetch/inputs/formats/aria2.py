@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 
-from pyfetch.inputs.record import Draft, Found, Refused
+from pyfetch.inputs.record import Found, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, Line, Unreadable, numbered_lines
 
 _KEYS = frozenset({"out", "dir", "checksum", "header", "referer"})
@@ -44,7 +44,7 @@ def read_aria2(content: Content) -> Iterator[Found]:
 class _Record:
     def __init__(self, line: Line) -> None:
         self.number = line.number
-        self._draft = Draft()
+        self._draft = RecordBuilder()
         self._size = 0
         self._wrong: str | None = None
         try:
