@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pyfetch.api import entries_from_items
 from pyfetch.attempt import Attempt
 from pyfetch.engine.events import Event, Final
 from pyfetch.engine.mailbox import AT_ONCE, Inbox
@@ -22,7 +23,6 @@ from pyfetch.engine.read_ahead import Window
 from pyfetch.engine.threads import LATE, UNTAKEN, Engine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
-from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import Workers
 from pyfetch.scheduling.hosts import Limits
@@ -430,7 +430,7 @@ _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine.threads import LATE, UNTAKEN, Engine
 from pyfetch.attempt import Attempt
-from pyfetch.inputs.targets import entries_from_items
+from pyfetch.api import entries_from_items
 from pyfetch.models import Outcome, Result
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
