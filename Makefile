@@ -95,6 +95,10 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 check: lint ## The same, and the tests with branch coverage
 	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
+.PHONY: docs
+docs: $(VENV)/ready ## Write the README's table of options anew
+	$(BIN)/python -m tools.option_table
+
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code
 	$(BIN)/ruff format

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import Window
 from pyfetch.models import Entry, Result
@@ -20,7 +22,6 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Fleet
-    from pyfetch.cluster.process import Spawned
     from pyfetch.engine.download import Fetch
     from pyfetch.engine.threads import Engine
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
-    `watched`: whether somebody will look at what is in flight. `spares`: processes that were
-    started ahead.
+    `watched`: whether somebody will look at what is in flight. `may_pin`: whether this process
+    is there for the run alone, so that the run may choose the CPU of its threads.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Batch:
         *,
         ordered: bool = True,
         watched: bool = False,
-        spares: Iterable[Spawned] = (),
+        may_pin: bool = False,
     ) -> None:
         check_template(settings.name)
         self._settings = settings
@@ -56,13 +57,13 @@ class Batch:
         if self._fetch and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
+            if may_pin and settings.cpu_pin:
+                cpu.pin(os.getpid())
             self._engine = engine_over_threads(settings, self._fetch, self._window)
         else:
             from pyfetch.cluster.coordinator import Fleet
 
-            self._engine = self._fleet = Fleet(
-                settings, window=self._window, watched=watched, spares=spares
-            )
+            self._engine = self._fleet = Fleet(settings, window=self._window, watched=watched)
 
     def results(
         self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
 
 from pyfetch.attempt import RedirectState
 from pyfetch.models import Failure, Length, Target, TargetError
@@ -22,6 +23,7 @@ class Transfer:
         "_lock",
         "_socket",
         "_stopped",
+        "_wake",
         "attempt",
         "began",
         "chain",
@@ -77,6 +79,7 @@ class Transfer:
         """Held where a connection that is let go of must not be ended just then."""
         self._socket: socket.socket | None = None
         self._stopped: TargetError | None = None
+        self._wake: Callable[[], None] | None = None
 
     def stop(self, failure: Failure, detail: str) -> None:
         """End the attempt with this failure, from any thread, even while it waits for bytes."""
@@ -84,6 +87,9 @@ class Transfer:
             self._stopped = TargetError(failure, detail)
             if self._socket is not None:
                 _shut(self._socket)
+        wake = self._wake
+        if wake is not None:
+            wake()
 
     def check(self) -> None:
         """Raise the `TargetError` that `stop` was called with, if it was."""
@@ -100,6 +106,18 @@ class Transfer:
         self._socket = connection
         self.steps += 1
         self.check()
+
+    @contextlib.contextmanager
+    def interrupted_by(self, wake: Callable[[], None]) -> Iterator[None]:
+        """Let `stop` call `wake`, which is to end a wait that is not for a connection.
+
+        `wake` is called after `check` began to raise. The waiting thread calls `check` itself.
+        """
+        self._wake = wake
+        try:
+            yield
+        finally:
+            self._wake = None
 
     def wait_at_most(self, seconds: float) -> None:
         """Let the connection be waited for no longer than this, until its next request."""

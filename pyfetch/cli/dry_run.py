@@ -1,4 +1,4 @@
-"""What a run would do, found out without asking a server or changing anything on disk."""
+"""`--plan`: what a run would do, found out without asking a server or changing the disk."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from pyfetch.cli.display import Show
-from pyfetch.cli.run import Listed
+from pyfetch.cli.display import OutputOptions
+from pyfetch.cli.main import imports_done
+from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
 from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, TargetError
@@ -27,8 +28,7 @@ from pyfetch.urls import masked_url
 
 _COUNTED_IN_MEMORY = 4096
 
-
-_WHERE_A_FILE_IS = {
+_IF_THERE = {
     IfExists.REFRESH: Action.REFRESH,
     IfExists.REPLACE: Action.REPLACE,
     IfExists.SKIP: Action.SKIP,
@@ -36,8 +36,8 @@ _WHERE_A_FILE_IS = {
 }
 
 
-class Plan:
-    """The plan for one input, in flat memory. Its state is a copy that is gone at the end."""
+class Planner:
+    """Plans one input, in flat memory, with a copy of the state that is removed at the end."""
 
     def __init__(self, settings: Settings) -> None:
         self._output_dir = Path(settings.output_dir)
@@ -49,7 +49,7 @@ class Plan:
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
         self.renamed = 0
-        """How many get another name because theirs is taken."""
+        """How many entries get another name because theirs is taken."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,14 +59,14 @@ class Plan:
             pass
 
     def of(self, entry: Entry) -> Planned:
-        """What would become of this entry, those before it considered."""
+        """What a run would do with this entry after those before it."""
         planned = self._of(entry)
         self.actions[planned.action] += 1
         self.renamed += planned.instead_of is not None
         return planned
 
     def hosts(self) -> Iterator[tuple[str, int]]:
-        """The origins that would be asked and how often, most often first."""
+        """The origins and how many requests each would get, the most first."""
         return self._seen.hosts()
 
     def _of(self, entry: Entry) -> Planned:
@@ -103,11 +103,11 @@ class Plan:
             raise TargetError(Failure.EXISTS, f"{final} is there")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
-        return _WHERE_A_FILE_IS[policy]
+        return _IF_THERE[policy]
 
 
 class _Seen:
-    """Paths and hosts that the plan has had, on disk where they are many."""
+    """The paths and hosts planned so far: in a database, since there may be millions."""
 
     def __init__(self) -> None:
         self._hosts: Counter[str] = Counter()
@@ -120,7 +120,7 @@ class _Seen:
         execute("BEGIN")
 
     def add(self, path: str) -> bool:
-        """Whether this path is new."""
+        """Note this path. Returns whether it is new."""
         query = "INSERT OR IGNORE INTO path VALUES (?)"
         return self._database.execute(query, (path,)).rowcount > 0
 
@@ -153,35 +153,36 @@ class _Seen:
 _HOSTS_SHOWN = 20
 
 
-def plan(listed: Listed, settings: Settings, show: Show) -> int:
+def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
     """Show what a run would do. Returns the exit status; raises `RunError`."""
+    imports_done()
     out = sys.stdout or io.StringIO()
-    sources = listed.sources()
-    with Plan(settings) as planned:
+    sources = spec.sources()
+    with Planner(settings) as planner:
         try:
-            sink = plan_sink(out, show.format or ("table" if out.isatty() else "tsv"))
+            sink = plan_sink(out, options.format or ("table" if out.isatty() else "tsv"))
             for entry in sources:
-                one = planned.of(entry)
-                if not show.quiet or show.format:
-                    sink.show(one)
+                planned = planner.of(entry)
+                if not options.quiet or options.format:
+                    sink.show(planned)
             out.flush()
         except BrokenPipeError:
             return ReaderWatch.EXIT_STATUS
         except OSError as error:
             raise StoppedError(f"cannot write the plan: {error.strerror}") from error
-        if not show.quiet and sys.stderr:
-            for line in _summary(planned, sources.duplicates):
+        if not options.quiet and sys.stderr:
+            for line in _summary(planner, sources.duplicates):
                 sys.stderr.write(f"pyfetch: {escaped(line)}\n")
-        return int(planned.actions[Action.FAIL] > 0)
+        return int(planner.actions[Action.FAIL] > 0)
 
 
-def _summary(planned: Plan, duplicates: int) -> list[str]:
-    counts = [f"{action} {number}" for action, number in planned.actions.most_common()]
-    if planned.renamed:
-        counts.append(f"{planned.renamed} beside the name that they want, which is taken")
+def _summary(planner: Planner, duplicates: int) -> list[str]:
+    counts = [f"{action} {number}" for action, number in planner.actions.most_common()]
+    if planner.renamed:
+        counts.append(f"{planner.renamed} beside the name that they want, which is taken")
     if duplicates:
         counts.append(f"{duplicates} duplicates dropped")
-    hosts = planned.hosts()
+    hosts = planner.hosts()
     lines = [f"{number:>7} {origin}" for origin, number in islice(hosts, _HOSTS_SHOWN)]
     more = sum(1 for _ in hosts)
     if more:

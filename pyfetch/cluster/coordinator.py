@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pyfetch.attempt import Attempt
 from pyfetch.cluster.members import Member, Members, MemberTold
 from pyfetch.cluster.messages import Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
-from pyfetch.cluster.process import Gone, Spawned
+from pyfetch.cluster.process import Gone
 from pyfetch.cluster.shards import Share
 from pyfetch.engine.base import GRACE, Driver
 from pyfetch.engine.events import InputEnded, Stop
@@ -47,10 +47,9 @@ class Fleet(Driver[MemberTold]):
         *,
         window: Window,
         watched: bool = False,
-        spares: Iterable[Spawned] = (),
     ) -> None:
         super().__init__(window, fail_fast=settings.fail_fast)
-        self._members = Members(settings, self._inbox.put, watched=watched, spares=spares)
+        self._members = Members(settings, self._inbox.put, watched=watched)
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
@@ -73,6 +72,10 @@ class Fleet(Driver[MemberTold]):
     def when_idle(self, call: Callable[[], None]) -> None:
         """Call this; once `run` has ended, no process is left."""
         call()
+
+    def _drive(self) -> Iterator[Result]:
+        self._members.start()
+        yield from super()._drive()
 
     def _add(self, target: Target) -> None:
         if self._same_path.enter(target):

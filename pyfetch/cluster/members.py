@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -73,7 +73,7 @@ class Member:
 class Members:
     """Makes processes, as many as the settings can be divided among, and ends them.
 
-    `heard` is called, from any thread, with what each of them says. `spares` are taken first.
+    `heard` is called, from any thread, with what each of them says.
     """
 
     def __init__(
@@ -82,10 +82,9 @@ class Members:
         heard: Callable[[MemberTold], None],
         *,
         watched: bool,
-        spares: Iterable[Spawned] = (),
     ) -> None:
         self._divided = divided(settings)
-        self._spares = list(spares)
+        self._spares: list[Spawned] = []
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
@@ -113,6 +112,10 @@ class Members:
             for transfer in member.flying
             if transfer.target.index in member.targets
         ]
+
+    def start(self) -> None:
+        """Start all processes: they load what they need until there is something to do."""
+        self._spares.extend(Spawned() for _ in self._divided)
 
     def with_room(self, holding: tuple[int, ...]) -> Member | None:
         """The one with the least to do, if it has room for more.

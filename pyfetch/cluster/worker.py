@@ -58,7 +58,8 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     begin = next(_told(connection))
     assert isinstance(begin, Begin)  # noqa: S101
-    cpu.pin(begin.place)  # before any thread is started: they inherit it
+    if begin.settings.cpu_pin:
+        cpu.pin(begin.place)  # before any thread is started: they inherit it
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.verbosity)
     try:

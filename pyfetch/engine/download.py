@@ -13,8 +13,9 @@ from pyfetch.attempt import Attempt, RedirectState
 from pyfetch.checksum import Digest
 from pyfetch.engine.receiver import Saver
 from pyfetch.errors import RunError
-from pyfetch.http.client import Head, Transport
+from pyfetch.http.client import Client
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
+from pyfetch.http.response import Response
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.validators import conditions, is_as_recorded
 from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
@@ -61,7 +62,7 @@ class Fetch:
         self._settings = settings
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._transport = Transport(settings, USER_AGENT, bandwidth)
+        self._client = Client(settings, USER_AGENT, bandwidth)
         self._parts = Parts(Path(settings.output_dir), settings.min_free)
         self.rename: Rename | None = None
         """Asked for each answer that names its file; None where names are not the server's."""
@@ -70,7 +71,7 @@ class Fetch:
         """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
         attempt = _Attempt(target, transfer, self._settings, self._clock, self._parts, self.rename)
         try:
-            return attempt.make(self._transport)
+            return attempt.make(self._client)
         except TargetError as error:
             return attempt.failed(error)
         except _GoesOn as error:
@@ -104,16 +105,16 @@ class _Attempt:
         self._parts = parts
         self._rename = rename
         self._final = None if target.path is None else parts.final(target.path)
-        self._answer: Head | None = None
+        self._answer: Response | None = None
         self._asked = False
         self._asked_of: str | None = None
         self._replaces = settings.if_exists in (IfExists.REFRESH, IfExists.REPLACE)
 
-    def make(self, transport: Transport) -> Attempt:
+    def make(self, client: Client) -> Attempt:
         """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
         path, final = self._target.path, self._final
         if path is None or final is None:
-            saver = self._get(transport, None, {})
+            saver = self._get(client, None, {})
             saver.finish(replace=False)
             return self._came(saver, None)
         settings = self._settings
@@ -125,7 +126,7 @@ class _Attempt:
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
-                saver = self._get(transport, part, found)
+                saver = self._get(client, part, found)
             except _IsThere as there:
                 part.drop()
                 return self._as_it_was(there.file, there.status, Outcome.SKIPPED)
@@ -197,7 +198,7 @@ class _Attempt:
                 self._transfer.check()
         return digest
 
-    def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
+    def _get(self, client: Client, part: Part | None, fields: dict[str, str]) -> Saver:
         """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
         if self._transfer.refusal:
             raise self._transfer.refusal
@@ -220,7 +221,7 @@ class _Attempt:
             rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
         self._asked = True
         try:
-            onward = transport.get(chain, fields | rest, self._transfer, saver)
+            onward = client.get(chain, fields | rest, self._transfer, saver)
         finally:
             self._answer = saver.answer
         if saver.start_again:
@@ -236,7 +237,7 @@ class _Attempt:
             url, self._target.origin if url == self._target.url else origin_of(url)
         )
 
-    def _take_name(self, head: Head, part: Part | None) -> None:
+    def _take_name(self, head: Response, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), where that is wanted.
 
         Raises `TargetError` or `_IsThere` where a file of that name is there and stays.

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from pyfetch import cpu
 from pyfetch.checksum import Digest
-from pyfetch.http.client import Head
+from pyfetch.http.response import Response
 from pyfetch.http.validators import (
     contradicts,
     is_etag,
@@ -49,7 +49,7 @@ class Saver:
         part: Part | None,
         continued: Note | None = None,
         asked_of: str | None = None,
-        wanted: Callable[[Head], None] = lambda _: None,
+        wanted: Callable[[Response], None] = lambda _: None,
     ) -> None:
         self._target = target
         self._settings = settings
@@ -61,7 +61,7 @@ class Saver:
         self._begun = False
         self._digest = Digest(target.checksum)
         self._total: int | None = None
-        self.answer: Head | None = None
+        self.answer: Response | None = None
         """The head of the answer, once there is one."""
         self.start_again = False
         """Whether the answer is of no use: ask for the whole, without conditions."""
@@ -79,7 +79,7 @@ class Saver:
     def sha256(self) -> str:
         return self._digest.sha256
 
-    def head(self, head: Head) -> bool:
+    def head(self, head: Response) -> bool:
         """Whether the body is wanted. Raises `TargetError` where it is known not to fit."""
         self.answer = head
         if head.status == 304 and self._asked_of == identity_of(head.url):
@@ -152,7 +152,7 @@ class Saver:
         fields = {"Last-Modified": note.last_modified} if note.last_modified else {}
         return fields | ({"ETag": note.validator} if is_etag(note.validator) else {})
 
-    def _goes_on(self, head: Head, note: Note) -> bool:
+    def _goes_on(self, head: Response, note: Note) -> bool:
         """Go on with the part, if this 206 is its rest and nothing else (RFC 9110, 15.3.7)."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
@@ -168,7 +168,7 @@ class Saver:
         self._begun = True
         return True
 
-    def _expect(self, total: int | None, head: Head) -> None:
+    def _expect(self, total: int | None, head: Response) -> None:
         expected = self._settings.expect_type
         if expected:
             found = head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -205,7 +205,7 @@ class Saver:
         part.begin(self._total, version)
         self._begun = True
 
-    def _wanted_answer(self) -> Head:
+    def _wanted_answer(self) -> Response:
         """The head of an answer that brings the content. Raises `TargetError` for others."""
         head = self.answer
         if head is None:
@@ -222,7 +222,7 @@ class Saver:
             raise TargetError(Failure.WRONG_CONTENT, f"the answer {said} brings no content")
         return head
 
-    def _came_from_another_mirror(self, head: Head) -> bool:
+    def _came_from_another_mirror(self, head: Response) -> bool:
         """Whether the part did, so that this answer says nothing of it."""
         note = self._continued
         if note is None or not self._target.mirrors:

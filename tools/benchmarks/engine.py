@@ -20,7 +20,7 @@ from pyfetch.batch import Batch
 from pyfetch.inputs import Sources
 from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target
 from pyfetch.output.lines import Tsv
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
@@ -52,9 +52,9 @@ def run(urls: Path, *, discard: bool) -> float:
         began = time.process_time()
         with patch("pyfetch.engine.download.Fetch", Came):
             batch = Batch(Settings(output_dir=directory, discard=discard))
-        tally, sink = Tally(), Tsv(out)
+        summary, sink = Summary(), Tsv(out)
         for result in batch.results(Sources([str(urls)]), pausing=out.flush):
-            tally.add(result)
+            summary.add(result)
             sink.show(result)
         return time.process_time() - began
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from pyfetch.errors import UsageError
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
-from pyfetch.http.response import Answer
+from pyfetch.http.response import receive_response
 from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.http.validators import parse_content_range
 from pyfetch.inputs import InputFormat, Sources
@@ -84,9 +84,10 @@ def _response(data: bytes) -> None:
     reusable: list[bool] = []
     received = 0
     with contextlib.suppress(HTTPException):
-        answer = Answer(cast("socket.socket", _Connection(data)), reusable.append)
-        assert len(answer.headers) <= MAX_FIELDS
-        while piece := answer.read1(1000):
+        connection = cast("socket.socket", _Connection(data))
+        response = receive_response("http://h/", connection, reusable.append)
+        assert len(response.headers) <= MAX_FIELDS
+        while piece := response.read(1000):
             received += len(piece)
         assert len(reusable) == 1
     assert received <= len(data)
