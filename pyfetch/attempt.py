@@ -1,4 +1,4 @@
-"""How an attempt ended: what a worker says of it to those who decide what follows."""
+"""How an attempt ended: what a worker tells the scheduler, which decides what follows."""
 
 from __future__ import annotations
 
@@ -7,41 +7,46 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.models import FileFacts, HostSignal, Result
+from pyfetch.urls import Url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
 class RedirectState(NamedTuple):
-    """What is to be asked next, and what has come of the requests before it."""
+    """The next request of an attempt, and what the redirects before it have left."""
 
-    url: str
-    origin: str
-    """Of that URL."""
+    url: Url
+    """What to ask for."""
     followed: int = 0
     """Redirects so far."""
     away: bool = False
-    """Whether it has ever left the origin for which credentials were meant."""
+    """Whether a redirect has ever left the origin that the credentials are meant for."""
     cookies: Mapping[str, CookieJar] = MappingProxyType({})
-    """By origin, what that has set on the way; it goes to no other."""
+    """By origin, the cookies that it set on the way; they go to no other."""
     asked: frozenset[tuple[str, str]] = frozenset()
-    """What was asked already, as (URL, cookies): to ask it again would go round in a loop."""
+    """URL and cookies of the requests so far: the same once more would be a loop."""
     whole: bool = False
-    """Whether conditions and ranges are of no use any more: the whole is asked for."""
+    """Ask for the whole, without conditions and ranges: with them it was of no use."""
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port` of the next request."""
+        return self.url.origin
 
 
 class Attempt(NamedTuple):
     """How one attempt ended."""
 
     result: Result
-    """What becomes of the target unless it is tried again or goes on."""
+    """The target's result, unless the attempt goes on or another one follows."""
     sign: HostSignal = HostSignal.NONE
-    """What it says of the host that was asked."""
+    """What the attempt tells about the host that was asked."""
     asked_wait: float | None = None
-    """How long that host wants to be left alone, in seconds; None if it does not say."""
+    """Seconds for which that host wants no more requests; None if it does not say."""
     facts: FileFacts | None = None
-    """What is to be known of the file from now on; None where that does not change."""
+    """What the state has to note about the file; None: nothing new."""
     chain: RedirectState | None = None
-    """Where it goes on, if it is not over."""
+    """The next request, if the attempt goes on."""
     path: str | None = None
-    """Where the file is, below the output directory; None: where the target has it."""
+    """Path of the file below the output directory; None: the target's own."""

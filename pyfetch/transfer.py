@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from pyfetch.attempt import RedirectState
 from pyfetch.models import Failure, Length, Target, TargetError
+from pyfetch.urls import Url
 
 
 class Transfer:
@@ -47,7 +48,7 @@ class Transfer:
         began: float | None = None,
         chain: RedirectState | None = None,
         refusal: TargetError | None = None,
-        url: str | None = None,
+        url: Url | None = None,
         length: Length | None = None,
     ) -> None:
         self.target = target

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,10 +20,10 @@ from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, Targ
 from pyfetch.output.plan import plan_sink
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY, file_status, way_to
-from pyfetch.storage.paths import Names
+from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.system import temporary_database
 from pyfetch.text import escaped
-from pyfetch.urls import masked_url
 
 _COUNTED_IN_MEMORY = 4096
 
@@ -45,7 +44,7 @@ class Planner:
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
         self._state = State.copy_of(file) if knows else State(None)
-        self._names = Names(settings, self._state, lasting=settings.state)
+        self._names = PathAllocator(settings, self._state, lasting=settings.state)
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
         self.renamed = 0
@@ -74,7 +73,7 @@ class Planner:
             return Planned(
                 entry.index, entry.url, Action.FAIL, error=entry.error, detail=entry.detail
             )
-        url = masked_url(entry.url)
+        url = str(entry.url)
         final = instead_of = None
         try:
             if self._settings.discard:
@@ -111,13 +110,9 @@ class _Seen:
 
     def __init__(self) -> None:
         self._hosts: Counter[str] = Counter()
-        # An empty name: a private database that goes to a temporary file as it grows.
-        self._database = sqlite3.connect("", isolation_level=None)
-        execute = self._database.execute
-        execute("PRAGMA journal_mode = OFF")
-        execute("CREATE TABLE path (path TEXT PRIMARY KEY) WITHOUT ROWID")
-        execute("CREATE TABLE host (origin TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
-        execute("BEGIN")
+        self._database = temporary_database(
+            "path (path TEXT PRIMARY KEY)", "host (origin TEXT PRIMARY KEY, number INTEGER)"
+        )
 
     def add(self, path: str) -> bool:
         """Note this path. Returns whether it is new."""

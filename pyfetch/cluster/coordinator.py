@@ -12,6 +12,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from pyfetch.attempt import Attempt
 from pyfetch.cluster.members import Member, Members, MemberTold
@@ -22,7 +23,7 @@ from pyfetch.engine.base import GRACE, Driver
 from pyfetch.engine.events import InputEnded, Stop
 from pyfetch.engine.read_ahead import Window
 from pyfetch.errors import RunError
-from pyfetch.models import Entry, Failure, Result, Target
+from pyfetch.models import Entry, Failure, IfExists, Result, Target
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
@@ -50,6 +51,7 @@ class Fleet(Driver[MemberTold]):
     ) -> None:
         super().__init__(window, fail_fast=settings.fail_fast)
         self._members = Members(settings, self._inbox.put, watched=watched)
+        self._if_exists = settings.if_exists
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
@@ -167,11 +169,24 @@ class Fleet(Driver[MemberTold]):
         for target in left:
             self._deaths[target.index] += 1
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(target._replace(known=target.known._replace(begun=True)))
+                again.append(self._as_lost(target))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             yield self._done(target, Attempt(target.as_failed(Failure.INTERNAL, detail)))
         self._waiting.extendleft(reversed(again))
+
+    def _as_lost(self, target: Target) -> Target:
+        """The target for another process, after the one that had it was killed.
+
+        The killed process may have put the file in its place without a word of it. Where nothing
+        had the name before, `fail` and `rename` need not protect what is there now.
+        """
+        free = self._if_exists is IfExists.RENAME or (
+            self._if_exists is IfExists.FAIL and target.known.placed_by_us
+        )
+        if free:
+            return replace(target, if_exists=IfExists.REFRESH)
+        return target
 
     def _end(self) -> Iterator[Result]:
         """Let the processes go, or, where the run was stopped, give them a moment to end."""

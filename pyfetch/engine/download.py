@@ -24,7 +24,6 @@ from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.filesystem import errors_of, file_status, way_to
 from pyfetch.storage.part import BLOCK, Part, Parts
 from pyfetch.transfer import Transfer
-from pyfetch.urls import identity_of, masked_url, origin_of
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -79,7 +78,7 @@ class Fetch:
         except RunError:
             raise
         except Exception as error:
-            _log.debug("unexpected error for %s", masked_url(target.url), exc_info=True)
+            _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return attempt.failed(TargetError(Failure.INTERNAL, detail))
         finally:
@@ -108,7 +107,8 @@ class _Attempt:
         self._answer: Response | None = None
         self._asked = False
         self._asked_of: str | None = None
-        self._replaces = settings.if_exists in (IfExists.REFRESH, IfExists.REPLACE)
+        self._policy = target.if_exists or settings.if_exists
+        self._replaces = self._policy in (IfExists.REFRESH, IfExists.REPLACE)
 
     def make(self, client: Client) -> Attempt:
         """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
@@ -163,9 +163,7 @@ class _Attempt:
         Raises `TargetError` if there may be none.
         """
         status = file_status(final)
-        policy = self._settings.if_exists
-        if self._target.known.begun and policy in (IfExists.FAIL, IfExists.RENAME):
-            policy, self._replaces = IfExists.REFRESH, True
+        policy = self._policy
         if status is None:
             self._replaces = self._replaces or Path(final).is_symlink()  # one that leads nowhere
             return {}
@@ -232,10 +230,7 @@ class _Attempt:
 
     def _first(self) -> RedirectState:
         """The chain of which nothing was asked yet."""
-        url = self._transfer.url
-        return RedirectState(
-            url, self._target.origin if url == self._target.url else origin_of(url)
-        )
+        return RedirectState(self._transfer.url)
 
     def _take_name(self, head: Response, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), where that is wanted.
@@ -255,9 +250,9 @@ class _Attempt:
         status = file_status(self._final)
         if status is None:
             return
-        if self._settings.if_exists is IfExists.FAIL:
+        if self._policy is IfExists.FAIL:
             raise TargetError(Failure.EXISTS, f"{self._final} is there")
-        if self._settings.if_exists is IfExists.SKIP:
+        if self._policy is IfExists.SKIP:
             raise _IsThere(self._final, status)
 
     def _as_it_was(
@@ -275,7 +270,7 @@ class _Attempt:
                 status.st_mtime_ns,
                 last_modified=head.headers.get("Last-Modified") if head else None,
                 sha256=sha256,
-                answered_by=identity_of(head.url) if head else None,
+                answered_by=head.url.identity if head else None,
             )
         else:
             facts = None
@@ -311,9 +306,9 @@ class _Attempt:
         headers = head.headers if head else {}
         return Result(
             index=self._target.index,
-            url=self._target.url,
+            url=str(self._target.url),
             outcome=outcome,
-            final_url=head.url if head else None,
+            final_url=str(head.url) if head else None,
             status=head.status if head else None,
             size=size,
             path=path,

@@ -23,7 +23,6 @@ from pyfetch.storage.part import Part
 from pyfetch.storage.part_metadata import Note, Version
 from pyfetch.text import format_size
 from pyfetch.transfer import Transfer
-from pyfetch.urls import identity_of
 
 WHOLE = frozenset({200, 203})
 """The statuses whose body is what the URL stands for (RFC 9110, section 15.3)."""
@@ -82,7 +81,7 @@ class Saver:
     def head(self, head: Response) -> bool:
         """Whether the body is wanted. Raises `TargetError` where it is known not to fit."""
         self.answer = head
-        if head.status == 304 and self._asked_of == identity_of(head.url):
+        if head.status == 304 and self._asked_of == head.url.identity:
             self.unchanged = True
             return False
         if self._continued and head.status == 206 and self._goes_on(head, self._continued):
@@ -141,7 +140,7 @@ class Saver:
             etag=etag if etag and is_etag(etag) else None,
             last_modified=last_modified if modified is not None else None,
             sha256=self._digest.sha256,
-            answered_by=identity_of(head.url),
+            answered_by=head.url.identity,
         )
 
     def _of_the_note(self) -> dict[str, str]:
@@ -158,7 +157,7 @@ class Saver:
         found = parse_content_range(head.headers.get("Content-Range"))
         if part is None or found is None or contradicts(head.headers, note.validator):
             return False
-        if identity_of(head.url) != note.answered_by:
+        if head.url.identity != note.answered_by:
             return False
         if (found.first, found.last + 1, found.total) != (part.length, note.total, note.total):
             return False
@@ -201,7 +200,7 @@ class Saver:
             validator = strong_validator(head.headers)
             if validator is not None:
                 modified = head.headers.get("Last-Modified", "")
-                version = Version(validator, identity_of(head.url), modified)
+                version = Version(validator, head.url.identity, modified)
         part.begin(self._total, version)
         self._begun = True
 
@@ -227,7 +226,7 @@ class Saver:
         note = self._continued
         if note is None or not self._target.mirrors:
             return False
-        return identity_of(head.url) != note.answered_by
+        return head.url.identity != note.answered_by
 
     def _refuse_larger_than_wanted(self, size: int) -> None:
         limit = self._settings.max_size

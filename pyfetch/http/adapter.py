@@ -23,6 +23,7 @@ from pyfetch.http.response import UNTIL_CLOSE, Response, framing_of
 from pyfetch.http.response_head import StatusLine
 from pyfetch.http.route import Route
 from pyfetch.transfer import Transfer
+from pyfetch.urls import Url
 
 
 class Exchange(HTTPAdapter):
@@ -34,11 +35,12 @@ class Exchange(HTTPAdapter):
     max_retries = Retry(0, read=False)
 
     def __init__(
-        self, pool: ConnectionPool, route: Route, transfer: Transfer, timeout: Timeout
+        self, pool: ConnectionPool, route: Route, url: Url, transfer: Transfer, timeout: Timeout
     ) -> None:
         # HTTPAdapter.__init__ would make pools of its own.
         self._pool = pool
         self._route = route
+        self._url = url
         self._transfer = transfer
         self._timeout = timeout
 
@@ -48,7 +50,6 @@ class Exchange(HTTPAdapter):
         Raises what `ConnectionPool.send` raises, `requests.RequestException` in place of some of
         that, and `ValueError` for a request that cannot be sent.
         """
-        self._url = request.url or ""
         response: object = self.send(request, stream=True, timeout=self._timeout, proxies=proxies)  # type: ignore[arg-type] # a Timeout is allowed
         if isinstance(response, Response):
             return response
@@ -68,7 +69,7 @@ class Exchange(HTTPAdapter):
     def urlopen(self, *, url: str, headers: Any, timeout: Timeout, **_: Any) -> Response:
         seconds = cast("float", timeout.read_timeout)
         head = self._route.encode(url, headers)
-        return self._pool.send(self._route, url, head, self._transfer, seconds)
+        return self._pool.send(self._route, self._url, head, self._transfer, seconds)
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Any:
         return resp if isinstance(resp, Response) else super().build_response(req, resp)
@@ -103,7 +104,7 @@ class _Body:
         return len(data)
 
 
-def _replaced(url: str, raw: Any) -> Response:
+def _replaced(url: Url, raw: Any) -> Response:
     """A response that did not come over one of our connections.
 
     `raw` is a response of urllib3. Its body is what it reads, not framed any more.

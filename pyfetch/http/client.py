@@ -31,6 +31,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
 from pyfetch.system import descriptors
 from pyfetch.transfer import Transfer
+from pyfetch.urls import Url, parse_url
 
 DRAIN_SIZE = 64 * 1024
 """Longest body of a redirect or an error, in bytes, that is read to reuse its connection."""
@@ -80,7 +81,7 @@ class Client:
         while True:
             request = self._requests.build(state, headers, transfer.target)
             refuse_loop(state, request)
-            response = self._send(request, state.origin, transfer)
+            response = self._send(request, state, transfer)
             try:
                 location = location_of(response)
                 if location is None:
@@ -97,10 +98,13 @@ class Client:
                 transfer.check()
                 return state
 
-    def _send(self, request: requests.PreparedRequest, origin: str, transfer: Transfer) -> Response:
-        config = self._origins.of(request.url or "", origin)
+    def _send(
+        self, request: requests.PreparedRequest, state: RedirectState, transfer: Transfer
+    ) -> Response:
+        config = self._origins.of(state.url)
         transfer.check()
-        exchange = Exchange(self._pool, config.route, transfer, self._timeout)
+        url = _requested_url(state, request)
+        exchange = Exchange(self._pool, config.route, url, transfer, self._timeout)
         try:
             return exchange.run(request, config.proxies)
         except _BROKEN as error:
@@ -122,6 +126,12 @@ class Client:
             transfer.check()
             raise failures.of_body(error, transfer) from error
         transfer.check()
+
+
+def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> Url:
+    """The URL of a request: `requests` normalises those that are not plain."""
+    text = request.url or ""
+    return state.url if text == state.url.text else parse_url(text)
 
 
 def _address_judge(settings: Settings) -> AddressJudge | None:

@@ -23,6 +23,7 @@ from pyfetch.http.socks_proxy import connect_through, new_socket
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.transfer import Transfer
+from pyfetch.urls import Url
 
 AddressJudge = Callable[[str], str | None]
 """Returns why there may be no connection to an IP address; None if there may."""
@@ -96,7 +97,7 @@ class Connection:
 
     def send(
         self,
-        url: str,
+        url: Url,
         request: bytes,
         transfer: Transfer,
         timeout: float,

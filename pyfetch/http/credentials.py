@@ -8,12 +8,12 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from requests.cookies import RequestsCookieJar
 
 from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
+from pyfetch.urls import Url
 
 _log = logging.getLogger(__name__)
 
@@ -58,10 +58,10 @@ class Netrc:
         for host, entry in hosts.items():
             self._entries.setdefault(host if host == _DEFAULT else _as_host(host), entry)
 
-    def login(self, url: str) -> Login | None:
+    def login(self, url: Url) -> Login | None:
         """Return user and password for the host of a URL; None if the file has none."""
-        host = urlsplit(url).hostname
-        if not host or not self._entries:
+        host = url.host
+        if not self._entries:
             return None
         named = self._entries.get(_as_host(host))
         entry = named or self._entries.get(_DEFAULT)

@@ -13,6 +13,7 @@ from pyfetch.http.credentials import Login, Netrc
 from pyfetch.http.route import Route, parse_proxy, route_to
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings, check_proxy
+from pyfetch.urls import Url
 
 _CACHE_SIZE = 1024
 
@@ -38,11 +39,11 @@ class OriginConfigs:
         """Held to add to the cache."""
         self._cache: dict[str, OriginConfig] = {}
 
-    def of(self, url: str, origin: str) -> OriginConfig:
-        """Return what applies to a URL of this origin. Raises `TargetError` if it is forbidden."""
-        config = self._cache.get(origin)
+    def of(self, url: Url) -> OriginConfig:
+        """Return what applies to the origin of a URL. Raises `TargetError` if it is forbidden."""
+        config = self._cache.get(url.origin)
         if config is None:
-            config = self._add(origin, self._read(url))
+            config = self._add(url.origin, self._read(url))
         if self._public_only and config.route.proxy:
             detail = "--public-only cannot judge the address that its proxy would connect to"
             raise TargetError(Failure.FORBIDDEN_ADDRESS, detail)
@@ -55,14 +56,15 @@ class OriginConfigs:
             # Another thread may have been faster. Connections belong to a route, so there is one.
             return self._cache.setdefault(origin, config)
 
-    def _read(self, url: str) -> OriginConfig:
-        proxy = self._proxy_for(url)
+    def _read(self, url: Url) -> OriginConfig:
+        text = url.text
+        proxy = self._proxy_for(text)
         try:
-            if not url.isascii():  # let `requests` encode the host, as it does for the request
+            if not text.isascii():  # let `requests` encode the host, as it does for the request
                 request = requests.PreparedRequest()
-                request.prepare_url(url, None)
-                url = request.url or ""
-            route = route_to(url, parse_proxy(proxy) if proxy else None)
+                request.prepare_url(text, None)
+                text = request.url or ""
+            route = route_to(text, parse_proxy(proxy) if proxy else None)
         except ValueError as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
         return OriginConfig(route, {"all": proxy} if proxy else {}, self._netrc.login(url))

@@ -13,6 +13,7 @@ from pyfetch.http.connection import Connection, Connector
 from pyfetch.http.response import Response
 from pyfetch.http.route import Route
 from pyfetch.transfer import Transfer
+from pyfetch.urls import Url
 
 _CLOSED_BY_SERVER = (RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)
 
@@ -32,7 +33,7 @@ class ConnectionPool:
         weakref.finalize(self, _close_all, self._idle)
 
     def send(
-        self, route: Route, url: str, request: bytes, transfer: Transfer, timeout: float
+        self, route: Route, url: Url, request: bytes, transfer: Transfer, timeout: float
     ) -> Response:
         """Send an encoded GET and wait for the head of its response.
 

@@ -5,7 +5,7 @@ pyfetch follows them itself, since `requests` would first read the whole body of
 
 from __future__ import annotations
 
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urljoin
 
 import requests
 from requests.utils import requote_uri
@@ -14,7 +14,7 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
-from pyfetch.urls import DEFAULT_PORTS, masked_url, origin_of
+from pyfetch.urls import UnsupportedScheme, Url, masked_url, parse_url
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -39,17 +39,16 @@ def follow(state: RedirectState, location: str, settings: Settings) -> RedirectS
         detail = f"more than {limit} redirects, the last to {state.url}"
         raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
     url = resolve(state.url, location)
-    origin = origin_of(url)
-    if settings.no_downgrade and _is_secure(state.origin) and not _is_secure(origin):
+    if settings.no_downgrade and state.url.scheme == "https" and url.scheme != "https":
         detail = f"redirect from https to {url}, which --no-downgrade forbids"
         raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
-    away = state.away or origin != state.origin
-    return state._replace(url=url, origin=origin, followed=state.followed + 1, away=away)
+    away = state.away or url.origin != state.origin
+    return state._replace(url=url, followed=state.followed + 1, away=away)
 
 
 def request_key(state: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
     """Return what makes a request: URL and cookies. Two with the same key get the same response."""
-    return state.url, str(request.headers.get("Cookie"))
+    return state.url.text, str(request.headers.get("Cookie"))
 
 
 def refuse_loop(state: RedirectState, request: requests.PreparedRequest) -> None:
@@ -59,34 +58,31 @@ def refuse_loop(state: RedirectState, request: requests.PreparedRequest) -> None
         raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
 
 
-def resolve(url: str, location: str) -> str:
+def resolve(url: Url, location: str) -> Url:
     """Resolve a `Location` against the URL of its response (RFC 9110, section 10.2.2).
 
     Raises `TargetError` if the result is no http or https URL.
     """
+    text = location
     try:
-        target, fragment = urldefrag(requote_uri(urljoin(url, location)))
-        target = _with_user_of(url, target)
-        if urlsplit(target).scheme not in DEFAULT_PORTS:
-            detail = f"redirect to {masked_url(target)}, which is neither http nor https"
-            raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
-        origin_of(target)
+        text = requote_uri(urljoin(url.text, location))
+        target = _with_user_of(url, parse_url(text))
+    except UnsupportedScheme as error:
+        detail = f"redirect to {masked_url(urldefrag(text).url)}, which is neither http nor https"
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, detail) from error
     except ValueError as error:
         # The text of the error is not shown: it may quote a password.
         detail = f"redirect to {masked_url(location)!r}, which is no URL with a host and a port"
         raise TargetError(Failure.INVALID_URL, detail) from error
-    fragment = fragment or urldefrag(url).fragment
-    return f"{target}#{fragment}" if fragment else target
+    if target.fragment or not url.fragment:
+        return target
+    return parse_url(f"{target.text.partition('#')[0]}#{url.fragment}")
 
 
-def _with_user_of(url: str, target: str) -> str:
+def _with_user_of(url: Url, target: Url) -> Url:
     """The target with the user and password of a URL of the same origin."""
-    before, after = urlsplit(url), urlsplit(target)
-    user, at, _ = before.netloc.rpartition("@")
-    if at and "@" not in after.netloc and origin_of(target) == origin_of(url):
-        return after._replace(netloc=f"{user}@{after.netloc}").geturl()
-    return target
-
-
-def _is_secure(origin: str) -> bool:
-    return origin.startswith("https:")  # the scheme of an origin is in lower case
+    user = url.userinfo
+    if user is None or target.userinfo is not None or target.origin != url.origin:
+        return target
+    scheme, _, rest = target.text.partition("://")
+    return parse_url(f"{scheme}://{user}@{rest}")

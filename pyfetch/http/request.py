@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -68,10 +68,10 @@ class RequestBuilder:
         has_own_fields = cookies is not None or target.headers or state.away
         if (
             not has_own_fields
-            and self._origins.of(state.url, state.origin).login is None
-            and _PLAIN_URL.fullmatch(state.url)
+            and self._origins.of(state.url).login is None
+            and _PLAIN_URL.fullmatch(state.url.text)
         ):
-            return self._build_plain(state.url, headers)
+            return self._build_plain(state.url.text, headers)
         auth = self._auth(state, target)
         own = target.headers
         if state.origin != target.origin:  # a mirror: secrets are meant for the target's origin
@@ -80,7 +80,9 @@ class RequestBuilder:
         if state.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            request = requests.Request("GET", state.url, headers=fields | dict(headers), auth=auth)
+            request = requests.Request(
+                "GET", state.url.text, headers=fields | dict(headers), auth=auth
+            )
             prepared = self._session.prepare_request(request)
             # The session would copy them into a jar whose policy sends them to subdomains.
             prepared.prepare_cookies(cookies)
@@ -117,12 +119,12 @@ class RequestBuilder:
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """
-        userinfo, at, _ = urlsplit(state.url).netloc.rpartition("@")
-        if at:
+        userinfo = state.url.userinfo
+        if userinfo is not None:
             user, _, password = userinfo.partition(":")
             auth = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
             return auth if userinfo else None
-        login = self._origins.of(state.url, state.origin).login
+        login = self._origins.of(state.url).login
         if login is None or (not state.away and self._has_authorization(target)):
             return None
         # A redirect may lead to a host of the netrc file, as to one where users log in. But it

@@ -6,6 +6,7 @@ the rules for resuming, names, sizes and checksums are written once for every cl
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from http.client import IncompleteRead
@@ -14,12 +15,12 @@ from typing import NamedTuple, Protocol
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
-from pyfetch.pattern import pattern
+from pyfetch.urls import Url
 
 _MAX_LINE_SIZE = 64 * 1024
 """Longest line of a chunked body outside its data, in bytes."""
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -86,7 +87,7 @@ class Response:
 
     def __init__(
         self,
-        url: str,
+        url: Url,
         status_line: StatusLine,
         fields: Fields,
         framing: Framing,
@@ -197,7 +198,7 @@ class Response:
 
 
 def receive_response(
-    url: str, connection: socket.socket, on_end: Callable[[bool], None]
+    url: Url, connection: socket.socket, on_end: Callable[[bool], None]
 ) -> Response:
     """Wait for the head of the response that comes next over a connection.
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
-from pyfetch.pattern import pattern
 
 MAX_HEAD_SIZE = 256 * 1024
 """Longest head, in bytes."""
@@ -24,7 +23,7 @@ MAX_INTERIM = 16
 _PROTOCOL = b"HTTP/"
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?", re.ASCII)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_FOLDED = pattern(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
+_FOLDED = re.compile(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
 _SWITCHING_PROTOCOLS = 101
 _CACHED_LINES = 512
 _CACHED_LENGTH = 256

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from pyfetch.headers import parse_http_date
 from pyfetch.models import FileFacts, Known
-from pyfetch.pattern import pattern
 
-_CONTENT_RANGE = pattern(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
-_STRONG_ETAG = pattern(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""

@@ -20,7 +20,6 @@ from pyfetch.output.summary import Summary
 from pyfetch.system import daemon
 from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
-from pyfetch.urls import masked_url
 
 TICK = 0.125
 """Seconds between two frames."""
@@ -113,7 +112,7 @@ class Progress:
             elif not received:
                 figures = "waiting"
             bar = ProgressBar(total=size or 1, completed=received if size else 0, width=bar_width)
-            label = Text(fitted(shown_url(masked_url(transfer.target.url)), name), no_wrap=True)
+            label = Text(fitted(shown_url(str(transfer.target.url)), name), no_wrap=True)
             grid.add_row(label, bar, Text(figures, no_wrap=True))
         return grid
 

@@ -9,7 +9,7 @@ from pyfetch.attempt import Attempt, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
 from pyfetch.scheduling.stall import Look
 from pyfetch.transfer import Transfer
-from pyfetch.urls import masked_url, origin_of
+from pyfetch.urls import Url
 
 _SAME_EVERYWHERE = frozenset(
     {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
@@ -28,11 +28,11 @@ class Job:
     started: float
     origin: str
     """Whom it asks."""
-    url: str
+    url: Url
     """Which of its URLs is asked."""
     length: Length | None
     """How many bytes its body has to have."""
-    mirrors: tuple[str, ...]
+    mirrors: tuple[Url, ...]
     """Those that were not asked yet."""
     attempts: int = 0
     """How many it has had, the one that is being made included."""
@@ -61,7 +61,7 @@ class Job:
     def learn_length(self, size: int | None) -> None:
         """What one mirror says of the length holds for the others, if nothing better does."""
         if self.length is None and size and not self.target.checksum:
-            self.length = Length(size, masked_url(self.url))
+            self.length = Length(size, str(self.url))
 
     def go_on(self, chain: RedirectState) -> None:
         """Its attempt needs another request, of another host perhaps."""
@@ -69,7 +69,7 @@ class Job:
 
     def try_again(self, failed: Attempt) -> None:
         """Its attempt failed, and the same URL is asked once more."""
-        self.failed, self.chain, self.origin = failed, None, origin_of(self.url)
+        self.failed, self.chain, self.origin = failed, None, self.url.origin
 
     def turn_to_next_mirror(self, result: Result) -> bool:
         """Ask another mirror after this, if there is one and it may do better."""
@@ -79,10 +79,10 @@ class Job:
         # Mirrors that differ are worth a word even where one of them is as it should be.
         level = logging.WARNING if result.error in _DIFFERENT else logging.INFO
         _log.log(
-            level, "mirror %s: %s (%s); now %s", masked_url(failed), result.error,
-            result.detail, masked_url(self.url),
+            level, "mirror %s: %s (%s); now %s", failed, result.error,
+            result.detail, self.url,
         )  # fmt: skip
-        self.failed, self.chain, self.origin = None, None, origin_of(self.url)
+        self.failed, self.chain, self.origin = None, None, self.url.origin
         self.attempts_elsewhere = self.attempts
         return True
 

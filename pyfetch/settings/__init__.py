@@ -4,8 +4,8 @@ May import: the modules of values. The command line, `--help` and the README's t
 are made from what stands in `definitions`.
 """
 
+from pyfetch.models import IfExists as IfExists
 from pyfetch.settings.definitions import SETTINGS as SETTINGS
-from pyfetch.settings.definitions import IfExists as IfExists
 from pyfetch.settings.definitions import InputFormat as InputFormat
 from pyfetch.settings.definitions import Settings as Settings
 from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment

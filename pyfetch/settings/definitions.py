@@ -16,6 +16,7 @@ from typing import Literal
 
 from pyfetch import cpu
 from pyfetch.errors import UsageError
+from pyfetch.models import IfExists
 from pyfetch.settings.kinds import (
     AUTO,
     DIRECTORY,
@@ -36,16 +37,6 @@ from pyfetch.settings.kinds import (
 )
 from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL
 from pyfetch.settings.setting import Group, Setting
-
-
-class IfExists(StrEnum):
-    """What to do when a target's file is there already."""
-
-    REFRESH = "refresh"
-    SKIP = "skip"
-    REPLACE = "replace"
-    RENAME = "rename"
-    FAIL = "fail"
 
 
 class InputFormat(StrEnum):

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
 from pyfetch.headers import parse_header
-from pyfetch.pattern import pattern
 from pyfetch.settings.kinds import Kind, items, shown
 from pyfetch.urls import MASK, masked_url
 
-_MEDIA_TYPE = pattern(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 

@@ -96,7 +96,7 @@ from pyfetch.engine.ordering import in_order
 from pyfetch.scheduling.concurrency import AutoWorkers
 
 def fetch(target, transfer):
-    result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
+    result = Result(target.index, target.url.text, Outcome.FETCHED, attempts=1)
     return Attempt(result, HostSignal.ANSWERED)
 
 window = Window()

@@ -38,10 +38,10 @@ class Came:
 
     def __call__(self, target: Target, transfer: Transfer) -> Attempt:
         result = Result(
-            target.index, target.url, Outcome.FETCHED, target.url, 200, 3000, target.path,
+            target.index, target.url.text, Outcome.FETCHED, target.url.text, 200, 3000, target.path,
             attempts=transfer.attempt, sha256=_SHA256, etag='"abc"',
         )  # fmt: skip
-        facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url)
+        facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url.text)
         transfer.end()
         return Attempt(result, HostSignal.ANSWERED, None, facts if target.path else None)
 

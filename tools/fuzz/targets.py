@@ -20,6 +20,7 @@ from pyfetch.models import Result, Target
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import Template, wanted_path
+from pyfetch.urls import parse_url
 
 NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")
@@ -85,7 +86,7 @@ def _response(data: bytes) -> None:
     received = 0
     with contextlib.suppress(HTTPException):
         connection = cast("socket.socket", _Connection(data))
-        response = receive_response("http://h/", connection, reusable.append)
+        response = receive_response(parse_url("http://h/"), connection, reusable.append)
         assert len(response.headers) <= MAX_FIELDS
         while piece := response.read(1000):
             received += len(piece)

@@ -63,7 +63,7 @@ class VirtualTime:
 
 def came(target: Target, transfer: Transfer) -> Attempt:
     result = Result(
-        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt
+        target.index, target.url.text, Outcome.FETCHED, status=200, attempts=transfer.attempt
     )
     return Attempt(result, HostSignal.ANSWERED)
 
@@ -76,7 +76,7 @@ def went_wrong(
     retry_after: float | None = None,
 ) -> Attempt:
     result = Result(
-        target.index, target.url, Outcome.FAILED, error=error, status=status,
+        target.index, target.url.text, Outcome.FAILED, error=error, status=status,
         detail="went wrong", attempts=transfer.attempt,
     )  # fmt: skip
     pushed_back = status in PAUSING_STATUSES
@@ -129,8 +129,8 @@ def test_a_failure_that_stays_is_not_tried_again() -> None:
     attempts = []
 
     def fetch(target: Target, transfer: Transfer) -> Attempt:
-        attempts.append(target.url)
-        status = 404 if target.url.endswith("gone") else None
+        attempts.append(target.url.text)
+        status = 404 if target.url.text.endswith("gone") else None
         return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
 
     urls = ["http://a/gone", "http://b/"]
@@ -143,8 +143,8 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
     asked: list[tuple[str, float]] = []
 
     def fetch(target: Target, transfer: Transfer) -> Attempt:
-        asked.append((target.url, time.now - 1000))
-        if target.url == "http://busy/1" and transfer.attempt == 1:
+        asked.append((target.url.text, time.now - 1000))
+        if target.url.text == "http://busy/1" and transfer.attempt == 1:
             return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
         return came(target, transfer)
 
@@ -216,12 +216,12 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
     def fetch(target: Target, transfer: Transfer) -> Attempt:
         if transfer.refusal:
             result = Result(
-                target.index, target.url, Outcome.FAILED,
+                target.index, target.url.text, Outcome.FAILED,
                 error=transfer.refusal.failure, detail=transfer.refusal.detail,
             )  # fmt: skip
             return Attempt(result, HostSignal.NOT_ASKED)
-        asked.append(target.url)
-        if "busy" in target.url:
+        asked.append(target.url.text)
+        if "busy" in target.url.text:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
         return came(target, transfer)
 

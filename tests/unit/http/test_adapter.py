@@ -23,8 +23,10 @@ from pyfetch.http.response_head import StatusLine
 from pyfetch.http.route import Route
 from pyfetch.models import Target
 from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
 
-URL = "http://h.test/x"
+TEXT = "http://h.test/x"
+URL = parse_url(TEXT)
 
 
 class Pool:
@@ -43,15 +45,15 @@ class Pool:
 
 
 def plain_request() -> requests.PreparedRequest:
-    return requests.Request("GET", URL, headers={"X-A": "b"}).prepare()
+    return requests.Request("GET", TEXT, headers={"X-A": "b"}).prepare()
 
 
 def test_requests_passes_our_request_on_and_our_response_back() -> None:
     """`HTTPAdapter.send` calls the methods that `Exchange` has, with what they take."""
     pool, route = Pool(), Route("http", "h.test", 80, None)
-    transfer = Transfer(Target(1, URL, "http://h.test:80"), 1, 0.0)
+    transfer = Transfer(Target(1, URL), 1, 0.0)
     timeout = urllib3.Timeout(connect=1, read=2)
-    exchange = Exchange(cast("ConnectionPool", pool), route, transfer, timeout)
+    exchange = Exchange(cast("ConnectionPool", pool), route, URL, transfer, timeout)
     assert exchange.run(plain_request(), {}) is pool.response
     ((sent_by, url, head, sent_for, seconds),) = pool.sent
     assert (sent_by, url, sent_for, seconds) == (route, URL, transfer, 2)

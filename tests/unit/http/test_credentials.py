@@ -8,6 +8,7 @@ import pytest
 
 from pyfetch.http.credentials import Netrc
 from pyfetch.settings import Settings
+from pyfetch.urls import parse_url
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_a_host_is_found_however_it_is_written(
     netrc: Netrc, url: str, user: str, is_named: bool
 ) -> None:
     """Host names are compared without regard to case (RFC 3986, section 3.2.2)."""
-    login = netrc.login(url)
+    login = netrc.login(parse_url(url))
     assert login is not None
     assert (login.user, login.is_named) == (user, is_named)
     assert "s3cret" not in repr(login)

@@ -14,6 +14,7 @@ import pytest
 from pyfetch.http.name_lookup import LookUpTimeoutError, NameLookUps, is_ip_address
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
 
 SOON = 5.0
 """Seconds in which a wait that is ended has ended, on a busy machine, too."""
@@ -46,7 +47,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 
 
 def transfer() -> Transfer:
-    return Transfer(Target(1, "http://h/", "http://h:80"), 1, 0.0)
+    return Transfer(Target(1, parse_url("http://h/")), 1, 0.0)
 
 
 def wait_for(condition: Any) -> None:

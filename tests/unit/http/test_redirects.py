@@ -8,11 +8,11 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http.redirects import follow
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
-from pyfetch.urls import origin_of
+from pyfetch.urls import parse_url
 
 
 def state(url: str) -> RedirectState:
-    return RedirectState(url, origin_of(url))
+    return RedirectState(parse_url(url))
 
 
 @pytest.mark.parametrize("start", ["https://h/x", "HTTPS://h/x", "Https://H/x"])
