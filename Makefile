@@ -36,10 +36,33 @@ demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compar
 run: $(VENV)/ready ## Fetch urls.example.txt into data/
 	$(BIN)/pyfetch urls.example.txt --output-dir data
 
+PYTEST := $(BIN)/python -m pytest --quiet
 # Three at once on two cores: much of what the tests do is to wait.
+AT_ONCE := --numprocesses 3 --dist worksteal
+
 .PHONY: test
-test: $(VENV)/ready-to-test ## Run the tests
-	$(BIN)/python -m pytest --numprocesses 3 --quiet
+test: $(VENV)/ready-to-test ## Run the tests of every promise, in about a minute on two cores
+	$(PYTEST) $(AT_ONCE) tests/unit tests/command
+
+.PHONY: test-unit
+test-unit: $(VENV)/ready-to-test ## Run the unit tests alone, in some seconds
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile quick tests/unit
+
+.PHONY: test-all
+test-all: $(VENV)/ready-to-test ## Run everything: stress tests too, and many more examples
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough
+
+# The tests need not be lowest; what they import of the command's dependencies is.
+$(VENV)-lowest/ready: pyproject.toml tools/lowest.py
+	$(PYTHON) -m venv --clear $(VENV)-lowest
+	$(VENV)-lowest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-lowest/bin/python tools/lowest.py > $(VENV)-lowest/constraints.txt
+	$(VENV)-lowest/bin/python -m pip install --quiet --editable . --group test --constraint $(VENV)-lowest/constraints.txt
+	touch $@
+
+.PHONY: test-lowest
+test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that pyproject.toml allows
+	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command
 
 .PHONY: simulate
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
@@ -70,7 +93,7 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 
 .PHONY: check
 check: lint ## The same, and the tests with branch coverage
-	$(BIN)/python -m pytest --numprocesses 3 --quiet --cov --cov-report=term
+	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
 .PHONY: docs
 docs: $(VENV)/ready ## Write the README's table of options anew
@@ -83,4 +106,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) demo-data data .fuzz .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest demo-data data .fuzz .coverage* .*_cache .hypothesis

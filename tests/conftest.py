@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer
+
+settings.register_profile("quick", max_examples=20, deadline=None)
+settings.register_profile("steady", deadline=None)  # a busy machine is no fault of ours
+settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.load_profile("steady")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_a_signal() -> None:
+    """Also where the tests run in the background of a shell, which has it ignored there.
+
+    Else the commands that are started would go on ignoring it, too.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

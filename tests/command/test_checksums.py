@@ -180,9 +180,9 @@ class TestFailedTo:
         assert server.asked == []
 
     def test_what_is_no_regular_file_is_written_as_it_is(
-        self, pyfetch: Command, server: LoopbackServer
+        self, installed: InstalledCommand, server: LoopbackServer
     ) -> None:
-        ended = pyfetch("--quiet", "--failed-to", "/dev/stdout", f"{server.url}/x")
+        ended = installed("--quiet", "--failed-to", "/dev/stdout", f"{server.url}/x")
         assert ended.out == f"{server.url}/x\n"
 
     def test_a_link_stays_a_link(

@@ -399,23 +399,6 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
     assert everything(pyfetch.directory) == before
 
 
-def most_memory(installed: InstalledCommand, number: int) -> int:
-    """Of a plan for as many lines and hosts, in KiB."""
-    file = installed.directory / f"list-{number}"
-    with file.open("w") as lines:
-        for n in range(number):
-            lines.write(f"https://host-{n}.example/some/where/file-{n}.bin\n")
-    ended, peak = installed.peak_memory("--plan", "-q", "--format", "tsv", str(file))
-    assert ended.status == 0
-    assert len(ended.rows) == number
-    return peak
-
-
-def test_memory_is_flat_however_many_lines_and_hosts_there_are(installed: InstalledCommand) -> None:
-    few, many = most_memory(installed, 10_000), most_memory(installed, 50_000)
-    assert many - few < 10 * 1024
-
-
 def test_its_fields_are_the_keys_that_the_readme_names() -> None:
     readme = Path(__file__).parents[2].joinpath("README.md").read_text()
     paragraph = readme[readme.index("`--plan` shows a row") :].partition("\n\n")[0]

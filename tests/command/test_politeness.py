@@ -79,15 +79,22 @@ def test_a_rate_is_never_exceeded(pyfetch: Command, option: tuple[str, ...]) -> 
         for server in (one, other):
             server.pages["/x"] = Page(b"x")
         mixed = [url for pair in zip(urls(one, 5), urls(other, 5), strict=True) for url in pair]
+        began = time.monotonic()
         ended = pyfetch("--discard", "--rate", "10/s", *option, *mixed)
         assert ended.status == 0
         of_one = [asked.time for asked in one.asked]
-        of_all = sorted(of_one + [asked.time for asked in other.asked])
-        spaced = of_all if option else of_one
-        # A request is seen a little after it was started; never is one more started in 0.4 s.
-        assert all(e - a >= 0.4 - 0.05 for a, e in zip(spaced, spaced[4:], strict=False))
-        if not option:
-            assert of_all[-1] - of_all[0] < 0.8, "the other host does not wait for this one"
+        spaced = sorted(of_one + [asked.time for asked in other.asked]) if option else of_one
+        # A request may be seen later than it was started, but no earlier.
+        assert all(seen - began >= n * 0.1 for n, seen in enumerate(spaced))
+
+
+def test_a_rate_is_for_each_host_on_its_own(pyfetch: Command) -> None:
+    """One that waited for the other would do so for an hour."""
+    with LoopbackServer() as one, LoopbackServer() as other:
+        for server in (one, other):
+            server.pages["/x"] = Page(b"x")
+        ended = pyfetch("--discard", "--rate", "1/h", *urls(one, 1), *urls(other, 1))
+        assert ended.status == 0
 
 
 def test_a_redirect_within_a_host_counts_as_a_request_of_its_rate(
@@ -95,10 +102,11 @@ def test_a_redirect_within_a_host_counts_as_a_request_of_its_rate(
 ) -> None:
     server.routes["/x"] = lambda h: h.answer(302, Location="/y")
     server.pages["/y"] = Page(b"y")
+    began = time.monotonic()
     assert pyfetch("--discard", "--rate", "10/s", *urls(server, 2)).status == 0
     times = [asked.time for asked in server.asked]
     assert len(times) == 4
-    assert all(b - a >= 0.06 for a, b in pairwise(times))
+    assert all(seen - began >= n * 0.1 for n, seen in enumerate(times))
 
 
 @pytest.mark.parametrize(
@@ -147,15 +155,13 @@ def test_a_quota_that_is_spent_is_respected_before_anything_is_refused(
 def test_max_wait_is_all_that_a_host_may_make_us_wait(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/x"] = lambda h: h.answer(429, Retry_After="30")
-    began = time.monotonic()
+    server.routes["/x"] = lambda h: h.answer(429, Retry_After="300")
     ended = pyfetch(
-        "--discard", "--max-wait", "20", "--workers", "2", "--format", "jsonl", *urls(server, 50)
+        "--discard", "--max-wait", "200", "--workers", "2", "--format", "jsonl", *urls(server, 50)
     )
-    assert time.monotonic() - began < 10
     assert ended.status == 1
     assert {result["error"] for result in ended.results} == {"http"}
-    assert all("30 s, longer than the 20 s of --max-wait" in r["detail"] for r in ended.results)
+    assert all("300 s, longer than the 200 s of --max-wait" in r["detail"] for r in ended.results)
     assert len(server.asked) <= 2
 
 
@@ -166,18 +172,15 @@ def test_a_dead_host_costs_a_moment_and_not_the_batch(
     with dropping_packets() as dead:
         healthy = urls(server, 400)
         mixed = [url for n, url in enumerate(healthy) for url in (f"{dead}/{n}", url)]
-        began = time.monotonic()
         ended = pyfetch(
             "--discard", "--connect-timeout", "0.4", "--format", "jsonl",
             stdin="\n".join(mixed),
         )  # fmt: skip
-        took = time.monotonic() - began
     results = ended.results
     assert [result["url"] for result in results] == mixed
     assert {(result["error"], result["outcome"]) for result in results[1::2]} == {(None, "fetched")}
     assert {result["error"] for result in results[::2]} == {"timeout"}
     assert sum("not asked" in result["detail"] for result in results[::2]) > 350
-    assert took < 8
 
 
 def test_refused_connections_and_names_that_do_not_exist_are_dead_too(pyfetch: Command) -> None:
@@ -271,13 +274,11 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.answer(503)
-    server.routes["/y"] = lambda h: h.answer(429, Retry_After="60")
-    began = time.monotonic()
+    server.routes["/y"] = lambda h: h.answer(429, Retry_After="300")
     ended = pyfetch(
         "--discard", "--max-time", "1", "--retry-wait", "0.8", "--format", "jsonl",
         f"{server.url}/x", f"{server.url}/y",
     )  # fmt: skip
-    assert time.monotonic() - began < 3
     assert [result["error"] for result in ended.results] == ["http", "http"]
     assert any("1 s" in result["detail"] for result in ended.results)
 
@@ -339,7 +340,7 @@ def test_a_transfer_that_waits_for_bandwidth_can_be_stopped() -> None:
     began = time.monotonic()
     with pytest.raises(TargetError):
         shared.take(transfer)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60, "it waited for its turn, which is hours away"
 
 
 def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackServer) -> None:
@@ -348,7 +349,7 @@ def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackS
     ended = pyfetch("--discard", "--limit-rate", "1MB", "--workers", "4", *urls(server, 6))
     took = time.monotonic() - began
     assert ended.status == 0
-    assert 2.7 <= took <= 4.5
+    assert took >= 2.7
 
 
 def test_with_every_option_on_results_are_in_order_and_ctrl_c_ends_it_soon(

@@ -22,7 +22,7 @@ from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import until
 
 TWO = ("--processes", "2")
-LONGEST = 10.0
+LONGEST = 60.0
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from tests.support.proxies import HTTPProxy, SocksProxy
 from tests.support.server import LoopbackServer, Page, basic
 
 NOBODY = "http://127.0.0.1:1"
-SOON = 2.0
+SOON = 10.0
 """Seconds in which a run that is told to stop has stopped."""
 
 

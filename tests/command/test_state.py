@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import sqlite3
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from tests.support.command import Command, InstalledCommand
-from tests.support.measuring import PEAK_MEMORY
 from tests.support.server import Handler, LoopbackServer, Page
 
 
@@ -129,40 +127,6 @@ def test_a_state_in_a_directory_that_is_gone_is_an_error_that_stops_the_run(
 ) -> None:
     with pytest.raises(StoppedError, match="state"):
         State(tmp_path / "gone" / "s")
-
-
-_MEASURED = """
-import sys
-from pathlib import Path
-from pyfetch.storage.state import State
-from pyfetch.models import FileFacts
-
-state = State(Path(sys.argv[1]) if sys.argv[1] else None)
-for i in range(60_000):
-    name = f"some-file-{i}.bin"
-    state.claim(name, f"https://host.example/some/where/{name}", lambda: True)
-    state.record(name, 200, FileFacts(i, i, '"etag"', "then", "0" * 64))
-    if i % 1000 == 0:
-        state.commit()
-    if i == 29_999:
-        print(peak_memory())
-state.commit()
-state.close()
-print(peak_memory())
-"""
-
-
-@pytest.mark.parametrize("where", ["", "state.sqlite3"], ids=["no state", "state"])
-def test_names_take_no_memory(tmp_path: Path, where: str) -> None:
-    place = str(tmp_path / where) if where else ""
-    ended = subprocess.run(
-        [sys.executable, "-c", PEAK_MEMORY + _MEASURED, place],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    after_half, after_all = map(int, ended.stdout.split())
-    assert after_all <= after_half * 1.1
 
 
 def test_the_lock_of_a_run_names_its_process(

@@ -15,14 +15,19 @@ from typing import Any
 
 import pytest
 
+from pyfetch.cli.signals import LONGEST_STOP
 from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
 from tests.support.unreachable import dropping_packets
 from tests.support.waiting import LONGEST_WAIT, until
 
-SOON = 2.0
-"""Seconds within which an interrupted run has ended."""
+SOON = 10.0
+"""Seconds within which an interrupted run has ended, on a busy machine, too.
+
+The servers of these tests stall for a minute. That an orderly stop gets less than the promised
+two seconds is a constant, which has its own test.
+"""
 AT_ONCE = 1.2
 """Seconds that a second signal may take, in tests: less than an orderly stop is given."""
 EVERYTHING_STOPPED = "cancelled: the run was stopped"
@@ -134,6 +139,10 @@ def in_shell(script: str) -> list[str]:
 
 
 # --- signals
+
+
+def test_a_stop_is_given_less_than_the_two_seconds_that_the_readme_promises() -> None:
+    assert LONGEST_STOP < 2
 
 
 @pytest.mark.parametrize(

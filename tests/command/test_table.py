@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.command import InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
-from tests.support.terminal import LONGEST_WAIT, Terminal
+from tests.support.terminal import Terminal
+from tests.support.waiting import LONGEST_WAIT
 
 WIDTHS = pytest.mark.parametrize("columns", [80, 200])
 COLOUR = re.compile(rb"\x1b\[(?:[\d;]*;)?(?:[349]\d|10\d)[\d;]*m")

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from unittest import mock
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
-LONGEST = 30.0
+LONGEST = 60.0
 """Seconds after which a command in a test has hung."""
 WITHOUT_WAITS = ("--retry-wait", "0")
 """Given to each command of a test: no waits between attempts, unless its arguments say more."""

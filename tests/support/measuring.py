@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from pathlib import Path
+
+from pyfetch.inputs import Sources
+
+MIB = 1024 * 1024
 
 PEAK_MEMORY = """
 def peak_memory():
@@ -22,3 +27,13 @@ def bytes_in(directory: Path, pattern: str) -> int:
         with contextlib.suppress(FileNotFoundError):
             total += file.stat().st_size
     return total
+
+
+def peak_of(sources: Sources) -> tuple[int, int]:
+    """How many entries there are, and the most bytes that were held at once."""
+    tracemalloc.start()
+    try:
+        number = sum(1 for _ in sources)
+        return number, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

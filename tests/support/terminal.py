@@ -15,9 +15,8 @@ from typing import Any, Self
 import pyte
 
 from tests.support.command import COMMAND, WITHOUT_WAITS, InstalledCommand
+from tests.support.waiting import LONGEST_WAIT
 
-LONGEST_WAIT = 10.0
-"""Seconds after which what a test waits for will not come."""
 _HISTORY = 10_000
 
 # Makes the terminal the controlling one, whose Ctrl-C is a signal, and becomes the command.

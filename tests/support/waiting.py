@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-LONGEST_WAIT = 20.0
+LONGEST_WAIT = 60.0
 """Seconds after which what a test waits for will not come."""
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -31,7 +29,6 @@ from pyfetch.scheduling.queue import Schedule
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
-from tests.support.measuring import PEAK_MEMORY
 
 
 class InlineExecutor(Executor):
@@ -424,53 +421,3 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
     run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
     assert len(list(run)) == 20
     assert [later - earlier for earlier, later in pairwise(noted)] == [1] * 19
-
-
-_MEASURED = """
-from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine.threads import LATE, UNTAKEN, Engine
-from pyfetch.attempt import Attempt
-from pyfetch.api import entries_from_items
-from pyfetch.models import Outcome, Result
-from pyfetch.scheduling.hosts import Limits
-from pyfetch.scheduling.jobs import Jobs
-from pyfetch.models import HostSignal
-from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.queue import Schedule
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.ordering import in_order
-from pyfetch.scheduling.concurrency import AutoWorkers
-from tests.support.measuring import PEAK_MEMORY
-
-def fetch(target, transfer):
-    result = Result(target.index, target.url.text, Outcome.FETCHED, attempts=1)
-    return Attempt(result, HostSignal.ANSWERED)
-
-window = Window()
-urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
-with ThreadPoolExecutor(8) as executor:
-    limits = Limits(per_host=2, interval=0.0001, interval_of_all=0.00001)
-    jobs = Jobs(Schedule(limits), AutoWorkers(8), RetryPolicy(), max_time=3600.0)
-    engine = Engine(fetch, executor, jobs=jobs, window=window)
-    due = 1
-    for result in in_order(engine.run(entries_from_items(urls)), window.shown):
-        assert result.index == due
-        if due == 10_000:
-            print(peak_memory())
-        due += 1
-assert due == 100_001
-print(peak_memory())
-"""
-
-
-def test_memory_is_flat_from_ten_thousand_urls_to_a_hundred_thousand() -> None:
-    """Peak memory of the engine alone, with every option on, in KiB."""
-    ended = subprocess.run(
-        [sys.executable, "-c", PEAK_MEMORY + _MEASURED],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    small, large = map(int, ended.stdout.split())
-    assert large <= small * 1.1
-    assert large < 120 * 1024

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.api import entries_from_items
@@ -531,7 +531,6 @@ pieces = st.one_of(
 )  # fmt: skip
 
 
-@settings(deadline=None)
 @given(st.lists(pieces, max_size=30).map(b"".join))
 @example(b"http://[v1.x]/\nhttp://[::1%25x]/\nhttp://h\xef\xbc\x8fx/\n")
 def test_any_bytes_are_targets_and_failed_results_counted_from_1(content: bytes) -> None:

@@ -14,10 +14,8 @@ from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import Schedule
 from pyfetch.scheduling.retry import RetryPolicy
-from tools.simulation.scenarios import MOST, SCENARIOS, Scenario, auto, one, ran, taking_turns
+from tools.simulation.scenarios import MOST, Scenario, auto, one, ran, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
-
-BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 def all_of(world: World) -> set[int]:
@@ -26,12 +24,9 @@ def all_of(world: World) -> set[int]:
 
 QUICK = [
     Scenario("slows beyond 16 at once", one(capacity=always(16), latency=always(0.2))),
-    Scenario("slows beyond 3 at once", one(capacity=always(3), latency=always(0.1))),
-    Scenario("503 beyond 12 at once", one(refuses_beyond=12, latency=always(0.2))),
     Scenario("429 beyond 5 a second", one(limit=5)),
-    Scenario("the client does 100 files a second", one(latency=always(0.4)), cpu=0.01),
-    BY_NAME["huge files, 1 MB/s a connection"],
 ]
+"""Others are with the tests of stress: each takes a second."""
 
 
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
@@ -104,18 +99,19 @@ def world_with(
 
 
 @pytest.mark.parametrize("workers", [Workers(8), AutoWorkers(MOST)], ids=["8", "auto"])
-def test_ten_thousand_of_a_dead_host_hardly_delay_ten_thousand_of_a_healthy_one(
+def test_two_thousand_of_a_dead_host_hardly_delay_two_thousand_of_a_healthy_one(
     workers: Workers,
 ) -> None:
-    alone = world_with([SimulatedHost()], Workers(8), 10_000)
+    alone = world_with([SimulatedHost()], Workers(8), 2_000)
     alone.run()
-    both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 20_000)
+    both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 4_000)
     both.run()
-    assert all_of(both) == set(range(1, 20_001))
+    assert all_of(both) == set(range(1, 4_001))
     fetched = [answer.time for answer in both.answers if answer.sign is HostSignal.ANSWERED]
-    assert len(fetched) == 10_000
-    assert fetched[-1] <= 1.1 * alone.now
-    assert both.now <= 1.1 * alone.now
+    assert len(fetched) == 2_000
+    # What it costs to find out that a host is dead does not grow with the list.
+    assert fetched[-1] <= alone.now + 6
+    assert both.now <= alone.now + 6
     failed = [done.attempt.result for done in both.done.values() if done.attempt.result.failed]
     assert {result.error for result in failed} == {Failure.CONNECT}
 

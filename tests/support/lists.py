@@ -1,0 +1,61 @@
+"""Lists of URLs in every format, and a folder to read them from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyfetch.inputs import InputFormat, Sources
+from pyfetch.models import Entry
+
+FORMATS = [chosen for chosen in InputFormat if chosen is not InputFormat.AUTO]
+
+EACH = {
+    InputFormat.LINES: "http://h/a\nhttp://h/b\n",
+    InputFormat.ARIA2: "http://h/a\n out=a\nhttp://h/b\n out=b\n",
+    InputFormat.CSV: "url,n\nhttp://h/a,1\nhttp://h/b,2\n",
+    InputFormat.TSV: "url\tn\nhttp://h/a\t1\nhttp://h/b\t2\n",
+    InputFormat.JSONL: '{"url":"http://h/a"}\n{"url":"http://h/b"}\n',
+    InputFormat.SITEMAP: "<urlset><url><loc>http://h/a</loc></url>\n"
+    "<url><loc>http://h/b</loc></url></urlset>",
+    InputFormat.METALINK: "<metalink><file name='a'><url>http://h/a</url></file>\n"
+    "<file name='b'><url>http://h/b</url></file></metalink>",
+}
+"""Two records of each format."""
+
+
+def long_list(chosen: InputFormat, number: int) -> str:
+    """A list of so many records."""
+    lines = EACH[chosen].splitlines(keepends=True)
+    half = len(lines) // 2 if chosen is InputFormat.ARIA2 else 1
+    match chosen:
+        case InputFormat.SITEMAP:
+            return "<urlset>" + "<url><loc>http://h/a</loc></url>\n" * number + "</urlset>"
+        case InputFormat.METALINK:
+            record = "<file name='a'><url>http://h/a</url></file>\n"
+            return f"<metalink>{record * number}</metalink>"
+        case InputFormat.CSV | InputFormat.TSV:
+            return lines[0] + lines[1] * number
+        case _:
+            return "".join(lines[:half]) * number
+
+
+class Folder:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def sources(self, content: bytes | str, name: str = "list", **options: Any) -> Sources:
+        path = self.path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return Sources([str(path)], **options)
+
+    def read(self, content: bytes | str, name: str = "list", **options: Any) -> list[Entry]:
+        return list(self.sources(content, name, **options))
+
+    def one(self, content: bytes | str, name: str = "list", **options: Any) -> Entry:
+        (entry,) = self.read(content, name, **options)
+        return entry
+
+    def rendered(self, content: bytes | str, name: str = "list") -> list[str]:
+        sources = self.sources(content, name, keep_lines=True)
+        return [sources.line_of(entry.index).decode() for entry in sources]
