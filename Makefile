@@ -37,15 +37,15 @@ run: $(VENV)/ready ## Fetch urls.example.txt into data/
 	$(BIN)/pyfetch urls.example.txt --output-dir data
 
 PYTEST := $(BIN)/python -m pytest --quiet
-# Three at once on two cores: much of what the tests do is to wait.
+# Three at once on two cores: some of what the tests do is to wait.
 AT_ONCE := --numprocesses 3 --dist worksteal
 
 .PHONY: test
-test: $(VENV)/ready-to-test ## Run the tests of every promise, in about a minute on two cores
+test: $(VENV)/ready-to-test ## Run the tests of the units and of the command
 	$(PYTEST) $(AT_ONCE) tests/unit tests/command
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready-to-test ## Run the unit tests alone, in some seconds
+test-unit: $(VENV)/ready-to-test ## Run the unit tests alone, with fewer examples
 	$(PYTEST) $(AT_ONCE) --hypothesis-profile quick tests/unit
 
 .PHONY: test-all
