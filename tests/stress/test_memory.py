@@ -84,7 +84,7 @@ _ENGINE = """
 from concurrent.futures import ThreadPoolExecutor
 from pyfetch.engine.threads import LATE, UNTAKEN, Engine
 from pyfetch.attempt import Attempt
-from pyfetch.inputs.targets import entries_from_items
+from pyfetch.api import entries_from_items
 from pyfetch.models import Outcome, Result
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
