@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.engine.ordering import as_finished, in_order
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -19,10 +19,10 @@ from pyfetch.storage.part import sweep
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.coordinator import Fleet
-    from pyfetch.cluster.process import Spawned
-    from pyfetch.engine.download import Fetch
-    from pyfetch.engine.threads import Engine
+    from pyfetch.cluster.coordinator import Coordinator
+    from pyfetch.cluster.process import WorkerProcess
+    from pyfetch.engine.download import Downloader
+    from pyfetch.engine.threads import ThreadEngine
 
 
 class Batch:
@@ -38,29 +38,29 @@ class Batch:
         *,
         ordered: bool = True,
         watched: bool = False,
-        spares: Iterable[Spawned] = (),
+        spares: Iterable[WorkerProcess] = (),
     ) -> None:
         check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
-        self._window = Window()
-        self._fetch: Fetch | None = None
-        self._fleet: Fleet | None = None
-        self._engine: Engine | Fleet
+        self._window = ReadAhead()
+        self._fetch: Downloader | None = None
+        self._fleet: Coordinator | None = None
+        self._engine: ThreadEngine | Coordinator
         # Files that are named and cannot be used are known before anything is made, whoever
         # fetches; but where processes do, this one needs nothing else of what it takes.
         if settings.process_number == 1 or settings.names_files:
-            from pyfetch.engine.download import Fetch
+            from pyfetch.engine.download import Downloader
 
-            self._fetch = Fetch(settings)
+            self._fetch = Downloader(settings)
         if self._fetch and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
             self._engine = engine_over_threads(settings, self._fetch, self._window)
         else:
-            from pyfetch.cluster.coordinator import Fleet
+            from pyfetch.cluster.coordinator import Coordinator
 
-            self._engine = self._fleet = Fleet(
+            self._engine = self._fleet = Coordinator(
                 settings, window=self._window, watched=watched, spares=spares
             )
 

@@ -34,7 +34,7 @@ from pyfetch.errors import RunError
 from pyfetch.settings import MOST_WORKERS, IfExists, InputFormat, Settings
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.process import Spawned
+    from pyfetch.cluster.process import WorkerProcess
 
 _SHOWN = ("format", "quiet", "verbose", "checksums", "failed_to")
 """Options that are about what is shown, by the names that they have there."""
@@ -344,14 +344,14 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
     leave(run(listed, settings, show, spares))
 
 
-def _started_ahead(settings: Settings) -> list[Spawned]:
+def _started_ahead(settings: Settings) -> list[WorkerProcess]:
     """The processes of the run, if it has several: they load what they need while we do."""
     if settings.process_number == 1:
         return []
-    from pyfetch.cluster.process import Spawned
+    from pyfetch.cluster.process import WorkerProcess
     from pyfetch.cluster.split import divided
 
-    return [Spawned() for _ in divided(settings)]
+    return [WorkerProcess() for _ in divided(settings)]
 
 
 def main() -> None:

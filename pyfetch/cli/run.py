@@ -22,7 +22,7 @@ from pyfetch.output.summary import Tally
 from pyfetch.settings import InputFormat, Settings
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.process import Spawned
+    from pyfetch.cluster.process import WorkerProcess
 
 
 class Listed(NamedTuple):
@@ -42,7 +42,9 @@ class Listed(NamedTuple):
         )
 
 
-def run(listed: Listed, settings: Settings, show: Show, spares: Iterable[Spawned] = ()) -> int:
+def run(
+    listed: Listed, settings: Settings, show: Show, spares: Iterable[WorkerProcess] = ()
+) -> int:
     """Fetch all that is listed, with processes that were started ahead.
 
     Returns the exit status; raises `RunError`.

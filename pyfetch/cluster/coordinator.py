@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pyfetch.attempt import Attempt
 from pyfetch.cluster.members import Member, Members, MemberTold
 from pyfetch.cluster.messages import Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
-from pyfetch.cluster.process import Gone, Spawned
+from pyfetch.cluster.process import Gone, WorkerProcess
 from pyfetch.cluster.shards import Share
 from pyfetch.engine.base import GRACE, Driver
 from pyfetch.engine.events import InputEnded, Stop
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Failure, Result, Target
 from pyfetch.scheduling.same_path import SamePath
@@ -38,16 +38,16 @@ MOST_DEATHS = 3
 _log = logging.getLogger(__name__)
 
 
-class Fleet(Driver[MemberTold]):
+class Coordinator(Driver[MemberTold]):
     """One run over processes."""
 
     def __init__(
         self,
         settings: Settings,
         *,
-        window: Window,
+        window: ReadAhead,
         watched: bool = False,
-        spares: Iterable[Spawned] = (),
+        spares: Iterable[WorkerProcess] = (),
     ) -> None:
         super().__init__(window, fail_fast=settings.fail_fast)
         self._members = Members(settings, self._inbox.put, watched=watched, spares=spares)

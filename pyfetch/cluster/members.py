@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyfetch.cluster.messages import Begin, Flying, FromProcess, InFlight
-from pyfetch.cluster.process import Gone, Spawned
+from pyfetch.cluster.process import Gone, WorkerProcess
 from pyfetch.cluster.shards import Share
 from pyfetch.cluster.split import divided
 from pyfetch.errors import StoppedError
@@ -36,7 +36,7 @@ class MemberTold(NamedTuple):
 class Member:
     """A process of a run."""
 
-    process: Spawned
+    process: WorkerProcess
     place: int
     """Which of the divided settings it has."""
     share: Share
@@ -82,7 +82,7 @@ class Members:
         heard: Callable[[MemberTold], None],
         *,
         watched: bool,
-        spares: Iterable[Spawned] = (),
+        spares: Iterable[WorkerProcess] = (),
     ) -> None:
         self._divided = divided(settings)
         self._spares = list(spares)
@@ -160,7 +160,7 @@ class Members:
     def _made(self, holding: tuple[int, ...]) -> Member:
         place = self._free.pop(0)
         settings = self._divided[place]
-        process = self._spares.pop() if self._spares else Spawned()
+        process = self._spares.pop() if self._spares else WorkerProcess()
         share = Share(settings.most_workers, time.monotonic())
         member = Member(process, place, share, {}, [])
         self._members.append(member)

@@ -37,7 +37,7 @@ class Gone(NamedTuple):
     how: str
 
 
-class Spawned:
+class WorkerProcess:
     """A process with a connection to it. Raises `StoppedError` where none can be made.
 
     It loads what it needs, and waits for `begin`.

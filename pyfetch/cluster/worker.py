@@ -30,9 +30,9 @@ from pyfetch.cluster.messages import (
     ToProcess,
 )
 from pyfetch.cluster.process import HOLD, SIGNALS
-from pyfetch.engine.download import Fetch
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import Engine, engine_over_threads
+from pyfetch.engine.download import Downloader
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
@@ -93,8 +93,8 @@ def _fetch_all(
             say(Hungry())
         return engine.waiting > 0
 
-    window = _Window(hungry)
-    engine = engine_over_threads(settings, Fetch(settings), window)
+    window = _EndlessReadAhead(hungry)
+    engine = engine_over_threads(settings, Downloader(settings), window)
     every = LOOK_EVERY if watched else ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, say, every), "in-flight").start()
     ledger = _Attempts()
@@ -108,7 +108,9 @@ def _fetch_all(
     return Ended(error, engine.workers_summary)
 
 
-def _targets(connection: Connection, engine: Engine, window: _Window) -> Iterator[Target]:
+def _targets(
+    connection: Connection, engine: ThreadEngine, window: _EndlessReadAhead
+) -> Iterator[Target]:
     """What is to be done, as it is told; the process ends with whoever tells it."""
     for told in _told(connection):
         if isinstance(told, list):
@@ -122,7 +124,7 @@ def _targets(connection: Connection, engine: Engine, window: _Window) -> Iterato
         return
 
 
-def _heed_the_end(connection: Connection, engine: Engine) -> None:
+def _heed_the_end(connection: Connection, engine: ThreadEngine) -> None:
     for told in _told(connection):
         if isinstance(told, StopNow):
             engine.stop()
@@ -137,7 +139,7 @@ def _told(connection: Connection) -> Iterator[ToProcess]:
 
 
 def _report_what_is_in_flight(
-    engine: Engine, say: Callable[[FromProcess], None], every: float
+    engine: ThreadEngine, say: Callable[[FromProcess], None], every: float
 ) -> None:
     while True:
         time.sleep(every)
@@ -185,7 +187,7 @@ class _Attempts(NoLedger):
         self.ended[target.index] = attempt
 
 
-class _Window(Window):
+class _EndlessReadAhead(ReadAhead):
     """Lets all be read that is given: whoever gives it has the bound. Says when more is needed."""
 
     def __init__(self, hungry: Callable[[], bool]) -> None:

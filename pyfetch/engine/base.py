@@ -1,7 +1,7 @@
 """The frame of a run: entries in, results out as they finish.
 
 The thread that iterates `run` waits in one place, for its inbox. What fetches, threads or
-processes, and what those tell, is for `Engine` and `Fleet` to say.
+processes, and what those tell, is for `ThreadEngine` and `Coordinator` to say.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Generic, TypeVar
 
 from pyfetch.attempt import Attempt
 from pyfetch.engine.events import InputEnded, Stop, start_reader
-from pyfetch.engine.mailbox import Inbox
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
@@ -33,7 +33,7 @@ class Driver(ABC, Generic[Told]):
 
     def __init__(
         self,
-        window: Window,
+        window: ReadAhead,
         *,
         fail_fast: bool,
         clock: Callable[[], float] = time.monotonic,
@@ -42,7 +42,7 @@ class Driver(ABC, Generic[Told]):
         self._ledger: Ledger = NoLedger()
         self._fail_fast = fail_fast
         self._clock = clock
-        self._inbox: Inbox[Entry | InputEnded | Stop | Told] = Inbox()
+        self._inbox: Mailbox[Entry | InputEnded | Stop | Told] = Mailbox()
         self._taken: deque[Entry | InputEnded | Stop | Told] = deque()
         """What was taken from the inbox and has not been followed yet."""
         self._input_ended: InputEnded | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from pyfetch import __version__, cpu
 from pyfetch.attempt import Attempt, RedirectState
 from pyfetch.checksum import Digest
-from pyfetch.engine.receiver import Saver
+from pyfetch.engine.receiver import BodyWriter
 from pyfetch.errors import RunError
 from pyfetch.http.client import Head, Transport
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
@@ -51,7 +51,7 @@ class _IsThere(Exception):  # noqa: N818 - no error, but it ends the attempt as 
         self.status = status
 
 
-class Fetch:
+class Downloader:
     """Fetches targets, from any number of threads, which share their connections.
 
     Raises `UsageError` for files that the settings name and that cannot be used.
@@ -197,7 +197,7 @@ class _Attempt:
                 self._transfer.check()
         return digest
 
-    def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> Saver:
+    def _get(self, transport: Transport, part: Part | None, fields: dict[str, str]) -> BodyWriter:
         """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
         if self._transfer.refusal:
             raise self._transfer.refusal
@@ -206,7 +206,7 @@ class _Attempt:
         if chain.whole:
             note, fields = None, {}
         asked_of = self._asked_of if fields else None
-        saver = Saver(
+        saver = BodyWriter(
             self._target,
             self._settings,
             self._transfer,
@@ -287,7 +287,7 @@ class _Attempt:
         )
         return self._ended(result, HostSignal.NONE, new)
 
-    def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
+    def _came(self, saver: BodyWriter, facts: FileFacts | None) -> Attempt:
         result = self._result(
             Outcome.FETCHED,
             size=self._transfer.received,

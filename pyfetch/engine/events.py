@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from pyfetch.engine.mailbox import Inbox
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.models import Entry, Result, Target
 from pyfetch.system import daemon
 
@@ -38,16 +38,16 @@ class Broken(NamedTuple):
 
 
 Event = Target | Result | InputEnded | Stop | Final | Changed | Broken
-Wait = Callable[[Inbox[Event], float | None], list[Event]]
+Wait = Callable[[Mailbox[Event], float | None], list[Event]]
 
 
-def wait_in_real_time(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+def wait_in_real_time(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
     """What has come, or nothing if nothing came within so many seconds."""
     return inbox.take(seconds)
 
 
 def start_reader(
-    entries: Iterable[Entry], window: Window, put: Callable[[Entry | InputEnded], None]
+    entries: Iterable[Entry], window: ReadAhead, put: Callable[[Entry | InputEnded], None]
 ) -> None:
     """Read entries in a thread of their own, as far ahead as the window lets it."""
 

@@ -19,7 +19,7 @@ targets among them may be done before their taker comes to the next: it has one 
 T = TypeVar("T")
 
 
-class Inbox(Generic[T]):
+class Mailbox(Generic[T]):
     """`put` is for any thread and for signal handlers, `take` for one thread.
 
     To wake a thread costs more than most events do, and where many come, it would be woken

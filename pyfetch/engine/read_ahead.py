@@ -10,7 +10,7 @@ WIDEST = 8 * LOOKAHEAD
 """The same where hosts that must wait, or one slow target in front, leave workers idle."""
 
 
-class Window:
+class ReadAhead:
     """Lets `size` entries be read, and one more for each result that was shown.
 
     `widen` lets it grow up to `widest`, and it shrinks again as results are shown.

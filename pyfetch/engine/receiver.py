@@ -33,7 +33,7 @@ _GONE = frozenset({404, 410})
 _REFUSING = frozenset({206, 304, 400, 412, 416, 501})
 
 
-class Saver:
+class BodyWriter:
     """What one GET is pushed to. `part` is None where the body is only counted.
 
     `continued` is what is known of the part if the request asks for the rest of it;

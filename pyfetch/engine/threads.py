@@ -15,17 +15,17 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 from pyfetch.attempt import Attempt
 from pyfetch.engine.base import GRACE, Driver
-from pyfetch.engine.download import Fetch
+from pyfetch.engine.download import Downloader
 from pyfetch.engine.events import Broken, Changed, Event, Final, Wait, wait_in_real_time
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Result, Target
-from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Done, Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.stall import Patience
+from pyfetch.scheduling.stall import StallDetector
 from pyfetch.settings import AUTO, Settings
 from pyfetch.system import daemon, leave_signals_to_main
 from pyfetch.transfer import Transfer
@@ -36,7 +36,7 @@ UNTAKEN = 256
 """Results that wait for that thread, from which on workers do, too: perhaps nobody takes any."""
 
 
-class Engine(Driver[Final | Changed | Broken]):
+class ThreadEngine(Driver[Final | Changed | Broken]):
     """One run over threads."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Engine(Driver[Final | Changed | Broken]):
         executor: Executor,
         *,
         jobs: Jobs,
-        window: Window,
+        window: ReadAhead,
         fail_fast: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wait: Wait = wait_in_real_time,
@@ -224,23 +224,23 @@ class Engine(Driver[Final | Changed | Broken]):
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def engine_over_threads(settings: Settings, fetch: Fetch, window: Window) -> Engine:
+def engine_over_threads(settings: Settings, fetch: Downloader, window: ReadAhead) -> ThreadEngine:
     """An engine whose threads are made as they are needed."""
     executor = ThreadPoolExecutor(
         settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
     )
     jobs = jobs_by(settings, workers_by(settings))
-    return Engine(fetch, executor, jobs=jobs, window=window, fail_fast=settings.fail_fast)
+    return ThreadEngine(fetch, executor, jobs=jobs, window=window, fail_fast=settings.fail_fast)
 
 
-def workers_by(settings: Settings) -> Workers:
+def workers_by(settings: Settings) -> WorkerLimit:
     """How many transfers at once, as the settings say."""
     if settings.workers == AUTO:
-        return AutoWorkers(settings.max_workers)
-    return Workers(settings.workers)
+        return AdaptiveWorkerLimit(settings.max_workers)
+    return WorkerLimit(settings.workers)
 
 
-def jobs_by(settings: Settings, workers: Workers) -> Jobs:
+def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
     """What becomes of targets, as the settings say."""
     interval = 1 / settings.rate if settings.rate else 0.0
     limits = Limits(
@@ -249,5 +249,5 @@ def jobs_by(settings: Settings, workers: Workers) -> Jobs:
         interval_of_all=interval if settings.rate_total else 0.0,
     )
     retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
-    patience = Patience(max(settings.timeout, settings.connect_timeout), settings.min_speed)
-    return Jobs(Schedule(limits, retry), workers, retry, settings.max_time, patience)
+    patience = StallDetector(max(settings.timeout, settings.connect_timeout), settings.min_speed)
+    return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, patience)

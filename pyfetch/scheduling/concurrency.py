@@ -27,7 +27,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two probes."""
 
 
-class Workers:
+class WorkerLimit:
     """How many transfers may run at once: as many as somebody said."""
 
     def __init__(self, limit: int) -> None:
@@ -89,7 +89,7 @@ class _Period:
         """When it is long enough, however little has come."""
 
 
-class AutoWorkers(Workers):
+class AdaptiveWorkerLimit(WorkerLimit):
     """Finds how many transfers at once bring the most, and follows when that changes.
 
     It doubles the number while that brings more (slow start, RFC 5681, section 3.1), goes

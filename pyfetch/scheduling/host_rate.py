@@ -20,7 +20,7 @@ _SLOWEST = 1 / 60
 _MOMENT = 1e-3
 
 
-class Pace:
+class HostRate:
     """How fast one host is asked, in requests a second; without a bound until it pushes back.
 
     Once may be chance. When it happens again soon, the bound is what the host bore from one

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
-from pyfetch.scheduling.host_rate import Pace
+from pyfetch.scheduling.host_rate import HostRate
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 
@@ -77,7 +77,7 @@ class Host:
         self._asked_at = self._asked_before = -math.inf
         self._paused_until = -math.inf
         self._share = self._threshold = math.inf
-        self._pace = Pace()
+        self._pace = HostRate()
         self._pushes = 0
         self._pushed_at = -math.inf
         self._waiting_since: float | None = None

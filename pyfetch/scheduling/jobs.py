@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from pyfetch.attempt import Attempt
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.deadlines import Deadlines
 from pyfetch.scheduling.job import Job
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, may_pass
-from pyfetch.scheduling.stall import TICK, Patience
+from pyfetch.scheduling.stall import TICK, StallDetector
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
@@ -35,11 +35,11 @@ class Jobs:
 
     def __init__(
         self,
-        schedule: Schedule,
-        workers: Workers,
+        schedule: HostQueues,
+        workers: WorkerLimit,
         retry: RetryPolicy,
         max_time: float | None = None,
-        patience: Patience | None = None,
+        patience: StallDetector | None = None,
     ) -> None:
         self._schedule = schedule
         self.workers = workers

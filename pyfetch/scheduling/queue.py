@@ -33,7 +33,7 @@ class _Line:
     """When a timer will show the line's front again."""
 
 
-class Schedule:
+class HostQueues:
     """Targets that wait: for a turn, for a time, for their host, or for their name.
 
     Two targets that go to the same path never run at once: the later one waits for

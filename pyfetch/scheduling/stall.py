@@ -25,7 +25,7 @@ class Look(NamedTuple):
     received: int
 
 
-class Patience(NamedTuple):
+class StallDetector(NamedTuple):
     """How long a step (to connect, to shake hands, to answer) may take, and how slow a body may be.
 
     `timeout` in seconds, `min_speed` in bytes a second.

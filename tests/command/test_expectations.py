@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from pyfetch.engine.download import Fetch
+from pyfetch.engine.download import Downloader
 from pyfetch.engine.events import Event, wait_in_real_time
-from pyfetch.engine.mailbox import Inbox
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import Engine, jobs_by, workers_by
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.threads import ThreadEngine, jobs_by, workers_by
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Failure, Outcome, Result, Target
-from pyfetch.scheduling.stall import SLOW_FOR, TICK, Look, Patience
+from pyfetch.scheduling.stall import SLOW_FOR, TICK, Look, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.ledger import FileLedger
@@ -209,11 +209,11 @@ class TestPatience:
         return Transfer(Target(1, "http://h/", "http://h:80"), 1, 0.0)
 
     def test_who_waits_for_a_worker_or_looks_a_name_up_is_left_alone(self) -> None:
-        assert Patience(30).look(self.transfer(), None, 0.0) is None
-        assert Patience(30).look(self.transfer(), None, 1e9) is None
+        assert StallDetector(30).look(self.transfer(), None, 0.0) is None
+        assert StallDetector(30).look(self.transfer(), None, 1e9) is None
 
     def test_a_step_may_take_as_long_as_the_timeout_and_each_begins_anew(self) -> None:
-        patience, transfer = Patience(30), self.transfer()
+        patience, transfer = StallDetector(30), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 100.0)
         assert look == Look(100.0, 1, 0)
@@ -226,13 +226,13 @@ class TestPatience:
         assert why == "no whole answer within 30.0 s"
 
     def test_a_body_may_take_its_time_where_no_speed_is_asked_for(self) -> None:
-        patience, transfer = Patience(30), self.transfer()
+        patience, transfer = StallDetector(30), self.transfer()
         transfer.steps, transfer.latency = 3, 0.1
         look = patience.look(transfer, None, 0.0)
         assert patience.look(transfer, look, 1e6) == look  # type: ignore[arg-type]
 
     def test_a_body_is_measured_over_half_a_minute_and_then_anew(self) -> None:
-        patience, transfer = Patience(5, min_speed=100), self.transfer()
+        patience, transfer = StallDetector(5, min_speed=100), self.transfer()
         transfer.steps, transfer.latency = 1, 0.1
         look = patience.look(transfer, None, 0.0)
         assert isinstance(look, Look)
@@ -246,7 +246,7 @@ class TestPatience:
         assert why == "slower than 100 B/s for 30 s (--min-speed)"
 
     def test_the_wait_for_the_answer_does_not_count_as_a_slow_body(self) -> None:
-        patience, transfer = Patience(100, min_speed=100), self.transfer()
+        patience, transfer = StallDetector(100, min_speed=100), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 0.0)
         assert patience.look(transfer, look, 60.0) == look  # type: ignore[arg-type]
@@ -266,7 +266,7 @@ class FastTime:
     def clock(self) -> float:
         return self._began + (time.monotonic() - self._began) * FASTER
 
-    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(self, inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         return wait_in_real_time(inbox, None if seconds is None else seconds / FASTER)
 
 
@@ -278,9 +278,9 @@ def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
     sweep(output_dir)
     with ThreadPoolExecutor(settings.most_workers) as executor:
         state = State(None)
-        engine = Engine(
-            Fetch(settings, fast.clock), executor, jobs=jobs_by(settings, workers_by(settings)),
-            window=Window(), clock=fast.clock, wait=fast.wait,
+        engine = ThreadEngine(
+            Downloader(settings, fast.clock), executor, jobs=jobs_by(settings, workers_by(settings)),
+            window=ReadAhead(), clock=fast.clock, wait=fast.wait,
         )  # fmt: skip
         ledger = FileLedger(settings, state, lasting=False, clock=fast.clock)
         results = list(engine.run(entries_from_items(urls), ledger))

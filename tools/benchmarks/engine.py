@@ -1,7 +1,7 @@
 """What a URL costs beside its GET and its file: list, names, state, schedule, order and TSV.
 
 Run by hand: `python -m tools.benchmarks.engine [NUMBER]`. Nothing is fetched and no file is made:
-what stands in for `Fetch` says at once that all came. CPU of the whole process, which is on one CPU
+what stands in for `Downloader` says at once that all came. CPU of the whole process, which is on one CPU
 as that of the command is, the best of several rounds.
 """
 
@@ -50,7 +50,7 @@ def run(urls: Path, *, discard: bool) -> float:
     """Seconds of CPU for the whole list."""
     with tempfile.TemporaryDirectory() as directory, Path(os.devnull).open("w") as out:
         began = time.process_time()
-        with patch("pyfetch.engine.download.Fetch", Came):
+        with patch("pyfetch.engine.download.Downloader", Came):
             batch = Batch(Settings(output_dir=directory, discard=discard))
         tally, sink = Tally(), Tsv(out)
         for result in batch.results(Sources([str(urls)]), pausing=out.flush):

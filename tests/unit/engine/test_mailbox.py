@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 
-from pyfetch.engine.mailbox import AT_ONCE, TOGETHER, Inbox
+from pyfetch.engine.mailbox import AT_ONCE, TOGETHER, Mailbox
 
 
 def test_all_that_many_threads_put_is_taken_once_and_in_each_ones_order() -> None:
-    inbox: Inbox[tuple[int, int]] = Inbox()
+    inbox: Mailbox[tuple[int, int]] = Mailbox()
 
     def put(thread: int) -> None:
         for number in range(2000):
@@ -28,20 +28,20 @@ def test_all_that_many_threads_put_is_taken_once_and_in_each_ones_order() -> Non
 
 
 def test_one_who_waits_without_end_is_woken() -> None:
-    inbox: Inbox[str] = Inbox()
+    inbox: Mailbox[str] = Mailbox()
     threading.Timer(0.05, inbox.put, ["word"]).start()
     assert inbox.take(None) == ["word"]
 
 
 def test_nothing_is_what_comes_when_the_time_is_over() -> None:
-    inbox: Inbox[str] = Inbox()
+    inbox: Mailbox[str] = Mailbox()
     began = time.monotonic()
     assert inbox.take(0.05) == []
     assert 0.04 < time.monotonic() - began < 5
 
 
 def test_what_was_put_before_anybody_waited_is_there_at_once() -> None:
-    inbox: Inbox[int] = Inbox()
+    inbox: Mailbox[int] = Mailbox()
     inbox.put(1)
     inbox.put(2)
     assert inbox.take(0) == [1, 2]
@@ -49,7 +49,7 @@ def test_what_was_put_before_anybody_waited_is_there_at_once() -> None:
 
 def test_a_lone_event_is_followed_by_no_nap_and_several_are() -> None:
     naps: list[float] = []
-    inbox: Inbox[int] = Inbox(naps.append)
+    inbox: Mailbox[int] = Mailbox(naps.append)
     inbox.put(1)
     inbox.take(None)
     inbox.take(0)
@@ -62,7 +62,7 @@ def test_a_lone_event_is_followed_by_no_nap_and_several_are() -> None:
 
 
 def test_so_many_are_taken_at_once_that_what_follows_need_not_wait_for_all() -> None:
-    inbox: Inbox[int] = Inbox(lambda _: None)
+    inbox: Mailbox[int] = Mailbox(lambda _: None)
     for number in range(3 * AT_ONCE):
         inbox.put(number)
     first = inbox.take(None)

@@ -17,17 +17,17 @@ import pytest
 
 from pyfetch.attempt import Attempt
 from pyfetch.engine.events import Event, Final
-from pyfetch.engine.mailbox import AT_ONCE, Inbox
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import LATE, UNTAKEN, Engine
+from pyfetch.engine.mailbox import AT_ONCE, Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.threads import LATE, UNTAKEN, ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
@@ -54,7 +54,7 @@ class VirtualTime:
     def clock(self) -> float:
         return self.now
 
-    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(self, inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         """Real events come first; only when there is nothing else does time pass."""
         events = inbox.take(5 if seconds is None else 0.05)
         if not events:
@@ -100,16 +100,16 @@ def engine(
     workers: int = 4,
     retry: RetryPolicy | None = None,
     max_time: float | None = None,
-) -> Engine:
-    return Engine(
-        fetch, InlineExecutor(), window=Window(), clock=time.clock, wait=time.wait,
+) -> ThreadEngine:
+    return ThreadEngine(
+        fetch, InlineExecutor(), window=ReadAhead(), clock=time.clock, wait=time.wait,
         jobs=jobs(workers, retry or RetryPolicy(randomness=random.Random(1)), max_time),
     )  # fmt: skip
 
 
 def jobs(workers: int, retry: RetryPolicy | None = None, max_time: float | None = None) -> Jobs:
     retry = retry or RetryPolicy()
-    return Jobs(Schedule(Limits(), retry), Workers(workers), retry, max_time)
+    return Jobs(HostQueues(Limits(), retry), WorkerLimit(workers), retry, max_time)
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
@@ -185,15 +185,15 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 
     waits: list[float | None] = []
 
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         waits.append(seconds)
         if len(waits) > 20:
             release.set()
         return inbox.take(0.1 if seconds is None else seconds)
 
     with ThreadPoolExecutor(1) as executor:
-        driven = Engine(
-            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=Window(), wait=wait
+        driven = ThreadEngine(
+            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=ReadAhead(), wait=wait
         )  # fmt: skip
         results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
     assert {result.error for result in results} == {None}
@@ -276,9 +276,9 @@ def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
             release.wait(10)
         return came(target, transfer)
 
-    window = Window(64, widest=64)
+    window = ReadAhead(64, widest=64)
     with ThreadPoolExecutor(4) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(4), window=window)
+        driven = ThreadEngine(fetch, executor, jobs=jobs(4), window=window)
         finished = driven.run(entries_from_items(urls()))
         # All of the window but the first come, though nothing can be shown.
         early = list(islice(finished, 63))
@@ -323,7 +323,7 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
         return came(target, transfer)
 
     with ThreadPoolExecutor(2) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), window=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
         first = next(finished)
         # What was taken in with the first is done, though nobody asks for the next.
@@ -345,7 +345,7 @@ def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
 
     number = 4 * (UNTAKEN + AT_ONCE)
     with ThreadPoolExecutor(2) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), window=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
         # Until all of the list has been taken in, it is the thread of the run that is slow.
         some = list(islice(finished, number // 4))
@@ -364,7 +364,7 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
                 raise StoppedError("the state is damaged")
             return target
 
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         events = inbox.take(5)
         while not any(isinstance(event, Target) for event in events):
             events += inbox.take(5)
@@ -381,7 +381,7 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
         first_came.set()
         return came(target, transfer)
 
-    driven = Engine(fetch, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
+    driven = ThreadEngine(fetch, InlineExecutor(), jobs=jobs(1), window=ReadAhead(), wait=wait)
     results: list[Result] = []
     with pytest.raises(StoppedError, match="damaged"):
         results.extend(driven.run(entries_from_items(urls()), Damaged()))
@@ -411,14 +411,14 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
         noted.append(ledger.commits)
         return came(target, transfer)
 
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         began = monotonic()
         while len(inbox) < 21 and monotonic() < began + 5:  # all of the list, and its end
             sleep(0.01)
         return inbox.take(seconds)
 
-    driven = Engine(
-        fetch, InlineExecutor(), jobs=jobs(1), window=Window(), clock=time.clock, wait=wait
+    driven = ThreadEngine(
+        fetch, InlineExecutor(), jobs=jobs(1), window=ReadAhead(), clock=time.clock, wait=wait
     )
     # They are taken in together, and one worker goes through them before the run goes on.
     run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
@@ -428,7 +428,7 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
 
 _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine.threads import LATE, UNTAKEN, Engine
+from pyfetch.engine.threads import LATE, UNTAKEN, ThreadEngine
 from pyfetch.attempt import Attempt
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Outcome, Result
@@ -436,22 +436,22 @@ from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.models import HostSignal
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.queue import Schedule
-from pyfetch.engine.read_ahead import Window
+from pyfetch.scheduling.queue import HostQueues
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.ordering import in_order
-from pyfetch.scheduling.concurrency import AutoWorkers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 from tests.conftest import PEAK_MEMORY
 
 def fetch(target, transfer):
     result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
     return Attempt(result, HostSignal.ANSWERED)
 
-window = Window()
+window = ReadAhead()
 urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
 with ThreadPoolExecutor(8) as executor:
     limits = Limits(per_host=2, interval=0.0001, interval_of_all=0.00001)
-    jobs = Jobs(Schedule(limits), AutoWorkers(8), RetryPolicy(), max_time=3600.0)
-    engine = Engine(fetch, executor, jobs=jobs, window=window)
+    jobs = Jobs(HostQueues(limits), AdaptiveWorkerLimit(8), RetryPolicy(), max_time=3600.0)
+    engine = ThreadEngine(fetch, executor, jobs=jobs, window=window)
     due = 1
     for result in in_order(engine.run(entries_from_items(urls)), window.shown):
         assert result.index == due
