@@ -1,4 +1,7 @@
-"""How an attempt ended: what a worker says of it to those who decide what follows."""
+"""One attempt at one target as values: what it is to do, and how it ended.
+
+Workers make attempts; the scheduler decides what follows from how they ended.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,77 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.models import FileFacts, HostSignal, Result
+from pyfetch.models import FileFacts, HostSignal, Length, Result, Target, TargetError
+from pyfetch.urls import masked_url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
 class RedirectState(NamedTuple):
-    """What is to be asked next, and what has come of the requests before it."""
+    """The next request of an attempt, and what the requests before it have left behind."""
 
     url: str
     origin: str
-    """Of that URL."""
+    """Origin (`scheme://host:port`) of that URL."""
     followed: int = 0
-    """Redirects so far."""
+    """Redirects followed so far."""
     away: bool = False
-    """Whether it has ever left the origin for which credentials were meant."""
+    """Whether a redirect has ever left the origin for which credentials were meant."""
     cookies: Mapping[str, CookieJar] = MappingProxyType({})
-    """By origin, what that has set on the way; it goes to no other."""
+    """Cookies set on the way, by origin; each is sent to its own origin only."""
     asked: frozenset[tuple[str, str]] = frozenset()
-    """What was asked already, as (URL, cookies): to ask it again would go round in a loop."""
+    """Requests made so far, as (URL, cookies): making one again would go round in a loop."""
     whole: bool = False
-    """Whether conditions and ranges are of no use any more: the whole is asked for."""
+    """Whether the server refused a range or a condition: ask for the whole body, without."""
+
+    def __repr__(self) -> str:
+        # Cookies and the user part of a URL are secrets.
+        return f"RedirectState(url={masked_url(self.url)!r}, followed={self.followed})"
 
 
-class Attempt(NamedTuple):
-    """How one attempt ended."""
+class Assignment(NamedTuple):
+    """What one attempt is to do. Its job makes it; it never changes."""
+
+    target: Target
+    url: str
+    """The URL of the target to ask: its first one, or a mirror."""
+    length: Length | None
+    """How many bytes the body must have, if anybody has said so."""
+    number: int
+    """Which attempt at the target this is, from 1."""
+    started: float
+    """When the first attempt at the target began, on the engine's clock, in seconds."""
+    began: float
+    """When this attempt began, on the same clock."""
+    redirects: RedirectState | None = None
+    """Where to go on, if the attempt began with a request that was not enough."""
+    refusal: TargetError | None = None
+    """Why the host must not be asked, if it must not."""
+
+
+class Finished(NamedTuple):
+    """The attempt is over."""
 
     result: Result
-    """What becomes of the target unless it is tried again or goes on."""
+    """What becomes of the target, unless it is tried again."""
     sign: HostSignal = HostSignal.NONE
-    """What it says of the host that was asked."""
+    """What the attempt says about the host that was asked."""
     asked_wait: float | None = None
-    """How long that host wants to be left alone, in seconds; None if it does not say."""
+    """Seconds for which the host wants to be left alone; None if it does not say."""
     facts: FileFacts | None = None
-    """What is to be known of the file from now on; None where that does not change."""
-    chain: RedirectState | None = None
-    """Where it goes on, if it is not over."""
+    """New facts about the file; None where what is known does not change."""
     path: str | None = None
-    """Where the file is, below the output directory; None: where the target has it."""
+    """Where the file is, below the output directory; None: at the target's own path."""
+
+
+class GoesOn(NamedTuple):
+    """The host has answered, but the attempt needs another request, perhaps to another host."""
+
+    redirects: RedirectState
+    asked_wait: float | None = None
+    """Seconds for which the host wants to be left alone; None if it does not say."""
+
+
+AttemptOutcome = Finished | GoesOn
+"""How one attempt ended."""
