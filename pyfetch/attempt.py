@@ -9,11 +9,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from pyfetch.checksum import Digest
 from pyfetch.models import FileFacts, HostSignal, Length, Result, Target, TargetError
 from pyfetch.urls import masked_url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
+
+
+class PartDigest(NamedTuple):
+    """The digest of what an earlier attempt has left in a part."""
+
+    length: int
+    """Bytes that were in the part."""
+    digest: Digest
 
 
 class RedirectState(NamedTuple):
@@ -32,6 +41,8 @@ class RedirectState(NamedTuple):
     """Requests made so far, as (URL, cookies): making one again would go round in a loop."""
     whole: bool = False
     """Whether the server refused a range or a condition: ask for the whole body, without."""
+    part_digest: PartDigest | None = None
+    """The digest of the part that the attempt continues, if that was computed already."""
 
     def __repr__(self) -> str:
         # Cookies and the user part of a URL are secrets.
@@ -56,6 +67,11 @@ class Assignment(NamedTuple):
     """Where to go on, if the attempt began with a request that was not enough."""
     refusal: TargetError | None = None
     """Why the host must not be asked, if it must not."""
+
+    @classmethod
+    def first_of(cls, target: Target, now: float = 0.0) -> Assignment:
+        """The first attempt at a target, which begins now."""
+        return cls(target, target.url, target.length, 1, now, now)
 
 
 class Finished(NamedTuple):

@@ -20,7 +20,6 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
-    from pyfetch.cluster.process import WorkerProcess
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
-    `watched`: whether somebody will look at what is in flight. `spares`: processes that were
-    started ahead.
+    `watched`: whether somebody will look at what is in flight. With several processes, these
+    are started at once, and import what they need while the run prepares.
     """
 
     def __init__(
@@ -38,44 +37,40 @@ class Batch:
         *,
         ordered: bool = True,
         watched: bool = False,
-        spares: Iterable[WorkerProcess] = (),
     ) -> None:
         check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
-        self._window = ReadAhead()
-        self._fetch: Downloader | None = None
-        self._fleet: Coordinator | None = None
+        self._read_ahead = ReadAhead()
+        self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
-        # Files that are named and cannot be used are known before anything is made, whoever
-        # fetches; but where processes do, this one needs nothing else of what it takes.
+        # A file that is named and cannot be used is an error before anything is made, whoever
+        # fetches. Beside that, a run over processes needs no HTTP client here.
         if settings.process_number == 1 or settings.names_files:
             from pyfetch.engine.download import Downloader
 
-            self._fetch = Downloader(settings)
-        if self._fetch and settings.process_number == 1:
+            self._download = Downloader(settings)
+        if self._download and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
-            self._engine = engine_over_threads(settings, self._fetch, self._window)
+            self._engine = engine_over_threads(settings, self._download, self._read_ahead)
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
-            self._engine = self._fleet = Coordinator(
-                settings, window=self._window, watched=watched, spares=spares
-            )
+            self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
 
     def results(
         self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
     ) -> Generator[Result, None, None]:
-        """What becomes of each entry, as soon as it is known and its turn has come.
+        """Yield what becomes of each entry, as soon as it is known and its turn has come.
 
-        `pausing` is called where the next one has to be waited for.
-        Raises a `RunError` if the run cannot start or go on, after the results there are.
+        `pausing` is called before more results are waited for. The work goes on while the
+        caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
+        `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        self._engine.pausing = pausing
         if settings.discard:
-            yield from self._run(entries, NoLedger())
+            yield from self._run(entries, NoLedger(), pausing)
             return
         from pyfetch.storage.ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
@@ -84,21 +79,19 @@ class Batch:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        if self._fleet:
-            self._fleet.holding = (lock.descriptor,)
         try:
             sweep(output_dir)
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 ledger = FileLedger(settings, state, lasting=settings.state)
-                if settings.content_disposition and self._fetch:
-                    self._fetch.rename = ledger.rename
-                yield from self._run(entries, ledger)
+                if settings.content_disposition and self._download:
+                    self._download.rename = ledger.rename
+                yield from self._run(entries, ledger, pausing, lock)
         finally:
             self._engine.when_idle(lock.release)
 
     def stop(self) -> None:
-        """End the run soon, from any thread or a signal handler; `results` ends with what is."""
+        """End the run soon, from any thread or a signal handler; `results` yields what there is."""
         self._engine.stop()
 
     @property
@@ -124,6 +117,12 @@ class Batch:
     def input_ended(self) -> bool:
         return self._engine.input_ended
 
-    def _run(self, entries: Iterable[Entry], ledger: Ledger) -> Iterator[Result]:
-        with closing(self._engine.run(entries, ledger)) as finished:
-            yield from self._put_in_order(finished, self._window.shown)
+    def _run(
+        self,
+        entries: Iterable[Entry],
+        ledger: Ledger,
+        pausing: Callable[[], None],
+        lock: RunLock | None = None,
+    ) -> Iterator[Result]:
+        with closing(self._engine.run(entries, ledger, pausing, lock)) as finished:
+            yield from self._put_in_order(finished, self._read_ahead.shown)

@@ -58,5 +58,5 @@ def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
 
 
 def _end_all() -> None:
-    for call in list(_at_end):
+    for call in _at_end:
         call()

@@ -34,7 +34,7 @@ from pyfetch.errors import RunError
 from pyfetch.settings import MOST_WORKERS, IfExists, InputFormat, Settings
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.process import WorkerProcess
+    pass
 
 _SHOWN = ("format", "quiet", "verbose", "checksums", "failed_to")
 """Options that are about what is shown, by the names that they have there."""
@@ -322,8 +322,7 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         netrc=not options.pop("no_netrc"),
         **options,
     )
-    spares = [] if planned else _started_ahead(settings)
-    if not spares:
+    if settings.process_number == 1:
         # First what imports most, while the stack is low: where CPython 3.11 has to add a piece
         # to it for a call, it does so for each call from there, thousands of times in a regex.
         import pyfetch.http.client  # noqa: F401
@@ -339,19 +338,9 @@ def command(sources: tuple[str, ...], **options: Any) -> None:
         from pyfetch.cli.dry_run import plan
 
         leave(plan(listed, settings, show))
-    if not spares:
-        cpu.pin(os.getpid())
-    leave(run(listed, settings, show, spares))
-
-
-def _started_ahead(settings: Settings) -> list[WorkerProcess]:
-    """The processes of the run, if it has several: they load what they need while we do."""
     if settings.process_number == 1:
-        return []
-    from pyfetch.cluster.process import WorkerProcess
-    from pyfetch.cluster.split import divided
-
-    return [WorkerProcess() for _ in divided(settings)]
+        cpu.pin(os.getpid())
+    leave(run(listed, settings, show))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -22,7 +22,7 @@ from pyfetch.output.summary import Tally
 from pyfetch.settings import InputFormat, Settings
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.process import WorkerProcess
+    pass
 
 
 class Listed(NamedTuple):
@@ -42,10 +42,8 @@ class Listed(NamedTuple):
         )
 
 
-def run(
-    listed: Listed, settings: Settings, show: Show, spares: Iterable[WorkerProcess] = ()
-) -> int:
-    """Fetch all that is listed, with processes that were started ahead.
+def run(listed: Listed, settings: Settings, show: Show) -> int:
+    """Fetch all that is listed.
 
     Returns the exit status; raises `RunError`.
     """
@@ -55,7 +53,7 @@ def run(
     out = sys.stdout or io.StringIO()  # a closed descriptor is None
     display = Display(show, out, sys.stderr or io.StringIO())
     with display.telling():
-        batch = Batch(settings, ordered=show.ordered, watched=display.draws, spares=spares)
+        batch = Batch(settings, ordered=show.ordered, watched=display.draws)
     reader = ReaderWatch(batch.stop)
     began = time.monotonic()
     error: RunError | None = None

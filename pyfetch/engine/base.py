@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
@@ -20,6 +21,7 @@ from pyfetch.engine.run_state import RunState
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
+from pyfetch.storage.lock import RunLock
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
 
@@ -50,6 +52,8 @@ class Driver(ABC, Generic[Report]):
         self._read_ahead = read_ahead
         self._clock = clock
         self._mailbox: Mailbox[Entry | InputEnded | Wake | Report] = Mailbox()
+        self._taken: deque[Entry | InputEnded | Wake | Report] = deque()
+        """What was taken from the mailbox and not handled yet."""
         self._state = RunState(partial(self._mailbox.put, _WAKE), fail_fast=fail_fast)
         self._input_ended: InputEnded | None = None
         self.read = 0
@@ -74,15 +78,17 @@ class Driver(ABC, Generic[Report]):
         entries: Iterable[Entry],
         ledger: Ledger | None = None,
         pausing: Callable[[], None] = lambda: None,
+        lock: RunLock | None = None,
     ) -> Generator[Result, None, None]:
         """Yield the results of all entries in completion order.
 
-        `pausing` is called before more results are waited for. Raises, after the results
+        `pausing` is called before more results are waited for. `lock` is what keeps other
+        runs out of the output directory; whoever makes it releases it. Raises, after the results
         that there are, a `RunError` that a worker or the ledger has met, or what `entries`
         has raised. The work goes on while the consumer is busy, until so many results wait
         for it that nothing new is started. If the consumer leaves, the work stops.
         """
-        thread = daemon(partial(self._run, entries, ledger or NoLedger()), "run")
+        thread = daemon(partial(self._run, entries, ledger or NoLedger(), lock), "run")
 
         def end_with_the_program() -> None:
             self._state.fail(StoppedError("the program ended while results were still to come"))
@@ -99,12 +105,12 @@ class Driver(ABC, Generic[Report]):
             finally:
                 thread.join()
 
-    def _run(self, entries: Iterable[Entry], ledger: Ledger) -> None:
+    def _run(self, entries: Iterable[Entry], ledger: Ledger, lock: RunLock | None) -> None:
         """Be the thread of the run."""
         start_reader(entries, self._read_ahead, self._mailbox.put)
         state = self._state
         try:
-            self._begin(ledger)
+            self._begin(ledger, lock)
             try:
                 self._drive()
                 self._commit()
@@ -124,19 +130,18 @@ class Driver(ABC, Generic[Report]):
 
     def _drive(self) -> None:
         """Do what follows from what comes, and what is due, until all is done or stopped."""
-        items: list[Entry | InputEnded | Wake | Report] = []
         while True:
-            targets = [item for item in items if isinstance(item, Target)]
+            targets = [item for item in self._taken if isinstance(item, Target)]
             if len(targets) > 1:
                 self._expect(targets)
-            for item in items:
-                self._handle(item)
+            while self._taken:
+                self._handle(self._taken.popleft())
             if not self.stopped:
                 self._do_what_is_due()
                 self._start_what_may()
             if self.stopped or (self._input_ended and self._is_done()):
                 return
-            items = self._wait()
+            self._taken.extend(self._wait())
 
     def _handle(self, item: Entry | InputEnded | Wake | Report) -> None:
         match item:
@@ -168,8 +173,8 @@ class Driver(ABC, Generic[Report]):
         """After `run`: call this once no worker writes files any more, now or soon."""
 
     @abstractmethod
-    def _begin(self, ledger: Ledger) -> None:
-        """Use this ledger for the run."""
+    def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
+        """Use this ledger for the run, which holds this lock, if any."""
 
     @abstractmethod
     def _commit(self) -> None:

@@ -58,11 +58,6 @@ class Dispatcher:
         with self._lock:
             self._jobs.add(self._ledger.named(target))
 
-    def rename(self, target: Target, given: str) -> Target:
-        """The target with a path made from the name that its server has given."""
-        with self._lock:
-            return self._ledger.rename(target, given)
-
     def deliver(self, result: Result) -> None:
         """Hand over a result that needs no attempt."""
         with self._lock:

@@ -28,6 +28,7 @@ from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.stall import StallDetector
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
+from pyfetch.storage.lock import RunLock
 from pyfetch.system import daemon, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
@@ -70,10 +71,6 @@ class ThreadEngine(Driver[Never]):
     def workers_summary(self) -> str | None:
         return self._dispatcher.workers_summary
 
-    def rename(self, target: Target, given: str) -> Target:
-        """The target with a path made from the name that its server has given."""
-        return self._dispatcher.rename(target, given)
-
     def when_idle(self, call: Callable[[], None]) -> None:
         _, left = futures.wait(list(self._at_work), timeout=GRACE)
         if not left:
@@ -86,7 +83,7 @@ class ThreadEngine(Driver[Never]):
 
         daemon(wait_and_call, "last-workers").start()
 
-    def _begin(self, ledger: Ledger) -> None:
+    def _begin(self, ledger: Ledger, _lock: RunLock | None) -> None:
         self._dispatcher.begin(ledger)
 
     def _commit(self) -> None:
@@ -120,7 +117,7 @@ class ThreadEngine(Driver[Never]):
         return self._wait_for(self._mailbox, seconds)
 
     def _hear(self, report: Never) -> Never:
-        raise AssertionError("workers report to the dispatcher")
+        raise AssertionError(f"workers report to the dispatcher, not {report}")
 
     def _work(self, turn: Turn) -> None:
         """Be a worker: make this attempt, and all that may be made then."""

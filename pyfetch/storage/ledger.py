@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.models import Known, Target
 from pyfetch.settings import Settings
 from pyfetch.storage.paths import Names
@@ -29,7 +29,7 @@ class Ledger(Protocol):
         """The target with what is known of it now; asked before each attempt."""
         ...
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         """Told once, when a target is done."""
         ...
 
@@ -54,7 +54,7 @@ class NoLedger:
     def starting(self, target: Target) -> Target:
         return target
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         pass
 
     def commit_due(self) -> float | None:
@@ -126,7 +126,7 @@ class FileLedger:
                 return target.at(target.path, known or Known())
         return target
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         if target.path is None:
             return
         with self._lock:
@@ -140,7 +140,7 @@ class FileLedger:
             del self._open[path]
             self._noted.discard(path)
 
-    def _note(self, target: Target, planned: str, attempt: Attempt) -> None:
+    def _note(self, target: Target, planned: str, attempt: Finished) -> None:
         path = attempt.path or planned
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.checksum import Checksum, Digest, demanded_by, parse_checksum
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
 BODY = b"content" * 50_000
@@ -158,17 +158,17 @@ class TestFailedTo:
         assert (pyfetch.directory / "failed").read_bytes() == b""
 
     def test_it_is_written_when_the_run_is_interrupted(
-        self, pyfetch: Command, server: LoopbackServer
+        self, installed: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         urls = [f"{server.url}/gone", f"{server.url}/stall"]
-        run = pyfetch.start("-w", "1", "--failed-to", "failed", *urls)
+        run = installed.start("-w", "1", "--failed-to", "failed", *urls)
         while "/stall" not in server.paths():
             assert run.poll() is None
         run.send_signal(signal.SIGINT)
         run.communicate()
         assert run.returncode == 130
-        assert (pyfetch.directory / "failed").read_text().splitlines() == urls
+        assert (installed.directory / "failed").read_text().splitlines() == urls
 
     @pytest.mark.parametrize("option", ["--failed-to", "--checksums"])
     def test_a_place_that_cannot_be_written_is_a_usage_error(
@@ -195,12 +195,12 @@ class TestFailedTo:
         assert (tmp_path / "real").read_text() == f"{server.url}/x\n"
 
     def test_a_run_that_does_not_begin_leaves_an_older_one_as_it_was(
-        self, pyfetch: Command, server: LoopbackServer
+        self, pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
     ) -> None:
         older = f"{server.url}/older\n"
         (pyfetch.directory / "failed").write_text(older)
         server.routes["/x"] = lambda h: h.stall()
-        first = pyfetch.start(f"{server.url}/x")
+        first = installed.start(f"{server.url}/x")
         while not server.asked:
             assert first.poll() is None
         ended = pyfetch("failed", "--failed-to", "failed", "--checksums", "sums")
@@ -213,24 +213,24 @@ class TestFailedTo:
         assert sorted(path.name for path in pyfetch.directory.iterdir()) == [".pyfetch", "failed"]
 
     def test_an_interrupted_run_over_its_own_list_leaves_that_as_it_was(
-        self, pyfetch: Command, server: LoopbackServer
+        self, installed: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         lines = "".join(f"{server.url}/{name}\n" for name in ("gone", "stall", "later"))
-        (pyfetch.directory / "list").write_text(lines)
-        run = pyfetch.start("-w", "1", "list", "--failed-to", "list")
+        (installed.directory / "list").write_text(lines)
+        run = installed.start("-w", "1", "list", "--failed-to", "list")
         while "/stall" not in server.paths():
             assert run.poll() is None
         run.send_signal(signal.SIGINT)
         run.communicate()
-        assert (pyfetch.directory / "list").read_text() == lines
+        assert (installed.directory / "list").read_text() == lines
 
     def test_what_a_reader_that_went_away_did_not_see_is_in_it(
-        self, pyfetch: Command, server: LoopbackServer
+        self, installed: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         urls = [f"{server.url}/gone", f"{server.url}/stall", f"{server.url}/later"]
-        run = pyfetch.start("-w", "1", "--failed-to", "failed", *urls)
+        run = installed.start("-w", "1", "--failed-to", "failed", *urls)
         assert run.stdout
         run.stdout.readline()
         while "/stall" not in server.paths():
@@ -240,7 +240,7 @@ class TestFailedTo:
         assert run.stderr
         with run.stderr as err:
             assert err.read() == b""
-        assert (pyfetch.directory / "failed").read_text().splitlines() == urls[:2]
+        assert (installed.directory / "failed").read_text().splitlines() == urls[:2]
 
     def test_two_reports_cannot_be_one_file(self, pyfetch: Command, server: LoopbackServer) -> None:
         ended = pyfetch("--failed-to", "same", "--checksums", "./same", f"{server.url}/x")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.conftest import Command
 from tests.support.certificates import authorities_in, context_with, speak_tls
+from tests.support.command import Command
 from tests.support.proxies import HTTPProxy
 from tests.support.server import LoopbackServer, Page, redirect
 

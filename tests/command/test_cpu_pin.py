@@ -20,9 +20,10 @@ from pathlib import Path
 import pytest
 
 from pyfetch import cpu, fetch_all
-from tests.command.test_processes import children_of, in_time
-from tests.conftest import Command
+from tests.support.command import InstalledCommand
+from tests.support.processes import children_of
 from tests.support.server import Handler, LoopbackServer
+from tests.support.waiting import until
 
 ALL = frozenset(os.sched_getaffinity(0))
 MUCH = b"x" * (1 << 20)
@@ -48,9 +49,9 @@ def home_of(process: int, elsewhere: int = 0) -> int | None:
 
 
 @contextmanager
-def running(pyfetch: Command, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(installed: InstalledCommand, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A run that ends with what is done with it."""
-    with pyfetch.start(*arguments) as run:
+    with installed.start(*arguments) as run:
         try:
             yield run
         finally:
@@ -59,13 +60,13 @@ def running(pyfetch: Command, *arguments: str) -> Iterator[subprocess.Popen[byte
 
 @contextmanager
 def waiting(
-    pyfetch: Command, server: LoopbackServer, *arguments: str
+    installed: InstalledCommand, server: LoopbackServer, *arguments: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A run of several workers that wait for answers."""
     server.routes["/"] = Handler.stall
     urls = [f"{server.url}/?{n}" for n in range(40)]
-    with running(pyfetch, "--workers", "8", *arguments, *urls) as run:
-        in_time(lambda: len(server.asked) == 8)
+    with running(installed, "--workers", "8", *arguments, *urls) as run:
+        until(lambda: len(server.asked) == 8)
         yield run
 
 
@@ -78,25 +79,27 @@ def inside(program: str) -> str:
 
 
 @several
-def test_the_threads_of_a_run_are_on_one_cpu(pyfetch: Command, server: LoopbackServer) -> None:
-    with waiting(pyfetch, server) as run:
-        in_time(lambda: home_of(run.pid) in ALL)  # on a busy machine not always
+def test_the_threads_of_a_run_are_on_one_cpu(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
+    with waiting(installed, server) as run:
+        until(lambda: home_of(run.pid) in ALL)  # on a busy machine not always
 
 
 @several
 def test_of_several_processes_those_that_fetch_are_each_on_another_one(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
-    with waiting(pyfetch, server, "--processes", "2") as run:
+    with waiting(installed, server, "--processes", "2") as run:
         one, two = children_of(run.pid)
-        in_time(lambda: home_of(one) in ALL and home_of(two) in ALL)
+        until(lambda: home_of(one) in ALL and home_of(two) in ALL)
         assert home_of(one) != home_of(two)
         assert set(where(run.pid)) == {ALL}
 
 
 @several
 def test_what_streams_fast_may_be_anywhere_until_it_has_come(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     seen = threading.Event()
 
@@ -109,27 +112,29 @@ def test_what_streams_fast_may_be_anywhere_until_it_has_come(
 
     server.routes |= {"/much": much, "/then": Handler.stall}
     urls = f"{server.url}/much", f"{server.url}/then"
-    with running(pyfetch, "--workers", "1", "--discard", *urls) as run:
-        in_time(lambda: home_of(run.pid, elsewhere=1) in ALL)
+    with running(installed, "--workers", "1", "--discard", *urls) as run:
+        until(lambda: home_of(run.pid, elsewhere=1) in ALL)
         seen.set()
-        in_time(lambda: home_of(run.pid) in ALL)
+        until(lambda: home_of(run.pid) in ALL)
 
 
 @several
-def test_who_shakes_hands_may_be_anywhere(pyfetch: Command) -> None:
+def test_who_shakes_hands_may_be_anywhere(installed: InstalledCommand) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        running(pyfetch, f"https://127.0.0.1:{silent.getsockname()[1]}/") as run,
+        running(installed, f"https://127.0.0.1:{silent.getsockname()[1]}/") as run,
     ):
-        in_time(lambda: home_of(run.pid, elsewhere=1) in ALL)
+        until(lambda: home_of(run.pid, elsewhere=1) in ALL)
 
 
 @several
-def test_who_hashes_a_file_may_be_anywhere(pyfetch: Command, server: LoopbackServer) -> None:
-    with (pyfetch.directory / "zeros").open("wb") as file:
+def test_who_hashes_a_file_may_be_anywhere(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
+    with (installed.directory / "zeros").open("wb") as file:
         file.truncate(1 << 36)  # takes a minute to be read and no room
-    with running(pyfetch, f"{server.url}/zeros#sha256={'0' * 64}") as run:
-        in_time(lambda: home_of(run.pid, elsewhere=1) in ALL)
+    with running(installed, f"{server.url}/zeros#sha256={'0' * 64}") as run:
+        until(lambda: home_of(run.pid, elsewhere=1) in ALL)
 
 
 def test_the_threads_of_a_program_that_uses_the_library_stay_where_they_are(

@@ -14,8 +14,9 @@ import responses
 
 from pyfetch import fetch_all
 from pyfetch.urls import masked, masked_url
-from tests.conftest import Command, bytes_in
 from tests.support.certificates import server_with_tls
+from tests.support.command import Command, InstalledCommand
+from tests.support.measuring import bytes_in
 from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page, basic, redirect
 from tests.support.terminal import Terminal
@@ -383,28 +384,32 @@ class TestNothingSecretIsShown:
             failed = (pyfetch.directory / "failed").read_text().splitlines()
             assert BAD_URLS[0] in failed
 
-    def test_nor_on_a_terminal(self, pyfetch: Command, secrets: Secrets) -> None:
-        (pyfetch.directory / "list").write_text("\n".join(secrets.urls))
-        with Terminal(pyfetch, *secrets.options, "list", columns=400, rows=80) as terminal:
+    def test_nor_on_a_terminal(self, installed: InstalledCommand, secrets: Secrets) -> None:
+        (installed.directory / "list").write_text("\n".join(secrets.urls))
+        with Terminal(installed, *secrets.options, "list", columns=400, rows=80) as terminal:
             assert terminal.end() == 1
             assert "***@127.0.0.1" in terminal.text
             secrets.assert_unseen(terminal.text)
             secrets.assert_unseen(terminal.raw)
 
-    def test_nor_in_the_bar_of_a_transfer(self, pyfetch: Command, server: LoopbackServer) -> None:
+    def test_nor_in_the_bar_of_a_transfer(
+        self, installed: InstalledCommand, server: LoopbackServer
+    ) -> None:
         def stalls(handler: Handler) -> None:
             handler.head(200, Content_Length="100")
             handler.send(b"x")
             handler.stall()
 
         server.routes["/slow"] = stalls
-        with Terminal(pyfetch, "-v", "-v", as_user(f"{server.url}/slow", f"me:{SECRET}")) as screen:
+        with Terminal(
+            installed, "-v", "-v", as_user(f"{server.url}/slow", f"me:{SECRET}")
+        ) as screen:
             screen.wait_for("/slow")
             assert screen.shows("***@127.0.0.1")
             assert SECRET.encode() not in screen.raw
 
     def test_nor_kept_when_the_run_is_killed(
-        self, pyfetch: Command, server: LoopbackServer, secrets: Secrets
+        self, installed: InstalledCommand, server: LoopbackServer, secrets: Secrets
     ) -> None:
         def stalls(handler: Handler) -> None:
             handler.head(200, Content_Length="1000000", ETag='"1"')
@@ -419,8 +424,8 @@ class TestNothingSecretIsShown:
         }
         home = as_user(server.url, f"me:{SECRET}")
         urls = [f"{home}/slow", f"{home}/to-slow?{1}", f"{home}/page"]
-        run = pyfetch.start(*secrets.options, *urls)
-        parts = pyfetch.directory / "data" / ".pyfetch" / "parts"
+        run = installed.start(*secrets.options, *urls)
+        parts = installed.directory / "data" / ".pyfetch" / "parts"
         while bytes_in(parts, "*") < 1_000_000:
             assert run.poll() is None
         run.kill()
@@ -492,13 +497,13 @@ def test_the_lines_that_failed_are_for_their_owner_unless_the_file_was_open_alre
 
 
 def test_the_lines_that_failed_are_for_their_owner_while_they_are_written(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/slow"] = Handler.stall
-    run = pyfetch.start("--failed-to", "failed", f"{server.url}/slow")
+    run = installed.start("--failed-to", "failed", f"{server.url}/slow")
     while not server.asked:
         assert run.poll() is None
-    (file,) = pyfetch.directory.glob(".failed*")
+    (file,) = installed.directory.glob(".failed*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     run.kill()
     run.communicate(timeout=20)

@@ -12,7 +12,7 @@ import pytest
 
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.part import Part, Parts, sweep
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 MEGABYTE = 1_000_000
@@ -127,11 +127,11 @@ def test_min_free_counts_what_is_about_to_be_written(
 
 
 def test_results_that_cannot_be_written_stop_the_run(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/x"] = Page(b"x")
     with Path("/dev/full").open("wb") as full:
-        run = pyfetch.start("--discard", f"{server.url}/x", stdout=full)
+        run = installed.start("--discard", f"{server.url}/x", stdout=full)
         _, err = run.communicate(timeout=20)
     assert run.returncode == 3
     assert b"cannot write the results: No space left on device" in err

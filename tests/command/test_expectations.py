@@ -15,21 +15,21 @@ from typing import Any
 
 import pytest
 
+from pyfetch.attempt import Assignment
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.events import Event, wait_in_real_time
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import ThreadEngine, jobs_by, workers_by
+from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Failure, Outcome, Result, Target
-from pyfetch.scheduling.stall import SLOW_FOR, TICK, Look, StallDetector
+from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.ledger import FileLedger
 from pyfetch.storage.part import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 Route = Callable[[Handler], None]
@@ -201,12 +201,12 @@ def test_an_expectation_that_nothing_can_meet_is_a_usage_error(
     assert (ended.status, ended.out, server.asked) == (2, "", [])
 
 
-class TestPatience:
+class TestStallDetector:
     """What is decided, without a clock: what was seen, and what follows."""
 
     @staticmethod
     def transfer() -> Transfer:
-        return Transfer(Target(1, "http://h/", "http://h:80"), 1, 0.0)
+        return Transfer(Assignment.first_of(Target(1, "http://h/", "http://h:80")))
 
     def test_who_waits_for_a_worker_or_looks_a_name_up_is_left_alone(self) -> None:
         assert StallDetector(30).look(self.transfer(), None, 0.0) is None
@@ -216,11 +216,11 @@ class TestPatience:
         patience, transfer = StallDetector(30), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 100.0)
-        assert look == Look(100.0, 1, 0)
+        assert look == Observation(100.0, 1, 0)
         assert patience.look(transfer, look, 130.0 + TICK) == look
         transfer.steps = 2
         look = patience.look(transfer, look, 131.5)
-        assert look == Look(131.5, 2, 0)
+        assert look == Observation(131.5, 2, 0)
         assert patience.look(transfer, look, 160.0) == look
         why = patience.look(transfer, look, 131.5 + 30 + TICK + 0.1)
         assert why == "no whole answer within 30.0 s"
@@ -235,12 +235,12 @@ class TestPatience:
         patience, transfer = StallDetector(5, min_speed=100), self.transfer()
         transfer.steps, transfer.latency = 1, 0.1
         look = patience.look(transfer, None, 0.0)
-        assert isinstance(look, Look)
+        assert isinstance(look, Observation)
         transfer.received = 1
         assert patience.look(transfer, look, SLOW_FOR - 0.1) == look
         transfer.received = 3000
         look = patience.look(transfer, look, SLOW_FOR)
-        assert look == Look(SLOW_FOR, -1, 3000)
+        assert look == Observation(SLOW_FOR, -1, 3000)
         transfer.received = 5999
         why = patience.look(transfer, look, 2 * SLOW_FOR)
         assert why == "slower than 100 B/s for 30 s (--min-speed)"
@@ -251,7 +251,7 @@ class TestPatience:
         look = patience.look(transfer, None, 0.0)
         assert patience.look(transfer, look, 60.0) == look  # type: ignore[arg-type]
         transfer.latency = 60.0
-        assert patience.look(transfer, look, 61.0) == Look(61.0, -1, 0)  # type: ignore[arg-type]
+        assert patience.look(transfer, look, 61.0) == Observation(61.0, -1, 0)  # type: ignore[arg-type]
 
 
 FASTER = 60
@@ -267,7 +267,7 @@ class FastTime:
         return self._began + (time.monotonic() - self._began) * FASTER
 
     def wait(self, inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
-        return wait_in_real_time(inbox, None if seconds is None else seconds / FASTER)
+        return inbox.take(None if seconds is None else seconds / FASTER)
 
 
 def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
@@ -279,8 +279,9 @@ def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
     with ThreadPoolExecutor(settings.most_workers) as executor:
         state = State(None)
         engine = ThreadEngine(
-            Downloader(settings, fast.clock), executor, jobs=jobs_by(settings, workers_by(settings)),
-            window=ReadAhead(), clock=fast.clock, wait=fast.wait,
+            Downloader(settings, fast.clock), executor,
+            jobs=jobs_by(settings, workers_by(settings)),
+            read_ahead=ReadAhead(), clock=fast.clock, wait=fast.wait,
         )  # fmt: skip
         ledger = FileLedger(settings, state, lasting=False, clock=fast.clock)
         results = list(engine.run(entries_from_items(urls), ledger))
@@ -485,7 +486,7 @@ ENDLESS: dict[str, tuple[Route, str | None]] = {
 
 @pytest.mark.parametrize("discard", [[], ["--discard"]], ids=["files", "discard"])
 def test_what_never_ends_ends_with_its_code_in_bounded_memory_while_others_go_on(
-    pyfetch: Command, server: LoopbackServer, discard: list[str]
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, discard: list[str]
 ) -> None:
     server.routes = EveryPath()
     for number, (route, _) in enumerate(ENDLESS.values()):
@@ -495,9 +496,9 @@ def test_what_never_ends_ends_with_its_code_in_bounded_memory_while_others_go_on
         other.pages = {f"/{n}": Page(b"%d" % n) for n in range(100)}
         urls = [f"{server.url}/{number}/x" for number in range(len(ENDLESS))]
         urls += [f"{other.url}{path}" for path in other.pages]
-        (pyfetch.directory / "list").write_text("\n".join(urls))
+        (installed.directory / "list").write_text("\n".join(urls))
         began = time.monotonic()
-        ended, peak = pyfetch.peak_memory(
+        ended, peak = installed.peak_memory(
             "list", "-o", "data", *discard, "--max-size", "20M", "--max-time", "4",
             "--retries", "0", "-w", "20",
         )  # fmt: skip

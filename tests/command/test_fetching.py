@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.support.command import Command
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
 
 BODY = os.urandom(300_000)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.conftest import Command
 from tests.support.certificates import authorities_in, context_with, speak_tls
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
 
@@ -143,13 +143,15 @@ def test_what_is_not_ours_among_the_parts_stays(pyfetch: Command, server: Loopba
 
 @pytest.mark.parametrize("option", ["--checksums", "--failed-to"])
 def test_a_fifo_for_a_report_stays_when_its_reader_goes(
-    pyfetch: Command, server: LoopbackServer, option: str
+    installed: InstalledCommand, server: LoopbackServer, option: str
 ) -> None:
-    fifo = pyfetch.directory / "fifo"
+    fifo = installed.directory / "fifo"
     os.mkfifo(fifo)
     server.routes["/x"] = Handler.stall
     server.pages["/y"] = Page(b"y")
-    run = pyfetch.start(option, "fifo", f"{server.url}/x", f"{server.url}/gone", f"{server.url}/y")
+    run = installed.start(
+        option, "fifo", f"{server.url}/x", f"{server.url}/gone", f"{server.url}/y"
+    )
     reader = os.open(fifo, os.O_RDONLY)
     while "/x" not in server.paths():
         assert run.poll() is None

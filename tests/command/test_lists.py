@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from tests.conftest import Command
+from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
 
 BODY = b"the file"

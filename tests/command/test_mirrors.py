@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Command, Ended
+from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 Route = Callable[[Handler], None]
@@ -329,11 +329,13 @@ def test_max_time_is_for_all_mirrors_together(
     assert third.asked == []
 
 
-def test_ctrl_c_asks_no_further_mirror(pyfetch: Command, three: list[LoopbackServer]) -> None:
+def test_ctrl_c_asks_no_further_mirror(
+    installed: InstalledCommand, three: list[LoopbackServer]
+) -> None:
     first, second, third = three
     second.routes["/x"] = Handler.stall
-    (pyfetch.directory / "list").write_text(line_of(three))
-    run = pyfetch.start("-o", "data", "--format", "jsonl", "list")
+    (installed.directory / "list").write_text(line_of(three))
+    run = installed.start("-o", "data", "--format", "jsonl", "list")
     while not second.asked:
         assert run.poll() is None
     began = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.storage.state import VERSION
-from tests.conftest import Command, Ended
+from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
 
@@ -57,29 +57,29 @@ def used(pyfetch: Command, server: LoopbackServer) -> LoopbackServer:
 
 @pytest.mark.parametrize("state", ["as the run left it", "killed", "none"])
 def test_it_asks_no_server_and_changes_nothing(
-    pyfetch: Command, used: LoopbackServer, state: str
+    pyfetch: Command, installed: InstalledCommand, used: LoopbackServer, state: str
 ) -> None:
     if state == "killed":
         # With a log beside its state, parts and notes.
         used.routes["/slow"] = Handler.stall
-        run = pyfetch.start("-o", "data", f"{used.url}/slow")
+        run = installed.start("-o", "data", f"{used.url}/slow")
         while not used.asked:
             assert run.poll() is None
         run.kill()
         run.communicate()
-        assert (pyfetch.directory / "data/.pyfetch/state.sqlite3-wal").exists()
+        assert (installed.directory / "data/.pyfetch/state.sqlite3-wal").exists()
         used.connections = 0
     if state == "none":
-        for path in sorted((pyfetch.directory / "data/.pyfetch").rglob("*"), reverse=True):
+        for path in sorted((installed.directory / "data/.pyfetch").rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
-        (pyfetch.directory / "data/.pyfetch").rmdir()
-    before = everything(pyfetch.directory)
+        (installed.directory / "data/.pyfetch").rmdir()
+    before = everything(installed.directory)
     lines = "".join(f"{used.url}{path}\n" for path in ("/a/x", "/b/x", "/c out=e/f", "/d", "/slow"))
     for policy in ("refresh", "replace", "skip", "rename", "fail"):
         plan(pyfetch, "--if-exists", policy, stdin=lines)
     plan(pyfetch, "--content-disposition", "--no-state", stdin=lines)
     assert used.connections == 0
-    assert everything(pyfetch.directory) == before
+    assert everything(installed.directory) == before
 
 
 def test_a_directory_that_is_not_there_is_not_made(
@@ -102,9 +102,11 @@ def test_a_directory_that_may_only_be_read_is_no_hindrance(
     assert actions(ended) == [("refresh", "x")]
 
 
-def test_it_needs_no_lock(pyfetch: Command, used: LoopbackServer) -> None:
+def test_it_needs_no_lock(
+    pyfetch: Command, installed: InstalledCommand, used: LoopbackServer
+) -> None:
     used.routes["/slow"] = Handler.stall
-    run = pyfetch.start("-o", "data", f"{used.url}/slow")
+    run = installed.start("-o", "data", f"{used.url}/slow")
     while not used.asked:
         assert run.poll() is None
     ended = plan(pyfetch, f"{used.url}/a/x", f"{used.url}/elsewhere/slow")
@@ -307,10 +309,10 @@ def test_an_empty_list_is_no_failure(pyfetch: Command) -> None:
     assert "nothing to do" in ended.err
 
 
-def test_a_reader_that_has_had_enough_ends_it_quietly(pyfetch: Command) -> None:
+def test_a_reader_that_has_had_enough_ends_it_quietly(installed: InstalledCommand) -> None:
     lines = "".join(f"http://h/{number}\n" for number in range(50_000))
-    (pyfetch.directory / "list").write_text(lines)
-    process = pyfetch.start("--plan", "list")
+    (installed.directory / "list").write_text(lines)
+    process = installed.start("--plan", "list")
     assert process.stdout
     assert process.stdout.readline() == b"fetch\thttp://h/0\t0\t-\t-\n"
     process.stdout.close()
@@ -319,11 +321,11 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(pyfetch: Command) -> None:
     assert (process.returncode, err) == (141, b"")
 
 
-def test_a_full_disk_for_its_output_is_said(pyfetch: Command) -> None:
+def test_a_full_disk_for_its_output_is_said(installed: InstalledCommand) -> None:
     lines = "".join(f"http://h/{number}\n" for number in range(5_000))
-    (pyfetch.directory / "list").write_text(lines)
+    (installed.directory / "list").write_text(lines)
     with Path("/dev/full").open("wb") as full:
-        process = pyfetch.start("--plan", "list", stdout=full)
+        process = installed.start("--plan", "list", stdout=full)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 3
     assert err.decode().count("\n") == 1
@@ -340,10 +342,10 @@ def test_credentials_are_not_shown_and_what_is_shown_is_one_line_each(pyfetch: C
     assert len(pyfetch("--plan", stdin=lines).rows) == 2
 
 
-def test_on_a_terminal_it_is_a_table(pyfetch: Command, used: LoopbackServer) -> None:
+def test_on_a_terminal_it_is_a_table(installed: InstalledCommand, used: LoopbackServer) -> None:
     urls = [f"{used.url}/a/x", f"{used.url}/z/x", f"{used.url}/new"]
     for columns in (80, 160):
-        with Terminal(pyfetch, "--plan", "-o", "data", *urls, columns=columns) as terminal:
+        with Terminal(installed, "--plan", "-o", "data", *urls, columns=columns) as terminal:
             assert terminal.end() == 0
             heading, *rows = terminal.lines
         assert heading.split() == ["#", "action", "URL", "goes", "to"]
@@ -397,20 +399,20 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
     assert everything(pyfetch.directory) == before
 
 
-def most_memory(pyfetch: Command, number: int) -> int:
+def most_memory(installed: InstalledCommand, number: int) -> int:
     """Of a plan for as many lines and hosts, in KiB."""
-    file = pyfetch.directory / f"list-{number}"
+    file = installed.directory / f"list-{number}"
     with file.open("w") as lines:
         for n in range(number):
             lines.write(f"https://host-{n}.example/some/where/file-{n}.bin\n")
-    ended, peak = pyfetch.peak_memory("--plan", "-q", "--format", "tsv", str(file))
+    ended, peak = installed.peak_memory("--plan", "-q", "--format", "tsv", str(file))
     assert ended.status == 0
     assert len(ended.rows) == number
     return peak
 
 
-def test_memory_is_flat_however_many_lines_and_hosts_there_are(pyfetch: Command) -> None:
-    few, many = most_memory(pyfetch, 10_000), most_memory(pyfetch, 50_000)
+def test_memory_is_flat_however_many_lines_and_hosts_there_are(installed: InstalledCommand) -> None:
+    few, many = most_memory(installed, 10_000), most_memory(installed, 50_000)
     assert many - few < 10 * 1024
 
 

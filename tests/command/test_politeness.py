@@ -11,12 +11,13 @@ from itertools import count, cycle, pairwise
 
 import pytest
 
+from pyfetch.attempt import Assignment
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
-from tests.conftest import COMMAND, Command
+from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
-from tests.support.unreachable import dropping_packets as dropping_packets
+from tests.support.unreachable import dropping_packets
 
 
 def slow(handler: Handler) -> None:
@@ -317,7 +318,7 @@ def test_limit_rate_is_smooth(rate: int) -> None:
     """Whatever single reads bring, in any five seconds it is the rate within a tenth."""
     time = VirtualTime()
     shared = Bandwidth(rate, time.clock, time.sleep)
-    transfer = Transfer(Target(1, "http://a/", "http://a"), 1, 0.0)
+    transfer = Transfer(Assignment.first_of(Target(1, "http://a/", "http://a")))
     lengths = cycle([shared.chunk, shared.chunk // 3, 1400])
     got: list[tuple[float, int]] = []
     while time.now < 110:
@@ -332,7 +333,7 @@ def test_limit_rate_is_smooth(rate: int) -> None:
 
 def test_a_transfer_that_waits_for_bandwidth_can_be_stopped() -> None:
     shared = Bandwidth(1)
-    transfer = Transfer(Target(1, "http://a/", "http://a"), 1, 0.0)
+    transfer = Transfer(Assignment.first_of(Target(1, "http://a/", "http://a")))
     shared.take(transfer)
     threading.Timer(0.3, transfer.stop, (Failure.CANCELLED, "stopped")).start()
     began = time.monotonic()
@@ -351,15 +352,15 @@ def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackS
 
 
 def test_with_every_option_on_results_are_in_order_and_ctrl_c_ends_it_soon(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = slow
     server.routes["/stalls"] = Handler.stall
     server.routes["/busy"] = lambda h: h.answer(429, Retry_After="50")
     lines = [*urls(server, 30), f"{server.url}/stalls", *urls(server, 2000)]
-    list_ = pyfetch.directory / "list"
+    list_ = installed.directory / "list"
     list_.write_text("\n".join(lines))
-    process = pyfetch.start(
+    process = installed.start(
         "list", "--discard", "--workers", "auto", "--max-workers", "16", "--per-host", "6",
         "--rate", "200/s", "--rate-total", "--limit-rate", "1M", "--max-wait", "100",
         "--max-time", "100", "--allow-failures", "5%",

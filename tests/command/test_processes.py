@@ -1,8 +1,7 @@
-"""Processes that share the work: what holds for one holds for several."""
+"""Processes that workload the work: what holds for one holds for several."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import signal
@@ -10,51 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyfetch.cluster.shards import AHEAD, Share
-from pyfetch.cluster.split import divided
+from pyfetch.cluster.split import split
+from pyfetch.cluster.workload import AHEAD, Workload
 from pyfetch.settings import Settings
-from tests.conftest import Command
+from tests.support.command import InstalledCommand
+from tests.support.processes import catches, children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 TWO = ("--processes", "2")
 LONGEST = 10.0
-
-
-def in_time(holds: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    until = time.monotonic() + LONGEST
-    while not holds():
-        assert time.monotonic() < until, "it never came to hold"
-        time.sleep(0.01)
-
-
-def children_of(process: int) -> list[int]:
-    """The processes of a run."""
-    found: list[int] = []
-    for thread in Path(f"/proc/{process}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has just ended
-            found += map(int, (thread / "children").read_text().split())
-    return found
-
-
-def is_there(process: int) -> bool:
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
-
-
-def catches(process: int, number: int) -> bool:
-    """Whether it has a handler for this signal."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    (caught,) = (line.split()[1] for line in lines if line.startswith("SigCgt:"))
-    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 @pytest.fixture
@@ -66,25 +34,25 @@ def hundred(server: LoopbackServer) -> list[str]:
 
 
 def test_all_come_in_order_each_once_and_a_rerun_knows_them(
-    pyfetch: Command, server: LoopbackServer, hundred: list[str]
+    installed: InstalledCommand, server: LoopbackServer, hundred: list[str]
 ) -> None:
     urls = "\n".join([*hundred, "no-url", f"{server.url}/none", hundred[0]])
-    ended = pyfetch(*TWO, "-o", "data", stdin=urls)
+    ended = installed(*TWO, "-o", "data", stdin=urls)
     assert [row[2] for row in ended.rows] == urls.split("\n")
     assert [row[4] for row in ended.rows] == ["-"] * 100 + ["invalid-url", "http", "-"]
     assert ended.status == 1
     for number in range(100):
-        body = (pyfetch.directory / "data" / str(number)).read_bytes()
+        body = (installed.directory / "data" / str(number)).read_bytes()
         assert body == server.pages[f"/{number}"].body
     assert sorted(server.paths()) == sorted([*(f"/{n}" for n in range(100)), "/none", "/0"])
     assert [row[0] for row in ended.rows[-1:]] == ["304"]  # asked with what the first one told
     server.asked.clear()
-    again = pyfetch(*TWO, "-o", "data", *hundred)
+    again = installed(*TWO, "-o", "data", *hundred)
     assert {row[0] for row in again.rows} == {"304"}
     assert "unchanged 100" in again.err
 
 
-def test_workers_are_the_total(pyfetch: Command, server: LoopbackServer) -> None:
+def test_workers_are_the_total(installed: InstalledCommand, server: LoopbackServer) -> None:
     meeting = threading.Barrier(5)
 
     def meet(handler: Handler) -> None:
@@ -94,22 +62,22 @@ def test_workers_are_the_total(pyfetch: Command, server: LoopbackServer) -> None
     for number in range(10):
         server.routes[f"/{number}"] = meet
     urls = [f"{server.url}/{number}" for number in range(10)]
-    ended = pyfetch(*TWO, "--workers", "5", "--discard", *urls)
+    ended = installed(*TWO, "--workers", "5", "--discard", *urls)
     assert ended.status == 0  # five met, twice …
     assert server.most_at_once == 5  # … and never more
 
 
 def test_caps_for_a_host_hold_over_all_processes(
-    pyfetch: Command, server: LoopbackServer, hundred: list[str]
+    installed: InstalledCommand, server: LoopbackServer, hundred: list[str]
 ) -> None:
-    ended = pyfetch(*TWO, "--per-host", "3", "--workers", "8", "--discard", *hundred)
+    ended = installed(*TWO, "--per-host", "3", "--workers", "8", "--discard", *hundred)
     assert ended.status == 0
     assert server.most_at_once <= 3
-    assert pyfetch(*TWO, "--per-host", "1", "--discard", *hundred[:10]).status == 0
+    assert installed(*TWO, "--per-host", "1", "--discard", *hundred[:10]).status == 0
 
 
 def test_what_is_divided_is_no_more_than_the_whole() -> None:
-    parts = divided(Settings(workers=9, max_workers=21, processes=4, per_host=7))
+    parts = split(Settings(workers=9, max_workers=21, processes=4, per_host=7))
     assert len(parts) == 4
     assert sum(part.most_workers for part in parts) == 9
     assert sum(part.max_workers for part in parts) == 21
@@ -118,17 +86,19 @@ def test_what_is_divided_is_no_more_than_the_whole() -> None:
 
 @pytest.mark.parametrize("limit", [{"rate": 10.0}, {"limit_rate": 1_000_000}])
 def test_with_a_rate_one_process_is_enough(limit: dict[str, float]) -> None:
-    (part,) = divided(Settings(processes=4, **limit))  # type: ignore[arg-type]
+    (part,) = split(Settings(processes=4, **limit))  # type: ignore[arg-type]
     for name, whole in limit.items():
         assert getattr(part, name) == whole
 
 
 def test_there_are_no_more_processes_than_can_share_a_cap() -> None:
-    assert len(divided(Settings(workers=2, processes=8))) == 2
-    assert len(divided(Settings(per_host=3, processes=8))) == 3
+    assert len(split(Settings(workers=2, processes=8))) == 2
+    assert len(split(Settings(per_host=3, processes=8))) == 3
 
 
-def test_a_failure_that_may_pass_is_tried_again(pyfetch: Command, server: LoopbackServer) -> None:
+def test_a_failure_that_may_pass_is_tried_again(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     asked = []
 
     def second_time(handler: Handler) -> None:
@@ -136,13 +106,13 @@ def test_a_failure_that_may_pass_is_tried_again(pyfetch: Command, server: Loopba
         handler.answer(200 if len(asked) > 1 else 500, b"x")
 
     server.routes["/x"] = second_time
-    ended = pyfetch(*TWO, "-v", f"{server.url}/x")
+    ended = installed(*TWO, "-v", f"{server.url}/x")
     assert ended.rows[0][0] == "200"
     assert "attempt 1" in ended.err  # what a process logs is shown
 
 
 def test_a_process_that_is_killed_leaves_its_work_to_another(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     body = os.urandom(400_000)
     go_on = threading.Event()
@@ -157,9 +127,9 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
     for number in range(30):
         server.routes[f"/{number}"] = slowly
     urls = "\n".join(f"{server.url}/{number}" for number in range(30))
-    (pyfetch.directory / "list").write_text(urls)
-    running = pyfetch.start(*TWO, "-o", "data", "list")
-    in_time(lambda: server.at_once == 8)
+    (installed.directory / "list").write_text(urls)
+    running = installed.start(*TWO, "-o", "data", "list")
+    until(lambda: server.at_once == 8)
     first, *_ = processes = children_of(running.pid)
     assert len(processes) == 2
     os.kill(first, signal.SIGKILL)
@@ -169,11 +139,11 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
     assert [line.split("\t")[2] for line in out.decode().splitlines()] == urls.split("\n")
     assert b"SIGKILL" in err
     for number in range(30):
-        assert (pyfetch.directory / "data" / str(number)).read_bytes() == body
+        assert (installed.directory / "data" / str(number)).read_bytes() == body
 
 
 def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """Whatever is the cause: one URL does not take a run down with it."""
     deaths: list[int] = []
@@ -188,8 +158,8 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     server.routes["/deadly"] = kill
     server.pages["/x"] = Page(b"x")
     urls = f"{server.url}/x\n{server.url}/deadly\n{server.url}/x?2\n"
-    (pyfetch.directory / "list").write_text(urls)
-    running = pyfetch.start(*TWO, "--discard", "--workers", "1", "list")
+    (installed.directory / "list").write_text(urls)
+    running = installed.start(*TWO, "--discard", "--workers", "1", "list")
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "internal", "-"]
@@ -199,15 +169,17 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_within_2_seconds(
-    pyfetch: Command, server: LoopbackServer, number: signal.Signals
+    installed: InstalledCommand, server: LoopbackServer, number: signal.Signals
 ) -> None:
     server.pages["/first"] = Page(b"first")
     server.routes["/stalls"] = Handler.stall
-    (pyfetch.directory / "list").write_text(f"{server.url}/first\n" + f"{server.url}/stalls\n" * 20)
-    running = pyfetch.start(*TWO, "--unordered", "-o", "data", "list", start_new_session=True)
+    (installed.directory / "list").write_text(
+        f"{server.url}/first\n" + f"{server.url}/stalls\n" * 20
+    )
+    running = installed.start(*TWO, "--unordered", "-o", "data", "list", start_new_session=True)
     assert running.stdout
     assert b"first" in running.stdout.readline()
-    in_time(lambda: server.at_once == 1)  # the others wait for their name
+    until(lambda: server.at_once == 1)  # the others wait for their name
     processes = children_of(running.pid)
     began = time.monotonic()
     os.killpg(running.pid, number)  # as a terminal does
@@ -216,25 +188,25 @@ def test_a_signal_ends_all_within_2_seconds(
     assert running.returncode == 128 + number
     assert b"cancelled" in out
     assert b"Traceback" not in err
-    in_time(lambda: not any(is_there(process) for process in processes))
+    until(lambda: not any(is_there(process) for process in processes))
 
 
 def test_processes_end_with_the_run_that_made_them(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     for number in range(8):
         server.routes[f"/{number}"] = Handler.stall
     urls = [f"{server.url}/{number}" for number in range(8)]
-    running = pyfetch.start(*TWO, "-o", "data", *urls)
-    in_time(lambda: server.at_once == 8)
+    running = installed.start(*TWO, "-o", "data", *urls)
+    until(lambda: server.at_once == 8)
     processes = children_of(running.pid)
     running.kill()
     running.communicate(timeout=LONGEST)
-    in_time(lambda: not any(is_there(process) for process in processes))
+    until(lambda: not any(is_there(process) for process in processes))
 
 
 def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """A process that was stopped in the middle must not put a file of the next run in its place."""
     body = b"x" * 20_000
@@ -249,41 +221,41 @@ def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
         handler.send(body[10_000:])
 
     server.routes["/x"] = in_halves
-    first = pyfetch.start(*TWO, "-o", "data", f"{server.url}/x")
-    in_time(lambda: server.at_once == 1)
+    first = installed.start(*TWO, "-o", "data", f"{server.url}/x")
+    until(lambda: server.at_once == 1)
     children = children_of(first.pid)
     for child in children:
         os.kill(child, signal.SIGSTOP)
     first.kill()
     first.wait(LONGEST)  # its pipes stay open as long as the other one lives
-    second = pyfetch(*TWO, "-o", "data", f"{server.url}/x")
+    second = installed(*TWO, "-o", "data", f"{server.url}/x")
     assert second.status == 3  # what is left of the first still holds the lock
-    assert not (pyfetch.directory / "data" / "x").exists()
+    assert not (installed.directory / "data" / "x").exists()
     for child in children:
         os.kill(child, signal.SIGCONT)
     first.communicate(timeout=LONGEST)
-    in_time(lambda: not any(map(is_there, children)))
+    until(lambda: not any(map(is_there, children)))
     halves[1].set()
-    assert pyfetch(*TWO, "-o", "data", f"{server.url}/x").status == 0
-    assert (pyfetch.directory / "data" / "x").read_bytes() == body
+    assert installed(*TWO, "-o", "data", f"{server.url}/x").status == 0
+    assert (installed.directory / "data" / "x").read_bytes() == body
 
 
 @pytest.mark.parametrize("option", ["--cookies", "--netrc-file", "--cacert", "--cert"])
 def test_a_file_that_cannot_be_used_is_known_before_anything_is_made(
-    pyfetch: Command, server: LoopbackServer, option: str
+    installed: InstalledCommand, server: LoopbackServer, option: str
 ) -> None:
-    ended = pyfetch(*TWO, option, "/nonexistent", "-o", "data", f"{server.url}/x")
+    ended = installed(*TWO, option, "/nonexistent", "-o", "data", f"{server.url}/x")
     assert (ended.status, len(ended.err.splitlines())) == (2, 1)
-    assert not (pyfetch.directory / "data").exists()
+    assert not (installed.directory / "data").exists()
 
 
 def test_a_signal_while_processes_start_shows_no_traceback(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = Handler.stall
     for delay in (0.02, 0.05, 0.1, 0.2, 0.5):
-        running = pyfetch.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
-        in_time(lambda process=running: children_of(process.pid) != [])  # type: ignore[misc]
+        running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+        until(lambda process=running: children_of(process.pid) != [])  # type: ignore[misc]
         time.sleep(delay)
         has_begun = catches(running.pid, signal.SIGINT)
         os.killpg(running.pid, signal.SIGINT)
@@ -294,27 +266,27 @@ def test_a_signal_while_processes_start_shows_no_traceback(
 
 
 def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = Handler.stall
-    running = pyfetch.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
-    in_time(lambda: server.at_once == 1)
+    running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+    until(lambda: server.at_once == 1)
     children = children_of(running.pid)
     assert len(children) == 2  # though one URL needs one
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=LONGEST)
     assert running.returncode == 143
-    in_time(lambda: not any(map(is_there, children)))
+    until(lambda: not any(map(is_there, children)))
 
 
-def test_processes_end_where_the_run_does_not_even_begin(pyfetch: Command) -> None:
-    running = pyfetch.start(*TWO, "missing-list")
+def test_processes_end_where_the_run_does_not_even_begin(installed: InstalledCommand) -> None:
+    running = installed.start(*TWO, "missing-list")
     _, err = running.communicate(timeout=LONGEST)  # standard error is open as long as any lives
     assert (running.returncode, len(err.splitlines())) == (2, 1)
 
 
 def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """With `--if-exists fail`, a file that this run has put there does not fail its URL."""
     server.pages["/x"] = Page(b"x")
@@ -322,7 +294,7 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
 
     def kill_when_it_is_there(handler: Handler) -> None:
         if not killed:
-            in_time((pyfetch.directory / "data" / "x").exists)
+            until((installed.directory / "data" / "x").exists)
             # Its result may have been told already: then there is nothing to mend, nor to see.
             killed.extend(children_of(running.pid))
             for child in killed:
@@ -330,37 +302,37 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
         handler.answer(200, b"y")
 
     server.routes["/y"] = kill_when_it_is_there
-    (pyfetch.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
-    running = pyfetch.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
+    (installed.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
+    running = installed.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
     out, _ = running.communicate(timeout=LONGEST)
     assert [line.split("\t")[4] for line in out.decode().splitlines()] == ["-", "-"]
 
 
 def test_a_full_disk_stops_the_run(
-    pyfetch: Command, server: LoopbackServer, small_disk: Path
+    installed: InstalledCommand, server: LoopbackServer, small_disk: Path
 ) -> None:
     for number in range(20):
         server.pages[f"/{number}"] = Page(os.urandom(100_000))
     urls = [f"{server.url}/{number}" for number in range(20)]
-    ended = pyfetch(*TWO, "-o", str(small_disk), "--min-free", "500K", *urls)
+    ended = installed(*TWO, "-o", str(small_disk), "--min-free", "500K", *urls)
     assert ended.status == 3
     assert "--min-free" in ended.err
     assert "Traceback" not in ended.err
 
 
-def test_fail_fast_stops_all_of_them(pyfetch: Command, server: LoopbackServer) -> None:
+def test_fail_fast_stops_all_of_them(installed: InstalledCommand, server: LoopbackServer) -> None:
     for number in range(10):
         server.routes[f"/{number}"] = Handler.stall
     urls = [f"{server.url}/none", *(f"{server.url}/{number}" for number in range(10))]
     began = time.monotonic()
-    ended = pyfetch(*TWO, "--fail-fast", "--unordered", *urls)
+    ended = installed(*TWO, "--fail-fast", "--unordered", *urls)
     assert ended.status == 1
     assert ended.rows[0][4] == "http"
     assert time.monotonic() - began < 5
 
 
 def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """The list begins with many URLs of a host that has a cap, so that others stand far behind."""
     with LoopbackServer("127.0.0.2") as other:
@@ -368,19 +340,21 @@ def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
         other.pages["/x"] = Page(b"x")
         other_url = other.url.replace("127.0.0.1", "127.0.0.2")
         urls = [f"{server.url}/slow?{n}" for n in range(500)] + [f"{other_url}/x"]
-        (pyfetch.directory / "list").write_text("\n".join(urls))
-        running = pyfetch.start(*TWO, "--per-host", "2", "--discard", "list")
-        in_time(lambda: other.connections > 0)
+        (installed.directory / "list").write_text("\n".join(urls))
+        running = installed.start(*TWO, "--per-host", "2", "--discard", "list")
+        until(lambda: other.connections > 0)
         running.kill()
         running.communicate(timeout=LONGEST)
 
 
-def test_auto_is_as_many_as_this_process_may_use(pyfetch: Command, server: LoopbackServer) -> None:
+def test_auto_is_as_many_as_this_process_may_use(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     assert Settings(processes="auto").process_number == len(os.sched_getaffinity(0))
     server.pages["/x"] = Page(b"x")
-    assert pyfetch("--processes", "auto", f"{server.url}/x").status == 0
+    assert installed("--processes", "auto", f"{server.url}/x").status == 0
     for wrong in ("0", "65", "x", "-1"):
-        assert pyfetch("--processes", wrong, f"{server.url}/x").status == 2
+        assert installed("--processes", wrong, f"{server.url}/x").status == 2
 
 
 def test_a_program_that_uses_the_library_needs_no_guard(
@@ -400,44 +374,44 @@ def test_a_program_that_uses_the_library_needs_no_guard(
     assert ended.stdout.decode().split() == [hashlib.sha256(b"hello").hexdigest()] * 3
 
 
-class TestShare:
+class TestWorkload:
     """How much of the work a process has before it."""
 
     def test_it_is_small_at_the_start(self) -> None:
-        assert Share(4, 0.0).room() == 4
+        assert Workload(4, 0.0).room() == 4
 
     def test_it_is_about_a_second_of_work_when_that_is_known(self) -> None:
-        share = Share(4, 0.0)
+        workload = Workload(4, 0.0)
         for tick in range(1, 41):
-            share.given(share.room())
-            share.finished(min(100, share.outstanding), tick / 4)
-        rate = min(100, share.wanted) * 4
-        assert share.wanted == pytest.approx(4 + rate * AHEAD, rel=0.2)
+            workload.given(workload.room())
+            workload.finished(min(100, workload.outstanding), tick / 4)
+        rate = min(100, workload.wanted) * 4
+        assert workload.wanted == pytest.approx(4 + rate * AHEAD, rel=0.2)
 
     def test_no_message_is_for_a_few_only(self) -> None:
-        share = Share(4, 0.0)
-        share.given(4)
-        share.finished(4, 1.0)
-        share.given(share.room())
-        assert share.outstanding == share.wanted == 6
-        share.finished(1, 1.0)
-        assert share.room() == 0
-        share.finished(1, 1.0)
-        assert share.room() == 2
-        share.given(2)
+        workload = Workload(4, 0.0)
+        workload.given(4)
+        workload.finished(4, 1.0)
+        workload.given(workload.room())
+        assert workload.outstanding == workload.wanted == 6
+        workload.finished(1, 1.0)
+        assert workload.room() == 0
+        workload.finished(1, 1.0)
+        assert workload.room() == 2
+        workload.given(2)
 
     def test_where_a_worker_has_nothing_to_do_any_number_is_worth_it(self) -> None:
-        share = Share(8, 0.0)
-        share.given(8)
-        share.finished(1, 0.0)
-        assert share.room() == 1
+        workload = Workload(8, 0.0)
+        workload.given(8)
+        workload.finished(1, 0.0)
+        assert workload.room() == 1
 
     def test_one_that_is_hungry_gets_more_each_time(self) -> None:
-        share = Share(4, 0.0)
-        share.given(4)
+        workload = Workload(4, 0.0)
+        workload.given(4)
         rooms = []
         for _ in range(5):
-            share.hungry()
-            rooms.append(share.room())
-            share.given(share.room())
+            workload.needs_more()
+            rooms.append(workload.room())
+            workload.given(workload.room())
         assert rooms == [4, 4, 8, 16, 32]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
 from tests.support.certificates import server_with_tls
+from tests.support.command import Command, InstalledCommand
 from tests.support.proxies import HTTPProxy, SocksProxy
 from tests.support.server import LoopbackServer, Page, basic
 
@@ -311,11 +311,11 @@ class TestSocks:
         assert result["elapsed"] < SOON
 
     def test_a_run_is_stopped_while_one_says_nothing(
-        self, pyfetch: Command, socks: SocksProxy, plain_url: str, tls_url: str
+        self, installed: InstalledCommand, socks: SocksProxy, plain_url: str, tls_url: str
     ) -> None:
         socks.stalls = True
         arguments = ("--connect-timeout", "60", "--timeout", "60", "--proxy", socks.url)
-        run = pyfetch.start(*arguments, plain_url, tls_url)
+        run = installed.start(*arguments, plain_url, tls_url)
         while socks.connections < 2:
             assert run.poll() is None
         told = time.monotonic()

@@ -12,7 +12,7 @@ import pytest
 
 from pyfetch import Result, fetch_all
 from pyfetch.models import Failure
-from tests.conftest import Command
+from tests.support.command import Command
 from tests.support.server import Handler, LoopbackServer, Page, redirect
 
 Test = TypeVar("Test", bound=Callable[..., None])

@@ -12,7 +12,7 @@ from time import time
 
 import pytest
 
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 BODY = os.urandom(300_000)
@@ -94,7 +94,7 @@ def test_a_rerun_asks_for_the_rest_and_goes_on(
 
 
 def test_a_killed_run_leaves_a_part_with_all_that_is_known_of_it(
-    pyfetch: Command, server: LoopbackServer
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     def stall(handler: Handler) -> None:
         handler.head(200, Content_Length=str(len(BODY)), ETag=ETAG)
@@ -102,7 +102,7 @@ def test_a_killed_run_leaves_a_part_with_all_that_is_known_of_it(
         handler.stall()
 
     server.routes["/x"] = stall
-    run = pyfetch.start(f"{server.url}/x")
+    run = installed.start(f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
     # The very moment that there is a byte of the part.
     while not any(part.stat().st_size for part in parts.glob("*.part")):
@@ -245,7 +245,7 @@ def test_what_was_continued_keeps_its_validators_and_its_time(
 
 @pytest.mark.parametrize("policy", ["refresh", "replace"])
 def test_a_part_that_has_its_final_name_already_is_not_written_to(
-    pyfetch: Command, server: LoopbackServer, policy: str
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, policy: str
 ) -> None:
     # As a kill leaves it between the two steps of a commit that must not replace.
     server.routes["/x"] = cut(ETag=ETAG)
@@ -262,7 +262,7 @@ def test_a_part_that_has_its_final_name_already_is_not_written_to(
 
     server.routes["/x"] = stall
     asked = len(server.asked)
-    run = pyfetch.start("--if-exists", policy, f"{server.url}/x")
+    run = installed.start("--if-exists", policy, f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
     while len(server.asked) == asked or not any(
         part.stat().st_size == 1000 for part in parts.glob("*.part")

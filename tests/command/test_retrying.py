@@ -10,7 +10,7 @@ from itertools import count
 
 import pytest
 
-from tests.conftest import Command
+from tests.support.command import Command
 from tests.support.server import Handler, LoopbackServer, Page
 
 

@@ -14,7 +14,8 @@ import pytest
 from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
-from tests.conftest import PEAK_MEMORY, Command
+from tests.support.command import Command, InstalledCommand
+from tests.support.measuring import PEAK_MEMORY
 from tests.support.server import Handler, LoopbackServer, Page
 
 
@@ -164,9 +165,11 @@ def test_names_take_no_memory(tmp_path: Path, where: str) -> None:
     assert after_all <= after_half * 1.1
 
 
-def test_the_lock_of_a_run_names_its_process(pyfetch: Command, server: LoopbackServer) -> None:
+def test_the_lock_of_a_run_names_its_process(
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.routes["/x"] = lambda h: h.stall()
-    first = pyfetch.start(f"{server.url}/x")
+    first = installed.start(f"{server.url}/x")
     while not server.asked:
         assert first.poll() is None
     second = pyfetch(f"{server.url}/y")
@@ -183,13 +186,15 @@ def test_the_lock_of_a_run_names_its_process(pyfetch: Command, server: LoopbackS
     assert pyfetch(f"{server.url}/y").status == 0
 
 
-def test_wait_lock_waits_for_the_run_before_it(pyfetch: Command, server: LoopbackServer) -> None:
+def test_wait_lock_waits_for_the_run_before_it(
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
-    first = pyfetch.start("--timeout", "60", f"{server.url}/x")
+    first = installed.start("--timeout", "60", f"{server.url}/x")
     while not server.asked:
         assert first.poll() is None
-    second = pyfetch.start("--wait-lock", "20", f"{server.url}/y")
+    second = installed.start("--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.7)
     first.terminate()
@@ -197,7 +202,7 @@ def test_wait_lock_waits_for_the_run_before_it(pyfetch: Command, server: Loopbac
     assert first.wait(10) == 143
     for run in (first, second):
         run.communicate()
-    short = pyfetch.start(f"{server.url}/x")
+    short = installed.start(f"{server.url}/x")
     while len(server.asked) < 3:
         assert short.poll() is None
     assert pyfetch("--wait-lock", "0.3", f"{server.url}/y").status == 3
@@ -206,7 +211,7 @@ def test_wait_lock_waits_for_the_run_before_it(pyfetch: Command, server: Loopbac
 
 
 def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     release = threading.Event()
 
@@ -216,25 +221,25 @@ def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
 
     server.routes["/x"] = held
     server.pages["/y"] = Page(b"y")
-    first = pyfetch.start("--no-state", f"{server.url}/x")
+    first = installed.start("--no-state", f"{server.url}/x")
     while not server.asked:
         assert first.poll() is None
-    second = pyfetch.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
+    second = installed.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.6)
     release.set()
     for run in (first, second):
         _, err = run.communicate(timeout=20)
         assert run.returncode == 0, err
-    assert sorted(path.name for path in pyfetch.directory.iterdir()) == ["x", "y"]
+    assert sorted(path.name for path in installed.directory.iterdir()) == ["x", "y"]
 
 
 def test_runs_in_two_directories_do_not_wait_for_each_other(
-    pyfetch: Command, server: LoopbackServer
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
-    first = pyfetch.start("-o", "one", f"{server.url}/x")
+    first = installed.start("-o", "one", f"{server.url}/x")
     while not server.asked:
         assert first.poll() is None
     assert pyfetch("-o", "two", f"{server.url}/y").status == 0
@@ -243,10 +248,10 @@ def test_runs_in_two_directories_do_not_wait_for_each_other(
 
 
 def test_two_runs_at_once_without_state_are_one_too_many(
-    pyfetch: Command, server: LoopbackServer
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
-    first = pyfetch.start("--no-state", f"{server.url}/x")
+    first = installed.start("--no-state", f"{server.url}/x")
     while not server.asked:
         assert first.poll() is None
     assert pyfetch("--no-state", f"{server.url}/y").status == 3
@@ -259,14 +264,14 @@ def limit_file_size() -> None:
 
 
 def test_a_file_that_may_not_be_so_large_is_a_failure_and_the_rest_goes_on(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages |= {"/large": Page(b"l" * 100_000), "/small": Page(b"s")}
-    run = pyfetch.start(
+    run = installed.start(
         "--no-state", "-w", "1", f"{server.url}/large", f"{server.url}/small",
         preexec_fn=limit_file_size,
     )  # fmt: skip
     out, _ = run.communicate(timeout=20)
     assert run.returncode == 1
     assert [line.split(b"\t")[4] for line in out.splitlines()] == [b"disk", b"-"]
-    assert not (pyfetch.directory / "large").exists()
+    assert not (installed.directory / "large").exists()

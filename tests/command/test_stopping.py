@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import COMMAND, Command
+from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
 from tests.support.unreachable import dropping_packets
+from tests.support.waiting import LONGEST_WAIT, until
 
 SOON = 2.0
 """Seconds within which an interrupted run has ended."""
 AT_ONCE = 1.2
 """Seconds that a second signal may take, in tests: less than an orderly stop is given."""
-LONGEST_WAIT = 10.0
 EVERYTHING_STOPPED = "cancelled: the run was stopped"
 
 
@@ -102,14 +102,6 @@ def start(pyfetch: Command) -> Iterator[Start]:
     for process in started:
         with process:  # closes its pipes
             process.kill()
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for what can only be asked for."""
-    end = time.monotonic() + LONGEST_WAIT
-    while not condition():
-        assert time.monotonic() < end, f"not within {LONGEST_WAIT:g} s: {what}"
-        time.sleep(0.005)
 
 
 def half_a_page(handler: Handler) -> None:
@@ -342,12 +334,12 @@ def test_signals_that_were_ignored_from_the_start_stay_ignored(
 
 
 def test_ctrl_c_leaves_rows_a_summary_and_a_clean_screen(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/half"] = half_a_page
     urls = [f"{server.url}/{name}" for name in ("a", "half?1", "half?2")]
-    with Terminal(pyfetch, *urls, "--discard") as screen:
+    with Terminal(installed, *urls, "--discard") as screen:
         screen.wait_for(lambda: screen.shows("1/3") and screen.text.count("5 B/10 B") == 2)
         began = time.monotonic()
         screen.type("\x03")
@@ -361,15 +353,15 @@ def test_ctrl_c_leaves_rows_a_summary_and_a_clean_screen(
 
 
 def test_a_stop_that_is_held_up_gives_the_terminal_its_cursor_back(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/half"] = half_a_page
-    listed = pyfetch.directory / "urls.txt"
+    listed = installed.directory / "urls.txt"
     no_urls = "".join(f"no-url-{n:0100}\n" for n in range(2_000))
     listed.write_text(f"{no_urls}{server.url}/half\n")
     read_end, write_end = os.pipe()
     try:
-        with Terminal(pyfetch, str(listed), stdout=write_end) as screen:
+        with Terminal(installed, str(listed), stdout=write_end) as screen:
             screen.wait_for(lambda: screen.cursor_is_hidden)
             full = select.poll()
             full.register(write_end, select.POLLOUT)
@@ -383,15 +375,17 @@ def test_a_stop_that_is_held_up_gives_the_terminal_its_cursor_back(
         os.close(write_end)
 
 
-def test_a_terminal_that_is_closed_ends_the_run(pyfetch: Command, server: LoopbackServer) -> None:
+def test_a_terminal_that_is_closed_ends_the_run(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/half"] = half_a_page
     urls = [f"{server.url}/a", f"{server.url}/half"]
-    with Terminal(pyfetch, *urls, "-o", "data") as screen:
+    with Terminal(installed, *urls, "-o", "data") as screen:
         screen.wait_for("5 B/10 B")
         screen.hang_up()
         assert screen.process.wait(SOON) == 128 + signal.SIGHUP
-    assert files_in(pyfetch.directory) == ["data/a"]
+    assert files_in(installed.directory) == ["data/a"]
 
 
 # --- readers that go away

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import Command
+from tests.support.command import InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import LONGEST_WAIT, Terminal
 
@@ -86,12 +86,12 @@ def wait_for_bars(screen: Terminal, *texts: str) -> None:
 
 @WIDTHS
 def test_each_url_has_a_row_below_a_heading_in_input_order(
-    pyfetch: Command, server: LoopbackServer, columns: int
+    installed: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     url = r"127\.0\.0\.1:\d+/"
     server.pages |= {"/a": Page(b"x" * 5), "/b": Page(b"x" * 1500), "/c": Page(b"")}
     urls = [f"{server.url}/{name}" for name in "bac"]
-    with Terminal(pyfetch, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         heading, *rows, summary = screen.lines
     assert heading.split() == ["#", "status", "size", "time", "speed", "URL", "saved", "as"]
@@ -105,11 +105,11 @@ def test_each_url_has_a_row_below_a_heading_in_input_order(
 
 @WIDTHS
 def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
-    pyfetch: Command, server: LoopbackServer, columns: int
+    installed: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     server.routes["/gone"] = raw_answer(b"HTTP/1.1 410 Gone To A Better Place Than This One")
     arguments = [f"{server.url}/gone", "ftp://127.0.0.1/x", "--retries", "0"]
-    with Terminal(pyfetch, *arguments, columns=columns) as screen:
+    with Terminal(installed, *arguments, columns=columns) as screen:
         assert screen.end() == 1
         assert re.search(
             r" 1 +410 +- +\d\S* m?s +- \S+/gone +http: 410 Gone To A Better Place Than This One ",
@@ -127,12 +127,12 @@ def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
 
 @WIDTHS
 def test_no_row_of_a_fetched_url_is_wider_than_the_screen(
-    pyfetch: Command, server: LoopbackServer, columns: int
+    installed: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     paths = ["/short", "/" + "long" * 50, "/%E6%BC%A2" + "%E5%AD%97" * 40]
     server.pages |= {path: Page(b"x" * 123_456) for path in paths}
     urls = [f"{server.url}{path}" for path in paths]
-    with Terminal(pyfetch, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         _, *rows, _ = screen.lines
     # What wraps would go on in a line of its own.
@@ -141,7 +141,7 @@ def test_no_row_of_a_fetched_url_is_wider_than_the_screen(
 
 @WIDTHS
 def test_wide_characters_and_long_urls_leave_the_columns_aligned(
-    pyfetch: Command, server: LoopbackServer, columns: int
+    installed: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     urls = [
         f"{server.url}/a",
@@ -153,7 +153,7 @@ def test_wide_characters_and_long_urls_leave_the_columns_aligned(
     names = ["a", "%E6%BC%A2%E5%AD%97.txt", "%E6%BC%A2%E5%AD%97" * 40]
     names += ["x" + "%E6%BC%A2%E5%AD%97" * 40, "a" * 500 + "/b"]
     server.pages |= {f"/{name}": Page(b"x") for name in names}
-    with Terminal(pyfetch, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         heading, *lines = screen.cells
         assert "漢字.txt" in screen.text
@@ -167,12 +167,12 @@ def test_wide_characters_and_long_urls_leave_the_columns_aligned(
 
 
 def test_a_row_appears_while_a_later_url_is_still_running(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/a", f"{server.url}/later"]
-    with Terminal(pyfetch, *urls, "-o", "data") as screen:
+    with Terminal(installed, *urls, "-o", "data") as screen:
         screen.wait_for("data/a")
         assert not screen.shows("data/later")
         later.open()
@@ -184,13 +184,13 @@ def test_a_row_appears_while_a_later_url_is_still_running(
 
 
 def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/%1B%5B2Jx%07"] = Page(b"x")
     urls = [f"{server.url}/\x1b[2J\x1b]0;owned\x07", f"{server.url}/%1B%5B2Jx%07"]
-    listed = pyfetch.directory / "urls.txt"
+    listed = installed.directory / "urls.txt"
     listed.write_text("\n".join(urls))
-    with Terminal(pyfetch, str(listed), "-o", "data", columns=200) as screen:
+    with Terminal(installed, str(listed), "-o", "data", columns=200) as screen:
         assert screen.end() == 1
         assert f" {server.url.removeprefix('http://')}/%1B[2J%1B]0;owned%07 " in row_of(screen, 1)
         assert "invalid-url: " in screen.text
@@ -200,13 +200,13 @@ def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
 
 
 def test_terminal_escapes_in_a_reason_are_shown_and_not_obeyed(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/bad"] = raw_answer(
         b"HTTP/1.1 500 O\x1b[2J\x1b[31mop\x1b]0;owned\x07 \x9b2J\x08\x08\x7f"
     )
     arguments = [f"{server.url}/bad", "-v", "--retries", "1"]
-    with Terminal(pyfetch, *arguments, columns=200) as screen:
+    with Terminal(installed, *arguments, columns=200) as screen:
         assert screen.end() == 1
         reason = "500 O%1B[2J%1B[31mop%1B]0;owned%07 %C2%9B2J%08%08%7F"
         assert f"http ({reason}); again in " in screen.text
@@ -220,14 +220,14 @@ def test_terminal_escapes_in_a_reason_are_shown_and_not_obeyed(
 
 @WIDTHS
 def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
-    pyfetch: Command, server: LoopbackServer, columns: int
+    installed: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     server.routes["/half"] = stalling(size=2_000_000, sent=1_000_000)
     server.routes["/tenth"] = stalling(size=5_000, sent=500)
     server.routes["/silent"] = Handler.stall
     server.routes["/endless"] = endless
     urls = [f"{server.url}/{name}" for name in ("half", "tenth", "silent", "endless")]
-    with Terminal(pyfetch, *urls, columns=columns) as screen:
+    with Terminal(installed, *urls, columns=columns) as screen:
         wait_for_bars(screen, "1.0 MB/2.0 MB", "500 B/5.0 kB", "waiting", " 3.0 kB")
         bars = screen.visible[:-1]
     figures = [r"1\.0 MB/2\.0 MB", r"500 B/5\.0 kB", "waiting", r"3\.0 kB"]
@@ -236,32 +236,34 @@ def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
         assert re.fullmatch(rf"{shown} +[━╸╺]{{20}} {figure}", bar)
 
 
-def test_bars_leave_half_of_a_screen_to_the_rows(pyfetch: Command, server: LoopbackServer) -> None:
+def test_bars_leave_half_of_a_screen_to_the_rows(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.routes["/stall"] = Handler.stall
     urls = [f"{server.url}/stall?{number}" for number in range(30)]
-    with Terminal(pyfetch, *urls, "--workers", "30", rows=24) as screen:
+    with Terminal(installed, *urls, "--workers", "30", rows=24) as screen:
         wait_for_bars(screen, "18 more in flight")
         assert len([line for line in screen.visible if "/stall?" in line]) == 12
 
 
 def test_the_line_below_the_bars_counts_the_whole_run(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/stall"] = stalling(size=10, sent=5)
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "stall", "stall?again")]
-    with Terminal(pyfetch, *urls) as screen:
+    with Terminal(installed, *urls) as screen:
         wait_for_bars(screen, "2/4")
         whole = screen.visible[-1]
     assert re.fullmatch(r"[━╸╺]+ 2/4, 1 failed, \d\S* k?B/s, \d\S* (m?s|s left)", whole)
 
 
 def test_more_transfers_than_the_screen_has_rows_are_counted_in_a_line(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/stall"] = Handler.stall
     urls = [f"{server.url}/stall?{number}" for number in range(20)]
-    with Terminal(pyfetch, *urls, "--workers", "20", rows=10) as screen:
+    with Terminal(installed, *urls, "--workers", "20", rows=10) as screen:
         wait_for_bars(screen, "13 more in flight")
         frames = screen.raw.count(b"more in flight")
         screen.wait_for(lambda: screen.raw.count(b"more in flight") >= frames + 3)
@@ -275,13 +277,13 @@ def test_more_transfers_than_the_screen_has_rows_are_counted_in_a_line(
 
 
 def test_bars_on_a_small_screen_leave_the_rows_above_them_whole(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     last = server.routes["/last"] = Gate()
     urls = [f"{server.url}/a?{number}" for number in range(1, 31)]
     urls += [f"{server.url}/last?{number}" for number in range(31, 41)]
-    with Terminal(pyfetch, *urls, "--discard", "--workers", "10", rows=8) as screen:
+    with Terminal(installed, *urls, "--discard", "--workers", "10", rows=8) as screen:
         wait_for_bars(screen, "30/40", "more in flight")
         last.open()
         assert screen.end() == 0
@@ -290,11 +292,11 @@ def test_bars_on_a_small_screen_leave_the_rows_above_them_whole(
 
 
 def test_at_the_end_the_bars_are_gone_and_the_summary_is_there(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     page = server.routes["/page"] = Gate()
     urls = [f"{server.url}/page?{number}" for number in range(4)]
-    with Terminal(pyfetch, *urls, "--discard") as screen:
+    with Terminal(installed, *urls, "--discard") as screen:
         wait_for_bars(screen, "5 B/10 B")
         assert screen.cursor_is_hidden
         page.open()
@@ -305,11 +307,13 @@ def test_at_the_end_the_bars_are_gone_and_the_summary_is_there(
         assert not screen.cursor_is_hidden
 
 
-def test_v_shows_a_retry_above_the_bars(pyfetch: Command, server: LoopbackServer) -> None:
+def test_v_shows_a_retry_above_the_bars(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.routes["/slow"] = stalling(size=10, sent=5)
     server.routes["/busy"] = lambda handler: handler.answer(500)
     urls = [f"{server.url}/slow", f"{server.url}/busy"]
-    with Terminal(pyfetch, *urls, "-v", "--retry-wait", "0.5", columns=200) as screen:
+    with Terminal(installed, *urls, "-v", "--retry-wait", "0.5", columns=200) as screen:
         wait_for_bars(screen, "attempt 1", "5 B/10 B")
         retry = f"pyfetch: attempt 1: {urls[1]}: http (500 Internal Server Error); again in "
         assert screen.visible[0].startswith(retry)
@@ -320,22 +324,22 @@ def test_v_shows_a_retry_above_the_bars(pyfetch: Command, server: LoopbackServer
 # --- what is drawn where
 
 
-def test_no_color_gives_no_colours(pyfetch: Command, server: LoopbackServer) -> None:
+def test_no_color_gives_no_colours(installed: InstalledCommand, server: LoopbackServer) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/stall"] = stalling(size=10, sent=5)
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "stall")]
-    with Terminal(pyfetch, *urls, NO_COLOR="1") as screen:
+    with Terminal(installed, *urls, NO_COLOR="1") as screen:
         wait_for_bars(screen, "2/3", "5 B/10 B")
         assert not COLOUR.search(screen.raw)
 
 
 def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "later")]
-    with Terminal(pyfetch, *urls, "-o", "data", stdout=subprocess.PIPE) as screen:
+    with Terminal(installed, *urls, "-o", "data", stdout=subprocess.PIPE) as screen:
         wait_for_bars(screen, "2/3", "5 B/10 B")
         later.open()
         assert screen.end() == 1
@@ -351,12 +355,12 @@ def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
 
 
 def test_messages_in_a_pipe_leave_the_rows_on_the_terminal(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(pyfetch, *urls, "-o", "data", stderr=subprocess.PIPE) as screen:
+    with Terminal(installed, *urls, "-o", "data", stderr=subprocess.PIPE) as screen:
         screen.wait_for("data/a")
         later.open()
         assert screen.end() == 0
@@ -372,12 +376,12 @@ def test_messages_in_a_pipe_leave_the_rows_on_the_terminal(
 
 
 def test_lines_for_scripts_on_a_terminal_are_not_torn_by_bars(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(pyfetch, *urls, "--discard", "--format", "tsv") as screen:
+    with Terminal(installed, *urls, "--discard", "--format", "tsv") as screen:
         screen.wait_for(f"{server.url}/a")
         later.open()
         assert screen.end() == 0
@@ -386,20 +390,22 @@ def test_lines_for_scripts_on_a_terminal_are_not_torn_by_bars(
     assert re.fullmatch(r"pyfetch: fetched 2; 11 B in [^\x1b]+", summary)
 
 
-def test_quiet_draws_nothing(pyfetch: Command, server: LoopbackServer) -> None:
+def test_quiet_draws_nothing(installed: InstalledCommand, server: LoopbackServer) -> None:
     later = server.routes["/later"] = Gate()
-    with Terminal(pyfetch, f"{server.url}/later", "--quiet", "-o", "data") as screen:
+    with Terminal(installed, f"{server.url}/later", "--quiet", "-o", "data") as screen:
         later.open()
         assert screen.end() == 0
         assert screen.raw == b""
-    assert (pyfetch.directory / "data/later").read_bytes() == b"firstafter"
+    assert (installed.directory / "data/later").read_bytes() == b"firstafter"
 
 
-def test_a_dumb_terminal_gets_rows_and_no_bars(pyfetch: Command, server: LoopbackServer) -> None:
+def test_a_dumb_terminal_gets_rows_and_no_bars(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(pyfetch, *urls, "-o", "data", TERM="dumb") as screen:
+    with Terminal(installed, *urls, "-o", "data", TERM="dumb") as screen:
         screen.wait_for("data/a")
         later.open()
         assert screen.end() == 0
@@ -411,12 +417,12 @@ def test_a_dumb_terminal_gets_rows_and_no_bars(pyfetch: Command, server: Loopbac
 
 
 def test_a_terminal_that_is_not_utf8_gets_all_rows(
-    pyfetch: Command, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages |= {"/%E6%BC%A2": Page(b"x"), f"/{'long' * 30}": Page(b"x")}
     urls = [f"{server.url}/漢", f"{server.url}/{'long' * 30}"]
     arguments = [*urls, "--discard"]
-    with Terminal(pyfetch, *arguments, columns=200, PYTHONIOENCODING="latin-1") as screen:
+    with Terminal(installed, *arguments, columns=200, PYTHONIOENCODING="latin-1") as screen:
         assert screen.end() == 0
         assert "Traceback" not in screen.text
         _, *rows, summary = screen.lines

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.conftest import Command
 from tests.support.certificates import (
     authorities_in,
     context_with,
@@ -22,6 +21,7 @@ from tests.support.certificates import (
     self_signed,
     speak_tls,
 )
+from tests.support.command import Command, InstalledCommand
 from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
@@ -249,12 +249,17 @@ class TestOurCertificate:
         ],
     )
     def test_that_cannot_be_used_ends_with_2_and_one_line_and_asks_for_no_password(
-        self, pyfetch: Command, client: Client, certificate: str, key: str | None, named: str
+        self,
+        installed: InstalledCommand,
+        client: Client,
+        certificate: str,
+        key: str | None,
+        named: str,
     ) -> None:
         arguments = ["--cert", str(getattr(client, certificate))]
         if key:
             arguments += ["--key", str(getattr(client, key))]
-        with Terminal(pyfetch, *arguments, "https://127.0.0.1:1/", columns=400) as terminal:
+        with Terminal(installed, *arguments, "https://127.0.0.1:1/", columns=400) as terminal:
             assert terminal.end() == 2
             (said,) = terminal.visible
         assert said.startswith(f"pyfetch: cannot use the certificate {getattr(client, named)}: ")
@@ -298,14 +303,14 @@ class TestInsecure:
         assert (quiet.out, quiet.err.count("--insecure")) == ("", 1)
 
     def test_warns_in_red_on_a_terminal_unless_colour_is_unwanted(
-        self, pyfetch: Command, tls_url: str
+        self, installed: InstalledCommand, tls_url: str
     ) -> None:
         arguments = ("--insecure", "--discard", tls_url)
-        with Terminal(pyfetch, *arguments) as terminal:
+        with Terminal(installed, *arguments) as terminal:
             assert terminal.end() == 0
             assert RED + self.WARNING.encode() in terminal.raw
             assert terminal.text.count("--insecure") == 1
-        with Terminal(pyfetch, *arguments, NO_COLOR="1") as terminal:
+        with Terminal(installed, *arguments, NO_COLOR="1") as terminal:
             assert terminal.end() == 0
             assert self.WARNING.encode() in terminal.raw
             assert RED not in terminal.raw

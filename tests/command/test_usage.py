@@ -14,7 +14,7 @@ import pytest
 from pyfetch import __version__
 from pyfetch.cli.command import command
 from pyfetch.models import Failure
-from tests.conftest import COMMAND, Command
+from tests.support.command import COMMAND, Command
 from tests.support.server import LoopbackServer, Page
 
 README = Path(__file__).parents[2] / "README.md"

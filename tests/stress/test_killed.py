@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.storage.part_metadata import read_note
-from tests.conftest import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
 KILLS = 40
@@ -136,6 +136,7 @@ def kept_bytes(directory: Path) -> int:
 @pytest.mark.parametrize("changing", [False, True], ids=["same origin", "changing origin"])
 def test_a_run_that_is_killed_again_and_again_gets_there_with_nothing_wrong_on_the_way(
     pyfetch: Command,
+    installed: InstalledCommand,
     server: LoopbackServer,
     changing: bool,
     capsys: pytest.CaptureFixture[str],
@@ -155,7 +156,7 @@ def test_a_run_that_is_killed_again_and_again_gets_there_with_nothing_wrong_on_t
         asked = len(server.asked)
         # What is whole is right, and need not be asked for each time.
         refreshes = changing and randomness.random() < 0.25
-        run = pyfetch.start(*arguments, "--if-exists", "refresh" if refreshes else "skip")
+        run = installed.start(*arguments, "--if-exists", "refresh" if refreshes else "skip")
         while len(server.asked) == asked and run.poll() is None:
             time.sleep(0.002)
         time.sleep(randomness.uniform(0, 0.2))

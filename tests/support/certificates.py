@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from tests.conftest import Command
+from tests.support.command import Command
 from tests.support.server import LoopbackServer
 
 

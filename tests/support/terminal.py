@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pyte
 
-from tests.conftest import COMMAND, Command
+from tests.support.command import COMMAND, WITHOUT_WAITS, InstalledCommand
 
 LONGEST_WAIT = 10.0
 """Seconds after which what a test waits for will not come."""
@@ -42,7 +42,7 @@ class Terminal:
 
     def __init__(
         self,
-        command: Command,
+        command: InstalledCommand,
         *arguments: str,
         columns: int = 80,
         rows: int = 24,
@@ -60,7 +60,7 @@ class Terminal:
         termios.tcsetwinsize(other_end, (rows, columns))
         launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, os.ttyname(other_end)]
         self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            [*launcher, COMMAND, "--retry-wait", "0", *arguments],
+            [*launcher, COMMAND, *WITHOUT_WAITS, *arguments],
             stdin=other_end if stdin is None else stdin,
             stdout=other_end if stdout is None else stdout,
             stderr=other_end if stderr is None else stderr,

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from tests.command.test_politeness import dropping_packets
+from tests.support.unreachable import dropping_packets
 from tools.benchmarks.memory import COMMAND, serve
 
 NUMBER = 10_000

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from pyfetch.attempt import Attempt
-from pyfetch.engine.events import Event, Final
-from pyfetch.engine.mailbox import AT_ONCE, Mailbox
+from pyfetch.attempt import Finished
+from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import LATE, UNTAKEN, ThreadEngine
+from pyfetch.engine.results import CAPACITY
+from pyfetch.engine.threads import Event, ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.inputs.targets import entries_from_items
-from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
+from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
@@ -31,7 +31,7 @@ from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
-from tests.conftest import PEAK_MEMORY
+from tests.support.measuring import PEAK_MEMORY
 
 
 class InlineExecutor(Executor):
@@ -64,11 +64,11 @@ class VirtualTime:
         return events
 
 
-def came(target: Target, transfer: Transfer) -> Attempt:
+def came(target: Target, transfer: Transfer) -> Finished:
     result = Result(
-        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.attempt
+        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.assignment.number
     )
-    return Attempt(result, HostSignal.ANSWERED)
+    return Finished(result, HostSignal.ANSWERED)
 
 
 def went_wrong(
@@ -77,10 +77,10 @@ def went_wrong(
     error: Failure = Failure.CONNECT,
     status: int | None = None,
     retry_after: float | None = None,
-) -> Attempt:
+) -> Finished:
     result = Result(
         target.index, target.url, Outcome.FAILED, error=error, status=status,
-        detail="went wrong", attempts=transfer.attempt,
+        detail="went wrong", attempts=transfer.assignment.number,
     )  # fmt: skip
     pushed_back = status in PAUSING_STATUSES
     sign = (
@@ -90,11 +90,11 @@ def went_wrong(
         if status is None
         else HostSignal.ANSWERED
     )
-    return Attempt(result, sign, retry_after)
+    return Finished(result, sign, retry_after)
 
 
 def engine(
-    fetch: Callable[[Target, Transfer], Attempt],
+    fetch: Callable[[Target, Transfer], Finished],
     time: VirtualTime,
     *,
     workers: int = 4,
@@ -102,7 +102,7 @@ def engine(
     max_time: float | None = None,
 ) -> ThreadEngine:
     return ThreadEngine(
-        fetch, InlineExecutor(), window=ReadAhead(), clock=time.clock, wait=time.wait,
+        fetch, InlineExecutor(), read_ahead=ReadAhead(), clock=time.clock, wait=time.wait,
         jobs=jobs(workers, retry or RetryPolicy(randomness=random.Random(1)), max_time),
     )  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
     time = VirtualTime()
     asked: list[float] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         asked.append(time.now)
         return went_wrong(target, transfer)
 
@@ -131,7 +131,7 @@ def test_a_failure_that_stays_is_not_tried_again() -> None:
     time = VirtualTime()
     attempts = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         attempts.append(target.url)
         status = 404 if target.url.endswith("gone") else None
         return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
@@ -145,9 +145,9 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
     time = VirtualTime()
     asked: list[tuple[str, float]] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         asked.append((target.url, time.now - 1000))
-        if target.url == "http://busy/1" and transfer.attempt == 1:
+        if target.url == "http://busy/1" and transfer.assignment.number == 1:
             return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
         return came(target, transfer)
 
@@ -163,8 +163,8 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
 def test_a_target_that_waits_holds_no_worker() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if target.index == 1 and transfer.attempt < 3:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1 and transfer.assignment.number < 3:
             return went_wrong(target, transfer)
         return came(target, transfer)
 
@@ -176,8 +176,8 @@ def test_a_target_that_waits_holds_no_worker() -> None:
 def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() -> None:
     release = threading.Event()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if target.index == 1 and transfer.attempt == 1:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1 and transfer.assignment.number == 1:
             return went_wrong(target, transfer)
         if target.index == 2:
             release.wait(10)
@@ -193,7 +193,8 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 
     with ThreadPoolExecutor(1) as executor:
         driven = ThreadEngine(
-            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=ReadAhead(), wait=wait
+            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)),
+            read_ahead=ReadAhead(), wait=wait,
         )  # fmt: skip
         results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
     assert {result.error for result in results} == {None}
@@ -204,7 +205,7 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=86400.0)
 
     (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
@@ -216,13 +217,14 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
     time = VirtualTime()
     asked: list[str] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if transfer.refusal:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        refusal = transfer.assignment.refusal
+        if refusal:
             result = Result(
                 target.index, target.url, Outcome.FAILED,
-                error=transfer.refusal.failure, detail=transfer.refusal.detail,
+                error=refusal.failure, detail=refusal.detail,
             )  # fmt: skip
-            return Attempt(result, HostSignal.NOT_ASKED)
+            return Finished(result, HostSignal.NOT_ASKED)
         asked.append(target.url)
         if "busy" in target.url:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
@@ -239,7 +241,7 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
 def test_max_time_is_over_all_attempts_of_a_url() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         time.now += 4
         return went_wrong(target, transfer)
 
@@ -253,7 +255,7 @@ def test_max_time_is_over_all_attempts_of_a_url() -> None:
 def test_the_wait_before_an_attempt_counts_as_elapsed() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=100.0)
 
     (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
@@ -270,7 +272,7 @@ def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
         for number in read:
             yield f"http://a/{number}"
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         if target.index == 1:
             release.wait(10)
@@ -278,7 +280,7 @@ def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
 
     window = ReadAhead(64, widest=64)
     with ThreadPoolExecutor(4) as executor:
-        driven = ThreadEngine(fetch, executor, jobs=jobs(4), window=window)
+        driven = ThreadEngine(fetch, executor, jobs=jobs(4), read_ahead=window)
         finished = driven.run(entries_from_items(urls()))
         # All of the window but the first come, though nothing can be shown.
         early = list(islice(finished, 63))
@@ -302,7 +304,7 @@ def test_what_the_input_raises_is_raised_after_the_results_before_it() -> None:
 
 
 def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None:
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         if target.index == 3:
             raise StoppedError("the disk is full")
         return came(target, transfer)
@@ -318,12 +320,12 @@ def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None
 def test_workers_go_on_while_nobody_takes_results() -> None:
     started: list[int] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         return came(target, transfer)
 
     with ThreadPoolExecutor(2) as executor:
-        driven = ThreadEngine(fetch, executor, jobs=jobs(2), window=ReadAhead())
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), read_ahead=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
         first = next(finished)
         # What was taken in with the first is done, though nobody asks for the next.
@@ -339,22 +341,77 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
 def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
     started: list[int] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         return came(target, transfer)
 
-    number = 4 * (UNTAKEN + AT_ONCE)
-    with ThreadPoolExecutor(2) as executor:
-        driven = ThreadEngine(fetch, executor, jobs=jobs(2), window=ReadAhead())
+    number, workers = 3 * CAPACITY, 2
+    with ThreadPoolExecutor(workers) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(workers), read_ahead=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
-        # Until all of the list has been taken in, it is the thread of the run that is slow.
-        some = list(islice(finished, number // 4))
-        began, before = monotonic(), -1
-        while before < len(started) and monotonic() < began + 5:
-            before = len(started)
-            sleep(0.1)
-        assert len(started) <= len(some) + UNTAKEN + AT_ONCE + 2
+        some = list(islice(finished, 10))
+        settled(lambda: len(started))
+        assert CAPACITY <= len(started) <= len(some) + CAPACITY + workers
         assert len(some) + len(list(finished)) == number
+
+
+def test_no_new_attempt_starts_while_results_wait_but_those_in_flight_end() -> None:
+    """Also an attempt that ends late, when the consumer has long stopped to take results."""
+    release = threading.Event()
+
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1:
+            release.wait(10)
+        return came(target, transfer)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), read_ahead=ReadAhead())
+        finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(2 * CAPACITY)))
+        assert next(finished).index == 2
+        settled(lambda: -len(driven.in_flight))
+        assert [transfer.target.index for transfer in driven.in_flight] == [1]
+        release.set()
+        waits_until(lambda: not driven.in_flight)
+        assert len(list(finished)) == 2 * CAPACITY - 1
+
+
+def test_a_deadline_holds_though_whoever_iterates_is_busy() -> None:
+    stopped_after: list[float] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1:
+            return came(target, transfer)
+        began = monotonic()
+        try:
+            while monotonic() < began + 10:
+                sleep(0.01)
+                transfer.check()
+        except TargetError:
+            stopped_after.append(monotonic() - began)
+        return went_wrong(target, transfer, Failure.TIMEOUT)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2, max_time=0.2), read_ahead=ReadAhead())
+        finished = driven.run(entries_from_items(["http://a/1", "http://a/2"]))
+        assert next(finished).index == 1
+        waits_until(lambda: bool(stopped_after))  # and this thread asks for no result meanwhile
+        (last,) = finished
+    assert (last.index, last.error) == (2, Failure.TIMEOUT)
+    assert 0.1 < stopped_after[0] < 5
+
+
+def waits_until(happens: Callable[[], bool]) -> None:
+    began = monotonic()
+    while not happens():
+        assert monotonic() < began + 5, "it did not happen"
+        sleep(0.01)
+
+
+def settled(figure: Callable[[], int]) -> None:
+    """Wait until a figure grows no more."""
+    before = -1
+    while before != (before := figure()):
+        sleep(0.2)
 
 
 def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
@@ -368,7 +425,7 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
         events = inbox.take(5)
         while not any(isinstance(event, Target) for event in events):
             events += inbox.take(5)
-        return sorted(events, key=lambda event: isinstance(event, Final))
+        return events
 
     first_came = threading.Event()
 
@@ -377,11 +434,11 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
         first_came.wait(5)
         yield "http://a/2"
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         first_came.set()
         return came(target, transfer)
 
-    driven = ThreadEngine(fetch, InlineExecutor(), jobs=jobs(1), window=ReadAhead(), wait=wait)
+    driven = ThreadEngine(fetch, InlineExecutor(), jobs=jobs(1), read_ahead=ReadAhead(), wait=wait)
     results: list[Result] = []
     with pytest.raises(StoppedError, match="damaged"):
         results.extend(driven.run(entries_from_items(urls()), Damaged()))
@@ -389,47 +446,35 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
 
 
 class Noting(NoLedger):
-    """What it has is due for long, and it counts how often that is written."""
+    """Counts what it was told of and what of that it has written."""
 
-    def __init__(self, time: VirtualTime) -> None:
-        self.time = time
-        self.commits = 0
+    def __init__(self) -> None:
+        self.noted = self.written = 0
+
+    def finished(self, target: Target, attempt: Finished) -> None:
+        self.noted += 1
 
     def commit_due(self) -> float | None:
-        return self.time.now - 10 * LATE
+        return monotonic() if self.noted > self.written else None
 
     def commit(self) -> None:
-        self.commits += 1
+        self.written = self.noted
 
 
 def test_what_came_is_noted_though_nobody_takes_results() -> None:
-    time = VirtualTime()
-    ledger = Noting(time)
-    noted: list[int] = []
-
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        noted.append(ledger.commits)
-        return came(target, transfer)
-
-    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
-        began = monotonic()
-        while len(inbox) < 21 and monotonic() < began + 5:  # all of the list, and its end
-            sleep(0.01)
-        return inbox.take(seconds)
-
-    driven = ThreadEngine(
-        fetch, InlineExecutor(), jobs=jobs(1), window=ReadAhead(), clock=time.clock, wait=wait
-    )
-    # They are taken in together, and one worker goes through them before the run goes on.
-    run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
-    assert len(list(run)) == 20
-    assert [later - earlier for earlier, later in pairwise(noted)] == [1] * 19
+    ledger = Noting()
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(came, executor, jobs=jobs(2), read_ahead=ReadAhead())
+        run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
+        next(run)
+        waits_until(lambda: ledger.written == 20)
+        assert len(list(run)) == 19
 
 
 _MEASURED = """
 from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine.threads import LATE, UNTAKEN, ThreadEngine
-from pyfetch.attempt import Attempt
+from pyfetch.engine.threads import ThreadEngine
+from pyfetch.attempt import Finished
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Outcome, Result
 from pyfetch.scheduling.hosts import Limits
@@ -440,18 +485,18 @@ from pyfetch.scheduling.queue import HostQueues
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.ordering import in_order
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
-from tests.conftest import PEAK_MEMORY
+from tests.support.measuring import PEAK_MEMORY
 
 def fetch(target, transfer):
     result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
-    return Attempt(result, HostSignal.ANSWERED)
+    return Finished(result, HostSignal.ANSWERED)
 
 window = ReadAhead()
 urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
 with ThreadPoolExecutor(8) as executor:
     limits = Limits(per_host=2, interval=0.0001, interval_of_all=0.00001)
     jobs = Jobs(HostQueues(limits), AdaptiveWorkerLimit(8), RetryPolicy(), max_time=3600.0)
-    engine = ThreadEngine(fetch, executor, jobs=jobs, window=window)
+    engine = ThreadEngine(fetch, executor, jobs=jobs, read_ahead=window)
     due = 1
     for result in in_order(engine.run(entries_from_items(urls)), window.shown):
         assert result.index == due

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -16,8 +14,8 @@ from pyfetch.naming.components import (
     split_extension,
     tagged,
 )
+from tests.support.names import RESERVED, breaches, texts
 
-RESERVED = '<>:"/\\|?*'
 BIDI_AND_INVISIBLE = "\u200b\u200e\u200f\u202a\u202e\u2066\u2069\ufeff"
 ENDS_BADLY_WHERE_IT_IS_CUT = {
     "dot": "a" * 254 + "." + "b" * 40,
@@ -27,33 +25,8 @@ ENDS_BADLY_WHERE_IT_IS_CUT = {
     "device with extension": "con" + " " * 300 + "x.txt",
 }
 
-# Text in which what matters is frequent, and long enough to be cut.
-texts = st.one_of(
-    st.text(),
-    st.text(alphabet="./\\%:*?\x00\n\u202e \u3000e\u0301ªCON1-_tarz", max_size=400),
-    st.builds("{}{}{}".format, st.text(), st.sampled_from(["a", "é", "𝄞", ". "]), st.text()).map(
-        lambda text: text * 40
-    ),
-)
 names = texts.map(safe)
 urls = st.builds("http://host/{}".format, texts.filter(lambda text: not set(text) & set("\t\r\n")))
-
-
-def breaches(name: str) -> list[str]:
-    """The laws for a name that this one breaks."""
-    law = {
-        "not empty": name != "",
-        "one component": not set(name) & {"/", "\\", "\0"} and name not in {".", ".."},
-        "no reserved character": not set(name) & set(RESERVED),
-        "not hidden": not name.startswith("."),
-        "nothing at an end that Windows drops": name == name.strip() and not name.endswith("."),
-        "at most 255 bytes of UTF-8": len(name.encode()) <= 255,
-        "normal form C": unicodedata.is_normalized("NFC", name),
-        "printable": not {unicodedata.category(c) for c in name}
-        & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"},
-        "safe already": safe(name) == name,
-    }
-    return [promise for promise, kept in law.items() if not kept]
 
 
 @pytest.mark.parametrize(

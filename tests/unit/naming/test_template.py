@@ -27,7 +27,7 @@ from pyfetch.naming.components import (
 )
 from pyfetch.naming.template import FIELDS, Template, wanted_path
 from pyfetch.urls import origin_of
-from tests.unit.naming.test_components import breaches, texts
+from tests.support.names import breaches, texts
 
 NAME = Template("{name}")
 TEMPLATES = [
