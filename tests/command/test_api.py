@@ -107,6 +107,7 @@ def test_a_loop_that_is_slow_does_not_move_the_deadline_of_a_url(server: Loopbac
         try:
             for _ in range(1000):
                 handler.send(b"x")
+                handler.wfile.flush()
                 server.over.wait(0.01)
         except OSError:
             ended.set()  # the other end was closed

@@ -406,7 +406,7 @@ class TestWorkload:
         workload.finished(1, 0.0)
         assert workload.room() == 1
 
-    def test_one_that_is_hungry_gets_more_each_time(self) -> None:
+    def test_one_whose_targets_may_not_start_gets_more_each_time(self) -> None:
         workload = Workload(4, 0.0)
         workload.given(4)
         rooms = []

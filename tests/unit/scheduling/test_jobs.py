@@ -30,8 +30,8 @@ def test_ten_thousand_targets_of_a_host_that_is_given_up_turn_to_their_mirrors()
         jobs.add(Target(index, f"http://a/{index}", "http://a:80", mirrors=mirrors))
     for _ in range(NUMBER):
         assert isinstance(jobs.next(0.0), Transfer)
-    for transfer in jobs.in_flight.snapshot():
-        last = transfer.target.index == NUMBER
+    for begun in jobs.in_flight.snapshot():
+        last = begun.target.index == NUMBER
         assert (
             jobs.ended(transfer, refused(transfer.target, 86400.0 if last else None), 1.0) is None
         )
