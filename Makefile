@@ -72,6 +72,10 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 check: lint ## The same, and the tests with branch coverage
 	$(BIN)/python -m pytest --numprocesses 3 --quiet --cov --cov-report=term
 
+.PHONY: docs
+docs: $(VENV)/ready ## Write the README's table of options anew
+	$(BIN)/python -m tools.option_table
+
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code
 	$(BIN)/ruff format

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.checksum import Digest
 from pyfetch.models import FileFacts, HostSignal, Length, Result, Target, TargetError
-from pyfetch.urls import masked_url
+from pyfetch.urls import Url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
@@ -28,9 +28,8 @@ class PartDigest(NamedTuple):
 class RedirectState(NamedTuple):
     """The next request of an attempt, and what the requests before it have left behind."""
 
-    url: str
-    origin: str
-    """Origin (`scheme://host:port`) of that URL."""
+    url: Url
+    """What to ask for."""
     followed: int = 0
     """Redirects followed so far."""
     away: bool = False
@@ -44,16 +43,21 @@ class RedirectState(NamedTuple):
     part_digest: PartDigest | None = None
     """The digest of the part that the attempt continues, if that was computed already."""
 
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port` of the next request."""
+        return self.url.origin
+
     def __repr__(self) -> str:
-        # Cookies and the user part of a URL are secrets.
-        return f"RedirectState(url={masked_url(self.url)!r}, followed={self.followed})"
+        # Cookies are secrets.
+        return f"RedirectState({self.url}, followed={self.followed})"
 
 
 class Assignment(NamedTuple):
     """What one attempt is to do. Its job makes it; it never changes."""
 
     target: Target
-    url: str
+    url: Url
     """The URL of the target to ask: its first one, or a mirror."""
     length: Length | None
     """How many bytes the body must have, if anybody has said so."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.models import Entry, Result
@@ -28,7 +30,8 @@ class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
     `watched`: whether somebody will look at what is in flight. With several processes, these
-    are started at once, and import what they need while the run prepares.
+    are started at once, and import what they need while the run prepares. `may_pin`: whether
+    this process is there for the run alone, so that the run may choose the CPU of its threads.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Batch:
         *,
         ordered: bool = True,
         watched: bool = False,
+        may_pin: bool = False,
     ) -> None:
         check_template(settings.name)
         self._settings = settings
@@ -53,6 +57,8 @@ class Batch:
         if self._download and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
+            if may_pin and settings.cpu_pin:
+                cpu.pin(os.getpid())
             self._engine = engine_over_threads(settings, self._download, self._read_ahead)
         else:
             from pyfetch.cluster.coordinator import Coordinator

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import string
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 _DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128}
 
@@ -31,15 +31,13 @@ def parse_checksum(algorithm: str, digest: str) -> Checksum:
     return Checksum(algorithm, digest)
 
 
-def demanded_by(url: str) -> Checksum | None:
-    """The checksum in the fragment, as package indexes write it (PEP 503): `#sha256=…`.
+def demanded_by(fragment: str) -> Checksum | None:
+    """The checksum in the fragment of a URL, as package indexes write it (PEP 503): `sha256=…`.
 
     None for a fragment that speaks of something else. Raises `ValueError` for one that
     names an algorithm and no digest of it.
     """
-    if "#" not in url:
-        return None
-    for word in urlsplit(url).fragment.split("&"):
+    for word in fragment.split("&"):
         algorithm, equals, digest = word.partition("=")
         if equals and algorithm.lower() in _DIGITS:
             return parse_checksum(algorithm, unquote(digest))

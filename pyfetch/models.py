@@ -1,14 +1,28 @@
-"""The values that cross module boundaries: slotted, picklable, never changed."""
+"""The values that rooms hand to each other: frozen, slotted, picklable, no secret in `repr`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyfetch.checksum import Checksum
-from pyfetch.urls import identity_of, masked, masked_url
+from pyfetch.urls import Url, masked, masked_url
+
+
+class IfExists(StrEnum):
+    """What to do when a target's file is there already."""
+
+    REFRESH = "refresh"
+    """Ask the server whether it has changed, and fetch it if it has."""
+    SKIP = "skip"
+    """Leave it, and ask nobody."""
+    REPLACE = "replace"
+    """Fetch it again."""
+    RENAME = "rename"
+    """Leave it, and fetch to a name with a number."""
+    FAIL = "fail"
 
 
 class Outcome(StrEnum):
@@ -21,7 +35,7 @@ class Outcome(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a target failed: one code for retry, state, table, JSON and exit status alike."""
+    """Why a target failed: one code for retries, state, table, JSON and exit status alike."""
 
     INVALID_URL = "invalid-url"
     UNSUPPORTED_SCHEME = "unsupported-scheme"
@@ -43,122 +57,148 @@ class Failure(StrEnum):
 
 
 class HostSignal(StrEnum):
-    """What one attempt says of the host that it asked."""
+    """What one attempt tells about the host that it asked."""
 
     ANSWERED = "answered"
     PUSHED_BACK = "pushed back"
-    """It answered that it is asked too much."""
+    """It answered that it gets too many requests."""
     UNREACHED = "unreached"
-    """Its name was not found, or no connection came about."""
+    """Its name was not found, or no connection was made."""
     SILENT = "silent"
-    """It took the connection and did not answer in time."""
+    """It accepted the connection and did not answer in time."""
     NONE = "none"
+    """The attempt tells nothing about it."""
     NOT_ASKED = "not asked"
 
 
 class TargetError(Exception):
-    """One target failed; it becomes a failed `Result` and never leaves `fetch`."""
+    """One target failed. The attempt at it ends with a failed `Result`; the run goes on."""
 
     def __init__(self, failure: Failure, detail: str, sign: HostSignal = HostSignal.NONE) -> None:
         super().__init__(failure, detail)
         self.failure = failure
         self.detail = detail
+        """What went wrong, as a sentence for people."""
         self.sign = sign
-        """What it says of the host, where there is no answer that says more."""
+        """What this tells about the host, where no answer tells more."""
 
 
-class FileFacts(NamedTuple):
-    """What is known of a file that was saved, and of the answer that it came with."""
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file that was saved, and what the answer said that it came with."""
 
     size: int
     """In bytes."""
     modified_ns: int
-    """Its modification time on disk, in nanoseconds since the epoch."""
+    """Modification time on disk, in nanoseconds since the epoch."""
     etag: str | None = None
     last_modified: str | None = None
-    """Only where it may serve as a validator."""
+    """As the server sent it; None where it cannot serve as a validator."""
     sha256: str | None = None
+    """In hexadecimal digits."""
     answered_by: str | None = None
-    """The URL that answered, after redirects: its validators speak of nothing else."""
+    """Identity of the URL that answered, after redirects: the validators hold for it alone."""
 
 
-class Known(NamedTuple):
-    """What the state says of a target's name."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the state knows about the file of a target's name."""
 
     facts: FileFacts | None = None
-    """None: it knows of no file."""
+    """None: the state knows of no file."""
     placed_by_us: bool = False
-    """Whether the name was free when this URL got it, and no run has ended without a file
-    since: then what is there was put there by a run that was killed before it noted it."""
+    """Nothing had this name when the URL got it, and no run has ended without a file since: a
+    file that is there now comes from a run that was killed before it could note it."""
     went_to: str | None = None
-    """Where its file is, if its server has named that."""
-    begun: bool = False
-    """Whether a process of this run was ended while it had the target: then what is there may
-    be what that had fetched."""
+    """Path of the file, if the server has named it."""
 
 
-class Length(NamedTuple):
-    """How many bytes a body has to have, and who says so."""
+UNKNOWN = Known()
+"""The state knows nothing, or there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How many bytes a body must have, and who says so."""
 
     size: int
     said_by: str
 
 
-class Target(NamedTuple):
-    """One URL to fetch."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file to fetch."""
 
-    index: int  # type: ignore[assignment] # of a tuple's own, nobody has need
+    index: int
     """Place in the input, from 1."""
-    url: str
-    origin: str
-    """`scheme://host:port` of the URL (RFC 6454, section 4)."""
+    url: Url
     path: str | None = None
-    """Where the file goes, below the output directory; None while it has no name."""
+    """Path of the file, below the output directory; None while it has no name."""
     checksum: Checksum | None = None
-    """What the body has to be."""
+    """What the list demands of the body."""
     size: int | None = None
-    """How many bytes it has to have, if the list says so."""
-    mirrors: tuple[str, ...] = ()
-    """Other URLs of the same file, in the order in which they are to be tried."""
+    """Bytes that the body must have, if the list says so."""
+    mirrors: tuple[Url, ...] = ()
+    """Other URLs of the same file, in the order in which to try them."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Added to each request for this target, as (name, value)."""
+    """Name and value of the fields to add to each request for this target; may be secret."""
     out: str | None = None
     """Where the list wants the file, below the output directory; not yet made safe."""
     input: Mapping[str, Any] | None = None
-    """What else the list says of it: passed on to its result."""
-    known: Known = Known()
+    """What else the list says about it: passed on to its result."""
+    known: Known = UNKNOWN
+    if_exists: IfExists | None = None
+    """What to do if its file is there; None: as the settings say."""
+
+    @property
+    def origin(self) -> str:
+        """`scheme://host:port` of the URL."""
+        return self.url.origin
 
     @property
     def identity(self) -> str:
         """The URL without credentials and fragment: what owns a name and a part."""
-        return identity_of(self.url)
+        return self.url.identity
 
     @property
     def length(self) -> Length | None:
-        """What the list says of its length."""
+        """What the list says about the body's length."""
         return None if self.size is None else Length(self.size, "the list")
 
     def at(self, path: str, known: Known) -> Target:
-        """The same target with a path of its own, of which so much is known."""
-        # Not by `_replace`, which takes twice as long: this is done for each target.
+        """The same target with a path, and what is known about the file there."""
+        # `dataclasses.replace` takes four times as long, and each target passes here.
         return Target(
-            self.index, self.url, self.origin, path, self.checksum, self.size, self.mirrors,
-            self.headers, self.out, self.input, known,
+            self.index, self.url, path, self.checksum, self.size, self.mirrors, self.headers,
+            self.out, self.input, known, self.if_exists,
         )  # fmt: skip
 
     def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:
-        """Its result, where this is what becomes of it after so many attempts."""
-        return failed_result(self.index, self.url, failure, detail, self.input, attempts)
+        """The result of a target that has failed after so many attempts."""
+        return failed_result(self.index, str(self.url), failure, detail, self.input, attempts)
+
+    def __repr__(self) -> str:
+        fields = ", ".join(name for name, _ in self.headers)
+        return (
+            f"Target({self.index}, {str(self.url)!r}, path={self.path!r}, known={self.known}"
+            + (f", mirrors={[str(mirror) for mirror in self.mirrors]}" if self.mirrors else "")
+            + (f", {self.checksum}" if self.checksum else "")
+            + (f", headers=<{fields}>" if fields else "")
+            + ")"
+        )
 
 
-@dataclass(slots=True, unsafe_hash=True)  # frozen, each would take twice as long to make
+@dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one input line. Its fields are the keys of a JSON Lines object."""
+    """What became of one entry. Its fields are the keys of a JSON Lines object.
+
+    Users and passwords of URLs are replaced by `***` when a result is made.
+    """
 
     index: int
     """Place in the input, from 1."""
     url: str
-    """As it was given, but for credentials: those are `***` here and in what follows."""
+    """As the list gives it."""
     outcome: Outcome
     final_url: str | None = None
     """The URL that answered, after redirects."""
@@ -172,7 +212,7 @@ class Result:
     detail: str | None = None
     """What went wrong, as a sentence for people."""
     attempts: int = 0
-    """How many times the server was asked."""
+    """How many times a server was asked."""
     elapsed: float = 0.0
     """Seconds from the start of the first attempt to the end of the last, waits included."""
     content_type: str | None = None
@@ -181,19 +221,22 @@ class Result:
     sha256: str | None = None
     """Of the body, in hexadecimal digits."""
     input: Mapping[str, Any] | None = None
-    """What else the list said of the target."""
+    """What else the list says about the target."""
 
     def __post_init__(self) -> None:
-        self.url = masked_url(self.url)
-        if self.final_url:
-            self.final_url = masked_url(self.final_url)
-        if self.detail:
-            self.detail = masked(self.detail)
+        if "@" in self.url:
+            self._set("url", masked_url(self.url))
+        if self.final_url and "@" in self.final_url:
+            self._set("final_url", masked_url(self.final_url))
+        if self.detail and "@" in self.detail:
+            self._set("detail", masked(self.detail))
         if self.input:
-            self.input = {
-                key: masked(value) if isinstance(value, str) else value
-                for key, value in self.input.items()
-            }
+            texts = {key: value for key, value in self.input.items() if isinstance(value, str)}
+            shown = {key: masked(text) for key, text in texts.items()}
+            self._set("input", {**self.input, **shown})
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)  # while it is being made
 
     @property
     def failed(self) -> bool:
@@ -208,42 +251,42 @@ def failed_result(
     said: Mapping[str, Any] | None = None,
     attempts: int = 0,
 ) -> Result:
-    """The result of what failed before or without an answer. `said`: what else the list says."""
+    """A failed result of an entry without an answer. `said`: what else the list says about it."""
     return Result(
         index, url, Outcome.FAILED, error=failure, detail=detail, attempts=attempts, input=said
     )
 
 
 Entry = Target | Result
-"""What a line of input becomes: something to fetch, or at once a failure."""
+"""What a record of the input becomes: a file to fetch, or at once a failure."""
 
 
 class Action(StrEnum):
-    """What would be done with a target."""
+    """What a run would do about a target."""
 
     FETCH = "fetch"
     REFRESH = "refresh"
-    """Ask whether what is there has changed."""
+    """Ask whether the file has changed."""
     REPLACE = "replace"
     CHECK = "check"
-    """Compare what is there with its checksum, and fetch it if that differs."""
+    """Compare the file with its checksum, and fetch it if that differs."""
     SKIP = "skip"
     FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What would become of one entry. Its fields are the keys of a JSON Lines object."""
+    """What a run would do about one entry. Its fields are the keys of a JSON Lines object."""
 
     index: int
     """Place in the input, from 1."""
     url: str
-    """As it was given, but for credentials."""
+    """As the list gives it, with `***` for user and password."""
     action: Action
     path: str | None = None
     """The file, as a path that starts with the output directory."""
     instead_of: str | None = None
-    """The path that it would have if that were not another URL's."""
+    """The path that it would have if another URL did not own that."""
     error: Failure | None = None
     detail: str | None = None
     """Why it would fail, as a sentence for people."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pyfetch.pattern import pattern
-
 if TYPE_CHECKING:  # loaded where there is a fraction only
     from fractions import Fraction
 
 
 # C0 and C1 controls, Unicode's line ends, bidi marks, embeddings, overrides and isolates,
 # invisible joiners and the byte order mark, and half a surrogate pair.
-_HARMFUL = pattern(
+_HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
@@ -32,7 +30,7 @@ def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode(errors="surrogatepass"))
 
 
-_SIZE = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
 _PREFIXES = "kmgtp"
 
 
@@ -54,7 +52,7 @@ def parse_size(text: str) -> int:
     return int(Fraction(number) * base**power)
 
 
-_RATE = pattern(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
+_RATE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
@@ -74,7 +72,7 @@ def parse_speed(text: str) -> int:
     return size
 
 
-_SHARE = pattern(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
+_SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
 
 
 def parse_allowance(text: str) -> tuple[int, Fraction | int]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 
 from pyfetch.attempt import Assignment
 from pyfetch.models import Failure, Target, TargetError
-from pyfetch.urls import masked_url
 
 
 class Transfer:
@@ -54,7 +53,7 @@ class Transfer:
     def __repr__(self) -> str:
         task = self.assignment
         done = f"{self.received} of {self.size}" if self.size is not None else f"{self.received}"
-        return f"<Transfer {task.target.index}: {masked_url(task.url)}, {done} bytes>"
+        return f"<Transfer {task.target.index}: {task.url}, {done} bytes>"
 
     @property
     def target(self) -> Target:
@@ -66,8 +65,9 @@ class Transfer:
             self._stopped = TargetError(failure, detail)
             if self._socket is not None:
                 _shut_down(self._socket)
-            if self._interrupt is not None:
-                self._interrupt()
+        interrupt = self._interrupt
+        if interrupt is not None:
+            interrupt()
 
     def check(self) -> None:
         """Raise the `TargetError` that `stop` was called with, if it was called."""
@@ -76,19 +76,16 @@ class Transfer:
 
     @contextlib.contextmanager
     def interrupted_by(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Within: `stop` calls `interrupt` too, which must not block.
+        """Within: let `stop` call `interrupt`, which must not block.
 
-        For a wait that has no socket yet, such as a name look-up. Raises what `stop` was
-        called with, at its begin and at its end.
+        It is to end a wait for anything but the connection, such as a name look-up. It is called
+        once `check` raises; the thread that waits calls `check` itself.
         """
-        # The order matters: `stop` may come between these two lines, but not past both.
         self._interrupt = interrupt
-        self.check()
         try:
             yield
         finally:
             self._interrupt = None
-        self.check()
 
     def answered(self) -> None:
         """Note that the head of an answer is there."""

@@ -1,80 +1,158 @@
-"""The origin of a URL: what connections, pauses and credentials belong to."""
+"""URLs, each taken apart once, and the masking of the passwords in them.
+
+Whatever is shown, logged or written goes through `str(url)` or through `masked`; `Url.text` is for
+requests alone.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from pyfetch.pattern import pattern
-
 DEFAULT_PORTS = {"http": 80, "https": 443}
+"""The schemes that can be fetched, and the port of each where its URL names none."""
 
-_WITHOUT_EITHER = re.compile(
-    r"https?://[A-Za-z0-9._:-]+(?:/[^?#@\x00-\x20]*)?(?:\?[^#@\x00-\x20]+)?"
+MASK = "***"
+"""What is shown in place of a user and password."""
+
+# Nearly all URLs: printable ASCII, without credentials. One match takes them apart.
+_PLAIN = re.compile(
+    r"((https?://[A-Za-z0-9._:-]+)(?:/[!\"$->A-\[\]-~]*)?(?:\?[!\"$-?A-\[\]-~]+)?)(?:#[!-\[\]-~]*)?"
 )
-"""Plain URLs without credentials and fragment, which are their own identity."""
-_PLAIN_AUTHORITY = re.compile(r"https?://[A-Za-z0-9.:-]+(?=[/?#]|\Z)")
-"""What comes before it begins a URL, without credentials, and says all of its origin."""
+# `host:8080/path` has a port, not a scheme.
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
+_MUST_BE_ENCODED = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
 
-_REMEMBERED = 1024
+# A URL in a text ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, section 3.2).
+# Only ASCII blanks count: any other space may be part of a password.
+_USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
+_MAY_SPLIT_A_PASSWORD = re.compile(r"[\x00-\x20\\]")
+_AUTHORITY_ALONE = re.compile(r"([^/]*//)[^/?#]*\Z")
+_ALL_BEFORE_AT = re.compile(r"(?<=//).*@", re.DOTALL)
+
+_MOST_ORIGINS = 1024
 
 
-def origin_of(url: str) -> str:
-    """`scheme://host:port` (RFC 6454, section 4).
+class UnsupportedScheme(ValueError):  # noqa: N818 - it says what is wrong with the URL
+    """A URL is neither http nor https. `scheme` is what it is, in lower case."""
 
-    Raises `ValueError` where there is none. Its text shows nothing of the URL, since what
-    was taken for a port or a host may be a part of a password.
+    def __init__(self, scheme: str) -> None:
+        super().__init__(f"{scheme} is neither http nor https")
+        self.scheme = scheme
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Url:
+    """One http or https URL; `parse_url` makes it. Its `str` and `repr` hide the password."""
+
+    text: str
+    """The URL as it was given, credentials included: never to be shown."""
+    origin: str = field(compare=False)
+    """`scheme://host:port` (RFC 6454, section 4): what connections and pauses belong to."""
+    identity: str = field(compare=False)
+    """The URL without credentials and fragment: what owns a file's name and a part."""
+
+    def __str__(self) -> str:
+        return masked(self.text)
+
+    def __repr__(self) -> str:
+        return f"Url({masked(self.text)!r})"
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return self.origin.partition(":")[0]
+
+    @property
+    def host(self) -> str:
+        """The host name in lower case, or the address without its brackets."""
+        return self.origin.partition("://")[2].rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port, also where the text names none."""
+        return int(self.origin.rpartition(":")[2])
+
+    @property
+    def userinfo(self) -> str | None:
+        """User and password as they stand in the URL, percent-encoded; None if there are none."""
+        if "@" not in self.text:
+            return None
+        userinfo, at, _ = urlsplit(self.text).netloc.rpartition("@")
+        return userinfo if at else None
+
+    @property
+    def path(self) -> str:
+        """The path (RFC 3986, section 3.3), percent-encoded: empty, or it begins with `/`."""
+        _, slash, path = self.identity.partition("?")[0].partition("://")[2].partition("/")
+        return f"{slash}{path}"
+
+    @property
+    def query(self) -> str:
+        """What stands between `?` and the fragment, percent-encoded."""
+        return self.identity.partition("?")[2]
+
+    @property
+    def fragment(self) -> str:
+        """What stands behind `#`."""
+        return self.text.partition("#")[2]
+
+
+def is_url(text: str) -> bool:
+    """Whether a text begins as URLs do (`scheme://`), so that it is no name of a file."""
+    scheme = _SCHEME.match(text)
+    return scheme is not None and text.startswith("//", scheme.end())
+
+
+def parse_url(text: str) -> Url:
+    """Take a URL apart.
+
+    Raises `UnsupportedScheme`, or `ValueError` for what is no URL. The message shows nothing of
+    the URL's authority: what was taken for a port or a host may be a part of a password.
     """
-    plain = _PLAIN_AUTHORITY.match(url)
-    return _origin_of(plain[0] if plain else url)
+    plain = _PLAIN.fullmatch(text)
+    if plain:
+        return Url(text, _origin_of(plain[2]), plain[1])
+    bad = _MUST_BE_ENCODED.search(text)
+    if bad:
+        raise ValueError(f"{bad.group()!r} must be percent-encoded in one")
+    scheme = _SCHEME.match(text)
+    if not scheme:
+        raise ValueError("it does not begin with https:// or http://")
+    if scheme[1].lower() not in DEFAULT_PORTS:
+        raise UnsupportedScheme(scheme[1].lower())
+    parts = _split(text)
+    without_credentials = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
+    return Url(text, _origin(parts), urlunsplit(without_credentials))
 
 
-@lru_cache(_REMEMBERED)
-def _origin_of(url: str) -> str:
-    parts = _split(url)
-    host, scheme = parts.hostname, parts.scheme.lower()
+@lru_cache(_MOST_ORIGINS)
+def _origin_of(authority: str) -> str:
+    return _origin(_split(authority))
+
+
+def _origin(parts: SplitResult) -> str:
+    host, scheme = parts.hostname, parts.scheme
     if not host:
         raise ValueError("it names no host")
     if ":" in host:
         host = f"[{host}]"
-    port: int | str | None = _port(parts)
-    if port is None:
-        port = DEFAULT_PORTS.get(scheme, "")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("its port is no number up to 65535") from None
     if port == 0:
         raise ValueError("there is no port 0")
-    return f"{scheme}://{host}:{port}"
+    return f"{scheme}://{host}:{port or DEFAULT_PORTS.get(scheme, '')}"
 
 
 def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError:
-        raise ValueError("its host is no name and no address") from None
-
-
-def _port(parts: SplitResult) -> int | None:
-    try:
-        return parts.port
-    except ValueError:
-        raise ValueError("its port is no number up to 65535") from None
-
-
-def identity_of(url: str) -> str:
-    """The URL as what owns a name: without credentials, which are secret, and fragment."""
-    if _WITHOUT_EITHER.fullmatch(url):
-        return url
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
-
-
-MASK = "***"
-
-# In a text a URL ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, 3.2).
-# Only ASCII counts: any other space may be part of a password.
-_USERINFO = pattern(r"(?<=//)[^/?#\x00-\x20]*@")
-_NOT_IN_A_URL = pattern(r"[\x00-\x20\\]")
-_ALL_BEFORE_AT = pattern(r"(?<=//).*@", re.DOTALL)
+        raise ValueError("its host is neither a name nor an address") from None
 
 
 def masked(text: str) -> str:
@@ -82,16 +160,22 @@ def masked(text: str) -> str:
     return _USERINFO.sub(f"{MASK}@", text) if "@" in text else text
 
 
-def masked_url(url: str) -> str:
-    """The same for one URL, which may be none: then as much is hidden as could be a password."""
-    if "@" not in url:
-        return url
+def masked_url(text: str) -> str:
+    """The same for what should be one URL; if it is none, all that may be a password is hidden."""
+    if "@" not in text:
+        return text
     try:
-        origin_of(url)
-        whole = not _NOT_IN_A_URL.search(url)
+        _origin(_split(text))
+        is_url = not _MAY_SPLIT_A_PASSWORD.search(text)
     except ValueError:
-        whole = False
-    if not whole:
-        found = _ALL_BEFORE_AT.sub(f"{MASK}@", url)
-        return found if found != url else f"{MASK}@{url.rpartition('@')[2]}"
-    return masked(url)
+        is_url = False
+    if is_url:
+        return masked(text)
+    hidden = _ALL_BEFORE_AT.sub(f"{MASK}@", text)
+    return hidden if hidden != text else f"{MASK}@{text.rpartition('@')[2]}"
+
+
+def shown_of_split(url: str, rest: str) -> str:
+    """What to show of a URL that a blank has cut off from `rest`: not the half of a password."""
+    half = _AUTHORITY_ALONE.match(url)
+    return f"{half[1]}{MASK}" if half and "@" in rest else url

@@ -1,4 +1,4 @@
-"""What a run shows where: results on standard output, all else on standard error."""
+"""Where a run shows what: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyfetch.batch import Batch
 from pyfetch.models import Result
 from pyfetch.output import Sink
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.text import escaped
 from pyfetch.urls import masked
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
-class Show(NamedTuple):
-    """How a run is to show itself."""
+class OutputOptions(NamedTuple):
+    """What the command shows, where, and which reports it writes."""
 
     format: str | None = None
     """`table`, `tsv` or `jsonl`; None: what suits standard output."""
@@ -33,37 +33,37 @@ class Show(NamedTuple):
     quiet: bool = False
     verbose: int = 0
     checksums: str | None = None
-    """The file for lines that `sha256sum -c` reads."""
+    """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
-    """The file for the input lines that failed."""
+    """The file for the input lines that failed; None: no such file."""
     allowed: tuple[int, Fraction | int] = (0, 0)
-    """How many may fail, as a number and as a fraction of all."""
+    """How many failures still count as success: a number, and a fraction of all."""
 
 
 class Display:
-    """The sinks of a run, the bars beside them, and a line for messages."""
+    """Shows a run: its results on `out`, bars and messages on `err`."""
 
-    def __init__(self, show: Show, out: TextIO, err: TextIO) -> None:
-        self._show = show
+    def __init__(self, options: OutputOptions, out: TextIO, err: TextIO) -> None:
+        self._verbose = options.verbose
         self._out = out
         self._err = err
-        chosen = show.format or ("table" if out.isatty() else "tsv")
-        self.writes_out = bool(show.format) or not show.quiet
+        chosen = options.format or ("table" if out.isatty() else "tsv")
+        self.writes_out = bool(options.format) or not options.quiet
         """Whether anything goes to standard output."""
         self._table = chosen == "table" and self.writes_out
         self._sinks: list[Sink] = []
         if chosen != "table" and self.writes_out:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
-        if show.quiet:
+        if options.quiet:
             self._sinks.append(FailureLines(self.say))
-        # Lines of TSV between bars on one screen would tear both.
-        torn = bool(self._sinks) and _same_terminal(out, err)
-        self._bars = _can_draw(err) and not show.quiet and not torn
+        # On one screen, lines of TSV and bars would overwrite each other.
+        mixed = bool(self._sinks) and _same_terminal(out, err)
+        self._bars = _can_draw(err) and not options.quiet and not mixed
         self._write: Callable[[str], None] = self._write_plainly
 
     @property
     def draws(self) -> bool:
-        """Whether there are bars, which show what is in flight."""
+        """Whether bars show what is in flight."""
         return self._bars
 
     def show(self, result: Result) -> None:
@@ -72,29 +72,29 @@ class Display:
             sink.show(result)
 
     def flush(self) -> None:
-        """Let what was shown be seen: no more comes for the moment. Raises `OSError`."""
+        """Write out what is buffered, before a wait for the next result. Raises `OSError`."""
         if self.writes_out:
             self._out.flush()
 
     def say(self, line: str) -> None:
-        """One line for people, on standard error; for any thread."""
+        """Write one line to standard error, secrets masked. May be called from any thread."""
         self._write(masked(escaped(line)))
 
     def warn(self, line: str) -> None:
-        """One line for people that they must not miss: red where that can be."""
+        """Write one line that must not be missed: in red on a terminal."""
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
         self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
-    def telling(self) -> AbstractContextManager[None]:
-        """Within, what is logged is said: warnings, and as much more as is wanted."""
-        return _logging_to(self.say, self._show.verbose)
+    def logging(self) -> AbstractContextManager[None]:
+        """Within, show the log on standard error: warnings, and more with `--verbose`."""
+        return _logging_to(self.say, self._verbose)
 
     @contextmanager
     def watching(
-        self, batch: Batch, tally: Tally, fraction_read: Callable[[], float | None]
+        self, batch: Batch, summary: Summary, fraction_read: Callable[[], float | None]
     ) -> Iterator[None]:
-        """Show the table and the bars, where there are any, while the batch runs."""
-        with self.telling(), contextlib.ExitStack() as stack:
+        """Within, show the table and the bars of the running batch, where they are wanted."""
+        with self.logging(), contextlib.ExitStack() as stack:
             if self._table or self._bars:
                 from pyfetch.output.screen import Screen
 
@@ -103,18 +103,18 @@ class Display:
                 if self._table:
                     self._sinks.append(screen.table(batched=self._bars and together))
                 if self._bars:
-                    stack.enter_context(screen.progress(batch, tally, fraction_read))
+                    stack.enter_context(screen.progress(batch, summary, fraction_read))
                     self._write = screen.say
                     stack.callback(setattr, self, "_write", self._write_plainly)
             yield
 
     def give_the_cursor_back(self) -> None:
-        """Undo what the bars did to the terminal, from any thread, without waiting."""
+        """Show the cursor that the bars have hidden. Never waits; for any thread."""
         if self._bars and select.select([], [self._err], [], 0)[1]:
             os.write(self._err.fileno(), _SHOW_CURSOR)
 
     def _write_plainly(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # nobody is left who could be told
+        with contextlib.suppress(OSError):  # nobody reads standard error any more
             self._err.write(line + "\n")
             self._err.flush()
 

@@ -1,9 +1,8 @@
-"""What a run would do, found out without asking a server or changing anything on disk."""
+"""`--plan`: what a run would do, found out without asking a server or changing the disk."""
 
 from __future__ import annotations
 
 import io
-import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -12,23 +11,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from pyfetch.cli.display import Show
-from pyfetch.cli.run import Listed
+from pyfetch.cli.display import OutputOptions
+from pyfetch.cli.main import imports_done
+from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
 from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, TargetError
 from pyfetch.output.plan import plan_sink
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY, file_status, way_to
-from pyfetch.storage.paths import Names
+from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.system import temporary_database
 from pyfetch.text import escaped
-from pyfetch.urls import masked_url
 
 _COUNTED_IN_MEMORY = 4096
 
-
-_WHERE_A_FILE_IS = {
+_IF_THERE = {
     IfExists.REFRESH: Action.REFRESH,
     IfExists.REPLACE: Action.REPLACE,
     IfExists.SKIP: Action.SKIP,
@@ -36,8 +35,8 @@ _WHERE_A_FILE_IS = {
 }
 
 
-class Plan:
-    """The plan for one input, in flat memory. Its state is a copy that is gone at the end."""
+class Planner:
+    """Plans one input, in flat memory, with a copy of the state that is removed at the end."""
 
     def __init__(self, settings: Settings) -> None:
         self._output_dir = Path(settings.output_dir)
@@ -45,11 +44,11 @@ class Plan:
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
         self._state = State.copy_of(file) if knows else State(None)
-        self._names = Names(settings, self._state, lasting=settings.state)
+        self._names = PathAllocator(settings, self._state, lasting=settings.state)
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
         self.renamed = 0
-        """How many get another name because theirs is taken."""
+        """How many entries get another name because theirs is taken."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,14 +58,14 @@ class Plan:
             pass
 
     def of(self, entry: Entry) -> Planned:
-        """What would become of this entry, those before it considered."""
+        """What a run would do with this entry after those before it."""
         planned = self._of(entry)
         self.actions[planned.action] += 1
         self.renamed += planned.instead_of is not None
         return planned
 
     def hosts(self) -> Iterator[tuple[str, int]]:
-        """The origins that would be asked and how often, most often first."""
+        """The origins and how many requests each would get, the most first."""
         return self._seen.hosts()
 
     def _of(self, entry: Entry) -> Planned:
@@ -74,7 +73,7 @@ class Plan:
             return Planned(
                 entry.index, entry.url, Action.FAIL, error=entry.error, detail=entry.detail
             )
-        url = masked_url(entry.url)
+        url = str(entry.url)
         final = instead_of = None
         try:
             if self._settings.discard:
@@ -103,24 +102,20 @@ class Plan:
             raise TargetError(Failure.EXISTS, f"{final} is there")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
-        return _WHERE_A_FILE_IS[policy]
+        return _IF_THERE[policy]
 
 
 class _Seen:
-    """Paths and hosts that the plan has had, on disk where they are many."""
+    """The paths and hosts planned so far: in a database, since there may be millions."""
 
     def __init__(self) -> None:
         self._hosts: Counter[str] = Counter()
-        # An empty name: a private database that goes to a temporary file as it grows.
-        self._database = sqlite3.connect("", isolation_level=None)
-        execute = self._database.execute
-        execute("PRAGMA journal_mode = OFF")
-        execute("CREATE TABLE path (path TEXT PRIMARY KEY) WITHOUT ROWID")
-        execute("CREATE TABLE host (origin TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID")
-        execute("BEGIN")
+        self._database = temporary_database(
+            "path (path TEXT PRIMARY KEY)", "host (origin TEXT PRIMARY KEY, number INTEGER)"
+        )
 
     def add(self, path: str) -> bool:
-        """Whether this path is new."""
+        """Note this path. Returns whether it is new."""
         query = "INSERT OR IGNORE INTO path VALUES (?)"
         return self._database.execute(query, (path,)).rowcount > 0
 
@@ -153,35 +148,36 @@ class _Seen:
 _HOSTS_SHOWN = 20
 
 
-def plan(listed: Listed, settings: Settings, show: Show) -> int:
+def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
     """Show what a run would do. Returns the exit status; raises `RunError`."""
+    imports_done()
     out = sys.stdout or io.StringIO()
-    sources = listed.sources()
-    with Plan(settings) as planned:
+    sources = spec.sources()
+    with Planner(settings) as planner:
         try:
-            sink = plan_sink(out, show.format or ("table" if out.isatty() else "tsv"))
+            sink = plan_sink(out, options.format or ("table" if out.isatty() else "tsv"))
             for entry in sources:
-                one = planned.of(entry)
-                if not show.quiet or show.format:
-                    sink.show(one)
+                planned = planner.of(entry)
+                if not options.quiet or options.format:
+                    sink.show(planned)
             out.flush()
         except BrokenPipeError:
             return ReaderWatch.EXIT_STATUS
         except OSError as error:
             raise StoppedError(f"cannot write the plan: {error.strerror}") from error
-        if not show.quiet and sys.stderr:
-            for line in _summary(planned, sources.duplicates):
+        if not options.quiet and sys.stderr:
+            for line in _summary(planner, sources.duplicates):
                 sys.stderr.write(f"pyfetch: {escaped(line)}\n")
-        return int(planned.actions[Action.FAIL] > 0)
+        return int(planner.actions[Action.FAIL] > 0)
 
 
-def _summary(planned: Plan, duplicates: int) -> list[str]:
-    counts = [f"{action} {number}" for action, number in planned.actions.most_common()]
-    if planned.renamed:
-        counts.append(f"{planned.renamed} beside the name that they want, which is taken")
+def _summary(planner: Planner, duplicates: int) -> list[str]:
+    counts = [f"{action} {number}" for action, number in planner.actions.most_common()]
+    if planner.renamed:
+        counts.append(f"{planner.renamed} beside the name that they want, which is taken")
     if duplicates:
         counts.append(f"{duplicates} duplicates dropped")
-    hosts = planned.hosts()
+    hosts = planner.hosts()
     lines = [f"{number:>7} {origin}" for origin, number in islice(hosts, _HOSTS_SHOWN)]
     more = sum(1 for _ in hosts)
     if more:

@@ -1,22 +1,20 @@
-"""The command line's vocabulary: types of values, and options in groups."""
+"""Click's options: made from the settings, and those of the command alone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyfetch.headers import parse_header
-from pyfetch.settings import AUTO, LEAST, LONGEST, MOST_PROCESSES, MOST_WORKERS
-from pyfetch.text import parse_allowance, parse_rate, parse_size, parse_speed
+from pyfetch.settings import SETTINGS, Group, InputFormat, Setting, Settings
+from pyfetch.settings.kinds import Choice, Flag, Kind, Number
+from pyfetch.text import parse_allowance
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[object]
 else:
     _ParamType = click.ParamType  # generic in newer versions only
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 CONTEXT = {
     "help_option_names": ["-h", "--help"],
@@ -26,17 +24,46 @@ CONTEXT = {
 }
 
 
-class Parsed(_ParamType):
-    """What one of our functions reads from text; its `ValueError` says what is wrong."""
+class GroupedOption(click.Option):
+    """An option below a heading of `--help`, with its help as Markdown too."""
 
-    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
+    def __init__(self, flags: tuple[str, ...], group: Group, text: str, **attributes: Any) -> None:
+        super().__init__(flags, help=text.replace("`", ""), **attributes)
+        self.group = group
+        self.markdown = text
+
+
+class GroupedCommand(click.Command):
+    """A command whose `--help` shows its options below the names of their groups."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record:
+                sections.setdefault(getattr(param, "group", "Other"), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+class Parsed(_ParamType):
+    """A type whose values are read by a function; its `ValueError` says what is wrong."""
+
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[str], object],
+        split: Callable[[str], list[str]] = str.split,
+    ) -> None:
         self.name = name
         self._parse = parse
+        self._split = split
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
-        """The value; one that is no text is a default, and is what it should be."""
+        """The value; one that is no text is a default, and needs no reading."""
         if not isinstance(value, str):
             return value
         try:
@@ -44,86 +71,118 @@ class Parsed(_ParamType):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
-
-class _ParsedLines(Parsed):
     def split_envvar_value(self, rv: str) -> list[str]:
-        """Several in one environment variable stand on lines of their own."""
-        return [line for line in rv.splitlines() if line.strip()]
+        """The values of an option that may be repeated, from its environment variable."""
+        return self._split(rv)
 
 
-def _size_above_zero(text: str) -> int:
-    size = parse_size(text)
-    if not size:
-        raise ValueError(f"{text!r} is nothing")
-    return size
+def _type_of(kind: Kind) -> click.ParamType[Any]:
+    """Click's own types where it has one: their help shows the choices and the bounds."""
+    match kind:
+        case Choice():
+            return click.Choice([str(choice) for choice in kind.choices])
+        case Number(whole=True, or_auto=False, metavar="N"):
+            return click.IntRange(int(kind.least), int(kind.most))
+    return Parsed(kind.metavar.lower(), kind.parse, kind.split)
 
 
-def _seconds(least: float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            seconds = float(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is no number of seconds") from None
-        if not least <= seconds <= LONGEST:
-            raise ValueError(f"{text} is not between {least:g} and {LONGEST:g}")
-        return seconds
-
-    return parse
+def _default_of(setting: Setting) -> object:
+    return str(setting.default) if isinstance(setting.kind, Choice) else setting.default
 
 
-def _number_or_auto(most: int) -> Callable[[str], int | str]:
-    def parse(text: str) -> int | str:
-        if text == AUTO:
-            return AUTO
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-            raise ValueError(f"{text!r} is neither {AUTO} nor a number from 1 to {most}")
-        return int(text)
-
-    return parse
-
-
-SIZE = Parsed("size", parse_size)
-"""A number of bytes: `300`, `10M`, `1.5GiB`."""
-SIZE_ABOVE_ZERO = Parsed("size", _size_above_zero)
-SPEED = Parsed("speed", parse_speed)
-"""Bytes in a second: `10K/s`."""
-SECONDS = Parsed("seconds", _seconds(0))
-SECONDS_ABOVE_ZERO = Parsed("seconds", _seconds(LEAST))
-RATE = Parsed("rate", parse_rate)
-"""How often a second: `5/s`, `100/min`."""
-WORKERS = Parsed("workers", _number_or_auto(MOST_WORKERS))
-PROCESSES = Parsed("processes", _number_or_auto(MOST_PROCESSES))
-ALLOWANCE = Parsed("allowance", parse_allowance)
-"""How many may fail: a number, or a share of all as `5%`."""
-HEADER = _ParsedLines("header", parse_header)
-"""A field of a request: `Name: value` (RFC 9110, section 5)."""
+def _option(setting: Setting) -> GroupedOption:
+    group, text = setting.group, setting.help
+    if isinstance(setting.kind, Flag):
+        default = bool(setting.default) and not setting.negated
+        return GroupedOption(setting.flags, group, text, is_flag=True, default=default)
+    return GroupedOption(
+        setting.flags,
+        group,
+        text,
+        type=_type_of(setting.kind),
+        metavar=None if isinstance(setting.kind, Choice) else setting.metavar,
+        multiple=setting.kind.several,
+        default=None if setting.kind.several else _default_of(setting),
+    )
 
 
-class _Grouped(click.Option):
-    group = ""
+_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items()}
 
 
-class GroupedCommand(click.Command):
-    """A command whose `--help` shows its options below the names of their groups."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record:
-                groups.setdefault(getattr(param, "group", "Other"), []).append(record)
-        for name in sorted(groups, key="Other".__eq__):
-            with formatter.section(name):
-                formatter.write_dl(groups[name])
+def settings_from_options(values: dict[str, Any]) -> Settings:
+    """The settings that the options say. Raises `UsageError`."""
+    said: dict[str, Any] = {}
+    for name, option in _OF_SETTINGS.items():
+        value = values[str(option.name)]
+        said[name] = not value if SETTINGS[name].negated else value
+    return Settings(**said)
 
 
-def group(name: str) -> Callable[..., Callable[[Command], Command]]:
-    """What declares the options of one group, as `click.option` does."""
+_OWN = (
+    GroupedOption(
+        ("--input-format",),
+        Group.FILES,
+        "How the list is written; `auto`: as its content and its name suggest.",
+        type=click.Choice([str(choice) for choice in InputFormat]),
+        default="auto",
+    ),
+    GroupedOption(
+        ("--skip-duplicates",), Group.FILES, "Drop URLs that the list has had before.", is_flag=True
+    ),
+    GroupedOption(
+        ("--plan",),
+        Group.FILES,
+        "Show what would be fetched to where, and ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--allow-failures",),
+        Group.TRANSFERS,
+        "Exit status 0 while no more than so many fail.",
+        type=Parsed("allowance", parse_allowance),
+        metavar="N|P%",
+    ),
+    GroupedOption(
+        ("--format",),
+        Group.OUTPUT,
+        "How results are shown on standard output.",
+        type=click.Choice(["table", "tsv", "jsonl"]),
+        show_default="table on a terminal, else tsv",
+    ),
+    GroupedOption(
+        ("--unordered",),
+        Group.OUTPUT,
+        "Show results as they finish, not in input order.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--checksums",),
+        Group.OUTPUT,
+        "Write a line for each file there, as `sha256sum -c` reads them.",
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--failed-to",),
+        Group.OUTPUT,
+        "Write the input lines that failed, as they were, for another run to try.",
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("-q", "--quiet"),
+        Group.OUTPUT,
+        "Only failures, on standard error. Results too if `--format` is given.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("-v", "--verbose"),
+        Group.OUTPUT,
+        "Say more on standard error: each retry; twice: all.",
+        count=True,
+        show_default=False,
+    ),
+)
 
-    class OfGroup(_Grouped):
-        group = name
-
-    def option(*declarations: str, **attributes: Any) -> Callable[[Command], Command]:
-        return click.option(*declarations, cls=OfGroup, **attributes)
-
-    return option
+OPTIONS = tuple(
+    option for group in Group for option in (*_OF_SETTINGS.values(), *_OWN) if option.group is group
+)
+"""All options but `--version` and `--help`, in the order of `--help`."""

@@ -1,4 +1,4 @@
-"""The files that a run leaves beside what it fetches, as the command asks for them."""
+"""The files that `--checksums` and `--failed-to` name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pyfetch.output import Sink
 from pyfetch.output.report_file import Checksums, FailedLines, Report
 
 
-class Reports:
-    """The reports of one run: a sink that feeds them all. Raises `UsageError`."""
+class ReportFiles:
+    """The report files of one run, as one sink. Raises `UsageError` where one cannot be made."""
 
     def __init__(self, checksums: str | None, failed_to: str | None, sources: Sources) -> None:
         self._sources = sources
@@ -42,10 +42,10 @@ class Reports:
             sink.show(result)
 
     def commit(self, *, whole: bool) -> None:
-        """Let the reports take their names; `whole`: whether the run came to its end.
+        """Let the reports take their names. `whole`: whether the run came to its end.
 
-        If it did not, what is itself the list of the run stays as it was: it says more
-        of what is still to be done.
+        If it did not, a report that would replace the run's own list does not: the list says
+        more of what is still to be done.
         """
         for report in self._open:
             if whole or not self._sources.has(report.final):
@@ -53,6 +53,6 @@ class Reports:
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """At its end, what was not committed is gone."""
+        """At the end, remove the reports that were not committed."""
         with self._stack:
             yield

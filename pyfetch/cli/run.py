@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import os
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import NamedTuple
 
 from pyfetch.batch import Batch
-from pyfetch.cli.display import Display, Show
-from pyfetch.cli.report_files import Reports
+from pyfetch.cli.display import Display, OutputOptions
+from pyfetch.cli.main import imports_done
+from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.settings import InputFormat, Settings
 
-if TYPE_CHECKING:
-    pass
 
-
-class Listed(NamedTuple):
+class SourceSpec(NamedTuple):
     """The SOURCE arguments, and how they are to be read."""
 
     arguments: tuple[str, ...]
@@ -42,91 +38,101 @@ class Listed(NamedTuple):
         )
 
 
-def run(listed: Listed, settings: Settings, show: Show) -> int:
-    """Fetch all that is listed.
+def run(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
+    """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
+    prepared = _Run(spec, settings, options)
+    imports_done()
+    return prepared.execute()
 
-    Returns the exit status; raises `RunError`.
-    """
-    sources = listed.sources(keep_lines=show.failed_to is not None)
-    reports = Reports(show.checksums, show.failed_to, sources)
-    tally = Tally()
-    out = sys.stdout or io.StringIO()  # a closed descriptor is None
-    display = Display(show, out, sys.stderr or io.StringIO())
-    with display.telling():
-        batch = Batch(settings, ordered=show.ordered, watched=display.draws)
-    reader = ReaderWatch(batch.stop)
-    began = time.monotonic()
-    error: RunError | None = None
-    with Interruption(batch.stop, display.give_the_cursor_back) as interruption, reports.closing():
+
+class _Run:
+    """What takes part in one run. Raises `RunError` where the run cannot begin."""
+
+    def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
+        self._insecure = settings.insecure
+        self._options = options
+        self._sources = spec.sources(keep_lines=options.failed_to is not None)
+        self._summary = Summary()
+        self._out = sys.stdout or io.StringIO()  # a closed descriptor is None
+        self._display = Display(options, self._out, sys.stderr or io.StringIO())
+        with self._display.logging():
+            self._batch = Batch(
+                settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
+            )
+        self._reader = ReaderWatch(self._batch.stop)
+        self._reports = ReportFiles(options.checksums, options.failed_to, self._sources)
+
+    def execute(self) -> int:
+        """Fetch, show and report. Returns the exit status."""
+        began = time.monotonic()
+        with (
+            Interruption(self._batch.stop, self._display.give_the_cursor_back) as interruption,
+            self._reports.closing(),
+        ):
+            error = self._fetch()
+            if self._reader.gone:
+                return self._reader.EXIT_STATUS
+            if error:
+                self._display.say(f"pyfetch: {error}")
+            if self._summary.failed or not (self._options.quiet or error):
+                self._say_summary(time.monotonic() - began, interrupted=bool(interruption.signal))
+            within = self._summary.within(*self._options.allowed)
+            failed = error.exit_status if error else int(not within)
+            return interruption.exit_status or failed
+
+    def _fetch(self) -> RunError | None:
+        """Run the batch and let the reports take their names; the first error, if any."""
+        error: RunError | None = None
         try:
-            if settings.insecure:
-                display.warn("--insecure: certificates are not verified; anybody may answer")
-            with display.watching(batch, tally, lambda: sources.fraction_read):
-                if display.writes_out:
-                    reader.watch(out)
-                _show_all(batch, sources, tally, reports, display, reader)
+            if self._insecure:
+                self._display.warn("--insecure: certificates are not verified; anybody may answer")
+            with self._display.watching(self._batch, self._summary, self._fraction_read):
+                if self._display.writes_out:
+                    self._reader.watch(self._out)
+                self._show_all()
         except RunError as caught:
             error = caught
-        if tally.shown or not error:  # else the run did not begin, and an older report holds
+        # A run that could not begin leaves an older report as it is.
+        if self._summary.shown or not error:
             try:
-                reports.commit(whole=not batch.stopped)
+                self._reports.commit(whole=not self._batch.stopped)
             except RunError as caught:
                 error = error or caught
-        if reader.gone:
-            return reader.EXIT_STATUS
-        if error:
-            display.say(f"pyfetch: {error}")
-        if tally.failed or not (show.quiet or error):
-            interrupted = "interrupted: " if interruption.signal else ""
-            dropped = f"; {sources.duplicates} duplicates dropped" if sources.duplicates else ""
-            sentence = tally.sentence(time.monotonic() - began)
-            display.say(f"pyfetch: {interrupted}{sentence}{dropped}")
-            summary = batch.workers_summary
-            if summary:
-                display.say(f"pyfetch: {summary}")
-        failed = error.exit_status if error else int(not tally.within(*show.allowed))
-        return interruption.exit_status or failed
+        return error
 
+    def _show_all(self) -> None:
+        broken: OSError | None = None
 
-def _show_all(
-    batch: Batch,
-    sources: Sources,
-    tally: Tally,
-    reports: Reports,
-    display: Display,
-    reader: ReaderWatch,
-) -> None:
-    broken: OSError | None = None
+        def unless_broken(show: Callable[[], None]) -> None:
+            nonlocal broken
+            try:
+                if not broken:
+                    show()
+            except OSError as error:
+                broken = error
+                self._batch.stop()  # what is in flight ends in order, and is in the reports
 
-    def unless_broken(show: Callable[[], None]) -> None:
-        nonlocal broken
-        try:
-            if not broken:
-                show()
-        except OSError as error:
-            broken = error
-            batch.stop()  # what is in flight ends in order, and is in the reports
+        display = self._display
+        pausing = partial(unless_broken, display.flush)
+        with closing(self._batch.results(self._sources, pausing=pausing)) as results:
+            for result in results:
+                self._summary.add(result)
+                self._reports.show(result)
+                unless_broken(partial(display.show, result))
+        unless_broken(display.flush)
+        if isinstance(broken, BrokenPipeError):
+            self._reader.gone = True
+        elif broken:
+            raise StoppedError(f"cannot write the results: {broken.strerror}") from broken
 
-    with closing(batch.results(sources, pausing=partial(unless_broken, display.flush))) as results:
-        for result in results:
-            tally.add(result)
-            reports.show(result)
-            unless_broken(partial(display.show, result))
-    unless_broken(display.flush)
-    if isinstance(broken, BrokenPipeError):
-        reader.gone = True
-    elif broken:
-        raise StoppedError(f"cannot write the results: {broken.strerror}") from broken
+    def _fraction_read(self) -> float | None:
+        return self._sources.fraction_read
 
-
-def leave(status: int) -> NoReturn:
-    """End the process at once.
-
-    Python's own way out would wait for a worker that hangs in a name look-up, which nothing
-    can end, and take all modules apart: a tenth of what fetching one URL costs.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if stream:
-            with contextlib.suppress(OSError):  # nobody is left to read it
-                stream.flush()
-    os._exit(status)
+    def _say_summary(self, seconds: float, *, interrupted: bool) -> None:
+        duplicates = self._sources.duplicates
+        dropped = f"; {duplicates} duplicates dropped" if duplicates else ""
+        sentence = self._summary.sentence(seconds)
+        self._display.say(f"pyfetch: {'interrupted: ' * interrupted}{sentence}{dropped}")
+        workers = self._batch.workers_summary
+        if workers:
+            self._display.say(f"pyfetch: {workers}")

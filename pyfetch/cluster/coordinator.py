@@ -11,6 +11,7 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pyfetch.attempt import Finished
 from pyfetch.cluster.members import Member, MemberReport, Members
@@ -28,7 +29,7 @@ from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import RunError
-from pyfetch.models import Entry, Failure, Result, Target
+from pyfetch.models import Entry, Failure, IfExists, Result, Target
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
@@ -57,6 +58,7 @@ class Coordinator(Driver[MemberReport]):
         super().__init__(read_ahead, fail_fast=settings.fail_fast)
         self._members = Members(settings, self._mailbox.put, watched=watched)
         self._ledger: Ledger = NoLedger()
+        self._if_exists = settings.if_exists
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
@@ -183,11 +185,22 @@ class Coordinator(Driver[MemberReport]):
         for target in left:
             self._deaths[target.index] += 1
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(target._replace(known=target.known._replace(begun=True)))
+                again.append(self._as_lost(target))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             self._finish(target, Finished(target.as_failed(Failure.INTERNAL, detail)))
         self._waiting.extendleft(reversed(again))
+
+    def _as_lost(self, target: Target) -> Target:
+        """The target for another process, after the one that had it was killed.
+
+        The killed process may have put the file in its place without reporting it. If nothing
+        had the name before, `fail` and `rename` need not protect what is there now.
+        """
+        is_ours = self._if_exists is IfExists.RENAME or (
+            self._if_exists is IfExists.FAIL and target.known.placed_by_us
+        )
+        return replace(target, if_exists=IfExists.REFRESH) if is_ours else target
 
     def _end(self) -> None:
         """Let the processes end; in a run that was stopped, give them only a moment."""

@@ -59,7 +59,8 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     begin = next(_messages(connection))
     assert isinstance(begin, Begin)  # noqa: S101
-    cpu.pin(begin.place)  # before any thread is started: threads inherit it
+    if begin.settings.cpu_pin:
+        cpu.pin(begin.place)  # before any thread is started: threads inherit it
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:

@@ -12,8 +12,9 @@ from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
 from pyfetch.engine.existing_file import Kept, Wanted, judge_existing, judge_named
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.errors import RunError
-from pyfetch.http.client import Head, Transport
+from pyfetch.http.client import Client
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
+from pyfetch.http.response import Response
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.validators import is_as_recorded
 from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
@@ -22,7 +23,6 @@ from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import errors_of, way_to
 from pyfetch.storage.part import Part, Parts
 from pyfetch.transfer import Transfer
-from pyfetch.urls import identity_of, masked_url, origin_of
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -43,7 +43,7 @@ class Downloader:
         self._settings = settings
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._transport = Transport(settings, USER_AGENT, bandwidth)
+        self._client = Client(settings, USER_AGENT, bandwidth)
         self._parts = Parts(Path(settings.output_dir), settings.min_free)
         self.rename: Rename | None = None
         """Called for each answer that names its file; None where servers name no files."""
@@ -54,7 +54,7 @@ class Downloader:
             target, transfer, self._settings, self._clock, self._parts, self.rename
         )
         try:
-            return download.make(self._transport)
+            return download.make(self._client)
         except TargetError as error:
             return download.failed(error)
         except _Onward as error:
@@ -62,7 +62,7 @@ class Downloader:
         except RunError:
             raise
         except Exception as error:
-            _log.debug("unexpected error for %s", masked_url(target.url), exc_info=True)
+            _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return download.failed(TargetError(Failure.INTERNAL, detail))
         finally:
@@ -104,26 +104,27 @@ class _Download:
         self._parts = parts
         self._rename = rename
         self._final = None if target.path is None else parts.final(target.path)
-        self._answer: Head | None = None
+        self._policy = target.if_exists or settings.if_exists
+        self._answer: Response | None = None
         self._asked = False
         """Whether a request was sent."""
 
-    def make(self, transport: Transport) -> AttemptOutcome:
+    def make(self, client: Client) -> AttemptOutcome:
         """Fetch the target, or find that it is there. Raises `TargetError` or `_Onward`."""
         path, final = self._target.path, self._final
         if path is None or final is None:
-            writer = self._get(transport, None, Wanted(replaces=False))
+            writer = self._get(client, None, Wanted(replaces=False))
             writer.finish(replace=False)
             return self._fetched(writer, None)
         settings = self._settings
         way_to(self._parts.output_dir, path)
-        found = judge_existing(final, settings.if_exists, self._target, self._transfer)
+        found = judge_existing(final, self._policy, self._target, self._transfer)
         if isinstance(found, Kept):
             return self._kept(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
-                writer = self._get(transport, part, found)
+                writer = self._get(client, part, found)
             except _NamedFileStays as stays:
                 part.drop()
                 return self._kept(stays.kept)
@@ -142,12 +143,12 @@ class _Download:
         """The outcome of the attempt that needs another request."""
         return GoesOn(redirects, wait_when_spent(self._answer.headers) if self._answer else None)
 
-    def _get(self, transport: Transport, part: Part | None, wanted: Wanted) -> BodyWriter:
+    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
         """Make one GET. Raises `_Onward` if the attempt needs another one."""
         task = self._transfer.assignment
         if task.refusal:
             raise task.refusal
-        redirects = task.redirects or self._first_request()
+        redirects = task.redirects or RedirectState(task.url)
         note = part.continuable() if part else None
         fields = dict(wanted.conditions)
         if redirects.whole:
@@ -166,7 +167,7 @@ class _Download:
             fields |= {"Range": f"bytes={part.length}-", "If-Range": note.validator}
         self._asked = True
         try:
-            onward = transport.get(redirects, fields, self._transfer, writer)
+            onward = client.get(redirects, fields, self._transfer, writer)
         finally:
             self._answer = writer.answer
         if writer.start_again:
@@ -175,11 +176,7 @@ class _Download:
             raise _Onward(onward._replace(part_digest=writer.part_digest))
         return writer
 
-    def _first_request(self) -> RedirectState:
-        url, target = self._transfer.assignment.url, self._target
-        return RedirectState(url, target.origin if url == target.url else origin_of(url))
-
-    def _take_name(self, head: Head, part: Part | None) -> None:
+    def _take_name(self, head: Response, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), if names are the server's.
 
         Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
@@ -194,7 +191,7 @@ class _Download:
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
         way_to(self._parts.output_dir, target.path)
-        kept = judge_named(self._final, self._settings.if_exists)
+        kept = judge_named(self._final, self._policy)
         if kept:
             raise _NamedFileStays(kept)
 
@@ -212,7 +209,7 @@ class _Download:
                 status.st_mtime_ns,
                 last_modified=head.headers.get("Last-Modified") if head else None,
                 sha256=kept.sha256,
-                answered_by=identity_of(head.url) if head else None,
+                answered_by=head.url.identity if head else None,
             )
         else:
             facts = None
@@ -263,9 +260,9 @@ class _Download:
         task = self._transfer.assignment
         return Result(
             index=self._target.index,
-            url=self._target.url,
+            url=str(self._target.url),
             outcome=outcome,
-            final_url=head.url if head else None,
+            final_url=str(head.url) if head else None,
             status=head.status if head else None,
             size=size,
             path=path,

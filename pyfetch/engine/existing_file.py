@@ -10,8 +10,7 @@ from typing import NamedTuple
 from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.http.validators import conditions
-from pyfetch.models import Failure, Outcome, Target, TargetError
-from pyfetch.settings import IfExists
+from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.filesystem import errors_of, file_status
 from pyfetch.storage.part import BLOCK
 from pyfetch.transfer import Transfer
@@ -47,8 +46,6 @@ def judge_existing(
     """
     status = file_status(final)
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
-    if target.known.begun and policy in (IfExists.FAIL, IfExists.RENAME):
-        policy, replaces = IfExists.REFRESH, True
     if status is None:
         return Wanted(replaces or Path(final).is_symlink())  # a link that leads nowhere
     if policy in (IfExists.REPLACE, IfExists.RENAME):

@@ -9,7 +9,7 @@ from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.http.client import Head
+from pyfetch.http.response import Response
 from pyfetch.http.validators import (
     contradicts,
     is_etag,
@@ -22,7 +22,6 @@ from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.part_metadata import Note, Version
 from pyfetch.transfer import Transfer
-from pyfetch.urls import identity_of
 
 HASHED_LATE = 256 * 1024 * 1024
 """Bytes of a part up to which it is hashed only when its rest comes.
@@ -55,7 +54,7 @@ class BodyWriter:
         continued: Note | None = None,
         part_digest: PartDigest | None = None,
         conditions_of: str | None = None,
-        on_wanted: Callable[[Head], None] = lambda _: None,
+        on_wanted: Callable[[Response], None] = lambda _: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -69,7 +68,7 @@ class BodyWriter:
         self._total: int | None = None
         self.part_digest = part_digest
         """The digest of what is in the part, once it was computed."""
-        self.answer: Head | None = None
+        self.answer: Response | None = None
         """The head of the answer, once it has come."""
         self.start_again = False
         """Whether the answer is of no use: ask for the whole body, without conditions."""
@@ -84,10 +83,10 @@ class BodyWriter:
     def sha256(self) -> str:
         return self._digest.sha256
 
-    def head(self, head: Head) -> bool:
+    def head(self, head: Response) -> bool:
         """Whether the body is wanted. Raises `TargetError` if it is known not to fit."""
         self.answer = head
-        if head.status == 304 and self._conditions_of == identity_of(head.url):
+        if head.status == 304 and self._conditions_of == head.url.identity:
             self.unchanged = True
             return False
         if self._continued and head.status == 206 and self._goes_on(head, self._continued):
@@ -143,7 +142,7 @@ class BodyWriter:
         self._transfer.check()
         return self._commit(self._part, head, replace=replace)
 
-    def _commit(self, part: Part, head: Head, *, replace: bool) -> FileFacts:
+    def _commit(self, part: Part, head: Response, *, replace: bool) -> FileFacts:
         said_before = self._said_before()
         last_modified = head.headers.get("Last-Modified") or said_before.get("Last-Modified")
         etag = head.headers.get("ETag") or said_before.get("ETag")
@@ -154,7 +153,7 @@ class BodyWriter:
             etag=etag if etag and is_etag(etag) else None,
             last_modified=last_modified if modified is not None else None,
             sha256=self._digest.sha256,
-            answered_by=identity_of(head.url),
+            answered_by=head.url.identity,
         )
 
     def _said_before(self) -> dict[str, str]:
@@ -165,13 +164,13 @@ class BodyWriter:
         fields = {"Last-Modified": note.last_modified} if note.last_modified else {}
         return fields | ({"ETag": note.validator} if is_etag(note.validator) else {})
 
-    def _goes_on(self, head: Head, note: Note) -> bool:
+    def _goes_on(self, head: Response, note: Note) -> bool:
         """Continue the part, if this 206 is exactly its rest (RFC 9110, section 15.3.7)."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
         if part is None or found is None or contradicts(head.headers, note.validator):
             return False
-        if identity_of(head.url) != note.answered_by:
+        if head.url.identity != note.answered_by:
             return False
         if (found.first, found.last + 1, found.total) != (part.length, note.total, note.total):
             return False
@@ -194,7 +193,7 @@ class BodyWriter:
             known = self.part_digest = PartDigest(part.length, digest)
         return known.digest.copy()
 
-    def _expect(self, total: int | None, head: Head) -> None:
+    def _expect(self, total: int | None, head: Response) -> None:
         """Check what the head says about the body, before the body comes."""
         try:
             self._expectations.check_type(head.headers.get("Content-Type"))
@@ -215,11 +214,11 @@ class BodyWriter:
             validator = strong_validator(head.headers)
             if validator is not None:
                 modified = head.headers.get("Last-Modified", "")
-                version = Version(validator, identity_of(head.url), modified)
+                version = Version(validator, head.url.identity, modified)
         part.begin(self._total, version)
         self._begun = True
 
-    def _wanted_answer(self) -> Head:
+    def _wanted_answer(self) -> Response:
         """The head of an answer with the content. Raises `TargetError` for any other."""
         head = self.answer
         if head is None:
@@ -236,12 +235,12 @@ class BodyWriter:
             raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
         return head
 
-    def _part_is_of_another_mirror(self, head: Head) -> bool:
+    def _part_is_of_another_mirror(self, head: Response) -> bool:
         """Whether this answer says nothing about the part, which came from another mirror."""
         note = self._continued
         if note is None or not self._target.mirrors:
             return False
-        return identity_of(head.url) != note.answered_by
+        return head.url.identity != note.answered_by
 
     def _drop(self) -> None:
         if self._part:

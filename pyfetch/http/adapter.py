@@ -1,119 +1,116 @@
-"""How a request of `requests` gets to its host: past proxies, over a connection that is kept."""
+"""Adapter between pyfetch and `requests`: all that relies on more than its public names.
+
+A request goes through `HTTPAdapter.send`, so what replaces that (the library `responses`, in tests
+of programs that use pyfetch) replaces our connections, too. `tests/unit/http/test_adapter.py`
+fails if `requests` changes what this module relies on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from http.cookiejar import CookieJar
 from typing import Any, cast
 
-from requests import PreparedRequest, Response
+import requests
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from urllib3 import Timeout
-from urllib3.poolmanager import PoolManager
+from requests.cookies import extract_cookies_to_jar
+from urllib3 import Retry, Timeout
 
-from pyfetch.http.pool import Pool, current, pools_with
-from pyfetch.http.response import Answer
-from pyfetch.http.tls import Trust
-from pyfetch.system import descriptors
+from pyfetch.headers import Fields
+from pyfetch.http.pool import ConnectionPool
+from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.response import UNTIL_CLOSE, Response, framing_of
+from pyfetch.http.response_head import StatusLine
+from pyfetch.http.route import Route
 from pyfetch.transfer import Transfer
-from pyfetch.urls import origin_of
+from pyfetch.urls import Url
 
 
-class LightResponse(Response):
-    """A response without what `requests` makes of it and nobody asks for here.
+class Exchange(HTTPAdapter):
+    """One request and its response, by way of `HTTPAdapter.send`.
 
-    Its `raw` is an `Answer`, but where a program that tests itself has put another one there.
+    To `requests`, it is both adapter and connection pool.
     """
 
-    def __init__(self, request: PreparedRequest, raw: Answer) -> None:
-        # Not what it inherits, which makes a jar for cookies and looks for an encoding.
-        self._content = self._content_consumed = False
-        self.history = []
-        self.request = request
-        self.url = request.url or ""
-        self.raw = raw
-        self.status_code = raw.status
-        self.reason = raw.reason
-        self.headers = raw.headers  # type: ignore[assignment] # in any case, as it should be
-
-
-class Adapter(HTTPAdapter):
-    """An adapter of `requests` whose connections a `Transfer` can stop; for any thread.
-
-    `refuses` says of an address why there may be no connection to it, None if there may.
-    """
+    max_retries = Retry(0, read=False)
 
     def __init__(
-        self,
-        hosts: int,
-        workers: int,
-        trust: Trust,
-        refuses: Callable[[str], str | None] | None = None,
+        self, pool: ConnectionPool, route: Route, url: Url, transfer: Transfer, timeout: Timeout
     ) -> None:
-        # One for each host, where descriptors allow: lists often go from host to host.
-        self._pools = pools_with(max(2 * workers, min(hosts, descriptors() // 4)), refuses)
-        self._trust = trust
-        self._hosts = hosts
-        self._known: dict[tuple[str, str | None], Pool] = {}
-        super().__init__(pool_connections=hosts, pool_maxsize=workers)
+        # HTTPAdapter.__init__ would make pools of its own.
+        self._pool = pool
+        self._route = route
+        self._url = url
+        self._transfer = transfer
+        self._timeout = timeout
 
-    def ask(
-        self,
-        request: PreparedRequest,
-        timeout: Timeout,
-        proxies: dict[str, str],
-        transfer: Transfer,
-    ) -> Response:
-        """Send a request and wait for the head of its answer.
+    def run(self, request: PreparedRequest, proxies: dict[str, str]) -> Response:
+        """Send a request and wait for the head of its response.
 
-        Raises what `requests` raises, `HTTPException` where the answer is none, and
-        `ValueError` for a request that cannot be sent.
+        Raises what `ConnectionPool.send` raises, `requests.RequestException` in place of some of
+        that, and `ValueError` for a request that cannot be sent.
         """
-        current.transfer = transfer
-        try:
-            return self.send(request, stream=True, timeout=timeout, proxies=proxies)  # type: ignore[arg-type] # as it says
-        finally:
-            current.transfer = None
+        response: object = self.send(request, stream=True, timeout=self._timeout, proxies=proxies)  # type: ignore[arg-type] # a Timeout is allowed
+        if isinstance(response, Response):
+            return response
+        return _replaced(self._url, cast("requests.Response", response).raw)
 
-    # All that follows is there for adapters to have it their own way.
-    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        return LightResponse(req, resp)
+    # What follows is called by `HTTPAdapter.send`.
 
-    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
-        if proxies:
-            return super().request_url(request, proxies)
-        url = request.url or ""
-        return url[url.find("/", len("https://")) :].partition("#")[0]
+    def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
+        return self
 
-    def get_connection_with_tls_context(
-        self, request: PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
-    ) -> Pool:
-        key = (origin_of(request.url or ""), proxies.get("all") if proxies else None)
-        pool = self._known.get(key)
-        if pool is None or pool.is_closed:  # since so many others came after it
-            made = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            pool = cast("Pool", made)
-            if len(self._known) >= self._hosts:
-                self._known.clear()
-            self._known[key] = pool
-        return pool
+    def cert_verify(self, *_: Any) -> None:
+        """Do nothing: the TLS context verifies."""
 
-    def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options)
-        self.poolmanager.pool_classes_by_scheme = self._pools.direct
+    def request_url(self, request: PreparedRequest, *_: Any) -> str:
+        return request.url or ""
 
-    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
-        socks = proxy.lower().startswith("socks")
-        if not socks and proxy.lower().startswith("https:"):
-            options["proxy_ssl_context"] = self._trust.context
-        manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        manager.pool_classes_by_scheme = self._pools.socks if socks else self._pools.direct
-        return manager
+    def urlopen(self, *, url: str, headers: Any, timeout: Timeout, **_: Any) -> Response:
+        seconds = cast("float", timeout.read_timeout)
+        head = self._route.encode(url, headers)
+        return self._pool.send(self._route, self._url, head, self._transfer, seconds)
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, *args: Any, **options: Any
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        host, _ = super().build_connection_pool_key_attributes(request, *args, **options)
-        return host, {"ssl_context": self._trust.context} if host["scheme"] == "https" else {}
+    def build_response(self, req: PreparedRequest, resp: Any) -> Any:
+        return resp if isinstance(resp, Response) else super().build_response(req, resp)
 
-    def cert_verify(self, *args: Any) -> None:
-        """Leave it to the context."""
+
+class _CookieSource:
+    """Fields of a response, where `requests` looks for them: in a response of `http.client`."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._original_response = self
+        self.msg = fields
+
+
+def extract_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:
+    """Add the cookies that a response sets to a jar, if its policy accepts them."""
+    extract_cookies_to_jar(jar, request, _CookieSource(response.headers))
+
+
+class _Body:
+    """The body of a replaced response, in place of a socket."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = self._raw.read(size, decode_content=False)
+        return data
+
+    def recv_into(self, buffer: memoryview) -> int:
+        data = self.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _replaced(url: Url, raw: Any) -> Response:
+    """A response that did not come over one of our connections.
+
+    `raw` is a response of urllib3. Its body is what it reads, not framed any more.
+    """
+    fields = Fields([(name.lower(), value) for name, value in raw.headers.items()])
+    status_line = StatusLine(1, raw.status, raw.reason or "")
+    announced = framing_of(raw.status, fields)
+    framing = UNTIL_CLOSE if announced.chunked else announced
+    return Response(url, status_line, fields, framing, ReadBuffer(_Body(raw)), lambda _: None)  # type: ignore[arg-type]

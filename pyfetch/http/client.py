@@ -1,82 +1,50 @@
-"""HTTP, by `requests`: a GET pushed to a receiver, the head once, then the body.
+"""HTTP client over `requests`: fetches one URL and pushes the response to a `Receiver`.
 
-Redirects are followed here and not by `requests`, which would read the whole body of each
-redirecting answer first; those that lead to another host are left to whoever knows when that
-may be asked.
+Redirects within an origin are followed here. The others are returned to the caller, who knows
+when that other host may be asked.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.client import HTTPException
-from typing import NamedTuple, Protocol
-from urllib.parse import urldefrag, urljoin, urlsplit
 
 import requests
-from requests.utils import requote_uri
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http import failures
-from pyfetch.http.adapter import Adapter
-from pyfetch.http.body import pieces
-from pyfetch.http.origin_config import AllSurroundings
-from pyfetch.http.request import Asking
+from pyfetch.http.adapter import Exchange
+from pyfetch.http.body import read_pieces
+from pyfetch.http.connection import AddressJudge, ConnectError, Connector
+from pyfetch.http.name_lookup import NameLookUps
+from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.pool import ConnectionPool
+from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
+from pyfetch.http.request import RequestBuilder
+from pyfetch.http.response import Receiver, Response
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
-from pyfetch.models import Failure, HostSignal, TargetError
+from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
+from pyfetch.system import descriptors
 from pyfetch.transfer import Transfer
-from pyfetch.urls import DEFAULT_PORTS, masked_url, origin_of
+from pyfetch.urls import Url, parse_url
 
-DRAINED = 64 * 1024
-"""Longest body, in bytes, of a redirect or an error that is read to keep its connection."""
+DRAIN_SIZE = 64 * 1024
+"""Longest body of a redirect or an error, in bytes, that is read to reuse its connection."""
+DRAIN_SECONDS = 0.1
+"""Longest wait for such a body, in seconds."""
+MAX_IDLE = 256
+"""Most idle connections, unless there are more workers."""
 
-DRAIN_WAIT = 0.1
-"""Longest wait for it, in seconds."""
-
-MOST_HOSTS = 256
-"""Hosts to which connections are kept open."""
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BROKEN = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+_BROKEN = (requests.RequestException, HTTPError, HTTPException, ConnectError, OSError, ValueError)
 
 
-class Head(NamedTuple):
-    """What an answer says before its body (RFC 9110, section 6)."""
-
-    url: str
-    """What was asked for in the end, after redirects."""
-    status: int
-    reason: str
-    headers: Mapping[str, str]
-    """Names are found in any case."""
-    length: int | None
-    """Bytes of the body, if the server has said so."""
-
-    @property
-    def origin(self) -> str:
-        return origin_of(self.url)
-
-
-class Receiver(Protocol):
-    """What an answer is pushed to. Whatever it raises ends the transfer and is passed on."""
-
-    def head(self, head: Head) -> bool:
-        """Called once, first. Whether the body is wanted."""
-        ...
-
-    def chunk(self, data: bytes | memoryview) -> None:
-        """Called for each piece of the body, in order, never with an empty one.
-
-        The piece is good until the next one comes.
-        """
-        ...
-
-
-class Transport:
-    """Connections and their settings, for all threads; kept open from one GET to the next.
+class Client:
+    """Sends GETs for all threads of a run, over connections that are kept open.
 
     Raises `UsageError` for files that the settings name and that cannot be used.
     """
@@ -87,83 +55,86 @@ class Transport:
         self._settings = settings
         self._bandwidth = bandwidth
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
-        self._surroundings = AllSurroundings(settings)
-        self._asking = Asking(settings, user_agent, self._surroundings)
-        # A host sees no more connections than there are transfers to it at once.
-        workers = settings.most_workers
-        self._adapter = Adapter(MOST_HOSTS, workers, Trust(settings), _judge(settings))
+        self._origins = OriginConfigs(settings)
+        self._requests = RequestBuilder(settings, user_agent, self._origins)
+        connector = Connector(
+            Trust(settings), settings.connect_timeout, NameLookUps(), _address_judge(settings)
+        )
+        # Lists often go back and forth between hosts: keep a connection to each, but leave most
+        # of the descriptors to files.
+        max_idle = max(2 * settings.most_workers, min(MAX_IDLE, descriptors() // 4))
+        self._pool = ConnectionPool(connector, max_idle)
 
     def get(
         self,
-        chain: RedirectState,
+        state: RedirectState,
         headers: Mapping[str, str],
         transfer: Transfer,
         receiver: Receiver,
     ) -> RedirectState | None:
-        """GET a URL (RFC 9110, section 9.3.1), redirects within its host included.
+        """GET a URL (RFC 9110, section 9.3.1), and follow redirects within its origin.
 
-        Returns None once the whole body was pushed, and where to go on if that is for others
-        to allow: at another host or, where there is a rate, after any redirect. Raises
-        `TargetError` if it did not come whole, and whatever the receiver raises.
+        Returns None once the whole body was pushed. Returns where to go on if that is up to the
+        caller: at another origin or, with `--rate`, after any redirect. Raises `TargetError` if
+        the body did not come whole, and whatever the receiver raises.
         """
         while True:
-            request = self._asking.request(chain, headers, transfer.target)
-            if chain.asked and _as_asked(chain, request) in chain.asked:
-                detail = f"the redirects go round in a loop: {chain.url} again"
-                raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
-            answer = self._ask(request, chain.origin, transfer)
+            request = self._requests.build(state, headers, transfer.target)
+            refuse_loop(state, request)
+            response = self._send(request, state, transfer)
             try:
-                location = _location(answer)
+                location = location_of(response)
                 if location is None:
-                    _push(answer, transfer, receiver, self._bandwidth)
+                    self._push(response, transfer, receiver)
                     return None
-                _drain(answer, transfer)
+                _drain(response, transfer)
             finally:
-                answer.close()
-            cookies = self._asking.cookies_after(chain, request, answer)
-            onward = self._redirected(chain, location)
-            elsewhere = onward.origin != chain.origin
-            asked = chain.asked | {_as_asked(chain, request)}
-            chain = onward._replace(cookies=cookies, asked=asked)
-            if elsewhere or self._settings.rate:
+                response.close()
+            cookies = self._requests.cookies_after(state, request, response)
+            asked = state.asked | {request_key(state, request)}
+            origin = state.origin
+            state = follow(state, location, self._settings)._replace(cookies=cookies, asked=asked)
+            if state.origin != origin or self._settings.rate:
                 transfer.check()
-                return chain
+                return state
 
-    def _redirected(self, chain: RedirectState, location: str) -> RedirectState:
-        """Where a redirect leads. Raises `TargetError` if it is not to be followed."""
-        most = self._settings.max_redirects
-        if chain.followed == most:
-            detail = f"more than {most} redirects, the last to {chain.url}"
-            raise TargetError(Failure.TOO_MANY_REDIRECTS, detail, HostSignal.ANSWERED)
-        url = _redirected(chain.url, location)
-        if self._settings.no_downgrade and chain.url.startswith("https:") > url.startswith(
-            "https:"
-        ):
-            detail = f"redirect from https to {url}, which --no-downgrade forbids"
-            raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
-        origin = origin_of(url)
-        away = chain.away or origin != chain.origin
-        return chain._replace(url=url, origin=origin, followed=chain.followed + 1, away=away)
-
-    def _ask(
-        self, request: requests.PreparedRequest, origin: str, transfer: Transfer
-    ) -> requests.Response:
-        proxies = self._surroundings.of(request.url or "", origin).proxies
+    def _send(
+        self, request: requests.PreparedRequest, state: RedirectState, transfer: Transfer
+    ) -> Response:
+        config = self._origins.of(state.url)
         transfer.check()
+        url = _requested_url(state, request)
+        exchange = Exchange(self._pool, config.route, url, transfer, self._timeout)
         try:
-            return self._adapter.ask(request, self._timeout, proxies, transfer)
+            return exchange.run(request, config.proxies)
         except _BROKEN as error:
-            transfer.check()  # what stopped it says more than what broke by that
+            transfer.check()  # why it was stopped says more than what broke by that
             raise failures.of_request(error, self._timeout) from error
 
+    def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
+        transfer.answered()
+        if response.framing.error:
+            raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
+        if not receiver.head(response):
+            _drain(response, transfer)
+            return
+        try:
+            for data in read_pieces(response, transfer, self._bandwidth):
+                transfer.received += len(data)
+                receiver.chunk(data)
+        except (HTTPError, HTTPException, OSError) as error:
+            transfer.check()
+            raise failures.of_body(error, transfer) from error
+        transfer.check()
 
-def _as_asked(chain: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
-    """What is the same where a request is made again."""
-    return chain.url, str(request.headers.get("Cookie"))
+
+def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> Url:
+    """The URL of a request: `requests` normalises those that are not plain."""
+    text = request.url or ""
+    return state.url if text == state.url.text else parse_url(text)
 
 
-def _judge(settings: Settings) -> Callable[[str], str | None] | None:
-    """What says of an address why there may be no connection to it; None where all may be."""
+def _address_judge(settings: Settings) -> AddressJudge | None:
     if not settings.public_only:
         return None
     from pyfetch.http.public_addresses import why_not_public
@@ -171,96 +142,14 @@ def _judge(settings: Settings) -> Callable[[str], str | None] | None:
     return why_not_public
 
 
-def _push(
-    answer: requests.Response,
-    transfer: Transfer,
-    receiver: Receiver,
-    bandwidth: Bandwidth | None,
-) -> None:
-    transfer.answered()
-    head = Head(
-        answer.url, answer.status_code, answer.reason or "", answer.headers, _body_length(answer)
-    )
-    if not receiver.head(head):
-        _drain(answer, transfer)
-        return
-    try:
-        for data in pieces(answer.raw, transfer, bandwidth):
-            transfer.received += len(data)
-            receiver.chunk(data)
-    except (HTTPError, HTTPException, OSError) as error:
-        transfer.check()
-        raise failures.of_body(error, transfer) from error
-    transfer.check()
-
-
-def _body_length(answer: requests.Response) -> int | None:
-    """Bytes to come (RFC 9112, section 6.3). Raises `TargetError` where that cannot be known."""
-    encoding = answer.headers.get("Transfer-Encoding")
-    if encoding is not None:
-        if encoding.strip(" \t").lower() != "chunked":
-            detail = f"the body comes in the transfer coding {encoding!r}, which was not asked for"
-            raise TargetError(Failure.WRONG_CONTENT, detail)
-        return None
-    length = answer.headers.get("Content-Length")
-    if length is None:
-        return None
-    # A field that came twice with one value is joined by a comma.
-    values = {value.strip() for value in length.split(",")}
-    value = values.pop()
-    if values or not (value.isascii() and value.isdigit() and len(value) < 20):
-        detail = f"Content-Length is {length!r}, so the end of the body cannot be known"
-        raise TargetError(Failure.WRONG_CONTENT, detail)
-    return int(value)
-
-
-def _drain(answer: requests.Response, transfer: Transfer) -> None:
+def _drain(response: Response, transfer: Transfer) -> None:
     """Read a small body that nobody wants, so that its connection can be used again.
 
-    At most one read from the connection, which hardly waits: what does not come with that
-    is left, and the connection is closed.
+    This waits for one read at most. If the body does not come with that, the connection is
+    closed.
     """
-    left = answer.raw.length_remaining
-    if left and left <= DRAINED:
-        transfer.wait_at_most(DRAIN_WAIT)
+    left = response.left
+    if left and left <= DRAIN_SIZE:
+        transfer.wait_at_most(DRAIN_SECONDS)
         with contextlib.suppress(OSError):
-            answer.raw.read1(left)
-
-
-def _location(answer: requests.Response) -> str | None:
-    """The `Location` of a redirect, None for another answer. Raises `TargetError`."""
-    location = answer.headers.get("Location")
-    if location is None or answer.status_code not in _REDIRECTS:
-        return None
-    try:
-        # http.client reads fields as Latin-1; URLs beyond ASCII are UTF-8.
-        return location.encode("latin-1").decode()
-    except UnicodeError as error:
-        detail = f"redirect to {masked_url(location)!r}, which is not UTF-8"
-        raise TargetError(Failure.INVALID_URL, detail) from error
-
-
-def _redirected(url: str, location: str) -> str:
-    """Where a redirect leads (RFC 9110, section 10.2.2). Raises `TargetError`."""
-    try:
-        target, fragment = urldefrag(requote_uri(urljoin(url, location)))
-        target = _as_the_same_user(url, target)
-        if urlsplit(target).scheme not in DEFAULT_PORTS:
-            detail = f"redirect to {masked_url(target)}, which is neither http nor https"
-            raise TargetError(Failure.UNSUPPORTED_SCHEME, detail)
-        origin_of(target)
-    except ValueError as error:
-        # Nothing of the error is shown: it may quote a password.
-        detail = f"redirect to {masked_url(location)!r}, which is no URL with a host and a port"
-        raise TargetError(Failure.INVALID_URL, detail) from error
-    fragment = fragment or urldefrag(url).fragment
-    return f"{target}#{fragment}" if fragment else target
-
-
-def _as_the_same_user(url: str, target: str) -> str:
-    """The target of a redirect with the user and password of a URL of the same origin."""
-    before, after = urlsplit(url), urlsplit(target)
-    user, at, _ = before.netloc.rpartition("@")
-    if at and "@" not in after.netloc and origin_of(target) == origin_of(url):
-        return after._replace(netloc=f"{user}@{after.netloc}").geturl()
-    return target
+            response.read(left)

@@ -1,195 +1,236 @@
-"""Connections that can be ended from outside at any moment, from the first packet on."""
+"""One connection: opened directly or through a proxy, with or without TLS.
+
+The transfer that uses a connection can end it at any moment, from the name look-up on.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-
 from pyfetch import cpu
-from pyfetch.http.response import Answer
+from pyfetch.http.name_lookup import Address, NameLookUps
+from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.response import Response, receive_response
+from pyfetch.http.response_head import read_head
+from pyfetch.http.route import Proxy, Route
+from pyfetch.http.socks_proxy import connect_through, new_socket
+from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.transfer import Transfer
+from pyfetch.urls import Url
 
-_Address = tuple[socket.AddressFamily, socket.SocketKind, int, tuple[Any, ...]]
-"""Family, type, protocol and address, as `socket` takes them."""
+AddressJudge = Callable[[str], str | None]
+"""Returns why there may be no connection to an IP address; None if there may."""
 
 
-class Watched(HTTPConnection):
-    """A connection that the transfer which uses it can stop."""
+class ConnectError(Exception):
+    """No TCP connection could be made. `__cause__` is the `OSError` of the last address."""
 
-    used_by: Transfer | None = None
-    judge: Callable[[str], str | None] | None = None
-    """Says of an address why there may be no connection to it, None if there may."""
-    has_answered = False
 
-    def ask(self, request: bytes, seconds: float, over: Callable[[bool], None]) -> Answer:
-        """Send a request and wait for the head of its answer, for so long without a byte.
+class HandshakeTimeoutError(TimeoutError):
+    """The connection was made, but a proxy or TLS did not finish its handshake in time."""
 
-        `over` is for `Answer`. Raises `OSError` and `HTTPException`.
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What all connections of a run share."""
+
+    trust: Trust
+    connect_timeout: float
+    """Seconds for the name look-up, for each address, and for each wait of a handshake."""
+    look_ups: NameLookUps
+    judge: AddressJudge | None = None
+
+
+class Connection:
+    """A connection to an origin. Used by one transfer at a time, and by one thread."""
+
+    __slots__ = ("_connector", "_socket", "_stoppable", "_transfer", "has_responded", "route")
+
+    def __init__(self, route: Route, connector: Connector) -> None:
+        self.route = route
+        self.has_responded = False
+        """Whether a whole response came over it, so that it was kept and may be stale."""
+        self._connector = connector
+        self._socket: socket.socket | None = None
+        self._stoppable: socket.socket | None = None
+        """What `Transfer.stop` shuts down: the same, or what carries TLS inside of TLS."""
+        self._transfer: Transfer | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is open and nothing came unasked, not even the end of the stream."""
+        if self._socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def open(self, transfer: Transfer) -> None:
+        """Connect for this transfer.
+
+        Raises `socket.gaierror`, `ConnectError`, other `OSError`s for proxies and TLS,
+        `HTTPException` for a proxy that speaks no HTTP, and `TargetError`.
         """
-        self._tell_of(self.sock)
-        if self.sock.gettimeout() != seconds:
-            self.sock.settimeout(seconds)
-        # Who closes a connection may have answered before that, and be heard.
-        try:  # noqa: SIM105 - for each URL, and `suppress` takes longer
-            self.sock.sendall(request)
+        self._transfer = transfer
+        route, proxy = self.route, self.route.proxy
+        self._connect(transfer)
+        try:
+            if proxy and proxy.scheme == "https":
+                self._start_tls(proxy.host, transfer)
+            if proxy and route.is_tunnel:
+                self._open_tunnel(proxy, transfer)
+            if route.scheme == "https":
+                self._start_tls(route.host, transfer)
+        except TimeoutError as error:
+            raise HandshakeTimeoutError from error
+
+    def send(
+        self,
+        url: Url,
+        request: bytes,
+        transfer: Transfer,
+        timeout: float,
+        on_end: Callable[[bool], None],
+    ) -> Response:
+        """Send a request and wait for the head of its response.
+
+        `timeout`: longest wait for a byte, in seconds. `on_end` is for the `Response`.
+        Raises `OSError` and `HTTPException`.
+        """
+        self._transfer = transfer
+        connection, stoppable = self._sockets()
+        transfer.uses(stoppable)
+        if connection.gettimeout() != timeout:
+            connection.settimeout(timeout)
+        # A server that closes the connection may have responded before: that is to be read.
+        try:  # noqa: SIM105 - `suppress` costs more, and this is done for each URL
+            connection.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        return Answer(self.sock, over)
+        return receive_response(url, connection, on_end)
 
-    def let_go(self) -> None:
-        """It is nobody's any more: a transfer that is stopped now must not end the next one's."""
-        if self.used_by is not None:
-            self.used_by.end()
-            self.used_by = None
+    def detach(self) -> None:
+        """Part from the transfer: if that is stopped now, the connection stays open."""
+        if self._transfer is not None:
+            self._transfer.end()
+            self._transfer = None
 
-    def _new_conn(self) -> socket.socket:
-        """A connection to the first of the host's addresses that may be and takes one.
-
-        As urllib3 does it, but that the transfer knows the socket before it connects.
-        Raises urllib3's own exceptions.
-        """
-        self.has_answered = False
-        failed: OSError = OSError("the name has no address")
-        for family, kind, protocol, address in self._addresses():
-            try:
-                return self._connected(family, kind, protocol, address)
-            except OSError as error:
-                failed = error
-        if isinstance(failed, TimeoutError):
-            raise ConnectTimeoutError(self, f"no connection to {self.host}") from failed
-        raise NewConnectionError(self, f"no connection: {failed}") from failed
-
-    @property
-    def _place(self) -> tuple[str, int | None]:
-        """What the connection is made to, as host and port."""
-        return self._dns_host, self.port
-
-    def _addresses(self) -> list[_Address]:
-        """Where that is. Raises `TargetError` if there may be no connection to it."""
-        host, port = self._place
-        try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
-            raise NameResolutionError(self.host, self, reason) from error
-        addresses: list[_Address] = [
-            (family, kind, protocol, address) for family, kind, protocol, _, address in found
-        ]
-        if self.judge is None:
-            return addresses
-        reasons = [self.judge(str(address[0])) for *_, address in addresses]
-        allowed = [one for one, reason in zip(addresses, reasons, strict=True) if reason is None]
-        if addresses and not allowed:
-            # What the name resolves to is asked now and connected to now: it cannot change
-            # in between.
-            raise TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {reasons[0]}")
-        return allowed
-
-    def _connected(
-        self,
-        family: socket.AddressFamily,
-        kind: socket.SocketKind,
-        protocol: int,
-        address: tuple[Any, ...],
-    ) -> socket.socket:
-        connection = self._socket(family, kind, protocol)
-        try:
-            for option in self.socket_options or ():
-                connection.setsockopt(*option)
-            if isinstance(self.timeout, int | float):
-                connection.settimeout(self.timeout)
-            if self.source_address:
-                connection.bind(self.source_address)
-            self._tell_of(connection)
-            self._connect(connection, address)
-        except BaseException:
+    def close(self) -> None:
+        connection, self._socket, self._stoppable = self._socket, None, None
+        if connection is not None:
             with contextlib.suppress(OSError):
                 connection.close()
-            raise
-        return connection
 
-    def _socket(
-        self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int
-    ) -> socket.socket:
-        return socket.socket(family, kind, protocol)
+    def _connect(self, transfer: Transfer) -> None:
+        """Open a TCP connection to the first address that is allowed and accepts one."""
+        connector, route = self._connector, self.route
+        host, port = route.first_hop
+        found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
+        socks = route.proxy if route.proxy and route.proxy.is_socks else None
+        target = self._socks_target(socks, transfer) if socks else None
+        failed = OSError("the name has no address")
+        for family, kind, protocol, _, address in _allowed(found, connector.judge):
+            connection = new_socket(socks, family, kind, protocol)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(connector.connect_timeout)
+                transfer.uses(connection)
+                if socks and target:
+                    connect_through(connection, socks, address, target)
+                else:
+                    connection.connect(address)
+            except OSError as error:
+                connection.close()
+                failed = error
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                self._socket = self._stoppable = connection
+                return
+        raise ConnectError(str(failed)) from failed
 
-    def _connect(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        connection.connect(address)
-
-    def _tell_of(self, connection: socket.socket) -> None:
-        if self.used_by is not None:
-            self.used_by.uses(connection)
-
-
-class WatchedTLS(Watched, HTTPSConnection):
-    """The same, with TLS."""
-
-    _handle: socket.socket | None = None
-
-    def connect(self) -> None:
-        try:
-            with cpu.anywhere():
-                super().connect()
-            # Else urllib3 warns of each connection where none is to be verified: who has
-            # said so is warned once, and elsewhere.
-            self.is_verified = True
-        finally:
-            if self._handle is not None:
-                self._handle.close()
-                self._handle = None
-
-    def _new_conn(self) -> socket.socket:
-        connection = super()._new_conn()
-        # TLS takes the socket away from this object before it shakes hands; the duplicate
-        # is what can end the connection until then.
-        self._handle = connection.dup()
-        self._tell_of(self._handle)
-        return connection
-
-
-class WatchedSocks(Watched):
-    """A connection to a host behind the proxy."""
-
-    def __init__(self, *args: Any, _socks_options: dict[str, Any], **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._proxy = _socks_options
-
-    @property
-    def _place(self) -> tuple[str, int | None]:
-        return self._proxy["proxy_host"], self._proxy["proxy_port"] or 1080
-
-    def _socket(
-        self, family: socket.AddressFamily, kind: socket.SocketKind, protocol: int
-    ) -> socket.socket:
-        from socks import socksocket
-
-        made: socket.socket = socksocket(family, kind, protocol)
-        return made
-
-    def _connect(self, connection: Any, address: tuple[Any, ...]) -> None:
-        from socks import ProxyError
-
-        options = self._proxy
-        user, password = options["username"], options["password"]
-        connection.set_proxy(
-            options["socks_version"], address[0], address[1], options["rdns"], user, password
+    def _socks_target(self, proxy: Proxy, transfer: Transfer) -> tuple[str, int]:
+        """What a SOCKS proxy is asked to connect to: the name, or an address that it is here."""
+        route, connector = self.route, self._connector
+        if proxy.resolves_names:
+            return route.host, route.port
+        found = connector.look_ups.resolve(
+            route.host, route.port, connector.connect_timeout, transfer
         )
-        try:
-            connection.connect((self._dns_host.strip("[]"), self.port))
-        except ProxyError as error:
-            # What PySocks makes of it would be taken for a fault of the proxy.
-            if isinstance(error.socket_err, socket.gaierror):
-                raise NameResolutionError(self.host, self, error.socket_err) from error
-            if isinstance(error.socket_err, TimeoutError):
-                raise error.socket_err from error
-            raise
+        families = (
+            (socket.AF_INET,) if proxy.scheme == "socks4" else (socket.AF_INET, socket.AF_INET6)
+        )
+        for family, *_, address in found:
+            if family in families:
+                return str(address[0]), route.port
+        raise socket.gaierror(socket.EAI_NONAME, "no address that a SOCKS 4 proxy could reach")
+
+    def _open_tunnel(self, proxy: Proxy, transfer: Transfer) -> None:
+        """Let an HTTP proxy connect to the host (RFC 9110, section 9.3.6)."""
+        connection, stoppable = self._sockets()
+        transfer.uses(stoppable)
+        host = self.route.authority
+        head = f"CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n{proxy.authorization}\r\n"
+        connection.sendall(head.encode("latin-1"))
+        buffer = ReadBuffer(connection)
+        buffer.receive()
+        (_, status, reason), _ = read_head(buffer)
+        if not 200 <= status < 300:
+            raise ConnectionError(f"the proxy refuses a tunnel: {status} {reason}".rstrip())
+        if buffer.unread:
+            raise ConnectionError("the proxy sent data before the host could send any")
+
+    def _start_tls(self, host: str, transfer: Transfer) -> None:
+        """Shake hands with `host` over what the connection is so far."""
+        lower, stoppable = self._sockets()
+        context = self._connector.trust.context
+        # A zone is local to this machine, and no certificate names one. Nor does any end in a dot.
+        name = host.partition("%")[0].rstrip(".")
+        if isinstance(lower, ssl.SSLSocket):  # to a host, through a proxy that speaks TLS itself
+            from urllib3.util import ssl_wrap_socket
+
+            transfer.uses(stoppable)
+            with cpu.anywhere():
+                inner: Any = ssl_wrap_socket(
+                    lower, ssl_context=context, server_hostname=name, tls_in_tls=True
+                )
+            self._socket = inner  # its methods are those of a socket
+            return
+        # `wrap_socket` takes the descriptor away from this socket before it shakes hands. Until it
+        # returns, a duplicate is what can end the connection.
+        with socket.fromfd(lower.fileno(), lower.family, lower.type) as duplicate:
+            transfer.uses(duplicate)
+            with cpu.anywhere():
+                self._socket = self._stoppable = context.wrap_socket(lower, server_hostname=name)
+
+    def _sockets(self) -> tuple[socket.socket, socket.socket]:
+        if self._socket is None or self._stoppable is None:
+            raise ConnectionError("the connection is closed")
+        return self._socket, self._stoppable
 
 
-class WatchedSocksTLS(WatchedSocks, WatchedTLS):
-    """The same, with TLS."""
+def _allowed(found: Sequence[Address], judge: AddressJudge | None) -> Sequence[Address]:
+    """The addresses that there may be a connection to. Raises `TargetError` if there is none.
+
+    These very addresses are connected to: a name that resolves to others a moment later does
+    not slip through.
+    """
+    if judge is None:
+        return found
+    refusals = [judge(str(address[4][0])) for address in found]
+    allowed = [one for one, refusal in zip(found, refusals, strict=True) if refusal is None]
+    if found and not allowed:
+        raise TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {refusals[0]}")
+    return allowed

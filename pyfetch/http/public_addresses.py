@@ -1,7 +1,7 @@
-"""Whether an address is one of the public Internet, by the registries of RFC 6890.
+"""Tells public IP addresses from all others, by the registries of RFC 6890.
 
-The networks are named here, since what `ipaddress` takes for global or private differs from
-one patch release of Python to the next.
+The networks are listed here, since those that `ipaddress` calls private differ between patch
+releases of Python.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BENCHMARKING = "is for benchmarks"
 _ORCHID = "is a hash and no address to reach (ORCHID)"
 _PROTOCOLS = "is set aside for protocols (where a cloud has its metadata service)"
 
-# Of those that hold an address the most specific counts, as in the registries. None: public.
+# The most specific network that contains an address decides, as in the registries. None: public.
 _NETWORKS: dict[str, str | None] = {
     "0.0.0.0/0": None,
     "0.0.0.0/8": "is in the network 0/8, which means this host",  # RFC 791, section 3.2
@@ -25,7 +25,7 @@ _NETWORKS: dict[str, str | None] = {
     "100.64.0.0/10": "is in the address space that providers share",  # RFC 6598
     "100.100.100.200/32": "is the metadata service of Alibaba Cloud",
     "127.0.0.0/8": "is a loopback address",  # RFC 1122, section 3.2.1.3
-    # Public by its number, yet what answers is the host of the virtual machine that asks.
+    # A public address, but the host of an Azure virtual machine answers there.
     "168.63.129.16/32": "is the wire server of Azure",
     "169.254.0.0/16": _LINK_LOCAL,  # RFC 3927
     "172.16.0.0/12": _PRIVATE,  # RFC 1918
@@ -75,11 +75,11 @@ _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 
 def why_not_public(address: str) -> str | None:
-    """A clause that says why an address is no public unicast address; None if it is one.
+    """Return a clause that says why an address is no public unicast address; None if it is one.
 
-    `address` is the text of an IPv4 or IPv6 address as in a `sockaddr` of `getaddrinfo`,
-    with or without `%scope`. One that leads to IPv4 addresses inside it is public only if
-    they are. What is no address is not public.
+    `address` is the text of an IPv4 or IPv6 address, with or without `%scope`, as `getaddrinfo`
+    returns it. An address that contains IPv4 addresses is public only if all of them are. Any
+    other text is not public.
     """
     try:
         parsed = ip_address(address)

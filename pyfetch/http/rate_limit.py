@@ -1,4 +1,4 @@
-"""What an answer says of its host: whether it wants to be asked, and how soon again."""
+"""Rate limits that a server announces: how long to wait before the next request to its host."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from pyfetch.headers import parse_http_date
 
 PAUSING_STATUSES = frozenset({429, 503})
-"""Those that speak of the host, not of one URL."""
+"""Statuses that concern the whole host, not one URL."""
 
 _EPOCH_SINCE = 1_000_000_000
-"""A number of seconds from here on is a time since 1970 and not a wait."""
+"""A reset at or above this is a time in seconds since the epoch, below it a wait in seconds."""
 
 
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds that an answer which pushes back asks to wait; None if it does not say.
+    """Return the seconds that a 429 or 503 asks to wait; None if it does not say.
 
-    By `Retry-After` (RFC 9110, section 10.2.3), else the `RateLimit` fields of
-    draft-ietf-httpapi-ratelimit-headers, else `X-RateLimit-Reset`. `now` is in seconds
-    since the epoch.
+    They are in `Retry-After` (RFC 9110, section 10.2.3), or else the `RateLimit` fields of
+    draft-ietf-httpapi-ratelimit-headers, or else `X-RateLimit-Reset`. `now` is in seconds since
+    the epoch.
     """
     now = time.time() if now is None else now
     asked = parse_retry_after(headers.get("Retry-After"), now)
@@ -31,7 +31,10 @@ def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | 
 
 
 def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Seconds until an answer's host may be asked again, where this was the last of its quota."""
+    """Return the seconds until the next request to a host, if this response used up its quota.
+
+    None if it did not, or does not say. `now` is in seconds since the epoch.
+    """
     asked = _wait_of_limits(headers, spent_only=True)
     if asked is None and _remaining(headers) == 0:
         asked = _reset(headers, time.time() if now is None else now)
@@ -39,7 +42,10 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
 
 
 def parse_retry_after(value: str | None, now: float | None = None) -> float | None:
-    """Seconds to wait by a `Retry-After` field (RFC 9110, section 10.2.3); None if it says none."""
+    """Return the seconds to wait by a `Retry-After` field (RFC 9110, section 10.2.3).
+
+    None for a field that is missing or malformed. `now` is in seconds since the epoch.
+    """
     if value is None:
         return None
     value = value.strip()
@@ -52,7 +58,7 @@ def parse_retry_after(value: str | None, now: float | None = None) -> float | No
 
 
 def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | None:
-    """By `RateLimit` and `RateLimit-Policy`; of several limits the longest that is spent counts."""
+    """Seconds by `RateLimit` and `RateLimit-Policy`: the longest of the limits that are spent."""
     limits = _items(headers.get("RateLimit"))
     if not limits:
         return None
@@ -67,16 +73,16 @@ def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | 
         if wait is None:
             wait = _seconds(windows.get(name))
         if wait is not None:
-            # Those with something left are not what pushes back, if any other is spent.
+            # A limit that is spent comes before one that is not.
             waits.append((parameters.get("r") == 0, wait))
     return max(waits)[1] if waits else None
 
 
 def _items(field: str | None) -> list[tuple[str, Mapping[str, object]]]:
-    """The members of a structured list (RFC 9651) with their parameters; none if it is none."""
+    """Members of a structured list (RFC 9651) with their parameters; none of a malformed one."""
     if not field:
         return []
-    import http_sf  # few servers send these fields
+    import http_sf  # loaded here, as few servers send these fields
 
     try:
         parsed = http_sf.parse(field.encode("latin-1", "replace"), tltype="list")
@@ -96,7 +102,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _reset(headers: Mapping[str, str], now: float) -> float | None:
-    """By `X-RateLimit-Reset`: seconds to wait or, as some write it, since the epoch."""
+    """Seconds to wait by `X-RateLimit-Reset`, which may be a time since the epoch."""
     for name in ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"):
         value = headers.get(name, "").strip()
         try:

@@ -1,57 +1,58 @@
-"""What comes over a connection: received, and not taken yet."""
+"""Read buffer of a connection: bytes that were received and are not consumed yet."""
 
 from __future__ import annotations
 
 import socket
 
-AT_ONCE = 16 * 1024
-"""Bytes: a record of TLS (RFC 8446, section 5.1), or a head and a small body."""
+RECEIVE_SIZE = 16 * 1024
+"""Bytes asked for at once: one TLS record (RFC 8446, section 5.1), or a head and a small body."""
 
 
-class Incoming:
-    """Bytes in the order in which they come. All waits raise what the connection raises."""
+class ReadBuffer:
+    """Reads a connection in order. Each method that waits raises what the connection raises."""
 
-    __slots__ = ("_at", "_connection", "_data")
+    __slots__ = ("_connection", "_data", "_start")
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._data = b""
-        self._at = 0
+        self._start = 0
+        """Index in `_data` of the first byte that is not consumed."""
 
     @property
-    def waiting(self) -> bytes:
-        """What was received and not taken."""
-        return self._data[self._at :] if self._at else self._data
+    def unread(self) -> bytes:
+        """Bytes that were received and are not consumed yet."""
+        return self._data[self._start :] if self._start else self._data
 
-    def more(self) -> bool:
-        """Wait for more. False: nothing more will come."""
-        data = self._connection.recv(AT_ONCE)
-        self._data, self._at = self.waiting + data, 0
+    def receive(self) -> bool:
+        """Wait for more bytes. Returns False if the other side has closed the connection."""
+        data = self._connection.recv(RECEIVE_SIZE)
+        self._data, self._start = self.unread + data, 0
         return bool(data)
 
     def skip(self, size: int) -> None:
-        """Take so many bytes of what is waiting."""
-        self._at += size
+        """Consume `size` bytes of `unread`."""
+        self._start += size
 
-    def take(self, most: int) -> bytes:
-        """Some bytes, at most so many, as soon as there are any; none when no more will come."""
-        if self._at == len(self._data):
-            return self._connection.recv(most)
-        data = self._data[self._at : self._at + most]
-        self._at += len(data)
+    def read(self, limit: int) -> bytes:
+        """Return at most `limit` bytes, as soon as there are any; none at the end."""
+        if self._start == len(self._data):
+            return self._connection.recv(limit)
+        data = self._data[self._start : self._start + limit]
+        self._start += len(data)
         return data
 
-    def take_into(self, buffer: memoryview) -> int:
-        """The same, to a buffer. Returns how many they are."""
-        if self._at == len(self._data):
+    def read_into(self, buffer: memoryview) -> int:
+        """Like `read`, but write the bytes into `buffer`. Returns their number."""
+        if self._start == len(self._data):
             return self._connection.recv_into(buffer)
-        data = self.take(len(buffer))
+        data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def fill(self, buffer: memoryview) -> int:
-        """Fill a buffer, unless no more will come. Returns how many bytes they are."""
-        filled = self.take_into(buffer)
+        """Fill the whole buffer, or less at the end. Returns the number of bytes."""
+        filled = self.read_into(buffer)
         receive = self._connection.recv_into
         size = filled
         while size and filled < len(buffer):
@@ -59,11 +60,11 @@ class Incoming:
             filled += size
         return filled
 
-    def line(self, longest: int) -> bytes:
-        """All up to the next end of a line, or as much of it as there is, or `longest` bytes."""
+    def read_line(self, limit: int) -> bytes:
+        """Return the next line with its line feed; less at the end or beyond `limit` bytes."""
         while True:
-            end = self._data.find(b"\n", self._at) + 1
+            end = self._data.find(b"\n", self._start) + 1
             if end:
-                return self.take(min(end - self._at, longest))
-            if len(self._data) - self._at >= longest or not self.more():
-                return self.take(longest) if self.waiting else b""
+                return self.read(min(end - self._start, limit))
+            if len(self._data) - self._start >= limit or not self.receive():
+                return self.read(limit) if self.unread else b""

@@ -1,148 +1,147 @@
-"""What is asked of a host: one GET with its fields, credentials and cookies."""
+"""Requests: one GET with its fields, credentials and cookies."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
-from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 import requests
 from requests.auth import HTTPBasicAuth
-from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
-from pyfetch.http.credentials import cookie_jar, cookies_in
-from pyfetch.http.origin_config import AllSurroundings
+from pyfetch.http.adapter import extract_cookies
+from pyfetch.http.credentials import load_cookies, new_cookie_jar
+from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
 )
-"""Fields that a user may have added and that go along to another origin: any other one may be a
-key to the one that it was meant for."""
+"""Fields of a user that are sent to other origins, too. Any other field may be a secret that is
+meant for the first origin."""
 
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]*)?"
     r"(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*)+"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
 )
-"""URLs that `requests` would leave as they are."""
+"""URLs that `requests` leaves as they are."""
 
 
-class Asking:
-    """Makes the requests of a run; for any thread.
+class RequestBuilder:
+    """Builds the requests of a run; for any thread.
 
-    Raises `UsageError` for a file of cookies that cannot be used.
+    Raises `UsageError` for a cookie file that cannot be used.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, surroundings: AllSurroundings) -> None:
-        self._surroundings = surroundings
-        self._cookies = cookies_in(settings.cookies) if settings.cookies else None
+    def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
+        self._origins = origins
+        self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
-        self._session.trust_env = False  # it would look for each URL anew; see surroundings
-        # What is saved is what the server has: bytes, not what they decode to.
+        # `OriginConfigs` reads the environment, once for an origin and not for each request.
+        self._session.trust_env = False
+        # Without a content coding, the bytes that are saved are those that the server has.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
-        self._fields = _joined(settings.headers)
-        self._gives_credentials = any(name.lower() == "authorization" for name in self._fields)
-        # The same for all URLs that have nothing of their own.
-        self._all_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
+        self._fields = _combined(settings.headers)
+        self._authorizes = any(name.lower() == "authorization" for name in self._fields)
+        # Fields of all requests that need none of their own. They are never changed: `Route`
+        # encodes them once.
+        self._common_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
             {**self._session.headers, **self._fields}
         )
 
-    def request(
-        self, chain: RedirectState, headers: Mapping[str, str], target: Target
+    def build(
+        self, state: RedirectState, headers: Mapping[str, str], target: Target
     ) -> requests.PreparedRequest:
-        """The next request of a chain, with fields that this one needs (a range, conditions).
+        """Build the next request of an attempt.
 
-        Raises `TargetError` for a URL that cannot be asked for.
+        `headers`: fields for this request alone (a range, conditions). Raises `TargetError` for
+        a URL that cannot be requested.
         """
-        cookies = chain.cookies.get(chain.origin, self._cookies)
-        nothing_of_its_own = cookies is None and not target.headers and not chain.away
+        cookies = state.cookies.get(state.origin, self._cookies)
+        has_own_fields = cookies is not None or target.headers or state.away
         if (
-            nothing_of_its_own
-            and self._surroundings.of(chain.url, chain.origin).login is None
-            and _PLAIN_URL.fullmatch(chain.url)
+            not has_own_fields
+            and self._origins.of(state.url).login is None
+            and _PLAIN_URL.fullmatch(state.url.text)
         ):
-            return self._plain(chain.url, headers)
-        auth = self._auth(chain, target)
+            return self._build_plain(state.url.text, headers)
+        auth = self._auth(state, target)
         own = target.headers
-        if chain.origin != target.origin:  # a mirror: what they hold was meant for another
+        if state.origin != target.origin:  # a mirror: secrets are meant for the target's origin
             own = tuple((name, value) for name, value in own if name.lower() in _HARMLESS)
-        fields = self._fields | _joined(own)
-        if chain.away:
+        fields = self._fields | _combined(own)
+        if state.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            request = requests.Request("GET", chain.url, headers=fields | dict(headers), auth=auth)
+            request = requests.Request(
+                "GET", state.url.text, headers=fields | dict(headers), auth=auth
+            )
             prepared = self._session.prepare_request(request)
-            # Not by the session, which would put them into a jar that knows no policy.
+            # The session would copy them into a jar whose policy sends them to subdomains.
             prepared.prepare_cookies(cookies)
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
         return prepared
 
     def cookies_after(
-        self, chain: RedirectState, request: requests.PreparedRequest, answer: requests.Response
+        self, state: RedirectState, request: requests.PreparedRequest, response: Response
     ) -> Mapping[str, CookieJar]:
-        """The cookies of the chain, with those that this answer sets."""
-        if "Set-Cookie" not in answer.headers:
-            return chain.cookies
-        before = chain.cookies.get(chain.origin, self._cookies)
-        cookies = cookie_jar()
+        """Return the cookies of an attempt, by origin, with those that this response sets."""
+        if "Set-Cookie" not in response.headers:
+            return state.cookies
+        before = state.cookies.get(state.origin, self._cookies)
+        cookies = new_cookie_jar()
         if before is not None:
             cookies.update(before)
-        extract_cookies_to_jar(cookies, request, _Answered(answer.raw.headers))
-        return {**chain.cookies, chain.origin: cookies}
+        extract_cookies(cookies, request, response)
+        return {**state.cookies, state.origin: cookies}
 
-    def _plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """What `requests` would make of it, which is the same for all plain URLs."""
+    def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
+        """Build what `requests` would make of a plain URL, without the time that it takes."""
         request = requests.PreparedRequest()
         request.method = "GET"
         request.url = url
-        request.headers = self._all_fields
+        request.headers = self._common_fields
         if headers:
             request.headers = request.headers.copy()
             request.headers.update(headers)
         return request
 
-    def _auth(self, chain: RedirectState, target: Target) -> HTTPBasicAuth | None:
-        """From the URL, or the netrc file where no header says it; UTF-8 (RFC 7617, 2.1)."""
-        userinfo, at, _ = urlsplit(chain.url).netloc.rpartition("@")
-        if at:
+    def _auth(self, state: RedirectState, target: Target) -> HTTPBasicAuth | None:
+        """User and password: of the URL, or else of the netrc file if no field has any.
+
+        They are sent in UTF-8 (RFC 7617, section 2.1).
+        """
+        userinfo = state.url.userinfo
+        if userinfo is not None:
             user, _, password = userinfo.partition(":")
-            known = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
-            return known if userinfo else None
-        login = self._surroundings.of(chain.url, chain.origin).login
-        if login is None or (not chain.away and self._has_credentials(target)):
+            auth = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
+            return auth if userinfo else None
+        login = self._origins.of(state.url).login
+        if login is None or (not state.away and self._has_authorization(target)):
             return None
-        # A redirect may lead to a host that the file names, as to the one where one logs in;
-        # but nobody may send the password where all can read it, or ask for it at a port
-        # of his choice.
-        safe = chain.origin.startswith("https:") and chain.origin.endswith(":443")
-        if chain.away and not (login.named and safe):
+        # A redirect may lead to a host of the netrc file, as to one where users log in. But it
+        # must not make us send the password in clear text, or to a port of the redirect's choice.
+        is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
+        if state.away and not (login.is_named and is_safe):
             return None
         return HTTPBasicAuth(login.user.encode(), login.password.encode())
 
-    def _has_credentials(self, target: Target) -> bool:
-        return self._gives_credentials or any(
+    def _has_authorization(self, target: Target) -> bool:
+        return self._authorizes or any(
             name.lower() == "authorization" for name, _ in target.headers
         )
 
 
-class _Answered:
-    """Fields, where `requests` looks for them when it extracts cookies."""
-
-    def __init__(self, fields: Any) -> None:
-        self._original_response = self
-        self.msg = fields
-
-
-def _joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Fields by name; of one name with several values, one with a list (RFC 9110, 5.3)."""
+def _combined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Fields by name. Values of the same name become one list (RFC 9110, section 5.3)."""
     fields: dict[str, str] = {}
     for name, value in headers:
         fields[name] = f"{fields[name]}, {value}" if name in fields else value

@@ -1,154 +1,243 @@
-"""An answer as it comes over a connection: its head at once, its body piece by piece.
+"""`Response`: the head of an HTTP response at once, and its body piece by piece.
 
-Where the body ends is for RFC 9112, section 6.3, to say. One that is cut in the size of a chunk
-passes for whole with `http.client`; here it is an error.
+`Receiver` is the seam between a client and what becomes of a response: a client pushes to it, so
+the rules for resuming, names, sizes and checksums are written once for every client.
 """
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable
 from http.client import IncompleteRead
+from typing import NamedTuple, Protocol
 
 from pyfetch.headers import Fields
-from pyfetch.http.read_buffer import Incoming
-from pyfetch.http.response_head import MAX_FIELDS, Said, read_head
-from pyfetch.pattern import pattern
+from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
+from pyfetch.urls import Url
 
-_LONGEST_LINE = 64 * 1024
+_MAX_LINE_SIZE = 64 * 1024
+"""Longest line of a chunked body outside its data, in bytes."""
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = pattern(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
-_NEW_LINE = (b"\r\n", b"\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_LINE_ENDS = (b"\r\n", b"\n")
 
 
-class Answer:
-    """One answer to a GET, with what urllib3 has of its own: `requests` knows no other.
+class Framing(NamedTuple):
+    """Where the body of a response to a GET ends (RFC 9112, section 6.3).
 
-    `over` is called once, when no more is read of it, with whether its connection may be
-    used for another request. Waits raise `OSError`, what is no HTTP raises `HTTPException`.
+    Neither chunked nor with a length: the body ends when the connection is closed.
     """
 
-    __slots__ = ("_chunked", "_incoming", "_left", "_over", "_said", "_stays_open")
+    length: int | None = None
+    """Bytes of the body, where they are announced."""
+    chunked: bool = False
+    error: str | None = None
+    """Why the end cannot be known; None if it can."""
 
-    def __init__(self, connection: socket.socket, over: Callable[[bool], None]) -> None:
-        """Wait for the head."""
-        self._over: Callable[[bool], None] | None = over
-        self._incoming = Incoming(connection)
-        self._incoming.more()
-        self._said = said = read_head(self._incoming)
-        fields = said.fields
-        self._chunked = fields.get("Transfer-Encoding", "").lower() == "chunked"
-        self._left: int | None = None
-        """Bytes to come of the body, or of a chunk; None: no chunk has begun, or nobody knows."""
-        if said.status in _WITHOUT_BODY:
-            self._chunked, self._left = False, 0
-        elif not self._chunked:
-            self._left = _length(fields.get("Content-Length", ""))
-        self._stays_open = _stays_open(said)
-        if self._left == 0 and not self._chunked:
+
+UNTIL_CLOSE = Framing()
+
+
+def framing_of(status: int, fields: Fields) -> Framing:
+    """Decide how the body of a response is framed, by its status and fields."""
+    if status in _WITHOUT_BODY:
+        return Framing(length=0)
+    coding = fields.get("Transfer-Encoding")
+    if coding is not None:  # it overrides Content-Length
+        if coding.strip(" \t").lower() == "chunked":
+            return Framing(chunked=True)
+        return Framing(
+            error=f"the body has the transfer coding {coding!r}, which was not requested"
+        )
+    announced = fields.get("Content-Length")
+    if announced is None:
+        return UNTIL_CLOSE
+    first, *others = announced.split(",")  # a field that came twice is joined by a comma
+    length = first.strip()
+    if not (length.isascii() and length.isdigit() and len(length) < 20) or any(
+        other.strip() != length for other in others
+    ):
+        return Framing(
+            error=f"Content-Length is {announced!r}, so the end of the body cannot be known"
+        )
+    return Framing(length=int(length))
+
+
+class Response:
+    """The final response to one GET. Its body can be read once, by one thread.
+
+    `on_end` is called once, when no more of the body will be read, and is told whether the
+    connection may be used for another request. All methods that read raise `OSError`, and
+    `HTTPException` for a body that breaks the rules.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_keeps_alive",
+        "_left",
+        "_on_end",
+        "framing",
+        "headers",
+        "reason",
+        "status",
+        "url",
+    )
+
+    def __init__(
+        self,
+        url: Url,
+        status_line: StatusLine,
+        fields: Fields,
+        framing: Framing,
+        buffer: ReadBuffer,
+        on_end: Callable[[bool], None],
+    ) -> None:
+        self.url = url
+        """URL of the request, after redirects."""
+        self.status = status_line.status
+        self.reason = status_line.reason
+        self.headers = fields
+        self.framing = framing
+        self._buffer = buffer
+        self._left = framing.length
+        """Bytes left of the body, or of the current chunk; None: unknown, or no chunk yet."""
+        self._keeps_alive = framing.error is None and _keeps_alive(status_line.minor, fields)
+        self._on_end: Callable[[bool], None] | None = on_end
+        if self._left == 0:
             self._end()
 
-    @property
-    def status(self) -> int:
-        return self._said.status
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.reason} {self.framing}>"
 
     @property
-    def reason(self) -> str:
-        return self._said.reason
+    def length(self) -> int | None:
+        """Bytes of the body, where the server has announced them."""
+        return self.framing.length
 
     @property
-    def headers(self) -> Fields:
-        return self._said.fields
+    def left(self) -> int | None:
+        """Bytes of the body that are not read yet, where that is known."""
+        return None if self.framing.chunked else self._left
 
-    @property
-    def length_remaining(self) -> int | None:
-        """Bytes of the body that are to come, where that is known."""
-        return None if self._chunked else self._left
-
-    def read1(self, most: int) -> bytes:
-        """Some bytes of the body, at most so many, as soon as there are any; none at its end."""
-        if self._over is None or (self._chunked and not self._in_chunk()):
+    def read(self, limit: int) -> bytes:
+        """Return at most `limit` bytes of the body, as soon as there are any; none at its end."""
+        if self._on_end is None or (self.framing.chunked and not self._in_chunk()):
             return b""
         left = self._left
-        data = self._incoming.take(most if left is None else min(most, left))
-        self._took(len(data))
+        data = self._buffer.read(limit if left is None else min(limit, left))
+        self._consumed(len(data))
         return data
 
-    def readinto1(self, buffer: memoryview) -> int:
-        """The same to a buffer, as far as there is room. Returns how many."""
-        if self._over is None or (self._chunked and not self._in_chunk()):
+    def read_into(self, buffer: memoryview) -> int:
+        """Like `read`, but write the bytes into `buffer`. Returns their number."""
+        if self._on_end is None or (self.framing.chunked and not self._in_chunk()):
             return 0
         left = self._left
-        size = self._incoming.take_into(buffer if left is None else buffer[:left])
-        self._took(size)
+        size = self._buffer.read_into(buffer if left is None else buffer[:left])
+        self._consumed(size)
         return size
 
-    def readinto(self, buffer: memoryview) -> int:
-        """As many bytes as there is room for, but at the end of the body. Returns how many."""
-        if self._over is not None and not self._chunked:
-            # No call in between: each record of TLS is one of its own.
+    def fill(self, buffer: memoryview) -> int:
+        """Fill the whole buffer, or less at the end of the body. Returns the number of bytes."""
+        if self._on_end is not None and not self.framing.chunked:
+            # In one call: over TLS there is a read for each record of 16 KiB.
             left = self._left
-            size = self._incoming.fill(buffer if left is None else buffer[:left])
-            self._took(size)
+            size = self._buffer.fill(buffer if left is None else buffer[:left])
+            self._consumed(size)
             return size
         filled = 0
-        while filled < len(buffer) and (size := self.readinto1(buffer[filled:])):
+        while filled < len(buffer) and (size := self.read_into(buffer[filled:])):
             filled += size
         return filled
 
     def close(self) -> None:
-        """Read nothing more. What is left of the body costs the connection."""
-        if self._over is not None:
-            over, self._over = self._over, None
-            over(False)
+        """Read no more. If some of the body is left, its connection is closed."""
+        self._finish(reusable=False)
 
-    def _took(self, size: int) -> None:
+    def _consumed(self, size: int) -> None:
         if not size:
-            chunked = self._chunked
             self.close()
-            if chunked:
+            if self.framing.chunked:
                 raise IncompleteRead(b"")
         elif self._left is not None:
             self._left -= size
-            if not (self._left or self._chunked):
+            if not (self._left or self.framing.chunked):
                 self._end()
 
     def _in_chunk(self) -> bool:
-        """Whether there is more; goes to the next chunk behind the end of one (section 7.1)."""
+        """Go on to the next chunk at the end of one (RFC 9112, 7.1). False after the last."""
         if self._left:
             return True
-        if self._left == 0 and self._line() not in _NEW_LINE:
+        if self._left == 0 and self._read_line() not in _LINE_ENDS:
             raise IncompleteRead(b"")
-        size = _CHUNK_SIZE.fullmatch(self._line())
-        if not size:
+        size = _CHUNK_SIZE.fullmatch(self._read_line())
+        if not size:  # `http.client` takes a size that is cut off for the last chunk
             raise IncompleteRead(b"")
         self._left = int(size[1], 16)
         if self._left:
             return True
         for _ in range(MAX_FIELDS):
-            if self._line() in _NEW_LINE:
+            if self._read_line() in _LINE_ENDS:
                 self._end()
                 return False
         raise IncompleteRead(b"")
 
-    def _line(self) -> bytes:
-        return self._incoming.line(_LONGEST_LINE)
+    def _read_line(self) -> bytes:
+        return self._buffer.read_line(_MAX_LINE_SIZE)
 
     def _end(self) -> None:
-        """The body is whole. More bytes than that are nobody's: no other answer may begin so."""
-        if self._over is not None:
-            over, self._over = self._over, None
-            over(self._stays_open and not self._incoming.waiting)
+        # Bytes after the end of the body answer no request, so nothing may follow them.
+        self._finish(reusable=self._keeps_alive and not self._buffer.unread)
+
+    def _finish(self, *, reusable: bool) -> None:
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            on_end(reusable)
 
 
-def _length(said: str) -> int | None:
-    said = said.partition(",")[0]  # those that differ are refused where the body is read
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 20 else None
+def receive_response(
+    url: Url, connection: socket.socket, on_end: Callable[[bool], None]
+) -> Response:
+    """Wait for the head of the response that comes next over a connection.
+
+    Raises what `read_head` raises. `on_end` is called as `Response` describes it.
+    """
+    buffer = ReadBuffer(connection)
+    buffer.receive()
+    status_line, fields = read_head(buffer)
+    framing = framing_of(status_line.status, fields)
+    return Response(url, status_line, fields, framing, buffer, on_end)
 
 
-def _stays_open(said: Said) -> bool:
-    """Whether the connection outlives this answer (RFC 9112, section 9.3)."""
-    options = {
-        option.strip(" \t") for option in said.fields.get("Connection", "").lower().split(",")
-    }
-    return "close" not in options and (said.minor > 0 or "keep-alive" in options)
+class Receiver(Protocol):
+    """What a client pushes a response to: `head` once, then `chunk` for each piece of the body.
+
+    This is the seam between HTTP clients and the engine. A client needs to know nothing about
+    files, and a receiver nothing about connections. Whatever a receiver raises ends the
+    transfer and is passed on to the caller of the client.
+    """
+
+    def head(self, head: Response) -> bool:
+        """Take the head of the final response. Returns whether its body is wanted.
+
+        A receiver uses the head's fields only: it never reads from it.
+        """
+        ...
+
+    def chunk(self, data: bytes | memoryview) -> None:
+        """Take the next piece of the body, which is never empty.
+
+        The client may overwrite `data` as soon as this returns.
+        """
+        ...
+
+
+def _keeps_alive(minor: int, fields: Fields) -> bool:
+    """Whether the connection stays open after this response (RFC 9112, section 9.3)."""
+    connection = fields.get("Connection")
+    if connection is None:
+        return minor > 0
+    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    return "close" not in options and (minor > 0 or "keep-alive" in options)

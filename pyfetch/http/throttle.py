@@ -1,4 +1,4 @@
-"""How many bytes a second all transfers may take together."""
+"""Limits how many bytes a second all transfers receive together (`--limit-rate`)."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable
 from pyfetch.transfer import Transfer
 
 _SLICE = 0.02
-"""Seconds' worth of bytes that are taken at once: what comes is smooth at this scale."""
+"""Seconds' worth of bytes that are read at once. Over longer times, the rate is even."""
 _CREDIT = 0.05
-"""Seconds' worth of bytes that may be made up for after a delay."""
+"""Seconds' worth of bytes that may be caught up on after a delay."""
 _NAP = 0.1
-"""Longest sleep in one piece, in seconds: so late does a transfer learn that it is stopped."""
+"""Longest sleep, in seconds. Between sleeps, a transfer notices that it is stopped."""
 _SMALLEST, _LARGEST = 512, 256 * 1024
 
 
 class Bandwidth:
     """Shared by all workers: each asks before it reads, and sleeps until its turn.
 
-    A virtual scheduling algorithm (ITU-T I.371, the generic cell rate algorithm), counted in
-    bytes: what was granted fixes when the next is.
+    This is the generic cell rate algorithm (ITU-T I.371, virtual scheduling), counted in bytes:
+    each grant fixes the time of the next one.
     """
 
     def __init__(
@@ -36,12 +36,12 @@ class Bandwidth:
         self._lock = threading.Lock()
         self._free_at = 0.0
         self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
-        """Bytes that may be taken at once."""
+        """Bytes of one grant."""
 
     def take(self, transfer: Transfer) -> float:
-        """Wait until `chunk` bytes may be read. Raises what the transfer was stopped with.
+        """Wait until `chunk` bytes may be read.
 
-        Returns when that was granted for, as `give_back` wants it.
+        Returns the time of the grant, for `give_back`. Raises what the transfer is stopped with.
         """
         with self._lock:
             due = max(self._free_at, self._clock() - _CREDIT)
@@ -52,9 +52,9 @@ class Bandwidth:
         return due
 
     def give_back(self, unused: int, due: float) -> None:
-        """So many bytes of what was granted did not come.
+        """Return `unused` bytes of the grant of the time `due`: they did not arrive.
 
-        What is long past is lost: given back, it would come on top of what was granted since.
+        The bytes of a grant long ago are lost: returned, they would add to later grants.
         """
         if unused and due + self.chunk / self._rate >= self._clock() - _CREDIT:
             with self._lock:

@@ -1,4 +1,4 @@
-"""Whom TLS trusts, and with which certificate it answers: one context for a whole run."""
+"""TLS context of a run: trusted certificate authorities, and our own certificate."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 class Trust:
-    """The context of a run, made when it is first asked for; for any thread.
+    """The TLS context of a run, made when it is first needed; for any thread.
 
-    Raises `UsageError` at once for files that cannot be used.
+    Raises `UsageError`, at once, for files that cannot be used.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -27,18 +27,19 @@ class Trust:
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
         if settings.cacert or settings.cert or bundle_of_the_environment():
-            self._context = _made(settings)
+            self._context = _new_context(settings)
 
     @property
     def context(self) -> ssl.SSLContext:
         with self._lock:
             if self._context is None:
-                self._context = _made(self._settings)
+                self._context = _new_context(self._settings)
             return self._context
 
 
-def _made(settings: Settings) -> ssl.SSLContext:
-    context = _verifying(settings.cacert or bundle_of_the_environment())
+def _new_context(settings: Settings) -> ssl.SSLContext:
+    context = _verifying_context(settings.cacert or bundle_of_the_environment())
+    context.set_alpn_protocols(["http/1.1"])  # RFC 7301: no HTTP/2
     if settings.insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -47,14 +48,14 @@ def _made(settings: Settings) -> ssl.SSLContext:
     return context
 
 
-def _verifying(bundle: str | None) -> ssl.SSLContext:
+def _verifying_context(bundle: str | None) -> ssl.SSLContext:
     if bundle is None:
-        return _trusting_as_the_system_does()
+        return _system_context()
     place = Path(bundle)
     try:
         if place.is_dir():
             if not any(place.glob("*.[0-9]")):
-                # OpenSSL would look for names that it knows, find none, and say nothing.
+                # OpenSSL would trust nobody, without a word.
                 raise ValueError(
                     "it has no files named by their hash (`openssl rehash` makes them)"
                 )
@@ -65,16 +66,16 @@ def _verifying(bundle: str | None) -> ssl.SSLContext:
         raise UsageError(f"cannot use the authorities in {bundle}: {reason}") from error
 
 
-def _trusting_as_the_system_does() -> ssl.SSLContext:
+def _system_context() -> ssl.SSLContext:
     if sys.platform in ("darwin", "win32"):
         import truststore
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Elsewhere the store of the system is OpenSSL's own: SSL_CERT_FILE and SSL_CERT_DIR,
-    # or what the distribution has set.
+    # Elsewhere OpenSSL finds the system's store: by SSL_CERT_FILE and SSL_CERT_DIR, or where the
+    # distribution has put it.
     if _system_has_authorities():
         return ssl.create_default_context()
-    _log.info("this system has no store of certificate authorities: certifi's is used")
+    _log.info("this system has no certificate authorities: those of certifi are used")
     return ssl.create_default_context(cafile=certifi.where())
 
 
@@ -91,7 +92,7 @@ def _load_certificate(context: ssl.SSLContext, cert: str, key: str | None) -> No
 
     for file in filter(None, (cert, key)):
         try:
-            Path(file).open("rb").close()  # what fails below does not say of which it speaks
+            Path(file).open("rb").close()  # the errors below name no file
         except OSError as error:
             raise UsageError(f"cannot use the certificate: {file}: {_reason(error)}") from error
     try:

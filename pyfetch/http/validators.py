@@ -1,4 +1,4 @@
-"""Ranges of bytes: what a part may be continued with, and what the answer says it is."""
+"""Validators and ranges: whether a file has changed, and whether a part may be continued."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import NamedTuple
 
 from pyfetch.headers import parse_http_date
 from pyfetch.models import FileFacts, Known
-from pyfetch.pattern import pattern
 
-_CONTENT_RANGE = pattern(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
-_STRONG_ETAG = pattern(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 CLOCKS_APART = 60
-"""Seconds that a Last-Modified must be older than its answer to tell two versions apart."""
+"""Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
 
 
 class ContentRange(NamedTuple):
-    """Which bytes of how many an answer brings; `last` is the index of the last one."""
+    """Bytes `first` to `last`, both included, of `total`."""
 
     first: int
     last: int
@@ -27,7 +26,7 @@ class ContentRange(NamedTuple):
 
 
 def parse_content_range(value: str | None) -> ContentRange | None:
-    """A `Content-Range` of bytes with a known total (RFC 9110, section 14.4); None for others."""
+    """Parse a `Content-Range` (RFC 9110, section 14.4); None for one without bytes or a total."""
     match = _CONTENT_RANGE.fullmatch((value or "").strip())
     if not match:
         return None
@@ -36,10 +35,10 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """What `If-Range` may hold for this answer (RFC 9110, section 13.1.5); None if nothing may.
+    """Return what `If-Range` may hold for this response (RFC 9110, section 13.1.5), or None.
 
-    That is a strong ETag, or, where there is none at all, a Last-Modified that was old
-    enough when the answer was made (section 8.8.2.2).
+    That is a strong ETag or, where there is no ETag at all, a `Last-Modified` that was old
+    enough at the time of the response (section 8.8.2.2).
     """
     etag = headers.get("ETag")
     if etag is not None:
@@ -52,28 +51,28 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 def is_validator(text: str) -> bool:
-    """Whether this may stand in `If-Range`: a strong ETag, or a date."""
+    """Whether `If-Range` may hold this: a strong ETag, or a date."""
     return bool(_STRONG_ETAG.fullmatch(text)) or (
         text.isascii() and text.isprintable() and parse_http_date(text) is not None
     )
 
 
 def is_etag(text: str) -> bool:
-    """Whether this is an ETag, be it a weak one (RFC 9110, section 8.8.3)."""
+    """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3)."""
     return bool(_STRONG_ETAG.fullmatch(text.removeprefix("W/")))
 
 
 def contradicts(headers: Mapping[str, str], validator: str) -> bool:
-    """Whether a 206 names another version than the one that was asked for with `If-Range`."""
+    """Whether a 206 belongs to another version than the one that `If-Range` named."""
     named = headers.get("ETag") if validator.startswith('"') else headers.get("Last-Modified")
     return named is not None and named != validator
 
 
 def modified_at(last_modified: str | None, date: str | None, now: float) -> float | None:
-    """When the content was last changed, in seconds since the epoch (RFC 9110, section 8.8.2).
+    """Return when the content was last changed, in seconds since the epoch (RFC 9110, 8.8.2).
 
-    Takes the answer's `Last-Modified` and `Date`. None for a time in the future, which says
-    nothing; `now` is what counts where the answer has no date of its own.
+    `last_modified` and `date` are the fields of the response, `now` stands in for a missing
+    `Date`. None for a missing time, and for one in the future, which is wrong.
     """
     modified = parse_http_date(last_modified)
     answered = parse_http_date(date)
@@ -86,27 +85,27 @@ _SECOND = 1_000_000_000
 
 
 def is_as_recorded(known: Known, size: int, modified_ns: int) -> bool:
-    """Whether the file on disk is the one that the state speaks of."""
+    """Whether a file of this size and time is the one that the state has recorded."""
     facts = known.facts
     return facts is not None and (facts.size, facts.modified_ns) == (size, modified_ns)
 
 
 def conditions(known: Known, size: int, modified_ns: int, now: float) -> dict[str, str]:
-    """Fields that make a GET conditional (RFC 9110, section 13.1); none: fetch it anew.
+    """Return the fields that make a GET conditional (RFC 9110, section 13.1); may be none.
 
-    `size` (bytes) and `modified_ns` (nanoseconds since the epoch) are the file's on disk,
+    `size` (bytes) and `modified_ns` (nanoseconds since the epoch) are those of the file on disk,
     `now` is in seconds since the epoch.
     """
     if known.facts is not None:
-        return _of(known.facts) if is_as_recorded(known, size, modified_ns) else {}
-    # Not in the state, as after a kill. Its time is the server's own word only if we set
-    # it: we do so in whole seconds, and this name was free when it was given to this URL.
+        return _fields_for(known.facts) if is_as_recorded(known, size, modified_ns) else {}
+    # It is not in the state, as after a kill. Its time may be sent to the server only if it comes
+    # from there: we set whole seconds, and the name was free when it was given to this URL.
     if known.placed_by_us and modified_ns % _SECOND == 0 and modified_ns <= now * _SECOND:
         return {"If-Modified-Since": formatdate(modified_ns // _SECOND, usegmt=True)}
     return {}
 
 
-def _of(facts: FileFacts) -> dict[str, str]:
+def _fields_for(facts: FileFacts) -> dict[str, str]:
     fields = {}
     if facts.etag and is_etag(facts.etag):
         fields["If-None-Match"] = facts.etag

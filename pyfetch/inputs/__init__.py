@@ -6,7 +6,7 @@ May import: the values of `pyfetch` itself and `settings`.
 
 from pyfetch.inputs.sources import Sources
 from pyfetch.inputs.stream import MAX_LINE
-from pyfetch.inputs.urls import is_url
 from pyfetch.settings import InputFormat
+from pyfetch.urls import is_url
 
 __all__ = ["MAX_LINE", "InputFormat", "Sources", "is_url"]

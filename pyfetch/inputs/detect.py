@@ -7,9 +7,8 @@ import re
 from pathlib import PurePath
 
 from pyfetch.inputs.stream import BOM, MAX_RECORD, Content
-from pyfetch.inputs.urls import is_url
-from pyfetch.pattern import pattern
 from pyfetch.settings import InputFormat
+from pyfetch.urls import is_url
 
 _BY_SUFFIX = {
     ".csv": InputFormat.CSV,
@@ -21,10 +20,10 @@ _BY_SUFFIX = {
     ".metalink": InputFormat.METALINK,
     ".xml": InputFormat.SITEMAP,
 }
-_OPTION = pattern(rb"[ \t]+[a-z][a-z0-9-]*=")
+_OPTION = re.compile(rb"[ \t]+[a-z][a-z0-9-]*=")
 # Possessive, so that a hostile beginning is scanned once.
-_BEFORE_ROOT = pattern(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+", re.DOTALL)
-_ROOT = pattern(rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]")
+_BEFORE_ROOT = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+", re.DOTALL)
+_ROOT = re.compile(rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]")
 
 
 def format_of(content: Content, name: str) -> InputFormat:

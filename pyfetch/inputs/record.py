@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum, demanded_by, parse_checksum
 from pyfetch.headers import parse_header
-from pyfetch.pattern import pattern
 
 
 class Record(NamedTuple):
@@ -54,8 +54,8 @@ KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
 """What every format knows."""
 
 _MAX_DIGITS = 18
-_ABSOLUTE = pattern(r"[/\\]|[a-zA-Z]:[/\\]")
-_SEPARATORS = pattern(r"[/\\]")
+_ABSOLUTE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]")
+_SEPARATORS = re.compile(r"[/\\]")
 # They say where a message ends, or ask for something else than the file (RFC 9110 and 9112).
 _OURS = frozenset(
     {
@@ -70,7 +70,7 @@ class Refused(ValueError):  # noqa: N818 (it says what a record is)
     """A record cannot be used. Its text is a clause for people."""
 
 
-class Draft:
+class RecordBuilder:
     """A record that is being put together. Its methods raise `Refused`."""
 
     def __init__(self, urls: Iterable[str] = ()) -> None:
@@ -111,7 +111,7 @@ class Draft:
             demanded = None
             # What is wrong with a URL is found, and said, when all of it is checked.
             with contextlib.suppress(ValueError):
-                demanded = demanded_by(url) if "#" in url else None
+                demanded = demanded_by(url.partition("#")[2]) if "#" in url else None
             if demanded:
                 self._demand(demanded.algorithm, demanded.digest)
         checksum = next(

@@ -15,14 +15,13 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.formats.plain import render
-from pyfetch.inputs.record import BadRecord, Draft, Found, Record
+from pyfetch.inputs.record import BadRecord, Found, RecordBuilder
 from pyfetch.inputs.stream import Content, Unreadable
 from pyfetch.inputs.targets import entry
-from pyfetch.inputs.urls import is_url
-from pyfetch.models import Entry
+from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
 from pyfetch.text import escaped
-from pyfetch.urls import masked_url
+from pyfetch.urls import is_url, masked_url
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),
@@ -90,19 +89,23 @@ class Sources:
         with Duplicates() if self._skip_duplicates else nullcontext() as earlier:
             for argument in self._arguments:
                 for where, found in self._found_in(argument):
-                    if earlier and isinstance(found.record, Record) and earlier.seen(found.record):
+                    made = entry(index + 1, found.record, where)
+                    if earlier and isinstance(made, Target) and earlier.seen(made):
                         self.duplicates += 1
                         continue
                     index += 1
                     if self._keep_lines:
                         self._lines_by_index[index] = _line(found, where)
-                    yield entry(index, found.record, where)
+                    yield made
 
     def _found_in(self, argument: str) -> Iterator[tuple[str, Found]]:
         """Each record of a source, and where it stands."""
         if is_url(argument):
             raw = os.fsencode(argument)
-            yield f"argument {masked_url(argument)!r}", Found(Draft([argument]).record(), 0, raw)
+            yield (
+                f"argument {masked_url(argument)!r}",
+                Found(RecordBuilder([argument]).record(), 0, raw),
+            )
             return
         name = "standard input" if argument == "-" else argument
         of = f" of {name}" if len(self._arguments) > 1 else ""

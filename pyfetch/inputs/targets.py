@@ -1,35 +1,50 @@
-"""Records become entries: targets, or at once failed results."""
+"""Records become entries: targets to fetch, or at once failed results."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pyfetch.checksum import demanded_by
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.record import BadRecord, Record
-from pyfetch.inputs.urls import checked_origin, shown_of
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
+from pyfetch.urls import UnsupportedScheme, Url, parse_url, shown_of_split
+
+
+def checked_url(text: str) -> Url:
+    """The URL that a list gives. Raises `TargetError` if it cannot be fetched."""
+    try:
+        url = parse_url(text)
+        if "#" in text:
+            demanded_by(url.fragment)
+        return url
+    except UnsupportedScheme as error:
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, str(error)) from None
+    except ValueError as error:
+        raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None
 
 
 def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
-    """What a record becomes. `where` says in a failure's detail where it stood."""
+    """The entry that a record becomes. `where` says in a failure's detail where it stands."""
     if isinstance(record, BadRecord):
         detail = f"{where}: {record.detail}"
         return failed_result(index, record.url, Failure.INVALID_URL, detail, record.input)
-    url, *mirrors = record.urls
+    text, *others = record.urls
     what = where
+    mirrors = []
     try:
-        origin = checked_origin(url)
-        for number, mirror in enumerate(mirrors, 1):
+        url = checked_url(text)
+        for number, mirror in enumerate(others, 1):
             what = f"{where}, mirror {number}"
-            checked_origin(mirror)
+            mirrors.append(checked_url(mirror))
     except TargetError as error:
-        shown = shown_of(url, " ".join(mirrors))  # a space may have made mirrors of a password
+        # A blank in a password may have made mirrors of its second half.
+        shown = shown_of_split(text, " ".join(others))
         return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
         index,
         url,
-        origin,
         checksum=record.checksum,
         size=record.size,
         mirrors=tuple(mirrors),
@@ -40,7 +55,7 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
 
 
 def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
-    """Entries from an iterable, each item one: a URL, or the keys of a JSON Lines object."""
+    """Entries from an iterable of URLs and of mappings with the keys of a JSON Lines object."""
     for index, item in enumerate(items, 1):
         where = f"item {index}"
         if isinstance(item, str):

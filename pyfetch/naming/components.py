@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import NewType
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
-from pyfetch.pattern import pattern
+from pyfetch.urls import Url
 
 PathComponent = NewType("PathComponent", str)
 """A name that has been made safe: no separator, at most 255 bytes, not `.` or `..`."""
@@ -33,7 +33,7 @@ _MAX_BYTES_OF_CHARACTER = 4
 _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
 # Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
-_RESERVED = pattern(r'[<>:"/\\|?*]')
+_RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
 # What is safe as it is, devices aside: most names, and this is the quick way to know. (The same
 # by what it must not hold takes 3 ms to compile.)
@@ -43,25 +43,16 @@ _PLAIN = re.compile(r"(?![ .])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
-def file_name(url: str) -> PathComponent:
+def file_name(url: Url) -> PathComponent:
     """The name of the file that a URL is saved to: the last segment of its path, made safe."""
-    segment = _path(url).rpartition("/")[2]
+    segment = url.path.rpartition("/")[2]
     return safe(decoded(segment)) if segment else PathComponent(DEFAULT_NAME)
 
 
-def directories(url: str) -> list[PathComponent]:
-    """The directories of a URL's path, each made safe; empty ones are none."""
-    segments = _path(url).split("/")[:-1]
+def directories(url: Url) -> list[PathComponent]:
+    """The directories of a URL's path, each made safe; empty ones are left out."""
+    segments = url.path.split("/")[:-1]
     return [safe(decoded(segment)) for segment in segments if segment]
-
-
-def _path(url: str) -> str:
-    """The path of a URL (RFC 3986, section 3.3), which `urlsplit` takes longer to find."""
-    scheme, slashes, rest = url.partition("#")[0].partition("?")[0].partition("://")
-    if not slashes or not scheme.isalpha():
-        return urlsplit(url).path
-    _, slash, path = rest.partition("/")
-    return f"{slash}{path}"
 
 
 def decoded(text: str) -> str:

@@ -10,22 +10,20 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from pyfetch.pattern import pattern
-
 _LONGEST = 64 * 1024
 
 # The quantifiers are possessive: none looks at a character twice.
-_ITEM = pattern(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)', re.DOTALL)
+_ITEM = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)', re.DOTALL)
 # Behind the string there may be what is no part of it, unless that looks like quotes which
 # are the name's own and not escaped: `"the "best" of.pdf"`.
-_QUOTED = pattern(r'"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)', re.DOTALL)
-_ESCAPED = pattern(r"\\(.)", re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)', re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 # Two fields of one name come joined by a comma (RFC 9110, section 5.3).
-_NEXT_FIELD = pattern(
+_NEXT_FIELD = re.compile(
     r",[ \t]*+(?:(?:attachment|inline)[ \t]*+(?:,|\Z)|filename\*?[ \t]*+=)", re.IGNORECASE
 )
-_STRAY_PERCENT = pattern(r"%(?![0-9A-Fa-f]{2})")
-_C1_CONTROL = pattern(r"[\x80-\x9f]")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_C1_CONTROL = re.compile(r"[\x80-\x9f]")
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "iso-8859-1": "latin-1", "us-ascii": "ascii"}
 
 

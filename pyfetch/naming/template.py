@@ -10,7 +10,6 @@ import string
 import unicodedata
 from collections.abc import Callable
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
 from pyfetch.models import Target
@@ -26,11 +25,10 @@ from pyfetch.naming.components import (
     safe,
     split_extension,
 )
-from pyfetch.pattern import pattern
-from pyfetch.urls import DEFAULT_PORTS
+from pyfetch.urls import DEFAULT_PORTS, Url
 
 FIELDS = ("index", "scheme", "host", "name", "stem", "ext", "query", "hash", "dir")
-_ZERO_PADDED = pattern(r"0([1-9][0-9]?)d?")
+_ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
 
 
 def check_template(text: str) -> str:
@@ -104,15 +102,15 @@ _Filling = Callable[[Target, PathComponent], list[PathComponent]]
 
 _FIELDS: dict[str, _Field] = {
     "index": lambda target, _: str(target.index),
-    "scheme": lambda target, _: target.origin.partition(":")[0],
-    "host": lambda target, _: _host(target.origin),
+    "scheme": lambda target, _: target.url.scheme,
+    "host": lambda target, _: _host(target.url),
     "name": lambda _, name: name,
     "stem": lambda _, name: split_extension(name)[0],
     "ext": lambda _, name: split_extension(name)[1],
-    "query": lambda target, _: decoded(urlsplit(target.url).query),
+    "query": lambda target, _: decoded(target.url.query),
     "hash": lambda target, _: digest(target.identity),
 }
-_SEPARATOR = pattern(r"[/\\]")
+_SEPARATOR = re.compile(r"[/\\]")
 
 
 class Template:
@@ -193,8 +191,5 @@ def _padded(spec: str) -> _Field:
     return lambda target, _: format(target.index, spec)
 
 
-def _host(origin: str) -> str:
-    scheme, _, authority = origin.partition("://")
-    host, _, port = authority.rpartition(":")
-    host = host.strip("[]").lower()
-    return host if port == str(DEFAULT_PORTS.get(scheme)) else f"{host}_{port}"
+def _host(url: Url) -> str:
+    return url.host if url.port == DEFAULT_PORTS[url.scheme] else f"{url.host}_{url.port}"

@@ -6,10 +6,9 @@ import re
 
 from rich.cells import cell_len, set_cell_size
 
-from pyfetch.pattern import pattern
 from pyfetch.text import escaped
 
-_SCHEME = pattern(r"https?://", re.IGNORECASE)
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:

@@ -16,11 +16,10 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from pyfetch.output.cells import fitted, shown_url
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.system import daemon
 from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
-from pyfetch.urls import masked_url
 
 TICK = 0.125
 """Seconds between two frames."""
@@ -48,13 +47,13 @@ class Progress:
         self,
         console: Console,
         watched: Watched,
-        tally: Tally,
+        summary: Summary,
         fraction_read: Callable[[], float | None],
         before_frame: Callable[[], None] = lambda: None,
     ) -> None:
         self._console = console
         self._watched = watched
-        self._tally = tally
+        self._summary = summary
         self._fraction_read = fraction_read
         self._before_frame = before_frame
         self._began = time.monotonic()
@@ -113,18 +112,18 @@ class Progress:
             elif not received:
                 figures = "waiting"
             bar = ProgressBar(total=size or 1, completed=received if size else 0, width=bar_width)
-            label = Text(fitted(shown_url(masked_url(transfer.target.url)), name), no_wrap=True)
+            label = Text(fitted(shown_url(str(transfer.target.url)), name), no_wrap=True)
             grid.add_row(label, bar, Text(figures, no_wrap=True))
         return grid
 
     def _whole(self, transfers: list[Transfer]) -> RenderableType:
         now = time.monotonic()
         total, known = self._total()
-        done = self._tally.shown
-        rate = self._rate(now, self._tally.size + sum(t.received - t.resumed for t in transfers))
+        done = self._summary.shown
+        rate = self._rate(now, self._summary.size + sum(t.received - t.resumed for t in transfers))
         parts = [f"{done}/{'' if known else '~'}{total}" if total else str(done)]
-        if self._tally.failed:
-            parts.append(f"{self._tally.failed} failed")
+        if self._summary.failed:
+            parts.append(f"{self._summary.failed} failed")
         parts.append(f"{format_size(rate)}/s")
         elapsed = now - self._began
         if total and 0 < done < total and elapsed > 1:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pyfetch.output.progress import Progress, Watched
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.output.table import Table
 
 _WIDTH_OF_A_FILE = 160
@@ -30,11 +30,11 @@ class Screen:
         return self._table
 
     def progress(
-        self, watched: Watched, tally: Tally, fraction_read: Callable[[], float | None]
+        self, watched: Watched, summary: Summary, fraction_read: Callable[[], float | None]
     ) -> Progress:
         """The bars. The rows of a batched table are printed ahead of each frame."""
         rows = self._table.flush if self._table else lambda: None
-        return Progress(self._bars, watched, tally, fraction_read, before_frame=rows)
+        return Progress(self._bars, watched, summary, fraction_read, before_frame=rows)
 
     def say(self, line: str) -> None:
         """Print a line above the bars."""

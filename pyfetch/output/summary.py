@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 
-class Tally:
+class Summary:
     """Counts of outcomes and failures, and bytes that came."""
 
     def __init__(self) -> None:

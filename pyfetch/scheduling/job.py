@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
-from pyfetch.urls import masked_url, origin_of
+from pyfetch.urls import Url
 
 _SAME_AT_EVERY_MIRROR = frozenset(
     {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
@@ -27,11 +27,11 @@ class Job:
     """When the first attempt began, in seconds."""
     origin: str
     """Origin (`scheme://host:port`) of the next request."""
-    url: str
+    url: Url
     """The URL to ask: that of the target, or a mirror."""
     length: Length | None
     """How many bytes the body must have."""
-    mirrors: tuple[str, ...]
+    mirrors: tuple[Url, ...]
     """URLs that have not been asked yet."""
     attempts: int = 0
     """Attempts so far, including one that is in flight."""
@@ -43,7 +43,7 @@ class Job:
     """Where the present attempt goes on, if one request was not enough."""
 
     def __repr__(self) -> str:
-        return f"<Job {self.target.index}: {masked_url(self.url)}, attempts: {self.attempts}>"
+        return f"<Job {self.target.index}: {self.url}, attempts: {self.attempts}>"
 
     def next_attempt(self, now: float, refusal: TargetError | None) -> Assignment:
         """The next attempt, or the rest of one that goes on with another request."""
@@ -57,7 +57,7 @@ class Job:
     def learn_length(self, size: int | None) -> None:
         """Expect the length that one mirror has told from the others, if none is known."""
         if self.length is None and size and not self.target.checksum:
-            self.length = Length(size, masked_url(self.url))
+            self.length = Length(size, str(self.url))
 
     def go_on(self, redirects: RedirectState) -> None:
         """The attempt needs another request, perhaps to another host."""
@@ -65,7 +65,7 @@ class Job:
 
     def try_again(self, failed: Finished) -> None:
         """The attempt failed; the same URL is asked once more."""
-        self.failed, self.redirects, self.origin = failed, None, origin_of(self.url)
+        self.failed, self.redirects, self.origin = failed, None, self.url.origin
 
     def turn_to_next_mirror(self, result: Result) -> bool:
         """Ask the next mirror. False: there is none, or it would meet the same failure."""
@@ -75,10 +75,10 @@ class Job:
         # That mirrors differ is worth a warning, even if another one has the right file.
         level = logging.WARNING if result.error in _MIRROR_DIFFERS else logging.INFO
         _log.log(
-            level, "mirror %s: %s (%s); now %s", masked_url(failed), result.error,
-            result.detail, masked_url(self.url),
+            level, "mirror %s: %s (%s); now %s", failed, result.error,
+            result.detail, self.url,
         )  # fmt: skip
-        self.failed, self.redirects, self.origin = None, None, origin_of(self.url)
+        self.failed, self.redirects, self.origin = None, None, self.url.origin
         self.attempts_elsewhere = self.attempts
         return True
 

@@ -22,8 +22,8 @@ _TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
 _AT_ONCE = 64
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class Row:
+@dataclass(slots=True)
+class FileRow:
     """One name: who owns it, and what was fetched to it."""
 
     path: str
@@ -35,15 +35,15 @@ class Row:
     fetched_at: float | None = None
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class Changes:
     """Rows by their key."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, FileRow] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     """Keys of all that a path of these rows leads through."""
 
-    def put(self, key: str, row: Row) -> None:
+    def put(self, key: str, row: FileRow) -> None:
         """Add a row, or replace one."""
         self.rows[key] = row
         end = key.find("/")
@@ -90,7 +90,7 @@ def _put(columns: tuple[str, ...], rows: int) -> str:
     )
 
 
-def _values(key: str, row: Row, facts: FileFacts) -> tuple[object, ...]:
+def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
     # Numbers and texts only: for all else, None included, the module looks for an adapter, which
     # takes longer than the row. An empty text stands for NULL.
     return (

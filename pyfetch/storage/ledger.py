@@ -10,7 +10,7 @@ from typing import Protocol
 from pyfetch.attempt import Finished
 from pyfetch.models import Known, Target
 from pyfetch.settings import Settings
-from pyfetch.storage.paths import Names
+from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
 
@@ -82,7 +82,7 @@ class FileLedger:
         lasting: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._names = Names(settings, state, lasting=lasting)
+        self._names = PathAllocator(settings, state, lasting=lasting)
         self._state = state
         self._clock = clock
         self._lock = threading.RLock()

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.pattern import pattern
 from pyfetch.storage.filesystem import (
     OWN_DIRECTORY,
     Room,
@@ -42,7 +42,7 @@ _CHECK_ROOM_EVERY = 16 * 1024 * 1024
 
 # What file systems without hard links answer.
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
-_OURS = pattern(r"[0-9a-f]{32}\.(?:part|json)")
+_OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
 
 
 def parts_in(output_dir: Path) -> Path:

@@ -17,7 +17,7 @@ from pyfetch.storage.state import State
 _REMEMBERED = 4096
 
 
-class Names:
+class PathAllocator:
     """Paths for targets, claimed in the state. `lasting`: whether that outlives the run."""
 
     def __init__(self, settings: Settings, state: State, *, lasting: bool) -> None:

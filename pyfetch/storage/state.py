@@ -16,7 +16,7 @@ from typing import Any
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
-from pyfetch.storage.changes import MOST, Changes, Row
+from pyfetch.storage.changes import MOST, Changes, FileRow
 
 STATE_FILE = "state.sqlite3"
 VERSION = 2
@@ -153,7 +153,7 @@ class State:
                     return None
                 self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
-                self._put(key, Row(path, url, was_free))
+                self._put(key, FileRow(path, url, was_free))
                 return Known(None, was_free)
             owner, was_free, size, *rest, went_to = row
             if owner != url:
@@ -201,7 +201,7 @@ class State:
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a name that was claimed."""
         key = _key(path)
-        row = self._changes.rows.get(key) or Row(path)
+        row = self._changes.rows.get(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors:
             self._put(key, row)
@@ -228,7 +228,7 @@ class State:
         with self._errors:
             self._database.close()
 
-    def _put(self, key: str, row: Row) -> None:
+    def _put(self, key: str, row: FileRow) -> None:
         self._changed = True
         self._changes.put(key, row)
         if len(self._changes.rows) >= MOST:

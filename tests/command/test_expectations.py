@@ -29,6 +29,7 @@ from pyfetch.storage.ledger import FileLedger
 from pyfetch.storage.part import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -206,7 +207,7 @@ class TestStallDetector:
 
     @staticmethod
     def transfer() -> Transfer:
-        return Transfer(Assignment.first_of(Target(1, "http://h/", "http://h:80")))
+        return Transfer(Assignment.first_of(Target(1, parse_url("http://h/"))))
 
     def test_who_waits_for_a_worker_or_looks_a_name_up_is_left_alone(self) -> None:
         assert StallDetector(30).look(self.transfer(), None, 0.0) is None

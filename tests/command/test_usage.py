@@ -8,17 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
 from pyfetch import __version__
-from pyfetch.cli.command import command
 from pyfetch.models import Failure
 from tests.support.command import COMMAND, Command
 from tests.support.server import LoopbackServer, Page
 
 README = Path(__file__).parents[2] / "README.md"
-OPTIONS = [param for param in command.params if isinstance(param, click.Option)]
 
 
 def test_a_file_standard_input_and_urls_give_the_same(
@@ -112,6 +109,8 @@ def test_an_output_directory_that_cannot_be_written_ends_with_3(
         ["--allow-failures", "-1"],
         ["--rate-total"],
         ["--fail-fast", "--allow-failures", "1"],
+        ["--fail-fast", "--allow-failures", "1%"],
+        ["--expect-type", "image"],
         ["--no-such-option"],
     ],
 )
@@ -208,42 +207,6 @@ def test_help_is_in_groups_and_shows_defaults(pyfetch: Command) -> None:
 
 def test_the_version(pyfetch: Command) -> None:
     assert pyfetch("--version").out == f"pyfetch {__version__}\n"
-
-
-def documented() -> dict[str, str]:
-    """The README's table of options: the option as `--help` writes it → its default."""
-    rows = [line for line in README.read_text().splitlines() if line.startswith("| `-")]
-    cells = [row.replace("\\|", "/").replace("`", "").split("|") for row in rows]
-    return {option.strip().replace("/", "|"): default.strip() for _, option, default, *_ in cells}
-
-
-def as_help_writes_it(option: click.Option) -> str:
-    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
-        record = option.get_help_record(context)
-    assert record is not None
-    return record[0].replace("[", "").replace("]", "")
-
-
-def test_help_and_the_readme_have_the_same_options(pyfetch: Command) -> None:
-    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
-        options = [p for p in command.get_params(context) if isinstance(p, click.Option)]
-    assert sorted(documented()) == sorted(map(as_help_writes_it, options))
-    shown = pyfetch("--help").out
-    for option in options:
-        assert option.opts[-1] in shown
-
-
-@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: str(option.name))
-def test_the_readme_names_the_default_that_holds(option: click.Option) -> None:
-    told = documented()[as_help_writes_it(option)]
-    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
-        default = option.get_default(context)
-    if option.is_flag or option.count:
-        assert told in ("off", "")
-    elif option.multiple or default is None or not isinstance(default, str | int | float):
-        assert told in ("none", option.show_default)
-    else:
-        assert told == (default if isinstance(default, str) else f"{default:g}")
 
 
 @pytest.mark.parametrize("failure", list(Failure))

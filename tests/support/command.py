@@ -213,7 +213,6 @@ def _process_unchanged() -> Iterator[None]:
     collected = gc.isenabled()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (
-        mock.patch("pyfetch.cli.run.leave", sys.exit),
         mock.patch("pyfetch.cli.signals.Interruption.__enter__", lambda entered: entered),
         mock.patch("pyfetch.cli.signals.Interruption.__exit__", return_value=None),
         mock.patch.object(os, "sched_setaffinity", refuse, create=True),

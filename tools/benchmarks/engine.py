@@ -20,7 +20,7 @@ from pyfetch.batch import Batch
 from pyfetch.inputs import Sources
 from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target
 from pyfetch.output.lines import Tsv
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
@@ -38,10 +38,10 @@ class Came:
 
     def __call__(self, target: Target, transfer: Transfer) -> Finished:
         result = Result(
-            target.index, target.url, Outcome.FETCHED, target.url, 200, 3000, target.path,
+            target.index, target.url.text, Outcome.FETCHED, target.url.text, 200, 3000, target.path,
             attempts=transfer.assignment.number, sha256=_SHA256, etag='"abc"',
         )  # fmt: skip
-        facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url)
+        facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url.text)
         transfer.end()
         return Finished(result, HostSignal.ANSWERED, None, facts if target.path else None)
 
@@ -52,9 +52,9 @@ def run(urls: Path, *, discard: bool) -> float:
         began = time.process_time()
         with patch("pyfetch.engine.download.Downloader", Came):
             batch = Batch(Settings(output_dir=directory, discard=discard))
-        tally, sink = Tally(), Tsv(out)
+        summary, sink = Summary(), Tsv(out)
         for result in batch.results(Sources([str(urls)]), pausing=out.flush):
-            tally.add(result)
+            summary.add(result)
             sink.show(result)
         return time.process_time() - began
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from pyfetch.errors import UsageError
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
-from pyfetch.http.response import Answer
+from pyfetch.http.response import receive_response
 from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.http.validators import parse_content_range
 from pyfetch.inputs import InputFormat, Sources
@@ -20,6 +20,7 @@ from pyfetch.models import Result, Target
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import Template, wanted_path
+from pyfetch.urls import parse_url
 
 NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")
@@ -84,9 +85,10 @@ def _response(data: bytes) -> None:
     reusable: list[bool] = []
     received = 0
     with contextlib.suppress(HTTPException):
-        answer = Answer(cast("socket.socket", _Connection(data)), reusable.append)
-        assert len(answer.headers) <= MAX_FIELDS
-        while piece := answer.read1(1000):
+        connection = cast("socket.socket", _Connection(data))
+        response = receive_response(parse_url("http://h/"), connection, reusable.append)
+        assert len(response.headers) <= MAX_FIELDS
+        while piece := response.read(1000):
             received += len(piece)
         assert len(reusable) == 1
     assert received <= len(data)

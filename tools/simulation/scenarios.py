@@ -14,6 +14,7 @@ from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.urls import Url
 from tools.simulation.world import Network, SimulatedHost, World, always
 
 FIXED = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -78,7 +79,7 @@ def world_of(scenario: Scenario, workers: WorkerLimit, retries: int = 20) -> Wor
 def taking_turns(origins: list[str]) -> Iterator[Target]:
     for index in count(1):
         origin = origins[index % len(origins)]
-        yield Target(index, f"{origin}/{index}", origin)
+        yield Target(index, Url(f"{origin}/{index}", origin, f"{origin}/{index}"))
 
 
 def auto() -> AdaptiveWorkerLimit:

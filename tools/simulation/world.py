@@ -207,7 +207,7 @@ class World:
             if turn.assignment.refusal:
                 target, refusal = turn.target, turn.assignment.refusal
                 result = Result(
-                    target.index, target.url, Outcome.FAILED,
+                    target.index, target.url.text, Outcome.FAILED,
                     error=refusal.failure, detail=refusal.detail,
                 )  # fmt: skip
                 done = self._jobs.ended(turn, Finished(result, HostSignal.NOT_ASKED), self.now)
@@ -261,7 +261,7 @@ class World:
         host.running -= 1
         size = self._size(target.index) if sign is HostSignal.ANSWERED else 0
         transfer.received = size
-        self.answers.append(Answer(self.now, target.url, sign, size))
+        self.answers.append(Answer(self.now, target.url.text, sign, size))
         result = _RESULTS[sign](target, transfer)
         asked = host.retry_after if sign is HostSignal.PUSHED_BACK else None
         done = self._jobs.ended(transfer, Finished(result, sign, asked), self.now)
@@ -273,7 +273,7 @@ def _result(
     outcome: Outcome, status: int | None, error: Failure | None
 ) -> Callable[[Target, Transfer], Result]:
     return lambda target, transfer: Result(
-        target.index, target.url, outcome, status=status, error=error,
+        target.index, target.url.text, outcome, status=status, error=error,
         detail=error and "went wrong", attempts=transfer.assignment.number,
     )  # fmt: skip
 

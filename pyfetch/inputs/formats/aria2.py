@@ -6,14 +6,14 @@ Options that say nothing of the file, but of how aria2 is to fetch it, are passe
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 
-from pyfetch.inputs.record import Draft, Found, Refused
+from pyfetch.inputs.record import Found, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, Line, Unreadable, numbered_lines
-from pyfetch.pattern import pattern
 
 _KEYS = frozenset({"out", "dir", "checksum", "header", "referer"})
-_NAME = pattern(r"[a-z][a-z0-9-]{0,60}")
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
 _MOST_WARNINGS = 100
 
 log = logging.getLogger("pyfetch.inputs")
@@ -44,7 +44,7 @@ def read_aria2(content: Content) -> Iterator[Found]:
 class _Record:
     def __init__(self, line: Line) -> None:
         self.number = line.number
-        self._draft = Draft()
+        self._draft = RecordBuilder()
         self._size = 0
         self._wrong: str | None = None
         try:

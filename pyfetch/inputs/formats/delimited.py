@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, Unreadable, numbered_lines
 from pyfetch.text import escaped
 
@@ -64,7 +64,7 @@ def _columns(header: _Row, name: str) -> list[str]:
 def _record(row: _Row, columns: list[str]) -> Record | BadRecord:
     if row.wrong:
         return BadRecord(row.wrong)
-    draft = Draft()
+    draft = RecordBuilder()
     said = dict(zip(columns, row.fields, strict=False))
     draft.urls = [*said.get("url", "").split(), *said.get("mirrors", "").split()]
     draft.input = {key: value for key, value in said.items() if key not in _KNOWN} or None

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
 
 _DEEPEST = 100
@@ -45,7 +45,7 @@ def _record(line: Line) -> Record | BadRecord:
 
 def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
     """The record that an object, or any mapping with the same keys, stands for."""
-    draft = Draft()
+    draft = RecordBuilder()
     try:
         for key in _URLS:
             draft.urls += _texts(key, said.get(key))

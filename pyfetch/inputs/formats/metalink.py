@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyfetch.inputs.formats.xml import Element, elements
-from pyfetch.inputs.record import ALGORITHMS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.record import ALGORITHMS, BadRecord, Found, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import Content, Unreadable
 
 _ROOTS = frozenset({"metalink"})
@@ -25,7 +25,7 @@ def read_metalink(content: Content) -> Iterator[Found]:
 
 
 def _record(file: Element) -> Record | BadRecord:
-    draft = Draft(_urls(file))
+    draft = RecordBuilder(_urls(file))
     try:
         draft.add("out", file.attributes.get("name", ""))
         for child in file.children:

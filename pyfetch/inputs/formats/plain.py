@@ -9,9 +9,9 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pyfetch.inputs.record import KEYS, BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import BOM, MAX_LINE, Content, Line, numbered_lines
-from pyfetch.inputs.urls import is_url, shown_of
+from pyfetch.urls import is_url, shown_of_split
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
 _HOW = (
@@ -50,7 +50,7 @@ def parse(line: bytes) -> Record | BadRecord | None:
     url, *rest = _SPACES.split(text, maxsplit=1)
     if not rest and "#" not in url:
         return Record((url,))
-    draft = Draft([url])
+    draft = RecordBuilder([url])
     try:
         for word in _words(_without_mirrors("".join(rest), draft)):
             key, equals, value = word.partition("=")
@@ -59,10 +59,10 @@ def parse(line: bytes) -> Record | BadRecord | None:
             draft.add(key, value)
         return draft.record()
     except Refused as error:
-        return BadRecord(str(error), shown_of(url, "".join(rest)))
+        return BadRecord(str(error), shown_of_split(url, "".join(rest)))
 
 
-def _without_mirrors(rest: str, draft: Draft) -> str:
+def _without_mirrors(rest: str, draft: RecordBuilder) -> str:
     """What is left when the URLs that follow a tab are taken from the front."""
     while rest:
         _, spaces, after = _SPACES.split(rest, maxsplit=1)
@@ -86,7 +86,7 @@ def render(record: Record) -> bytes | None:
     words = []
     if record.out is not None:
         words.append(shlex.quote(f"out={record.out}"))
-    if record.checksum and Draft(record.urls).record().checksum != record.checksum:
+    if record.checksum and RecordBuilder(record.urls).record().checksum != record.checksum:
         words.append(str(record.checksum))
     words += [shlex.quote(f"header={name}: {value}") for name, value in record.headers]
     text = " ".join(["\t".join(record.urls), *words])

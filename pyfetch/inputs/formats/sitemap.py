@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyfetch.inputs.formats.xml import Element, elements
-from pyfetch.inputs.record import BadRecord, Draft, Found, Record, Refused
+from pyfetch.inputs.record import BadRecord, Found, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import Content
 
 _ROOTS = frozenset({"urlset", "sitemapindex"})
@@ -21,7 +21,7 @@ def read_sitemap(content: Content) -> Iterator[Found]:
 
 def _record(element: Element) -> Record | BadRecord:
     texts = [(child.name, child.text.strip()) for child in element.children]
-    draft = Draft(text for name, text in texts if name == "loc")
+    draft = RecordBuilder(text for name, text in texts if name == "loc")
     draft.input = {name: text for name, text in texts if name != "loc" and text} or None
     try:
         if len(draft.urls) > 1:

@@ -19,7 +19,7 @@ _MOST_NAMES = 1000
 _MOST_CHILDREN = 10_000
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class Element:
     name: str
     """Without its namespace."""

@@ -66,7 +66,11 @@ class VirtualTime:
 
 def came(target: Target, transfer: Transfer) -> Finished:
     result = Result(
-        target.index, target.url, Outcome.FETCHED, status=200, attempts=transfer.assignment.number
+        target.index,
+        target.url.text,
+        Outcome.FETCHED,
+        status=200,
+        attempts=transfer.assignment.number,
     )
     return Finished(result, HostSignal.ANSWERED)
 
@@ -79,7 +83,7 @@ def went_wrong(
     retry_after: float | None = None,
 ) -> Finished:
     result = Result(
-        target.index, target.url, Outcome.FAILED, error=error, status=status,
+        target.index, target.url.text, Outcome.FAILED, error=error, status=status,
         detail="went wrong", attempts=transfer.assignment.number,
     )  # fmt: skip
     pushed_back = status in PAUSING_STATUSES
@@ -132,8 +136,8 @@ def test_a_failure_that_stays_is_not_tried_again() -> None:
     attempts = []
 
     def fetch(target: Target, transfer: Transfer) -> Finished:
-        attempts.append(target.url)
-        status = 404 if target.url.endswith("gone") else None
+        attempts.append(target.url.text)
+        status = 404 if target.url.text.endswith("gone") else None
         return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
 
     urls = ["http://a/gone", "http://b/"]
@@ -146,8 +150,8 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
     asked: list[tuple[str, float]] = []
 
     def fetch(target: Target, transfer: Transfer) -> Finished:
-        asked.append((target.url, time.now - 1000))
-        if target.url == "http://busy/1" and transfer.assignment.number == 1:
+        asked.append((target.url.text, time.now - 1000))
+        if target.url.text == "http://busy/1" and transfer.assignment.number == 1:
             return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
         return came(target, transfer)
 
@@ -221,12 +225,12 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
         refusal = transfer.assignment.refusal
         if refusal:
             result = Result(
-                target.index, target.url, Outcome.FAILED,
+                target.index, target.url.text, Outcome.FAILED,
                 error=refusal.failure, detail=refusal.detail,
             )  # fmt: skip
             return Finished(result, HostSignal.NOT_ASKED)
-        asked.append(target.url)
-        if "busy" in target.url:
+        asked.append(target.url.text)
+        if "busy" in target.url.text:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
         return came(target, transfer)
 
@@ -488,7 +492,7 @@ from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 from tests.support.measuring import PEAK_MEMORY
 
 def fetch(target, transfer):
-    result = Result(target.index, target.url, Outcome.FETCHED, attempts=1)
+    result = Result(target.index, target.url.text, Outcome.FETCHED, attempts=1)
     return Finished(result, HostSignal.ANSWERED)
 
 window = ReadAhead()

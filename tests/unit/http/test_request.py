@@ -10,18 +10,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.attempt import RedirectState
-from pyfetch.http.origin_config import AllSurroundings
-from pyfetch.http.request import _PLAIN_URL, Asking
+from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.request import _PLAIN_URL, RequestBuilder
 from pyfetch.models import Target
 from pyfetch.settings import Settings
-from pyfetch.urls import origin_of
+from pyfetch.urls import parse_url
 
 
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
     chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
-    asking = Asking(chosen, "pyfetch/1", AllSurroundings(chosen))
-    return asking.request(
-        RedirectState(url, origin_of(url)), conditions, Target(1, url, "http://h:80")
+    builder = RequestBuilder(chosen, "pyfetch/1", OriginConfigs(chosen))
+    return builder.build(
+        RedirectState(parse_url(url)), conditions, Target(1, parse_url("http://h/"))
     )
 
 
@@ -62,10 +62,8 @@ def test_both_ways_send_the_same_fields() -> None:
 
 def test_what_one_request_needs_is_not_in_the_next() -> None:
     settings = Settings(netrc=False)
-    asking = Asking(settings, "pyfetch/1", AllSurroundings(settings))
-    target = Target(1, "http://h/x", "http://h:80")
-    asking.request(RedirectState("http://h/x", "http://h:80"), {"Range": "bytes=5-"}, target)
-    assert (
-        "Range"
-        not in asking.request(RedirectState("http://h/x", "http://h:80"), {}, target).headers
-    )
+    builder = RequestBuilder(settings, "pyfetch/1", OriginConfigs(settings))
+    url = parse_url("http://h/x")
+    state, target = RedirectState(url), Target(1, url)
+    builder.build(state, {"Range": "bytes=5-"}, target)
+    assert "Range" not in builder.build(state, {}, target).headers

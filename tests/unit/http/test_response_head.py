@@ -1,4 +1,4 @@
-"""The head of an answer: where it ends, and what is remembered of its lines."""
+"""The head of a response: where it ends, and which of its lines are cached."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import socket
 
 import pytest
 
+from pyfetch.headers import Fields
 from pyfetch.http import response_head
-from pyfetch.http.read_buffer import Incoming
-from pyfetch.http.response_head import Said, read_head
+from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.response_head import StatusLine, read_head
 
 
-def said_by(data: bytes) -> Said:
-    """What a head says that comes over a connection."""
+def head_of(data: bytes) -> tuple[StatusLine, Fields]:
+    """The head that is read from a connection over which `data` comes."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(data)
-        return read_head(Incoming(ours))
+        return read_head(ReadBuffer(ours))
 
 
 def test_a_head_ends_with_the_first_empty_line() -> None:
@@ -35,19 +36,19 @@ def test_a_head_ends_with_the_first_empty_line() -> None:
 def test_lines_that_come_again_mean_the_same_and_others_their_own() -> None:
     first = b"HTTP/1.1 200 OK\r\nServer: a\r\nETag: %b\r\nServer: b\r\n\r\n"
     for tag in (b"1", b"2", b"1"):
-        said = said_by(first % tag)
-        assert (said.status, said.reason, said.minor) == (200, "OK", 1)
-        assert said.fields["SERVER"] == "a, b"
-        assert said.fields.get_all("server") == ["a", "b"]
-        assert said.fields["etag"] == tag.decode()
+        status_line, fields = head_of(first % tag)
+        assert status_line == StatusLine(1, 200, "OK")
+        assert fields["SERVER"] == "a, b"
+        assert fields.get_all("server") == ["a", "b"]
+        assert fields["etag"] == tag.decode()
 
 
 @pytest.mark.parametrize("line", ["X-A: " + "b" * 300, "no field" + "!" * 300])
-def test_long_lines_are_not_remembered(line: str) -> None:
-    response_head.known_field.cache_clear()
+def test_long_lines_are_not_cached(line: str) -> None:
+    response_head.cached_field.cache_clear()
     data = f"HTTP/1.1 200 OK\r\n{line}\r\n\r\n".encode()
     try:
-        assert said_by(data).fields["x-a"] == "b" * 300
+        assert head_of(data)[1]["x-a"] == "b" * 300
     except response_head.BadHeadError:
         assert "no field" in line
-    assert response_head.known_field.cache_info().currsize == 0
+    assert response_head.cached_field.cache_info().currsize == 0

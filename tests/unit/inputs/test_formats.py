@@ -33,6 +33,7 @@ from pyfetch.inputs.record import Record
 from pyfetch.inputs.stream import Content
 from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Entry, Failure, Outcome, Result, Target
+from pyfetch.urls import parse_url
 
 SHA256 = "a" * 64
 SHA512 = "b" * 128
@@ -81,7 +82,7 @@ def refused(entry: Entry, text: str = "") -> Result:
 
 
 def urls(entries: list[Entry]) -> list[str]:
-    return [wanted(entry).url for entry in entries]
+    return [wanted(entry).url.text for entry in entries]
 
 
 # Plain lines
@@ -93,8 +94,7 @@ def test_words_after_a_url_say_more_of_it(folder: Folder) -> None:
         " referer=http://r/"
     ) == Target(
         1,
-        "http://h/a",
-        "http://h:80",
+        parse_url("http://h/a"),
         checksum=Checksum("sha256", SHA256),
         out="new name.txt",
         headers=(("X-Key", "a b"), ("X-B", "c"), ("Referer", "http://r/")),
@@ -103,7 +103,8 @@ def test_words_after_a_url_say_more_of_it(folder: Folder) -> None:
 
 def test_urls_after_tabs_are_mirrors(folder: Folder) -> None:
     entry = wanted(folder.one("http://h/a\thttps://i/a\t http://j/a\tout=b"))
-    assert (entry.mirrors, entry.out) == (("https://i/a", "http://j/a"), "b")
+    assert [mirror.text for mirror in entry.mirrors] == ["https://i/a", "http://j/a"]
+    assert entry.out == "b"
 
 
 def test_a_url_after_a_space_is_no_mirror(folder: Folder) -> None:
@@ -118,7 +119,7 @@ def test_a_mirror_that_is_none_makes_the_line_bad(folder: Folder) -> None:
 
 def test_a_url_may_have_quotes_and_is_never_unquoted(folder: Folder) -> None:
     entry = wanted(folder.one("""http://h/'a"b out=x"""))
-    assert (entry.url, entry.out) == ("""http://h/'a"b""", "x")
+    assert (entry.url.text, entry.out) == ("""http://h/'a"b""", "x")
 
 
 @pytest.mark.parametrize(
@@ -230,14 +231,13 @@ def test_an_aria2_file_is_read(folder: Folder, caplog: pytest.LogCaptureFixture)
         first, second = folder.read(content)
     assert first == Target(
         1,
-        "http://h/a",
-        "http://h:80",
+        parse_url("http://h/a"),
         checksum=Checksum("sha256", SHA256),
-        mirrors=("http://i/a",),
+        mirrors=(parse_url("http://i/a"),),
         headers=(("X-A", "b"), ("X-C", "d"), ("Referer", "http://r/")),
         out="d/a b's.txt",
     )
-    assert second == Target(2, "http://h/b", "http://h:80")
+    assert second == Target(2, parse_url("http://h/b"))
     assert caplog.messages == ["the aria2 option split is ignored"]
 
 
@@ -286,22 +286,21 @@ def test_a_csv_file_is_read(folder: Folder) -> None:
     first, second, third = folder.read(content)
     assert first == Target(
         1,
-        "http://h/a",
-        "http://h:80",
+        parse_url("http://h/a"),
         checksum=Checksum("sha256", SHA256),
         size=12,
-        mirrors=("http://i/a", "http://j/a"),
+        mirrors=(parse_url("http://i/a"), parse_url("http://j/a")),
         headers=(("A", "b"), ("C", "d")),
         out="a.txt",
         input={"Name": "x", "note": "two\nlines"},
     )
-    assert second == Target(2, "http://h/b", "http://h:80", input={"Name": "y", "note": ""})
+    assert second == Target(2, parse_url("http://h/b"), input={"Name": "y", "note": ""})
     assert wanted(third).input == {"Name": "z"}
 
 
 def test_a_tsv_file_is_read(folder: Folder) -> None:
     entry = folder.one("url\tout\nhttp://h/a,b\tc\n")
-    assert entry == Target(1, "http://h/a,b", "http://h:80", out="c")
+    assert entry == Target(1, parse_url("http://h/a,b"), out="c")
 
 
 def test_a_table_without_other_columns_has_no_input(folder: Folder) -> None:
@@ -376,7 +375,7 @@ def test_json_lines_are_read(folder: Folder) -> None:
         "note": {"x": [1, None]},
     }
     entry = wanted(folder.one(json.dumps(said) + "\n\n"))
-    assert entry.mirrors == ("http://i/a", "http://j/a", "http://k/a")
+    assert [url.text for url in entry.mirrors] == ["http://i/a", "http://j/a", "http://k/a"]
     assert (entry.out, entry.size) == ("d/a", 7)
     assert entry.checksum == Checksum("sha256", SHA256)
     assert sorted(entry.headers) == [("A", "b"), ("C", "d"), ("Referer", "http://r/")]
@@ -384,7 +383,7 @@ def test_json_lines_are_read(folder: Folder) -> None:
 
 
 def test_a_json_string_is_a_url(folder: Folder) -> None:
-    assert folder.one('"http://h/a"\n') == Target(1, "http://h/a", "http://h:80")
+    assert folder.one('"http://h/a"\n') == Target(1, parse_url("http://h/a"))
 
 
 def test_a_result_of_pyfetch_can_be_read_again(folder: Folder) -> None:
@@ -421,9 +420,9 @@ def test_a_failed_record_keeps_what_the_list_says_of_it(folder: Folder) -> None:
 
 def test_items_may_be_mappings() -> None:
     entries = list(entries_from_items([{"url": "http://h/a", "out": "b"}, {"id": 1}, "http://h/c"]))
-    assert entries[0] == Target(1, "http://h/a", "http://h:80", out="b")
+    assert entries[0] == Target(1, parse_url("http://h/a"), out="b")
     assert refused(entries[1], "item 2: no URL").input == {"id": 1}
-    assert entries[2] == Target(3, "http://h/c", "http://h:80")
+    assert entries[2] == Target(3, parse_url("http://h/c"))
 
 
 def test_a_text_item_is_a_url_and_no_line() -> None:
@@ -451,8 +450,8 @@ SITEMAP = """<?xml version="1.0" encoding="UTF-8"?>
 
 def test_a_sitemap_is_read(folder: Folder) -> None:
     assert folder.read(SITEMAP) == [
-        Target(1, "http://h/a?b=1&c=2", "http://h:80", input={"lastmod": "2024-01-01"}),
-        Target(2, "http://h/b", "http://h:80"),
+        Target(1, parse_url("http://h/a?b=1&c=2"), input={"lastmod": "2024-01-01"}),
+        Target(2, parse_url("http://h/b")),
     ]
 
 
@@ -539,11 +538,10 @@ def test_a_metalink_is_read(folder: Folder) -> None:
     first, second, third = folder.read(METALINK)
     assert first == Target(
         1,
-        "http://a/",
-        "http://a:80",
+        parse_url("http://a/"),
         checksum=Checksum("sha256", SHA256),
         size=14,
-        mirrors=("http://b/", "http://c/", "http://last/"),
+        mirrors=(parse_url("http://b/"), parse_url("http://c/"), parse_url("http://last/")),
         out="d/a.iso",
     )
     refused(second, "line 11: ")
@@ -613,7 +611,7 @@ def test_a_chosen_format_is_not_asked_about(folder: Folder) -> None:
 
 def test_the_root_may_come_in_a_later_block(folder: Folder) -> None:
     content = f"<?xml version='1.0'?><!--{'x' * 200_000}-->" + METALINK.partition("?>")[2]
-    assert wanted(folder.read(content)[0]).url == "http://a/"
+    assert wanted(folder.read(content)[0]).url.text == "http://a/"
 
 
 def test_a_hostile_beginning_is_scanned_in_linear_time() -> None:
@@ -798,7 +796,7 @@ def test_a_record_of_an_open_pipe_comes_at_once(chosen: InputFormat, forced: boo
         )
         os.write(writable, EACH[chosen].encode())
         got: list[str] = []
-        reader = threading.Thread(target=lambda: got.extend(next(entries).url for _ in "ab"))
+        reader = threading.Thread(target=lambda: got.extend(str(next(entries).url) for _ in "ab"))
         reader.start()
         reader.join(LONGEST)
         assert got == ["http://h/a", "http://h/b"]
@@ -817,7 +815,7 @@ def test_duplicates_are_dropped_before_they_are_counted(folder: Folder) -> None:
     )
     sources = folder.sources(content, skip_duplicates=True)
     entries = list(sources)
-    assert [(entry.index, entry.url) for entry in entries] == [
+    assert [(entry.index, str(entry.url)) for entry in entries] == [
         (1, "http://h/a"), (2, "http://h/a"), (3, "http://h/b"), (4, "bad"), (5, "bad"),
     ]  # fmt: skip
     assert sources.duplicates == 2

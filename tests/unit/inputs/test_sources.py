@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs import MAX_LINE, Sources, is_url
-from pyfetch.inputs.targets import entries_from_items
-from pyfetch.inputs.urls import checked_origin
+from pyfetch.inputs.targets import checked_url, entries_from_items
 from pyfetch.models import Entry, Failure, Outcome, Result, Target, TargetError
+from pyfetch.urls import parse_url
 
 KIB_64 = 64 * 1024
 LONGEST = 5.0
@@ -44,7 +44,7 @@ def read(tmp_path: Path) -> Read:
 
 def urls(entries: list[Entry]) -> list[str]:
     assert all(isinstance(entry, Target) for entry in entries), entries
-    return [entry.url for entry in entries]
+    return [str(entry.url) for entry in entries]
 
 
 def failure(entry: Entry) -> Result:
@@ -88,14 +88,14 @@ def pipe() -> Iterator[Pipe]:
 
 def code_of(url: str) -> Failure:
     with pytest.raises(TargetError) as caught:
-        checked_origin(url)
+        checked_url(url)
     return caught.value.failure
 
 
 def test_each_line_is_a_target_in_order(read: Read) -> None:
     assert read(b"http://one/a\nhttps://two/b\n") == [
-        Target(1, "http://one/a", "http://one:80"),
-        Target(2, "https://two/b", "https://two:443"),
+        Target(1, parse_url("http://one/a")),
+        Target(2, parse_url("https://two/b")),
     ]
 
 
@@ -106,7 +106,7 @@ def test_the_last_line_needs_no_newline(read: Read) -> None:
 @pytest.mark.parametrize("line", [b"", b"   ", b"\t", b"\r", b"# http://h/", b"  # x", b"#"])
 def test_blank_lines_and_comments_are_passed_over(read: Read, line: bytes) -> None:
     content = line + b"\nhttp://h/a\n" + line + b"\n" + line
-    assert read(content) == [Target(1, "http://h/a", "http://h:80")]
+    assert read(content) == [Target(1, parse_url("http://h/a"))]
 
 
 def test_a_fragment_is_no_comment(read: Read) -> None:
@@ -165,7 +165,7 @@ def test_a_line_that_is_too_long_is_one_failed_result_and_the_rest_goes_on(
     *_, long, after = read(before + line_of(length) + end + b"http://h/after")
     assert failure(long).error is Failure.INVALID_URL
     assert failure(long).detail == f"line {number}: longer than 65536 bytes"
-    assert after == Target(long.index + 1, "http://h/after", "http://h:80")
+    assert after == Target(long.index + 1, parse_url("http://h/after"))
 
 
 @pytest.mark.parametrize("length", [KIB_64 + 1, 2 * KIB_64, 3 * KIB_64 + 1])
@@ -236,7 +236,7 @@ def test_entries_are_counted_from_1_across_sources(tmp_path: Path) -> None:
 
 
 def test_an_argument_may_be_a_url() -> None:
-    assert list(Sources(["https://h/a"])) == [Target(1, "https://h/a", "https://h:443")]
+    assert list(Sources(["https://h/a"])) == [Target(1, parse_url("https://h/a"))]
 
 
 def test_a_url_argument_that_cannot_be_fetched_is_a_failed_result_that_names_it() -> None:
@@ -338,13 +338,15 @@ def test_a_host_that_cannot_be_one_is_invalid(url: str) -> None:
     ],
 )
 def test_an_origin_is_scheme_host_and_port_in_lower_case(url: str, origin: str) -> None:
-    assert list(entries_from_items([url])) == [Target(1, url, origin)]
+    (entry,) = entries_from_items([url])
+    assert isinstance(entry, Target)
+    assert (entry.url.text, entry.origin) == (url, origin)
 
 
 def test_items_of_an_iterable_are_entries() -> None:
     assert list(entries_from_items([" http://h/a\n", "https://h/b"])) == [
-        Target(1, "http://h/a", "http://h:80"),
-        Target(2, "https://h/b", "https://h:443"),
+        Target(1, parse_url("http://h/a")),
+        Target(2, parse_url("https://h/b")),
     ]
 
 
@@ -353,7 +355,7 @@ def test_an_item_that_is_no_url_is_a_failed_result(item: str) -> None:
     first, second = entries_from_items([item, "http://h/a"])
     assert failure(first).error is Failure.INVALID_URL
     assert str(failure(first).detail).startswith("item 1: no URL")
-    assert second == Target(2, "http://h/a", "http://h:80")
+    assert second == Target(2, parse_url("http://h/a"))
 
 
 def test_items_are_taken_one_at_a_time() -> None:
@@ -382,7 +384,7 @@ def test_a_file_that_goes_away_is_a_usage_error_where_its_turn_comes(tmp_path: P
     path.write_bytes(b"http://h/b\n")
     entries = iter(Sources(["http://h/a", str(path)]))
     path.unlink()
-    assert next(entries) == Target(1, "http://h/a", "http://h:80")
+    assert next(entries) == Target(1, parse_url("http://h/a"))
     with pytest.raises(UsageError, match=r"cannot read .*urls\.txt: No such file"):
         next(entries)
 
@@ -390,9 +392,9 @@ def test_a_file_that_goes_away_is_a_usage_error_where_its_turn_comes(tmp_path: P
 def test_a_line_of_a_pipe_that_stays_open_comes_at_once(pipe: Pipe) -> None:
     entries = iter(Sources(["-"], stdin=pipe.readable))
     os.write(pipe.writable, b"http://h/a\nhttp://h/b")
-    assert in_time(lambda: next(entries)) == Target(1, "http://h/a", "http://h:80")
+    assert in_time(lambda: next(entries)) == Target(1, parse_url("http://h/a"))
     os.write(pipe.writable, b"c\nbad\n")
-    assert in_time(lambda: next(entries)) == Target(2, "http://h/bc", "http://h:80")
+    assert in_time(lambda: next(entries)) == Target(2, parse_url("http://h/bc"))
     assert in_time(lambda: next(entries).index) == 3
     pipe.end()
     assert in_time(lambda: list(entries)) == []
@@ -556,9 +558,9 @@ def test_any_texts_are_one_entry_each(items: list[str]) -> None:
 def test_a_comment_is_passed_over_however_long_it_is(tmp_path: Path, length: int) -> None:
     (tmp_path / "urls").write_bytes(b"#" + b"x" * length + b"\nhttp://h/a\n")
     (entry,) = Sources([str(tmp_path / "urls")])
-    assert entry.url == "http://h/a"
+    assert str(entry.url) == "http://h/a"
 
 
 def test_there_is_no_port_0() -> None:
     with pytest.raises(TargetError, match="port 0"):
-        checked_origin("http://h:0/")
+        checked_url("http://h:0/")

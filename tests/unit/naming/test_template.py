@@ -26,7 +26,7 @@ from pyfetch.naming.components import (
     tagged_path,
 )
 from pyfetch.naming.template import FIELDS, Template, wanted_path
-from pyfetch.urls import origin_of
+from pyfetch.urls import parse_url
 from tests.support.names import breaches, texts
 
 NAME = Template("{name}")
@@ -47,7 +47,7 @@ TEMPLATES = [
 
 
 def target(url: str, *, index: int = 1, out: str | None = None) -> Target:
-    return Target(index, url, origin_of(url), out=out)
+    return Target(index, parse_url(url), out=out)
 
 
 def filled(template: str, url: str, name: str | None = None) -> str:
@@ -60,7 +60,7 @@ def sha256(text: str) -> str:
 
 def is_target(url: str) -> bool:
     try:
-        origin_of(url)
+        parse_url(url)
     except ValueError:
         return False
     return True
@@ -157,7 +157,7 @@ def test_a_host_is_in_lower_case_with_its_port_unless_that_is_the_schemes_own(
         ("http://h/caf%C3%A9/x", "h/café/x"),
         ("http://h/%2e%2e/../.git/x", "h/__/__/_git/x"),
         ("http://h/a%2f..%2fb/x", "h/a_.._b/x"),
-        ("http://h/..\\..\\x/y", "h/_._.._x/y"),
+        ("http://h/..%5c..%5cx/y", "h/_._.._x/y"),
         ("http://h/.pyfetch/state.sqlite3", "h/_pyfetch/state.sqlite3"),
     ],
 )
@@ -213,7 +213,7 @@ def test_letters_of_a_template_are_composed() -> None:
 
 @given(urls)
 def test_stem_and_extension_make_the_name(url: str) -> None:
-    assert filled("{stem}{ext}", url) == filled("{name}", url) == file_name(url)
+    assert filled("{stem}{ext}", url) == filled("{name}", url) == file_name(parse_url(url))
 
 
 # Templates that cannot be used

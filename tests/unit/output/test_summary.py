@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.models import Failure, Outcome, Result
-from pyfetch.output.summary import Tally
+from pyfetch.output.summary import Summary
 
 
 def fetched(size: int | None = 0) -> Result:
@@ -22,8 +22,8 @@ def other(outcome: Outcome, size: int) -> Result:
     return Result(1, "http://host/", outcome, size=size)
 
 
-def tally(*results: Result) -> Tally:
-    counted = Tally()
+def summary(*results: Result) -> Summary:
+    counted = Summary()
     for result in results:
         counted.add(result)
     return counted
@@ -52,16 +52,16 @@ def tally(*results: Result) -> Tally:
 def test_the_sentence_says_what_there_was(
     results: list[Result], seconds: float, sentence: str
 ) -> None:
-    assert tally(*results).sentence(seconds) == sentence
+    assert summary(*results).sentence(seconds) == sentence
 
 
 def test_only_bodies_that_were_fetched_count_as_bytes() -> None:
     truncated = Result(1, "http://h/", Outcome.FAILED, size=5, error=Failure.TRUNCATED)
-    assert tally(fetched(3), fetched(4), other(Outcome.SKIPPED, 100), truncated).size == 7
+    assert summary(fetched(3), fetched(4), other(Outcome.SKIPPED, 100), truncated).size == 7
 
 
 @given(st.lists(st.sampled_from([fetched(), *map(failed, Failure), other(Outcome.SKIPPED, 1)])))
 def test_every_result_is_counted_once(results: list[Result]) -> None:
-    counted = tally(*results)
+    counted = summary(*results)
     assert counted.shown == len(results)
     assert counted.failed == counted.failures.total() == sum(r.failed for r in results)

@@ -10,13 +10,14 @@ from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
 
 NUMBER = 10_000
 
 
 def refused(target: Target, asked_wait: float | None) -> Finished:
     result = Result(
-        target.index, target.url, Outcome.FAILED, status=503, error=Failure.HTTP, attempts=1
+        target.index, target.url.text, Outcome.FAILED, status=503, error=Failure.HTTP, attempts=1
     )
     return Finished(result, HostSignal.PUSHED_BACK, asked_wait)
 
@@ -26,18 +27,16 @@ def test_ten_thousand_targets_of_a_host_that_is_given_up_turn_to_their_mirrors()
     policy = RetryPolicy()
     jobs = Jobs(HostQueues(Limits(), policy), WorkerLimit(NUMBER), policy)
     for index in range(1, NUMBER + 1):
-        mirrors = (f"http://b/{index}",)
-        jobs.add(Target(index, f"http://a/{index}", "http://a:80", mirrors=mirrors))
+        mirrors = (parse_url(f"http://b/{index}"),)
+        jobs.add(Target(index, parse_url(f"http://a/{index}"), mirrors=mirrors))
     for _ in range(NUMBER):
         assert isinstance(jobs.next(0.0), Transfer)
     for begun in jobs.in_flight.snapshot():
         last = begun.target.index == NUMBER
-        assert (
-            jobs.ended(transfer, refused(transfer.target, 86400.0 if last else None), 1.0) is None
-        )
+        assert jobs.ended(begun, refused(begun.target, 86400.0 if last else None), 1.0) is None
     asked = set()
     for _ in range(NUMBER):
         transfer = jobs.next(100.0)
         assert isinstance(transfer, Transfer)
-        asked.add(transfer.assignment.url)
+        asked.add(transfer.assignment.url.text)
     assert asked == {f"http://b/{index}" for index in range(1, NUMBER + 1)}

@@ -15,13 +15,14 @@ from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.hosts import Host, Limits
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.urls import Url
 
 NOW = 1000.0
 LATER = 1e9
 
 
 def at(index: int, origin: str = "a", path: str | None = None) -> Target:
-    return Target(index, f"http://{origin}/{index}", origin, path)
+    return Target(index, Url(f"http://{origin}/{index}", origin, f"http://{origin}/{index}"), path)
 
 
 AT_ONCE = RetryPolicy(first_wait=0)

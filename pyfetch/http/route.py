@@ -1,0 +1,136 @@
+"""`Route`: how an origin is reached, directly or through a proxy."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from urllib3.util import parse_url
+
+from pyfetch.urls import DEFAULT_PORTS
+
+_PROXY_PORTS = DEFAULT_PORTS | dict.fromkeys(("socks4", "socks4a", "socks5", "socks5h"), 1080)
+
+_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
+
+RequestFields = Mapping[str, str | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy, and who we are there."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str | None = field(default=None, repr=False)
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def is_socks(self) -> bool:
+        return self.scheme.startswith("socks")
+
+    @property
+    def resolves_names(self) -> bool:
+        """Whether a SOCKS proxy is given the host's name, and not its address."""
+        return self.scheme in ("socks4a", "socks5h")
+
+    @property
+    def authorization(self) -> str:
+        """The line of the field `Proxy-Authorization` (RFC 9110, 11.7.2); empty without a user."""
+        if self.user is None:
+            return ""
+        login = b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
+        return f"Proxy-Authorization: Basic {login}\r\n"
+
+
+def parse_proxy(url: str) -> Proxy:
+    """Take the URL of a proxy apart. Raises `ValueError` for one without a host."""
+    parts = urlsplit(url)
+    scheme, host = parts.scheme.lower(), parts.hostname
+    if not host:
+        raise ValueError("the proxy's address is no URL with a host")
+    port = parts.port or _PROXY_PORTS[scheme]
+    if parts.username is None:
+        return Proxy(scheme, host, port)
+    return Proxy(scheme, host, port, unquote(parts.username), unquote(parts.password or ""))
+
+
+class Route:
+    """How an origin is reached. Requests of any thread share it."""
+
+    __slots__ = ("_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme")
+
+    def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
+        self.scheme = scheme
+        self.host = host
+        """Name or address, without brackets."""
+        self.port = port
+        self.proxy = proxy
+        by_http_proxy = proxy is not None and not proxy.is_socks
+        self.is_tunnel = by_http_proxy and scheme == "https"
+        """Whether an HTTP proxy is asked to connect to the host."""
+        self.is_forwarded = by_http_proxy and scheme == "http"
+        """Whether an HTTP proxy is sent the request itself, with the whole URL."""
+        self._encoded: tuple[RequestFields | None, str] = None, ""
+        """Fields of the last request and their lines: mostly those of the next one, too."""
+
+    def __repr__(self) -> str:
+        return f"<Route {self.scheme}://{self.authority} by {self.proxy}>"
+
+    @property
+    def first_hop(self) -> tuple[str, int]:
+        """Host and port that the connection is made to."""
+        return (self.proxy.host, self.proxy.port) if self.proxy else (self.host, self.port)
+
+    @property
+    def authority(self) -> str:
+        """`host:port`, with brackets around an IPv6 address."""
+        return f"{_bracketed(self.host)}:{self.port}"
+
+    @property
+    def host_field(self) -> str:
+        """Value of the field `Host` (RFC 9110, section 7.2)."""
+        host = _bracketed(self.host.partition("%")[0])  # a zone is local (RFC 6874, section 4)
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def encode(self, url: str, fields: RequestFields) -> bytes:
+        """Encode the head of a GET (RFC 9112, section 3). Raises `ValueError` if it has none."""
+        target = url[url.find("/", len("https://")) :].partition("#")[0]
+        if _NOT_IN_TARGET.search(target):
+            raise ValueError("its path has a character that no URL may have")
+        if self.is_forwarded:
+            target = f"{self.scheme}://{self.host_field}{target}"
+        encoded, lines = self._encoded
+        if fields is not encoded:
+            lines = self._lines(fields)
+            self._encoded = fields, lines
+        return f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+
+    def _lines(self, fields: RequestFields) -> str:
+        """Raises `ValueError` for a field that has the end of a line in it."""
+        host = "" if "Host" in fields else f"Host: {self.host_field}\r\n"
+        lines = "".join(
+            f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}\r\n"
+            for name, value in fields.items()
+        )
+        if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
+            raise ValueError("a field has the end of a line in it")
+        proxy = self.proxy if self.is_forwarded else None
+        return f"{host}{lines}{proxy.authorization if proxy else ''}"
+
+
+def route_to(url: str, proxy: Proxy | None) -> Route:
+    """The route to the origin of a URL that `requests` has prepared. Raises `ValueError`."""
+    parts = parse_url(url)
+    scheme, host = (parts.scheme or "").lower(), parts.host or ""
+    if not host or scheme not in DEFAULT_PORTS:
+        raise ValueError("no URL with a host")
+    return Route(scheme, host.strip("[]"), parts.port or DEFAULT_PORTS[scheme], proxy)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

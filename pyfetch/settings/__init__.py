@@ -1,0 +1,17 @@
+"""Everything that a run can be told: `Settings`, and what there is to know of each setting.
+
+May import: the modules of values. The command line, `--help` and the README's table of options
+are made from what stands in `definitions`.
+"""
+
+from pyfetch.models import IfExists as IfExists
+from pyfetch.settings.definitions import SETTINGS as SETTINGS
+from pyfetch.settings.definitions import InputFormat as InputFormat
+from pyfetch.settings.definitions import Settings as Settings
+from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment
+from pyfetch.settings.definitions import settings_from as settings_from
+from pyfetch.settings.kinds import AUTO as AUTO
+from pyfetch.settings.kinds import MOST_WORKERS as MOST_WORKERS
+from pyfetch.settings.request_kinds import check_proxy as check_proxy
+from pyfetch.settings.setting import Group as Group
+from pyfetch.settings.setting import Setting as Setting

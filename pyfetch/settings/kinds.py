@@ -1,0 +1,186 @@
+"""Kinds of values that settings have: how each is read from text, checked, and shown.
+
+A kind knows nothing of the setting that uses it: its messages go on after the setting's name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal, cast
+
+from pyfetch.text import parse_rate, parse_size, parse_speed
+
+AUTO: Literal["auto"] = "auto"
+"""In place of a number: pyfetch finds out which is best."""
+LONGEST = 31_536_000.0
+"""The longest time that may be set, in seconds: a year."""
+LEAST = 0.001
+"""The shortest time that may be set where it has to be above 0, in seconds."""
+MOST_WORKERS = 1024
+MOST_PROCESSES = 64
+_MOST_BYTES = 2**63 - 1
+_LONGEST_SHOWN = 80
+
+
+class Kind:
+    """A kind of values; this one is any text."""
+
+    metavar = "TEXT"
+    several = False
+    """Whether an option of this kind may be repeated: its value is then a tuple."""
+
+    def parse(self, text: str) -> Any:
+        """The value that a user wrote on the command line. Raises `ValueError`."""
+        return text
+
+    def split(self, text: str) -> list[str]:
+        """Several values in one environment variable: there are blanks between them."""
+        return text.split()
+
+    def check(self, value: object) -> Any:
+        """The value in the one form that the program uses.
+
+        Raises `ValueError`, whose text goes on after the setting's name, or `UsageError`.
+        """
+        if not isinstance(value, str):
+            raise ValueError(f"must be text, not {shown(value)}")
+        return value
+
+    def masked(self, value: object) -> str:
+        """The value as a log may show it, without secrets."""
+        return repr(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Kind):
+    """A number within bounds, both of them included."""
+
+    least: float
+    most: float
+    from_text: Callable[[str], float]
+    metavar: str
+    whole: bool = True
+    or_auto: bool = False
+
+    def parse(self, text: str) -> Any:
+        """A number, or `auto` where that is allowed."""
+        return AUTO if self.or_auto and text == AUTO else self.check(self.from_text(text))
+
+    def check(self, value: object) -> Any:
+        """The same number."""
+        if self.or_auto and isinstance(value, str) and value == AUTO:
+            return AUTO
+        types = int if self.whole else (int, float)
+        is_number = isinstance(value, types) and not isinstance(value, bool)
+        if is_number and self.least <= cast("float", value) <= self.most:
+            return value
+        kind = f"{AUTO} or " * self.or_auto + ("a whole number" if self.whole else "a number")
+        raise ValueError(f"must be {kind} from {self.least:g} to {self.most:g}, not {shown(value)}")
+
+
+def _integer(text: str) -> int:
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < _LONGEST_SHOWN):
+        raise ValueError(f"must be a whole number, not {shown(text)}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"must be a number of seconds, not {shown(text)}") from None
+
+
+def count(least: int, most: int) -> Number:
+    """A whole number."""
+    return Number(least, most, _integer, "N")
+
+
+def count_or_auto(least: int, most: int) -> Number:
+    """A whole number or `auto`."""
+    return Number(least, most, _integer, f"N|{AUTO}", or_auto=True)
+
+
+SECONDS = Number(0, LONGEST, _seconds, "S", whole=False)
+SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, _seconds, "S", whole=False)
+SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
+"""A number of bytes: `300`, `10M`, `1.5GiB`."""
+SIZE_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_size, "SIZE")
+SPEED = Number(1, _MOST_BYTES, parse_speed, "SPEED")
+"""Bytes in a second: `10K/s`."""
+RATE = Number(1 / LONGEST, 1_000_000, parse_rate, "RATE", whole=False)
+"""How often in a second: `5/s`, `100/min`."""
+TEXT = Kind()
+
+
+class Flag(Kind):
+    """On or off."""
+
+    def check(self, value: object) -> bool:
+        """The same: nothing but a boolean counts as one."""
+        if not isinstance(value, bool):
+            raise ValueError(f"must be True or False, not {shown(value)}")
+        return value
+
+
+FLAG = Flag()
+
+
+class FilePath(Kind):
+    """A path, which is kept as text."""
+
+    def __init__(self, metavar: str) -> None:
+        self.metavar = metavar
+
+    def check(self, value: object) -> str:
+        """The path as text."""
+        path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+        if not isinstance(path, str) or "\0" in path:
+            raise ValueError(f"must be a path, not {shown(value)}")
+        return path
+
+
+FILE = FilePath("FILE")
+DIRECTORY = FilePath("DIR")
+
+
+class Choice(Kind):
+    """One member of an enumeration, or its text."""
+
+    def __init__(self, choices: type[StrEnum]) -> None:
+        self.choices = choices
+        self.metavar = "|".join(choices)
+
+    def parse(self, text: str) -> StrEnum:
+        """The member with this text."""
+        return self.check(text)
+
+    def check(self, value: object) -> StrEnum:
+        """The member."""
+        if isinstance(value, str) and value in list(self.choices):
+            return self.choices(value)
+        raise ValueError(f"must be one of {', '.join(self.choices)}, not {shown(value)}")
+
+    def masked(self, value: object) -> str:
+        """Its text."""
+        return repr(str(value))
+
+
+def shown(value: object) -> str:
+    """A wrong value for a message: its `repr`, shortened, or its type where that fails."""
+    try:
+        text = repr(value)
+    except Exception:  # any object may be given, and an integer can be too long to be shown
+        return f"of type {type(value).__name__}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def items(value: object) -> tuple[object, ...] | None:
+    """The items of a collection; None for what is none, and for text or bytes."""
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Iterable):
+        return None
+    return tuple(value)

@@ -1,0 +1,118 @@
+"""Kinds of values that are about requests: header fields, media types, a proxy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from typing import cast
+from urllib.parse import urlsplit
+
+from pyfetch.errors import UsageError
+from pyfetch.headers import parse_header
+from pyfetch.settings.kinds import Kind, items, shown
+from pyfetch.urls import MASK, masked_url
+
+_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
+
+
+class MediaTypes(Kind):
+    """Media types such as `image/png`, where `*` stands for any characters."""
+
+    metavar = "TYPE"
+    several = True
+
+    def parse(self, text: str) -> str:
+        """One of them."""
+        return self.check(text)[0]
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """One text or several, as a tuple."""
+        types = (value,) if isinstance(value, str) else items(value)
+        for one in types if types is not None else (value,):
+            if not (isinstance(one, str) and _MEDIA_TYPE.fullmatch(one)):
+                raise ValueError(f"must be a media type like image/*, not {shown(one)}")
+        return cast("tuple[str, ...]", types)
+
+
+MEDIA_TYPES = MediaTypes()
+
+
+class Headers(Kind):
+    """Header fields (RFC 9110, section 5). No message shows a value: that may be a secret."""
+
+    metavar = "'K: V'"
+    several = True
+
+    def parse(self, text: str) -> tuple[str, str]:
+        """Name and value of one."""
+        return parse_header(text)
+
+    def split(self, text: str) -> list[str]:
+        """Those in one environment variable stand on lines of their own."""
+        return [line for line in text.splitlines() if line.strip()]
+
+    def check(self, value: object) -> tuple[tuple[str, str], ...]:
+        """A mapping, or pairs of name and value, as a tuple of pairs."""
+        found = items(value.items() if isinstance(value, Mapping) else value)
+        if found is None:
+            kind = type(value).__name__
+            raise ValueError(f"must be pairs of name and value, not of type {kind}")
+        return tuple(_header(pair) for pair in found)
+
+    def masked(self, value: object) -> str:
+        """The names, each with a mask for its value."""
+        return repr(tuple((name, MASK) for name, _ in cast("Iterable[tuple[str, str]]", value)))
+
+
+def _header(pair: object) -> tuple[str, str]:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError("must be pairs of name and value: one is no such pair")
+    name, value = pair
+    if not (isinstance(name, str) and isinstance(value, str)):
+        raise ValueError(f"must be text: the one named {shown(name)} is not")
+    if name.lower() == "proxy-authorization":
+        raise UsageError(
+            "a server must not see Proxy-Authorization: write user and password into"
+            " the proxy's URL (--proxy http://user:password@host:port)"
+        )
+    return name, value
+
+
+HEADERS = Headers()
+
+
+class ProxyURL(Kind):
+    """The URL of a proxy. It may hold a password: no message shows it."""
+
+    metavar = "URL"
+
+    def check(self, value: object) -> str:
+        """The same text."""
+        if not isinstance(value, str):
+            raise ValueError(f"must be a URL, not of type {type(value).__name__}")
+        check_proxy(value)
+        return value
+
+    def masked(self, value: object) -> str:
+        """The URL without user and password."""
+        return repr(masked_url(str(value)))
+
+
+PROXY_URL = ProxyURL()
+
+
+def check_proxy(proxy: str) -> None:
+    """Raises `UsageError` for what is not the URL of a proxy; its text does not show the URL."""
+    try:
+        parts = urlsplit(proxy)
+        fine = parts.scheme.lower() in _PROXIES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        schemes = ", ".join(sorted(_PROXIES))
+        message = f"the proxy is no URL with a host and one of the schemes {schemes}"
+        raise UsageError(message)
+    if parts.scheme.lower().startswith("socks") and not find_spec("socks"):
+        raise UsageError("SOCKS proxies need an extra: pip install 'pyfetch[socks]'")

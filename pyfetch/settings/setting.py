@@ -1,0 +1,61 @@
+"""One setting: all that the checks, the command line and the documentation need to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import Field, dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from pyfetch.settings.kinds import Flag, Kind
+
+
+class Group(StrEnum):
+    """The groups in which `--help` shows the options."""
+
+    FILES = "What and where"
+    SERVERS = "Who is asked"
+    TRANSFERS = "How"
+    OUTPUT = "What is shown"
+
+
+_KEY = "setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting, as the metadata of the field of `Settings` that has its value."""
+
+    group: Group
+    default: object
+    kind: Kind
+    flags: tuple[str, ...]
+    """Of its option: the short one first."""
+    help: str
+    """One sentence or two; backticks enclose what is typed as it stands."""
+    metavar: str
+    """What stands for the value in `--help`."""
+
+    @classmethod
+    def field(
+        cls, group: Group, default: object, kind: Kind, flags: str, text: str, metavar: str = ""
+    ) -> Any:
+        """The field of a dataclass for this setting. `flags`: as in `--help`; `text`: the help."""
+        known = cls(group, default, kind, tuple(flags.split(", ")), text, metavar or kind.metavar)
+        return field(default=default, metadata={_KEY: known})
+
+    @classmethod
+    def of(cls, one: Field[Any]) -> Self:
+        """The setting behind a field that `Setting.field` has made."""
+        known: Self = one.metadata[_KEY]
+        return known
+
+    @property
+    def optional(self) -> bool:
+        """Whether it may be None."""
+        return self.default is None
+
+    @property
+    def negated(self) -> bool:
+        """Whether its only flag turns off what is on by default, as `--no-state` does."""
+        on_and_off = any("/" in flag for flag in self.flags)
+        return isinstance(self.kind, Flag) and self.default is True and not on_and_off
