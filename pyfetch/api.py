@@ -7,8 +7,9 @@ from typing import Any
 
 from pyfetch.batch import Batch
 from pyfetch.errors import UsageError
-from pyfetch.inputs.targets import entries_from_items
-from pyfetch.models import Result
+from pyfetch.inputs.formats.json_lines import record_from_object
+from pyfetch.inputs.targets import entry
+from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.settings import settings_from
 
 
@@ -34,3 +35,16 @@ def fetch_all(
         raise UsageError("urls is one text: put it in a list")
     batch = Batch(settings_from(settings), ordered=ordered)
     return batch.results(entries_from_items(urls))
+
+
+def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
+    """Entries from an iterable of URLs and of mappings with the keys of a JSON Lines object."""
+    for index, item in enumerate(items, 1):
+        where = f"item {index}"
+        if isinstance(item, str):
+            yield entry(index, record_from_object({"url": item.strip()}), where)
+        elif isinstance(item, Mapping):
+            yield entry(index, record_from_object(item), where)
+        else:
+            detail = f"{where}: no URL but a value of type {type(item).__name__}"
+            yield failed_result(index, repr(item)[:200], Failure.INVALID_URL, detail)

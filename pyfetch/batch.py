@@ -78,7 +78,7 @@ class Batch:
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return
-        from pyfetch.storage.ledger import FileLedger
+        from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 
         output_dir = Path(settings.output_dir)

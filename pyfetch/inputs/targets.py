@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
-
 from pyfetch.checksum import demanded_by
-from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.urls import UnsupportedScheme, Url, parse_url, shown_of_split
@@ -52,16 +48,3 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
         out=record.out,
         input=record.input,
     )
-
-
-def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
-    """Entries from an iterable of URLs and of mappings with the keys of a JSON Lines object."""
-    for index, item in enumerate(items, 1):
-        where = f"item {index}"
-        if isinstance(item, str):
-            yield entry(index, record_from_object({"url": item.strip()}), where)
-        elif isinstance(item, Mapping):
-            yield entry(index, record_from_object(item), where)
-        else:
-            detail = f"{where}: no URL but a value of type {type(item).__name__}"
-            yield failed_result(index, repr(item)[:200], Failure.INVALID_URL, detail)

@@ -15,17 +15,17 @@ from typing import Any
 
 import pytest
 
+from pyfetch.api import entries_from_items
 from pyfetch.attempt import Assignment
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
-from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Failure, Outcome, Result, Target
 from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
 from pyfetch.settings import Settings
+from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.ledger import FileLedger
 from pyfetch.storage.part import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer

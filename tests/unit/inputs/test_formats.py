@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyfetch.api import entries_from_items
 from pyfetch.checksum import Checksum
 from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources
@@ -31,7 +32,6 @@ from pyfetch.inputs.formats.plain import parse, read_plain, render
 from pyfetch.inputs.formats.sitemap import read_sitemap
 from pyfetch.inputs.record import Record
 from pyfetch.inputs.stream import Content
-from pyfetch.inputs.targets import entries_from_items
 from pyfetch.models import Entry, Failure, Outcome, Result, Target
 from pyfetch.urls import parse_url
 

@@ -16,9 +16,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pyfetch.api import entries_from_items
 from pyfetch.errors import UsageError
 from pyfetch.inputs import MAX_LINE, Sources, is_url
-from pyfetch.inputs.targets import checked_url, entries_from_items
+from pyfetch.inputs.targets import checked_url
 from pyfetch.models import Entry, Failure, Outcome, Result, Target, TargetError
 from pyfetch.urls import parse_url
 

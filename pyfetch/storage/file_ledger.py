@@ -1,0 +1,118 @@
+"""The ledger of a run that keeps files: it names targets and notes what became of their files."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from pyfetch.attempt import Finished
+from pyfetch.models import Known, Target
+from pyfetch.settings import Settings
+from pyfetch.storage.paths import PathAllocator
+from pyfetch.storage.state import State
+
+COMMIT_EVERY = 0.05
+"""Seconds after which what was noted is written at the latest."""
+
+
+class FileLedger:
+    """For a run that keeps files. `lasting`: whether the state outlives the run.
+
+    For any thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        state: State,
+        *,
+        lasting: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._names = PathAllocator(settings, state, lasting=lasting)
+        self._state = state
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._open: dict[str, int] = {}  # path → targets that are named and not finished
+        self._given: dict[int, str] = {}  # by index, the paths of those that servers have named
+        self._noted: set[str] = set()  # of these, what was noted since they were named
+        self._claimed: set[str] = set()  # paths that may not be on disk as their URLs' yet
+        self._due: float | None = None
+
+    def expect(self, targets: Sequence[Target]) -> None:
+        with self._lock:
+            self._names.expect(targets)
+
+    def named(self, target: Target) -> Target:
+        with self._lock:
+            path, known = self._names.of(target, in_use=self._in_use)
+            if self._state.uncommitted:
+                self._claimed.add(path)
+                self._due = self._due or self._clock() + COMMIT_EVERY
+            self._open[path] = self._open.get(path, 0) + 1
+            return target.at(path, known)
+
+    def rename(self, target: Target, given: str) -> Target:
+        """The target with another path of its own, as its server has named it."""
+        with self._lock:
+            self._given.pop(target.index, None)
+            path, known = self._names.of(target, given, lambda path: self._in_use(path, target))
+            self._given[target.index] = path
+            self.commit()  # a file may appear only when it is on disk whose it is
+            return target.at(path, known)
+
+    def starting(self, target: Target) -> Target:
+        if target.path is None:
+            return target
+        with self._lock:
+            if target.path in self._claimed:
+                # A file may appear only when it is on disk whose it is.
+                self.commit()
+            if target.path in self._noted:  # by the same URL, earlier in this list
+                known = self._names.claim(target.path, target)
+                return target.at(target.path, known or Known())
+        return target
+
+    def finished(self, target: Target, attempt: Finished) -> None:
+        if target.path is None:
+            return
+        with self._lock:
+            self._let_go(target.path)
+            self._given.pop(target.index, None)
+            self._note(target, target.path, attempt)
+
+    def _let_go(self, path: str) -> None:
+        self._open[path] -= 1
+        if not self._open[path]:
+            del self._open[path]
+            self._noted.discard(path)
+
+    def _note(self, target: Target, planned: str, attempt: Finished) -> None:
+        path = attempt.path or planned
+        if attempt.facts:
+            self._state.record(path, attempt.result.status, attempt.facts)
+            if path != planned:
+                home, _ = self._names.home(target)  # where the next run begins to look
+                self._state.went_to(home, path)
+            if planned in self._open:
+                self._noted.add(planned)
+        elif attempt.result.failed and target.known.facts is None:
+            for name in {path, planned}:
+                self._state.ended_without_a_file(name)
+        else:
+            return
+        self._due = self._due or self._clock() + COMMIT_EVERY
+
+    def commit_due(self) -> float | None:
+        return self._due
+
+    def commit(self) -> None:
+        with self._lock:
+            self._state.commit()
+            self._claimed.clear()
+            self._due = None
+
+    def _in_use(self, path: str, of: Target | None = None) -> bool:
+        by_itself = of is not None and of.path == path
+        return self._open.get(path, 0) > by_itself or path in self._given.values()
