@@ -1,4 +1,7 @@
-"""How an attempt ended: what a worker tells the scheduler, which decides what follows."""
+"""One attempt at one target as values: what it is to do, and how it ended.
+
+Workers make attempts; the scheduler decides what follows from how they ended.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +9,97 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.models import FileFacts, HostSignal, Result
+from pyfetch.checksum import Digest
+from pyfetch.models import FileFacts, HostSignal, Length, Result, Target, TargetError
 from pyfetch.urls import Url
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
+class PartDigest(NamedTuple):
+    """The digest of what an earlier attempt has left in a part."""
+
+    length: int
+    """Bytes that were in the part."""
+    digest: Digest
+
+
 class RedirectState(NamedTuple):
-    """The next request of an attempt, and what the redirects before it have left."""
+    """The next request of an attempt, and what the requests before it have left behind."""
 
     url: Url
     """What to ask for."""
     followed: int = 0
-    """Redirects so far."""
+    """Redirects followed so far."""
     away: bool = False
-    """Whether a redirect has ever left the origin that the credentials are meant for."""
+    """Whether a redirect has ever left the origin for which credentials were meant."""
     cookies: Mapping[str, CookieJar] = MappingProxyType({})
-    """By origin, the cookies that it set on the way; they go to no other."""
+    """Cookies set on the way, by origin; each is sent to its own origin only."""
     asked: frozenset[tuple[str, str]] = frozenset()
-    """URL and cookies of the requests so far: the same once more would be a loop."""
+    """Requests made so far, as (URL, cookies): making one again would go round in a loop."""
     whole: bool = False
-    """Ask for the whole, without conditions and ranges: with them it was of no use."""
+    """Whether the server refused a range or a condition: ask for the whole body, without."""
+    part_digest: PartDigest | None = None
+    """The digest of the part that the attempt continues, if that was computed already."""
 
     @property
     def origin(self) -> str:
         """`scheme://host:port` of the next request."""
         return self.url.origin
 
+    def __repr__(self) -> str:
+        # Cookies are secrets.
+        return f"RedirectState({self.url}, followed={self.followed})"
 
-class Attempt(NamedTuple):
-    """How one attempt ended."""
+
+class Assignment(NamedTuple):
+    """What one attempt is to do. Its job makes it; it never changes."""
+
+    target: Target
+    url: Url
+    """The URL of the target to ask: its first one, or a mirror."""
+    length: Length | None
+    """How many bytes the body must have, if anybody has said so."""
+    number: int
+    """Which attempt at the target this is, from 1."""
+    started: float
+    """When the first attempt at the target began, on the engine's clock, in seconds."""
+    began: float
+    """When this attempt began, on the same clock."""
+    redirects: RedirectState | None = None
+    """Where to go on, if the attempt began with a request that was not enough."""
+    refusal: TargetError | None = None
+    """Why the host must not be asked, if it must not."""
+
+    @classmethod
+    def first_of(cls, target: Target, now: float = 0.0) -> Assignment:
+        """The first attempt at a target, which begins now."""
+        return cls(target, target.url, target.length, 1, now, now)
+
+
+class Finished(NamedTuple):
+    """The attempt is over."""
 
     result: Result
-    """The target's result, unless the attempt goes on or another one follows."""
+    """What becomes of the target, unless it is tried again."""
     sign: HostSignal = HostSignal.NONE
-    """What the attempt tells about the host that was asked."""
+    """What the attempt says about the host that was asked."""
     asked_wait: float | None = None
-    """Seconds for which that host wants no more requests; None if it does not say."""
+    """Seconds for which the host wants to be left alone; None if it does not say."""
     facts: FileFacts | None = None
-    """What the state has to note about the file; None: nothing new."""
-    chain: RedirectState | None = None
-    """The next request, if the attempt goes on."""
+    """New facts about the file; None where what is known does not change."""
     path: str | None = None
-    """Path of the file below the output directory; None: the target's own."""
+    """Where the file is, below the output directory; None: at the target's own path."""
+
+
+class GoesOn(NamedTuple):
+    """The host has answered, but the attempt needs another request, perhaps to another host."""
+
+    redirects: RedirectState
+    asked_wait: float | None = None
+    """Seconds for which the host wants to be left alone; None if it does not say."""
+
+
+AttemptOutcome = Finished | GoesOn
+"""How one attempt ended."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -21,16 +21,17 @@ from pyfetch.storage.part import sweep
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
-    from pyfetch.cluster.coordinator import Fleet
-    from pyfetch.engine.download import Fetch
-    from pyfetch.engine.threads import Engine
+    from pyfetch.cluster.coordinator import Coordinator
+    from pyfetch.engine.download import Downloader
+    from pyfetch.engine.threads import ThreadEngine
 
 
 class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
-    `watched`: whether somebody will look at what is in flight. `may_pin`: whether this process
-    is there for the run alone, so that the run may choose the CPU of its threads.
+    `watched`: whether somebody will look at what is in flight. With several processes, these
+    are started at once, and import what they need while the run prepares. `may_pin`: whether
+    this process is there for the run alone, so that the run may choose the CPU of its threads.
     """
 
     def __init__(
@@ -44,39 +45,38 @@ class Batch:
         check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
-        self._window = Window()
-        self._fetch: Fetch | None = None
-        self._fleet: Fleet | None = None
-        self._engine: Engine | Fleet
-        # Files that are named and cannot be used are known before anything is made, whoever
-        # fetches; but where processes do, this one needs nothing else of what it takes.
+        self._read_ahead = ReadAhead()
+        self._download: Downloader | None = None
+        self._engine: ThreadEngine | Coordinator
+        # A file that is named and cannot be used is an error before anything is made, whoever
+        # fetches. Beside that, a run over processes needs no HTTP client here.
         if settings.process_number == 1 or settings.names_files:
-            from pyfetch.engine.download import Fetch
+            from pyfetch.engine.download import Downloader
 
-            self._fetch = Fetch(settings)
-        if self._fetch and settings.process_number == 1:
+            self._download = Downloader(settings)
+        if self._download and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
-            self._engine = engine_over_threads(settings, self._fetch, self._window)
+            self._engine = engine_over_threads(settings, self._download, self._read_ahead)
         else:
-            from pyfetch.cluster.coordinator import Fleet
+            from pyfetch.cluster.coordinator import Coordinator
 
-            self._engine = self._fleet = Fleet(settings, window=self._window, watched=watched)
+            self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
 
     def results(
         self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
     ) -> Generator[Result, None, None]:
-        """What becomes of each entry, as soon as it is known and its turn has come.
+        """Yield what becomes of each entry, as soon as it is known and its turn has come.
 
-        `pausing` is called where the next one has to be waited for.
-        Raises a `RunError` if the run cannot start or go on, after the results there are.
+        `pausing` is called before more results are waited for. The work goes on while the
+        caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
+        `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        self._engine.pausing = pausing
         if settings.discard:
-            yield from self._run(entries, NoLedger())
+            yield from self._run(entries, NoLedger(), pausing)
             return
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
@@ -85,21 +85,19 @@ class Batch:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        if self._fleet:
-            self._fleet.holding = (lock.descriptor,)
         try:
             sweep(output_dir)
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 ledger = FileLedger(settings, state, lasting=settings.state)
-                if settings.content_disposition and self._fetch:
-                    self._fetch.rename = ledger.rename
-                yield from self._run(entries, ledger)
+                if settings.content_disposition and self._download:
+                    self._download.rename = ledger.rename
+                yield from self._run(entries, ledger, pausing, lock)
         finally:
             self._engine.when_idle(lock.release)
 
     def stop(self) -> None:
-        """End the run soon, from any thread or a signal handler; `results` ends with what is."""
+        """End the run soon, from any thread or a signal handler; `results` yields what there is."""
         self._engine.stop()
 
     @property
@@ -125,6 +123,12 @@ class Batch:
     def input_ended(self) -> bool:
         return self._engine.input_ended
 
-    def _run(self, entries: Iterable[Entry], ledger: Ledger) -> Iterator[Result]:
-        with closing(self._engine.run(entries, ledger)) as finished:
-            yield from self._put_in_order(finished, self._window.shown)
+    def _run(
+        self,
+        entries: Iterable[Entry],
+        ledger: Ledger,
+        pausing: Callable[[], None],
+        lock: RunLock | None = None,
+    ) -> Iterator[Result]:
+        with closing(self._engine.run(entries, ledger, pausing, lock)) as finished:
+            yield from self._put_in_order(finished, self._read_ahead.shown)

@@ -60,6 +60,13 @@ class Digest:
         if self._other:
             self._other.update(data)
 
+    def copy(self) -> Digest:
+        """Another digest that was fed with the same bytes."""
+        fed = Digest(self._demanded)
+        fed._sha256 = self._sha256.copy()
+        fed._other = self._other and self._other.copy()
+        return fed
+
     @property
     def sha256(self) -> str:
         return self._sha256.hexdigest()

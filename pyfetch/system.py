@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _FOR_MAIN = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _UNLIMITED = 1024
+
+_at_end: list[Callable[[], None]] = []
+"""What `_end_all` calls, in the order in which it was registered."""
+_is_registered = False
 
 
 def descriptors() -> int:
@@ -53,3 +58,27 @@ def temporary_database(*tables: str) -> sqlite3.Connection:
         database.execute(f"CREATE TABLE {table} WITHOUT ROWID")
     database.execute("BEGIN")
     return database
+
+
+@contextlib.contextmanager
+def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
+    """If the program ends within, call this before Python waits for its threads to end.
+
+    A program may end while it holds a generator that it has not used up. Nothing public comes
+    before `concurrent.futures` waits for its workers, which would go on until then.
+    """
+    global _is_registered
+    if not _is_registered:
+        _is_registered = True
+        with contextlib.suppress(RuntimeError):  # the program is ending already
+            threading._register_atexit(_end_all)  # type: ignore[attr-defined]  # noqa: SLF001
+    _at_end.append(call)
+    try:
+        yield
+    finally:
+        _at_end.remove(call)
+
+
+def _end_all() -> None:
+    for call in _at_end:
+        call()

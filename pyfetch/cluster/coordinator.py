@@ -1,7 +1,6 @@
-"""Drives processes: a run over several, each of which has an engine of its own.
+"""A run over processes, each of which has an engine of its own.
 
-Names, state and order stay here; what a process that is killed has left undone is given to
-another one.
+Names, state and order stay here. What a process that ends has not done is given to another one.
 """
 
 from __future__ import annotations
@@ -11,153 +10,170 @@ import logging
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pyfetch.attempt import Attempt
-from pyfetch.cluster.members import Member, Members, MemberTold
-from pyfetch.cluster.messages import Ended, Finished, Flying, FromProcess, Hungry, Said, StopNow
+from pyfetch.attempt import Finished
+from pyfetch.cluster.members import Member, MemberReport, Members
+from pyfetch.cluster.messages import (
+    FromProcess,
+    InFlightReport,
+    LogLine,
+    NeedsMore,
+    ProcessEnded,
+    StopNow,
+    TargetDone,
+)
 from pyfetch.cluster.process import Gone
-from pyfetch.cluster.shards import Share
-from pyfetch.engine.base import GRACE, Driver
-from pyfetch.engine.events import InputEnded, Stop
-from pyfetch.engine.read_ahead import Window
+from pyfetch.cluster.workload import Workload
+from pyfetch.engine.base import GRACE, Driver, Wake
+from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Failure, IfExists, Result, Target
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import Settings
+from pyfetch.storage.ledger import Ledger, NoLedger
+from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 5.0
-"""Seconds between two looks at which processes are silent."""
-_REMEMBERED = 256
-_LAST_WORD = 5.0
+"""Seconds between two looks at which processes send nothing."""
+_MOST_REMEMBERED = 256
+"""Warnings that are remembered so that each is logged once."""
+_EXIT_WAIT = 5.0
 """Seconds that processes get to end when all is done."""
 MOST_DEATHS = 3
-"""Processes that may end under a target before it is given up."""
+"""Processes that may end while they have a target before that is given up."""
 
 _log = logging.getLogger(__name__)
 
 
-class Fleet(Driver[MemberTold]):
-    """One run over processes."""
+class Coordinator(Driver[MemberReport]):
+    """One run over processes, which are started when it is made.
 
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        window: Window,
-        watched: bool = False,
-    ) -> None:
-        super().__init__(window, fail_fast=settings.fail_fast)
-        self._members = Members(settings, self._inbox.put, watched=watched)
+    `watched`: whether somebody will look at what is in flight.
+    """
+
+    def __init__(self, settings: Settings, *, read_ahead: ReadAhead, watched: bool = False) -> None:
+        super().__init__(read_ahead, fail_fast=settings.fail_fast)
+        self._members = Members(settings, self._mailbox.put, watched=watched)
+        self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
         self._warned: set[str] = set()
         self._summaries: list[str] = []
-        self._looks_at = self._clock() + _LOOK_EVERY
-        self.holding: tuple[int, ...] = ()
-        """Descriptors that each process is to have as long as it lives."""
+        self._look_at = self._clock() + _LOOK_EVERY
 
     @property
     def in_flight(self) -> list[Transfer]:
-        """What was running a moment ago; a snapshot for any thread."""
         return self._members.in_flight
 
     @property
     def workers_summary(self) -> str | None:
-        """How many workers were settled on in each process, and why."""
         return "; ".join(self._summaries) or None
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        """Call this; once `run` has ended, no process is left."""
-        call()
+        call()  # once `run` has ended, no process is left
 
-    def _drive(self) -> Iterator[Result]:
-        self._members.start()
-        yield from super()._drive()
+    def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
+        self._ledger = ledger
+        if lock:  # held as long as any process lives that may write
+            self._members.held = (lock.descriptor,)
+
+    def _commit(self) -> None:
+        self._ledger.commit()
+
+    def _expect(self, targets: Sequence[Target]) -> None:
+        self._ledger.expect(targets)
 
     def _add(self, target: Target) -> None:
-        if self._same_path.enter(target):
-            self._waiting.append(target)
+        named = self._ledger.named(target)
+        if self._same_path.enter(named):
+            self._waiting.append(named)
 
-    def _has_targets(self) -> bool:
-        return bool(self._waiting) or any(member.targets for member in self._members)
+    def _deliver(self, result: Result) -> None:
+        self._state.deliver(result)
 
-    def _do_what_is_due(self, now: float) -> Iterable[Result]:
-        if self._looks_at <= now:
-            self._looks_at = now + _LOOK_EVERY
+    def _is_done(self) -> bool:
+        return not self._waiting and not any(member.targets for member in self._members)
+
+    def _do_what_is_due(self) -> None:
+        now = self._clock()
+        if self._look_at <= now:
+            self._look_at = now + _LOOK_EVERY
             self._members.end_the_silent()  # what they had goes to others
-        return ()
+        commit_at = self._ledger.commit_due()
+        if commit_at is not None and commit_at <= now:
+            self._ledger.commit()
 
-    def _start_what_may(self) -> Iterable[Result]:
-        while self._waiting and (member := self._members.with_room(self.holding)):
-            number = self._shard_for(member.share)
-            if not number:
-                break
+    def _start_what_may(self) -> None:
+        while self._waiting and not self._state.results.is_full():
+            member = self._members.with_room()
+            number = self._shard_size(member.workload) if member else 0
+            if member is None or not number:
+                return
             member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
-        return ()
 
-    def _shard_for(self, share: Share) -> int:
-        """How many of those that wait it gets: ahead of its workers, none that others can begin."""
+    def _shard_size(self, workload: Workload) -> int:
+        """How many targets a process gets now: none that idle workers of others could begin."""
         waiting = len(self._waiting)
-        spare = waiting if share.is_hungry else max(0, waiting - self._members.workers)
+        spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
-        return min(waiting, share.room(), max(share.idle, ahead))
+        return min(waiting, workload.room(), max(workload.idle_workers, ahead))
 
-    def _next_events(self) -> list[Entry | InputEnded | Stop | MemberTold]:
-        due = min(self._looks_at, self._ledger.commit_due() or math.inf)
-        return self._inbox.take(max(0, due - self._clock()))
+    def _wait(self) -> list[Entry | InputEnded | Wake | MemberReport]:
+        due = min(self._look_at, self._ledger.commit_due() or math.inf)
+        return self._mailbox.take(max(0, due - self._clock()))
 
-    def _heard(self, told: MemberTold) -> Iterator[Result]:
-        if isinstance(told.said, Gone):
-            yield from self._take_back(told.member, told.said)
+    def _hear(self, report: MemberReport) -> None:
+        if isinstance(report.messages, Gone):
+            self._take_back(report.member, report.messages)
             return
-        self._members.spoke(told.member)
-        for message in told.said:
-            yield from self._hear(told.member, message)
+        self._members.spoke(report.member)
+        for message in report.messages:
+            self._follow(report.member, message)
 
-    def _hear(self, member: Member, message: FromProcess) -> Iterator[Result]:
+    def _follow(self, member: Member, message: FromProcess) -> None:
         match message:
-            case Finished(result, facts, path):
+            case TargetDone(result, facts, path):
                 target = member.finished(result.index)
-                yield self._done(target, Attempt(result, facts=facts, path=path))
-            case Flying():
+                self._finish(target, Finished(result, facts=facts, path=path))
+            case InFlightReport():
                 member.reported(message)
-            case Hungry():
-                member.share.hungry()
+            case NeedsMore():
+                member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
-                    self._window.widen()
-            case Said():
+                    self._read_ahead.widen()
+            case LogLine():
                 self._log_once(message)
-            case Ended():
+            case ProcessEnded():
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
                 if message.error:
                     raise message.error
 
-    def _log_once(self, said: Said) -> None:
-        """What all processes warn of at their start is said once."""
-        if said.level >= logging.WARNING:
-            if said.text in self._warned:
+    def _log_once(self, line: LogLine) -> None:
+        """Log a line; a warning that several processes send is logged once."""
+        if line.level >= logging.WARNING:
+            if line.text in self._warned:
                 return
-            if len(self._warned) < _REMEMBERED:
-                self._warned.add(said.text)
-        _log.log(said.level, "%s", said.text)
+            if len(self._warned) < _MOST_REMEMBERED:
+                self._warned.add(line.text)
+        _log.log(line.level, "%s", line.text)
 
-    def _done(self, target: Target, attempt: Attempt) -> Result:
-        result = self._finished(target, attempt)
+    def _finish(self, target: Target, attempt: Finished) -> None:
+        self._ledger.finished(target, attempt)
         self._deaths.pop(target.index, None)
         following = self._same_path.leave(target)
         if following:
             self._waiting.append(following)
-        return result
+        self._state.deliver(attempt.result)
 
-    def _take_back(self, member: Member, gone: Gone) -> Iterator[Result]:
-        """What a process that is gone has left undone is for another one."""
+    def _take_back(self, member: Member, gone: Gone) -> None:
+        """Give what a process has not done to others, or give it up."""
         self._members.remove(member)
         if member.ended or self.stopped:
             return
@@ -172,35 +188,37 @@ class Fleet(Driver[MemberTold]):
                 again.append(self._as_lost(target))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
-            yield self._done(target, Attempt(target.as_failed(Failure.INTERNAL, detail)))
+            self._finish(target, Finished(target.as_failed(Failure.INTERNAL, detail)))
         self._waiting.extendleft(reversed(again))
 
     def _as_lost(self, target: Target) -> Target:
         """The target for another process, after the one that had it was killed.
 
-        The killed process may have put the file in its place without a word of it. Where nothing
+        The killed process may have put the file in its place without reporting it. If nothing
         had the name before, `fail` and `rename` need not protect what is there now.
         """
-        free = self._if_exists is IfExists.RENAME or (
+        is_ours = self._if_exists is IfExists.RENAME or (
             self._if_exists is IfExists.FAIL and target.known.placed_by_us
         )
-        if free:
-            return replace(target, if_exists=IfExists.REFRESH)
-        return target
+        return replace(target, if_exists=IfExists.REFRESH) if is_ours else target
 
-    def _end(self) -> Iterator[Result]:
-        """Let the processes go, or, where the run was stopped, give them a moment to end."""
+    def _end(self) -> None:
+        """Let the processes end; in a run that was stopped, give them only a moment."""
+        if self._state.abandoned:
+            return
         for member in self._members:
             member.process.send(StopNow() if self.stopped else None)
-        until = time.monotonic() + (2 * GRACE if self.stopped else _LAST_WORD)
+        until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
         while len(self._members) and (left := until - time.monotonic()) > 0:
-            for event in self._left(left):
-                if isinstance(event, MemberTold):
-                    with contextlib.suppress(RunError):  # it has been told of
-                        yield from self._heard(event)
+            reports = list(self._taken) or self._mailbox.take(left)
+            self._taken.clear()
+            for report in reports:
+                if isinstance(report, MemberReport):
+                    with contextlib.suppress(RunError):  # the run has one already, or is done
+                        self._hear(report)
         for member in self._members:
             for target in member.targets.values():
-                yield target.as_failed(Failure.CANCELLED, "the run was stopped")
+                self._deliver(target.as_failed(Failure.CANCELLED, "the run was stopped"))
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         self._members.kill()

@@ -4,98 +4,102 @@ from __future__ import annotations
 
 import logging
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pyfetch.cluster.messages import Begin, Flying, FromProcess, InFlight
-from pyfetch.cluster.process import Gone, Spawned
-from pyfetch.cluster.shards import Share
-from pyfetch.cluster.split import divided
+from pyfetch.attempt import Assignment
+from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
+from pyfetch.cluster.process import Gone, WorkerProcess
+from pyfetch.cluster.split import split
+from pyfetch.cluster.workload import Workload
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
 _SILENT_LOOKS = 6
-"""A process that has said nothing for so many of them hangs, or was stopped."""
+"""After this many looks without a message in between, a process hangs or was suspended."""
 _MOST_STILLBORN = 3
-"""Processes in a row that may end without a word before the run is given up."""
+"""Processes in a row that may end without a message before the run is given up."""
 
 _log = logging.getLogger(__name__)
 
 
-class MemberTold(NamedTuple):
-    """Something that a process has said, or that it is gone."""
-
-    member: Member
-    said: list[FromProcess] | Gone
-
-
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True, eq=False)
 class Member:
     """A process of a run."""
 
-    process: Spawned
+    process: WorkerProcess
     place: int
-    """Which of the divided settings it has."""
-    share: Share
-    targets: dict[int, Target]
-    """By index, those that it has and that are not done."""
-    flying: list[Transfer]
+    """Which of the split settings it has."""
+    workload: Workload
+    targets: dict[int, Target] = field(default_factory=dict, repr=False)
+    """Targets that it has and that are not done, by index."""
+    transfers: list[Transfer] = field(default_factory=list, repr=False)
+    """What it has reported to be in flight."""
     ended: bool = False
-    """Whether it has said that it is done."""
+    """Whether it has reported that it is done."""
     spoke: bool = False
-    """Whether it has said anything."""
-    silent: int = 0
-    """How often it was looked at since it has said anything."""
+    """Whether it has sent any message."""
+    silent_looks: int = 0
+    """How often `Members.end_the_silent` has looked since its last message."""
 
-    def give(self, shard: list[Target]) -> None:
+    def give(self, targets: list[Target]) -> None:
         """Let it fetch these too."""
-        self.targets.update((target.index, target) for target in shard)
-        self.share.given(len(shard))
-        self.process.send(shard)
+        self.targets.update((target.index, target) for target in targets)
+        self.workload.given(len(targets))
+        self.process.send(targets)
 
     def finished(self, index: int) -> Target:
-        """It has said that it is done with this target."""
-        self.share.finished(1, time.monotonic())
+        """It is done with this target."""
+        self.workload.finished(1, time.monotonic())
         return self.targets.pop(index)
 
-    def reported(self, flying: Flying) -> None:
-        """It has said what it has in flight."""
-        self.flying = [
-            _seen(self.targets[seen.index], seen)
-            for seen in flying.transfers
-            if seen.index in self.targets
+    def reported(self, report: InFlightReport) -> None:
+        """It has reported what it has in flight."""
+        self.transfers = [
+            _transfer_of(self.targets[state.target_index], state)
+            for state in report.transfers
+            if state.target_index in self.targets
         ]
 
 
-class Members:
-    """Makes processes, as many as the settings can be divided among, and ends them.
+class MemberReport(NamedTuple):
+    """What a process has sent, or that it is gone."""
 
-    `heard` is called, from any thread, with what each of them says.
+    member: Member
+    messages: list[FromProcess] | Gone
+
+
+class Members:
+    """Starts processes, as many as the settings can be split among, and ends them.
+
+    `heard` is called, from any thread, with what each of them sends. The first processes are
+    started at once: they import what they need while the run prepares.
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        heard: Callable[[MemberTold], None],
-        *,
-        watched: bool,
+        self, settings: Settings, heard: Callable[[MemberReport], None], *, watched: bool
     ) -> None:
-        self._divided = divided(settings)
-        self._spares: list[Spawned] = []
+        self._split = split(settings)
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
-        self._free = list(range(len(self._divided)))
-        """Which of the divided settings no process has."""
+        self._free = list(range(len(self._split)))
+        """Which of the split settings no process has."""
         self._stillborn = 0
-        """Processes in a row that have ended without a word."""
-        self.most = len(self._divided)
-        """How many there may be at once."""
-        self.workers = sum(part.most_workers for part in self._divided)
+        """Processes in a row that have ended without a message."""
+        self.most = len(self._split)
+        """How many processes there may be at once."""
+        self.workers = sum(part.most_workers for part in self._split)
         """How many workers all of them have together, at most."""
+        self.held: tuple[int, ...] = ()
+        """Descriptors that each process must keep open as long as it lives."""
+        self._ready = [WorkerProcess() for _ in self._split]
+        # A run that is made may never begin.
+        weakref.finalize(self, _end_all, self._ready)
 
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members)
@@ -109,70 +113,69 @@ class Members:
         return [
             transfer
             for member in list(self._members)
-            for transfer in member.flying
+            for transfer in member.transfers
             if transfer.target.index in member.targets
         ]
 
-    def start(self) -> None:
-        """Start all processes: they load what they need until there is something to do."""
-        self._spares.extend(Spawned() for _ in self._divided)
+    def with_room(self) -> Member | None:
+        """The process with the least to do, if it has room for more.
 
-    def with_room(self, holding: tuple[int, ...]) -> Member | None:
-        """The one with the least to do, if it has room for more.
-
-        Another one, which has these descriptors as long as it lives, is made when all workers
-        of those that there are have something to do.
+        One more process begins when all workers of the others have something to do.
         """
-        idle = [member for member in self._members if member.share.load < 1]
+        idle = [member for member in self._members if member.workload.idle_workers]
         if not idle and self._free:
-            idle = [self._made(holding)]
-        with_room = [member for member in idle or self._members if member.share.room()]
-        return min(with_room, key=lambda member: member.share.load, default=None)
+            idle = [self._begin()]
+        with_room = [member for member in idle or self._members if member.workload.room()]
+        return min(with_room, key=lambda member: member.workload.per_worker, default=None)
 
     def spoke(self, member: Member) -> None:
-        """It has said something, so it lives."""
-        member.spoke, member.silent, self._stillborn = True, 0, 0
+        """The process has sent something, so it lives."""
+        member.spoke, member.silent_looks, self._stillborn = True, 0, 0
 
     def end_the_silent(self) -> None:
-        """Look at all of them, and end each that says nothing any more."""
-        # Counted, not timed: where all of us were stopped, nobody was silent.
+        """Look at all processes, and kill those that send nothing any more."""
+        # Counted, not timed: if all of us were suspended, nobody was silent.
         for member in self._members:
-            member.silent += 1
-            if member.silent > _SILENT_LOOKS:
+            member.silent_looks += 1
+            if member.silent_looks > _SILENT_LOOKS:
                 member.process.kill()
 
     def remove(self, member: Member) -> None:
-        """It is gone; another one may have its place."""
+        """The process is gone; another one may have its place."""
         self._members.remove(member)
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
-        """It is gone before its time. Raises `StoppedError` where all end as they begin."""
+        """The process has ended too early. Raises `StoppedError` if they all do so at once."""
         self._stillborn += not member.spoke
         if self._stillborn == _MOST_STILLBORN:
             detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
             raise StoppedError(detail)
 
     def kill(self) -> None:
-        """End all of them at once, and wait until they are gone."""
-        for process in (*(member.process for member in self._members), *self._spares):
-            process.kill()
-            process.wait()
-        self._spares.clear()
+        """Kill all processes, and wait until they are gone."""
+        _end_all([member.process for member in self._members])
+        _end_all(self._ready)
 
-    def _made(self, holding: tuple[int, ...]) -> Member:
+    def _begin(self) -> Member:
         place = self._free.pop(0)
-        settings = self._divided[place]
-        process = self._spares.pop() if self._spares else Spawned()
-        share = Share(settings.most_workers, time.monotonic())
-        member = Member(process, place, share, {}, [])
+        settings = self._split[place]
+        process = self._ready.pop() if self._ready else WorkerProcess()
+        member = Member(process, place, Workload(settings.most_workers, time.monotonic()))
         self._members.append(member)
-        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched, place), holding)
-        process.listen(lambda said: self._heard(MemberTold(member, said)))
+        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched, place), self.held)
+        process.listen(lambda messages: self._heard(MemberReport(member, messages)))
         return member
 
 
-def _seen(target: Target, seen: InFlight) -> Transfer:
-    transfer = Transfer(target, 1, 0.0)
-    transfer.received, transfer.resumed, transfer.size = seen.received, seen.resumed, seen.size
+def _end_all(processes: list[WorkerProcess]) -> None:
+    while processes:
+        process = processes.pop()
+        process.kill()
+        process.wait()
+
+
+def _transfer_of(target: Target, state: TransferState) -> Transfer:
+    transfer = Transfer(Assignment.first_of(target))
+    transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
     return transfer

@@ -1,4 +1,4 @@
-"""What a run and its processes say to each other: plain values, pickled."""
+"""What a run and its processes tell each other: plain values, pickled."""
 
 from __future__ import annotations
 
@@ -10,66 +10,68 @@ from pyfetch.settings import Settings
 
 
 class Begin(NamedTuple):
-    """The first thing that a process is told: how it is to fetch."""
+    """The first message to a process: how it is to fetch."""
 
     settings: Settings
-    verbosity: int
-    """The least level of what is logged."""
+    log_level: int
+    """Lowest level of the log lines that are wanted."""
     watched: bool
-    """Whether what is in flight is to be reported now and then."""
+    """Whether somebody looks at what is in flight, so that it must be reported often."""
     place: int
     """Which of the processes it is: each is pinned to another CPU."""
 
 
 class StopNow:
-    """All is to end soon."""
+    """Stop the run."""
 
 
 ToProcess = Begin | list[Target] | StopNow | None
-"""More to do, or (None) that there will be no more."""
+"""Targets to fetch, or (None) that no more will come."""
 
 
-class Finished(NamedTuple):
+class TargetDone(NamedTuple):
     """A target is done."""
 
     result: Result
     facts: FileFacts | None
+    """New facts about its file."""
     path: str | None
+    """Where its file is, if not at the target's own path."""
 
 
-class InFlight(NamedTuple):
-    """A transfer that is running, as it was a moment ago."""
+class TransferState(NamedTuple):
+    """The figures of a transfer that is running."""
 
-    index: int  # type: ignore[assignment] # of a tuple's own, nobody has need
+    target_index: int
     received: int
     resumed: int
     size: int | None
 
 
-class Flying(NamedTuple):
-    """All that is in flight."""
+class InFlightReport(NamedTuple):
+    """All transfers that are running; also a sign of life."""
 
-    transfers: list[InFlight]
-
-
-class Hungry:
-    """A worker has nothing to do, though the process has targets: they may not start yet."""
+    transfers: list[TransferState]
 
 
-class Said(NamedTuple):
+class NeedsMore:
+    """A worker has nothing to do, because the targets of the process may not start yet."""
+
+
+class LogLine(NamedTuple):
     """A line for the log."""
 
     level: int
     text: str
 
 
-class Ended(NamedTuple):
-    """The process is done, with an error if it had to stop."""
+class ProcessEnded(NamedTuple):
+    """The last message: the process is done, with an error if it had to stop."""
 
     error: RunError | None
     workers: str | None
     """How many workers were settled on, and why."""
 
 
-FromProcess = Finished | Flying | Hungry | Said | Ended
-"""What a process says; several come in one list."""
+FromProcess = TargetDone | InFlightReport | NeedsMore | LogLine | ProcessEnded
+"""What a process tells; several messages come in one list."""

@@ -1,7 +1,7 @@
-"""A process of our own making: started, spoken to, listened to, ended, and waited for.
+"""A worker process: started, told what to do, listened to, ended, and waited for.
 
-It is started by its own command, not forked and not by importing our caller's program anew,
-so a script that uses the library needs no guard.
+It is started by a command of its own. It is not forked, and does not import the program that
+uses the library, so such a program needs no guard.
 """
 
 from __future__ import annotations
@@ -23,24 +23,25 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import daemon
 
 SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-"""What a process leaves to the one that made it."""
+"""Signals that a worker process ignores: the process that made it acts on them."""
 
 HOLD = b"H"
-"""Comes before all messages, with the descriptors that a process is to hold."""
-_PATIENCE = 1.0
-"""Seconds that a process gets to be gone when it has closed its connection."""
+"""Comes before all messages, together with descriptors that the process must keep open."""
+_EXIT_WAIT = 1.0
+"""Seconds that a process gets to exit once it has closed its connection."""
 
 
 class Gone(NamedTuple):
-    """The process is no more."""
+    """The process exists no more."""
 
     how: str
+    """How it ended, as a clause for people."""
 
 
-class Spawned:
-    """A process with a connection to it. Raises `StoppedError` where none can be made.
+class WorkerProcess:
+    """A process with a connection to it. Raises `StoppedError` if none can be started.
 
-    It loads what it needs, and waits for `begin`.
+    It imports what it needs, and waits for `begin`.
     """
 
     def __init__(self) -> None:
@@ -49,11 +50,11 @@ class Spawned:
         before = os.environ.get("PYTHONPATH")
         command = f"from pyfetch.cluster.worker import main; main({theirs.fileno()})"
         try:
-            # What is blocked here is blocked there too, until it is ignored: a signal that
+            # Signals that are blocked here stay blocked there until they are ignored: one that
             # comes while it starts must not end it with a traceback.
             before_signals = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-                # -P: what lies in the current directory is not imported.
+                # -P: do not import what lies in the current directory.
                 [sys.executable, "-P", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -73,24 +74,24 @@ class Spawned:
         self._connection = Connection(os.dup(ours.fileno()))
         self._outbox: queue.SimpleQueue[ToProcess] = queue.SimpleQueue()
 
-    def begin(self, message: Begin, holding: Sequence[int] = ()) -> None:
-        """Let it begin. `holding`: descriptors that it is to have as long as it lives."""
-        with contextlib.suppress(OSError), self._socket:  # `listen` tells of its end
-            socket.send_fds(self._socket, [HOLD], holding)
+    def begin(self, message: Begin, held: Sequence[int] = ()) -> None:
+        """Let it begin. `held`: descriptors that it must keep open as long as it lives."""
+        with contextlib.suppress(OSError), self._socket:  # `listen` tells that it is gone
+            socket.send_fds(self._socket, [HOLD], held)
         self.send(message)
         daemon(self._send, "to-process").start()
 
     def send(self, message: ToProcess) -> None:
-        """Tell it something, without waiting until it listens; to one that is gone, nothing."""
+        """Send a message without waiting. Nothing happens if the process is gone."""
         self._outbox.put(message)
 
     def _send(self) -> None:
-        with contextlib.suppress(OSError):  # `listen` tells of its end
+        with contextlib.suppress(OSError):  # `listen` tells that it is gone
             while True:
                 self._connection.send(self._outbox.get())
 
     def listen(self, heard: Callable[[list[FromProcess] | Gone], None]) -> None:
-        """Call this, from a thread of its own, with all that it says, and at last its end."""
+        """Call `heard`, from a thread of its own, with all messages, and with `Gone` at last."""
 
         def hear() -> None:
             try:
@@ -102,17 +103,17 @@ class Spawned:
         daemon(hear, "process").start()
 
     def kill(self) -> None:
-        """End it at once; `listen` tells when it is gone."""
+        """Kill it; `listen` tells when it is gone."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait until it is gone, which must be certain."""
+        """Wait until it is gone; kill it before."""
         self._process.wait()
 
     def _how_it_ended(self) -> str:
-        # Only one that is gone for certain can put no file in its place any more.
+        # Its work may be given to another one only when it can certainly write no file any more.
         try:
-            status = self._process.wait(_PATIENCE)
+            status = self._process.wait(_EXIT_WAIT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             status = self._process.wait()

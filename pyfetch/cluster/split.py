@@ -1,4 +1,4 @@
-"""Pure: what each of several processes is to do, so that together they do what is wanted."""
+"""Pure: the settings of each of several processes, which together do what the whole run should."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from pyfetch.settings import AUTO, MOST_WORKERS, Settings
 
 
-def divided(settings: Settings) -> list[Settings]:
-    """What each process is to do, so that all of them together do what the settings say.
+def split(settings: Settings) -> list[Settings]:
+    """The settings of each process.
 
-    The cap for a host is divided too, so there are no more processes than it can be divided
-    among; and where there is a rate, one has time enough for it.
+    Workers and the cap for a host are divided, so there are no more processes than the cap
+    allows. With a limit of requests or bytes a second there is one process: it is fast enough.
     """
     number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
     if settings.rate or settings.limit_rate:
@@ -32,5 +32,5 @@ def divided(settings: Settings) -> list[Settings]:
 
 
 def _part(whole: int, number: int, place: int) -> int:
-    """The parts differ by one at most and are the whole together."""
+    """One of `number` parts, which differ by one at most; at least 1."""
     return max(1, whole // number + (place < whole % number))

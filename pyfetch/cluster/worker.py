@@ -1,7 +1,7 @@
-"""A process of a run: the same engine over its own threads, for the targets that it is given.
+"""The main program of a worker process: an engine over threads, for the targets it is given.
 
-It ends with the process that made it: a file must never be put in its place by one that is
-left over while another run goes on.
+It ends with the process that made it: one that is left over must not write files while another
+run goes on.
 """
 
 from __future__ import annotations
@@ -11,146 +11,153 @@ import os
 import queue
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from typing import NoReturn
 
 from pyfetch import cpu
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.cluster.messages import (
     Begin,
-    Ended,
-    Finished,
-    Flying,
     FromProcess,
-    Hungry,
-    InFlight,
-    Said,
+    InFlightReport,
+    LogLine,
+    NeedsMore,
+    ProcessEnded,
     StopNow,
+    TargetDone,
     ToProcess,
+    TransferState,
 )
 from pyfetch.cluster.process import HOLD, SIGNALS
-from pyfetch.engine.download import Fetch
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import Engine, engine_over_threads
+from pyfetch.engine.download import Downloader
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import daemon
 
-LOOK_EVERY = 0.2
+_REPORT_EVERY = 0.2
 """Seconds between two reports of what is in flight."""
-ALIVE_EVERY = 2.0
-"""The same where nobody looks: then it is a sign of life."""
-_ENDLESS = 2**62
+_ALIVE_EVERY = 2.0
+"""The same where nobody looks at it: then a report is a sign of life."""
 _MOST_HELD = 8
 """Descriptors that come with the first message, at most."""
 
 
 def main(descriptor: int) -> None:
-    """Be a process of the run at the other end of this socket."""
-    # The one who made us hears of these too, and tells us.
+    """Run a worker process, whose maker is at the other end of this socket."""
+    # The process that made us gets these signals too, and tells us.
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    _hold(descriptor)
+    _keep_open(descriptor)
     connection = Connection(descriptor)
-    begin = next(_told(connection))
+    begin = next(_messages(connection))
     assert isinstance(begin, Begin)  # noqa: S101
     if begin.settings.cpu_pin:
-        cpu.pin(begin.place)  # before any thread is started: they inherit it
+        cpu.pin(begin.place)  # before any thread is started: threads inherit it
     outbox = _Outbox(connection)
-    _log_to(outbox.put, begin.verbosity)
+    _log_to(outbox.put, begin.log_level)
     try:
         ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
     except RunError as error:
-        ended = Ended(error, None)
+        ended = ProcessEnded(error, None)
     outbox.put(ended)
     outbox.wait_until_sent()
-    os._exit(0)  # a worker may hang in a name look-up, which nothing can end
 
 
-def _hold(descriptor: int) -> None:
-    """Wait for what is to be held as long as this process lives."""
+def _keep_open(descriptor: int) -> None:
+    """Wait for the descriptors that must stay open as long as this process lives."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         try:
             data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
         except OSError:
             data = b""
-    if data != HOLD:  # whoever made us is gone
-        os._exit(1)
+    if data != HOLD:  # the process that made us is gone
+        sys.exit(1)
 
 
 def _fetch_all(
     connection: Connection,
-    say: Callable[[FromProcess], None],
+    send: Callable[[FromProcess], None],
     settings: Settings,
     *,
     watched: bool,
-) -> Ended:
-    def hungry() -> bool:
+) -> ProcessEnded:
+    def ask_for_more() -> bool:
         if engine.waiting:
-            say(Hungry())
+            send(NeedsMore())
         return engine.waiting > 0
 
-    window = _Window(hungry)
-    engine = engine_over_threads(settings, Fetch(settings), window)
-    every = LOOK_EVERY if watched else ALIVE_EVERY
-    daemon(lambda: _report_what_is_in_flight(engine, say, every), "in-flight").start()
-    ledger = _Attempts()
+    read_ahead = _EndlessReadAhead(ask_for_more)
+    engine = engine_over_threads(settings, Downloader(settings), read_ahead)
+    every = _REPORT_EVERY if watched else _ALIVE_EVERY
+    daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
+    ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(connection, engine, window), ledger):
-            attempt = ledger.ended.pop(result.index, None) or Attempt(result)
-            say(Finished(result, attempt.facts, attempt.path))
+        for result in engine.run(_targets(connection, engine, read_ahead), ledger):
+            attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
+            send(TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return Ended(error, engine.workers_summary)
+    return ProcessEnded(error, engine.workers_summary)
 
 
-def _targets(connection: Connection, engine: Engine, window: _Window) -> Iterator[Target]:
-    """What is to be done, as it is told; the process ends with whoever tells it."""
-    for told in _told(connection):
-        if isinstance(told, list):
-            window.given(len(told))
-            yield from told
+def _targets(
+    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead
+) -> Iterator[Target]:
+    """The targets to fetch, as they come. This process ends with the one that sends them."""
+    for message in _messages(connection):
+        if isinstance(message, list):
+            read_ahead.given(len(message))
+            yield from message
             continue
-        # There will be no more; but there may be word to stop.
-        daemon(lambda: _heed_the_end(connection, engine), "end").start()
-        if isinstance(told, StopNow):
+        # No more targets will come; but a message to stop may.
+        daemon(lambda: _stop_when_told(connection, engine), "stop").start()
+        if isinstance(message, StopNow):
             engine.stop()
         return
 
 
-def _heed_the_end(connection: Connection, engine: Engine) -> None:
-    for told in _told(connection):
-        if isinstance(told, StopNow):
+def _stop_when_told(connection: Connection, engine: ThreadEngine) -> None:
+    for message in _messages(connection):
+        if isinstance(message, StopNow):
             engine.stop()
 
 
-def _told(connection: Connection) -> Iterator[ToProcess]:
+def _messages(connection: Connection) -> Iterator[ToProcess]:
     while True:
         try:
             yield connection.recv()
         except (EOFError, OSError):
-            os._exit(1)
+            _die()
+
+
+def _die() -> NoReturn:
+    """End at once, with all threads: the maker is gone, and no file may be written any more."""
+    os._exit(1)
 
 
 def _report_what_is_in_flight(
-    engine: Engine, say: Callable[[FromProcess], None], every: float
+    engine: ThreadEngine, send: Callable[[FromProcess], None], every: float
 ) -> None:
     while True:
         time.sleep(every)
         transfers = [
-            InFlight(each.target.index, each.received, each.resumed, each.size)
+            TransferState(each.target.index, each.received, each.resumed, each.size)
             for each in engine.in_flight
         ]
-        say(Flying(transfers))
+        send(InFlightReport(transfers))
 
 
 class _Outbox:
-    """Sends what is put there, in a thread of its own: together what came meanwhile."""
+    """Sends messages in a thread of its own: together those that came meanwhile."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -160,7 +167,7 @@ class _Outbox:
         self._sender.start()
 
     def wait_until_sent(self) -> None:
-        """Wait for the last message, an `Ended`, to be on its way."""
+        """Wait until the last message, a `ProcessEnded`, was sent."""
         self._sender.join()
 
     def _send(self) -> None:
@@ -171,49 +178,50 @@ class _Outbox:
             try:
                 self._connection.send(messages)
             except OSError:
-                os._exit(1)
-            if isinstance(messages[-1], Ended):
+                _die()
+            if isinstance(messages[-1], ProcessEnded):
                 return
 
 
-class _Attempts(NoLedger):
-    """Keeps each target's last attempt until its result passes."""
+class _Outcomes(NoLedger):
+    """Keeps how each target's last attempt ended until its result comes by."""
 
     def __init__(self) -> None:
-        self.ended: dict[int, Attempt] = {}
+        self.finished_attempts: dict[int, Finished] = {}
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
-        self.ended[target.index] = attempt
+    def finished(self, target: Target, attempt: Finished) -> None:
+        self.finished_attempts[target.index] = attempt
 
 
-class _Window(Window):
-    """Lets all be read that is given: whoever gives it has the bound. Says when more is needed."""
+class _EndlessReadAhead(ReadAhead):
+    """Lets all be read that was given, for the coordinator has the bound. Asks it for more."""
 
-    def __init__(self, hungry: Callable[[], bool]) -> None:
-        super().__init__(_ENDLESS)
-        self._hungry = hungry
+    def __init__(self, ask_for_more: Callable[[], bool]) -> None:
+        super().__init__(sys.maxsize)
+        self._ask_for_more = ask_for_more
         self._unread = 0
-        self._told = False
+        self._has_asked = False
 
     def given(self, number: int) -> None:
+        """`number` more targets have come."""
         self._unread += number
-        self._told = False
+        self._has_asked = False
 
     def acquire(self) -> bool:
         self._unread -= 1
         return super().acquire()
 
     def widen(self) -> None:
-        # The reader waits for one more than there is.
-        if not self._told and self._unread < 0:
-            self._told = self._hungry()
+        # Below zero: the reader waits for one more than there is.
+        if not self._has_asked and self._unread < 0:
+            self._has_asked = self._ask_for_more()
 
 
-def _log_to(say: Callable[[FromProcess], None], verbosity: int) -> None:
+def _log_to(send: Callable[[FromProcess], None], level: int) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            say(Said(record.levelno, self.format(record)))
+            send(LogLine(record.levelno, self.format(record)))
 
     logger = logging.getLogger("pyfetch")
     logger.addHandler(Handler())
-    logger.setLevel(verbosity)
+    logger.setLevel(level)

@@ -1,7 +1,8 @@
-"""The frame of a run: entries in, results out as they finish.
+"""The frame of a run: entries in, results out as they are complete.
 
-The thread that iterates `run` waits in one place, for its inbox. What fetches, threads or
-processes, and what those tell, is for `Engine` and `Fleet` to say.
+A run has a thread of its own, which waits for one mailbox and does what is due, whatever the
+thread does that iterates the results. What fetches, threads or processes, is for `ThreadEngine`
+and `Coordinator` to say.
 """
 
 from __future__ import annotations
@@ -10,180 +11,211 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
-from pyfetch.attempt import Attempt
-from pyfetch.engine.events import InputEnded, Stop, start_reader
-from pyfetch.engine.mailbox import Inbox
-from pyfetch.engine.read_ahead import Window
-from pyfetch.errors import RunError
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
+from pyfetch.engine.run_state import RunState
+from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
+from pyfetch.storage.lock import RunLock
+from pyfetch.system import before_threads_are_joined, daemon
+from pyfetch.transfer import Transfer
 
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""
 
-Told = TypeVar("Told")
-"""What those who fetch tell."""
+Report = TypeVar("Report")
+"""What those who fetch report to the thread of the run."""
 
 
-class Driver(ABC, Generic[Told]):
+class Wake:
+    """Nothing to take in, but something is due earlier, or a worker has become free."""
+
+
+_WAKE = Wake()
+
+
+class Driver(ABC, Generic[Report]):
     """One run. `run` may be iterated once; `stop` may be called from any thread or signal."""
 
     def __init__(
         self,
-        window: Window,
+        read_ahead: ReadAhead,
         *,
         fail_fast: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._window = window
-        self._ledger: Ledger = NoLedger()
-        self._fail_fast = fail_fast
+        self._read_ahead = read_ahead
         self._clock = clock
-        self._inbox: Inbox[Entry | InputEnded | Stop | Told] = Inbox()
-        self._taken: deque[Entry | InputEnded | Stop | Told] = deque()
-        """What was taken from the inbox and has not been followed yet."""
+        self._mailbox: Mailbox[Entry | InputEnded | Wake | Report] = Mailbox()
+        self._taken: deque[Entry | InputEnded | Wake | Report] = deque()
+        """What was taken from the mailbox and not handled yet."""
+        self._state = RunState(partial(self._mailbox.put, _WAKE), fail_fast=fail_fast)
         self._input_ended: InputEnded | None = None
-        self._error: RunError | None = None
-        self.pausing: Callable[[], None] = lambda: None
-        """Called before the next result is waited for."""
         self.read = 0
         """Entries that were read so far."""
-        self.stopped = False
 
     @property
     def input_ended(self) -> bool:
         """Whether `read` is final."""
         return self._input_ended is not None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing new is started any more."""
+        return self._state.stopped
+
     def stop(self) -> None:
-        """Start nothing more, end what is in flight; `run` gives what there is and ends."""
-        self.stopped = True
-        self._inbox.put(Stop())  # wakes the one who waits
+        """Start nothing more and end what is in flight; `run` yields what there is and ends."""
+        self._state.stop()
 
     def run(
-        self, entries: Iterable[Entry], ledger: Ledger | None = None
+        self,
+        entries: Iterable[Entry],
+        ledger: Ledger | None = None,
+        pausing: Callable[[], None] = lambda: None,
+        lock: RunLock | None = None,
     ) -> Generator[Result, None, None]:
-        """Results of all entries, as they finish.
+        """Yield the results of all entries in completion order.
 
-        Raises a `RunError` that one who fetches or the ledger met, and whatever `entries`
-        raises, after the results that there are.
+        `pausing` is called before more results are waited for. `lock` is what keeps other
+        runs out of the output directory; whoever makes it releases it. Raises, after the results
+        that there are, a `RunError` that a worker or the ledger has met, or what `entries`
+        has raised. The work goes on while the consumer is busy, until so many results wait
+        for it that nothing new is started. If the consumer leaves, the work stops.
         """
-        self._ledger = ledger or self._ledger
-        start_reader(entries, self._window, self._inbox.put)
-        try:
-            try:
-                yield from self._drive()
-                self._ledger.commit()
-            except RunError as error:
-                self._error = self._error or error
-                self.stopped = True
-            yield from self._end()
-        finally:
-            self._window.close()
-            self._let_go()
-            with contextlib.suppress(RunError):
-                self._ledger.commit()
-        if self._error:
-            raise self._error
-        if self._input_ended and self._input_ended.error:
-            raise self._input_ended.error
+        thread = daemon(partial(self._run, entries, ledger or NoLedger(), lock), "run")
 
-    def _drive(self) -> Iterator[Result]:
-        """Until all is done, or somebody says stop."""
-        while True:
-            results: list[Result] = []
+        def end_with_the_program() -> None:
+            self._state.fail(StoppedError("the program ended while results were still to come"))
+            self._state.abandon()
+            thread.join()
+
+        with before_threads_are_joined(end_with_the_program):
+            thread.start()
             try:
-                results.extend(self._follow())  # those before an error are kept
+                yield from self._state.results.take_all(pausing)
+            except BaseException:
+                self._state.abandon()
+                raise
             finally:
-                yield from results
-            self.pausing()
-            if self.stopped or (self._input_ended and not self._has_targets()):
+                thread.join()
+
+    def _run(self, entries: Iterable[Entry], ledger: Ledger, lock: RunLock | None) -> None:
+        """Be the thread of the run."""
+        start_reader(entries, self._read_ahead, self._mailbox.put)
+        state = self._state
+        try:
+            self._begin(ledger, lock)
+            try:
+                self._drive()
+                self._commit()
+            except RunError as error:
+                state.fail(error)
+            self._end()
+        except BaseException as error:  # raised where the results are read
+            state.fail(error)
+        finally:
+            self._read_ahead.close()
+            self._release()
+            with contextlib.suppress(RunError):
+                self._commit()
+        if state.error is None and self._input_ended:
+            state.error = self._input_ended.error
+        state.results.end(state.error)
+
+    def _drive(self) -> None:
+        """Do what follows from what comes, and what is due, until all is done or stopped."""
+        while True:
+            targets = [item for item in self._taken if isinstance(item, Target)]
+            if len(targets) > 1:
+                self._expect(targets)
+            while self._taken:
+                self._handle(self._taken.popleft())
+            if not self.stopped:
+                self._do_what_is_due()
+                self._start_what_may()
+            if self.stopped or (self._input_ended and self._is_done()):
                 return
-            self._taken.extend(self._next_events())
+            self._taken.extend(self._wait())
 
-    def _follow(self) -> Iterator[Result]:
-        """Do all that follows from what was taken, and what is due."""
-        targets = [event for event in self._taken if isinstance(event, Target)]
-        if len(targets) > 1:
-            self._ledger.expect(targets)
-        while self._taken:
-            yield from self._handle(self._taken.popleft())
-        if not self.stopped:
-            now = self._clock()
-            yield from self._do_what_is_due(now)
-            self._commit_if_due(now)
-            yield from self._start_what_may()
-
-    def _left(self, seconds: float) -> list[Entry | InputEnded | Stop | Told]:
-        """After the end of `_drive`: what is still to be followed; waits so long for more."""
-        self.pausing()
-        left = list(self._taken) or self._inbox.take(seconds)
-        self._taken.clear()
-        return left
-
-    def _commit_if_due(self, now: float) -> None:
-        due = self._ledger.commit_due()
-        if due is not None and due <= now:
-            self._ledger.commit()
-
-    def _handle(self, event: Entry | InputEnded | Stop | Told) -> Iterable[Result]:
-        """Take one event in. Gives the results that are final by it."""
-        match event:
+    def _handle(self, item: Entry | InputEnded | Wake | Report) -> None:
+        match item:
             case Target():
                 self.read += 1
-                self._add(self._ledger.named(event))
+                self._add(item)
             case Result():
                 self.read += 1
-                return (self._final(event),)
+                self._deliver(item)
             case InputEnded():
-                self._input_ended = event
-            case Stop():
+                self._input_ended = item
+            case Wake():
                 pass
             case _:
-                return self._heard(event)
-        return ()
+                self._hear(item)
 
-    def _finished(self, target: Target, attempt: Attempt) -> Result:
-        """Note that a target is done."""
-        self._ledger.finished(target, attempt)
-        return self._final(attempt.result)
+    @property
+    @abstractmethod
+    def in_flight(self) -> list[Transfer]:
+        """What is running now; a snapshot for any thread."""
 
-    def _final(self, result: Result) -> Result:
-        if self._fail_fast and result.failed:
-            self.stopped = True
-        return result
+    @property
+    @abstractmethod
+    def workers_summary(self) -> str | None:
+        """How many workers were settled on, and why; None where the number is fixed."""
+
+    @abstractmethod
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """After `run`: call this once no worker writes files any more, now or soon."""
+
+    @abstractmethod
+    def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
+        """Use this ledger for the run, which holds this lock, if any."""
+
+    @abstractmethod
+    def _commit(self) -> None:
+        """Write what the ledger has noted. Raises `RunError`."""
+
+    @abstractmethod
+    def _expect(self, targets: Sequence[Target]) -> None:
+        """Prepare for targets that are added next."""
 
     @abstractmethod
     def _add(self, target: Target) -> None:
         """Take in a target that was read."""
 
     @abstractmethod
-    def _has_targets(self) -> bool:
-        """Whether any target that was read is not done."""
+    def _deliver(self, result: Result) -> None:
+        """Hand over a result of which no target exists: a line that is no URL."""
 
     @abstractmethod
-    def _do_what_is_due(self, now: float) -> Iterable[Result]:
-        """Do what is to be done at this time though nothing has happened."""
+    def _is_done(self) -> bool:
+        """Whether all targets that were added are done."""
 
     @abstractmethod
-    def _start_what_may(self) -> Iterable[Result]:
-        """Give to those who fetch what they can take."""
+    def _do_what_is_due(self) -> None:
+        """Do what must be done at this time though nothing has happened."""
 
     @abstractmethod
-    def _next_events(self) -> list[Entry | InputEnded | Stop | Told]:
+    def _start_what_may(self) -> None:
+        """Give work to those who fetch, as much as they can take."""
+
+    @abstractmethod
+    def _wait(self) -> list[Entry | InputEnded | Wake | Report]:
         """Wait for what comes next, but not beyond the time when something is due."""
 
     @abstractmethod
-    def _heard(self, told: Told) -> Iterable[Result]:
-        """Take in what one who fetches tells."""
+    def _hear(self, report: Report) -> None:
+        """Take in what one of those who fetch reports."""
 
     @abstractmethod
-    def _end(self) -> Iterable[Result]:
-        """Give what there is of a run that was stopped, and end those who fetch."""
+    def _end(self) -> None:
+        """Deliver what there is of a run that was stopped, and end those who fetch."""
 
     @abstractmethod
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Let go of those who fetch, whatever has become of the run."""

@@ -1,28 +1,27 @@
-"""One attempt at one target → one `Attempt`. No failure of a target leaves it as an exception."""
+"""One attempt at one target. A failure of the target is an outcome, not an exception."""
 
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyfetch import __version__, cpu
-from pyfetch.attempt import Attempt, RedirectState
-from pyfetch.checksum import Digest
-from pyfetch.engine.receiver import Saver
+from pyfetch import __version__
+from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
+from pyfetch.engine.existing_file import Kept, Wanted, judge_existing, judge_named
+from pyfetch.engine.receiver import BodyWriter
 from pyfetch.errors import RunError
 from pyfetch.http.client import Client
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
 from pyfetch.http.throttle import Bandwidth
-from pyfetch.http.validators import conditions, is_as_recorded
+from pyfetch.http.validators import is_as_recorded
 from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.filesystem import errors_of, file_status, way_to
-from pyfetch.storage.part import BLOCK, Part, Parts
+from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import errors_of, way_to
+from pyfetch.storage.part import Part, Parts
 from pyfetch.transfer import Transfer
 
 USER_AGENT = f"pyfetch/{__version__}"
@@ -31,28 +30,11 @@ _log = logging.getLogger(__name__)
 
 
 Rename = Callable[[Target, str], Target]
-"""The target with a path of its own that is made from the name that the server gave."""
+"""Gives a target a path of its own, made from the name that the server gave."""
 
 
-class _GoesOn(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
-    """The attempt is not over, but the host is not the one to ask any more."""
-
-    def __init__(self, chain: RedirectState) -> None:
-        super().__init__(chain)
-        self.chain = chain
-
-
-class _IsThere(Exception):  # noqa: N818 - no error, but it ends the attempt as one does
-    """The file of the name that the server gave is there, and is trusted."""
-
-    def __init__(self, file: str, status: os.stat_result) -> None:
-        super().__init__(file, status)
-        self.file = file
-        self.status = status
-
-
-class Fetch:
-    """Fetches targets, from any number of threads, which share their connections.
+class Downloader:
+    """Makes attempts, in any number of threads, which share their connections.
 
     Raises `UsageError` for files that the settings name and that cannot be used.
     """
@@ -64,28 +46,46 @@ class Fetch:
         self._client = Client(settings, USER_AGENT, bandwidth)
         self._parts = Parts(Path(settings.output_dir), settings.min_free)
         self.rename: Rename | None = None
-        """Asked for each answer that names its file; None where names are not the server's."""
+        """Called for each answer that names its file; None where servers name no files."""
 
-    def __call__(self, target: Target, transfer: Transfer) -> Attempt:
-        """Make one attempt. Raises only `RunError`, where the whole run has to stop."""
-        attempt = _Attempt(target, transfer, self._settings, self._clock, self._parts, self.rename)
+    def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
+        """Make one attempt. Raises only a `RunError`, where the whole run has to stop."""
+        download = _Download(
+            target, transfer, self._settings, self._clock, self._parts, self.rename
+        )
         try:
-            return attempt.make(self._client)
+            return download.make(self._client)
         except TargetError as error:
-            return attempt.failed(error)
-        except _GoesOn as error:
-            return attempt.goes_on(error.chain)
+            return download.failed(error)
+        except _Onward as error:
+            return download.goes_on(error.redirects)
         except RunError:
             raise
         except Exception as error:
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
-            return attempt.failed(TargetError(Failure.INTERNAL, detail))
+            return download.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
 
 
-class _Attempt:
+class _Onward(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
+    """The attempt needs another request, which others have to allow."""
+
+    def __init__(self, redirects: RedirectState) -> None:
+        super().__init__(redirects)
+        self.redirects = redirects
+
+
+class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
+    """The file of the name that the server gave is there, and stays."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept)
+        self.kept = kept
+
+
+class _Download:
     """One attempt while it is made."""
 
     def __init__(
@@ -95,7 +95,7 @@ class _Attempt:
         settings: Settings,
         clock: Callable[[], float],
         parts: Parts,
-        rename: Rename | None = None,
+        rename: Rename | None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -104,138 +104,82 @@ class _Attempt:
         self._parts = parts
         self._rename = rename
         self._final = None if target.path is None else parts.final(target.path)
+        self._policy = target.if_exists or settings.if_exists
         self._answer: Response | None = None
         self._asked = False
-        self._asked_of: str | None = None
-        self._policy = target.if_exists or settings.if_exists
-        self._replaces = self._policy in (IfExists.REFRESH, IfExists.REPLACE)
+        """Whether a request was sent."""
 
-    def make(self, client: Client) -> Attempt:
-        """Fetch the target, or find that nothing has to be fetched. Raises `TargetError`."""
+    def make(self, client: Client) -> AttemptOutcome:
+        """Fetch the target, or find that it is there. Raises `TargetError` or `_Onward`."""
         path, final = self._target.path, self._final
         if path is None or final is None:
-            saver = self._get(client, None, {})
-            saver.finish(replace=False)
-            return self._came(saver, None)
+            writer = self._get(client, None, Wanted(replaces=False))
+            writer.finish(replace=False)
+            return self._fetched(writer, None)
         settings = self._settings
-        output_dir = self._parts.output_dir
-        way_to(output_dir, path)
-        found = self._found(final)
-        if isinstance(found, Attempt):
-            return found
+        way_to(self._parts.output_dir, path)
+        found = judge_existing(final, self._policy, self._target, self._transfer)
+        if isinstance(found, Kept):
+            return self._kept(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
-                saver = self._get(client, part, found)
-            except _IsThere as there:
+                writer = self._get(client, part, found)
+            except _NamedFileStays as stays:
                 part.drop()
-                return self._as_it_was(there.file, there.status, Outcome.SKIPPED)
-            if saver.unchanged:
+                return self._kept(stays.kept)
+            if writer.unchanged:
                 part.drop()
                 with errors_of(final):
-                    return self._as_it_was(final, Path(final).stat(), Outcome.UNCHANGED)
-            facts = saver.finish(replace=self._replaces)
-        return self._came(saver, facts)
+                    return self._kept(Kept(Outcome.UNCHANGED, final, Path(final).stat()))
+            facts = writer.finish(replace=found.replaces)
+        return self._fetched(writer, facts)
 
-    def failed(self, error: TargetError) -> Attempt:
-        """How the attempt ended that raised this."""
-        return self._ended(self._result(Outcome.FAILED, error=error), error.sign)
+    def failed(self, error: TargetError) -> Finished:
+        """The outcome of the attempt that raised this."""
+        return self._finished(self._result(Outcome.FAILED, error=error), error.sign)
 
-    def goes_on(self, chain: RedirectState) -> Attempt:
-        """How the attempt ended that is to ask another host, or once more."""
-        result = self._result(Outcome.FAILED)
-        return self._ended(result, HostSignal.ANSWERED)._replace(chain=chain)
+    def goes_on(self, redirects: RedirectState) -> GoesOn:
+        """The outcome of the attempt that needs another request."""
+        return GoesOn(redirects, wait_when_spent(self._answer.headers) if self._answer else None)
 
-    def _ended(self, result: Result, sign: HostSignal, facts: FileFacts | None = None) -> Attempt:
-        head = self._answer
-        wait = None
-        if not self._asked:
-            sign = HostSignal.NOT_ASKED
-        elif head and head.status in PAUSING_STATUSES:
-            sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
-        elif head:
-            sign, wait = HostSignal.ANSWERED, wait_when_spent(head.headers)
-        return Attempt(result, sign, wait, facts, path=self._target.path)
-
-    def _found(self, final: str) -> Attempt | dict[str, str]:
-        """What is there → the attempt, if no request is needed, or conditions for one.
-
-        Raises `TargetError` if there may be none.
-        """
-        status = file_status(final)
-        policy = self._policy
-        if status is None:
-            self._replaces = self._replaces or Path(final).is_symlink()  # one that leads nowhere
-            return {}
-        if policy in (IfExists.REPLACE, IfExists.RENAME):
-            return {}
-        if policy is IfExists.FAIL:
-            raise TargetError(Failure.EXISTS, f"{final} is there")
-        if self._target.checksum:
-            if self._transfer.chain:  # it was looked at before the first request
-                self._replaces = True
-                return {}
-            # Whatever a server says now, this is what was asked for, or it is not.
-            digest = self._digest_of(final)
-            if digest.mismatch() is None:
-                outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
-                return self._as_it_was(final, status, outcome, digest.sha256)
-            self._replaces = True
-            return {}
-        if policy is IfExists.SKIP:
-            return self._as_it_was(final, status, Outcome.SKIPPED)
-        facts = self._target.known.facts
-        self._asked_of = facts.answered_by if facts else self._target.identity
-        return conditions(self._target.known, status.st_size, status.st_mtime_ns, time.time())
-
-    def _digest_of(self, final: str) -> Digest:
-        digest = Digest(self._target.checksum)
-        with cpu.anywhere(), errors_of(final), Path(final).open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                self._transfer.check()
-        return digest
-
-    def _get(self, client: Client, part: Part | None, fields: dict[str, str]) -> Saver:
-        """One GET. Raises `_GoesOn` where what was left of an earlier attempt is of no use."""
-        if self._transfer.refusal:
-            raise self._transfer.refusal
-        chain = self._transfer.chain or self._first()
+    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
+        """Make one GET. Raises `_Onward` if the attempt needs another one."""
+        task = self._transfer.assignment
+        if task.refusal:
+            raise task.refusal
+        redirects = task.redirects or RedirectState(task.url)
         note = part.continuable() if part else None
-        if chain.whole:
+        fields = dict(wanted.conditions)
+        if redirects.whole:
             note, fields = None, {}
-        asked_of = self._asked_of if fields else None
-        saver = Saver(
+        writer = BodyWriter(
             self._target,
             self._settings,
             self._transfer,
             part,
-            note,
-            asked_of,
-            lambda head: self._take_name(head, part),
+            continued=note,
+            part_digest=redirects.part_digest,
+            conditions_of=wanted.conditions_of if fields else None,
+            on_wanted=lambda head: self._take_name(head, part),
         )
-        rest = {}
         if note and part:
-            rest = {"Range": f"bytes={part.length}-", "If-Range": note.validator}
+            fields |= {"Range": f"bytes={part.length}-", "If-Range": note.validator}
         self._asked = True
         try:
-            onward = client.get(chain, fields | rest, self._transfer, saver)
+            onward = client.get(redirects, fields, self._transfer, writer)
         finally:
-            self._answer = saver.answer
-        if saver.start_again:
-            onward = chain._replace(whole=True)
+            self._answer = writer.answer
+        if writer.start_again:
+            raise _Onward(redirects._replace(whole=True))
         if onward:
-            raise _GoesOn(onward)
-        return saver
-
-    def _first(self) -> RedirectState:
-        """The chain of which nothing was asked yet."""
-        return RedirectState(self._transfer.url)
+            raise _Onward(onward._replace(part_digest=writer.part_digest))
+        return writer
 
     def _take_name(self, head: Response, part: Part | None) -> None:
-        """Take the name that the server gives (RFC 6266), where that is wanted.
+        """Take the name that the server gives (RFC 6266), if names are the server's.
 
-        Raises `TargetError` or `_IsThere` where a file of that name is there and stays.
+        Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
         """
         given = file_name_given(head.headers.get("Content-Disposition")) if self._rename else None
         if self._rename is None or part is None or given is None:
@@ -247,50 +191,59 @@ class _Attempt:
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
         way_to(self._parts.output_dir, target.path)
-        status = file_status(self._final)
-        if status is None:
-            return
-        if self._policy is IfExists.FAIL:
-            raise TargetError(Failure.EXISTS, f"{self._final} is there")
-        if self._policy is IfExists.SKIP:
-            raise _IsThere(self._final, status)
+        kept = judge_named(self._final, self._policy)
+        if kept:
+            raise _NamedFileStays(kept)
 
-    def _as_it_was(
-        self, final: str, status: os.stat_result, outcome: Outcome, sha256: str | None = None
-    ) -> Attempt:
-        """The result for a file that stays; its facts, if the state did not know them."""
+    def _kept(self, kept: Kept) -> Finished:
+        """The outcome where the file stays, with facts about it if the state had none."""
         known = self._target.known
+        status = kept.status
         new = None
         if is_as_recorded(known, status.st_size, status.st_mtime_ns):
             facts = known.facts
-        elif outcome is Outcome.UNCHANGED or sha256:
+        elif kept.outcome is Outcome.UNCHANGED or kept.sha256:
             head = self._answer
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
                 last_modified=head.headers.get("Last-Modified") if head else None,
-                sha256=sha256,
+                sha256=kept.sha256,
                 answered_by=head.url.identity if head else None,
             )
         else:
             facts = None
         result = self._result(
-            outcome,
+            kept.outcome,
             size=status.st_size,
-            path=final,
+            path=kept.file,
             sha256=facts.sha256 if facts else None,
             facts=facts,
         )
-        return self._ended(result, HostSignal.NONE, new)
+        return self._finished(result, HostSignal.NONE, new)
 
-    def _came(self, saver: Saver, facts: FileFacts | None) -> Attempt:
+    def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
         result = self._result(
             Outcome.FETCHED,
             size=self._transfer.received,
             path=self._final,
-            sha256=facts.sha256 if facts else saver.sha256,
+            sha256=facts.sha256 if facts else writer.sha256,
         )
-        return self._ended(result, HostSignal.NONE, facts)
+        return self._finished(result, HostSignal.NONE, facts)
+
+    def _finished(
+        self, result: Result, sign: HostSignal, facts: FileFacts | None = None
+    ) -> Finished:
+        """The outcome with what the answer says about the host, or `sign` if there is none."""
+        head = self._answer
+        wait = None
+        if not self._asked:
+            sign = HostSignal.NOT_ASKED
+        elif head and head.status in PAUSING_STATUSES:
+            sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
+        elif head:
+            sign, wait = HostSignal.ANSWERED, wait_when_spent(head.headers)
+        return Finished(result, sign, wait, facts, path=self._target.path)
 
     def _result(
         self,
@@ -304,6 +257,7 @@ class _Attempt:
     ) -> Result:
         head = self._answer
         headers = head.headers if head else {}
+        task = self._transfer.assignment
         return Result(
             index=self._target.index,
             url=str(self._target.url),
@@ -314,8 +268,8 @@ class _Attempt:
             path=path,
             error=error.failure if error else None,
             detail=error.detail if error else None,
-            attempts=self._transfer.attempt - (not self._asked),
-            elapsed=self._clock() - self._transfer.started,
+            attempts=task.number - (not self._asked),
+            elapsed=self._clock() - task.started,
             content_type=headers.get("Content-Type"),
             etag=headers.get("ETag") or (facts.etag if facts else None),
             last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),

@@ -1,4 +1,4 @@
-"""What many threads have to tell one, which takes together what has come meanwhile."""
+"""A queue from many threads to one, which takes together what came meanwhile."""
 
 from __future__ import annotations
 
@@ -9,49 +9,52 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 TOGETHER = 0.004
-"""Seconds in which what comes may wait for more to come, once much comes."""
+"""Seconds that an item may wait for more to come, while many come."""
 _MOMENT = 0.0005
-"""The same where more is there: just long enough for others to get on."""
+"""The same if items are there already: just long enough for other threads to run."""
 AT_ONCE = 512
-"""Taken at once, at most: what follows from it is not kept waiting by the rest. Of fewer, the
-targets among them may be done before their taker comes to the next: it has one turn in many."""
+"""Items taken at once, at most, so that what follows from the first need not wait for all."""
 
 T = TypeVar("T")
 
 
-class Inbox(Generic[T]):
+class Mailbox(Generic[T]):
     """`put` is for any thread and for signal handlers, `take` for one thread.
 
-    To wake a thread costs more than most events do, and where many come, it would be woken
-    for each: so it naps a moment between two of its looks, if the one before has found several.
+    To wake a thread costs more than most items do. So while many items come, `take` sleeps a
+    moment first, and then returns several.
     """
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._events: deque[T] = deque()
+        self._items: deque[T] = deque()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._waits = False
         self._sleep = sleep
         self._naps = False
 
     def __len__(self) -> int:
-        """How many wait to be taken."""
-        return len(self._events)
+        """How many items have not been taken."""
+        return len(self._items)
 
-    def put(self, event: T) -> None:
-        """Add one event."""
-        self._events.append(event)
+    def put(self, item: T) -> None:
+        """Add an item. Never blocks."""
+        self._items.append(item)
         if self._waits:
             self._waits = False
             self._wake.put(None)
 
     def take(self, seconds: float | None) -> list[T]:
-        """What has come; waits so long, in seconds, for anything, and without end for None."""
-        events = self._events
+        """Take what has come, up to `AT_ONCE` items.
+
+        Waits for an item, at most this many seconds; None: without end. Returns an empty
+        list if none came.
+        """
+        items = self._items
         if self._naps:
-            self._sleep(_MOMENT if events or seconds == 0 else TOGETHER)
-        if not events:
+            self._sleep(_MOMENT if items or seconds == 0 else TOGETHER)
+        if not items:
             self._wait(seconds)
-        taken = [events.popleft() for _ in range(min(len(events), AT_ONCE))]
+        taken = [items.popleft() for _ in range(min(len(items), AT_ONCE))]
         self._naps = len(taken) > 1
         return taken
 
@@ -59,7 +62,7 @@ class Inbox(Generic[T]):
         until = None if seconds is None else time.monotonic() + seconds
         while True:
             self._waits = True
-            if self._events:  # what came before that has woken nobody
+            if self._items:  # it came before `_waits` was set, so nobody was woken
                 break
             try:
                 self._wake.get(timeout=None if until is None else max(0, until - time.monotonic()))

@@ -1,4 +1,4 @@
-"""Results in the order of the input, or as they finish."""
+"""Results in the order of the input, or in the order in which they are complete."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pyfetch.models import Result
 
 
 def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
-    """Results in input order, each as soon as it and all before it are there.
+    """Yield results in input order, each as soon as all before it have come.
 
-    `shown` is called when the consumer comes back after a result. Where `results` ends
-    early or with an error, what has come is given with gaps before that.
+    `shown` is called when the consumer comes back after a result. If `results` ends early
+    or raises an error, the results that have come are yielded, with gaps, before that.
     """
     held: dict[int, Result] = {}
     due = 1
@@ -23,7 +23,7 @@ def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[R
                 yield held.pop(due)
                 shown()
                 due += 1
-    except Exception as caught:  # not before what there is was shown
+    except Exception as caught:  # raised after the results that have come
         error = caught
     for index in sorted(held):
         yield held.pop(index)
@@ -33,7 +33,7 @@ def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[R
 
 
 def as_finished(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
-    """The same without the order."""
+    """Yield results in completion order. `shown` is as for `in_order`."""
     for result in results:
         yield result
         shown()

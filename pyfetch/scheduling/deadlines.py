@@ -8,43 +8,44 @@ from pyfetch.scheduling.job import Job
 
 
 class Deadlines:
-    """When each job has to be done, so many seconds after it was started; None: never."""
+    """When each job must be done: `max_time` seconds after its start; None: never."""
 
     def __init__(self, max_time: float | None) -> None:
         self._max_time = max_time
         self._in_time: OrderedDict[int, Job] = OrderedDict()
-        """Those that may still be late, in the order in which they were started."""
+        """Jobs whose deadline has not passed, in the order in which they were started."""
         self.detail = f"not done within {max_time:g} s" if max_time is not None else ""
-        """What is said of a job that is late."""
+        """The message for a job that is late."""
 
     def begin(self, job: Job) -> None:
-        """It was started: its time runs."""
+        """The job was started: its time runs."""
         if self._max_time is not None:
             self._in_time[job.target.index] = job
 
     def end(self, job: Job) -> None:
-        """It is done."""
-        self._in_time.pop(job.target.index, None)
+        """The job is done."""
+        if self._in_time:
+            self._in_time.pop(job.target.index, None)
 
     def missed(self, job: Job) -> bool:
-        """Whether `late` has given it."""
+        """Whether `late` has returned this job."""
         return self._max_time is not None and job.target.index not in self._in_time
 
     def late(self, now: float) -> list[Job]:
-        """Those that should be done and are not, each given once."""
+        """Jobs that should be done and are not; each is returned once."""
         late: list[Job] = []
         while (due := self.due()) is not None and due <= now:
             late.append(self._in_time.popitem(last=False)[1])
         return late
 
     def due(self) -> float | None:
-        """When the next of them is late, if nothing else happens."""
+        """When the next job is late; None: no job can be."""
         if self._max_time is None or not self._in_time:
             return None
         return next(iter(self._in_time.values())).started + self._max_time
 
     def too_late(self, job: Job, then: float) -> str:
-        """Why an attempt at this time is not worth a wait, as a clause; empty if it is."""
+        """Why an attempt at that time would come too late, as a clause; empty if it would not."""
         if self._max_time is None or then < job.started + self._max_time:
             return ""
         return f"no time left of {self._max_time:g} s"

@@ -1,4 +1,4 @@
-"""Pure, the time passed in: whether a host may be asked, how much at once, and how soon again."""
+"""Pure, the time passed in: whether a host may be asked, how often, and how much at once."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
-from pyfetch.scheduling.host_rate import Pace
+from pyfetch.scheduling.host_rate import HostRate
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 
 SEVERAL = 3
-"""So many attempts in a row that reach nobody, and the host is taken for down."""
+"""After this many failed connections in a row, the host counts as down."""
 DOWN_FOR = 300.0
-"""Seconds after which a host that was given up is tried again."""
+"""Seconds after which a host that was given up may be asked again."""
 
 
 class Limits(NamedTuple):
-    """What each host may be asked at most."""
+    """How much may be asked of a host at most."""
 
     per_host: int | None = None
-    """Transfers at once; None: as many as there are workers."""
+    """Transfers at once; None: no limit but that of the workers."""
     interval: float = 0.0
     """Seconds from one request to the next to the same host."""
     interval_of_all: float = 0.0
-    """Seconds from one request to the next, whomever they ask."""
+    """Seconds from one request to the next, to whatever host."""
 
 
 class Refusal(NamedTuple):
-    """Why a host is not asked any more."""
+    """Why a host is not asked at present."""
 
     until: float
+    """When it may be asked again, in seconds."""
     failure: Failure
     detail: str
 
 
 class Host:
-    """One origin: what it bears, learned from how its attempts end.
+    """One origin and what it can take, learned from how attempts at it end.
 
-    When it pushes back it is paused, then asked by one probe, then its share of the
-    workers grows: by one with each answer up to half of what it was, then by one in a
-    round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1),
+    After a 429 or 503, the host is paused, then probed with one request; then its share of
+    the workers grows: by one with each answer up to half of what it was, then by one with
+    each round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1),
     an additive increase with a multiplicative decrease, which is what lets all who share a
     host come out even (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
     Congestion Avoidance", 1989).
@@ -51,11 +52,11 @@ class Host:
         "_asked_before",
         "_down_at",
         "_limits",
-        "_pace",
         "_paused_until",
         "_policy",
         "_pushed_at",
         "_pushes",
+        "_rate",
         "_rounds",
         "_share",
         "_threshold",
@@ -70,34 +71,34 @@ class Host:
         self._limits = limits
         self._policy = policy
         self.running = 0
-        """Attempts in flight."""
+        """Attempts in flight at this host."""
         self.answers = False
-        """Whether it answered when it was asked last."""
+        """Whether it answered the last request."""
         self.refusal: Refusal | None = None
         self._asked_at = self._asked_before = -math.inf
         self._paused_until = -math.inf
         self._share = self._threshold = math.inf
-        self._pace = Pace()
+        self._rate = HostRate()
         self._pushes = 0
         self._pushed_at = -math.inf
         self._waiting_since: float | None = None
-        """When it pushed back first, of all times since its last answer that did not."""
+        """When it first pushed back since its last good answer."""
         self._unreached = 0
         self._rounds = 0
-        """Times in a row that it could not be reached; those under way at once are one."""
+        """Failed connections in a row; those that were under way together count as one."""
         self._down_at = -math.inf
 
     def may_start(self, now: float) -> float | None:
         """The earliest time for another request; None: not before one has ended."""
         if self.refused(now):
-            return now  # it costs nobody anything
+            return now  # its targets fail at once: that costs no request
         if self.running >= min(self._share, self._limits.per_host or math.inf):
             return None
-        interval = max(self._limits.interval, self._pace.interval)
+        interval = max(self._limits.interval, self._rate.interval)
         return max(self._paused_until, self._asked_at + interval)
 
     def refused(self, now: float) -> Refusal | None:
-        """Why it is not to be asked now, if it is not."""
+        """Why the host must not be asked now; None: it may be."""
         if self.refusal and self.refusal.until <= now:
             self.refusal = None
         return self.refusal
@@ -109,20 +110,29 @@ class Host:
         self._asked_at = now
 
     def ended(
-        self, now: float, began: float, sign: HostSignal, asked: float | None, result: Result
+        self,
+        now: float,
+        began: float,
+        sign: HostSignal,
+        asked: float | None,
+        result: Result | None,
     ) -> None:
-        """An attempt that began then has ended; `asked`: how long it is to be left alone."""
+        """An attempt has ended.
+
+        `began`: when it began. `asked`: seconds for which the host wants to be left alone.
+        `result`: what became of the attempt, where `sign` says anything but that it answered.
+        """
         match sign:
             case HostSignal.ANSWERED:
                 self._answered(now, began)
                 if asked and not self._policy.refusal(asked):
                     self._paused_until = max(self._paused_until, now + asked)
-            case HostSignal.PUSHED_BACK:
+            case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
                 self._pushed_back(now, began, asked, result)
-            case HostSignal.UNREACHED:
+            case HostSignal.UNREACHED if result:
                 self._not_reached(now, began, result)
-            case HostSignal.SILENT if not self.answers:
+            case HostSignal.SILENT if result and not self.answers:
                 self._not_reached(now, began, result)
             case HostSignal.NOT_ASKED if self._asked_at == began:
                 self._asked_at = self._asked_before
@@ -131,13 +141,13 @@ class Host:
         self.running -= 1
 
     def forgettable(self, now: float) -> bool:
-        """Whether a host of which nothing is known would be treated the same."""
+        """Whether it can be forgotten: a new host would be treated the same."""
         if self.running or self.refused(now) or self._paused_until > now:
             return False
         if self._asked_at + self._limits.interval > now:
             return False
-        bears = min(self._share, self._pace.rate)
-        learned = bears < math.inf or self._unreached >= SEVERAL
+        limit = min(self._share, self._rate.rate)
+        learned = limit < math.inf or self._unreached >= SEVERAL
         return not learned or self._asked_at + DOWN_FOR < now
 
     def _is_alive(self) -> None:
@@ -150,18 +160,18 @@ class Host:
     def _answered(self, now: float, began: float) -> None:
         self._is_alive()
         if began < self._pushed_at:
-            return  # it was asked before that
+            return  # the request was sent before the host pushed back
         self._pushes = 0
         self._waiting_since = None
         if self._share < math.inf:
             self._share += 1 if self._share < self._threshold else 1 / self._share
             if self._share > MOST_WORKERS:
                 self._share = math.inf
-        held_back = now - self._asked_at < 2 * self._pace.interval
-        self._pace.accepted(now, held_back=held_back)
+        held_back = now - self._asked_at < 2 * self._rate.interval
+        self._rate.accepted(now, held_back=held_back)
 
     def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> None:
-        if began < self._pushed_at:  # one of those that were under way: it says nothing new
+        if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
             if asked:
                 self._pause(now, asked, result)
             return
@@ -169,13 +179,13 @@ class Host:
         self._pushed_at = now
         self._threshold = max(1.0, self.running / 2)
         self._share = 1.0
-        self._pace.pushed_back(now)
+        self._rate.pushed_back(now)
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
-        """Leave the host alone, unless that makes too long a wait of it all."""
+        """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`."""
         until = now + seconds
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
@@ -194,7 +204,7 @@ class Host:
             self._rounds += 1
             self._down_at = now
         elif self._unreached != SEVERAL:
-            return  # one of those that were under way: it says nothing new
+            return  # sent before the last one that counts: it says nothing new
         if self._unreached < SEVERAL:
             return
         self._share, self._threshold = 1.0, math.inf
@@ -202,8 +212,8 @@ class Host:
             pause = self._policy.backoff(self._rounds)
             self._paused_until = max(self._paused_until, now + pause)
             return
-        said = f"could not be reached {self._unreached} times in a row"
-        self._refuse(now + DOWN_FOR, result, said)
+        why = f"could not be reached {self._unreached} times in a row"
+        self._refuse(now + DOWN_FOR, result, why)
 
     def _refuse(self, until: float, result: Result, why: str) -> None:
         failure = result.error or Failure.HTTP

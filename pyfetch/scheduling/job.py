@@ -1,91 +1,87 @@
-"""A target that was started and is not done, and the attempts that it has had."""
+"""A target that was started and is not done yet, and what its attempts have left behind."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 
-from pyfetch.attempt import Attempt, RedirectState
+from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
-from pyfetch.scheduling.stall import Look
-from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
 
-_SAME_EVERYWHERE = frozenset(
+_SAME_AT_EVERY_MIRROR = frozenset(
     {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
 )
-"""What another mirror would not mend."""
-_DIFFERENT = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
+"""Failures that another mirror would not mend."""
+_MIRROR_DIFFERS = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class Job:
-    """One target, from its first attempt to its last."""
+    """The life of one target in this run, from its first attempt to its last."""
 
     target: Target
     started: float
+    """When the first attempt began, in seconds."""
     origin: str
-    """Whom it asks."""
+    """Origin (`scheme://host:port`) of the next request."""
     url: Url
-    """Which of its URLs is asked."""
+    """The URL to ask: that of the target, or a mirror."""
     length: Length | None
-    """How many bytes its body has to have."""
+    """How many bytes the body must have."""
     mirrors: tuple[Url, ...]
-    """Those that were not asked yet."""
+    """URLs that have not been asked yet."""
     attempts: int = 0
-    """How many it has had, the one that is being made included."""
+    """Attempts so far, including one that is in flight."""
     attempts_elsewhere: int = 0
-    """How many of them at other mirrors."""
-    failed: Attempt | None = None
-    """Its last attempt, if that is to be followed by another."""
-    chain: RedirectState | None = None
-    """Where its attempt goes on, if one request was not enough."""
-    transfer: Transfer | None = None
-    """The attempt that is being made, from before a worker has it."""
-    look: Look | None = None
-    """What was seen of it."""
+    """How many of them went to earlier mirrors."""
+    failed: Finished | None = None
+    """The last attempt, if it failed and another will follow."""
+    redirects: RedirectState | None = None
+    """Where the present attempt goes on, if one request was not enough."""
 
-    def begin(self, now: float, refusal: TargetError | None) -> Transfer:
-        """Its next attempt, or the rest of one that goes on elsewhere."""
-        if not self.chain:
+    def __repr__(self) -> str:
+        return f"<Job {self.target.index}: {self.url}, attempts: {self.attempts}>"
+
+    def next_attempt(self, now: float, refusal: TargetError | None) -> Assignment:
+        """The next attempt, or the rest of one that goes on with another request."""
+        if not self.redirects:
             self.attempts += 1
-        self.look = None
-        self.transfer = Transfer(
-            self.target, self.attempts, self.started, now, self.chain, refusal,
-            self.url, self.length,
+        return Assignment(
+            self.target, self.url, self.length, self.attempts, self.started, now,
+            self.redirects, refusal,
         )  # fmt: skip
-        return self.transfer
 
     def learn_length(self, size: int | None) -> None:
-        """What one mirror says of the length holds for the others, if nothing better does."""
+        """Expect the length that one mirror has told from the others, if none is known."""
         if self.length is None and size and not self.target.checksum:
             self.length = Length(size, str(self.url))
 
-    def go_on(self, chain: RedirectState) -> None:
-        """Its attempt needs another request, of another host perhaps."""
-        self.chain, self.origin = chain, chain.origin
+    def go_on(self, redirects: RedirectState) -> None:
+        """The attempt needs another request, perhaps to another host."""
+        self.redirects, self.origin = redirects, redirects.origin
 
-    def try_again(self, failed: Attempt) -> None:
-        """Its attempt failed, and the same URL is asked once more."""
-        self.failed, self.chain, self.origin = failed, None, self.url.origin
+    def try_again(self, failed: Finished) -> None:
+        """The attempt failed; the same URL is asked once more."""
+        self.failed, self.redirects, self.origin = failed, None, self.url.origin
 
     def turn_to_next_mirror(self, result: Result) -> bool:
-        """Ask another mirror after this, if there is one and it may do better."""
-        if not (self.mirrors and result.failed) or result.error in _SAME_EVERYWHERE:
+        """Ask the next mirror. False: there is none, or it would meet the same failure."""
+        if not (self.mirrors and result.failed) or result.error in _SAME_AT_EVERY_MIRROR:
             return False
         failed, self.url, self.mirrors = self.url, self.mirrors[0], self.mirrors[1:]
-        # Mirrors that differ are worth a word even where one of them is as it should be.
-        level = logging.WARNING if result.error in _DIFFERENT else logging.INFO
+        # That mirrors differ is worth a warning, even if another one has the right file.
+        level = logging.WARNING if result.error in _MIRROR_DIFFERS else logging.INFO
         _log.log(
             level, "mirror %s: %s (%s); now %s", failed, result.error,
             result.detail, self.url,
         )  # fmt: skip
-        self.failed, self.chain, self.origin = None, None, self.url.origin
+        self.failed, self.redirects, self.origin = None, None, self.url.origin
         self.attempts_elsewhere = self.attempts
         return True
 
-    def as_failed(self, failure: Failure, detail: str) -> Attempt:
-        """Its end where no attempt says what became of it."""
-        return Attempt(self.target.as_failed(failure, detail, self.attempts))
+    def as_failed(self, failure: Failure, detail: str) -> Finished:
+        """Its end, where no attempt says what became of it."""
+        return Finished(self.target.as_failed(failure, detail, self.attempts))

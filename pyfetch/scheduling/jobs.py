@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import AttemptOutcome, Finished, GoesOn
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.deadlines import Deadlines
+from pyfetch.scheduling.in_flight import InFlight
 from pyfetch.scheduling.job import Job
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, may_pass
-from pyfetch.scheduling.stall import TICK, Patience
+from pyfetch.scheduling.stall import StallDetector
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
@@ -24,106 +24,167 @@ _log = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """A target of which nothing more will come, and its last attempt."""
+    """A target that needs no further attempt, and how its last one ended."""
 
     target: Target
-    attempt: Attempt
+    attempt: Finished
 
 
 class Jobs:
-    """Targets in, turns out, attempts in, and in the end one `Done` for each target."""
+    """Says which attempt may be made now, and takes in how it ended.
+
+    For each target that was added, there is one `Done` in the end.
+    """
 
     def __init__(
         self,
-        schedule: Schedule,
-        workers: Workers,
+        queues: HostQueues,
+        workers: WorkerLimit,
         retry: RetryPolicy,
         max_time: float | None = None,
-        patience: Patience | None = None,
+        stalls: StallDetector | None = None,
     ) -> None:
-        self._schedule = schedule
+        self._queues = queues
         self.workers = workers
         self._retry = retry
         self._deadlines = Deadlines(max_time)
-        self._patience = patience
-        self._looks_at = -math.inf
         self._jobs: dict[int, Job] = {}
-        self._received = 0
-        self.running = 0
-        """Attempts in flight."""
+        self.in_flight = InFlight(stalls)
         self.starved = False
-        """Whether there was a worker without anything to do when `next` was asked last."""
+        """Whether a worker had nothing to do when `next` was called last."""
 
     def __len__(self) -> int:
         """How many targets are not done."""
-        return len(self._schedule) + self.running
+        return len(self._queues) + len(self.in_flight)
 
     def add(self, target: Target) -> None:
-        """Take a target in."""
-        self._schedule.add(target)
+        """Let a target wait for its first attempt."""
+        self._queues.add(target)
 
     def next(self, now: float) -> Transfer | Done | None:
-        """The attempt that is to be made now, or what is done without one."""
-        full = self.running >= self.workers.limit
-        target = None if full else self._schedule.next(now, self.workers.limit)
-        self.starved = not full and target is None
-        if target is None:
-            self.workers.idle(full=full)
-            return None
-        job = self._jobs.get(target.index)
-        if job is None:
-            job = self._jobs[target.index] = Job(
-                target, now, target.origin, target.url, target.length, target.mirrors
-            )
-            self._deadlines.begin(job)
-        refused = self._schedule.refusal(job.origin, now)
-        if refused and job.failed:
-            done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
-            return done or self.next(now)
-        # Where nothing has to be asked, because the file is there, all is well nevertheless.
-        refusal = None
-        if refused:
-            refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
-        self.running += 1
-        self._schedule.started(job.origin, now)
-        return job.begin(now, refusal)
+        """The attempt to make now, or a target that is done without another one.
 
-    def ended(self, transfer: Transfer, attempt: Attempt, now: float) -> Done | None:
-        """Take in how an attempt has ended, which may be the end of its target."""
-        job = self._over(transfer)
+        None: nothing may start now.
+        """
+        limit = self.workers.limit
+        full = len(self.in_flight) >= limit
+        while True:
+            target = None if full else self._queues.next(now, limit)
+            self.starved = not full and target is None
+            if target is None:
+                self.workers.idle(full=full)
+                return None
+            job = self._jobs.get(target.index) or self._begin(target, now)
+            refused = self._queues.refusal(job.origin, now)
+            if not refused:
+                return self._start(job, now, None)
+            if job.failed is None:
+                # It gets its turn nevertheless: if the file is there, no host needs to be asked.
+                refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
+                return self._start(job, now, refusal)
+            done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
+            if done:
+                return done
+
+    def ended(self, transfer: Transfer, outcome: AttemptOutcome, now: float) -> Done | None:
+        """Take in how an attempt has ended. Returns its target, if that is done."""
+        job = self._jobs[transfer.assignment.target.index]
+        self.in_flight.remove(transfer)
         late = self._deadlines.missed(job)
-        self._let_know(job, transfer, attempt, now, late=late)
-        if late:
-            if attempt.chain:
-                attempt = job.as_failed(Failure.TIMEOUT, self._deadlines.detail)
-            return self._done(job, attempt, now)
-        if transfer.refusal and attempt.sign is HostSignal.NOT_ASKED:
-            return self._done_here(job, attempt, now)
-        if attempt.chain:
-            job.go_on(attempt.chain)
-            self._schedule.again(job.target, job.origin, now)
+        self._report(job, transfer, outcome, now, late=late)
+        if isinstance(outcome, GoesOn):
+            if late:
+                failed = job.as_failed(Failure.TIMEOUT, self._deadlines.detail)
+                return self._done(job, failed, now)
+            job.go_on(outcome.redirects)
+            self._queues.again(job.target, job.origin, now)
             return None
+        if late:
+            return self._done(job, outcome, now)
         if job.mirrors:
             job.learn_length(transfer.size)
-        if not may_pass(attempt.result):
-            return self._done_here(job, attempt, now)
-        return self._try_again(job, attempt, now)
+        not_asked = transfer.assignment.refusal and outcome.sign is HostSignal.NOT_ASKED
+        if not_asked or not may_pass(outcome.result):
+            return self._done_here(job, outcome, now)
+        return self._try_again(job, outcome, now)
 
-    def _let_know(
-        self, job: Job, transfer: Transfer, attempt: Attempt, now: float, *, late: bool
+    def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
+        """Take in how an attempt has ended in a run that was stopped: no other will follow."""
+        job = self._jobs[transfer.assignment.target.index]
+        self.in_flight.remove(transfer)
+        if isinstance(outcome, GoesOn):
+            outcome = job.as_failed(Failure.CANCELLED, _STOPPED)
+        return self._done(job, outcome, 0.0)
+
+    def stop(self) -> None:
+        """Cancel all attempts, including those that no worker has begun."""
+        self.in_flight.stop(_STOPPED)
+
+    def cancelled(self) -> Iterator[Result]:
+        """A result for each target that was started and will not be done."""
+        for job in self._jobs.values():
+            yield job.as_failed(Failure.CANCELLED, _STOPPED).result
+
+    def late(self, now: float) -> Iterator[Done]:
+        """End the jobs that miss their deadline. Yields those that are done by that."""
+        detail = self._deadlines.detail
+        for job in self._deadlines.late(now):
+            transfer = self.in_flight.of(job.target.index)
+            if transfer:
+                transfer.stop(Failure.TIMEOUT, detail)  # `ended` will tell what became of it
+                continue
+            self._queues.drop(job.target)
+            if job.failed:
+                yield self._done(job, job.failed, now, detail)
+            else:
+                yield self._done(job, job.as_failed(Failure.TIMEOUT, detail), now)
+
+    def review(self, now: float) -> bool:
+        """Let the limit of workers be reconsidered. Returns whether it has changed."""
+        step = self.workers.review(now, len(self.in_flight), self.in_flight.bytes_received)
+        if step:
+            _log.info("%s", step)
+        return step is not None
+
+    def due(self, *, may_start: bool = True) -> float | None:
+        """When something must be done though nothing happens; None: never.
+
+        `may_start`: whether attempts would be started then, if there are free workers.
+        """
+        times = [self.workers.due(), self._deadlines.due(), self.in_flight.due()]
+        if may_start and len(self.in_flight) < self.workers.limit:
+            times.append(self._queues.wake_at())
+        return min((time for time in times if time is not None), default=None)
+
+    def _begin(self, target: Target, now: float) -> Job:
+        job = self._jobs[target.index] = Job(
+            target, now, target.origin, target.url, target.length, target.mirrors
+        )
+        self._deadlines.begin(job)
+        return job
+
+    def _start(self, job: Job, now: float, refusal: TargetError | None) -> Transfer:
+        transfer = Transfer(job.next_attempt(now, refusal))
+        self.in_flight.add(transfer)
+        self._queues.started(job.origin, now)
+        return transfer
+
+    def _report(
+        self, job: Job, transfer: Transfer, outcome: AttemptOutcome, now: float, *, late: bool
     ) -> None:
-        """Let the workers and the host know how an attempt has ended."""
-        self._received += transfer.received - transfer.resumed
-        sign = attempt.sign
-        latency = now - transfer.began if transfer.latency is None else transfer.latency
-        self.workers.ended(transfer.began, latency, pushed_back=sign is HostSignal.PUSHED_BACK)
+        """Report to the worker limit and to the host how an attempt has ended."""
+        began = transfer.assignment.began
+        latency = now - began if transfer.latency is None else transfer.latency
+        if isinstance(outcome, GoesOn):
+            sign, result = HostSignal.ANSWERED, None
+        else:
+            sign, result = outcome.sign, outcome.result
+        self.workers.ended(began, latency, pushed_back=sign is HostSignal.PUSHED_BACK)
         if late and sign is HostSignal.NONE and transfer.latency is None:
             sign = HostSignal.SILENT
-        self._schedule.ended(
-            job.origin, now, transfer.began, sign, attempt.asked_wait, attempt.result
-        )
+        self._queues.ended(job.origin, now, began, sign, outcome.asked_wait, result)
 
-    def _try_again(self, job: Job, attempt: Attempt, now: float) -> Done | None:
+    def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Let it be tried again, if it has attempts and time left for that."""
         result = attempt.result
         wait = self._retry.wait(result.attempts - job.attempts_elsewhere, attempt.asked_wait)
@@ -138,92 +199,21 @@ class Jobs:
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
         job.try_again(attempt)
-        self._schedule.again(job.target, job.origin, now + wait)
+        self._queues.again(job.target, job.origin, now + wait)
         return None
-
-    def given_up(self, transfer: Transfer, attempt: Attempt) -> Done:
-        """Take in how an attempt has ended, after which there will be no other."""
-        job = self._over(transfer)
-        if attempt.chain:
-            attempt = job.as_failed(Failure.CANCELLED, _STOPPED)
-        return self._done(job, attempt, 0.0)
-
-    def stop(self) -> None:
-        """End all attempts that are being made, even those that no worker has yet."""
-        for job in self._jobs.values():
-            if job.transfer:
-                job.transfer.stop(Failure.CANCELLED, _STOPPED)
-
-    def cancelled(self) -> Iterator[Result]:
-        """What has begun and will not be done."""
-        for job in self._jobs.values():
-            yield job.as_failed(Failure.CANCELLED, _STOPPED).result
-
-    def late(self, now: float) -> Iterator[Done]:
-        """End what has taken too long; gives those that are done by it."""
-        detail = self._deadlines.detail
-        for job in self._deadlines.late(now):
-            if job.transfer:
-                job.transfer.stop(Failure.TIMEOUT, detail)
-                continue
-            self._schedule.drop(job.target)
-            if job.failed:
-                yield self._done(job, job.failed, now, detail)
-            else:
-                yield self._done(job, job.as_failed(Failure.TIMEOUT, detail), now)
-
-    def look(self, now: float) -> None:
-        """End the attempts that say too little for too long."""
-        if self._patience is None or not self.running or now < self._looks_at:
-            return
-        self._looks_at = now + TICK
-        for job in self._jobs.values():
-            if job.transfer is None:
-                continue
-            seen = self._patience.look(job.transfer, job.look, now)
-            if isinstance(seen, str):
-                job.transfer.stop(Failure.TIMEOUT, seen)
-                seen = None
-            job.look = seen
-
-    def review(self, now: float) -> None:
-        """Let the number of workers be thought over."""
-        step = self.workers.review(now, self.running, self._bytes_so_far)
-        if step:
-            _log.info("%s", step)
-
-    def due(self) -> float | None:
-        """When something is to be done though nothing happens; None: never."""
-        times = [self.workers.due(), self._deadlines.due()]
-        if self._patience and self.running:
-            times.append(self._looks_at)
-        if self.running < self.workers.limit:
-            times.append(self._schedule.wake_at())  # else there is nobody to start it
-        due = [time for time in times if time is not None]
-        return min(due) if due else None
-
-    def _bytes_so_far(self) -> int:
-        in_flight = (job.transfer for job in self._jobs.values() if job.transfer)
-        return self._received + sum(each.received - each.resumed for each in in_flight)
 
     def _done_here(
-        self, job: Job, attempt: Attempt, now: float, why_not_again: str = ""
+        self, job: Job, attempt: Finished, now: float, why_not_again: str = ""
     ) -> Done | None:
-        """Its end, unless there is another mirror to ask."""
+        """The end of the job, unless another mirror may be asked."""
         if not job.turn_to_next_mirror(attempt.result):
             return self._done(job, attempt, now, why_not_again)
-        self._schedule.again(job.target, job.origin, now)
+        self._queues.again(job.target, job.origin, now)
         return None
 
-    def _over(self, transfer: Transfer) -> Job:
-        job = self._jobs[transfer.target.index]
-        job.transfer = None
-        self.running -= 1
-        return job
-
-    def _done(self, job: Job, attempt: Attempt, now: float, why_not_again: str = "") -> Done:
+    def _done(self, job: Job, attempt: Finished, now: float, why_not_again: str = "") -> Done:
         target = job.target
-        self._schedule.finish(target)
+        self._queues.finish(target)
         del self._jobs[target.index]
         self._deadlines.end(job)
         if why_not_again:

@@ -1,7 +1,7 @@
 """Pure, the time passed in: which target may start now.
 
-Of all hosts that may be asked, the one whose next target stands first in the input goes
-first, so no host starves and the results in front are not kept waiting.
+Targets wait in one queue for each host. Of all hosts that may be asked, the one whose next
+target comes first in the input is asked first: so no host starves, and results come in order.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
-"""Hosts that are remembered though nothing of theirs waits or runs, unless they must be."""
+"""Idle hosts of which what was learned is kept, at most, unless it still matters."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class _Line:
-    """The targets that wait to ask one host, in input order."""
+@dataclass(slots=True)
+class _HostQueue:
+    """The targets that wait for one host, in input order."""
 
     host: Host
     ready: list[tuple[int, Target]] = field(default_factory=list)
     unproven: int = 0
-    """Those in flight that began before the host had answered anything."""
+    """Attempts in flight that began before the host had answered anything."""
     wakes_at: float | None = None
-    """When a timer will show the line's front again."""
+    """When a timer will show the front of the queue again."""
 
 
-class Schedule:
-    """Targets that wait: for a turn, for a time, for their host, or for their name.
+class HostQueues:
+    """Targets that wait: for a worker, for a time, for their host, or for their path.
 
-    Two targets that go to the same path never run at once: the later one waits for
-    `finish` of the one before it.
+    Two targets that go to the same path never run at once: the later one waits until
+    `finish` is called for the one before it.
     """
 
     def __init__(self, limits: Limits | None = None, policy: RetryPolicy | None = None) -> None:
         self._limits = limits or Limits()
         self._policy = policy or RetryPolicy()
-        self._lines: dict[str, _Line] = {}
+        self._queues: dict[str, _HostQueue] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
-        """Hosts without anything that waits or runs, the one that was asked last at the end."""
-        # By the index of the target in front, for hosts that have answered, and for those
-        # that have not. An entry is stale when its line has gone on or may not go on; such
-        # are dropped when they are met.
+        """Origins without anything that waits or runs, the one that was asked last at the end."""
+        # Heaps of (index of the target in front, origin), for hosts that have answered and for
+        # those that have not. An entry is stale when its queue has moved on or must wait;
+        # stale entries are dropped when they come to the top.
         self._fronts: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
         self._timers: list[tuple[float, int, str, Target | None]] = []
         self._same_path = SamePath()
@@ -62,32 +62,32 @@ class Schedule:
         return self._waiting
 
     def add(self, target: Target) -> None:
-        """Let a target wait for its turn."""
+        """Let a target wait for its first attempt."""
         self._waiting += 1
         if self._same_path.enter(target):
             self._make_ready(target, target.origin)
 
     def again(self, target: Target, origin: str, not_before: float) -> None:
-        """Let a target that was started and not finished have another turn, at this host."""
+        """Let a target that was started wait for another attempt, at this host."""
         self._waiting += 1
         heappush(self._timers, (not_before, target.index, origin, target))
 
     def drop(self, target: Target) -> None:
-        """A target that waits for another turn needs none any more."""
+        """A target that waits for another attempt needs none any more."""
         self._waiting -= 1
         self._dropped.add(target.index)
 
     def finish(self, target: Target) -> None:
-        """A target that was started is done: the next one of its path may go."""
+        """A target that was started is done: the next one with its path may start."""
         following = self._same_path.leave(target)
         if following:
             self._make_ready(following, following.origin)
 
     def next(self, now: float, workers: int = MOST_WORKERS) -> Target | None:
-        """The target that may start now, taken out; None when none may.
+        """Take out the target that may start now; None if none may.
 
-        Hosts that have never answered get half of the workers at most as long as the
-        others can use the rest: they may be dead, which takes long to find out.
+        Hosts that have never answered get half of the workers at most while other hosts can
+        use the rest: they may be down, and it takes long to find that out.
         """
         self._wake(now)
         if now < self._asked_at + self._limits.interval_of_all:
@@ -99,20 +99,20 @@ class Schedule:
         if front is None:
             return None
         _, origin = front
-        line = self._lines[origin]
-        heappop(self._fronts[line.host.answers])
-        _, target = heappop(line.ready)
-        self._show_front(origin, line)
+        queue = self._queues[origin]
+        heappop(self._fronts[queue.host.answers])
+        _, target = heappop(queue.ready)
+        self._show_front(origin, queue)
         self._waiting -= 1
         return target
 
     def started(self, origin: str, now: float) -> None:
-        """A target that `next` has given asks this host now."""
-        line = self._line(origin)
-        line.host.started(now)
+        """An attempt at a target that `next` has returned begins, at this host."""
+        queue = self._queue_of(origin)
+        queue.host.started(now)
         self._asked_before, self._asked_at = self._asked_at, now
-        if not line.host.answers:
-            line.unproven += 1
+        if not queue.host.answers:
+            queue.unproven += 1
             self._unproven += 1
 
     def ended(
@@ -122,67 +122,68 @@ class Schedule:
         began: float,
         sign: HostSignal,
         asked: float | None,
-        result: Result,
+        result: Result | None,
     ) -> None:
-        """An attempt that began then is over; what it says of its host counts from now on."""
-        line = self._line(origin)
-        line.host.ended(now, began, sign, asked, result)
+        """An attempt at this host has ended; the parameters are those of `Host.ended`."""
+        queue = self._queue_of(origin)
+        queue.host.ended(now, began, sign, asked, result)
         if sign is HostSignal.NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
-        known = line.unproven if line.host.answers else min(line.unproven, 1)
-        line.unproven -= known
+        known = queue.unproven if queue.host.answers else min(queue.unproven, 1)
+        queue.unproven -= known
         self._unproven -= known
-        self._show_front(origin, line)
+        self._show_front(origin, queue)
 
     def refusal(self, origin: str, now: float) -> Refusal | None:
-        """Why a target that `next` has given is not to ask its host, if it is not."""
-        line = self._lines.get(origin)
-        return line.host.refused(now) if line else None
+        """Why the host of a target that `next` has returned must not be asked; None: it may be."""
+        queue = self._queues.get(origin)
+        return queue.host.refused(now) if queue else None
 
     def wake_at(self) -> float | None:
-        """When `next` is worth asking again after it gave None, if nothing else happens."""
+        """When to call `next` again after it returned None, if nothing else happens."""
         times = [self._timers[0][0]] if self._timers else []
         if any(self._fronts.values()):
             times.append(self._asked_at + self._limits.interval_of_all)
         return min(times, default=None)
 
     def _make_ready(self, target: Target, origin: str) -> None:
-        line = self._line(origin)
-        heappush(line.ready, (target.index, target))
-        if line.ready[0][0] == target.index:
-            self._show_front(origin, line)
+        queue = self._queue_of(origin)
+        heappush(queue.ready, (target.index, target))
+        if queue.ready[0][0] == target.index:
+            self._show_front(origin, queue)
 
-    def _line(self, origin: str) -> _Line:
-        line = self._lines.get(origin)
-        if line is None:
-            line = self._lines[origin] = _Line(Host(self._limits, self._policy))
+    def _queue_of(self, origin: str) -> _HostQueue:
+        queue = self._queues.get(origin)
+        if queue is None:
+            queue = self._queues[origin] = _HostQueue(Host(self._limits, self._policy))
         self._idle.pop(origin, None)
-        return line
+        return queue
 
-    def _show_front(self, origin: str, line: _Line) -> None:
-        if line.ready:
-            heappush(self._fronts[line.host.answers], (line.ready[0][0], origin))
-        elif not line.host.running:
+    def _show_front(self, origin: str, queue: _HostQueue) -> None:
+        if queue.ready:
+            heappush(self._fronts[queue.host.answers], (queue.ready[0][0], origin))
+        elif not queue.host.running:
             self._idle[origin] = None
             self._idle.move_to_end(origin)
 
     def _front(self, answers: bool, now: float) -> tuple[int, str] | None:
-        """The first of these hosts whose front may start; what may not is taken out."""
+        """The first entry whose target may start; entries that may not are dropped."""
         fronts = self._fronts[answers]
         while fronts:
             index, origin = fronts[0]
-            line = self._lines.get(origin)
-            if line and line.ready and line.ready[0][0] == index and line.host.answers == answers:
+            queue = self._queues.get(origin)
+            is_front = queue and queue.ready and queue.ready[0][0] == index
+            if queue and is_front and queue.host.answers == answers:
                 if index in self._dropped:
                     self._dropped.discard(index)
-                    heappop(line.ready)
-                    self._show_front(origin, line)
+                    heappop(queue.ready)
+                    self._show_front(origin, queue)
                     continue
-                time = line.host.may_start(now)
+                time = queue.host.may_start(now)
                 if time is not None and time <= now:
                     return fronts[0]
-                if time is not None and (line.wakes_at is None or time < line.wakes_at):
-                    line.wakes_at = time
+                if time is not None and (queue.wakes_at is None or time < queue.wakes_at):
+                    queue.wakes_at = time
                     heappush(self._timers, (time, 0, origin, None))
             heappop(fronts)
         return None
@@ -196,13 +197,13 @@ class Schedule:
                 else:
                     self._make_ready(target, origin)
                 continue
-            line = self._lines.get(origin)
-            if line and line.wakes_at == time:
-                line.wakes_at = None
-                self._show_front(origin, line)
+            queue = self._queues.get(origin)
+            if queue and queue.wakes_at == time:
+                queue.wakes_at = None
+                self._show_front(origin, queue)
         while len(self._idle) > REMEMBERED:
             oldest = next(iter(self._idle))
-            if not self._lines[oldest].host.forgettable(now):
+            if not self._queues[oldest].host.forgettable(now):
                 self._idle.move_to_end(oldest)
                 break
-            del self._idle[oldest], self._lines[oldest]
+            del self._idle[oldest], self._queues[oldest]

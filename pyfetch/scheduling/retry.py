@@ -1,4 +1,4 @@
-"""Pure: may this failure be tried again, and after how long."""
+"""Pure: whether a failed attempt is worth another one, and after how long."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _RETRIED = frozenset({Failure.DNS, Failure.CONNECT, Failure.TIMEOUT, Failure.TRU
 
 
 def may_pass(result: Result) -> bool:
-    """Whether another attempt may end better than this one did."""
+    """Whether another attempt may succeed where this one failed."""
     if result.error is Failure.HTTP:
         return result.status in RETRIED_STATUSES
     return result.error in _RETRIED
@@ -26,34 +26,34 @@ class RetryPolicy(NamedTuple):
     """
 
     retries: int = 3
-    """Further attempts after the first."""
+    """Attempts after the first one, at most."""
     first_wait: float = 1.0
-    """Longest wait before the second attempt, in seconds; it doubles with each further one."""
+    """Longest wait before the second attempt, in seconds; it doubles with each further attempt."""
     longest_wait: float = 60.0
     """Cap of the back-off, in seconds."""
     max_wait: float = 600.0
-    """The longest that a host may make us wait, in seconds."""
+    """Longest wait that a host may ask for, in seconds."""
     randomness: random.Random = random.Random()
 
     def wait(self, attempts: int, asked: float | None = None) -> float | None:
-        """Seconds to wait after so many attempts; None when it is given up.
+        """Seconds to wait after this many attempts; None when the target is given up.
 
-        `asked`: what the server asked for, in seconds: never less is waited, and when it
-        is more than `max_wait`, the target is given up.
+        `asked`: the wait that the server asked for, in seconds. The wait is never shorter;
+        if more than `max_wait` is asked for, the target is given up.
         """
         if attempts > self.retries or self.refusal(asked):
             return None
         return self.backoff(attempts, asked)
 
     def backoff(self, failures: int, asked: float | None = None) -> float:
-        """Seconds to wait after so many failures in a row, however many they are."""
+        """Seconds to wait after this many failures in a row."""
         # 2.0 ** 1024 would overflow; the cap is reached long before.
         ceiling = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 64))
         backoff = self.randomness.uniform(0, ceiling)
         return backoff if asked is None else asked + backoff / 10
 
     def refusal(self, asked: float | None) -> str:
-        """Why so long a wait is not kept to, as a clause for people; empty if it is."""
+        """Why nobody waits that long, as a clause for people; empty if it is waited."""
         if (asked or 0) <= self.max_wait:
             return ""
         return f"asked to wait {asked:.0f} s, longer than the {self.max_wait:g} s of --max-wait"

@@ -1,4 +1,4 @@
-"""Pure: of the targets that go to one path, one at a time."""
+"""Pure: targets that go to the same path are fetched one after the other."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pyfetch.models import Target
 
 
 class SamePath:
-    """Who may go to its path now; the others wait, in the order in which they came."""
+    """Which target may write to its path now; the others wait in the order in which they came."""
 
     def __init__(self) -> None:
         self._behind: dict[str, deque[Target]] = {}
-        """By path, those that wait for the one before them to be done."""
+        """Targets that wait, by path; a path without any that wait is in use by one target."""
 
     def enter(self, target: Target) -> bool:
-        """Whether it may go now; if not, a later `leave` gives it back."""
+        """Whether the target may start now; if not, a later `leave` returns it."""
         if target.path is None:
             return True
         behind = self._behind.get(target.path)
@@ -26,7 +26,7 @@ class SamePath:
         return False
 
     def leave(self, target: Target) -> Target | None:
-        """One that could go is done. Returns the one that may go now, if any waits."""
+        """A target that could start is done. Returns the next one of its path, if any waits."""
         if target.path is None:
             return None
         behind = self._behind[target.path]

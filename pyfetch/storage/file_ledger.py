@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.models import Known, Target
 from pyfetch.settings import Settings
 from pyfetch.storage.paths import PathAllocator
@@ -74,7 +74,7 @@ class FileLedger:
                 return target.at(target.path, known or Known())
         return target
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         if target.path is None:
             return
         with self._lock:
@@ -88,7 +88,7 @@ class FileLedger:
             del self._open[path]
             self._noted.discard(path)
 
-    def _note(self, target: Target, planned: str, attempt: Attempt) -> None:
+    def _note(self, target: Target, planned: str, attempt: Finished) -> None:
         path = attempt.path or planned
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)

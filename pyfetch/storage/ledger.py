@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.models import Target
 
 
@@ -24,7 +24,7 @@ class Ledger(Protocol):
         """The target with what is known of it now; asked before each attempt."""
         ...
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         """Told once, when a target is done."""
         ...
 
@@ -49,7 +49,7 @@ class NoLedger:
     def starting(self, target: Target) -> Target:
         return target
 
-    def finished(self, target: Target, attempt: Attempt) -> None:
+    def finished(self, target: Target, attempt: Finished) -> None:
         pass
 
     def commit_due(self) -> float | None:

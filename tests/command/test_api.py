@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -96,6 +97,29 @@ def test_a_slow_loop_does_not_stop_what_is_fetched_meanwhile(server: LoopbackSer
         server.over.wait(0.01)
     assert len(server.asked) == 8
     results.close()  # type: ignore[attr-defined]
+
+
+def test_a_loop_that_is_slow_does_not_move_the_deadline_of_a_url(server: LoopbackServer) -> None:
+    ended = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        handler.head(200, Content_Length="1000000")
+        try:
+            for _ in range(1000):
+                handler.send(b"x")
+                handler.wfile.flush()
+                server.over.wait(0.01)
+        except OSError:
+            ended.set()  # the other end was closed
+
+    server.pages["/a"] = Page(b"x")
+    server.routes["/slow"] = slow
+    results = fetch_all([f"{server.url}/a", f"{server.url}/slow"], max_time=0.5, discard=True)
+    assert next(results).size == 1
+    assert ended.wait(5)  # while this loop asks for nothing
+    (last,) = results
+    assert last.error is Failure.TIMEOUT
+    assert last.elapsed < 5
 
 
 @responses.activate

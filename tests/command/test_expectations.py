@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from pyfetch.api import entries_from_items
-from pyfetch.engine.download import Fetch
-from pyfetch.engine.events import Event, wait_in_real_time
-from pyfetch.engine.mailbox import Inbox
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import Engine, jobs_by, workers_by
+from pyfetch.attempt import Assignment
+from pyfetch.engine.download import Downloader
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
 from pyfetch.models import Failure, Outcome, Result, Target
-from pyfetch.scheduling.stall import SLOW_FOR, TICK, Look, Patience
+from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
@@ -202,57 +202,57 @@ def test_an_expectation_that_nothing_can_meet_is_a_usage_error(
     assert (ended.status, ended.out, server.asked) == (2, "", [])
 
 
-class TestPatience:
+class TestStallDetector:
     """What is decided, without a clock: what was seen, and what follows."""
 
     @staticmethod
     def transfer() -> Transfer:
-        return Transfer(Target(1, parse_url("http://h/")), 1, 0.0)
+        return Transfer(Assignment.first_of(Target(1, parse_url("http://h/"))))
 
     def test_who_waits_for_a_worker_or_looks_a_name_up_is_left_alone(self) -> None:
-        assert Patience(30).look(self.transfer(), None, 0.0) is None
-        assert Patience(30).look(self.transfer(), None, 1e9) is None
+        assert StallDetector(30).look(self.transfer(), None, 0.0) is None
+        assert StallDetector(30).look(self.transfer(), None, 1e9) is None
 
     def test_a_step_may_take_as_long_as_the_timeout_and_each_begins_anew(self) -> None:
-        patience, transfer = Patience(30), self.transfer()
+        patience, transfer = StallDetector(30), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 100.0)
-        assert look == Look(100.0, 1, 0)
+        assert look == Observation(100.0, 1, 0)
         assert patience.look(transfer, look, 130.0 + TICK) == look
         transfer.steps = 2
         look = patience.look(transfer, look, 131.5)
-        assert look == Look(131.5, 2, 0)
+        assert look == Observation(131.5, 2, 0)
         assert patience.look(transfer, look, 160.0) == look
         why = patience.look(transfer, look, 131.5 + 30 + TICK + 0.1)
         assert why == "no whole answer within 30.0 s"
 
     def test_a_body_may_take_its_time_where_no_speed_is_asked_for(self) -> None:
-        patience, transfer = Patience(30), self.transfer()
+        patience, transfer = StallDetector(30), self.transfer()
         transfer.steps, transfer.latency = 3, 0.1
         look = patience.look(transfer, None, 0.0)
         assert patience.look(transfer, look, 1e6) == look  # type: ignore[arg-type]
 
     def test_a_body_is_measured_over_half_a_minute_and_then_anew(self) -> None:
-        patience, transfer = Patience(5, min_speed=100), self.transfer()
+        patience, transfer = StallDetector(5, min_speed=100), self.transfer()
         transfer.steps, transfer.latency = 1, 0.1
         look = patience.look(transfer, None, 0.0)
-        assert isinstance(look, Look)
+        assert isinstance(look, Observation)
         transfer.received = 1
         assert patience.look(transfer, look, SLOW_FOR - 0.1) == look
         transfer.received = 3000
         look = patience.look(transfer, look, SLOW_FOR)
-        assert look == Look(SLOW_FOR, -1, 3000)
+        assert look == Observation(SLOW_FOR, -1, 3000)
         transfer.received = 5999
         why = patience.look(transfer, look, 2 * SLOW_FOR)
         assert why == "slower than 100 B/s for 30 s (--min-speed)"
 
     def test_the_wait_for_the_answer_does_not_count_as_a_slow_body(self) -> None:
-        patience, transfer = Patience(100, min_speed=100), self.transfer()
+        patience, transfer = StallDetector(100, min_speed=100), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 0.0)
         assert patience.look(transfer, look, 60.0) == look  # type: ignore[arg-type]
         transfer.latency = 60.0
-        assert patience.look(transfer, look, 61.0) == Look(61.0, -1, 0)  # type: ignore[arg-type]
+        assert patience.look(transfer, look, 61.0) == Observation(61.0, -1, 0)  # type: ignore[arg-type]
 
 
 FASTER = 60
@@ -267,8 +267,8 @@ class FastTime:
     def clock(self) -> float:
         return self._began + (time.monotonic() - self._began) * FASTER
 
-    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
-        return wait_in_real_time(inbox, None if seconds is None else seconds / FASTER)
+    def wait(self, inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
+        return inbox.take(None if seconds is None else seconds / FASTER)
 
 
 def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
@@ -279,9 +279,10 @@ def run_fast(output_dir: Path, urls: list[str], **values: Any) -> list[Result]:
     sweep(output_dir)
     with ThreadPoolExecutor(settings.most_workers) as executor:
         state = State(None)
-        engine = Engine(
-            Fetch(settings, fast.clock), executor, jobs=jobs_by(settings, workers_by(settings)),
-            window=Window(), clock=fast.clock, wait=fast.wait,
+        engine = ThreadEngine(
+            Downloader(settings, fast.clock), executor,
+            jobs=jobs_by(settings, workers_by(settings)),
+            read_ahead=ReadAhead(), clock=fast.clock, wait=fast.wait,
         )  # fmt: skip
         ledger = FileLedger(settings, state, lasting=False, clock=fast.clock)
         results = list(engine.run(entries_from_items(urls), ledger))

@@ -11,6 +11,7 @@ from itertools import count, cycle, pairwise
 
 import pytest
 
+from pyfetch.attempt import Assignment
 from pyfetch.http.throttle import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
@@ -319,7 +320,7 @@ def test_limit_rate_is_smooth(rate: int) -> None:
     """Whatever single reads bring, in any five seconds it is the rate within a tenth."""
     time = VirtualTime()
     shared = Bandwidth(rate, time.clock, time.sleep)
-    transfer = Transfer(Target(1, parse_url("http://a/")), 1, 0.0)
+    transfer = Transfer(Assignment.first_of(Target(1, parse_url("http://a/"))))
     lengths = cycle([shared.chunk, shared.chunk // 3, 1400])
     got: list[tuple[float, int]] = []
     while time.now < 110:
@@ -334,7 +335,7 @@ def test_limit_rate_is_smooth(rate: int) -> None:
 
 def test_a_transfer_that_waits_for_bandwidth_can_be_stopped() -> None:
     shared = Bandwidth(1)
-    transfer = Transfer(Target(1, parse_url("http://a/")), 1, 0.0)
+    transfer = Transfer(Assignment.first_of(Target(1, parse_url("http://a/"))))
     shared.take(transfer)
     threading.Timer(0.3, transfer.stop, (Failure.CANCELLED, "stopped")).start()
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Processes that share the work: what holds for one holds for several."""
+"""Processes that workload the work: what holds for one holds for several."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.cluster.shards import AHEAD, Share
-from pyfetch.cluster.split import divided
+from pyfetch.cluster.split import split
+from pyfetch.cluster.workload import AHEAD, Workload
 from pyfetch.settings import Settings
 from tests.support.command import InstalledCommand
 from tests.support.processes import catches, children_of, is_there
@@ -77,7 +77,7 @@ def test_caps_for_a_host_hold_over_all_processes(
 
 
 def test_what_is_divided_is_no_more_than_the_whole() -> None:
-    parts = divided(Settings(workers=9, max_workers=21, processes=4, per_host=7))
+    parts = split(Settings(workers=9, max_workers=21, processes=4, per_host=7))
     assert len(parts) == 4
     assert sum(part.most_workers for part in parts) == 9
     assert sum(part.max_workers for part in parts) == 21
@@ -86,14 +86,14 @@ def test_what_is_divided_is_no_more_than_the_whole() -> None:
 
 @pytest.mark.parametrize("limit", [{"rate": 10.0}, {"limit_rate": 1_000_000}])
 def test_with_a_rate_one_process_is_enough(limit: dict[str, float]) -> None:
-    (part,) = divided(Settings(processes=4, **limit))  # type: ignore[arg-type]
+    (part,) = split(Settings(processes=4, **limit))  # type: ignore[arg-type]
     for name, whole in limit.items():
         assert getattr(part, name) == whole
 
 
 def test_there_are_no_more_processes_than_can_share_a_cap() -> None:
-    assert len(divided(Settings(workers=2, processes=8))) == 2
-    assert len(divided(Settings(per_host=3, processes=8))) == 3
+    assert len(split(Settings(workers=2, processes=8))) == 2
+    assert len(split(Settings(per_host=3, processes=8))) == 3
 
 
 def test_a_failure_that_may_pass_is_tried_again(
@@ -374,44 +374,44 @@ def test_a_program_that_uses_the_library_needs_no_guard(
     assert ended.stdout.decode().split() == [hashlib.sha256(b"hello").hexdigest()] * 3
 
 
-class TestShare:
+class TestWorkload:
     """How much of the work a process has before it."""
 
     def test_it_is_small_at_the_start(self) -> None:
-        assert Share(4, 0.0).room() == 4
+        assert Workload(4, 0.0).room() == 4
 
     def test_it_is_about_a_second_of_work_when_that_is_known(self) -> None:
-        share = Share(4, 0.0)
+        workload = Workload(4, 0.0)
         for tick in range(1, 41):
-            share.given(share.room())
-            share.finished(min(100, share.outstanding), tick / 4)
-        rate = min(100, share.wanted) * 4
-        assert share.wanted == pytest.approx(4 + rate * AHEAD, rel=0.2)
+            workload.given(workload.room())
+            workload.finished(min(100, workload.outstanding), tick / 4)
+        rate = min(100, workload.wanted) * 4
+        assert workload.wanted == pytest.approx(4 + rate * AHEAD, rel=0.2)
 
     def test_no_message_is_for_a_few_only(self) -> None:
-        share = Share(4, 0.0)
-        share.given(4)
-        share.finished(4, 1.0)
-        share.given(share.room())
-        assert share.outstanding == share.wanted == 6
-        share.finished(1, 1.0)
-        assert share.room() == 0
-        share.finished(1, 1.0)
-        assert share.room() == 2
-        share.given(2)
+        workload = Workload(4, 0.0)
+        workload.given(4)
+        workload.finished(4, 1.0)
+        workload.given(workload.room())
+        assert workload.outstanding == workload.wanted == 6
+        workload.finished(1, 1.0)
+        assert workload.room() == 0
+        workload.finished(1, 1.0)
+        assert workload.room() == 2
+        workload.given(2)
 
     def test_where_a_worker_has_nothing_to_do_any_number_is_worth_it(self) -> None:
-        share = Share(8, 0.0)
-        share.given(8)
-        share.finished(1, 0.0)
-        assert share.room() == 1
+        workload = Workload(8, 0.0)
+        workload.given(8)
+        workload.finished(1, 0.0)
+        assert workload.room() == 1
 
-    def test_one_that_is_hungry_gets_more_each_time(self) -> None:
-        share = Share(4, 0.0)
-        share.given(4)
+    def test_one_whose_targets_may_not_start_gets_more_each_time(self) -> None:
+        workload = Workload(4, 0.0)
+        workload.given(4)
         rooms = []
         for _ in range(5):
-            share.hungry()
-            rooms.append(share.room())
-            share.given(share.room())
+            workload.needs_more()
+            rooms.append(workload.room())
+            workload.given(workload.room())
         assert rooms == [4, 4, 8, 16, 32]

@@ -529,6 +529,24 @@ def test_a_program_that_leaves_the_loop_early_ends_though_a_connect_hangs(
     assert (end.status, end.seconds < SOON, end.err) == (0, True, "")
 
 
+def test_a_program_that_ends_with_results_still_to_come_is_not_held_up(
+    start: Start, server: LoopbackServer
+) -> None:
+    """It still holds the generator, so nothing has told that to stop."""
+    server.pages["/a"] = Page(b"x")
+    server.routes["/half"] = half_a_page
+    urls = [f"{server.url}/a", *(f"{server.url}/half?{n}" for n in range(6))]
+    run = start(
+        argv=program(
+            f"results = fetch_all({urls!r}, discard=True)",
+            "print(next(results).status, flush=True)",
+        )
+    )
+    assert run.line() == "200\n"
+    end = run.end()
+    assert (end.status, end.seconds < SOON, end.err) == (0, True, "")
+
+
 def test_a_generator_without_end_is_read_as_far_as_is_needed(
     start: Start, server: LoopbackServer
 ) -> None:

@@ -8,10 +8,10 @@ from itertools import islice
 import pytest
 
 from pyfetch.models import Failure, HostSignal
-from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import MOST, SCENARIOS, Scenario, auto, one, ran, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
@@ -27,24 +27,24 @@ HOSTS = [
 
 @pytest.mark.parametrize("scenario", HOSTS, ids=lambda scenario: scenario.name)
 def test_what_is_found_does_as_well_as_the_best_fixed_number(scenario: Scenario) -> None:
-    best = max(ran(scenario, Workers(number)).work for number in (4, 8, 16, 32, 64))
+    best = max(ran(scenario, WorkerLimit(number)).work for number in (4, 8, 16, 32, 64))
     found = ran(scenario, auto(), after=60)
     assert found.work >= 0.9 * best
     assert found.pushed_back < 0.02
 
 
-def world_with(hosts: list[SimulatedHost], workers: Workers, number: int) -> World:
+def world_with(hosts: list[SimulatedHost], workers: WorkerLimit, number: int) -> World:
     named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
     policy = RetryPolicy(randomness=random.Random(1))
-    jobs = Jobs(Schedule(Limits(), policy), workers, policy)
+    jobs = Jobs(HostQueues(Limits(), policy), workers, policy)
     return World(jobs, named, islice(taking_turns(list(named)), number))
 
 
-@pytest.mark.parametrize("workers", [Workers(8), AutoWorkers(MOST)], ids=["8", "auto"])
+@pytest.mark.parametrize("workers", [WorkerLimit(8), AdaptiveWorkerLimit(MOST)], ids=["8", "auto"])
 def test_ten_thousand_of_a_dead_host_hardly_delay_ten_thousand_of_a_healthy_one(
-    workers: Workers,
+    workers: WorkerLimit,
 ) -> None:
-    alone = world_with([SimulatedHost()], Workers(8), 10_000)
+    alone = world_with([SimulatedHost()], WorkerLimit(8), 10_000)
     alone.run()
     both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 20_000)
     both.run()

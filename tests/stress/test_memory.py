@@ -82,29 +82,29 @@ def test_names_take_no_memory(tmp_path: Path, where: str) -> None:
 
 _ENGINE = """
 from concurrent.futures import ThreadPoolExecutor
-from pyfetch.engine.threads import LATE, UNTAKEN, Engine
-from pyfetch.attempt import Attempt
+from pyfetch.engine.threads import ThreadEngine
+from pyfetch.attempt import Finished
 from pyfetch.api import entries_from_items
 from pyfetch.models import Outcome, Result
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.models import HostSignal
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.queue import Schedule
-from pyfetch.engine.read_ahead import Window
+from pyfetch.scheduling.queue import HostQueues
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.ordering import in_order
-from pyfetch.scheduling.concurrency import AutoWorkers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 
 def fetch(target, transfer):
     result = Result(target.index, target.url.text, Outcome.FETCHED, attempts=1)
-    return Attempt(result, HostSignal.ANSWERED)
+    return Finished(result, HostSignal.ANSWERED)
 
-window = Window()
+window = ReadAhead()
 urls = (f"http://host{i % 1000}/file/{i}" for i in range(100_000))
 with ThreadPoolExecutor(8) as executor:
     limits = Limits(per_host=2, interval=0.0001, interval_of_all=0.00001)
-    jobs = Jobs(Schedule(limits), AutoWorkers(8), RetryPolicy(), max_time=3600.0)
-    engine = Engine(fetch, executor, jobs=jobs, window=window)
+    jobs = Jobs(HostQueues(limits), AdaptiveWorkerLimit(8), RetryPolicy(), max_time=3600.0)
+    engine = ThreadEngine(fetch, executor, jobs=jobs, read_ahead=window)
     due = 1
     for result in in_order(engine.run(entries_from_items(urls)), window.shown):
         assert result.index == due

@@ -1,8 +1,8 @@
 """What a URL costs beside its GET and its file: list, names, state, schedule, order and TSV.
 
 Run by hand: `python -m tools.benchmarks.engine [NUMBER]`. Nothing is fetched and no file is made:
-what stands in for `Fetch` says at once that all came. CPU of the whole process, which is on one CPU
-as that of the command is, the best of several rounds.
+what stands in for `Downloader` says at once that all came. CPU of the whole process, which is on
+one CPU as that of the command is, the best of several rounds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from pyfetch import cpu
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.batch import Batch
 from pyfetch.inputs import Sources
 from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target
@@ -36,21 +36,21 @@ class Came:
     def __init__(self, _: Settings) -> None:
         pass
 
-    def __call__(self, target: Target, transfer: Transfer) -> Attempt:
+    def __call__(self, target: Target, transfer: Transfer) -> Finished:
         result = Result(
             target.index, target.url.text, Outcome.FETCHED, target.url.text, 200, 3000, target.path,
-            attempts=transfer.attempt, sha256=_SHA256, etag='"abc"',
+            attempts=transfer.assignment.number, sha256=_SHA256, etag='"abc"',
         )  # fmt: skip
         facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url.text)
         transfer.end()
-        return Attempt(result, HostSignal.ANSWERED, None, facts if target.path else None)
+        return Finished(result, HostSignal.ANSWERED, None, facts if target.path else None)
 
 
 def run(urls: Path, *, discard: bool) -> float:
     """Seconds of CPU for the whole list."""
     with tempfile.TemporaryDirectory() as directory, Path(os.devnull).open("w") as out:
         began = time.process_time()
-        with patch("pyfetch.engine.download.Fetch", Came):
+        with patch("pyfetch.engine.download.Downloader", Came):
             batch = Batch(Settings(output_dir=directory, discard=discard))
         summary, sink = Summary(), Tsv(out)
         for result in batch.results(Sources([str(urls)]), pausing=out.flush):

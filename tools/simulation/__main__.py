@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.concurrency import WorkerLimit
 from tools.simulation.scenarios import FIXED, SCENARIOS, auto, ran
 
 LEAST = 0.9
@@ -15,7 +15,7 @@ MOST_PUSHED_BACK = 0.02
 def row(name: str) -> tuple[str, bool]:
     """The scenario's row in the table, and whether it is as it has to be."""
     scenario = next(each for each in SCENARIOS if each.name == name)
-    works = {number: ran(scenario, Workers(number)).work for number in FIXED}
+    works = {number: ran(scenario, WorkerLimit(number)).work for number in FIXED}
     best = max(works, key=works.__getitem__)
     found = ran(scenario, auto(), after=240)
     share = found.work / works[best]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from pyfetch.models import HostSignal, Target
-from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.urls import Url
 from tools.simulation.world import Network, SimulatedHost, World, always
@@ -46,7 +46,7 @@ class Ran:
     """Workers at the end of the first minute."""
 
 
-def ran(scenario: Scenario, workers: Workers, after: float = 0.0) -> Ran:
+def ran(scenario: Scenario, workers: WorkerLimit, after: float = 0.0) -> Ran:
     """Drive the scenario for a minute, and then for so many seconds more."""
     world = world_of(scenario, workers)
     world.run(MINUTE)
@@ -63,11 +63,11 @@ def ran(scenario: Scenario, workers: Workers, after: float = 0.0) -> Ran:
     )
 
 
-def world_of(scenario: Scenario, workers: Workers, retries: int = 20) -> World:
+def world_of(scenario: Scenario, workers: WorkerLimit, retries: int = 20) -> World:
     hosts = {f"http://host-{number}": host for number, host in enumerate(scenario.hosts())}
     policy = RetryPolicy(retries=retries, randomness=random.Random(1))
     return World(
-        Jobs(Schedule(Limits(), policy), workers, policy),
+        Jobs(HostQueues(Limits(), policy), workers, policy),
         hosts,
         taking_turns(list(hosts)),
         size=scenario.size,
@@ -82,8 +82,8 @@ def taking_turns(origins: list[str]) -> Iterator[Target]:
         yield Target(index, Url(f"{origin}/{index}", origin, f"{origin}/{index}"))
 
 
-def auto() -> AutoWorkers:
-    return AutoWorkers(MOST)
+def auto() -> AdaptiveWorkerLimit:
+    return AdaptiveWorkerLimit(MOST)
 
 
 def one(**host: object) -> Callable[[], list[SimulatedHost]]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from pyfetch.attempt import Attempt
+from pyfetch.attempt import Finished
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.jobs import Done, Jobs
 from pyfetch.transfer import Transfer
 
 READ_AHEAD = 4096
-"""Targets that wait or run at most, as the window has it."""
+"""Targets that wait or run at most, as the read-ahead has it."""
 
 Figure = Callable[[float], float]
 """Something that changes with time."""
@@ -185,7 +185,7 @@ class World:
                 self._observed = self.now
             for done in self._jobs.late(self.now):
                 self.done[done.target.index] = done
-            self._jobs.look(self.now)
+            self._jobs.in_flight.end_stalled(self.now)
             self._jobs.review(self.now)
             limit = self._jobs.workers.limit
             if not self.limits or self.limits[-1][1] != limit:
@@ -204,13 +204,13 @@ class World:
             if isinstance(turn, Done):
                 self.done[turn.target.index] = turn
                 continue
-            if turn.refusal:
-                target, refusal = turn.target, turn.refusal
+            if turn.assignment.refusal:
+                target, refusal = turn.target, turn.assignment.refusal
                 result = Result(
                     target.index, target.url.text, Outcome.FAILED,
                     error=refusal.failure, detail=refusal.detail,
                 )  # fmt: skip
-                done = self._jobs.ended(turn, Attempt(result, HostSignal.NOT_ASKED), self.now)
+                done = self._jobs.ended(turn, Finished(result, HostSignal.NOT_ASKED), self.now)
                 assert done
                 self.done[target.index] = done
                 continue
@@ -237,7 +237,7 @@ class World:
 
     def _happens(self, kind: str, transfer: Transfer) -> None:
         if kind == "answered":
-            transfer.latency = self.now - transfer.began
+            transfer.latency = self.now - transfer.assignment.began
             size = self._size(transfer.target.index)
             if size:
                 self._network.add(transfer, size, self.now)
@@ -264,7 +264,7 @@ class World:
         self.answers.append(Answer(self.now, target.url.text, sign, size))
         result = _RESULTS[sign](target, transfer)
         asked = host.retry_after if sign is HostSignal.PUSHED_BACK else None
-        done = self._jobs.ended(transfer, Attempt(result, sign, asked), self.now)
+        done = self._jobs.ended(transfer, Finished(result, sign, asked), self.now)
         if done:
             self.done[done.target.index] = done
 
@@ -274,7 +274,7 @@ def _result(
 ) -> Callable[[Target, Transfer], Result]:
     return lambda target, transfer: Result(
         target.index, target.url.text, outcome, status=status, error=error,
-        detail=error and "went wrong", attempts=transfer.attempt,
+        detail=error and "went wrong", attempts=transfer.assignment.number,
     )  # fmt: skip
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 import time
 
-from pyfetch.engine.mailbox import AT_ONCE, TOGETHER, Inbox
+from pyfetch.engine.mailbox import AT_ONCE, TOGETHER, Mailbox
 
 
 def test_all_that_many_threads_put_is_taken_once_and_in_each_ones_order() -> None:
-    inbox: Inbox[tuple[int, int]] = Inbox()
+    mailbox: Mailbox[tuple[int, int]] = Mailbox()
 
     def put(thread: int) -> None:
         for number in range(2000):
-            inbox.put((thread, number))
+            mailbox.put((thread, number))
 
     threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -21,53 +21,53 @@ def test_all_that_many_threads_put_is_taken_once_and_in_each_ones_order() -> Non
     taken: list[tuple[int, int]] = []
     until = time.monotonic() + 20
     while len(taken) < 8000 and time.monotonic() < until:
-        taken += inbox.take(1)
-    assert len(inbox) == 0
+        taken += mailbox.take(1)
+    assert len(mailbox) == 0
     for each in range(4):
         assert [number for of, number in taken if of == each] == list(range(2000))
 
 
 def test_one_who_waits_without_end_is_woken() -> None:
-    inbox: Inbox[str] = Inbox()
-    threading.Timer(0.05, inbox.put, ["word"]).start()
-    assert inbox.take(None) == ["word"]
+    mailbox: Mailbox[str] = Mailbox()
+    threading.Timer(0.05, mailbox.put, ["word"]).start()
+    assert mailbox.take(None) == ["word"]
 
 
 def test_nothing_is_what_comes_when_the_time_is_over() -> None:
-    inbox: Inbox[str] = Inbox()
+    mailbox: Mailbox[str] = Mailbox()
     began = time.monotonic()
-    assert inbox.take(0.05) == []
+    assert mailbox.take(0.05) == []
     assert 0.04 < time.monotonic() - began < 5
 
 
 def test_what_was_put_before_anybody_waited_is_there_at_once() -> None:
-    inbox: Inbox[int] = Inbox()
-    inbox.put(1)
-    inbox.put(2)
-    assert inbox.take(0) == [1, 2]
+    mailbox: Mailbox[int] = Mailbox()
+    mailbox.put(1)
+    mailbox.put(2)
+    assert mailbox.take(0) == [1, 2]
 
 
 def test_a_lone_event_is_followed_by_no_nap_and_several_are() -> None:
     naps: list[float] = []
-    inbox: Inbox[int] = Inbox(naps.append)
-    inbox.put(1)
-    inbox.take(None)
-    inbox.take(0)
+    mailbox: Mailbox[int] = Mailbox(naps.append)
+    mailbox.put(1)
+    mailbox.take(None)
+    mailbox.take(0)
     assert naps == []
-    inbox.put(1)
-    inbox.put(2)
-    inbox.take(None)
-    inbox.take(0.001)
+    mailbox.put(1)
+    mailbox.put(2)
+    mailbox.take(None)
+    mailbox.take(0.001)
     assert naps == [TOGETHER]
 
 
 def test_so_many_are_taken_at_once_that_what_follows_need_not_wait_for_all() -> None:
-    inbox: Inbox[int] = Inbox(lambda _: None)
+    mailbox: Mailbox[int] = Mailbox(lambda _: None)
     for number in range(3 * AT_ONCE):
-        inbox.put(number)
-    first = inbox.take(None)
+        mailbox.put(number)
+    first = mailbox.take(None)
     assert len(first) == AT_ONCE
     rest = []
-    while events := inbox.take(0):
+    while events := mailbox.take(0):
         rest += events
     assert first + rest == list(range(3 * AT_ONCE))

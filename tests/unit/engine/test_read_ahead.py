@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.engine.ordering import as_finished, in_order
-from pyfetch.engine.read_ahead import Window
+from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
 
@@ -40,7 +40,7 @@ class Reader:
 
     def __init__(self, size: int, widest: int | None = None) -> None:
         with patch("threading.Condition", Condition):
-            self.window = Window(size, widest)
+            self.window = ReadAhead(size, widest)
         self.unshown = 0
 
     def read(self) -> bool:
@@ -143,7 +143,7 @@ def test_room_is_given_back_before_all_is_shown(size: int) -> None:
 
 def test_a_reader_in_a_thread_reads_all_and_never_too_far_ahead() -> None:
     size, total = 16, 2000
-    window = Window(size)
+    window = ReadAhead(size)
     entries: queue.SimpleQueue[int] = queue.SimpleQueue()
     shown = 0
     ahead = []
@@ -166,14 +166,14 @@ def test_a_reader_in_a_thread_reads_all_and_never_too_far_ahead() -> None:
 
 
 def test_a_closed_window_lets_nothing_be_read() -> None:
-    window = Window(2)
+    window = ReadAhead(2)
     assert window.acquire()
     window.close()
     assert not window.acquire()
 
 
 def test_who_waits_at_a_window_goes_on_when_it_closes() -> None:
-    window = Window(1)
+    window = ReadAhead(1)
     window.acquire()
     answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
     threading.Thread(target=lambda: answers.put(window.acquire()), daemon=True).start()

@@ -14,18 +14,18 @@ from typing import Any
 import pytest
 
 from pyfetch.api import entries_from_items
-from pyfetch.attempt import Attempt
-from pyfetch.engine.events import Event, Final
-from pyfetch.engine.mailbox import AT_ONCE, Inbox
-from pyfetch.engine.read_ahead import Window
-from pyfetch.engine.threads import LATE, UNTAKEN, Engine
+from pyfetch.attempt import Finished
+from pyfetch.engine.mailbox import Mailbox
+from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.results import CAPACITY
+from pyfetch.engine.threads import Event, ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
-from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
@@ -51,7 +51,7 @@ class VirtualTime:
     def clock(self) -> float:
         return self.now
 
-    def wait(self, inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(self, inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         """Real events come first; only when there is nothing else does time pass."""
         events = inbox.take(5 if seconds is None else 0.05)
         if not events:
@@ -61,11 +61,15 @@ class VirtualTime:
         return events
 
 
-def came(target: Target, transfer: Transfer) -> Attempt:
+def came(target: Target, transfer: Transfer) -> Finished:
     result = Result(
-        target.index, target.url.text, Outcome.FETCHED, status=200, attempts=transfer.attempt
+        target.index,
+        target.url.text,
+        Outcome.FETCHED,
+        status=200,
+        attempts=transfer.assignment.number,
     )
-    return Attempt(result, HostSignal.ANSWERED)
+    return Finished(result, HostSignal.ANSWERED)
 
 
 def went_wrong(
@@ -74,10 +78,10 @@ def went_wrong(
     error: Failure = Failure.CONNECT,
     status: int | None = None,
     retry_after: float | None = None,
-) -> Attempt:
+) -> Finished:
     result = Result(
         target.index, target.url.text, Outcome.FAILED, error=error, status=status,
-        detail="went wrong", attempts=transfer.attempt,
+        detail="went wrong", attempts=transfer.assignment.number,
     )  # fmt: skip
     pushed_back = status in PAUSING_STATUSES
     sign = (
@@ -87,33 +91,33 @@ def went_wrong(
         if status is None
         else HostSignal.ANSWERED
     )
-    return Attempt(result, sign, retry_after)
+    return Finished(result, sign, retry_after)
 
 
 def engine(
-    fetch: Callable[[Target, Transfer], Attempt],
+    fetch: Callable[[Target, Transfer], Finished],
     time: VirtualTime,
     *,
     workers: int = 4,
     retry: RetryPolicy | None = None,
     max_time: float | None = None,
-) -> Engine:
-    return Engine(
-        fetch, InlineExecutor(), window=Window(), clock=time.clock, wait=time.wait,
+) -> ThreadEngine:
+    return ThreadEngine(
+        fetch, InlineExecutor(), read_ahead=ReadAhead(), clock=time.clock, wait=time.wait,
         jobs=jobs(workers, retry or RetryPolicy(randomness=random.Random(1)), max_time),
     )  # fmt: skip
 
 
 def jobs(workers: int, retry: RetryPolicy | None = None, max_time: float | None = None) -> Jobs:
     retry = retry or RetryPolicy()
-    return Jobs(Schedule(Limits(), retry), Workers(workers), retry, max_time)
+    return Jobs(HostQueues(Limits(), retry), WorkerLimit(workers), retry, max_time)
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_a_growing_wait() -> None:
     time = VirtualTime()
     asked: list[float] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         asked.append(time.now)
         return went_wrong(target, transfer)
 
@@ -128,7 +132,7 @@ def test_a_failure_that_stays_is_not_tried_again() -> None:
     time = VirtualTime()
     attempts = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         attempts.append(target.url.text)
         status = 404 if target.url.text.endswith("gone") else None
         return went_wrong(target, transfer, Failure.HTTP if status else Failure.TLS, status)
@@ -142,9 +146,9 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
     time = VirtualTime()
     asked: list[tuple[str, float]] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         asked.append((target.url.text, time.now - 1000))
-        if target.url.text == "http://busy/1" and transfer.attempt == 1:
+        if target.url.text == "http://busy/1" and transfer.assignment.number == 1:
             return went_wrong(target, transfer, Failure.HTTP, 429, retry_after=120.0)
         return came(target, transfer)
 
@@ -160,8 +164,8 @@ def test_retry_after_is_kept_to_also_by_other_urls_of_that_host() -> None:
 def test_a_target_that_waits_holds_no_worker() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if target.index == 1 and transfer.attempt < 3:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1 and transfer.assignment.number < 3:
             return went_wrong(target, transfer)
         return came(target, transfer)
 
@@ -173,8 +177,8 @@ def test_a_target_that_waits_holds_no_worker() -> None:
 def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() -> None:
     release = threading.Event()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if target.index == 1 and transfer.attempt == 1:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1 and transfer.assignment.number == 1:
             return went_wrong(target, transfer)
         if target.index == 2:
             release.wait(10)
@@ -182,15 +186,16 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 
     waits: list[float | None] = []
 
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         waits.append(seconds)
         if len(waits) > 20:
             release.set()
         return inbox.take(0.1 if seconds is None else seconds)
 
     with ThreadPoolExecutor(1) as executor:
-        driven = Engine(
-            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)), window=Window(), wait=wait
+        driven = ThreadEngine(
+            fetch, executor, jobs=jobs(1, RetryPolicy(first_wait=0.001)),
+            read_ahead=ReadAhead(), wait=wait,
         )  # fmt: skip
         results = list(driven.run(entries_from_items(["http://a/", "http://b/"])))
     assert {result.error for result in results} == {None}
@@ -201,7 +206,7 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
 def test_a_longer_retry_after_than_is_waited_fails_and_says_so() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=86400.0)
 
     (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
@@ -213,13 +218,14 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
     time = VirtualTime()
     asked: list[str] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        if transfer.refusal:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        refusal = transfer.assignment.refusal
+        if refusal:
             result = Result(
                 target.index, target.url.text, Outcome.FAILED,
-                error=transfer.refusal.failure, detail=transfer.refusal.detail,
+                error=refusal.failure, detail=refusal.detail,
             )  # fmt: skip
-            return Attempt(result, HostSignal.NOT_ASKED)
+            return Finished(result, HostSignal.NOT_ASKED)
         asked.append(target.url.text)
         if "busy" in target.url.text:
             return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=3600.0)
@@ -236,7 +242,7 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
 def test_max_time_is_over_all_attempts_of_a_url() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         time.now += 4
         return went_wrong(target, transfer)
 
@@ -250,7 +256,7 @@ def test_max_time_is_over_all_attempts_of_a_url() -> None:
 def test_the_wait_before_an_attempt_counts_as_elapsed() -> None:
     time = VirtualTime()
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         return went_wrong(target, transfer, Failure.HTTP, 503, retry_after=100.0)
 
     (result,) = engine(fetch, time).run(entries_from_items(["http://a/"]))
@@ -267,15 +273,15 @@ def test_at_most_the_window_is_read_ahead_while_the_first_is_slow() -> None:
         for number in read:
             yield f"http://a/{number}"
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         if target.index == 1:
             release.wait(10)
         return came(target, transfer)
 
-    window = Window(64, widest=64)
+    window = ReadAhead(64, widest=64)
     with ThreadPoolExecutor(4) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(4), window=window)
+        driven = ThreadEngine(fetch, executor, jobs=jobs(4), read_ahead=window)
         finished = driven.run(entries_from_items(urls()))
         # All of the window but the first come, though nothing can be shown.
         early = list(islice(finished, 63))
@@ -299,7 +305,7 @@ def test_what_the_input_raises_is_raised_after_the_results_before_it() -> None:
 
 
 def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None:
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         if target.index == 3:
             raise StoppedError("the disk is full")
         return came(target, transfer)
@@ -315,12 +321,12 @@ def test_an_error_that_stops_the_run_comes_after_the_results_there_are() -> None
 def test_workers_go_on_while_nobody_takes_results() -> None:
     started: list[int] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         return came(target, transfer)
 
     with ThreadPoolExecutor(2) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), read_ahead=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
         first = next(finished)
         # What was taken in with the first is done, though nobody asks for the next.
@@ -336,22 +342,82 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
 def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
     started: list[int] = []
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         started.append(target.index)
         return came(target, transfer)
 
-    number = 4 * (UNTAKEN + AT_ONCE)
-    with ThreadPoolExecutor(2) as executor:
-        driven = Engine(fetch, executor, jobs=jobs(2), window=Window())
+    number, workers = 3 * CAPACITY, 2
+    with ThreadPoolExecutor(workers) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(workers), read_ahead=ReadAhead())
         finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(number)))
-        # Until all of the list has been taken in, it is the thread of the run that is slow.
-        some = list(islice(finished, number // 4))
-        began, before = monotonic(), -1
-        while before < len(started) and monotonic() < began + 5:
-            before = len(started)
-            sleep(0.1)
-        assert len(started) <= len(some) + UNTAKEN + AT_ONCE + 2
+        some = list(islice(finished, 10))
+        waits_until(lambda: len(started) >= CAPACITY)
+        settled(lambda: len(started))
+        assert len(started) <= len(some) + CAPACITY + workers
         assert len(some) + len(list(finished)) == number
+
+
+def test_no_new_attempt_starts_while_results_wait_but_those_in_flight_end() -> None:
+    """Also an attempt that ends late, when the consumer has long stopped to take results."""
+    release = threading.Event()
+    started: list[int] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        started.append(target.index)
+        if target.index == 1:
+            release.wait(60)
+        return came(target, transfer)
+
+    def indexes_in_flight() -> list[int]:
+        return [transfer.target.index for transfer in driven.in_flight]
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2), read_ahead=ReadAhead())
+        finished = driven.run(entries_from_items(f"http://a/{n}" for n in range(2 * CAPACITY)))
+        assert next(finished).index == 2
+        waits_until(lambda: len(started) == CAPACITY + 1 and indexes_in_flight() == [1])
+        release.set()
+        waits_until(lambda: not driven.in_flight)
+        assert len(list(finished)) == 2 * CAPACITY - 1
+
+
+def test_a_deadline_holds_though_whoever_iterates_is_busy() -> None:
+    stopped_after: list[float] = []
+
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        if target.index == 1:
+            return came(target, transfer)
+        began = monotonic()
+        try:
+            while monotonic() < began + 10:
+                sleep(0.01)
+                transfer.check()
+        except TargetError:
+            stopped_after.append(monotonic() - began)
+        return went_wrong(target, transfer, Failure.TIMEOUT)
+
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(2, max_time=0.2), read_ahead=ReadAhead())
+        finished = driven.run(entries_from_items(["http://a/1", "http://a/2"]))
+        assert next(finished).index == 1
+        waits_until(lambda: bool(stopped_after))  # and this thread asks for no result meanwhile
+        (last,) = finished
+    assert (last.index, last.error) == (2, Failure.TIMEOUT)
+    assert 0.1 < stopped_after[0] < 5
+
+
+def waits_until(happens: Callable[[], bool]) -> None:
+    began = monotonic()
+    while not happens():
+        assert monotonic() < began + 30, "it did not happen"
+        sleep(0.01)
+
+
+def settled(figure: Callable[[], int]) -> None:
+    """Wait until a figure grows no more."""
+    before = -1
+    while before != (before := figure()):
+        sleep(0.2)
 
 
 def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
@@ -361,11 +427,11 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
                 raise StoppedError("the state is damaged")
             return target
 
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
+    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
         events = inbox.take(5)
         while not any(isinstance(event, Target) for event in events):
             events += inbox.take(5)
-        return sorted(events, key=lambda event: isinstance(event, Final))
+        return events
 
     first_came = threading.Event()
 
@@ -374,11 +440,11 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
         first_came.wait(5)
         yield "http://a/2"
 
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
+    def fetch(target: Target, transfer: Transfer) -> Finished:
         first_came.set()
         return came(target, transfer)
 
-    driven = Engine(fetch, InlineExecutor(), jobs=jobs(1), window=Window(), wait=wait)
+    driven = ThreadEngine(fetch, InlineExecutor(), jobs=jobs(1), read_ahead=ReadAhead(), wait=wait)
     results: list[Result] = []
     with pytest.raises(StoppedError, match="damaged"):
         results.extend(driven.run(entries_from_items(urls()), Damaged()))
@@ -386,38 +452,26 @@ def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
 
 
 class Noting(NoLedger):
-    """What it has is due for long, and it counts how often that is written."""
+    """Counts what it was told of and what of that it has written."""
 
-    def __init__(self, time: VirtualTime) -> None:
-        self.time = time
-        self.commits = 0
+    def __init__(self) -> None:
+        self.noted = self.written = 0
+
+    def finished(self, target: Target, attempt: Finished) -> None:
+        self.noted += 1
 
     def commit_due(self) -> float | None:
-        return self.time.now - 10 * LATE
+        return monotonic() if self.noted > self.written else None
 
     def commit(self) -> None:
-        self.commits += 1
+        self.written = self.noted
 
 
 def test_what_came_is_noted_though_nobody_takes_results() -> None:
-    time = VirtualTime()
-    ledger = Noting(time)
-    noted: list[int] = []
-
-    def fetch(target: Target, transfer: Transfer) -> Attempt:
-        noted.append(ledger.commits)
-        return came(target, transfer)
-
-    def wait(inbox: Inbox[Event], seconds: float | None) -> list[Event]:
-        began = monotonic()
-        while len(inbox) < 21 and monotonic() < began + 5:  # all of the list, and its end
-            sleep(0.01)
-        return inbox.take(seconds)
-
-    driven = Engine(
-        fetch, InlineExecutor(), jobs=jobs(1), window=Window(), clock=time.clock, wait=wait
-    )
-    # They are taken in together, and one worker goes through them before the run goes on.
-    run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
-    assert len(list(run)) == 20
-    assert [later - earlier for earlier, later in pairwise(noted)] == [1] * 19
+    ledger = Noting()
+    with ThreadPoolExecutor(2) as executor:
+        driven = ThreadEngine(came, executor, jobs=jobs(2), read_ahead=ReadAhead())
+        run = driven.run(entries_from_items(f"http://a/{number}" for number in range(20)), ledger)
+        next(run)
+        waits_until(lambda: ledger.written == 20)
+        assert len(list(run)) == 19

@@ -13,6 +13,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import pyfetch.http
+from pyfetch.attempt import Assignment
 from pyfetch.headers import Fields
 from pyfetch.http.adapter import Exchange, extract_cookies
 from pyfetch.http.credentials import new_cookie_jar
@@ -51,7 +52,7 @@ def plain_request() -> requests.PreparedRequest:
 def test_requests_passes_our_request_on_and_our_response_back() -> None:
     """`HTTPAdapter.send` calls the methods that `Exchange` has, with what they take."""
     pool, route = Pool(), Route("http", "h.test", 80, None)
-    transfer = Transfer(Target(1, URL), 1, 0.0)
+    transfer = Transfer(Assignment.first_of(Target(1, URL)))
     timeout = urllib3.Timeout(connect=1, read=2)
     exchange = Exchange(cast("ConnectionPool", pool), route, URL, transfer, timeout)
     assert exchange.run(plain_request(), {}) is pool.response

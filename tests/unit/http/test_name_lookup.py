@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pyfetch.attempt import Assignment
 from pyfetch.http.name_lookup import LookUpTimeoutError, NameLookUps, is_ip_address
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
@@ -47,7 +48,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
 
 
 def transfer() -> Transfer:
-    return Transfer(Target(1, parse_url("http://h/")), 1, 0.0)
+    return Transfer(Assignment.first_of(Target(1, parse_url("http://h/"))))
 
 
 def wait_for(condition: Any) -> None:

@@ -9,10 +9,10 @@ from itertools import islice
 import pytest
 
 from pyfetch.models import Failure, HostSignal
-from pyfetch.scheduling.concurrency import AutoWorkers, Workers
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import MOST, Scenario, auto, one, ran, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
@@ -31,13 +31,13 @@ QUICK = [
 
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
 def test_what_is_found_does_as_well_as_the_best_fixed_number(scenario: Scenario) -> None:
-    best = max(ran(scenario, Workers(number)).work for number in (4, 8, 16, 32, 64))
+    best = max(ran(scenario, WorkerLimit(number)).work for number in (4, 8, 16, 32, 64))
     found = ran(scenario, auto(), after=60)
     assert found.work >= 0.9 * best
     assert found.pushed_back < 0.02
 
 
-def settled(latency: Callable[[float], float]) -> AutoWorkers:
+def settled(latency: Callable[[float], float]) -> AdaptiveWorkerLimit:
     workers = auto()
     ran(Scenario("", one(latency=latency), cpu=0.01), workers)
     return workers
@@ -50,7 +50,7 @@ def test_little_latency_needs_few_workers_and_much_needs_many() -> None:
 
 
 def test_never_more_than_allowed() -> None:
-    workers = AutoWorkers(12)
+    workers = AdaptiveWorkerLimit(12)
     ran(Scenario("", one(latency=always(0.5)), cpu=0.01), workers)
     assert 9 <= workers.limit <= 12
 
@@ -74,7 +74,7 @@ def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
 def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None:
     workers = auto()
     world = World(
-        Jobs(Schedule(), workers, RetryPolicy()),
+        Jobs(HostQueues(), workers, RetryPolicy()),
         {"http://a": SimulatedHost(capacity=always(16))},
         taking_turns(["http://a"]),
     )
@@ -90,19 +90,19 @@ def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None
 
 
 def world_with(
-    hosts: list[SimulatedHost], workers: Workers, number: int, limits: Limits | None = None
+    hosts: list[SimulatedHost], workers: WorkerLimit, number: int, limits: Limits | None = None
 ) -> World:
     named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
     policy = RetryPolicy(randomness=random.Random(1))
-    jobs = Jobs(Schedule(limits or Limits(), policy), workers, policy)
+    jobs = Jobs(HostQueues(limits or Limits(), policy), workers, policy)
     return World(jobs, named, islice(taking_turns(list(named)), number))
 
 
-@pytest.mark.parametrize("workers", [Workers(8), AutoWorkers(MOST)], ids=["8", "auto"])
+@pytest.mark.parametrize("workers", [WorkerLimit(8), AdaptiveWorkerLimit(MOST)], ids=["8", "auto"])
 def test_two_thousand_of_a_dead_host_hardly_delay_two_thousand_of_a_healthy_one(
-    workers: Workers,
+    workers: WorkerLimit,
 ) -> None:
-    alone = world_with([SimulatedHost()], Workers(8), 2_000)
+    alone = world_with([SimulatedHost()], WorkerLimit(8), 2_000)
     alone.run()
     both = world_with([SimulatedHost(drops_packets=True), SimulatedHost()], workers, 4_000)
     both.run()
@@ -119,7 +119,7 @@ def test_two_thousand_of_a_dead_host_hardly_delay_two_thousand_of_a_healthy_one(
 def test_no_host_starves() -> None:
     """Each of many gets its turn when those ahead of it in the list have had theirs, or nearly."""
     hosts = [SimulatedHost(latency=always(0.01 * (1 + number % 7))) for number in range(50)]
-    world = world_with(hosts, Workers(8), 5_000, Limits(per_host=2))
+    world = world_with(hosts, WorkerLimit(8), 5_000, Limits(per_host=2))
     world.run()
     assert all_of(world) == set(range(1, 5_001))
     behind = [
@@ -143,7 +143,7 @@ def test_a_host_that_comes_back_is_used_again() -> None:
     hosts = [SimulatedHost(always(0.1)), SimulatedHost(always(0.1), outage=(5, 305))]
     named = {f"http://host-{number}": host for number, host in enumerate(hosts)}
     policy = RetryPolicy(retries=20, randomness=random.Random(1))
-    jobs = Jobs(Schedule(Limits(), policy), Workers(8), policy)
+    jobs = Jobs(HostQueues(Limits(), policy), WorkerLimit(8), policy)
     world = World(jobs, named, islice(taking_turns(list(named)), 6_000))
     world.run()
     assert {done.attempt.result.error for done in world.done.values()} == {None}

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.hosts import Host, Limits
-from pyfetch.scheduling.queue import REMEMBERED, Schedule
+from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.urls import Url
 
@@ -29,14 +29,14 @@ AT_ONCE = RetryPolicy(first_wait=0)
 BUSY = Result(1, "http://a/1", Outcome.FAILED, status=429, error=Failure.HTTP, detail="429")
 
 
-def holding(*targets: Target, limits: Limits | None = None) -> Schedule:
-    schedule = Schedule(limits, AT_ONCE)
+def holding(*targets: Target, limits: Limits | None = None) -> HostQueues:
+    schedule = HostQueues(limits, AT_ONCE)
     for target in targets:
         schedule.add(target)
     return schedule
 
 
-def started(schedule: Schedule, now: float = NOW) -> list[int]:
+def started(schedule: HostQueues, now: float = NOW) -> list[int]:
     """The indexes of all that may start now, in the order in which they start."""
     indexes = []
     while target := schedule.next(now):
@@ -44,13 +44,13 @@ def started(schedule: Schedule, now: float = NOW) -> list[int]:
     return indexes
 
 
-def push_back(schedule: Schedule, origin: str, asked: float, now: float = NOW) -> None:
+def push_back(schedule: HostQueues, origin: str, asked: float, now: float = NOW) -> None:
     """Let this host answer somebody that it wants to be left alone so long."""
     schedule.started(origin, now)
     schedule.ended(origin, now, now, HostSignal.PUSHED_BACK, asked, BUSY)
 
 
-def asking(schedule: Schedule, now: float = NOW) -> list[int]:
+def asking(schedule: HostQueues, now: float = NOW) -> list[int]:
     """The indexes of all that may start now, where those that do are in flight from then on."""
     indexes = []
     while target := schedule.next(now):
@@ -59,19 +59,19 @@ def asking(schedule: Schedule, now: float = NOW) -> list[int]:
     return indexes
 
 
-def answer(schedule: Schedule, origin: str, now: float = NOW) -> None:
+def answer(schedule: HostQueues, origin: str, now: float = NOW) -> None:
     """Let an attempt that began just now be answered."""
     schedule.ended(origin, now, now, HostSignal.ANSWERED, None, BUSY)
 
 
-def traces(schedule: Schedule) -> int:
+def traces(schedule: HostQueues) -> int:
     """How many things a schedule remembers, of whatever kind."""
     kept = [each for each in vars(schedule).values() if not isinstance(each, tuple)]
     return sum(len(each) for each in kept if isinstance(each, Sized))
 
 
 def test_an_empty_schedule_has_nothing_to_start_and_nothing_to_wait_for() -> None:
-    schedule = Schedule()
+    schedule = HostQueues()
     assert len(schedule) == 0
     assert schedule.next(NOW) is None
     assert schedule.wake_at() is None
@@ -243,7 +243,7 @@ def test_a_name_is_free_again_when_its_last_target_is_done() -> None:
 
 
 def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> None:
-    schedule = Schedule()
+    schedule = HostQueues()
     for index in range(1, 2 * REMEMBERED):
         target = at(index, f"host-{index}", f"name-{index}")
         schedule.add(target)
@@ -255,7 +255,7 @@ def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> 
 
 
 def test_a_host_that_has_to_be_left_alone_is_remembered() -> None:
-    schedule = Schedule(Limits(interval=3600), AT_ONCE)
+    schedule = HostQueues(Limits(interval=3600), AT_ONCE)
     for index in range(1, 2 * REMEMBERED):
         target = at(index, f"host-{index}")
         schedule.add(target)
@@ -309,7 +309,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.limits = Limits(per_host, interval, interval_of_all)
         self.workers = workers
         policy = RetryPolicy(2, first_wait=3, randomness=Highest())
-        self.schedule = Schedule(self.limits, policy)
+        self.schedule = HostQueues(self.limits, policy)
         self.hosts = {origin: Host(self.limits, policy) for origin in self.starts}
 
     def may_start_at(self, target: Target) -> float:

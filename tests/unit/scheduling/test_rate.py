@@ -6,10 +6,10 @@ from itertools import islice, pairwise
 
 import pytest
 
-from pyfetch.scheduling.concurrency import Workers
+from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.queue import Schedule
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import taking_turns
 from tools.simulation.world import SimulatedHost, World, always
@@ -18,7 +18,7 @@ from tools.simulation.world import SimulatedHost, World, always
 def times_of_requests(limits: Limits) -> dict[str, list[float]]:
     """When each of two hosts that answer at once was asked; and when both were."""
     hosts = {host: SimulatedHost(latency=always(0)) for host in ("http://a", "http://b")}
-    jobs = Jobs(Schedule(limits), Workers(8), RetryPolicy())
+    jobs = Jobs(HostQueues(limits), WorkerLimit(8), RetryPolicy())
     world = World(jobs, hosts, islice(taking_turns(list(hosts)), 100))
     world.run()
     found = {host: [a.time for a in world.answers if a.url.startswith(host)] for host in hosts}

@@ -1,7 +1,7 @@
 """Pure, the time passed in: how many targets a process should have, about a second of work.
 
-Few at first, while nobody knows what a second's work is; more when it says that what it has
-may not start yet, so that a host that must wait does not idle the workers.
+Few at first, while its speed is not known; more when it reports that its targets may not start
+yet, so that a host that must wait does not leave workers idle.
 """
 
 from __future__ import annotations
@@ -9,66 +9,71 @@ from __future__ import annotations
 import math
 
 AHEAD = 1.0
-"""Seconds of work that a process has before it."""
+"""Seconds of work that a process should have beside what its workers do."""
 _WEIGHT = 0.5
-_OVER = 0.25
+"""Weight of the newest measurement of the speed."""
+_MEASURED_OVER = 0.25
+"""Seconds over which the speed is measured, at least."""
 _LEAST_PART = 0.25
+"""Fraction of what it should have from which on a message is worth it."""
 
 
-class Share:
+class Workload:
     """What one process has to do, and how fast it is."""
 
     def __init__(self, workers: int, now: float) -> None:
         self._workers = workers
         self._rate = 0.0
+        """Targets a second."""
         self._extra = 0
+        """Targets that it should have because others may not start yet."""
         self._finished = 0
         self._since = now
         self.outstanding = 0
-        """Targets that it has and that are not done."""
+        """Targets that were given to it and are not done."""
 
     @property
-    def load(self) -> float:
+    def per_worker(self) -> float:
         """Targets for each of its workers."""
         return self.outstanding / self._workers
 
     @property
-    def idle(self) -> int:
+    def idle_workers(self) -> int:
         """Workers that have nothing to do."""
         return max(0, self._workers - self.outstanding)
 
     @property
     def wanted(self) -> int:
-        """How many it should have."""
+        """How many targets it should have."""
         return self._workers + math.ceil(self._rate * AHEAD) + self._extra
 
     def room(self) -> int:
-        """How many more it should get now: none, or so many that a message is worth it.
+        """How many more targets to send now: 0, or so many that a message is worth it.
 
-        Where a worker has nothing to do, any number is.
+        If a worker has nothing to do, any number is worth it.
         """
         room = self.wanted - self.outstanding
-        return room if room >= max(1, self.wanted * _LEAST_PART) or self.load < 1 else 0
+        return room if room >= max(1, self.wanted * _LEAST_PART) or self.per_worker < 1 else 0
 
     def given(self, number: int) -> None:
-        """It has got so many more."""
+        """`number` more targets were sent to the process."""
         self.outstanding += number
 
     def finished(self, number: int, now: float) -> None:
-        """So many of them are done."""
+        """The process has done `number` of its targets."""
         self.outstanding -= number
         self._finished += number
         self._extra = max(0, self._extra - number)
         elapsed = now - self._since
-        if elapsed >= _OVER:
+        if elapsed >= _MEASURED_OVER:
             self._rate += _WEIGHT * (self._finished / elapsed - self._rate)
             self._finished, self._since = 0, now
 
-    def hungry(self) -> None:
-        """What it has may not start yet: it should have more."""
+    def needs_more(self) -> None:
+        """The targets of the process may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)
 
     @property
-    def is_hungry(self) -> bool:
-        """Whether it has said so, and has not got that much more."""
+    def waits_for_more(self) -> bool:
+        """Whether it has reported that, and was not given as many yet."""
         return self._extra > 0 and self.outstanding < self.wanted

@@ -1,0 +1,192 @@
+"""What the workers of a run share: jobs, ledger, and the one lock that guards both."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from pyfetch.attempt import AttemptOutcome
+from pyfetch.engine.run_state import RunState
+from pyfetch.models import Result, Target
+from pyfetch.scheduling.jobs import Done, Jobs
+from pyfetch.storage.ledger import Ledger, NoLedger
+from pyfetch.transfer import Transfer
+
+_REVIEW_EVERY = 0.02
+"""Seconds between two reviews of how many workers there should be, at least."""
+
+
+class Turn(NamedTuple):
+    """An attempt for a worker to make."""
+
+    target: Target
+    """The target, with what the ledger knows of it now."""
+    transfer: Transfer
+
+
+class Dispatcher:
+    """Says which attempt a worker makes next, and takes in how it ended; for any thread.
+
+    It delivers results to the state of the run, and wakes the thread of the run where that
+    has to look anew: something is due earlier, or a worker has nothing to do.
+    """
+
+    def __init__(self, jobs: Jobs, state: RunState, clock: Callable[[], float]) -> None:
+        self._jobs = jobs
+        self._state = state
+        self._clock = clock
+        self._ledger: Ledger = NoLedger()
+        self._lock = threading.Lock()
+        self._wakes_at = math.inf
+        """When the thread of the run looks next, if nobody wakes it."""
+        self._review_at = -math.inf
+        self._is_closed = False
+
+    def begin(self, ledger: Ledger) -> None:
+        """Name targets, and note what becomes of them, with this ledger."""
+        self._ledger = ledger
+
+    def expect(self, targets: Sequence[Target]) -> None:
+        """Prepare for targets that will be added next."""
+        with self._lock:
+            self._ledger.expect(targets)
+
+    def add(self, target: Target) -> None:
+        """Name a target and let it wait for its first attempt. Raises `RunError`."""
+        with self._lock:
+            self._jobs.add(self._ledger.named(target))
+
+    def deliver(self, result: Result) -> None:
+        """Hand over a result that needs no attempt."""
+        with self._lock:
+            self._state.deliver(result)
+
+    def next(self) -> Turn | None:
+        """The attempt to make now; None if none may start. Raises `RunError`."""
+        with self._lock:
+            return self._next(self._clock())
+
+    def ended(self, transfer: Transfer, outcome: AttemptOutcome) -> Turn | None:
+        """Take in how an attempt ended. Returns the next one for the same worker."""
+        with self._lock:
+            if self._is_closed:
+                return None
+            if self._state.stopped:
+                self._finish(self._jobs.given_up(transfer, outcome))
+                self._state.wake()
+                return None
+            now = self._clock()
+            done = self._jobs.ended(transfer, outcome, now)
+            if done:
+                self._finish(done)
+            turn = self._next(now)
+            if not (done and turn) or self._review(now) or self._commits_before_waking():
+                self._wakes_at = -math.inf
+                self._state.wake()
+            return turn
+
+    def failed(self, transfer: Transfer, error: BaseException) -> None:
+        """A worker met an error that ends the run."""
+        with self._lock:
+            if self._jobs.in_flight.of(transfer.target.index) is transfer:
+                self._jobs.in_flight.remove(transfer)
+        self._state.fail(error)
+
+    def do_what_is_due(self) -> None:
+        """End what is late or stalls, review the number of workers, and commit the ledger."""
+        with self._lock:
+            now = self._clock()
+            for late in self._jobs.late(now):
+                self._finish(late)
+            self._jobs.in_flight.end_stalled(now)
+            self._review(now)
+            commit_at = self._ledger.commit_due()
+            if commit_at is not None and commit_at <= now:
+                self._ledger.commit()
+
+    def seconds_until_due(self) -> float | None:
+        """How long the thread of the run may wait if nobody wakes it; None: without end."""
+        with self._lock:
+            may_start = not self._state.results.is_full()
+            times = (self._jobs.due(may_start=may_start), self._ledger.commit_due())
+            self._wakes_at = min((time for time in times if time is not None), default=math.inf)
+            return max(0.0, self._wakes_at - self._clock()) if self._wakes_at < math.inf else None
+
+    def is_starved(self) -> bool:
+        """Whether there was a worker without anything to do, though results are taken."""
+        with self._lock:
+            return self._jobs.starved and not self._state.results.is_full()
+
+    def is_done(self) -> bool:
+        """Whether all targets that were added are done."""
+        with self._lock:
+            return not self._jobs
+
+    def commit(self) -> None:
+        """Write what was noted in the ledger. Raises `RunError`."""
+        with self._lock:
+            self._ledger.commit()
+
+    def cancel(self) -> None:
+        """Stop all transfers."""
+        with self._lock:
+            self._jobs.stop()
+
+    def close(self) -> None:
+        """Take nothing in any more. In a run that was stopped, deliver what was cancelled."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._jobs.stop()
+            if self._state.stopped:
+                for result in self._jobs.cancelled():
+                    self._state.deliver(result)
+
+    @property
+    def in_flight(self) -> list[Transfer]:
+        """What is running now; a snapshot, which takes no lock."""
+        return self._jobs.in_flight.snapshot()
+
+    @property
+    def waiting(self) -> int:
+        """Targets that were added and may not start yet."""
+        return len(self._jobs) - len(self._jobs.in_flight)
+
+    @property
+    def workers_summary(self) -> str | None:
+        """How many workers were settled on, and why; None where the number is fixed."""
+        return self._jobs.workers.summary()
+
+    def _next(self, now: float) -> Turn | None:
+        while not (self._state.stopped or self._state.results.is_full()):
+            turn = self._jobs.next(now)
+            if turn is None:
+                return None
+            if isinstance(turn, Transfer):
+                return self._turn(turn)
+            self._finish(turn)
+        return None
+
+    def _turn(self, transfer: Transfer) -> Turn:
+        try:
+            return Turn(self._ledger.starting(transfer.target), transfer)
+        except BaseException:
+            self._jobs.in_flight.remove(transfer)  # no worker will have it
+            raise
+
+    def _finish(self, done: Done) -> None:
+        self._ledger.finished(done.target, done.attempt)
+        self._state.deliver(done.attempt.result)
+
+    def _review(self, now: float) -> bool:
+        if now < self._review_at:
+            return False
+        self._review_at = now + _REVIEW_EVERY
+        return self._jobs.review(now)
+
+    def _commits_before_waking(self) -> bool:
+        commit_at = self._ledger.commit_due()
+        return commit_at is not None and commit_at < self._wakes_at

@@ -1,0 +1,148 @@
+"""Pure, the time passed in: what a number of transfers at once brings, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+_BYTES_LIKE_A_FILE = 1_000_000
+"""Bytes that count as much as one file."""
+_SHORTEST, _LONGEST = 0.1, 1.0
+"""Seconds to measure: at least, and where that is enough whatever has come."""
+
+
+class Measure(NamedTuple):
+    """What a limit of transfers at once brought."""
+
+    limit: int
+    rate: float
+    """Work a second: files, and megabytes."""
+    latency: float
+    """Mean time to an answer, in seconds."""
+    used: bool
+    """Whether there was mostly enough to do for all workers."""
+    pushed_back: int
+    """How many answers said that a host gets too many requests."""
+
+
+class _Period:
+    """A time in which the limit does not change: it settles first, then it is measured."""
+
+    __slots__ = (
+        "answered",
+        "began",
+        "ends",
+        "files",
+        "full",
+        "latency",
+        "pushed_back",
+        "received",
+        "short",
+    )
+
+    def __init__(self) -> None:
+        self.began: float | None = None
+        """When measuring began; None while the limit settles."""
+        self.files = self.answered = self.pushed_back = 0
+        self.full = self.short = 0
+        """How often nothing was started because all workers were busy, or for want of targets."""
+        self.latency = 0.0
+        self.received = 0
+        """Bytes of the whole run when measuring began."""
+        self.ends = 0.0
+        """When the period is long enough, however little has come."""
+
+
+class ThroughputMeter:
+    """Measures one limit after the other, each once transfers begun under it have ended."""
+
+    def __init__(self) -> None:
+        self._period = _Period()
+        self._changed_at = 0.0
+        """When the limit was changed."""
+        self._new_ones_end = True
+        """Whether transfers have ended that began since the limit was changed."""
+        self._crowded = False
+        """Whether more transfers run than the limit: they began under a higher one."""
+        self._settled_at: float | None = None
+        """When enough time has passed since the change, whatever has ended."""
+        self._latency = self._deviation = 0.0
+        """Moving averages, in seconds, as in TCP (RFC 6298, section 2)."""
+
+    def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
+        """Count a transfer that began then and was answered after `latency` seconds."""
+        self._new_ones_end = self._new_ones_end or began >= self._changed_at
+        error = latency - self._latency
+        if self._latency:
+            self._deviation += (abs(error) - self._deviation) / 8
+            self._latency += error / 16
+        else:
+            self._latency = latency
+        period = self._period
+        if period.began is not None:
+            period.files += not pushed_back
+            period.pushed_back += pushed_back
+            period.answered += 1
+            period.latency += latency
+
+    def idle(self, *, full: bool) -> None:
+        """Count that nothing was started: because it is `full`, or for want of targets."""
+        self._period.full += full
+        self._period.short += not full
+
+    def due(self) -> float | None:
+        """When `measure` must be called though nothing has ended."""
+        if self._period.began is None:
+            return None if self._crowded else self._settled_at
+        return self._period.ends
+
+    def measure(
+        self, now: float, limit: int, running: int, received: Callable[[], int], *, rounds: int
+    ) -> Measure | None:
+        """What the limit brings, once that is known; call `begin_again` then.
+
+        `received` returns the bytes of the whole run. `rounds`: how often as many transfers
+        as the limit must have ended.
+        """
+        self._crowded = running > limit
+        period = self._period
+        if period.began is None:
+            if not self._crowded and self._settles(now):
+                period = self._period = _Period()
+                period.began, period.received = now, received()
+                period.ends = now + self._long_enough()
+            return None
+        took = now - period.began
+        enough = period.answered >= max(rounds * limit, 8) and took >= _SHORTEST
+        if not (enough and took >= self._round) and now < period.ends:
+            return None
+        work = period.files + (received() - period.received) / _BYTES_LIKE_A_FILE
+        if not work and not period.pushed_back:
+            period.ends = now + self._long_enough()
+            return None
+        mean = period.latency / period.answered if period.answered else self._latency
+        used = period.full > period.short
+        return Measure(limit, work / took, mean, used, period.pushed_back)
+
+    def begin_again(self, now: float, *, changed: bool) -> None:
+        """Begin the next period. `changed`: whether the limit is another one."""
+        self._period = _Period()
+        if changed:
+            self._changed_at = now
+            self._new_ones_end = False
+        # Some transfers last long: the change shows in the bytes that arrive, too.
+        self._settled_at = now + (self._long_enough() if changed else 0.0)
+
+    def _settles(self, now: float) -> bool:
+        """Whether what ends now began under the present limit."""
+        if self._new_ones_end and now >= self._changed_at + self._round:
+            return True
+        return self._settled_at is not None and now >= self._settled_at
+
+    @property
+    def _round(self) -> float:
+        """Seconds in which nearly all transfers are answered."""
+        return self._latency + 2 * self._deviation
+
+    def _long_enough(self) -> float:
+        return max(_LONGEST, 2 * self._round)
