@@ -14,7 +14,6 @@ from typing import BinaryIO, Self
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Result
 
-
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME_SHOWN = 50
 """Characters of a report's name that its temporary file's name repeats."""
@@ -48,7 +47,7 @@ class Report:
         if self._direct:
             # Neither made nor emptied, if it has become a regular file meanwhile.
             descriptor = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC)
-            return open(descriptor, "wb")  # noqa: SIM115, PTH123 - a descriptor has no path
+            return open(descriptor, "wb")  # noqa: PTH123 - a descriptor has no path
         descriptor = os.open(self._file, _NEW_FILE, 0o600 if private else 0o666)
         stream = open(descriptor, "wb")  # noqa: SIM115, PTH123
         with contextlib.suppress(FileNotFoundError):

@@ -6,6 +6,7 @@ nothing is written outside, whatever is renamed or replaced by a link while the 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -116,8 +117,8 @@ class OutputDirectory:
         would write goes to a place where nobody looks for it, and another run may be at work here.
         """
         try:
-            same = self._parts < 0 or _identity(os.stat(self._parts_path)) == self._parts_is
-            same = same and (self._root < 0 or _identity(os.stat(self.path)) == self._root_is)
+            same = self._parts < 0 or _identity(os.stat(self._parts_path)) == self._parts_is  # noqa: PTH116
+            same = same and (self._root < 0 or _identity(self.path.stat()) == self._root_is)
         except OSError:
             same = False
         if not same:
@@ -232,10 +233,8 @@ class OutputDirectory:
 
 
 def _make(name: str, here: int) -> None:
-    try:
+    with contextlib.suppress(FileExistsError):  # another thread or process has just made it
         os.mkdir(name, dir_fd=here)
-    except FileExistsError:
-        pass  # another thread or process has just made it
 
 
 def _sync(directory: int) -> None:

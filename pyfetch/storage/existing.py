@@ -70,9 +70,9 @@ def in_the_way(final: str, status: os.stat_result) -> TargetError:
 
 
 def open_file(final: str) -> BinaryIO:
-    """Open a file that `look` has found, to read it. Raises `OSError`, and for a FIFO `TargetError`.
+    """Open a file that `look` has found, to read it. A link in its place is followed.
 
-    A link in the place of the file is followed.
+    Raises `OSError`, and `TargetError` for a FIFO or the like.
     """
     descriptor = os.open(final, READ_FILE & ~os.O_NOFOLLOW)
     stream = open(descriptor, "rb")  # noqa: SIM115, PTH123 - the caller closes it

@@ -75,7 +75,7 @@ def before_paths(output_dir: Path) -> str:
 
 def is_there(file: str) -> bool:
     """Whether anything has this name, a link that leads nowhere too."""
-    return os.path.lexists(file)  # noqa: PTH110, PTH116 - for each file, and a Path takes longer
+    return os.path.lexists(file)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ class Ledger(Protocol):
     """Names targets and notes how they ended. Called by the engine, from any thread."""
 
     def expect(self, targets: Sequence[Target]) -> None:
-        """These targets come next: `named` will be asked for each. Called where they are several."""
+        """These targets come next: `named` will be asked for each. Called if they are several."""
         ...
 
     def named(self, target: Target) -> Target:
@@ -29,7 +29,7 @@ class Ledger(Protocol):
         ...
 
     def commit_due(self) -> float | None:
-        """When `commit` is due, in seconds on the engine's clock; None: nothing is to be written."""
+        """When `commit` is due, in seconds on the engine's clock; None: nothing to write."""
         ...
 
     def commit(self) -> None:

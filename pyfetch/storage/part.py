@@ -20,7 +20,7 @@ from pyfetch.storage.part_metadata import (
     write_metadata,
 )
 from pyfetch.storage.parts import Parts, part_key
-from pyfetch.storage.placing import Placed, Placement, Placer
+from pyfetch.storage.placing import Placed, Placement, Placer, WhenThere
 
 BLOCK = 1024 * 1024
 _CHECK_SPACE_EVERY = 16 * 1024 * 1024
@@ -186,9 +186,9 @@ class Part:
             placer = Placer(self._directory, self._file, status, placement)
             try:
                 placed = placer.place(self._path)
-            except TargetError as error:
-                if error.failure is Failure.EXISTS:
-                    self.drop()
+            except TargetError:
+                if placement.when_there is WhenThere.KEEP:
+                    self.drop()  # what is there stays, in the next run too
                 raise
             self.goes_to(placed.path)
             self._close()

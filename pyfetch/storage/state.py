@@ -106,8 +106,8 @@ class State:
         """What is known of a name that is this URL's: it was, or it is from now on.
 
         None if it is another URL's, or a directory's in which files are named. `takes_over`: a
-        name that another URL got in an earlier run, written just so, is this URL's from now on. `is_free` is asked
-        whether nothing has the name on disk, for a name that is new.
+        name that another URL got in an earlier run, written just so, is this URL's from now on.
+        `is_free` is asked whether nothing has the name on disk, for a name that is new.
         """
         key = _key(path)
         with self._errors:
