@@ -60,24 +60,47 @@ def test_what_is_moved_away_is_still_written_to_and_not_what_came_in_its_place(
         directory.check()
 
 
+def rename(data: Path) -> None:
+    data.rename(data.parent / "moved")
+
+
+def make_anew(data: Path) -> None:
+    rename(data)
+    prepare(data)
+    sweep(data)
+
+
+def make_own_anew(data: Path) -> None:
+    (data / ".pyfetch").rename(data / "old")
+    sweep(data)
+
+
+def make_parts_a_link(data: Path) -> None:
+    parts = data / ".pyfetch/parts"
+    parts.rename(data / "old")
+    parts.symlink_to("..")
+
+
+def make_parts_anew(data: Path) -> None:
+    parts = data / ".pyfetch/parts"
+    parts.rename(data / "old")
+    parts.mkdir()
+
+
+def make_a_file(data: Path) -> None:
+    rename(data)
+    data.touch()
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "renamed": lambda data: data.rename(data.parent / "moved"),
+    "renamed": rename,
     "removed": shutil.rmtree,
-    "made anew": lambda data: (data.rename(data.parent / "moved"), prepare(data), sweep(data)),
+    "made anew": make_anew,
     "its own directory removed": lambda data: shutil.rmtree(data / ".pyfetch"),
-    "its own directory made anew": lambda data: (
-        (data / ".pyfetch").rename(data / "old"),
-        sweep(data),
-    ),
-    "the parts replaced by a link": lambda data: (
-        (data / ".pyfetch/parts").rmdir(),
-        (data / ".pyfetch/parts").symlink_to("/tmp"),
-    ),
-    "the parts made anew": lambda data: (
-        (data / ".pyfetch/parts").rename(data / "old"),
-        (data / ".pyfetch/parts").mkdir(),
-    ),
-    "no directory any more": lambda data: (data.rename(data.parent / "moved"), data.touch()),
+    "its own directory made anew": make_own_anew,
+    "the parts replaced by a link": make_parts_a_link,
+    "the parts made anew": make_parts_anew,
+    "no directory any more": make_a_file,
 }
 
 
@@ -162,13 +185,17 @@ def test_one_directory_has_one_path_whichever_link_leads_to_it(
     assert directory.without_links(path) == expected
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_descriptors_are_closed(directory: OutputDirectory) -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = open_descriptors()
     write(directory, "a/b/c/x")
     (directory.path / "a" / "link").symlink_to("b")
     with pytest.raises(TargetError):
         directory.place("a/link/x")
     assert directory.place("a/missing/x") is None
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert open_descriptors() == before
     directory.close()
-    assert len(os.listdir("/proc/self/fd")) == before - 2
+    assert open_descriptors() == before - 2

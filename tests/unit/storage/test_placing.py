@@ -40,6 +40,10 @@ def place(
         return part.commit(placement, modified=None)
 
 
+def parts_of(directory: OutputDirectory) -> list[Path]:
+    return list((directory.path / ".pyfetch/parts").iterdir())
+
+
 def make_socket(file: Path) -> None:
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(file))
@@ -125,7 +129,7 @@ def test_equal_bytes_are_adopted_and_the_file_stays(
     placed = place(directory, Placement(WhenThere.BACK_UP), content=content)
     assert placed == Placed("x", before.st_mtime_ns, adopted=True)
     assert file.stat().st_ino == before.st_ino
-    assert os.listdir(directory.parts) == []
+    assert parts_of(directory) == []
 
 
 def known_of(file: Path) -> Known:
@@ -204,8 +208,7 @@ def test_a_part_that_another_process_has_replaced_gets_no_name(
     directory: OutputDirectory,
 ) -> None:
     def replace() -> None:
-        (name,) = os.listdir(directory.parts)
-        part = directory.path / ".pyfetch/parts" / name
+        (part,) = parts_of(directory)
         part.unlink()
         part.write_bytes(b"half of what another run")
 
@@ -213,5 +216,5 @@ def test_a_part_that_another_process_has_replaced_gets_no_name(
         place(directory, Placement(WhenThere.BACK_UP), meanwhile=replace)
     assert raised.value.failure is Failure.DISK
     assert not (directory.path / "x").exists()
-    (name,) = os.listdir(directory.parts)
-    assert (directory.path / ".pyfetch/parts" / name).read_bytes().startswith(b"half of what")
+    (part,) = parts_of(directory)
+    assert part.read_bytes() == b"half of what another run"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -124,7 +125,7 @@ def test_a_value_of_another_type_is_a_damaged_state(
     older: Path, column: str, value: object
 ) -> None:
     database = sqlite3.connect(older)
-    database.execute(f"UPDATE file SET {column} = ? WHERE key = 'x'", (value,))
+    database.execute(f"UPDATE file SET {column} = ? WHERE key = 'x'", (value,))  # noqa: S608
     database.commit()
     database.close()
     # A number in a column for text is made a text by SQLite, and harms nobody.
@@ -146,6 +147,20 @@ def test_a_path_that_is_not_safe_is_not_taken_from_the_state(older: Path, went_t
     known = claimed(older, "named", "http://SERVER/named")
     assert known
     assert known.went_to is None
+
+
+def test_a_state_that_may_not_be_looked_at_is_a_sentence(
+    older: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a directory that may not be searched; for root there is none."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "lstat", refused)
+    for opened in (State, State.copy_of):
+        with pytest.raises(StoppedError, match="Permission denied"):
+            opened(older)
 
 
 def free() -> bool:
