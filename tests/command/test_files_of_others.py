@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
 
 BODY = b"from the server"
 MINE = b"a week of my own work"
-PROCESSES = pytest.mark.parametrize("processes", [(), ("--processes", "2")], ids=["one", "two"])
 
 
 def files(directory: Path) -> dict[str, bytes]:
@@ -51,13 +50,12 @@ def planned(pyfetch: Command, *arguments: str, stdin: str = "") -> list[str]:
 
 
 class TestBackups:
-    @PROCESSES
     def test_a_file_that_pyfetch_does_not_know_is_kept_and_that_is_said(
-        self, pyfetch: Command, data: Path, url: str, processes: tuple[str, ...]
+        self, pyfetch: Command, data: Path, url: str
     ) -> None:
         (data / "README.md").write_bytes(MINE)
         assert planned(pyfetch, url) == ["backup"]
-        ended = pyfetch("-o", "data", "--format", "jsonl", *processes, url)
+        ended = pyfetch("-o", "data", "--format", "jsonl", url)
         assert files(data) == {"README.md": BODY, "README.md.~1~": MINE}
         (result,) = ended.results
         assert (result["outcome"], result["backup"]) == ("fetched", "data/README.md.~1~")
@@ -258,14 +256,12 @@ def test_a_file_that_comes_meanwhile_is_kept(
 
 @pytest.mark.parametrize("what", ["data", "data/.pyfetch"])
 @pytest.mark.parametrize("how", ["renamed", "removed", "made anew"])
-@PROCESSES
 def test_a_directory_that_is_changed_under_the_run_stops_it(
     pyfetch: Command,
     data: Path,
     server: LoopbackServer,
     what: str,
     how: str,
-    processes: tuple[str, ...],
 ) -> None:
     place = pyfetch.directory / what
 
@@ -278,11 +274,26 @@ def test_a_directory_that_is_changed_under_the_run_stops_it(
             (place / "parts").mkdir(parents=True)
 
     server.routes["/x"] = while_the_body_comes(change)
-    ended = pyfetch("-o", "data", "--retries", "0", *processes, f"{server.url}/x")
+    ended = pyfetch("-o", "data", "--retries", "0", f"{server.url}/x")
     assert ended.status == 3
     assert "renamed, removed or made anew" in ended.err
     assert "Traceback" not in ended.err
     assert not (data / "x").exists()
+
+
+def test_over_processes_it_is_the_same(
+    installed: InstalledCommand, data: Path, server: LoopbackServer, url: str
+) -> None:
+    (data / "README.md").write_bytes(MINE)
+    server.routes["/x"] = while_the_body_comes(lambda: data.rename(data.parent / "moved"))
+    processes = ("-o", "data", "--processes", "2", "--retries", "0")
+    ended = installed(*processes, url)
+    assert "kept as data/README.md.~1~" in ended.err
+    assert files(data) == {"README.md": BODY, "README.md.~1~": MINE}
+    assert installed("-o", "data", "--cleanup").out == "data/README.md.~1~\n"
+    ended = installed(*processes, f"{server.url}/x")
+    assert ended.status == 3
+    assert "renamed, removed or made anew" in ended.err
 
 
 def test_a_link_within_leads_two_urls_to_two_files(
