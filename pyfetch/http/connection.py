@@ -189,7 +189,7 @@ class Connection:
         (_, status, reason), _ = read_head(buffer)
         if not 200 <= status < 300:
             raise ConnectionError(f"the proxy refuses a tunnel: {status} {reason}".rstrip())
-        if buffer.unread:
+        if buffer.holds_bytes:
             raise ConnectionError("the proxy sent data before the host could send any")
 
     def _start_tls(self, host: str, transfer: Transfer) -> None:
@@ -206,6 +206,7 @@ class Connection:
                 inner: Any = ssl_wrap_socket(
                     lower, ssl_context=context, server_hostname=name, tls_in_tls=True
                 )
+            inner.suppress_ragged_eofs = False
             self._socket = inner  # its methods are those of a socket
             return
         # `wrap_socket` takes the descriptor away from this socket before it shakes hands. Until it
@@ -213,7 +214,9 @@ class Connection:
         with socket.fromfd(lower.fileno(), lower.family, lower.type) as duplicate:
             transfer.uses(duplicate)
             with cpu.anywhere():
-                self._socket = self._stoppable = context.wrap_socket(lower, server_hostname=name)
+                self._socket = self._stoppable = context.wrap_socket(
+                    lower, server_hostname=name, suppress_ragged_eofs=False
+                )
 
     def _sockets(self) -> tuple[socket.socket, socket.socket]:
         if self._socket is None or self._stoppable is None:

@@ -189,7 +189,7 @@ class Response:
 
     def _end(self) -> None:
         # Bytes after the end of the body answer no request, so nothing may follow them.
-        self._finish(reusable=self._keeps_alive and not self._buffer.unread)
+        self._finish(reusable=self._keeps_alive and not self._buffer.holds_bytes)
 
     def _finish(self, *, reusable: bool) -> None:
         if self._on_end is not None:

@@ -80,7 +80,7 @@ def _read_block(buffer: ReadBuffer) -> str:
             raise RemoteDisconnected("the server closed the connection without a response")
 
 
-def end_of_head(data: bytes, searched: int) -> tuple[int, int]:
+def end_of_head(data: bytes | bytearray, searched: int) -> tuple[int, int]:
     """Return where the empty line begins and where it ends.
 
     A line may end with LF alone (RFC 9112, section 2.2). The first `searched` bytes are known
