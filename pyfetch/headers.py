@@ -39,9 +39,10 @@ class Fields(Mapping[str, str]):
         self._lines = lines
         self._by_name = by_name = dict(lines)
         if len(by_name) < len(lines):
-            by_name.clear()
+            values: dict[str, list[str]] = {}
             for name, value in lines:
-                by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
+                values.setdefault(name, []).append(value)
+            self._by_name = {name: ", ".join(several) for name, several in values.items()}
 
     def __getitem__(self, name: str) -> str:
         return self._by_name[name.lower()]

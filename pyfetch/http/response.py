@@ -20,7 +20,7 @@ from pyfetch.urls import Url
 _MAX_LINE_SIZE = 64 * 1024
 """Longest line of a chunked body outside its data, in bytes."""
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -46,11 +46,12 @@ def framing_of(status: int, fields: Fields) -> Framing:
         return Framing(length=0)
     coding = fields.get("Transfer-Encoding")
     if coding is not None:  # it overrides Content-Length
-        if coding.strip(" \t").lower() == "chunked":
+        codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
+        if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
             return Framing(chunked=True)
-        return Framing(
-            error=f"the body has the transfer coding {coding!r}, which was not requested"
-        )
+        if codings:
+            detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
+            return Framing(error=detail)
     announced = fields.get("Content-Length")
     if announced is None:
         return UNTIL_CLOSE
@@ -60,7 +61,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
         other.strip() != length for other in others
     ):
         return Framing(
-            error=f"Content-Length is {announced!r}, so the end of the body cannot be known"
+            error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
     return Framing(length=int(length))
 
@@ -179,9 +180,12 @@ class Response:
         if self._left:
             return True
         for _ in range(MAX_FIELDS):
-            if self._read_line() in _LINE_ENDS:
+            line = self._read_line()
+            if line in _LINE_ENDS:
                 self._end()
                 return False
+            if not line.endswith(b"\n") or b"\0" in line:
+                break
         raise IncompleteRead(b"")
 
     def _read_line(self) -> bytes:
