@@ -12,6 +12,7 @@ from pathlib import Path
 from requests.cookies import RequestsCookieJar
 
 from pyfetch.errors import UsageError
+from pyfetch.http.cookies import new_cookie_jar
 from pyfetch.settings import Settings
 from pyfetch.urls import Url
 
@@ -88,12 +89,6 @@ def _is_missing(file: Path) -> bool:
     except OSError:  # reported when it is read
         pass
     return False
-
-
-def new_cookie_jar() -> RequestsCookieJar:
-    """An empty jar. A cookie without a domain goes to its own host alone (RFC 6265, 5.4)."""
-    policy = http.cookiejar.DefaultCookiePolicy
-    return RequestsCookieJar(policy(strict_ns_domain=policy.DomainStrictNonDomain))
 
 
 def load_cookies(file: str) -> RequestsCookieJar:

@@ -13,7 +13,8 @@ from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.credentials import load_cookies, new_cookie_jar
+from pyfetch.http.cookies import cookies_after, cookies_for
+from pyfetch.http.credentials import load_cookies
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
@@ -64,7 +65,7 @@ class RequestBuilder:
         `headers`: fields for this request alone (a range, conditions). Raises `TargetError` for
         a URL that cannot be requested.
         """
-        cookies = state.cookies.get(state.origin, self._cookies)
+        cookies = cookies_for(state.cookies, state.origin, self._cookies)
         has_own_fields = cookies is not None or target.headers or state.away
         if (
             not has_own_fields
@@ -93,15 +94,15 @@ class RequestBuilder:
     def cookies_after(
         self, state: RedirectState, request: requests.PreparedRequest, response: Response
     ) -> Mapping[str, CookieJar]:
-        """Return the cookies of an attempt, by origin, with those that this response sets."""
+        """Return the cookies of an attempt with those that this response sets."""
         if "Set-Cookie" not in response.headers:
             return state.cookies
-        before = state.cookies.get(state.origin, self._cookies)
-        cookies = new_cookie_jar()
-        if before is not None:
-            cookies.update(before)
-        extract_cookies(cookies, request, response)
-        return {**state.cookies, state.origin: cookies}
+        sent = cookies_for(state.cookies, state.origin, self._cookies)
+
+        def extract(jar: CookieJar) -> None:
+            extract_cookies(jar, request, response)
+
+        return cookies_after(state.cookies, state.origin, sent, extract)
 
     def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
         """Build what `requests` would make of a plain URL, without the time that it takes."""
