@@ -11,12 +11,17 @@ from typing import TypeVar, overload
 _REMEMBERED = 256
 """Most answers of a second have the same date."""
 
+_LONGEST_DATE = 80
+"""In characters: more than any date needs."""
 
-@lru_cache(_REMEMBERED)
+
 def parse_http_date(value: str | None) -> float | None:
     """Seconds since the epoch, in any format of RFC 9110, section 5.6.7; None for no date."""
-    if value is None:
-        return None
+    return None if value is None or len(value) > _LONGEST_DATE else _parsed_date(value)
+
+
+@lru_cache(_REMEMBERED)
+def _parsed_date(value: str) -> float | None:
     try:
         date = parsedate_to_datetime(value.strip())
         if date.tzinfo is None:

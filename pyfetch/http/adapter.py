@@ -88,7 +88,7 @@ class _CookieSource:
 
     def __init__(self, fields: Fields) -> None:
         name = "set-cookie"
-        values = fields.get_all(name, [])
+        values = fields.get_all(name) or []
         lines = [(name, value) for value in values if len(value) <= MAX_COOKIE_SIZE]
         self._original_response = self
         self.msg = Fields(lines)

@@ -27,7 +27,7 @@ class _Policy(DefaultCookiePolicy):
 
     def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
         domain = cookie.domain.strip(".")
-        host, its_own = http.cookiejar.eff_request_host(request)
+        host, its_own = http.cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
         # Else everybody below `co.uk` or `github.io` would get it. An address has no parent.
         if cookie.domain_specified and (is_ip_address(host) or is_public_suffix(domain)):
             if domain != host:

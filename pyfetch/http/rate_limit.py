@@ -10,6 +10,8 @@ from pyfetch.headers import parse_http_date
 PAUSING_STATUSES = frozenset({429, 503})
 """Statuses that concern the whole host, not one URL."""
 
+_LONGEST_FIELD = 8 * 1024
+"""Longest field that is parsed, in characters."""
 _EPOCH_SINCE = 1_000_000_000
 """A reset at or above this is a time in seconds since the epoch, below it a wait in seconds."""
 
@@ -80,7 +82,7 @@ def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | 
 
 def _items(field: str | None) -> list[tuple[str, Mapping[str, object]]]:
     """Members of a structured list (RFC 9651) with their parameters; none of a malformed one."""
-    if not field:
+    if not field or len(field) > _LONGEST_FIELD:
         return []
     import http_sf  # loaded here, as few servers send these fields
 

@@ -19,6 +19,7 @@ from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
+from pyfetch.urls import escape_url
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
@@ -32,6 +33,9 @@ _PLAIN_URL = re.compile(
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
 )
 """URLs that `requests` leaves as they are."""
+
+_ZONE = re.compile(r"(?<=[/@])\[([0-9A-Fa-f:.]+)%[^\]/?#]*\]")
+"""The IPv6 address of an interface (RFC 6874): `[fe80::1%eth0]`."""
 
 
 class RequestBuilder:
@@ -81,10 +85,15 @@ class RequestBuilder:
         if state.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            request = requests.Request(
-                "GET", state.url.text, headers=fields | dict(headers), auth=auth
-            )
+            # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
+            url = escape_url(state.url.text)
+            address, zone = _ZONE.search(url), ""
+            if address:
+                url, zone = url.replace(address[0], f"[{address[1]}]", 1), address[0]
+            request = requests.Request("GET", url, headers=fields | dict(headers), auth=auth)
             prepared = self._session.prepare_request(request)
+            if address and prepared.url:
+                prepared.url = prepared.url.replace(f"[{address[1]}]", zone, 1)
             # The session would copy them into a jar whose policy sends them to subdomains.
             prepared.prepare_cookies(cookies)
         except (requests.RequestException, ValueError) as error:

@@ -61,7 +61,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "endless trailer": (CHUNKED + b"0\r\n" + b"X: y\r\n" * 3000 + b"\r\n", "truncated"),
     "202": (b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nok", "wrong-content"),
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", "wrong-content"),
-    "redirect beyond UTF-8": (b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe/x\r\n\r\n", "invalid-url"),
+    "two redirects": (
+        b"HTTP/1.1 302 Found\r\nLocation: /0\r\nLocation: /1\r\n\r\n", "wrong-content"
+    ),
+    "redirect to no host": (b"HTTP/1.1 302 Found\r\nLocation: http:////h/x\r\n\r\n", "invalid-url"),
 }  # fmt: skip
 
 
