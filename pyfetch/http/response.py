@@ -17,8 +17,9 @@ from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
 
-_MAX_LINE_SIZE = 64 * 1024
-"""Longest line of a chunked body outside its data, in bytes."""
+_MAX_LINE_SIZE = 16 * 1024
+"""Longest line of a chunked body outside its data, in bytes. A line that never ends brings none
+of the body, so that `--min-speed` ends it, too."""
 _WITHOUT_BODY = frozenset({204, 304})
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _LINE_ENDS = (b"\r\n", b"\n")

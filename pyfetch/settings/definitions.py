@@ -35,7 +35,7 @@ from pyfetch.settings.kinds import (
     count,
     count_or_auto,
 )
-from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL
+from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL, STATUSES
 from pyfetch.settings.setting import Group, Setting
 
 
@@ -215,6 +215,12 @@ class Settings:
     )
     retries: int = _transfers(
         3, count(0, 1_000_000), "--retries", "More tries after a failure that may pass."
+    )
+    retry_status: tuple[int, ...] = _transfers(
+        (),
+        STATUSES,
+        "--retry-status",
+        "Statuses to try again, too (`+418`), or not to (`-500`); with commas between several.",
     )
     retry_wait: float = _transfers(
         1.0,
