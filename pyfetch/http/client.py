@@ -7,6 +7,7 @@ when that other host may be asked.
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Mapping
 from http.client import HTTPException
 
@@ -57,8 +58,9 @@ class Client:
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
         self._origins = OriginConfigs(settings)
         self._requests = RequestBuilder(settings, user_agent, self._origins)
+        look_ups = NameLookUps(family=_address_family(settings))
         connector = Connector(
-            Trust(settings), settings.connect_timeout, NameLookUps(), _address_judge(settings)
+            Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
         )
         # Lists often go back and forth between hosts: keep a connection to each, but leave most
         # of the descriptors to files.
@@ -132,6 +134,12 @@ def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> U
     """The URL of a request: `requests` normalises those that are not plain."""
     text = request.url or ""
     return state.url if text == state.url.text else parse_url(text)
+
+
+def _address_family(settings: Settings) -> socket.AddressFamily:
+    if settings.ipv4:
+        return socket.AF_INET
+    return socket.AF_INET6 if settings.ipv6 else socket.AF_UNSPEC
 
 
 def _address_judge(settings: Settings) -> AddressJudge | None:

@@ -10,10 +10,11 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyfetch import cpu
+from pyfetch.http.address_race import WorkingAddresses, connect_to_first
 from pyfetch.http.name_lookup import Address, NameLookUps
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
@@ -46,6 +47,7 @@ class Connector:
     """Seconds for the name look-up, for each address, and for each wait of a handshake."""
     look_ups: NameLookUps
     judge: AddressJudge | None = None
+    working: WorkingAddresses = field(default_factory=WorkingAddresses)
 
 
 class Connection:
@@ -133,20 +135,44 @@ class Connection:
                 connection.close()
 
     def _connect(self, transfer: Transfer) -> None:
-        """Open a TCP connection to the first address that is allowed and accepts one."""
+        """Open a TCP connection to an address that is allowed and accepts one."""
         connector, route = self._connector, self.route
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
+        addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
-        target = self._socks_target(socks, transfer) if socks else None
+        target = self._socks_target(socks, transfer) if socks else ("", 0)
+        try:
+            if socks:
+                self._connect_in_turn(addresses, transfer, socks, target)
+            elif len(addresses) == 1:  # nothing to choose from: half the system calls
+                self._connect_in_turn(addresses, transfer)
+            else:
+                connection, address = connect_to_first(
+                    addresses, connector.connect_timeout, transfer
+                )
+                self._socket = self._stoppable = connection
+                if address is not addresses[0]:
+                    connector.working.note((host, port), address)
+        except OSError as error:
+            raise ConnectError(str(error)) from error
+
+    def _connect_in_turn(
+        self,
+        addresses: Sequence[Address],
+        transfer: Transfer,
+        socks: Proxy | None = None,
+        target: tuple[str, int] = ("", 0),
+    ) -> None:
+        """Connect to the first address that accepts a connection. Raises `OSError`."""
         failed = OSError("the name has no address")
-        for family, kind, protocol, _, address in _allowed(found, connector.judge):
+        for family, kind, protocol, _, address in addresses:
             connection = new_socket(socks, family, kind, protocol)
             try:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.settimeout(connector.connect_timeout)
+                connection.settimeout(self._connector.connect_timeout)
                 transfer.uses(connection)
-                if socks and target:
+                if socks:
                     connect_through(connection, socks, address, target)
                 else:
                     connection.connect(address)
@@ -159,7 +185,7 @@ class Connection:
             else:
                 self._socket = self._stoppable = connection
                 return
-        raise ConnectError(str(failed)) from failed
+        raise failed
 
     def _socks_target(self, proxy: Proxy, transfer: Transfer) -> tuple[str, int]:
         """What a SOCKS proxy is asked to connect to: the name, or an address that it is here."""

@@ -159,6 +159,9 @@ class Settings:
         "Connect to public addresses only: for lists from strangers.",
     )
 
+    ipv4: bool = _servers(False, FLAG, "-4, --ipv4", "Connect to IPv4 addresses only.")
+    ipv6: bool = _servers(False, FLAG, "-6, --ipv6", "Connect to IPv6 addresses only.")
+
     workers: int | Literal["auto"] = _transfers(
         8,
         count_or_auto(1, MOST_WORKERS),
@@ -307,6 +310,10 @@ class Settings:
         yield (
             "--content-disposition is for one process: leave --processes out",
             self.content_disposition and self.processes != 1,
+        )
+        yield (
+            "--ipv4 and --ipv6 exclude each other",
+            self.ipv4 and self.ipv6,
         )
         yield (
             "--public-only cannot see where a proxy connects to: leave --proxy out",
