@@ -74,11 +74,11 @@ class Client:
         transfer: Transfer,
         receiver: Receiver,
     ) -> RedirectState | None:
-        """GET a URL (RFC 9110, section 9.3.1), and follow redirects within its origin.
+        """GET a URL (RFC 9110, section 9.3.1), log in, and follow redirects within its origin.
 
         Returns None once the whole body was pushed. Returns where to go on if that is up to the
-        caller: at another origin or, with `--rate`, after any redirect. Raises `TargetError` if
-        the body did not come whole, and whatever the receiver raises.
+        caller: at another origin or, with `--rate`, after any redirect or demand to log in.
+        Raises `TargetError` if the body did not come whole, and whatever the receiver raises.
         """
         while True:
             request = self._requests.build(state, headers, transfer.target)
@@ -86,7 +86,8 @@ class Client:
             response = self._send(request, state, transfer)
             try:
                 location = location_of(response)
-                if location is None:
+                logs_in = self._requests.logs_in(state, transfer.target, response)
+                if location is None and not logs_in:
                     self._push(response, transfer, receiver)
                     return None
                 _drain(response, transfer)
@@ -95,7 +96,11 @@ class Client:
             cookies = self._requests.cookies_after(state, request, response)
             asked = state.asked | {request_key(state, request)}
             origin = state.origin
-            state = follow(state, location, self._settings)._replace(cookies=cookies, asked=asked)
+            if location is None:
+                state = state._replace(cookies=cookies, logins=state.logins + 1)
+            else:
+                state = follow(state, location, self._settings)
+                state = state._replace(cookies=cookies, asked=asked)
             if state.origin != origin or self._settings.rate:
                 transfer.check()
                 return state

@@ -59,7 +59,7 @@ def follow(state: RedirectState, location: str, settings: Settings) -> RedirectS
         detail = f"redirect from https to {url}, which --no-downgrade forbids"
         raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
     away = state.away or url.origin != state.origin
-    return state._replace(url=url, followed=state.followed + 1, away=away)
+    return state._replace(url=url, followed=state.followed + 1, away=away, logins=0)
 
 
 def request_key(state: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:

@@ -8,13 +8,14 @@ from http.cookiejar import CookieJar
 from urllib.parse import unquote_to_bytes
 
 import requests
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for
 from pyfetch.http.credentials import load_cookies
+from pyfetch.http.digest import Credentials, DigestLogins
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
@@ -26,6 +27,10 @@ _HARMLESS = frozenset(
 )
 """Fields of a user that are sent to other origins, too. Any other field may be a secret that is
 meant for the first origin."""
+
+_UNAUTHORIZED = 401
+_MAX_LOGINS = 3
+"""Most demands to log in that are answered in a row: more of them never end."""
 
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]*)?"
@@ -46,6 +51,7 @@ class RequestBuilder:
 
     def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
         self._origins = origins
+        self._digest_logins = DigestLogins()
         self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once for an origin and not for each request.
@@ -124,7 +130,25 @@ class RequestBuilder:
             request.headers.update(headers)
         return request
 
-    def _auth(self, state: RedirectState, target: Target) -> HTTPBasicAuth | None:
+    def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
+        """Whether to send the last request once more: this response says how to log in."""
+        if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
+            return False
+        login = self._login(state, target)
+        fields = response.headers.get_all("WWW-Authenticate")
+        if login is None or not fields:
+            return False
+        return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
+
+    def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
+        """What logs the next request in: by Digest where that was demanded, else by Basic."""
+        login = self._login(state, target)
+        if login is None:
+            return None
+        digest = self._digest_logins.auth(state.origin, login)
+        return digest or HTTPBasicAuth(login.user, login.password)
+
+    def _login(self, state: RedirectState, target: Target) -> Credentials | None:
         """User and password: of the URL, or else of the netrc file if no field has any.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
@@ -132,17 +156,17 @@ class RequestBuilder:
         userinfo = state.url.userinfo
         if userinfo is not None:
             user, _, password = userinfo.partition(":")
-            auth = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
-            return auth if userinfo else None
-        login = self._origins.of(state.url).login
-        if login is None or (not state.away and self._has_authorization(target)):
+            login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
+            return login if userinfo else None
+        entry = self._origins.of(state.url).login
+        if entry is None or (not state.away and self._has_authorization(target)):
             return None
         # A redirect may lead to a host of the netrc file, as to one where users log in. But it
         # must not make us send the password in clear text, or to a port of the redirect's choice.
         is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
-        if state.away and not (login.is_named and is_safe):
+        if state.away and not (entry.is_named and is_safe):
             return None
-        return HTTPBasicAuth(login.user.encode(), login.password.encode())
+        return Credentials(entry.user.encode(), entry.password.encode())
 
     def _has_authorization(self, target: Target) -> bool:
         return self._authorizes or any(
