@@ -7,6 +7,7 @@ when that other host may be asked.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -34,6 +35,10 @@ from pyfetch.system import descriptors
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url, parse_url
 
+_log = logging.getLogger(__name__)
+
+_LONGEST_SHOWN = 60
+"""Most characters of a field that a message shows."""
 DRAIN_SIZE = 64 * 1024
 """Longest body of a redirect or an error, in bytes, that is read to reuse its connection."""
 DRAIN_SECONDS = 0.1
@@ -65,6 +70,7 @@ class Client:
         # Lists often go back and forth between hosts: keep a connection to each, but leave most
         # of the descriptors to files.
         max_idle = max(2 * settings.most_workers, min(MAX_IDLE, descriptors() // 4))
+        self._has_warned = False
         self._pool = ConnectionPool(connector, max_idle)
 
     def get(
@@ -120,6 +126,7 @@ class Client:
 
     def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
         transfer.answered()
+        self._warn_of_coding(response)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
         if not receiver.head(response):
@@ -133,6 +140,19 @@ class Client:
             transfer.check()
             raise failures.of_body(error, transfer) from error
         transfer.check()
+
+    def _warn_of_coding(self, response: Response) -> None:
+        """Say once a run that a body is not what its media type says."""
+        coding = response.headers.get("Content-Encoding")
+        if self._has_warned or not coding or response.status >= 300:
+            return
+        if coding.strip().lower() != "identity":
+            self._has_warned = True
+            _log.warning(
+                "a server sends its files coded (Content-Encoding: %s) though that was not asked"
+                " for: they are saved as they come; JSON results have it as content_encoding",
+                coding[:_LONGEST_SHOWN],
+            )
 
 
 def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> Url:
