@@ -28,8 +28,10 @@ _LONGEST_SHOWN = 500
 
 def location_of(response: Response) -> str | None:
     """Return the `Location` of a redirect; None for any other response. Raises `TargetError`."""
+    if response.status not in _REDIRECTS:
+        return None
     found = response.headers.get_all("Location")
-    if not found or response.status not in _REDIRECTS:
+    if not found:
         return None
     location, *others = found
     for other in others:
