@@ -10,8 +10,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from pyfetch.http.name_lookup import Address
 from pyfetch.transfer import Transfer
@@ -50,8 +50,7 @@ class WorkingAddresses:
         self._by_host[host] = address[4]
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Attempt(NamedTuple):
     """A connection that is being made."""
 
     socket: socket.socket

@@ -1,4 +1,7 @@
-"""Digest log-ins (RFC 7616): answers the challenge of an origin, and remembers it for the run."""
+"""Digest log-ins (RFC 7616): answers the challenge of an origin, and remembers it for the run.
+
+Loaded only where a server asks for one.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,13 @@ import os
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
 
+from pyfetch.http.credentials import Credentials
 from pyfetch.http.route import request_target
 
 _LONGEST_CHALLENGE = 8 * 1024
@@ -26,14 +30,6 @@ _PARAMETER = re.compile(
 _SCHEME_ALONE = re.compile(rf"(?<!{_TOKEN}){_TOKEN}++(?=[ \t]*(?:,|\Z))")
 _ALGORITHMS = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 _SESSION = "-SESS"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """User and password, as the bytes that are sent or hashed."""
-
-    user: bytes
-    password: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

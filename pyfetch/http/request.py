@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import requests
@@ -14,13 +16,15 @@ from requests.structures import CaseInsensitiveDict
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for
-from pyfetch.http.credentials import load_cookies
-from pyfetch.http.digest import Credentials, DigestLogins
+from pyfetch.http.credentials import Credentials, load_cookies
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.urls import escape_url
+
+if TYPE_CHECKING:
+    from pyfetch.http.digest import DigestLogins
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
@@ -51,7 +55,9 @@ class RequestBuilder:
 
     def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
         self._origins = origins
-        self._digest_logins = DigestLogins()
+        self._lock = threading.Lock()
+        """Held to make `_digest_logins`."""
+        self._digest_logins: DigestLogins | None = None
         self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once for an origin and not for each request.
@@ -138,6 +144,11 @@ class RequestBuilder:
         fields = response.headers.get_all("WWW-Authenticate")
         if login is None or not fields:
             return False
+        with self._lock:
+            if self._digest_logins is None:
+                from pyfetch.http.digest import DigestLogins
+
+                self._digest_logins = DigestLogins()
         return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
 
     def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
@@ -145,8 +156,11 @@ class RequestBuilder:
         login = self._login(state, target)
         if login is None:
             return None
-        digest = self._digest_logins.auth(state.origin, login)
-        return digest or HTTPBasicAuth(login.user, login.password)
+        if self._digest_logins is not None:
+            digest = self._digest_logins.auth(state.origin, login)
+            if digest:
+                return digest
+        return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
         """User and password: of the URL, or else of the netrc file if no field has any.

@@ -16,7 +16,8 @@ from pyfetch.errors import UsageError
 from pyfetch.headers import Fields
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import new_cookie_jar
-from pyfetch.http.digest import Credentials, parse_challenges
+from pyfetch.http.credentials import Credentials
+from pyfetch.http.digest import parse_challenges
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.redirects import resolve

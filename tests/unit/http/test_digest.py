@@ -7,7 +7,8 @@ import time
 import pytest
 import requests
 
-from pyfetch.http.digest import Challenge, Credentials, DigestLogins, parse_challenges
+from pyfetch.http.credentials import Credentials
+from pyfetch.http.digest import Challenge, DigestLogins, parse_challenges
 
 MUFASA = Credentials(b"Mufasa", b"Circle of Life")
 RFC_7616 = (
