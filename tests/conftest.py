@@ -13,8 +13,9 @@ from hypothesis import settings
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer
 
-settings.register_profile("quick", max_examples=20, deadline=None)
-settings.register_profile("steady", deadline=None)  # a busy machine is no fault of ours
+# No deadlines: a busy machine is no fault of ours.
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("steady", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
 

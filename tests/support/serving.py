@@ -38,7 +38,7 @@ class Serving(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def _accept_until_over(self) -> None:
         """As `serve_forever`, which only looks from time to time whether it is over."""
         while True:
-            ready, _, _ = select.select([self, self._woken], [], [])
+            ready, _, _ = select.select([self.socket, self._woken], [], [])
             if self._woken in ready:
                 return
             self.handle_request()
