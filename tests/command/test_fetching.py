@@ -118,9 +118,14 @@ def test_a_body_in_no_coding_and_that_of_an_error_are_no_news(
 ) -> None:
     server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Encoding="Identity")
     server.routes["/y"] = lambda h: h.answer(404, b"?", Content_Encoding="gzip")
+    server.routes["/z"] = lambda h: h.answer(200, b"?", Content_Encoding="gzip")
     ended = pyfetch("--format", "jsonl", f"{server.url}/x", f"{server.url}/y")
     assert [one["content_encoding"] for one in ended.results] == ["Identity", "gzip"]
     assert "Content-Encoding" not in ended.err
+    # Nor is one that the user has asked for, for all URLs or for one.
+    asked = pyfetch("--discard", "-H", "accept-encoding: gzip", f"{server.url}/z")
+    line = f"{server.url}/z header='Accept-Encoding: gzip'"
+    assert "Content-Encoding" not in asked.err + pyfetch("--discard", stdin=line).err
 
 
 def test_headers_are_added_to_each_request(pyfetch: Command, server: LoopbackServer) -> None:
