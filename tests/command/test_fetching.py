@@ -20,7 +20,7 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input",
+    "input", "backup",
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "detail": None, "attempts": 1, "content_type": None, "content_encoding": None,
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
-        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None,
+        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
     }  # fmt: skip
 
 
