@@ -87,7 +87,7 @@ def _extended(value: str) -> str:
 
 
 def _as_utf_8_if_it_is(value: str) -> str:
-    """The value read as UTF-8, which most servers mean, as browsers know; else as Latin-1."""
+    """Bytes beyond ASCII as UTF-8, which most servers mean; else as Latin-1, as the RFC says."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:
