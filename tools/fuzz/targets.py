@@ -33,7 +33,7 @@ def _list_of(form: InputFormat) -> Callable[[bytes], None]:
         file.write_bytes(data)
         indices = []
         try:
-            for entry in Sources([str(file)], input_format=form, keep_lines=True):
+            for entry in Sources([str(file)], input_format=form, keep_lines=True, base="http://h/"):
                 indices.append(entry.index)
                 assert isinstance(entry, Target) or (isinstance(entry, Result) and entry.detail)
                 if isinstance(entry, Target):
