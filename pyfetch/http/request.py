@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.credentials import load_cookies, new_cookie_jar
+from pyfetch.http.cookie_file import load_cookies, new_cookie_jar
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
