@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be fetched, and the port of each where its URL names none."""
@@ -51,6 +51,11 @@ _HOST_AND_PATH = re.compile(
     r"(?:[^\s/?#@]*@)?"
     r"(?:www\.[^\s/]+|(?:(?:[\w-]+\.)+[A-Za-z]{2,}|localhost|[0-9]+(?:\.[0-9]+){3})(?::[0-9]+)?/)"
 )
+
+_SCHEME_AND_AUTHORITY = re.compile(r"(?:[^/?#]*:)?//[^/?#]*")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ALLOWED = "!#$%&'()*+,/:;=?@[]~"
+"""Characters that stand for themselves behind an authority, but for letters, digits and `-._`."""
 
 _MOST_ORIGINS = 1024
 
@@ -146,6 +151,19 @@ def parse_url(text: str) -> Url:
     parts = _split(text)
     without_credentials = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
     return Url(text, _origin(parts), urlunsplit(without_credentials))
+
+
+def escape_url(text: str) -> str:
+    """Percent-encode what a URL or a reference to one may not have (RFC 3986, section 2.1).
+
+    A `%` that begins no escape is itself escaped; the escapes beside it stay as they are. A host
+    beyond ASCII stays, too: it is not encoded in percents (RFC 3490).
+    """
+    found = _SCHEME_AND_AUTHORITY.match(text)
+    authority, rest = (found[0], text[found.end() :]) if found else ("", text)
+    if "[" not in authority:  # an IPv6 address may have a zone: `[fe80::1%eth0]`
+        authority = _STRAY_PERCENT.sub("%25", authority)
+    return authority + quote(_STRAY_PERCENT.sub("%25", rest), safe=_ALLOWED)
 
 
 @lru_cache(_MOST_ORIGINS)
@@ -254,10 +272,10 @@ def masked_url(text: str) -> str:
         is_whole = False
     if is_whole:
         return masked(text)
-    before, slashes, rest = text.partition("//")
-    if not slashes or "@" not in rest:
-        before, slashes, rest = "", "", text
-    return masked_signatures(f"{before}{slashes}{MASK}@{rest.rpartition('@')[2]}")
+    before_at, _, rest = text.rpartition("@")
+    scheme, slashes, _ = before_at.partition("//")
+    hidden = f"{scheme}//{MASK}" if slashes and "@" not in scheme else MASK
+    return masked_signatures(f"{hidden}@{rest}")
 
 
 def shown_of_split(url: str, rest: str) -> str:

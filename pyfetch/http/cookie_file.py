@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.cookiejar
-import ipaddress
 import logging
 from pathlib import Path
 
 from requests.cookies import RequestsCookieJar
 
 from pyfetch.errors import UsageError
+from pyfetch.http.cookies import new_cookie_jar
+from pyfetch.http.name_lookup import is_ip_address
 
 _HTTP_ONLY = b"#HttpOnly_"
 _MOST_NAMED = 10
@@ -20,12 +21,6 @@ _FORMAT = (
 )
 
 _log = logging.getLogger(__name__)
-
-
-def new_cookie_jar() -> RequestsCookieJar:
-    """An empty jar. A cookie without a domain goes to its own host alone (RFC 6265, 5.4)."""
-    policy = http.cookiejar.DefaultCookiePolicy
-    return RequestsCookieJar(policy(strict_ns_domain=policy.DomainStrictNonDomain))
 
 
 def load_cookies(file: str) -> RequestsCookieJar:
@@ -82,7 +77,7 @@ def _cookie(line: bytes) -> http.cookiejar.Cookie | None:
     # `host TRUE` and `.host FALSE` contradict themselves. The dot alone is no reason to send a
     # cookie to subdomains, and neither is what is not a name (RFC 6265, section 5.1.3).
     host = domain.lstrip(".").lower()
-    with_subdomains = flags[below.upper()] and not _is_address(host)
+    with_subdomains = flags[below.upper()] and not is_ip_address(host.strip("[]"))
     if "." not in host:
         host = f"{host}.local"  # as `http.cookiejar` calls a host without a dot
     return http.cookiejar.Cookie(
@@ -111,11 +106,3 @@ def _seconds(text: str) -> int | None:
         return int(float(text)) if text else 0
     except (ValueError, OverflowError):
         return None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

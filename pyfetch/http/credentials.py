@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
-from pyfetch.urls import Url
+from pyfetch.urls import MASK, Url
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +22,16 @@ class Login:
     password: str = field(repr=False)
     is_named: bool
     """Whether the file names the host. If not, this is its `default`."""
+
+
+class Credentials(NamedTuple):
+    """User and password, as the bytes that are sent or hashed."""
+
+    user: bytes
+    password: bytes
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user!r}, {MASK})"
 
 
 class Netrc:
