@@ -42,6 +42,16 @@ def test_leaving_the_loop_early_stops_the_work(server: LoopbackServer) -> None:
     assert len(server.asked) == asked
 
 
+def test_leaving_a_loop_stops_the_work_though_the_results_are_kept(server: LoopbackServer) -> None:
+    """Else a program would wait at its end for what it does not want."""
+    results = fetch_all((f"{server.url}/{number}" for number in count()), discard=True, retries=0)
+    first = next(results)
+    for second in results:
+        assert (first.index, second.index) == (1, 2)
+        break
+    assert list(results) == []
+
+
 def test_a_url_that_fails_is_a_result(server: LoopbackServer) -> None:
     items: list[object] = [f"{server.url}/gone", "nonsense", None]
     results = list(fetch_all(items, discard=True))  # type: ignore[arg-type]

@@ -66,7 +66,8 @@ def test_a_file_of_bad_lines_alone_is_no_cookie_file(file: Path) -> None:
 @pytest.mark.parametrize(
     ("domain", "below", "stored"),
     [
-        ("h.test", "TRUE", ".h.test"), (".h.test", "TRUE", ".h.test"), (".h.test", "FALSE", "h.test"),
+        ("h.test", "TRUE", ".h.test"), (".h.test", "TRUE", ".h.test"),
+        (".h.test", "FALSE", "h.test"),
         ("H.test", "FALSE", "h.test"), ("localhost", "FALSE", "localhost.local"),
         ("intranet", "TRUE", ".intranet.local"), ("127.0.0.1", "TRUE", "127.0.0.1"),
         (".127.0.0.1", "FALSE", "127.0.0.1"), ("#HttpOnly_.h.test", "true", ".h.test"),
