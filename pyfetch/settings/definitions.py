@@ -40,15 +40,17 @@ from pyfetch.settings.setting import Group, Setting
 
 
 class InputFormat(StrEnum):
-    """How a list is written."""
+    """Format of a list."""
 
     AUTO = "auto"
-    """As its content or its name says."""
+    """Detect it by content and name."""
     LINES = "lines"
     ARIA2 = "aria2"
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    JSON = "json"
+    CHECKSUMS = "checksums"
     SITEMAP = "sitemap"
     METALINK = "metalink"
 
