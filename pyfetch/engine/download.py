@@ -9,14 +9,22 @@ from pathlib import Path
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
-from pyfetch.engine.existing_file import Kept, Wanted, judge_existing, judge_named
+from pyfetch.engine.existing_file import (
+    Kept,
+    Wanted,
+    judge_existing,
+    judge_named,
+    recorded_facts,
+)
+from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
+from pyfetch.engine.verdict import Question
 from pyfetch.errors import RunError
 from pyfetch.http.client import Client
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
 from pyfetch.http.throttle import Bandwidth
-from pyfetch.http.validators import is_as_recorded
+from pyfetch.http.validators import is_as_recorded, media_type_of
 from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
@@ -114,11 +122,12 @@ class _Download:
         path, final = self._target.path, self._final
         if path is None or final is None:
             writer = self._get(client, None, Wanted(replaces=False))
-            writer.finish(replace=False)
+            self._finish(writer, replace=False)
             return self._fetched(writer, None)
         settings = self._settings
         way_to(self._parts.output_dir, path)
-        found = judge_existing(final, self._policy, self._target, self._transfer)
+        expected = Expectations(settings, self._transfer.assignment.length)
+        found = judge_existing(final, self._policy, self._target, self._transfer, expected)
         if isinstance(found, Kept):
             return self._kept(found)
         url = self._target.identity
@@ -129,10 +138,12 @@ class _Download:
                 part.drop()
                 return self._kept(stays.kept)
             if writer.unchanged:
-                part.drop()
                 with errors_of(final):
-                    return self._kept(Kept(Outcome.UNCHANGED, final, Path(final).stat()))
-            facts = writer.finish(replace=found.replaces)
+                    kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
+                self._see_whether_it_still_fits(kept, expected)
+                part.drop()
+                return self._kept(kept)
+            facts = self._finish(writer, replace=found.replaces)
         return self._fetched(writer, facts)
 
     def failed(self, error: TargetError) -> Finished:
@@ -148,33 +159,79 @@ class _Download:
         task = self._transfer.assignment
         if task.refusal:
             raise task.refusal
-        redirects = task.redirects or RedirectState(task.url)
-        note = part.continuable() if part else None
-        fields = dict(wanted.conditions)
-        if redirects.whole:
-            note, fields = None, {}
+        redirects = self._redirects()
+        question = self._question(part, wanted, is_second=redirects.whole)
         writer = BodyWriter(
             self._target,
             self._settings,
             self._transfer,
             part,
-            continued=note,
+            question,
             part_digest=redirects.part_digest,
-            conditions_of=wanted.conditions_of if fields else None,
             on_wanted=lambda head: self._take_name(head, part),
         )
-        if note and part:
-            fields |= {"Range": f"bytes={part.length}-", "If-Range": note.validator}
         self._asked = True
         try:
-            onward = client.get(redirects, fields, self._transfer, writer)
+            onward = client.get(redirects, question.fields, self._transfer, writer)
         finally:
             self._answer = writer.answer
         if writer.start_again:
-            raise _Onward(redirects._replace(whole=True))
+            raise self._again()
         if onward:
             raise _Onward(onward._replace(part_digest=writer.part_digest))
         return writer
+
+    def _question(self, part: Part | None, wanted: Wanted, *, is_second: bool) -> Question:
+        """What the next request asks for."""
+        if is_second:
+            return Question(is_second=True)
+        known = part.continuable() if part else None
+        demands_checksum = self._target.checksum is not None
+        if known and not (known.validator or demands_checksum):
+            known = None
+        # With a range or a condition, a 500 gets one try more before these are to blame.
+        may_be_to_blame = self._transfer.assignment.failed_status == 500
+        return Question(
+            part=known,
+            part_length=part.length if part and known else 0,
+            conditions=wanted.conditions,
+            checksum_decides=demands_checksum,
+            distrusts_500=may_be_to_blame or not self._settings.retries,
+        )
+
+    def _redirects(self) -> RedirectState:
+        task = self._transfer.assignment
+        return task.redirects or RedirectState(task.url)
+
+    def _again(self) -> _Onward:
+        """What to raise where the whole has to be asked for."""
+        return _Onward(self._redirects()._replace(whole=True, part_digest=None))
+
+    def _finish(self, writer: BodyWriter, *, replace: bool) -> FileFacts | None:
+        """Give the file its name. Raises `_Onward` where a part did not become the file."""
+        facts = writer.finish(replace=replace)
+        if writer.start_again:
+            raise self._again()
+        return facts
+
+    def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
+        """Raise `_Onward` where a 304 keeps a file that options of this run do not want so.
+
+        With `--expect-type` its type has to be known, and with `--content-disposition` the name
+        that the server gives: both are known from when it was fetched, or from the 304.
+        """
+        head = self._answer
+        recorded = recorded_facts(self._target, kept.status)
+        fields = head.headers if head else {}
+        if expected.of_type:
+            known = (recorded and recorded.media_type) or fields.get("Content-Type")
+            if not (known and expected.allow(kept.status.st_size, known)):
+                raise self._again()
+        if self._rename is not None:
+            disposition = fields.get("Content-Disposition")
+            given = recorded.unused_name if recorded else file_name_given(disposition)
+            if given and self._rename(self._target, given).path != self._target.path:
+                raise self._again()
 
     def _take_name(self, head: Response, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), if names are the server's.
@@ -210,6 +267,9 @@ class _Download:
                 last_modified=head.headers.get("Last-Modified") if head else None,
                 sha256=kept.sha256,
                 answered_by=head.url.identity if head else None,
+                media_type=media_type_of(head.headers.get("Content-Type")) or None
+                if head
+                else None,
             )
         else:
             facts = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 from pyfetch.checksum import demanded_by
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
@@ -48,3 +50,8 @@ def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
         out=record.out,
         input=record.input,
     )
+
+
+def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
+    """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
+    return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)

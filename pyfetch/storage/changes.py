@@ -14,9 +14,10 @@ MOST = 512
 
 _CLAIM = ("key", "path", "url", "was_free")
 _FACTS = (
-    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by", "fetched_at",
+    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by",
+    "media_type", "unused_name", "fetched_at",
 )  # fmt: skip
-_TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
+_TEXTS = {"etag", "last_modified", "sha256", "answered_by", "media_type", "unused_name"}
 # Each statement lets other threads run and waits for its turn again, which costs more than
 # the row. No more of them than the oldest SQLite's 999 parameters are enough for.
 _AT_ONCE = 64
@@ -96,5 +97,5 @@ def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
     return (
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
         facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
-        row.fetched_at,
+        facts.media_type or "", facts.unused_name or "", row.fetched_at,
     )  # fmt: skip

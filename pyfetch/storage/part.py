@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import math
 import os
 import re
 import stat
@@ -143,11 +144,11 @@ class Part:
         length = status.st_size
         if note.boot != current_boot() or not note.boot:
             length = min(length, note.durable)
-        if length == note.total:
+        if length == note.total or not note.total:
             length -= 1  # something must be left to ask for
         # A part with two names has its final one already: what is written to it is seen.
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        if note.url != self._url or not is_ours or not 0 < length < note.total:
+        if note.url != self._url or not is_ours or not 0 < length < (note.total or math.inf):
             self.drop()
             return None
         self._note, self.length = note, length
@@ -164,15 +165,15 @@ class Part:
     def begin(self, total: int | None, version: Version | None = None) -> None:
         """Begin from nothing, in a file that is new.
 
-        `total`: bytes to come. With that and a version it can be continued later.
+        `total`: bytes to come. With a version it can be continued later.
         """
         with errors_of(self._final):
             if self._key in self._parts.there():
                 self.drop()
             self._make_room(total or 0)
             self._descriptor = self._opened()
-            if version is not None and total:
-                note = Note(self._url, **version._asdict(), total=total, boot=current_boot())
+            if version is not None:
+                note = Note(self._url, **version._asdict(), total=total or 0, boot=current_boot())
                 try:
                     write_note(self._note_file, note, NEW)
                 except FileExistsError:  # a process that was killed has left it
@@ -191,7 +192,7 @@ class Part:
         """Go on behind what is there, as `continuable` found it."""
         assert self._note, "continuable() comes first"  # noqa: S101
         with errors_of(self._final):
-            self._make_room(self._note.total - self.length)
+            self._make_room(max(0, self._note.total - self.length))
             self._descriptor = os.open(self._file, OLD)
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)

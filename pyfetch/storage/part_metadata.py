@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pyfetch.http.validators import is_validator
+from pyfetch.http.validators import Representation, is_validator
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 OLD = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -24,17 +24,26 @@ class Note(NamedTuple):
     url: str
     """Without credentials and fragment."""
     validator: str
-    """What `If-Range` asks with."""
+    """What `If-Range` asks with; empty where there is none, and a demanded checksum decides."""
     answered_by: str
     """The URL that it came from, after redirects: it speaks of nothing else."""
     total: int
-    """Bytes of the whole."""
+    """Bytes of the whole; 0 where that is not known."""
     last_modified: str = ""
     """As the answer said it, for the file's time."""
     durable: int = 0
     """Bytes of the part that survive a loss of power."""
     boot: str = ""
     """The system's run in which it was written: in another one, only `durable` bytes count."""
+    etag: str | None = None
+    """As the answer said it, strong or not. This and what follows: None if it is not known."""
+    content_encoding: str | None = None
+    media_type: str | None = None
+
+    @property
+    def representation(self) -> Representation:
+        """What the answer said of the content."""
+        return Representation(self.etag, self.last_modified, self.content_encoding, self.media_type)
 
     def to_bytes(self) -> bytes:
         # Always of the same length, so that it can be written over on a full disk.
@@ -49,10 +58,11 @@ class Note(NamedTuple):
             note = cls(**(fields | {"durable": int(fields["durable"])}))
         except (TypeError, KeyError, OverflowError, RecursionError) as error:
             raise ValueError(f"no note: {error}") from error
-        texts = (note.url, note.validator, note.answered_by, note.boot)
-        if not (isinstance(note.total, int) and all(isinstance(text, str) for text in texts)):
+        texts = (note.url, note.validator, note.answered_by, note.last_modified, note.boot)
+        known = (text for text in note.representation if text is not None)
+        if not (isinstance(note.total, int) and all(isinstance(t, str) for t in (*texts, *known))):
             raise ValueError("no note: of other types")
-        if not is_validator(note.validator):
+        if note.validator and not is_validator(note.validator):
             raise ValueError("no note: its validator is none")
         return note
 
@@ -63,6 +73,9 @@ class Version(NamedTuple):
     validator: str
     answered_by: str
     last_modified: str
+    etag: str | None
+    content_encoding: str | None
+    media_type: str | None
 
 
 @cache

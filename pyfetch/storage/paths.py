@@ -75,7 +75,11 @@ class PathAllocator:
     def claim(self, path: str, target: Target) -> Known | None:
         """What is known of a path that is this target's; None if it is another one's."""
         known = self._state.claim(path, target.identity, lambda: self.is_free(path))
-        if known is not None and not self._lasting:
+        if known is None:
+            return None
+        if target.url.is_signed and not self._state.signed.claim(path, target.url):
+            return None
+        if not self._lasting:
             # The user said so: by time alone.
             return Known(known.facts, placed_by_us=True, went_to=known.went_to)
         return known

@@ -16,10 +16,12 @@ from typing import Any
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
+from pyfetch.signed_query import unsigned
 from pyfetch.storage.changes import MOST, Changes, FileRow
+from pyfetch.storage.signed_owners import SignedOwners
 
 STATE_FILE = "state.sqlite3"
-VERSION = 2
+VERSION = 3
 """Of the schema; the file says it as its `user_version`."""
 
 _APPLICATION = 0x70796674  # "pyft", the file's `application_id`
@@ -37,12 +39,16 @@ CREATE TABLE file (
     sha256        TEXT,
     answered_by   TEXT,             -- the URL that answered, after redirects
     fetched_at    REAL,             -- seconds since the epoch
-    went_to       TEXT              -- another path, if the server has named the file
+    went_to       TEXT,             -- another path, if the server has named the file
+    unused_name   TEXT,             -- what the server has named it, if it does not have that name
+    media_type    TEXT
 ) WITHOUT ROWID
 """
+_ADDED_AFTER = {1: ("went_to",), 2: ("unused_name", "media_type")}
+"""By version of the schema, the columns that the next one has beyond it."""
 _LOOK_UP = (
     "SELECT key, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-    " went_to FROM file WHERE key"
+    " media_type, unused_name, went_to FROM file WHERE key"
 )
 _AT_ONCE = 64
 """Keys that are looked up by one statement: each statement lets other threads run."""
@@ -55,6 +61,8 @@ class State:
         """Open the state in this file, or one that is gone when it is closed (None)."""
         self.file = file
         """What messages name."""
+        self.signed = SignedOwners()
+        """Which of several URLs with one identity has got which path in this run."""
         self._errors = _Errors(self)
         self._looked_up: dict[str, list[Any] | None] = {}
         """By key, rows as they are in the database; None where there is none."""
@@ -116,9 +124,18 @@ class State:
             execute(f"PRAGMA application_id = {_APPLICATION}")
             execute(f"PRAGMA user_version = {VERSION}")
             execute("COMMIT")
-        elif version == 1:
+        elif version < VERSION:
             execute("BEGIN IMMEDIATE")
-            execute("ALTER TABLE file ADD COLUMN went_to TEXT")
+            for earlier in range(version, VERSION):
+                for column in _ADDED_AFTER[earlier]:
+                    execute(f"ALTER TABLE file ADD COLUMN {column} TEXT")
+            # Version 3 knows URLs without what signs them.
+            self._database.create_function("unsigned", 1, unsigned, deterministic=True)
+            execute("UPDATE file SET url = unsigned(url) WHERE url LIKE '%sig%=%'")
+            execute(
+                "UPDATE file SET answered_by = unsigned(answered_by)"
+                " WHERE answered_by LIKE '%sig%=%'"
+            )
             execute(f"PRAGMA user_version = {VERSION}")
             execute("COMMIT")
 
@@ -225,6 +242,7 @@ class State:
             self._in_transaction = self._changed = False
 
     def close(self) -> None:
+        self.signed.close()
         with self._errors:
             self._database.close()
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import cast
 
 from pyfetch.errors import UsageError
+from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.http.response import receive_response
 from pyfetch.http.response_head import MAX_FIELDS
-from pyfetch.http.validators import parse_content_range
 from pyfetch.inputs import InputFormat, Sources
 from pyfetch.models import Result, Target
 from pyfetch.naming.components import safe
