@@ -39,8 +39,8 @@ CREATE TABLE file (
     sha256        TEXT,
     answered_by   TEXT,             -- the URL that answered, after redirects
     fetched_at    REAL,             -- seconds since the epoch
-    went_to       TEXT,             -- another path, if the server has named the file
-    unused_name   TEXT,             -- what the server has named it, if it does not have that name
+    went_to       TEXT,             -- another path if the server has named the file
+    unused_name   TEXT,             -- the name that the server gave and that was not used
     media_type    TEXT
 ) WITHOUT ROWID
 """
