@@ -115,6 +115,8 @@ class Known:
     file that is there now comes from a run that was killed before it could note it."""
     went_to: str | None = None
     """Path of the file, if the server has named it."""
+    of_other_url: bool = False
+    """The file came from another URL, which owned the name in an earlier run."""
 
 
 UNKNOWN = Known()
@@ -234,6 +236,9 @@ class Result:
     """Of the body, in hexadecimal digits."""
     input: Mapping[str, Any] | None = None
     """What else the list says about the target."""
+    backup: str | None = None
+    """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
+    output directory."""
 
     def __post_init__(self) -> None:
         if "@" in self.url:
@@ -280,6 +285,8 @@ class Action(StrEnum):
     REFRESH = "refresh"
     """Ask whether the file has changed."""
     REPLACE = "replace"
+    BACK_UP = "backup"
+    """Fetch it, and keep the file that is there as a backup, unless it is the same."""
     CHECK = "check"
     """Compare the file with its checksum, and fetch it if that differs."""
     SKIP = "skip"

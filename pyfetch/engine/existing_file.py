@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from pyfetch import cpu
@@ -13,7 +12,8 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Conditions
 from pyfetch.http.validators import conditions, is_as_recorded
 from pyfetch.models import Failure, FileFacts, IfExists, Outcome, Target, TargetError
-from pyfetch.storage.filesystem import errors_of, file_status
+from pyfetch.storage.existing import Found, open_file
+from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
 from pyfetch.transfer import Transfer
 
@@ -38,17 +38,22 @@ class Wanted(NamedTuple):
 
 
 def judge_existing(
-    final: str, policy: IfExists, target: Target, transfer: Transfer, expected: Expectations
+    final: str,
+    found: Found,
+    policy: IfExists,
+    target: Target,
+    transfer: Transfer,
+    expected: Expectations,
 ) -> Kept | Wanted:
-    """Look at the file `final` before a request.
+    """Judge what was found under the name `final` before a request.
 
     A file that is not as `expected`, perhaps since an option was added, is asked for anew.
     Raises `TargetError` if there must be no request because the file is there.
     """
-    status = file_status(final)
+    status = found.status
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
     if status is None:
-        return Wanted(replaces or Path(final).is_symlink())  # a link that leads nowhere
+        return Wanted(replaces)
     if policy in (IfExists.REPLACE, IfExists.RENAME):
         return Wanted(replaces)
     if policy is IfExists.FAIL:
@@ -59,13 +64,8 @@ def judge_existing(
     ):
         return Wanted(replaces)
     if target.checksum:
-        if transfer.assignment.redirects:
-            return Wanted(replaces=True)  # the file was hashed before the first request
-        # Whatever the server says now: the file has the demanded checksum, or it has not.
-        digest = _digest_of(final, target, transfer)
-        if digest.mismatch() is None:
-            outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
-            return Kept(outcome, final, status, digest.sha256)
+        return _judge_by_checksum(final, status, policy, target, transfer)
+    if policy is IfExists.SKIP and target.known.of_other_url:
         return Wanted(replaces=True)
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
@@ -76,18 +76,31 @@ def judge_existing(
     return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))
 
 
+def _judge_by_checksum(
+    final: str, status: os.stat_result, policy: IfExists, target: Target, transfer: Transfer
+) -> Kept | Wanted:
+    """Whatever the server says now: the file has the demanded checksum, or it has not."""
+    if transfer.assignment.redirects:
+        return Wanted(replaces=True)  # the file was hashed before the first request
+    digest = _digest_of(final, target, transfer)
+    if digest.mismatch() is not None:
+        return Wanted(replaces=True)
+    outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
+    return Kept(outcome, final, status, digest.sha256)
+
+
 def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
     """What the state knows of the file that is there; None if it is another one than it knows."""
     is_known = is_as_recorded(target.known, status.st_size, status.st_mtime_ns)
     return target.known.facts if is_known else None
 
 
-def judge_named(final: str, policy: IfExists) -> Kept | None:
-    """Look at the file whose name a server has just given. None: the body may come.
+def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
+    """Judge what was found under a name that a server has just given. None: the body may come.
 
     Raises `TargetError` if there is such a file and there must be none.
     """
-    status = file_status(final)
+    status = found.status
     if status is None:
         return None
     if policy is IfExists.FAIL:
@@ -102,7 +115,7 @@ def already_there(final: str) -> TargetError:
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
     digest = Digest(target.checksum)
-    with errors_of(final), cpu.anywhere(), Path(final).open("rb") as file:
+    with errors_of(final), cpu.anywhere(), open_file(final) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             transfer.check()

@@ -17,7 +17,8 @@ from pyfetch.models import Failure, FileFacts, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import Version
+from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
@@ -61,6 +62,8 @@ class BodyWriter:
         """The digest of what is in the part, once it was computed."""
         self.answer: Response | None = None
         """The head of the answer, once it has come."""
+        self.placed: Placed | None = None
+        """Where the file went, once it has its name."""
         transfer.received = transfer.resumed = 0
         transfer.size = None
         if question.part and part and part.length > HASHED_LATE:
@@ -111,8 +114,8 @@ class BodyWriter:
                 self._begin(self._part, len(data))
             self._part.write(data)
 
-    def finish(self, *, replace: bool) -> FileFacts | None:
-        """Give the part its final name; `replace`: even if there is a file of that name.
+    def finish(self, placement: Placement | None = None) -> FileFacts | None:
+        """Give the part its final name, as `placement` says; sets `placed`.
 
         Returns the facts of the file, None if none is kept or if `start_again` is set by a
         checksum that a continued part does not have. Raises `TargetError` if the body is not
@@ -135,20 +138,21 @@ class BodyWriter:
         except TargetError:
             self._drop()
             raise
-        if not self._part:
+        if not self._part or not placement:
             return None
         if not self._begun:
             self._begin(self._part, 0)
         self._transfer.check()
-        return self._commit(self._part, head, replace=replace)
+        return self._commit(self._part, head, placement)
 
-    def _commit(self, part: Part, head: Response, *, replace: bool) -> FileFacts:
+    def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
         said = self._said(head)
         modified = modified_at(said.last_modified, head.headers.get("Date"), time.time())
         given = head.headers.get("Content-Disposition")
+        self.placed = part.commit(placement, modified=modified)
         return FileFacts(
             size=self._transfer.received,
-            modified_ns=part.commit(replace=replace, modified=modified),
+            modified_ns=self.placed.modified_ns,
             etag=said.etag if said.etag and is_etag(said.etag) else None,
             last_modified=said.last_modified if modified is not None else None,
             sha256=self._digest.sha256,
@@ -215,14 +219,14 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        version = None
+        metadata = None
         # A body that came whole with its first bytes leaves nothing to continue.
         if self.answer is not None and first != self._total:
-            version = self._version(self.answer, total)
-        part.begin(total, version)
+            metadata = self._metadata(self.answer, total)
+        part.begin(total, metadata)
         self._begun = True
 
-    def _version(self, head: Response, total: int | None) -> Version | None:
+    def _metadata(self, head: Response, total: int | None) -> PartMetadata | None:
         """What it takes to continue the part; None if nothing would tell its version from another.
 
         That is a strong validator and the length of the whole, or a checksum that the list demands.
@@ -231,10 +235,16 @@ class BodyWriter:
         if not (self._target.checksum or (validator and total)):
             return None
         said = Representation.of(head.headers)
-        return Version(
-            validator or "", head.url.identity, said.last_modified or "", said.etag,
-            said.content_encoding, said.media_type,
-        )  # fmt: skip
+        return PartMetadata(
+            url=self._target.identity,
+            validator=validator or "",
+            answered_by=head.url.identity,
+            total=total or 0,
+            last_modified=said.last_modified or "",
+            etag=said.etag,
+            content_encoding=said.content_encoding,
+            media_type=said.media_type,
+        )
 
     def _wanted_answer(self) -> Response:
         """The head of an answer with the content. Raises `TargetError` for any other."""

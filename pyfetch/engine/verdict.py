@@ -8,7 +8,7 @@ from enum import Enum
 from pyfetch.http.content_range import is_slice, parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_of_another_version, is_same_etag
-from pyfetch.storage.part_metadata import Note
+from pyfetch.storage.part_metadata import PartMetadata
 from pyfetch.urls import without_query
 
 _WHOLE = frozenset({200, 203})
@@ -59,7 +59,7 @@ class Conditions:
 class Question:
     """What one request asks for."""
 
-    part: Note | None = None
+    part: PartMetadata | None = None
     """The part whose rest is asked for."""
     part_length: int = 0
     """Bytes that are in it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NewType
 from urllib.parse import unquote_to_bytes
@@ -37,7 +37,7 @@ _RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
 # What is safe as it is, devices aside: most names, and this is the quick way to know. (The same
 # by what it must not hold takes 3 ms to compile.)
-_PLAIN = re.compile(r"(?![ .])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
+_PLAIN = re.compile(r"(?![ .-])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -87,6 +87,8 @@ def fault(name: str) -> str | None:
             return f"{character!r} is not allowed in names on every file system"
     if name.startswith("."):
         return "a dot in front hides what it names"
+    if name.startswith("-"):
+        return "commands take a name with a dash in front for an option"
     if name != name.strip() or name.endswith("."):
         return "dots at the end of a name and spaces at its ends are lost on some file systems"
     if _is_device(name):
@@ -99,6 +101,9 @@ def _cleaned(name: str) -> str:
     # A dot in front hides a file, and `.pyfetch` is ours; those at the end Windows drops.
     if name.startswith("."):
         name = "_" + name[1:]
+    # `rm *` would take it for an option.
+    if name.startswith("-"):
+        name = "_" + name
     kept = name.rstrip(". ")
     name = kept + "_" * (len(name) - len(kept))
     if _is_device(name):
@@ -122,6 +127,35 @@ def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:
 def numbered(name: PathComponent, number: int) -> PathComponent:
     """`name-1.txt` for `name.txt`: what keeps both where the name is taken on disk."""
     return _inserted(name, f"-{number}")
+
+
+def backup_name(name: PathComponent, number: int) -> PathComponent:
+    """`README.md.~1~` for `README.md`: a numbered backup, as GNU tools name them."""
+    suffix = f".~{number}~"
+    return PathComponent(_cut(name, _MAX_BYTES - len(suffix)) + suffix)
+
+
+def first_free(is_taken: Callable[[int], bool]) -> int:
+    """A number from 1 that is not taken, next to one that is, found in few steps.
+
+    Numbers are doubled until one is free, then the gap is halved: with n numbers taken in a
+    row, the next one is found after about 2 log2(n) questions.
+    """
+    taken, free = 0, 1
+    while is_taken(free):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if is_taken(middle):
+            taken = middle
+        else:
+            free = middle
+    return free
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether each component of a path is safe, so that it leads nowhere else."""
+    return all(safe(component) == component for component in path.split("/"))
 
 
 def joined(components: Sequence[PathComponent]) -> RelativePath:

@@ -153,6 +153,14 @@ def wanted_path(target: Target, template: Template, given: str | None = None) ->
     return joined(components)
 
 
+def belongs_to_entry(target: Target) -> bool:
+    """Whether the path is the entry's own, so that it stays where the entry gets another URL.
+
+    The list says the whole of it then: a directory alone (`dir=`) gets the URL's name.
+    """
+    return bool(target.out) and _SEPARATOR.split(target.out or "")[-1] not in {"", "."}
+
+
 def _own_name(target: Target, given: str | None) -> PathComponent:
     return safe(given) if given else file_name(target.url)
 

@@ -26,7 +26,7 @@ from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.part import sweep
+from pyfetch.storage.parts import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url

@@ -393,8 +393,10 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
 ) -> None:
     file = pyfetch.directory / "data" / ".pyfetch" / "state.sqlite3"
     database = sqlite3.connect(file)
-    for column in ["media_type", "unused_name", "went_to"][: 4 - version]:
+    added = ["media_type", "unused_name", "of_other_url", "went_to"]
+    for column in added[: 5 - version]:
         database.execute(f"ALTER TABLE file DROP COLUMN {column}")
+    database.execute("DROP TABLE backup")
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
     before = everything(pyfetch.directory)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.storage.part_metadata import read_note
+from pyfetch.storage.part_metadata import read_metadata
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -125,7 +125,7 @@ def kept_bytes(directory: Path) -> int:
     for note in parts.glob("*.json"):
         # A note that was being written when the kill came is none: then there are no bytes yet.
         with contextlib.suppress(ValueError, FileNotFoundError):
-            total = read_note(note).total
+            total = read_metadata(note).total
             # Of a part that is whole, a byte is asked for again.
             status = note.with_suffix(".part").stat()
             if status.st_nlink == 1:  # else it is counted under its final name

@@ -12,11 +12,11 @@ from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, framing_of
 from pyfetch.http.response_head import StatusLine
-from pyfetch.storage.part_metadata import Note
+from pyfetch.storage.part_metadata import PartMetadata
 from pyfetch.urls import parse_url
 
 URL = "http://h/x"
-PART = Note(URL, '"v1"', URL, 12, etag='"v1"', content_encoding="", media_type="a/b")
+PART = PartMetadata(URL, '"v1"', URL, 12, etag='"v1"', content_encoding="", media_type="a/b")
 RANGE = Question(part=PART, part_length=4)
 CONDITION = Question(conditions=Conditions({"If-None-Match": '"v1"'}, URL, 12))
 WHOLE = Question()
@@ -102,7 +102,7 @@ def test_a_part_is_good_for_another_query_of_its_path_where_etag_and_total_agree
     assert RANGE.verdict(rest("http://h/y?sig=1")) is Verdict.ASK_AGAIN
     assert RANGE.verdict(rest("http://other/x")) is Verdict.ASK_AGAIN
     date = "Tue, 14 Nov 2023 22:13:20 GMT"
-    by_date = replace(RANGE, part=PART._replace(validator=date, etag=None))
+    by_date = replace(RANGE, part=replace(PART, validator=date, etag=None))
     assert by_date.verdict(rest(f"{URL}?sig=1")) is Verdict.ASK_AGAIN
     assert by_date.verdict(rest()) is Verdict.REST
     by_checksum = replace(by_date, checksum_decides=True)

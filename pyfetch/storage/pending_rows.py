@@ -1,4 +1,4 @@
-"""Rows of the state that are not in its database yet: written many at once."""
+"""Rows of the state that are not in its database yet: many are written by one statement."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import cache
 
 from pyfetch.models import FileFacts
 
-MOST = 512
-"""Rows that are held at most."""
+MOST_PENDING = 512
+"""Rows that are held in memory, at most."""
 
 _CLAIM = ("key", "path", "url", "was_free")
 _FACTS = (
@@ -18,14 +18,14 @@ _FACTS = (
     "media_type", "unused_name", "fetched_at",
 )  # fmt: skip
 _TEXTS = {"etag", "last_modified", "sha256", "answered_by", "media_type", "unused_name"}
-# Each statement lets other threads run and waits for its turn again, which costs more than
-# the row. No more of them than the oldest SQLite's 999 parameters are enough for.
+# After each statement the thread waits for the interpreter's lock again, which costs more than
+# the row. More rows would need more than the 999 parameters that old versions of SQLite take.
 _AT_ONCE = 64
 
 
 @dataclass(slots=True)
 class FileRow:
-    """One name: who owns it, and what was fetched to it."""
+    """A row of the table `file`: who owns a name, and what was fetched to it."""
 
     path: str
     url: str = ""
@@ -37,12 +37,12 @@ class FileRow:
 
 
 @dataclass(slots=True)
-class Changes:
-    """Rows by their key."""
+class PendingRows:
+    """Rows that are to be written, by their key."""
 
     rows: dict[str, FileRow] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
-    """Keys of all that a path of these rows leads through."""
+    """Keys of all directories that the paths of these rows go through."""
 
     def put(self, key: str, row: FileRow) -> None:
         """Add a row, or replace one."""
@@ -53,7 +53,7 @@ class Changes:
             end = key.find("/", end + 1)
 
     def write(self, database: sqlite3.Connection) -> None:
-        """Put all of them into the database, and forget them."""
+        """Write all rows into the database, and forget them."""
         claims, noted = [], []
         for key, row in self.rows.items():
             if row.facts is None:
@@ -80,19 +80,19 @@ def _write(
 @cache
 def _put(columns: tuple[str, ...], rows: int) -> str:
     row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
-    # What is there already has its owner: that stays.
+    # A row that is there already keeps its owner.
     changed = ("path", *_FACTS)
     changes = ", ".join(
         f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
     )
     return (
         f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
-        f" ON CONFLICT (key) DO UPDATE SET {changes}"
+        f" ON CONFLICT (key) DO UPDATE SET {changes}, of_other_url = 0"
     )
 
 
 def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
-    # Numbers and texts only: for all else, None included, the module looks for an adapter, which
+    # Numbers and texts only: for anything else, None included, sqlite3 looks for an adapter, which
     # takes longer than the row. An empty text stands for NULL.
     return (
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,

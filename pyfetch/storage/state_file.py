@@ -1,0 +1,137 @@
+"""The file of the state: its schema, how an older one is brought up to date, and whose it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+from pyfetch.errors import StoppedError
+from pyfetch.signed_query import unsigned
+from pyfetch.storage.filesystem import READ_FILE
+
+STATE_FILE = "state.sqlite3"
+VERSION = 3
+"""Of the schema; in the file it is the `user_version`."""
+
+_APPLICATION = 0x70796674  # "pyft", the file's `application_id`
+_APPLICATION_AT = 68  # bytes from the start of the file (SQLite, Database File Format, 1.3)
+_HEADER = 100
+_SCHEMA = """
+CREATE TABLE file (
+    key           TEXT PRIMARY KEY, -- the path, folded: names that differ only in case are one
+    path          TEXT NOT NULL,    -- below the output directory
+    url           TEXT NOT NULL,    -- who owns the name; without credentials and fragment
+    was_free      INTEGER NOT NULL, -- whether nothing was there when the URL got the name
+    status        INTEGER,          -- of the answer; this and what follows: NULL until fetched
+    size          INTEGER,          -- bytes
+    modified_ns   INTEGER,          -- on disk, nanoseconds since the epoch
+    etag          TEXT,
+    last_modified TEXT,
+    sha256        TEXT,
+    answered_by   TEXT,             -- the URL that answered, after redirects
+    fetched_at    REAL,             -- seconds since the epoch
+    went_to       TEXT,             -- another path if the server has named the file
+    of_other_url  INTEGER NOT NULL DEFAULT 0, -- whether the file came from an earlier owner's URL
+    unused_name   TEXT,             -- the name that the server gave and that was not used
+    media_type    TEXT
+) WITHOUT ROWID
+"""
+_BACKUPS = """
+CREATE TABLE backup (
+    path TEXT PRIMARY KEY -- below the output directory: a file that pyfetch moved out of the way
+) WITHOUT ROWID
+"""
+_TO_VERSION_3 = (
+    "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE file ADD COLUMN unused_name TEXT",
+    "ALTER TABLE file ADD COLUMN media_type TEXT",
+    # URLs are known without what signs them.
+    "UPDATE file SET url = unsigned(url) WHERE url LIKE '%sig%=%'",
+    "UPDATE file SET answered_by = unsigned(answered_by) WHERE answered_by LIKE '%sig%=%'",
+    _BACKUPS,
+)
+_STEPS = {
+    0: (_SCHEMA, _BACKUPS, f"PRAGMA application_id = {_APPLICATION}"),
+    1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3),
+    2: _TO_VERSION_3,
+}
+"""By version (0: an empty file), the statements that make the schema of today of it."""
+
+
+def check_owner(file: Path) -> None:
+    """Raise `StoppedError` if a state file is a link or no database of pyfetch's.
+
+    A missing or empty one is neither. Raises `OSError` if it cannot be read.
+    """
+    for name in (file, *(file.with_name(f"{file.name}-{kind}") for kind in ("wal", "shm"))):
+        try:
+            status = os.lstat(name)
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            raise StoppedError(f"{name} is {kind}, so it is not pyfetch's state: move it away")
+    try:
+        descriptor = os.open(file, READ_FILE)
+    except FileNotFoundError:
+        return
+    try:
+        header = os.read(descriptor, _HEADER)
+    finally:
+        os.close(descriptor)
+    application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
+    if header.startswith(b"SQLite format 3\0") and application not in (0, _APPLICATION):
+        raise _not_ours(file)
+
+
+def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: str) -> None:
+    """Make the schema of today, in one transaction, of a new or an older one.
+
+    `journal`: SQLite's journal mode. Raises `StoppedError` for the database of another program or
+    of a newer pyfetch, before anything is written.
+    """
+    execute = database.execute
+    if _version(database, file) > VERSION:
+        raise StoppedError(
+            f"{file} is from a newer pyfetch (version {_version(database, file)}, this one knows"
+            f" {VERSION}): use that one, or move the file away to begin without it"
+        )
+    # A killed process leaves whole transactions; so does a loss of power, though perhaps not
+    # the last ones.
+    execute(f"PRAGMA journal_mode = {journal}")
+    execute("PRAGMA synchronous = NORMAL")
+    execute("PRAGMA cache_size = -8192")
+    if _version(database, file) < VERSION:
+        database.create_function("unsigned", 1, unsigned)
+        execute("BEGIN IMMEDIATE")
+        for statement in _STEPS[_version(database, file)]:
+            execute(statement)
+        execute(f"PRAGMA user_version = {VERSION}")
+        execute("COMMIT")
+    execute(f"SELECT {', '.join(_COLUMNS)} FROM file LIMIT 0")  # noqa: S608 - our own names
+    # Names that this run has given; gone with the connection.
+    execute("CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID")
+
+
+_COLUMNS = (
+    "key", "path", "url", "was_free", "status", "size", "modified_ns", "etag", "last_modified",
+    "sha256", "answered_by", "fetched_at", "went_to", "of_other_url",
+    "unused_name", "media_type",
+)  # fmt: skip
+
+
+def _version(database: sqlite3.Connection, file: Path | None) -> int:
+    """The version of the schema, 0 for an empty database. Raises `StoppedError` for another's."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    is_empty = (application, version, tables) == (0, 0, 0)
+    if application != _APPLICATION and not is_empty:
+        raise _not_ours(file)
+    return int(version)
+
+
+def _not_ours(file: Path | None) -> StoppedError:
+    return StoppedError(f"{file} is somebody else's database: move it away")
