@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pyfetch import __version__
-from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
+from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
+from pyfetch.engine.attempt_report import AttemptReport
 from pyfetch.engine.existing_file import (
     Kept,
     Wanted,
@@ -22,11 +23,9 @@ from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import Question
 from pyfetch.errors import RunError
 from pyfetch.http.client import Client
-from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
 from pyfetch.http.throttle import Bandwidth
-from pyfetch.http.validators import is_as_recorded, media_type_of
-from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.models import Failure, FileFacts, Outcome, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
@@ -77,15 +76,15 @@ class Downloader:
         try:
             return download.make(self._client)
         except TargetError as error:
-            return download.failed(error)
+            return download.report.failed(error)
         except _Onward as error:
-            return download.goes_on(error.redirects)
+            return download.report.goes_on(error.redirects)
         except RunError:
             raise
         except Exception as error:
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
-            return download.failed(TargetError(Failure.INTERNAL, detail))
+            return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
 
@@ -118,10 +117,9 @@ class _Download:
         parts: Parts,
         rename: Rename | None,
     ) -> None:
-        self._target = target
+        self.report = AttemptReport(target, transfer, clock)
         self._transfer = transfer
         self._settings = settings
-        self._clock = clock
         self._parts = parts
         self._rename = rename
         self._final = None if target.path is None else parts.final(target.path)
@@ -130,9 +128,10 @@ class _Download:
         """What was found under the final name."""
         self._given: str | None = None
         """The name that the server gave."""
-        self._answer: Response | None = None
-        self._asked = False
-        """Whether a request was sent."""
+
+    @property
+    def _target(self) -> Target:
+        return self.report.target
 
     def make(self, client: Client) -> AttemptOutcome:
         """Fetch the target, or find that it is there. Raises `TargetError` or `_Onward`."""
@@ -148,30 +147,22 @@ class _Download:
             final, self._there, self._policy, self._target, self._transfer, expected
         )
         if isinstance(found, Kept):
-            return self._kept(found)
+            return self.report.kept(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
                 writer = self._get(client, part, found)
             except _NamedFileStays as stays:
                 part.drop()
-                return self._kept(stays.kept)
+                return self.report.kept(stays.kept)
             if writer.unchanged:
                 with errors_of(final):
                     kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
-                return self._kept(kept)
+                return self.report.kept(kept)
             facts = self._finish(writer, self._placement(replaces=found.replaces))
         return self._fetched(writer, facts)
-
-    def failed(self, error: TargetError) -> Finished:
-        """The outcome of the attempt that raised this."""
-        return self._finished(self._result(Outcome.FAILED, error=error), error.sign)
-
-    def goes_on(self, redirects: RedirectState) -> GoesOn:
-        """The outcome of the attempt that needs another request."""
-        return GoesOn(redirects, wait_when_spent(self._answer.headers) if self._answer else None)
 
     def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
         """Make one GET. Raises `_Onward` if the attempt needs another one."""
@@ -189,11 +180,11 @@ class _Download:
             part_digest=redirects.part_digest,
             on_wanted=lambda head: self._take_name(head, part),
         )
-        self._asked = True
+        self.report.asked = True
         try:
             onward = client.get(redirects, question.fields, self._transfer, writer)
         finally:
-            self._answer = writer.answer
+            self.report.answer = writer.answer
         if writer.start_again:
             raise self._again()
         if onward:
@@ -239,7 +230,7 @@ class _Download:
         With `--expect-type` its type has to be known, and with `--content-disposition` the name
         that the server gives: both are known from when it was fetched, or from the 304.
         """
-        head = self._answer
+        head = self.report.answer
         recorded = recorded_facts(self._target, kept.status)
         fields = head.headers if head else {}
         if expected.of_type:
@@ -264,7 +255,7 @@ class _Download:
         target = self._rename(self._target, given)
         if target.path is None or target.path == self._target.path:
             return
-        self._target = target
+        self.report.target = target
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
         self._there = look(self._parts.directory, target.path)
@@ -285,99 +276,16 @@ class _Download:
     def _path_beside(self) -> str:
         """Another path, where the name that the server gave is that of a file of the user's."""
         assert self._rename and self._given  # noqa: S101, PT018 - the server has named it
-        self._target = self._rename(self._target, self._given, beside=True)
+        self.report.target = self._rename(self._target, self._given, beside=True)
         assert self._target.path  # noqa: S101 - it has got one
         self._final = self._parts.final(self._target.path)
         return self._target.path
-
-    def _kept(self, kept: Kept) -> Finished:
-        """The outcome where the file stays, with facts about it if the state had none."""
-        known = self._target.known
-        status = kept.status
-        new = None
-        if is_as_recorded(known, status.st_size, status.st_mtime_ns):
-            facts = known.facts
-        elif kept.outcome is Outcome.UNCHANGED or kept.sha256:
-            head = self._answer
-            facts = new = FileFacts(
-                status.st_size,
-                status.st_mtime_ns,
-                last_modified=head.headers.get("Last-Modified") if head else None,
-                sha256=kept.sha256,
-                answered_by=head.url.identity if head else None,
-                media_type=media_type_of(head.headers.get("Content-Type")) or None
-                if head
-                else None,
-            )
-        else:
-            facts = None
-        result = self._result(
-            kept.outcome,
-            size=status.st_size,
-            path=kept.file,
-            sha256=facts.sha256 if facts else None,
-            facts=facts,
-        )
-        return self._finished(result, HostSignal.NONE, new)
 
     def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
         placed = writer.placed
         backup = self._parts.final(placed.backup) if placed and placed.backup else None
         if backup:
             _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
-        result = self._result(
-            Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED,
-            size=self._transfer.received,
-            path=self._final,
-            sha256=facts.sha256 if facts else writer.sha256,
-            backup=backup,
-        )
-        return self._finished(result, HostSignal.NONE, facts)
-
-    def _finished(
-        self, result: Result, sign: HostSignal, facts: FileFacts | None = None
-    ) -> Finished:
-        """The outcome with what the answer says about the host, or `sign` if there is none."""
-        head = self._answer
-        wait = None
-        if not self._asked:
-            sign = HostSignal.NOT_ASKED
-        elif head and head.status in PAUSING_STATUSES:
-            sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
-        elif head:
-            sign, wait = HostSignal.ANSWERED, wait_when_spent(head.headers)
-        return Finished(result, sign, wait, facts, path=self._target.path)
-
-    def _result(
-        self,
-        outcome: Outcome,
-        *,
-        size: int | None = None,
-        path: str | None = None,
-        sha256: str | None = None,
-        error: TargetError | None = None,
-        facts: FileFacts | None = None,
-        backup: str | None = None,
-    ) -> Result:
-        head = self._answer
-        headers = head.headers if head else {}
-        task = self._transfer.assignment
-        return Result(
-            index=self._target.index,
-            url=str(self._target.url),
-            outcome=outcome,
-            final_url=str(head.url) if head else None,
-            status=head.status if head else None,
-            size=size,
-            path=path,
-            error=error.failure if error else None,
-            detail=error.detail if error else None,
-            attempts=task.number - (not self._asked),
-            elapsed=self._clock() - task.started,
-            content_type=headers.get("Content-Type"),
-            etag=headers.get("ETag") or (facts.etag if facts else None),
-            last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
-            sha256=sha256,
-            input=self._target.input,
-            backup=backup,
-        )
+        outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
+        sha256 = (facts and facts.sha256) or writer.sha256
+        return self.report.fetched(outcome, self._final, sha256, facts, backup)
