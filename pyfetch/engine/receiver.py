@@ -12,12 +12,12 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Question, Verdict
 from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.response import Response
-from pyfetch.http.validators import Representation, is_etag, modified_at, strong_validator
+from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, FileFacts, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.part_metadata import metadata_of
 from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
@@ -163,18 +163,10 @@ class BodyWriter:
 
     def _said(self, head: Response) -> Representation:
         """What is known of the content: what a 206 does not repeat, the first answer has said."""
-        said = Representation.of(head.headers)
         part = self._question.part
-        if self._verdict is not Verdict.REST or part is None:
-            return said
-        before = part.representation
-        strong = part.validator if is_etag(part.validator) else None
-        return Representation(
-            said.etag or before.etag or strong,
-            said.last_modified or before.last_modified or None,
-            said.content_encoding or before.content_encoding,
-            said.media_type or before.media_type,
-        )
+        if self._verdict is Verdict.REST and part:
+            return part.completed_by(head.headers)
+        return Representation.of(head.headers)
 
     def _continue(self, head: Response) -> None:
         """Go on behind what is in the part."""
@@ -222,29 +214,9 @@ class BodyWriter:
         metadata = None
         # A body that came whole with its first bytes leaves nothing to continue.
         if self.answer is not None and first != self._total:
-            metadata = self._metadata(self.answer, total)
+            metadata = metadata_of(self._target, self.answer, total)
         part.begin(total, metadata)
         self._begun = True
-
-    def _metadata(self, head: Response, total: int | None) -> PartMetadata | None:
-        """What it takes to continue the part; None if nothing would tell its version from another.
-
-        That is a strong validator and the length of the whole, or a checksum that the list demands.
-        """
-        validator = strong_validator(head.headers)
-        if not (self._target.checksum or (validator and total)):
-            return None
-        said = Representation.of(head.headers)
-        return PartMetadata(
-            url=self._target.identity,
-            validator=validator or "",
-            answered_by=head.url.identity,
-            total=total or 0,
-            last_modified=said.last_modified or "",
-            etag=said.etag,
-            content_encoding=said.content_encoding,
-            media_type=said.media_type,
-        )
 
     def _wanted_answer(self) -> Response:
         """The head of an answer with the content. Raises `TargetError` for any other."""
