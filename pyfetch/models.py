@@ -230,6 +230,8 @@ class Result:
     elapsed: float = 0.0
     """Seconds from the start of the first attempt to the end of the last, waits included."""
     content_type: str | None = None
+    content_encoding: str | None = None
+    """Coding of the body as it came and is saved (RFC 9110, section 8.4); none is asked for."""
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pyfetch.signed_query import LEFT_OUT, unsigned
 
@@ -33,7 +33,11 @@ _MUST_BE_ENCODED = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]"
 _USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
 _MAY_SPLIT_A_PASSWORD = re.compile(r"[\x00-\x20\\]")
 _AUTHORITY_ALONE = re.compile(r"([^/]*//)[^/?#]*\Z")
-_ALL_BEFORE_AT = re.compile(r"(?<=//).*@", re.DOTALL)
+
+_SCHEME_AND_AUTHORITY = re.compile(r"(?:[^/?#]*:)?//[^/?#]*")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ALLOWED = "!#$%&'()*+,/:;=?@[]~"
+"""Characters that stand for themselves behind an authority, but for letters, digits and `-._`."""
 
 _MOST_ORIGINS = 1024
 
@@ -158,6 +162,19 @@ def _without_credentials(parts: SplitResult) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
+def escape_url(text: str) -> str:
+    """Percent-encode what a URL or a reference to one may not have (RFC 3986, section 2.1).
+
+    A `%` that begins no escape is itself escaped; the escapes beside it stay as they are. A host
+    beyond ASCII stays, too: it is not encoded in percents (RFC 3490).
+    """
+    found = _SCHEME_AND_AUTHORITY.match(text)
+    authority, rest = (found[0], text[found.end() :]) if found else ("", text)
+    if "[" not in authority:  # an IPv6 address may have a zone: `[fe80::1%eth0]`
+        authority = _STRAY_PERCENT.sub("%25", authority)
+    return authority + quote(_STRAY_PERCENT.sub("%25", rest), safe=_ALLOWED)
+
+
 @lru_cache(_MOST_ORIGINS)
 def _origin_of(authority: str) -> str:
     return _origin(_split(authority))
@@ -201,8 +218,9 @@ def masked_url(text: str) -> str:
         is_url = False
     if is_url:
         return masked(text)
-    hidden = _ALL_BEFORE_AT.sub(f"{MASK}@", text)
-    return hidden if hidden != text else f"{MASK}@{text.rpartition('@')[2]}"
+    before_at, _, rest = text.rpartition("@")
+    scheme, slashes, _ = before_at.partition("//")
+    return f"{scheme}//{MASK}@{rest}" if slashes and "@" not in scheme else f"{MASK}@{rest}"
 
 
 def shown_of_split(url: str, rest: str) -> str:

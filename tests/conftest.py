@@ -13,8 +13,9 @@ from hypothesis import settings
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer
 
-settings.register_profile("quick", max_examples=20, deadline=None)
-settings.register_profile("steady", deadline=None)  # a busy machine is no fault of ours
+# No deadlines: a busy machine is no fault of ours.
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("steady", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
 
@@ -27,6 +28,18 @@ def ctrl_c_is_a_signal() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_authorities_of_this_machine() -> Iterator[None]:
+    """Whom this machine trusts is nothing to the tests, and takes 40 ms to read.
+
+    A command reads at its start the authorities that a variable names, if one does.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture

@@ -115,6 +115,7 @@ class AttemptReport:
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
             content_type=headers.get("Content-Type"),
+            content_encoding=headers.get("Content-Encoding"),
             etag=headers.get("ETag") or (facts.etag if facts else None),
             last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
             sha256=sha256,

@@ -8,8 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 from pyfetch.naming.components import is_safe_path
-from pyfetch.storage.directory import PARTS_DIRECTORY, OutputDirectory
-from pyfetch.storage.filesystem import OWN_DIRECTORY, errors_of, is_there, needed_for
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import (
+    OWN_DIRECTORY,
+    PARTS_DIRECTORY,
+    errors_of,
+    is_there,
+    needed_for,
+)
 from pyfetch.storage.lock import RunLock
 from pyfetch.storage.parts import remove_all
 from pyfetch.storage.state import STATE_FILE, State

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import threading
@@ -17,16 +16,12 @@ from typing import Self
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import OWN_DIRECTORY, before_paths, errors_of
-
-PARTS_DIRECTORY = "parts"
-"""Directory of the parts, below `.pyfetch`."""
+from pyfetch.storage.filesystem import OWN_DIRECTORY, PARTS_DIRECTORY, before_paths, errors_of
+from pyfetch.storage.lock import is_held
 
 # O_PATH needs no permission to read the directory. macOS does not have it.
 _OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_BELOW = _OPEN_DIRECTORY | os.O_NOFOLLOW
-_OPEN_LOCK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_LOCK_OF_A_RUN = f"{OWN_DIRECTORY}/lock"
 _NOT_BELOW = frozenset({"", ".", ".."})
 
 
@@ -170,7 +165,7 @@ class OutputDirectory:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise self._in_the_way(here, name, path) from error
             raise
-        if _is_held(below):
+        if is_held(below):
             os.close(below)
             detail = f"{self.final(path)} is the output directory of another run, which is at work"
             raise TargetError(Failure.EXISTS, detail)
@@ -248,20 +243,3 @@ def _sync(directory: int) -> None:
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def _is_held(directory: int) -> bool:
-    """Whether another run is at work whose output directory this is."""
-    try:
-        lock = os.open(_LOCK_OF_A_RUN, _OPEN_LOCK, dir_fd=directory)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return False

@@ -20,6 +20,9 @@ from pyfetch.text import format_size
 OWN_DIRECTORY = ".pyfetch"
 """Directory of pyfetch's own files, below the output directory: parts, state and lock."""
 
+PARTS_DIRECTORY = "parts"
+"""Directory of the parts, below `.pyfetch`."""
+
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags for a file that this process makes; `open` fails if anything has its name."""
 OLD_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -12,8 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch.errors import StoppedError
-from pyfetch.storage.directory import PARTS_DIRECTORY
-from pyfetch.storage.filesystem import OWN_DIRECTORY, READ_FILE, needed_for, open_own
+from pyfetch.storage.filesystem import (
+    OWN_DIRECTORY,
+    PARTS_DIRECTORY,
+    READ_FILE,
+    needed_for,
+    open_own,
+)
 
 POLL = 0.1
 """Seconds between two tries to take a lock that another run holds."""
@@ -22,6 +27,7 @@ _LAST_MOMENTS = 2.0
 """Seconds that the processes of a killed run get to end."""
 
 _NAME = "lock"
+_PATH = f"{OWN_DIRECTORY}/{_NAME}"
 _LONGEST = 200
 """Characters of a lock file that are read."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -146,3 +152,20 @@ class RunLock:
             if text:
                 return text
         return "a process that has just started"
+
+
+def is_held(directory: int) -> bool:
+    """Whether another run is at work in this output directory, by descriptor."""
+    try:
+        lock = os.open(_PATH, READ_FILE, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False

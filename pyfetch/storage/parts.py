@@ -15,8 +15,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from pyfetch.storage.directory import PARTS_DIRECTORY, OutputDirectory
+from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import (
+    PARTS_DIRECTORY,
     FreeSpace,
     errors_of,
     needed_for,

@@ -66,6 +66,36 @@ class PendingRows:
         self.directories.clear()
 
 
+class GivenNames:
+    """The names that this run has given to targets, by their keys: on disk, however many.
+
+    They are in a temporary table of the state's database, gone when that is closed.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._pending: set[str] = set()
+        """Those that are not in the table yet."""
+        database.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID"
+        )
+
+    def add(self, key: str) -> None:
+        """Note that this run has given this name."""
+        self._pending.add(key)
+        if len(self._pending) >= MOST_PENDING:
+            rows = [(key,) for key in self._pending]
+            self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
+            self._pending.clear()
+
+    def has(self, key: str) -> bool:
+        """Whether this run has given this name."""
+        if key in self._pending:
+            return True
+        query = "SELECT 1 FROM temp.given WHERE key = ?"
+        return self._database.execute(query, (key,)).fetchone() is not None
+
+
 def _write(
     database: sqlite3.Connection, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]
 ) -> None:

@@ -11,15 +11,21 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
-from pyfetch.storage.pending_rows import MOST_PENDING, FileRow, PendingRows
+from pyfetch.storage.pending_rows import MOST_PENDING, FileRow, GivenNames, PendingRows
 from pyfetch.storage.signed_owners import SignedOwners
-from pyfetch.storage.state_file import STATE_FILE, VERSION, bring_up_to_date, check_owner
+from pyfetch.storage.state_file import (
+    STATE_FILE,
+    VERSION,
+    DatabaseErrors,
+    bring_up_to_date,
+    check_owner,
+    damaged,
+    opened_to_read,
+)
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
 
@@ -45,13 +51,11 @@ class State:
         """The file that messages name."""
         self.signed = SignedOwners()
         """Which of several URLs with one identity has got which path in this run."""
-        self._errors = _Errors(self)
+        self._errors = DatabaseErrors(self)
         self._looked_up: dict[str, list[Any] | None] = {}
         """By key, rows as they are in the database; None where there is none."""
         self._journal = "WAL" if file else "OFF"
         self._pending = PendingRows()
-        self._given: set[str] = set()
-        """Keys of names that this run has given, as far as they are not in the table yet."""
         self._in_transaction = self._changed = False
         self._has_directories: bool | None = None
         """Whether any path goes through a directory; None: nobody has looked."""
@@ -64,6 +68,7 @@ class State:
             )
             try:
                 bring_up_to_date(self._database, file, self._journal)
+                self._given = GivenNames(self._database)
             except BaseException:
                 self._database.close()
                 raise
@@ -77,7 +82,7 @@ class State:
             with copy._errors:
                 check_owner(file)
                 if file.exists():
-                    with closing(_opened_to_read(file)) as source:
+                    with closing(opened_to_read(file)) as source:
                         source.backup(copy._database)
                     bring_up_to_date(copy._database, file, copy._journal)
         except BaseException:
@@ -125,16 +130,16 @@ class State:
                 self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
                 self._put(key, FileRow(path, url, was_free))
-                self._note_given(key)
+                self._given.add(key)
                 return Known(None, was_free)
             named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
-                if not takes_over or named != path or self._is_given(key):
+                if not takes_over or named != path or self._given.has(key):
                     return None
                 self._change(_TAKE_OVER, (url, key))
                 rest, went_to = [*rest[:1], None, None, None, None], None
                 of_other_url = size is not None
-            self._note_given(key)
+            self._given.add(key)
             if size is None and not was_free and is_free():
                 was_free = True
                 self._change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
@@ -147,7 +152,7 @@ class State:
         facts = FileFacts(size, modified_ns, *texts)  # type: ignore[arg-type]
         are_texts = all(text is None or isinstance(text, str) for text in texts)
         if not (isinstance(size, int) and isinstance(modified_ns, int) and are_texts):
-            raise _damaged(self.file, "a column has a value of another type")
+            raise damaged(self.file, "a column has a value of another type")
         return facts
 
     def owns(self, path: str, url: str) -> bool:
@@ -166,18 +171,6 @@ class State:
                 self._write()
             row = self._row(key)
         return row[1] if row else None
-
-    def _note_given(self, key: str) -> None:
-        self._given.add(key)
-        if len(self._given) >= MOST_PENDING:
-            rows = [(key,) for key in self._given]
-            self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
-            self._given.clear()
-
-    def _is_given(self, key: str) -> bool:
-        """Whether this run has given this name to a target."""
-        query = "SELECT 1 FROM temp.given WHERE key = ?"
-        return key in self._given or self._database.execute(query, (key,)).fetchone() is not None
 
     def add_backup(self, path: str) -> None:
         """Note that a file of somebody else's was moved to this path."""
@@ -282,49 +275,6 @@ class State:
         if not self._in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
             self._in_transaction = True
-
-
-class _Errors:
-    """Turn an error of SQLite or of the disk within into a `StoppedError`."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoppedError(
-                f"cannot use the state {self._state.file or ''}: {error}"
-                " (mend that and run the same command again to go on)"
-            ) from error
-        if isinstance(error, sqlite3.DatabaseError):
-            raise _damaged(self._state.file, error) from error
-        if isinstance(error, OSError):
-            raise StoppedError(
-                f"cannot use the state {self._state.file or ''}: {error.strerror}"
-                " (mend that and run the same command again to go on)"
-            ) from error
-
-
-def _damaged(file: Path | None, why: object) -> StoppedError:
-    return StoppedError(
-        f"the state {file} is damaged: {why} (move it away to begin without what it knew: then all"
-        " is fetched anew)"
-    )
-
-
-def _opened_to_read(file: Path) -> sqlite3.Connection:
-    # Where no run has it open, SQLite would make files beside it only to read it.
-    in_use = file.with_name(f"{file.name}-wal").exists()
-    how = "mode=ro" if in_use else "immutable=1"
-    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)
 
 
 def _key(path: str) -> str:

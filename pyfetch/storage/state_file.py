@@ -6,6 +6,8 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol
 
 from pyfetch.errors import StoppedError
 from pyfetch.signed_query import unsigned
@@ -65,7 +67,10 @@ def check_owner(file: Path) -> None:
 
     A missing or empty one is neither. Raises `OSError` if it cannot be read.
     """
-    for name in (file, *(file.with_name(f"{file.name}-{kind}") for kind in ("wal", "shm"))):
+    for name in (
+        file,
+        *(file.with_name(f"{file.name}-{kind}") for kind in ("wal", "shm", "journal")),
+    ):
         try:
             status = os.lstat(name)
         except FileNotFoundError:
@@ -111,8 +116,6 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
         execute(f"PRAGMA user_version = {VERSION}")
         execute("COMMIT")
     execute(f"SELECT {', '.join(_COLUMNS)} FROM file LIMIT 0")  # noqa: S608 - our own names
-    # Names that this run has given; gone with the connection.
-    execute("CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID")
 
 
 _COLUMNS = (
@@ -135,3 +138,55 @@ def _version(database: sqlite3.Connection, file: Path | None) -> int:
 
 def _not_ours(file: Path | None) -> StoppedError:
     return StoppedError(f"{file} is somebody else's database: move it away")
+
+
+class HasFile(Protocol):
+    """What has a database."""
+
+    file: Path | None
+    """The file that messages name."""
+
+
+class DatabaseErrors:
+    """Turn an error of SQLite or of the disk within into a `StoppedError`."""
+
+    def __init__(self, state: HasFile) -> None:
+        self._state = state
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoppedError(
+                f"cannot use the state {self._state.file or ''}: {error}"
+                " (mend that and run the same command again to go on)"
+            ) from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise damaged(self._state.file, error) from error
+        if isinstance(error, OSError):
+            raise StoppedError(
+                f"cannot use the state {self._state.file or ''}: {error.strerror}"
+                " (mend that and run the same command again to go on)"
+            ) from error
+
+
+def damaged(file: Path | None, why: object) -> StoppedError:
+    """The error for a state that cannot be read."""
+    return StoppedError(
+        f"the state {file} is damaged: {why} (move it away to begin without what it knew: then all"
+        " is fetched anew)"
+    )
+
+
+def opened_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that only reads. Raises `sqlite3.Error`."""
+    # Where no run has it open, SQLite would make files beside it only to read it.
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    how = "mode=ro" if in_use else "immutable=1"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)

@@ -12,6 +12,7 @@ import pytest
 from pyfetch.checksum import Checksum, Digest, demanded_by, parse_checksum
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
+from tests.support.waiting import until
 
 BODY = b"content" * 50_000
 
@@ -163,8 +164,7 @@ class TestFailedTo:
         server.routes["/stall"] = lambda h: h.stall()
         urls = [f"{server.url}/gone", f"{server.url}/stall"]
         run = installed.start("-w", "1", "--failed-to", "failed", *urls)
-        while "/stall" not in server.paths():
-            assert run.poll() is None
+        until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.send_signal(signal.SIGINT)
         run.communicate()
         assert run.returncode == 130
@@ -201,8 +201,7 @@ class TestFailedTo:
         (pyfetch.directory / "failed").write_text(older)
         server.routes["/x"] = lambda h: h.stall()
         first = installed.start(f"{server.url}/x")
-        while not server.asked:
-            assert first.poll() is None
+        until(lambda: server.asked != [], "a request")
         ended = pyfetch("failed", "--failed-to", "failed", "--checksums", "sums")
         assert ended.status == 3
         assert (pyfetch.directory / "failed").read_text() == older
@@ -219,8 +218,7 @@ class TestFailedTo:
         lines = "".join(f"{server.url}/{name}\n" for name in ("gone", "stall", "later"))
         (installed.directory / "list").write_text(lines)
         run = installed.start("-w", "1", "list", "--failed-to", "list")
-        while "/stall" not in server.paths():
-            assert run.poll() is None
+        until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.send_signal(signal.SIGINT)
         run.communicate()
         assert (installed.directory / "list").read_text() == lines
@@ -233,8 +231,7 @@ class TestFailedTo:
         run = installed.start("-w", "1", "--failed-to", "failed", *urls)
         assert run.stdout
         run.stdout.readline()
-        while "/stall" not in server.paths():
-            assert run.poll() is None
+        until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.stdout.close()
         assert run.wait(10) == 141
         assert run.stderr

@@ -20,6 +20,7 @@ from tests.support.measuring import bytes_in
 from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page, basic, redirect
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 KEYS = {"Authorization": "Bearer 1", "Cookie": "a=1", "X-Api-Key": "1", "x-TOKEN": "1"}
@@ -501,8 +502,7 @@ def test_the_lines_that_failed_are_for_their_owner_while_they_are_written(
 ) -> None:
     server.routes["/slow"] = Handler.stall
     run = installed.start("--failed-to", "failed", f"{server.url}/slow")
-    while not server.asked:
-        assert run.poll() is None
+    until(lambda: server.asked != [], "a request")
     (file,) = installed.directory.glob(".failed*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     run.kill()

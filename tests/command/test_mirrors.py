@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 Route = Callable[[Handler], None]
 BODY = os.urandom(1000)
@@ -334,8 +335,7 @@ def test_ctrl_c_asks_no_further_mirror(
     second.routes["/x"] = Handler.stall
     (installed.directory / "list").write_text(line_of(three))
     run = installed.start("-o", "data", "--format", "jsonl", "list")
-    while not second.asked:
-        assert run.poll() is None
+    until(lambda: second.asked != [], "a request")
     began = time.monotonic()
     run.send_signal(signal.SIGINT)
     out, _ = run.communicate(timeout=20)

@@ -14,6 +14,7 @@ import pytest
 from tests.support.command import Command, InstalledCommand
 from tests.support.measuring import bytes_in
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 MODIFIED = 1_700_000_000
 
@@ -518,8 +519,7 @@ def test_a_killed_run_goes_on_at_a_nested_path_and_finds_the_names_it_gave(
     assert held.begun.wait(20)
     parts = installed.directory / "data" / ".pyfetch" / "parts"
     first = installed.directory / "data" / "d" / "e" / "x"
-    while not (first.exists() and bytes_in(parts, "*.part") == 200_000):
-        assert run.poll() is None
+    until(lambda: first.exists() and bytes_in(parts, "*.part") == 200_000, "a file and a part")
     run.kill()
     run.communicate()
     held.go_on.set()

@@ -12,6 +12,7 @@ from pyfetch.storage.state import VERSION
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 KEYS = {"index", "url", "action", "path", "instead_of", "error", "detail"}
@@ -63,8 +64,7 @@ def test_it_asks_no_server_and_changes_nothing(
         # With a log beside its state, parts and notes.
         used.routes["/slow"] = Handler.stall
         run = installed.start("-o", "data", f"{used.url}/slow")
-        while not used.asked:
-            assert run.poll() is None
+        until(lambda: used.asked != [], "a request")
         run.kill()
         run.communicate()
         assert (installed.directory / "data/.pyfetch/state.sqlite3-wal").exists()
@@ -107,8 +107,7 @@ def test_it_needs_no_lock(
 ) -> None:
     used.routes["/slow"] = Handler.stall
     run = installed.start("-o", "data", f"{used.url}/slow")
-    while not used.asked:
-        assert run.poll() is None
+    until(lambda: used.asked != [], "a request")
     ended = plan(pyfetch, f"{used.url}/a/x", f"{used.url}/elsewhere/slow")
     run.kill()
     run.communicate()

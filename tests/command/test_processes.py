@@ -16,7 +16,7 @@ import pytest
 from pyfetch.cluster.split import split
 from pyfetch.cluster.workload import AHEAD, Workload
 from pyfetch.settings import Settings
-from tests.support.command import InstalledCommand
+from tests.support.command import Command, InstalledCommand
 from tests.support.processes import catches, children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import until
@@ -73,7 +73,6 @@ def test_caps_for_a_host_hold_over_all_processes(
     ended = installed(*TWO, "--per-host", "3", "--workers", "8", "--discard", *hundred)
     assert ended.status == 0
     assert server.most_at_once <= 3
-    assert installed(*TWO, "--per-host", "1", "--discard", *hundred[:10]).status == 0
 
 
 def test_what_is_divided_is_no_more_than_the_whole() -> None:
@@ -253,7 +252,7 @@ def test_a_signal_while_processes_start_shows_no_traceback(
     installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = Handler.stall
-    for delay in (0.02, 0.05, 0.1, 0.2, 0.5):
+    for delay in (0.02, 0.2):  # others are with the tests of stress
         running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
         until(lambda process=running: children_of(process.pid) != [])  # type: ignore[misc]
         time.sleep(delay)
@@ -348,13 +347,13 @@ def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
 
 
 def test_auto_is_as_many_as_this_process_may_use(
-    installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     assert Settings(processes="auto").process_number == len(os.sched_getaffinity(0))
     server.pages["/x"] = Page(b"x")
     assert installed("--processes", "auto", f"{server.url}/x").status == 0
     for wrong in ("0", "65", "x", "-1"):
-        assert installed("--processes", wrong, f"{server.url}/x").status == 2
+        assert pyfetch("--processes", wrong, f"{server.url}/x").status == 2
 
 
 def test_a_program_that_uses_the_library_needs_no_guard(

@@ -14,6 +14,7 @@ from tests.support.certificates import server_with_tls
 from tests.support.command import Command, InstalledCommand
 from tests.support.proxies import HTTPProxy, SocksProxy
 from tests.support.server import LoopbackServer, Page, basic
+from tests.support.waiting import until
 
 NOBODY = "http://127.0.0.1:1"
 SOON = 10.0
@@ -316,8 +317,7 @@ class TestSocks:
         socks.stalls = True
         arguments = ("--connect-timeout", "60", "--timeout", "60", "--proxy", socks.url)
         run = installed.start(*arguments, plain_url, tls_url)
-        while socks.connections < 2:
-            assert run.poll() is None
+        until(lambda: socks.connections == 2, "two connections")
         told = time.monotonic()
         run.send_signal(signal.SIGTERM)
         run.communicate(timeout=20)

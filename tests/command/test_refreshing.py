@@ -220,7 +220,7 @@ def test_a_url_that_stands_twice_in_a_list_is_asked_for_once_and_then_whether_it
 
 
 class TestManyFiles:
-    NUMBER = 2000
+    NUMBER = 300
 
     @pytest.fixture
     def urls(self, server: LoopbackServer) -> str:

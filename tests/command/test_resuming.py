@@ -29,6 +29,7 @@ from tests.support.half_fetched import (
     whole,
 )  # fmt: skip
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 
 def test_the_next_try_asks_for_the_rest_and_goes_on(
@@ -71,8 +72,7 @@ def test_a_killed_run_leaves_a_part_with_all_that_is_known_of_it(
     run = installed.start(f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
     # The very moment that there is a byte of the part.
-    while not any(part.stat().st_size for part in parts.glob("*.part")):
-        assert run.poll() is None
+    until(lambda: any(part.stat().st_size for part in parts.glob("*.part")), "a part")
     run.kill()
     run.communicate()
     (note,) = parts.glob("*.json")
@@ -229,10 +229,13 @@ def test_a_part_that_has_its_final_name_already_is_not_written_to(
     asked = len(server.asked)
     run = installed.start("--if-exists", policy, f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
-    while len(server.asked) == asked or not any(
-        part.stat().st_size == 1000 for part in parts.glob("*.part")
-    ):
-        assert run.poll() is None
+    until(
+        lambda: (
+            len(server.asked) > asked
+            and any(part.stat().st_size == 1000 for part in parts.glob("*.part"))
+        ),
+        "a part",
+    )
     assert final.read_bytes() == BODY
     run.kill()
     run.communicate()

@@ -15,6 +15,7 @@ from pyfetch.models import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 
 def free() -> bool:
@@ -134,8 +135,7 @@ def test_the_lock_of_a_run_names_its_process(
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
     first = installed.start(f"{server.url}/x")
-    while not server.asked:
-        assert first.poll() is None
+    until(lambda: server.asked != [], "a request")
     second = pyfetch(f"{server.url}/y")
     assert second.status == 3
     (error,) = second.err.splitlines()
@@ -156,8 +156,7 @@ def test_wait_lock_waits_for_the_run_before_it(
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
     first = installed.start("--timeout", "60", f"{server.url}/x")
-    while not server.asked:
-        assert first.poll() is None
+    until(lambda: server.asked != [], "a request")
     second = installed.start("--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.7)
@@ -167,8 +166,7 @@ def test_wait_lock_waits_for_the_run_before_it(
     for run in (first, second):
         run.communicate()
     short = installed.start(f"{server.url}/x")
-    while len(server.asked) < 3:
-        assert short.poll() is None
+    until(lambda: len(server.asked) == 3, "its request")
     assert pyfetch("--wait-lock", "0.3", f"{server.url}/y").status == 3
     short.kill()
     short.communicate()
@@ -186,8 +184,7 @@ def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
     server.routes["/x"] = held
     server.pages["/y"] = Page(b"y")
     first = installed.start("--no-state", f"{server.url}/x")
-    while not server.asked:
-        assert first.poll() is None
+    until(lambda: server.asked != [], "a request")
     second = installed.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.6)
@@ -204,8 +201,7 @@ def test_runs_in_two_directories_do_not_wait_for_each_other(
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
     first = installed.start("-o", "one", f"{server.url}/x")
-    while not server.asked:
-        assert first.poll() is None
+    until(lambda: server.asked != [], "a request")
     assert pyfetch("-o", "two", f"{server.url}/y").status == 0
     first.kill()
     first.communicate()
@@ -216,8 +212,7 @@ def test_two_runs_at_once_without_state_are_one_too_many(
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
     first = installed.start("--no-state", f"{server.url}/x")
-    while not server.asked:
-        assert first.poll() is None
+    until(lambda: server.asked != [], "a request")
     assert pyfetch("--no-state", f"{server.url}/y").status == 3
     first.kill()
     first.communicate()

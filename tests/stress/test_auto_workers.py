@@ -18,6 +18,8 @@ from tools.simulation.world import SimulatedHost, World, always
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 HOSTS = [
+    Scenario("slows beyond 16 at once", one(capacity=always(16), latency=always(0.2))),
+    Scenario("429 beyond 5 a second", one(limit=5)),
     Scenario("slows beyond 3 at once", one(capacity=always(3), latency=always(0.1))),
     Scenario("503 beyond 12 at once", one(refuses_beyond=12, latency=always(0.2))),
     Scenario("the client does 100 files a second", one(latency=always(0.4)), cpu=0.01),

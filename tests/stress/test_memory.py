@@ -11,7 +11,7 @@ import pytest
 from pyfetch.inputs import InputFormat
 from tests.support.command import InstalledCommand
 from tests.support.lists import FORMATS, Folder, long_list
-from tests.support.measuring import MIB, PEAK_MEMORY, peak_of
+from tests.support.measuring import MIB, PEAK_MEMORY, kept_blocks, peak_of
 
 
 @pytest.mark.parametrize("chosen", FORMATS)
@@ -20,6 +20,12 @@ def test_memory_is_flat_however_long_the_list(tmp_path: Path, chosen: InputForma
     assert number == 20_000
     # Elements of one block, 64 KiB, are held at once; the lists are some times as long.
     assert peak < 6 * MIB
+
+
+@pytest.mark.parametrize("chosen", FORMATS)
+def test_entries_that_were_taken_are_not_kept(tmp_path: Path, chosen: InputFormat) -> None:
+    """Nor anything else of their records, which would take a block of memory each, or more."""
+    assert kept_blocks(Folder(tmp_path).sources(long_list(chosen, 15_000))) < 2_000
 
 
 @pytest.mark.parametrize(

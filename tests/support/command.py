@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import io
 import json
@@ -12,12 +13,12 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 from unittest import mock
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
@@ -145,11 +146,17 @@ sys.exit(status)
 """
 
 
-def _status_of_main() -> int:
-    """Call what is installed as `pyfetch`. Returns the exit status, as `sys.exit` counts it."""
+@functools.cache
+def _installed_function() -> Callable[[], Any]:
+    """What is installed as `pyfetch`."""
     (installed,) = entry_points(group="console_scripts", name="pyfetch")
+    return cast(Callable[[], Any], installed.load())
+
+
+def _status_of_main() -> int:
+    """Call it. Returns the exit status, as `sys.exit` counts it."""
     try:
-        status = installed.load()()
+        status = _installed_function()()
     except SystemExit as ended:
         status = ended.code
     if isinstance(status, str):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import select
+import socket
 import socketserver
 import threading
 from typing import Self
@@ -19,15 +21,27 @@ class Serving(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """Set once the test is over."""
         self.connections = 0
         """How many were made."""
+        self._waking, self._woken = socket.socketpair()
+        self._accepting = threading.Thread(target=self._accept_until_over, daemon=True)
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        self._accepting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.over.set()
-        self.shutdown()
+        self._waking.close()
+        self._accepting.join()
+        self._woken.close()
         self.server_close()
+
+    def _accept_until_over(self) -> None:
+        """As `serve_forever`, which only looks from time to time whether it is over."""
+        while True:
+            ready, _, _ = select.select([self.socket, self._woken], [], [])
+            if self._woken in ready:
+                return
+            self.handle_request()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client or a server that goes away is what some tests are about."""

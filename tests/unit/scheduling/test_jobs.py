@@ -12,7 +12,8 @@ from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 
-NUMBER = 10_000
+NUMBER = 2_000
+"""More than calls may be nested."""
 
 
 def refused(target: Target, asked_wait: float | None) -> Finished:
@@ -22,7 +23,7 @@ def refused(target: Target, asked_wait: float | None) -> Finished:
     return Finished(result, HostSignal.PUSHED_BACK, asked_wait)
 
 
-def test_ten_thousand_targets_of_a_host_that_is_given_up_turn_to_their_mirrors() -> None:
+def test_thousands_of_targets_of_a_host_that_is_given_up_turn_to_their_mirrors() -> None:
     """All of them wait for another attempt when their host asks for too long a wait."""
     policy = RetryPolicy()
     jobs = Jobs(HostQueues(Limits(), policy), WorkerLimit(NUMBER), policy)

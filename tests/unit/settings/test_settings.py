@@ -15,7 +15,13 @@ from pyfetch import fetch_all
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
-from pyfetch.settings.request_kinds import Headers, MediaTypes, ParameterNames, ProxyURL
+from pyfetch.settings.request_kinds import (
+    Headers,
+    MediaTypes,
+    ParameterNames,
+    ProxyURL,
+    Statuses,
+)
 
 
 class Hostile:
@@ -65,7 +71,7 @@ def is_right(kind: Kind, value: object) -> bool:
             )
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers():
+        case Headers() | Statuses():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False

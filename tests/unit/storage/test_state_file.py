@@ -91,7 +91,7 @@ def test_the_database_of_another_program_is_never_written(tmp_path: Path, kind: 
     assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite3"]
 
 
-@pytest.mark.parametrize("name", ["state.sqlite3", "state.sqlite3-wal", "state.sqlite3-shm"])
+@pytest.mark.parametrize("name", ["state.sqlite3", "state.sqlite3-wal", "state.sqlite3-journal"])
 @pytest.mark.parametrize("kind", ["link", "link to nothing", "fifo", "directory"])
 def test_a_state_that_is_no_file_of_ours_is_not_opened(
     tmp_path: Path, name: str, kind: str
