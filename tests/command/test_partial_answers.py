@@ -249,6 +249,35 @@ def test_a_500_is_tried_again_with_the_range_and_then_without(
         assert (pyfetch.directory / path[1:]).read_bytes() == found
 
 
+@pytest.mark.parametrize("options", [["--retries", "0"], ["--retry-status=-500"]])
+def test_a_500_that_is_not_tried_again_counts_at_once(
+    pyfetch: Command, server: LoopbackServer, options: list[str]
+) -> None:
+    """Else a server that fails by the range would do so in every run."""
+    server.routes["/x"] = in_turn(cut(ETag=ETAG), refusing(500, "Range"))
+    assert pyfetch("--retries", "0", f"{server.url}/x").status == 1
+    assert pyfetch(*options, f"{server.url}/x").status == 0
+    assert (pyfetch.directory / "x").read_bytes() == OTHER
+
+
+def test_a_digest_log_in_keeps_the_range(pyfetch: Command, server: LoopbackServer) -> None:
+    """The 401 that begins it says nothing about the range."""
+
+    def protected(handler: Handler) -> None:
+        if "Authorization" in handler.headers:
+            GOOD_REST(handler)
+        else:
+            handler.answer(401, WWW_Authenticate='Digest realm="r", nonce="n", qop="auth"')
+
+    server.routes["/x"] = in_turn(cut(ETag=ETAG), protected)
+    url = f"{server.url}/x".replace("://", "://me:pw@")
+    assert pyfetch("--retries", "0", url).status == 1
+    assert pyfetch("--retries", "0", url).status == 0
+    assert (pyfetch.directory / "x").read_bytes() == BODY
+    assert server.sent == len(BODY)
+    assert set(ranges(server)[1:]) == {f"bytes={HALF}-"}
+
+
 def test_push_back_and_a_log_in_keep_the_range_and_the_part(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
