@@ -18,7 +18,7 @@ from pyfetch.engine.existing_file import (
 )
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
-from pyfetch.engine.verdict import Question
+from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.models import FileFacts, Outcome, Target
@@ -158,6 +158,8 @@ class Download:
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
+        if not (known or wanted.conditions):
+            return FOR_ALL
         # With a range or a condition, a 500 gets one try more, if it gets any, before these are
         # to blame.
         settings = self._settings

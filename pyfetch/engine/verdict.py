@@ -124,6 +124,10 @@ class Question:
         return found.first == self.part_length and is_to_the_end and part.total in (0, found.total)
 
 
+FOR_ALL = Question()
+"""Asks for the whole, without range and conditions: most requests do."""
+
+
 def _is_all(content_range: str | None, length: int | None) -> bool:
     """Whether a 206 that nobody asked for brings all bytes that there are."""
     found = parse_content_range(content_range)

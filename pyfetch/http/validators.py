@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import NamedTuple
 
 from pyfetch.headers import parse_http_date
@@ -65,6 +66,7 @@ class Representation(NamedTuple):
         )
 
 
+@lru_cache(256)
 def media_type_of(content_type: str | None) -> str:
     """The media type of a `Content-Type`, in lower case and without its parameters."""
     return (content_type or "").partition(";")[0].strip().lower()
@@ -72,7 +74,9 @@ def media_type_of(content_type: str | None) -> str:
 
 def coding_of(content_encoding: str | None) -> str:
     """The codings of a `Content-Encoding` in lower case; empty if the content is not coded."""
-    codings = (coding.strip().lower() for coding in (content_encoding or "").split(","))
+    if not content_encoding:
+        return ""
+    codings = (coding.strip().lower() for coding in content_encoding.split(","))
     return ", ".join(coding for coding in codings if coding not in ("", "identity"))
 
 
