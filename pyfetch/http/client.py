@@ -126,7 +126,7 @@ class Client:
 
     def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
         transfer.answered()
-        self._warn_of_coding(response)
+        self._warn_of_coding(response, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
         if not receiver.head(response):
@@ -141,12 +141,14 @@ class Client:
             raise failures.of_body(error, transfer) from error
         transfer.check()
 
-    def _warn_of_coding(self, response: Response) -> None:
+    def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
         """Say once a run that a body is not what its media type says."""
         coding = response.headers.get("Content-Encoding")
         if self._has_warned or not coding or response.status >= 300:
             return
-        if coding.strip().lower() != "identity":
+        own = (*self._settings.headers, *transfer.target.headers)
+        was_asked_for = any(name.lower() == "accept-encoding" for name, _ in own)
+        if coding.strip().lower() != "identity" and not was_asked_for:
             self._has_warned = True
             _log.warning(
                 "a server sends its files coded (Content-Encoding: %s) though that was not asked"

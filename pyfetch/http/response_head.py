@@ -32,6 +32,8 @@ _EXACT = frozenset({"content-length", "content-range", "location", "transfer-enc
 """Fields that would mean something else without their control characters: an error."""
 _ALL_OR_NOTHING = frozenset({"etag", "set-cookie", "set-cookie2"})
 """Fields that are passed over if they have any (RFC 6265bis, section 5.6)."""
+_PASSED_OVER = ("", "")
+"""In place of a field that is passed over."""
 _SWITCHING_PROTOCOLS = 101
 _CACHED_LINES = 512
 _CACHED_LENGTH = 256
@@ -121,8 +123,8 @@ def _parse(block: str) -> tuple[StatusLine, Fields]:
             fields[-1] = _folded(fields[-1], line)
         else:
             fields.append(_odd_field(line.rstrip(" \t\r")))
-    if any(not name for name, _ in fields):
-        fields = [(name, value) for name, value in fields if name]
+    if _PASSED_OVER in fields:
+        fields = [field for field in fields if field != _PASSED_OVER]
     return status_line, Fields(fields)
 
 
@@ -130,11 +132,11 @@ def _folded(field: tuple[str, str], line: str) -> tuple[str, str]:
     """A field with the line that continues it (RFC 9112, section 5.2)."""
     name, value = field
     more = line.strip(" \t\r")
-    return _without_controls(name, f"{value} {more}".strip()) if name else field
+    return _without_controls(name, f"{value} {more}".strip()) if name else _PASSED_OVER
 
 
 def _odd_field(line: str) -> tuple[str, str]:
-    """Take a line that is no proper field. A name that is none is returned as an empty one.
+    """Take a line that is no proper field. One whose name is none is passed over.
 
     Raises `BadHeadError` for a line whose meaning is in doubt.
     """
@@ -143,18 +145,18 @@ def _odd_field(line: str) -> tuple[str, str]:
         raise BadHeadError(f"its head has a line that is no field: {line[:60].encode('latin-1')!r}")
     # RFC 9112, section 5.1: a proxy removes blanks before the colon.
     name = name.rstrip(" \t").lower()
-    return _without_controls(name, value.strip(" \t")) if _NAME.fullmatch(name) else ("", "")
+    return _without_controls(name, value.strip(" \t")) if _NAME.fullmatch(name) else _PASSED_OVER
 
 
 def _without_controls(name: str, value: str) -> tuple[str, str]:
-    """A field without control characters in its value; with an empty name if it is passed over."""
+    """A field without the control characters in its value. Raises `BadHeadError`."""
     if not _CONTROLS.search(value):
         return name, value
     if name in _EXACT:
         shown = value[:60].encode("latin-1")
         raise BadHeadError(f"its field {name.title()} has a control character: {shown!r}")
     if name in _ALL_OR_NOTHING:
-        return "", ""
+        return _PASSED_OVER
     return name, _CONTROLS.sub("", value.replace("\r", " "))  # RFC 9112, section 2.2
 
 

@@ -26,10 +26,12 @@ def holds_bytes(connection: socket.socket) -> bool:
 
     They are no longer in the system's buffer, so `select.poll` does not see them.
     """
+    if type(connection) is socket.socket:
+        return False
     if isinstance(connection, ssl.SSLSocket):
         return connection.pending() > 0
     inner: Any = connection
-    if isinstance(connection, socket.socket) or not hasattr(inner, "sslobj"):
+    if not hasattr(inner, "sslobj"):
         return False  # no TLS
     # TLS inside of the TLS of a proxy, as `urllib3` has it.
     return bool(inner.sslobj.pending() or inner.incoming.pending or holds_bytes(inner.socket))

@@ -213,7 +213,7 @@ def _inserted(name: PathComponent, tag: str) -> PathComponent:
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """`archive.tar.gz` → (`archive`, `.tar.gz`); a very long extension counts as part of the name."""
+    """`archive.tar.gz` → (`archive`, `.tar.gz`); a very long extension belongs to the name."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem or _size(extension) > _MAX_EXTENSION:
         return name, ""

@@ -87,7 +87,7 @@ def _extended(value: str) -> str:
 
 
 def _as_utf_8_if_it_is(value: str) -> str:
-    """Bytes beyond ASCII as UTF-8, which most servers mean, as in browsers; else as Latin-1 (the RFC)."""
+    """Bytes beyond ASCII as UTF-8, which most servers mean; else as Latin-1, as the RFC says."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -20,7 +20,7 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input",
+    "input", "backup",
 ]  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "detail": None, "attempts": 1, "content_type": None, "content_encoding": None,
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
-        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None,
+        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
     }  # fmt: skip
 
 
@@ -118,9 +118,14 @@ def test_a_body_in_no_coding_and_that_of_an_error_are_no_news(
 ) -> None:
     server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Encoding="Identity")
     server.routes["/y"] = lambda h: h.answer(404, b"?", Content_Encoding="gzip")
+    server.routes["/z"] = lambda h: h.answer(200, b"?", Content_Encoding="gzip")
     ended = pyfetch("--format", "jsonl", f"{server.url}/x", f"{server.url}/y")
     assert [one["content_encoding"] for one in ended.results] == ["Identity", "gzip"]
     assert "Content-Encoding" not in ended.err
+    # Nor is one that the user has asked for, for all URLs or for one.
+    asked = pyfetch("--discard", "-H", "accept-encoding: gzip", f"{server.url}/z")
+    line = f"{server.url}/z header='Accept-Encoding: gzip'"
+    assert "Content-Encoding" not in asked.err + pyfetch("--discard", stdin=line).err
 
 
 def test_headers_are_added_to_each_request(pyfetch: Command, server: LoopbackServer) -> None:
