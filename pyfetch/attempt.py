@@ -41,7 +41,7 @@ class RedirectState(NamedTuple):
     logins: int = 0
     """How often in a row a demand to log in was answered."""
     whole: bool = False
-    """Whether the server refused a range or a condition: ask for the whole body, without."""
+    """Whether an answer was of no use: ask for the whole body, without range and conditions."""
     part_digest: PartDigest | None = None
     """The digest of the part that the attempt continues, if that was computed already."""
 
@@ -73,6 +73,8 @@ class Assignment(NamedTuple):
     """Where to go on, if the attempt began with a request that was not enough."""
     refusal: TargetError | None = None
     """Why the host must not be asked, if it must not."""
+    failed_status: int | None = None
+    """Status of the answer to the attempt before, if this URL was asked then and that failed."""
 
     @classmethod
     def first_of(cls, target: Target, now: float = 0.0) -> Assignment:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
+from pyfetch.inputs.targets import ignoring_query
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -77,6 +78,8 @@ class Batch:
         `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
+        if settings.ignore_query:
+            entries = ignoring_query(entries, settings.ignore_query)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -98,6 +98,10 @@ class FileFacts:
     """In hexadecimal digits."""
     answered_by: str | None = None
     """Identity of the URL that answered, after redirects: the validators hold for it alone."""
+    media_type: str | None = None
+    """In lower case, without parameters; None if it is not known."""
+    unused_name: str | None = None
+    """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +163,16 @@ class Target:
 
     @property
     def identity(self) -> str:
-        """The URL without credentials and fragment: what owns a name and a part."""
+        """What owns a name and a part: see `Url.identity`."""
         return self.url.identity
+
+    def ignoring(self, parameters: Sequence[str]) -> Target:
+        """The same target, for which query parameters that match these patterns do not count."""
+        return replace(
+            self,
+            url=self.url.ignoring(parameters),
+            mirrors=tuple(mirror.ignoring(parameters) for mirror in self.mirrors),
+        )
 
     @property
     def length(self) -> Length | None:

@@ -7,11 +7,13 @@ requests alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from pyfetch.signed_query import LEFT_OUT, unsigned
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be fetched, and the port of each where its URL names none."""
@@ -77,7 +79,9 @@ class Url:
     origin: str = field(compare=False)
     """`scheme://host:port` (RFC 6454, section 4): what connections and pauses belong to."""
     identity: str = field(compare=False)
-    """The URL without credentials and fragment: what owns a file's name and a part."""
+    """What owns a file's name and a part: the URL without credentials, fragment and what signs it.
+
+    It ends in `#` if a part of the query was left out."""
 
     def __str__(self) -> str:
         return masked(self.text)
@@ -111,18 +115,39 @@ class Url:
     @property
     def path(self) -> str:
         """The path (RFC 3986, section 3.3), percent-encoded: empty, or it begins with `/`."""
-        _, slash, path = self.identity.partition("?")[0].partition("://")[2].partition("/")
+        _, slash, path = without_query(self.identity).partition("://")[2].partition("/")
         return f"{slash}{path}"
 
     @property
     def query(self) -> str:
-        """What stands between `?` and the fragment, percent-encoded."""
-        return self.identity.partition("?")[2]
+        """What stands between `?` and the fragment, percent-encoded, but for what signs the URL."""
+        return self.identity.partition("?")[2].removesuffix(LEFT_OUT)
+
+    @property
+    def exact(self) -> str:
+        """The URL without credentials and fragment, with all of its query."""
+        return _without_credentials(_split(self.text)) if self.is_signed else self.identity
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its identity leaves a part of the query out."""
+        return self.identity.endswith(LEFT_OUT)
+
+    def ignoring(self, parameters: Sequence[str]) -> Url:
+        """The same URL, whose identity does without the parameters that match these patterns."""
+        if "?" not in self.identity:
+            return self
+        return Url(self.text, self.origin, unsigned(self.identity, parameters))
 
     @property
     def fragment(self) -> str:
         """What stands behind `#`."""
         return self.text.partition("#")[2]
+
+
+def without_query(identity: str) -> str:
+    """Origin and path of a URL without credentials."""
+    return identity.partition("?")[0].partition("#")[0]
 
 
 def is_url(text: str) -> bool:
@@ -139,7 +164,8 @@ def parse_url(text: str) -> Url:
     """
     plain = _PLAIN.fullmatch(text)
     if plain:
-        return Url(text, _origin_of(plain[2]), plain[1])
+        identity = unsigned(plain[1]) if "?" in plain[1] else plain[1]
+        return Url(text, _origin_of(plain[2]), identity)
     bad = _MUST_BE_ENCODED.search(text)
     if bad:
         raise ValueError(f"{bad.group()!r} must be percent-encoded in one")
@@ -149,8 +175,11 @@ def parse_url(text: str) -> Url:
     if scheme[1].lower() not in DEFAULT_PORTS:
         raise UnsupportedScheme(scheme[1].lower())
     parts = _split(text)
-    without_credentials = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="")
-    return Url(text, _origin(parts), urlunsplit(without_credentials))
+    return Url(text, _origin(parts), unsigned(_without_credentials(parts)))
+
+
+def _without_credentials(parts: SplitResult) -> str:
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
 
 
 def escape_url(text: str) -> str:

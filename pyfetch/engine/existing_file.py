@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from pyfetch import cpu
 from pyfetch.checksum import Digest
-from pyfetch.http.validators import conditions
-from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
+from pyfetch.engine.expectations import Expectations
+from pyfetch.engine.verdict import Conditions
+from pyfetch.http.validators import conditions, is_as_recorded
+from pyfetch.models import Failure, FileFacts, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
@@ -31,17 +33,21 @@ class Wanted(NamedTuple):
 
     replaces: bool
     """Whether the body may take the place of a file that is there."""
-    conditions: dict[str, str] = {}  # noqa: RUF012 - nobody changes it
-    """Header fields that ask whether the file has changed (RFC 9110, section 13)."""
-    conditions_of: str | None = None
-    """The URL whose validators these are."""
+    conditions: Conditions | None = None
+    """How to ask whether the file has changed."""
 
 
 def judge_existing(
-    final: str, found: Found, policy: IfExists, target: Target, transfer: Transfer
+    final: str,
+    found: Found,
+    policy: IfExists,
+    target: Target,
+    transfer: Transfer,
+    expected: Expectations,
 ) -> Kept | Wanted:
     """Judge what was found under the name `final` before a request.
 
+    A file that is not as `expected`, perhaps since an option was added, is asked for anew.
     Raises `TargetError` if there must be no request because the file is there.
     """
     status = found.status
@@ -52,22 +58,41 @@ def judge_existing(
         return Wanted(replaces)
     if policy is IfExists.FAIL:
         raise already_there(final)
+    recorded = recorded_facts(target, status)
+    if policy is IfExists.REFRESH and not expected.allow(
+        status.st_size, recorded.media_type if recorded else None
+    ):
+        return Wanted(replaces)
     if target.checksum:
-        if transfer.assignment.redirects:
-            return Wanted(replaces=True)  # the file was hashed before the first request
-        # Whatever the server says now: the file has the demanded checksum, or it has not.
-        digest = _digest_of(final, target, transfer)
-        if digest.mismatch() is None:
-            outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
-            return Kept(outcome, final, status, digest.sha256)
-        return Wanted(replaces=True)
+        return _judge_by_checksum(final, status, policy, target, transfer)
     if policy is IfExists.SKIP and target.known.of_other_url:
         return Wanted(replaces=True)
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
-    facts = target.known.facts
     fields = conditions(target.known, status.st_size, status.st_mtime_ns, time.time())
-    return Wanted(replaces, fields, facts.answered_by if facts else target.identity)
+    if not fields:
+        return Wanted(replaces)
+    answered_by = recorded.answered_by if recorded else target.identity
+    return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))
+
+
+def _judge_by_checksum(
+    final: str, status: os.stat_result, policy: IfExists, target: Target, transfer: Transfer
+) -> Kept | Wanted:
+    """Whatever the server says now: the file has the demanded checksum, or it has not."""
+    if transfer.assignment.redirects:
+        return Wanted(replaces=True)  # the file was hashed before the first request
+    digest = _digest_of(final, target, transfer)
+    if digest.mismatch() is not None:
+        return Wanted(replaces=True)
+    outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
+    return Kept(outcome, final, status, digest.sha256)
+
+
+def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
+    """What the state knows of the file that is there; None if it is another one than it knows."""
+    is_known = is_as_recorded(target.known, status.st_size, status.st_mtime_ns)
+    return target.known.facts if is_known else None
 
 
 def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from pyfetch.http.validators import media_type_of
 from pyfetch.models import Failure, Length, TargetError
 from pyfetch.settings import Settings
 from pyfetch.text import format_size
@@ -24,11 +25,27 @@ class Expectations:
         """Check a `Content-Type` (RFC 9110, section 8.3) against `--expect-type`."""
         if not self._expect_type:
             return
-        found = (content_type or "").partition(";")[0].strip().lower()
+        found = media_type_of(content_type)
         if not any(fnmatchcase(found, pattern.lower()) for pattern in self._expect_type):
             kind = f"of the type {found}" if found else "of no type"
             expected = " or ".join(self._expect_type)
             raise _unwanted(f"it is {kind}, not {expected} (--expect-type)")
+
+    @property
+    def of_type(self) -> bool:
+        """Whether the media type matters."""
+        return bool(self._expect_type)
+
+    def allow(self, size: int, media_type: str | None) -> bool:
+        """Whether a file that is there would be wanted; `media_type`: None if it is not known."""
+        try:
+            self.check_not_too_large(size)
+            self.check_whole_size(size)
+            if media_type is not None:
+                self.check_type(media_type)
+        except TargetError:
+            return False
+        return True
 
     def check_whole_size(self, size: int) -> None:
         """Check the size of the whole body, announced or received, in bytes."""

@@ -9,18 +9,15 @@ from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
+from pyfetch.engine.verdict import Question, Verdict
+from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.response import Response
-from pyfetch.http.validators import (
-    contradicts,
-    is_etag,
-    modified_at,
-    parse_content_range,
-    strong_validator,
-)
+from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, FileFacts, Target, TargetError
+from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.part_metadata import metadata_of
 from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
@@ -30,18 +27,12 @@ HASHED_LATE = 256 * 1024 * 1024
 A longer part is hashed before the request: a server would not wait so long for its reader.
 """
 
-_WHOLE = frozenset({200, 203})
-"""Statuses whose body is the whole content (RFC 9110, section 15.3)."""
 _GONE = frozenset({404, 410})
-_REFUSING = frozenset({206, 304, 400, 412, 416, 501})
-"""Answers, right or wrong, of servers that do not support a range or a condition."""
 
 
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None where the body is hashed, but not kept.
 
-    `continued` is what is known of the part, if the request asks for the rest of it.
-    `conditions_of` is the URL whose validators the request sends as conditions, if any.
     `on_wanted` is called with the head whose body will be the file, before the body.
     """
 
@@ -51,19 +42,19 @@ class BodyWriter:
         settings: Settings,
         transfer: Transfer,
         part: Part | None,
+        question: Question,
         *,
-        continued: PartMetadata | None = None,
         part_digest: PartDigest | None = None,
-        conditions_of: str | None = None,
         on_wanted: Callable[[Response], None] = lambda _: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
         self._expectations = Expectations(settings, transfer.assignment.length)
+        self._names_by_servers = settings.content_disposition
         self._part = part
-        self._continued = continued
-        self._conditions_of = conditions_of
+        self._question = question
         self._on_wanted = on_wanted
+        self._verdict = Verdict.NO_FILE
         self._begun = False
         self._digest = Digest(target.checksum)
         self._total: int | None = None
@@ -71,35 +62,39 @@ class BodyWriter:
         """The digest of what is in the part, once it was computed."""
         self.answer: Response | None = None
         """The head of the answer, once it has come."""
-        self.start_again = False
-        """Whether the answer is of no use: ask for the whole body, without conditions."""
         self.placed: Placed | None = None
         """Where the file went, once it has its name."""
-        self.unchanged = False
-        """Whether the server says that the file is as it was (304)."""
         transfer.received = transfer.resumed = 0
         transfer.size = None
-        if continued and part and part.length > HASHED_LATE:
+        if question.part and part and part.length > HASHED_LATE:
             self._digest_of(part)
 
     @property
     def sha256(self) -> str:
         return self._digest.sha256
 
+    @property
+    def start_again(self) -> bool:
+        """Whether the answer is of no use: ask for the whole body, without conditions."""
+        return self._verdict is Verdict.ASK_AGAIN
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the server says that the file is as it was (304)."""
+        return self._verdict is Verdict.UNCHANGED
+
     def head(self, head: Response) -> bool:
         """Whether the body is wanted. Raises `TargetError` if it is known not to fit."""
         self.answer = head
-        if head.status == 304 and self._conditions_of == head.url.identity:
-            self.unchanged = True
+        self._verdict = self._question.verdict(head)
+        if self._verdict is Verdict.REST:
+            self._continue(head)
+        elif self._verdict is Verdict.WHOLE:
+            found = parse_content_range(head.headers.get("Content-Range"))
+            is_partial = head.status == 206 and found
+            self._expect(found.total if is_partial and found else head.length, head)
+        else:
             return False
-        if self._continued and head.status == 206 and self._goes_on(head, self._continued):
-            return True
-        if head.status not in _WHOLE:
-            has_asked = self._continued or self._conditions_of
-            self.start_again = bool(has_asked) and head.status in _REFUSING
-            return False
-        self._continued = None
-        self._expect(head.length, head)
         return True
 
     def chunk(self, data: bytes | memoryview) -> None:
@@ -122,8 +117,9 @@ class BodyWriter:
     def finish(self, placement: Placement | None = None) -> FileFacts | None:
         """Give the part its final name, as `placement` says; sets `placed`.
 
-        Returns the facts of the file, None if none is kept. Raises `TargetError` if the
-        body is not what was wanted.
+        Returns the facts of the file, None if none is kept or if `start_again` is set by a
+        checksum that a continued part does not have. Raises `TargetError` if the body is not
+        what was wanted.
         """
         head = self._wanted_answer()
         received = self._transfer.received
@@ -133,6 +129,10 @@ class BodyWriter:
         try:
             self._expectations.check_whole_size(received)
             mismatch = self._digest.mismatch()
+            if mismatch and self._transfer.resumed:
+                self._drop()
+                self._verdict = Verdict.ASK_AGAIN
+                return None
             if mismatch:
                 raise TargetError(Failure.CHECKSUM, mismatch)
         except TargetError:
@@ -146,44 +146,39 @@ class BodyWriter:
         return self._commit(self._part, head, placement)
 
     def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
-        said_before = self._said_before()
-        last_modified = head.headers.get("Last-Modified") or said_before.get("Last-Modified")
-        etag = head.headers.get("ETag") or said_before.get("ETag")
-        modified = modified_at(last_modified, head.headers.get("Date"), time.time())
+        said = self._said(head)
+        modified = modified_at(said.last_modified, head.headers.get("Date"), time.time())
+        given = head.headers.get("Content-Disposition")
         self.placed = part.commit(placement, modified=modified)
         return FileFacts(
             size=self._transfer.received,
             modified_ns=self.placed.modified_ns,
-            etag=etag if etag and is_etag(etag) else None,
-            last_modified=last_modified if modified is not None else None,
+            etag=said.etag if said.etag and is_etag(said.etag) else None,
+            last_modified=said.last_modified if modified is not None else None,
             sha256=self._digest.sha256,
             answered_by=head.url.identity,
+            media_type=said.media_type or None,
+            unused_name=None if given is None or self._names_by_servers else file_name_given(given),
         )
 
-    def _said_before(self) -> dict[str, str]:
-        """What the first answer said and a 206 need not repeat (RFC 9110, section 15.3.7)."""
-        note = self._continued
-        if note is None:
-            return {}
-        fields = {"Last-Modified": note.last_modified} if note.last_modified else {}
-        return fields | ({"ETag": note.validator} if is_etag(note.validator) else {})
+    def _said(self, head: Response) -> Representation:
+        """What is known of the content: what a 206 does not repeat, the first answer has said."""
+        part = self._question.part
+        if self._verdict is Verdict.REST and part:
+            return part.completed_by(head.headers)
+        return Representation.of(head.headers)
 
-    def _goes_on(self, head: Response, note: PartMetadata) -> bool:
-        """Continue the part, if this 206 is exactly its rest (RFC 9110, section 15.3.7)."""
+    def _continue(self, head: Response) -> None:
+        """Go on behind what is in the part."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
-        if part is None or found is None or contradicts(head.headers, note.validator):
-            return False
-        if head.url.identity != note.answered_by:
-            return False
-        if (found.first, found.last + 1, found.total) != (part.length, note.total, note.total):
-            return False
+        assert part, "the verdict was REST"  # noqa: S101
+        assert found, "the verdict was REST"  # noqa: S101
         self._transfer.received = self._transfer.resumed = part.length
-        self._expect(note.total, head)
+        self._expect(found.total, head)
         self._digest = self._digest_of(part)
         part.go_on()
         self._begun = True
-        return True
 
     def _digest_of(self, part: Part) -> Digest:
         """The digest of what is in the part, which is read once for all requests of an attempt."""
@@ -200,32 +195,27 @@ class BodyWriter:
     def _expect(self, total: int | None, head: Response) -> None:
         """Check what the head says about the body, before the body comes."""
         try:
-            self._expectations.check_type(head.headers.get("Content-Type"))
+            if self._expectations.of_type:
+                self._expectations.check_type(self._said(head).media_type)
             if total is not None:
                 self._expectations.check_not_too_large(total)
                 self._expectations.check_whole_size(total)
         except TargetError:
-            self._drop()
+            # Another answer, such as a log-in page, says nothing about the part.
+            if self._verdict is Verdict.REST:
+                self._drop()
             raise
         self._total = self._transfer.size = total
         self._on_wanted(head)
 
     def _begin(self, part: Part, first: int) -> None:
+        expected = self._transfer.assignment.length
+        total = self._total or (expected.size if expected else None)
         metadata = None
-        head = self.answer
         # A body that came whole with its first bytes leaves nothing to continue.
-        if head is not None and first != self._total:
-            validator = strong_validator(head.headers)
-            if validator is not None:
-                modified = head.headers.get("Last-Modified", "")
-                metadata = PartMetadata(
-                    self._target.identity,
-                    validator,
-                    head.url.identity,
-                    self._total or 0,
-                    modified,
-                )
-        part.begin(self._total, metadata)
+        if self.answer is not None and first != self._total:
+            metadata = metadata_of(self._target, self.answer, total)
+        part.begin(total, metadata)
         self._begun = True
 
     def _wanted_answer(self) -> Response:
@@ -238,19 +228,19 @@ class BodyWriter:
             if head.status in _GONE and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
-        if head.status == 206 and not self._transfer.resumed:
-            detail = "the answer is 206 Partial Content, though the whole was asked for"
+        if self._verdict in (Verdict.WHOLE, Verdict.REST):
+            return head
+        content_range = head.headers.get("Content-Range")
+        if head.status in (200, 203, 206):
+            of = f" ({content_range})" if content_range else ""
+            detail = f"the answer {status} brings a part{of}, though the whole was asked for"
             raise TargetError(Failure.WRONG_CONTENT, detail)
-        if head.status not in _WHOLE and head.status != 206:
-            raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
-        return head
+        raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
 
     def _part_is_of_another_mirror(self, head: Response) -> bool:
         """Whether this answer says nothing about the part, which came from another mirror."""
-        note = self._continued
-        if note is None or not self._target.mirrors:
-            return False
-        return head.url.identity != note.answered_by
+        question = self._question
+        return bool(question.part and self._target.mirrors) and not question.is_about_part(head)
 
     def _drop(self) -> None:
         if self._part:

@@ -1,37 +1,98 @@
-"""Validators and ranges: whether a file has changed, and whether a part may be continued."""
+"""Validators: whether a file has changed, and whether a part may be continued."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import NamedTuple
 
 from pyfetch.headers import parse_http_date
 from pyfetch.models import FileFacts, Known
 
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.IGNORECASE | re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 
 CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
 
 
-class ContentRange(NamedTuple):
-    """Bytes `first` to `last`, both included, of `total`."""
-
-    first: int
-    last: int
-    total: int
+LONGEST = 8 * 1024
+"""Longest validator that is kept, in characters: a longer one would make requests too long."""
 
 
-def parse_content_range(value: str | None) -> ContentRange | None:
-    """Parse a `Content-Range` (RFC 9110, section 14.4); None for one without bytes or a total."""
-    match = _CONTENT_RANGE.fullmatch((value or "").strip())
-    if not match:
-        return None
-    first, last, total = map(int, match.groups())
-    return ContentRange(first, last, total) if first <= last < total else None
+class Representation(NamedTuple):
+    """What a response says of the content that it brings (RFC 9110, section 8).
+
+    None, and an empty text but for the coding, stand for what is not known.
+    """
+
+    etag: str | None
+    """As the server wrote it: strong, weak or malformed."""
+    last_modified: str | None
+    content_encoding: str | None
+    """The codings in lower case; empty for content that is not coded."""
+    media_type: str | None
+    """In lower case, without parameters."""
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> Representation:
+        """What the fields of a 200 say."""
+        return cls(
+            _kept(headers.get("ETag")),
+            _kept(headers.get("Last-Modified")),
+            coding_of(headers.get("Content-Encoding")),
+            media_type_of(headers.get("Content-Type")),
+        )
+
+    def is_contradicted_by(self, headers: Mapping[str, str]) -> bool:
+        """Whether the fields of a 206 speak of other content.
+
+        A field that is absent contradicts nothing: a 206 need not repeat it (RFC 9110, section
+        15.3.7).
+        """
+        etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+        coding = headers.get("Content-Encoding")
+        media_type = media_type_of(headers.get("Content-Type"))
+        return (
+            bool(self.etag and etag and not is_same_etag(self.etag, etag))
+            or bool(self.last_modified and modified and not _is_same(self.last_modified, modified))
+            or (
+                self.content_encoding is not None
+                and coding is not None
+                and self.content_encoding != coding_of(coding)
+            )
+            or bool(self.media_type and media_type and self.media_type != media_type)
+        )
+
+
+@lru_cache(256)
+def media_type_of(content_type: str | None) -> str:
+    """The media type of a `Content-Type`, in lower case and without its parameters."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def coding_of(content_encoding: str | None) -> str:
+    """The codings of a `Content-Encoding` in lower case; empty if the content is not coded."""
+    if not content_encoding:
+        return ""
+    codings = (coding.strip().lower() for coding in content_encoding.split(","))
+    return ", ".join(coding for coding in codings if coding not in ("", "identity"))
+
+
+def _kept(validator: str | None) -> str | None:
+    return validator if validator is None or len(validator) <= LONGEST else None
+
+
+def is_same_etag(one: str, other: str) -> bool:
+    """Weak comparison of two ETags (RFC 9110, section 8.8.3.2)."""
+    return one.removeprefix("W/") == other.removeprefix("W/")
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two dates are the same, however they are written."""
+    dates = parse_http_date(one), parse_http_date(other)
+    return one == other or (None not in dates and dates[0] == dates[1])
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
@@ -42,8 +103,8 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     """
     etag = headers.get("ETag")
     if etag is not None:
-        return etag if _STRONG_ETAG.fullmatch(etag) else None
-    modified = parse_http_date(headers.get("Last-Modified"))
+        return etag if is_etag(etag) and not etag.startswith("W/") else None
+    modified = parse_http_date(_kept(headers.get("Last-Modified")))
     answered = parse_http_date(headers.get("Date"))
     if modified is None or answered is None or answered - modified < CLOCKS_APART:
         return None
@@ -52,20 +113,28 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 def is_validator(text: str) -> bool:
     """Whether `If-Range` may hold this: a strong ETag, or a date."""
-    return bool(_STRONG_ETAG.fullmatch(text)) or (
-        text.isascii() and text.isprintable() and parse_http_date(text) is not None
+    return len(text) <= LONGEST and (
+        bool(_STRONG_ETAG.fullmatch(text))
+        or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
     )
 
 
 def is_etag(text: str) -> bool:
-    """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3)."""
-    return bool(_STRONG_ETAG.fullmatch(text.removeprefix("W/")))
+    """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
+    return len(text) <= LONGEST and bool(_STRONG_ETAG.fullmatch(text.removeprefix("W/")))
 
 
-def contradicts(headers: Mapping[str, str], validator: str) -> bool:
-    """Whether a 206 belongs to another version than the one that `If-Range` named."""
-    named = headers.get("ETag") if validator.startswith('"') else headers.get("Last-Modified")
-    return named is not None and named != validator
+def is_of_another_version(
+    headers: Mapping[str, str], validator: str, known: Representation
+) -> bool:
+    """Whether a 206 brings the rest of something else than what is known of a part.
+
+    `validator` is what `If-Range` named, empty without that field. A strong ETag has to be
+    repeated (RFC 9110, section 15.3.7): many servers that do not repeat it have ignored the field.
+    """
+    if validator.startswith('"') and headers.get("ETag") != validator:
+        return True
+    return known.is_contradicted_by(headers)
 
 
 def modified_at(last_modified: str | None, date: str | None, now: float) -> float | None:

@@ -31,7 +31,7 @@ class Duplicates:
 
     def seen(self, target: Target) -> bool:
         """Whether a target of the same URL and the same `out` came before."""
-        key = f"{target.identity}\0{target.out or ''}".encode(errors="surrogatepass")
+        key = f"{target.url.exact}\0{target.out or ''}".encode(errors="surrogatepass")
         digest = hashlib.blake2b(key, digest_size=16).digest()
         added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,))
         return added.rowcount == 0

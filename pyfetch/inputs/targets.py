@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -93,3 +94,8 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
         out=record.out,
         input=record.input,
     )
+
+
+def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
+    """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
+    return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)

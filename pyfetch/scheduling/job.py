@@ -51,7 +51,7 @@ class Job:
             self.attempts += 1
         return Assignment(
             self.target, self.url, self.length, self.attempts, self.started, now,
-            self.redirects, refusal,
+            self.redirects, refusal, self.failed.result.status if self.failed else None,
         )  # fmt: skip
 
     def learn_length(self, size: int | None) -> None:

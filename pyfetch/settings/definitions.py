@@ -35,7 +35,13 @@ from pyfetch.settings.kinds import (
     count,
     count_or_auto,
 )
-from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL, STATUSES
+from pyfetch.settings.request_kinds import (
+    HEADERS,
+    MEDIA_TYPES,
+    PARAMETER_NAMES,
+    PROXY_URL,
+    STATUSES,
+)
 from pyfetch.settings.setting import Group, Setting
 
 
@@ -88,6 +94,13 @@ class Settings:
         FLAG,
         "--content-disposition",
         "Take the name that the server gives, where it gives one.",
+    )
+    ignore_query: tuple[str, ...] = _files(
+        (),
+        PARAMETER_NAMES,
+        "--ignore-query",
+        "Query parameters that do not tell files apart (`token`, `utm_*`), beside those that sign"
+        " URLs for S3, Google, CloudFront and Azure; may be repeated.",
     )
     state: bool = _files(
         True,

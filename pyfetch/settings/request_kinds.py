@@ -1,4 +1,4 @@
-"""Kinds of values that are about requests: header fields, media types, a proxy."""
+"""Kinds of values that are about requests: header fields, media types, parameters, a proxy."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pyfetch.settings.kinds import Kind, items, shown
 from pyfetch.urls import MASK, masked_url
 
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
+_PARAMETER_NAME = re.compile(r"[!-%'-<>-~]+")
+"""What may stand before `=` in a query: no blank, no `&`, no `=`."""
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 
@@ -37,6 +39,28 @@ class MediaTypes(Kind):
 
 
 MEDIA_TYPES = MediaTypes()
+
+
+class ParameterNames(Kind):
+    """Names of query parameters (`token`), where `*` and `?` stand for characters as in a shell."""
+
+    metavar = "PATTERN"
+    several = True
+
+    def parse(self, text: str) -> str:
+        """One of them."""
+        return self.check(text)[0]
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """One text or several, as a tuple."""
+        names = (value,) if isinstance(value, str) else items(value)
+        for one in names if names is not None else (value,):
+            if not (isinstance(one, str) and _PARAMETER_NAME.fullmatch(one)):
+                raise ValueError(f"must be a query parameter's name like utm_*, not {shown(one)}")
+        return cast("tuple[str, ...]", names)
+
+
+PARAMETER_NAMES = ParameterNames()
 
 
 class Statuses(Kind):

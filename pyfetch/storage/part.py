@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -84,11 +85,12 @@ class Part:
         length = status.st_size
         if metadata.boot != current_boot() or not metadata.boot:
             length = min(length, metadata.durable)
-        if length == metadata.total:
+        if length == metadata.total or not metadata.total:
             length -= 1  # a request needs something to ask for
         # A part with a second name has its final one already: what is written to it is seen.
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        if metadata.url != self._url or not is_ours or not 0 < length < metadata.total:
+        most = metadata.total or math.inf
+        if metadata.url != self._url or not is_ours or not 0 < length < most:
             self.drop()
             return None
         self._metadata, self.length = metadata, length
@@ -114,7 +116,7 @@ class Part:
     def begin(self, total: int | None, metadata: PartMetadata | None = None) -> None:
         """Begin from nothing, in a new file.
 
-        `total`: bytes to come, None if that is not known. With both it can be continued later.
+        `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
         """
         with self._errors():
             if self._key in self._parts.there():
@@ -122,7 +124,7 @@ class Part:
             self._need_space(total or 0)
             parts = self._directory.parts
             self._descriptor = self._open_new(parts)
-            if metadata is not None and total:
+            if metadata is not None:
                 metadata = replace(metadata, boot=current_boot())
                 try:
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
@@ -142,7 +144,7 @@ class Part:
         """Go on behind the bytes that `continuable` found."""
         assert self._metadata, "continuable() comes first"  # noqa: S101
         with self._errors():
-            self._need_space(self._metadata.total - self.length)
+            self._need_space(max(0, self._metadata.total - self.length))
             self._descriptor = self._open_found(OLD_FILE)
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)

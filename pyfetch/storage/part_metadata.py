@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from pyfetch.http.validators import is_validator
+from pyfetch.http.response import Response
+from pyfetch.http.validators import Representation, is_etag, is_validator, strong_validator
+from pyfetch.models import Target
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.urls import masked_url
 
@@ -24,17 +27,40 @@ class PartMetadata:
     url: str
     """Identity of the target: the URL without credentials and fragment."""
     validator: str
-    """What `If-Range` asks with."""
+    """What `If-Range` asks with; empty where there is none, and a demanded checksum decides."""
     answered_by: str
     """Identity of the URL that answered, after redirects: the validator holds for it alone."""
     total: int
-    """Bytes of the whole body."""
+    """Bytes of the whole body; 0 if that is not known."""
     last_modified: str = ""
     """As the answer said it, for the file's modification time."""
     durable: int = 0
     """Bytes of the part that survive a loss of power."""
     boot: str = ""
     """Which boot of the system it was written in: in another one, only `durable` bytes count."""
+    etag: str | None = None
+    """As the answer said it, strong or not. This and what follows: None if it is not known."""
+    content_encoding: str | None = None
+    media_type: str | None = None
+
+    @property
+    def representation(self) -> Representation:
+        """What the answer said of the content."""
+        return Representation(self.etag, self.last_modified, self.content_encoding, self.media_type)
+
+    def completed_by(self, headers: Mapping[str, str]) -> Representation:
+        """What is known of the content once its rest has come, with these fields of a 206.
+
+        The first answer has said what a 206 does not repeat (RFC 9110, section 15.3.7).
+        """
+        said = Representation.of(headers)
+        strong = self.validator if is_etag(self.validator) else None
+        return Representation(
+            said.etag or self.etag or strong,
+            said.last_modified or self.last_modified or None,
+            said.content_encoding or self.content_encoding,
+            said.media_type or self.media_type,
+        )
 
     def __repr__(self) -> str:
         return f"PartMetadata({masked_url(self.url)!r}, total={self.total})"
@@ -53,15 +79,37 @@ class PartMetadata:
             raise ValueError(f"no metadata of a part: {error}") from error
         texts = (
             metadata.url, metadata.validator, metadata.answered_by, metadata.last_modified,
-            metadata.boot,
+            metadata.boot, *(text for text in metadata.representation if text is not None),
         )  # fmt: skip
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("no metadata of a part: a text is of another type")
         if type(metadata.total) is not int or metadata.durable < 0:
             raise ValueError("no metadata of a part: a number is none")
-        if not is_validator(metadata.validator):
+        if metadata.validator and not is_validator(metadata.validator):
             raise ValueError("no metadata of a part: its validator is none")
         return metadata
+
+
+def metadata_of(target: Target, head: Response, total: int | None) -> PartMetadata | None:
+    """What it takes to continue a part; None if nothing would tell its version from another.
+
+    That is a strong validator and the length of the whole, or a checksum that the list demands.
+    `head` is of the answer that the part begins with, `total` the bytes of the whole.
+    """
+    validator = strong_validator(head.headers)
+    if not (target.checksum or (validator and total)):
+        return None
+    said = Representation.of(head.headers)
+    return PartMetadata(
+        url=target.identity,
+        validator=validator or "",
+        answered_by=head.url.identity,
+        total=total or 0,
+        last_modified=said.last_modified or "",
+        etag=said.etag,
+        content_encoding=said.content_encoding,
+        media_type=said.media_type,
+    )
 
 
 @cache

@@ -129,7 +129,11 @@ class PathAllocator:
         known = self._state.claim(
             path, target.identity, lambda: self.is_free(path), takes_over=takes_over
         )
-        if known is not None and not self._lasting:
+        if known is None:
+            return None
+        if target.url.is_signed and not self._state.signed.claim(path, target.url):
+            return None
+        if not self._lasting:
             # The user said so: by time alone.
             return replace(known, placed_by_us=True)
         return known

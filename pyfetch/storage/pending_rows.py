@@ -14,9 +14,10 @@ MOST_PENDING = 512
 
 _CLAIM = ("key", "path", "url", "was_free")
 _FACTS = (
-    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by", "fetched_at",
+    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by",
+    "media_type", "unused_name", "fetched_at",
 )  # fmt: skip
-_TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
+_TEXTS = {"etag", "last_modified", "sha256", "answered_by", "media_type", "unused_name"}
 # After each statement the thread waits for the interpreter's lock again, which costs more than
 # the row. More rows would need more than the 999 parameters that old versions of SQLite take.
 _AT_ONCE = 64
@@ -126,5 +127,5 @@ def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
     return (
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
         facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
-        row.fetched_at,
+        facts.media_type or "", facts.unused_name or "", row.fetched_at,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from typing import Any
 from pyfetch.models import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.pending_rows import MOST_PENDING, FileRow, GivenNames, PendingRows
+from pyfetch.storage.signed_owners import SignedOwners
 from pyfetch.storage.state_file import (
     STATE_FILE,
     VERSION,
@@ -30,11 +31,12 @@ __all__ = ["STATE_FILE", "VERSION", "State"]
 
 _LOOK_UP = (
     "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-    " went_to, of_other_url FROM file WHERE key"
+    " media_type, unused_name, went_to, of_other_url FROM file WHERE key"
 )
 _TAKE_OVER = (
     "UPDATE file SET url = ?, of_other_url = (size IS NOT NULL), status = NULL, etag = NULL,"
-    " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL WHERE key = ?"
+    " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL, media_type = NULL,"
+    " unused_name = NULL WHERE key = ?"
 )
 _AT_ONCE = 64
 """Keys that are looked up by one statement: each statement lets other threads run."""
@@ -47,6 +49,8 @@ class State:
         """Open the state in this file; None: a temporary one, gone when it is closed."""
         self.file = file
         """The file that messages name."""
+        self.signed = SignedOwners()
+        """Which of several URLs with one identity has got which path in this run."""
         self._errors = DatabaseErrors(self)
         self._looked_up: dict[str, list[Any] | None] = {}
         """By key, rows as they are in the database; None where there is none."""
@@ -246,6 +250,7 @@ class State:
             self._in_transaction = self._changed = False
 
     def close(self) -> None:
+        self.signed.close()
         with self._errors:
             self._database.close()
 

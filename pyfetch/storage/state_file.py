@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Protocol
 
 from pyfetch.errors import StoppedError
+from pyfetch.signed_query import unsigned
 from pyfetch.storage.filesystem import READ_FILE
 
 STATE_FILE = "state.sqlite3"
@@ -33,8 +34,10 @@ CREATE TABLE file (
     sha256        TEXT,
     answered_by   TEXT,             -- the URL that answered, after redirects
     fetched_at    REAL,             -- seconds since the epoch
-    went_to       TEXT,             -- another path, if the server has named the file
-    of_other_url  INTEGER NOT NULL DEFAULT 0 -- whether the file came from an earlier owner's URL
+    went_to       TEXT,             -- another path if the server has named the file
+    of_other_url  INTEGER NOT NULL DEFAULT 0, -- whether the file came from an earlier owner's URL
+    unused_name   TEXT,             -- the name that the server gave and that was not used
+    media_type    TEXT
 ) WITHOUT ROWID
 """
 _BACKUPS = """
@@ -42,14 +45,19 @@ CREATE TABLE backup (
     path TEXT PRIMARY KEY -- below the output directory: a file that pyfetch moved out of the way
 ) WITHOUT ROWID
 """
+_TO_VERSION_3 = (
+    "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE file ADD COLUMN unused_name TEXT",
+    "ALTER TABLE file ADD COLUMN media_type TEXT",
+    # URLs are known without what signs them.
+    "UPDATE file SET url = unsigned(url) WHERE url LIKE '%sig%=%'",
+    "UPDATE file SET answered_by = unsigned(answered_by) WHERE answered_by LIKE '%sig%=%'",
+    _BACKUPS,
+)
 _STEPS = {
     0: (_SCHEMA, _BACKUPS, f"PRAGMA application_id = {_APPLICATION}"),
-    1: (
-        "ALTER TABLE file ADD COLUMN went_to TEXT",
-        "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
-        _BACKUPS,
-    ),
-    2: ("ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0", _BACKUPS),
+    1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3),
+    2: _TO_VERSION_3,
 }
 """By version (0: an empty file), the statements that make the schema of today of it."""
 
@@ -101,6 +109,7 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
     execute("PRAGMA synchronous = NORMAL")
     execute("PRAGMA cache_size = -8192")
     if _version(database, file) < VERSION:
+        database.create_function("unsigned", 1, unsigned)
         execute("BEGIN IMMEDIATE")
         for statement in _STEPS[_version(database, file)]:
             execute(statement)
@@ -112,6 +121,7 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
 _COLUMNS = (
     "key", "path", "url", "was_free", "status", "size", "modified_ns", "etag", "last_modified",
     "sha256", "answered_by", "fetched_at", "went_to", "of_other_url",
+    "unused_name", "media_type",
 )  # fmt: skip
 
 

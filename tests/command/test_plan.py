@@ -386,15 +386,17 @@ def test_a_state_that_cannot_be_used_ends_it_with_3_and_a_sentence(
     assert plan(pyfetch, "--discard", f"{used.url}/a/x").status == 0
 
 
+@pytest.mark.parametrize("version", [1, 2])
 def test_an_earlier_schema_is_read_and_stays_as_it_is(
-    pyfetch: Command, used: LoopbackServer
+    pyfetch: Command, used: LoopbackServer, version: int
 ) -> None:
     file = pyfetch.directory / "data" / ".pyfetch" / "state.sqlite3"
     database = sqlite3.connect(file)
-    database.executescript(
-        "ALTER TABLE file DROP COLUMN went_to; ALTER TABLE file DROP COLUMN of_other_url;"
-        "DROP TABLE backup; PRAGMA user_version = 1"
-    )
+    added = ["media_type", "unused_name", "of_other_url", "went_to"]
+    for column in added[: 5 - version]:
+        database.execute(f"ALTER TABLE file DROP COLUMN {column}")
+    database.execute("DROP TABLE backup")
+    database.execute(f"PRAGMA user_version = {version}")
     database.close()
     before = everything(pyfetch.directory)
     assert actions(plan(pyfetch, f"{used.url}/a/x")) == [("refresh", "x")]

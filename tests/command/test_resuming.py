@@ -13,57 +13,23 @@ from time import time
 import pytest
 
 from tests.support.command import Command, InstalledCommand
+from tests.support.half_fetched import (
+    BODY,
+    ETAG,
+    GOOD_REST,
+    HALF,
+    OLD,
+    OTHER,
+    Route,
+    cut,
+    in_turn,
+    parts_in,
+    ranges,
+    rest,
+    whole,
+)  # fmt: skip
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import until
-
-BODY = os.urandom(300_000)
-OTHER = os.urandom(300_000)
-HALF = 100_000
-ETAG = '"v1"'
-OLD = "Tue, 14 Nov 2023 22:13:20 GMT"
-
-Route = Callable[[Handler], None]
-
-
-def in_turn(*routes: Route) -> Route:
-    """One route after the other; the last one stays."""
-    left = list(routes)
-    return lambda h: (left.pop(0) if len(left) > 1 else left[0])(h)
-
-
-def cut(body: bytes = BODY, at: int = HALF, **headers: str) -> Route:
-    """An answer whose connection ends after `at` bytes of its body."""
-
-    def route(handler: Handler) -> None:
-        handler.head(200, **({"Content_Length": str(len(body))} | headers))
-        handler.send(body[:at])
-        handler.cut()
-
-    return route
-
-
-def whole(body: bytes = BODY, **headers: str) -> Route:
-    return lambda h: h.answer(200, body, **headers)
-
-
-def rest(content_range: str | None, body: bytes, **headers: str) -> Route:
-    def route(handler: Handler) -> None:
-        named = {"Content_Range": content_range} if content_range else {}
-        handler.answer(206, body, **(named | headers))
-
-    return route
-
-
-GOOD_REST = rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:], ETag=ETAG)
-
-
-def parts_in(pyfetch: Command) -> list[str]:
-    parts = pyfetch.directory / ".pyfetch" / "parts"
-    return sorted(part.suffix for part in parts.iterdir()) if parts.exists() else []
-
-
-def ranges(server: LoopbackServer) -> list[str | None]:
-    return [asked.headers.get("Range") for asked in server.asked]
 
 
 def test_the_next_try_asks_for_the_rest_and_goes_on(
@@ -234,8 +200,7 @@ def test_a_redirect_that_leads_elsewhere_never_mixes_two(
 def test_what_was_continued_keeps_its_validators_and_its_time(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
-    bare = rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:])
-    server.routes["/x"] = in_turn(cut(ETag=ETAG, Last_Modified=OLD), bare)
+    server.routes["/x"] = in_turn(cut(ETag=ETAG, Last_Modified=OLD), GOOD_REST)
     assert pyfetch(f"{server.url}/x").status == 0
     assert (pyfetch.directory / "x").stat().st_mtime == 1_700_000_000
     pyfetch(f"{server.url}/x")

@@ -16,6 +16,7 @@ import requests
 from pyfetch.errors import UsageError
 from pyfetch.headers import Fields
 from pyfetch.http.adapter import extract_cookies
+from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.cookie_file import load_cookies
 from pyfetch.http.cookies import new_cookie_jar
 from pyfetch.http.credentials import Credentials
@@ -26,7 +27,6 @@ from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.redirects import resolve
 from pyfetch.http.response import UNTIL_CLOSE, Response, receive_response
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine
-from pyfetch.http.validators import parse_content_range
 from pyfetch.inputs import InputFormat, Sources
 from pyfetch.models import Result, Target, TargetError
 from pyfetch.naming.components import safe

@@ -15,7 +15,13 @@ from pyfetch import fetch_all
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
-from pyfetch.settings.request_kinds import Headers, MediaTypes, ProxyURL, Statuses
+from pyfetch.settings.request_kinds import (
+    Headers,
+    MediaTypes,
+    ParameterNames,
+    ProxyURL,
+    Statuses,
+)
 
 
 class Hostile:
@@ -57,6 +63,12 @@ def is_right(kind: Kind, value: object) -> bool:
             return is_number and kind.least <= value <= kind.most  # type: ignore[operator]
         case FilePath():
             return isinstance(value, str) and "\0" not in value
+        case ParameterNames():
+            names = [value] if isinstance(value, str) else value
+            return isinstance(names, list | tuple | set | dict) and all(
+                isinstance(name, str) and name.isprintable() and name and not set(name) & set(" &=")
+                for name in names
+            )
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case Headers() | Statuses():

@@ -1,0 +1,124 @@
+"""How an attempt ended, as values: its result, what it says about the host, facts of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyfetch.attempt import Finished, GoesOn, RedirectState
+from pyfetch.engine.existing_file import Kept, recorded_facts
+from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
+from pyfetch.http.response import Response
+from pyfetch.http.validators import media_type_of
+from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.transfer import Transfer
+
+
+class AttemptReport:
+    """What is to be said of one attempt, collected while it is made."""
+
+    def __init__(self, target: Target, transfer: Transfer, clock: Callable[[], float]) -> None:
+        self.target = target
+        """The target, at the path that its file gets in the end."""
+        self.answer: Response | None = None
+        """The head of the last answer."""
+        self.asked = False
+        """Whether a request was sent."""
+        self._transfer = transfer
+        self._clock = clock
+
+    def failed(self, error: TargetError) -> Finished:
+        """The outcome of the attempt that raised this."""
+        return self._finished(self._result(Outcome.FAILED, error=error), error.sign)
+
+    def goes_on(self, redirects: RedirectState) -> GoesOn:
+        """The outcome of the attempt that needs another request."""
+        return GoesOn(redirects, wait_when_spent(self.answer.headers) if self.answer else None)
+
+    def kept(self, kept: Kept) -> Finished:
+        """The outcome where the file stays, with facts about it if the state had none."""
+        status = kept.status
+        facts = recorded_facts(self.target, status)
+        new = None
+        if facts is None and (kept.outcome is Outcome.UNCHANGED or kept.sha256):
+            headers = self.answer.headers if self.answer else {}
+            facts = new = FileFacts(
+                status.st_size,
+                status.st_mtime_ns,
+                last_modified=headers.get("Last-Modified"),
+                sha256=kept.sha256,
+                answered_by=self.answer.url.identity if self.answer else None,
+                media_type=media_type_of(headers.get("Content-Type")) or None,
+            )
+        result = self._result(
+            kept.outcome,
+            size=status.st_size,
+            path=kept.file,
+            sha256=facts.sha256 if facts else None,
+            facts=facts,
+        )
+        return self._finished(result, HostSignal.NONE, new)
+
+    def fetched(
+        self,
+        outcome: Outcome,
+        final: str | None,
+        sha256: str,
+        facts: FileFacts | None,
+        backup: str | None,
+    ) -> Finished:
+        """The outcome where the body came whole.
+
+        `final`: the file; `backup`: where the one is that had its name, if that was kept.
+        """
+        size = self._transfer.received
+        result = self._result(outcome, size=size, path=final, sha256=sha256, backup=backup)
+        return self._finished(result, HostSignal.NONE, facts)
+
+    def _finished(
+        self, result: Result, sign: HostSignal, facts: FileFacts | None = None
+    ) -> Finished:
+        """The outcome with what the answer says about the host, or `sign` if there is none."""
+        head = self.answer
+        wait = None
+        if not self.asked:
+            sign = HostSignal.NOT_ASKED
+        elif head and head.status in PAUSING_STATUSES:
+            sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
+        elif head:
+            sign, wait = HostSignal.ANSWERED, wait_when_spent(head.headers)
+        return Finished(result, sign, wait, facts, path=self.target.path)
+
+    def _result(
+        self,
+        outcome: Outcome,
+        *,
+        size: int | None = None,
+        path: str | None = None,
+        sha256: str | None = None,
+        error: TargetError | None = None,
+        facts: FileFacts | None = None,
+        backup: str | None = None,
+    ) -> Result:
+        head = self.answer
+        headers = head.headers if head else {}
+        task = self._transfer.assignment
+        return Result(
+            index=self.target.index,
+            url=str(self.target.url),
+            outcome=outcome,
+            final_url=str(head.url) if head else None,
+            status=head.status if head else None,
+            size=size,
+            path=path,
+            error=error.failure if error else None,
+            detail=error.detail if error else None,
+            attempts=task.number - (not self.asked),
+            elapsed=self._clock() - task.started,
+            content_type=headers.get("Content-Type"),
+            content_encoding=headers.get("Content-Encoding"),
+            etag=headers.get("ETag") or (facts.etag if facts else None),
+            last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
+            sha256=sha256,
+            input=self.target.input,
+            backup=backup,
+        )

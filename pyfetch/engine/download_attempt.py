@@ -1,0 +1,254 @@
+"""One attempt at one target, from the look at what is there to the file in its place."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
+from pyfetch.engine.attempt_report import AttemptReport
+from pyfetch.engine.existing_file import (
+    Kept,
+    Wanted,
+    judge_existing,
+    judge_named,
+    recorded_facts,
+)
+from pyfetch.engine.expectations import Expectations
+from pyfetch.engine.receiver import BodyWriter
+from pyfetch.engine.verdict import FOR_ALL, Question
+from pyfetch.http.client import Client
+from pyfetch.http.response import Response
+from pyfetch.models import FileFacts, Outcome, Target
+from pyfetch.naming.content_disposition import file_name_given
+from pyfetch.settings import IfExists, Settings
+from pyfetch.storage.existing import NOTHING, look
+from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.part import Part
+from pyfetch.storage.parts import Parts
+from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.transfer import Transfer
+
+_log = logging.getLogger(__name__)
+
+
+class Rename(Protocol):
+    """Gives targets the names that servers choose."""
+
+    def __call__(self, target: Target, given: str, *, beside: bool = False) -> Target:
+        """The target with a path of its own, made from the name that the server gave.
+
+        `beside`: with a suffix, where no file is.
+        """
+        ...
+
+
+class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
+    """The attempt needs another request, which others have to allow."""
+
+    def __init__(self, redirects: RedirectState) -> None:
+        super().__init__(redirects)
+        self.redirects = redirects
+
+
+class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
+    """The file of the name that the server gave is there, and stays."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept)
+        self.kept = kept
+
+
+class Download:
+    """One attempt while it is made."""
+
+    def __init__(
+        self,
+        target: Target,
+        transfer: Transfer,
+        settings: Settings,
+        clock: Callable[[], float],
+        parts: Parts,
+        rename: Rename | None,
+    ) -> None:
+        self.report = AttemptReport(target, transfer, clock)
+        self._transfer = transfer
+        self._settings = settings
+        self._parts = parts
+        self._rename = rename
+        self._final = None if target.path is None else parts.final(target.path)
+        self._policy = target.if_exists or settings.if_exists
+        self._there = NOTHING
+        """What was found under the final name."""
+        self._given: str | None = None
+        """The name that the server gave."""
+
+    @property
+    def _target(self) -> Target:
+        return self.report.target
+
+    def make(self, client: Client) -> AttemptOutcome:
+        """Fetch the target, or find that it is there.
+
+        Raises `TargetError`, or `NeedsAnotherRequest`.
+        """
+        path, final = self._target.path, self._final
+        if path is None or final is None:
+            writer = self._get(client, None, Wanted(replaces=False))
+            self._finish(writer, None)
+            return self._fetched(writer, None)
+        settings = self._settings
+        self._there = look(self._parts.directory, path)
+        expected = Expectations(settings, self._transfer.assignment.length)
+        found = judge_existing(
+            final, self._there, self._policy, self._target, self._transfer, expected
+        )
+        if isinstance(found, Kept):
+            return self.report.kept(found)
+        url = self._target.identity
+        with Part(self._parts, path, url, fsync=settings.fsync) as part:
+            try:
+                writer = self._get(client, part, found)
+            except _NamedFileStays as stays:
+                part.drop()
+                return self.report.kept(stays.kept)
+            if writer.unchanged:
+                with errors_of(final):
+                    kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
+                self._see_whether_it_still_fits(kept, expected)
+                part.drop()
+                return self.report.kept(kept)
+            facts = self._finish(writer, self._placement(replaces=found.replaces))
+        return self._fetched(writer, facts)
+
+    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
+        """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one."""
+        task = self._transfer.assignment
+        if task.refusal:
+            raise task.refusal
+        redirects = self._redirects()
+        question = self._question(part, wanted, is_second=redirects.whole)
+        writer = BodyWriter(
+            self._target,
+            self._settings,
+            self._transfer,
+            part,
+            question,
+            part_digest=redirects.part_digest,
+            on_wanted=lambda head: self._take_name(head, part),
+        )
+        self.report.asked = True
+        try:
+            onward = client.get(redirects, question.fields, self._transfer, writer)
+        finally:
+            self.report.answer = writer.answer
+        if writer.start_again:
+            raise self._again()
+        if onward:
+            raise NeedsAnotherRequest(onward._replace(part_digest=writer.part_digest))
+        return writer
+
+    def _question(self, part: Part | None, wanted: Wanted, *, is_second: bool) -> Question:
+        """What the next request asks for."""
+        if is_second:
+            return Question(is_second=True)
+        known = part.continuable() if part else None
+        demands_checksum = self._target.checksum is not None
+        if known and not (known.validator or demands_checksum):
+            known = None
+        if not (known or wanted.conditions):
+            return FOR_ALL
+        # With a range or a condition, a 500 gets one try more, if it gets any, before these are
+        # to blame.
+        settings = self._settings
+        is_last = not settings.retries or -500 in settings.retry_status
+        return Question(
+            part=known,
+            part_length=part.length if part and known else 0,
+            conditions=wanted.conditions,
+            checksum_decides=demands_checksum,
+            distrusts_500=is_last or self._transfer.assignment.failed_status == 500,
+        )
+
+    def _redirects(self) -> RedirectState:
+        task = self._transfer.assignment
+        return task.redirects or RedirectState(task.url)
+
+    def _again(self) -> NeedsAnotherRequest:
+        """What to raise where the whole has to be asked for."""
+        return NeedsAnotherRequest(self._redirects()._replace(whole=True, part_digest=None))
+
+    def _finish(self, writer: BodyWriter, placement: Placement | None) -> FileFacts | None:
+        """Give the file its name. Raises `NeedsAnotherRequest` if the part is not the file."""
+        facts = writer.finish(placement)
+        if writer.start_again:
+            raise self._again()
+        return facts
+
+    def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
+        """Raise `NeedsAnotherRequest` if a 304 keeps a file that options of this run do not want.
+
+        With `--expect-type` its type has to be known, and with `--content-disposition` the name
+        that the server gives: both are known from when it was fetched, or from the 304.
+        """
+        head = self.report.answer
+        recorded = recorded_facts(self._target, kept.status)
+        fields = head.headers if head else {}
+        if expected.of_type:
+            known = (recorded and recorded.media_type) or fields.get("Content-Type")
+            if not (known and expected.allow(kept.status.st_size, known)):
+                raise self._again()
+        if self._rename is not None:
+            disposition = fields.get("Content-Disposition")
+            given = recorded.unused_name if recorded else file_name_given(disposition)
+            if given and self._rename(self._target, given).path != self._target.path:
+                raise self._again()
+
+    def _take_name(self, head: Response, part: Part | None) -> None:
+        """Take the name that the server gives (RFC 6266), if names are the server's.
+
+        Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
+        """
+        given = file_name_given(head.headers.get("Content-Disposition")) if self._rename else None
+        if self._rename is None or part is None or given is None:
+            return
+        self._given = given
+        target = self._rename(self._target, given)
+        if target.path is None or target.path == self._target.path:
+            return
+        self.report.target = target
+        self._final = self._parts.final(target.path)
+        part.goes_to(target.path)
+        self._there = look(self._parts.directory, target.path)
+        kept = judge_named(self._final, self._there, self._policy)
+        if kept:
+            raise _NamedFileStays(kept)
+
+    def _placement(self, *, replaces: bool) -> Placement:
+        """How the part gets its name. `replaces`: even if a file has it."""
+        when_there = WhenThere.KEEP
+        if replaces:
+            outright = self._policy is IfExists.REPLACE
+            when_there = WhenThere.REPLACE if outright else WhenThere.BACK_UP
+        instead = self._path_beside if self._given and replaces else None
+        check = self._transfer.check
+        return Placement(when_there, self._target.known, self._there, instead, check)
+
+    def _path_beside(self) -> str:
+        """Another path, where the name that the server gave is that of a file of the user's."""
+        assert self._rename and self._given  # noqa: S101, PT018 - the server has named it
+        self.report.target = self._rename(self._target, self._given, beside=True)
+        assert self._target.path  # noqa: S101 - it has got one
+        self._final = self._parts.final(self._target.path)
+        return self._target.path
+
+    def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
+        placed = writer.placed
+        backup = self._parts.final(placed.backup) if placed and placed.backup else None
+        if backup:
+            _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
+        outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
+        sha256 = (facts and facts.sha256) or writer.sha256
+        return self.report.fetched(outcome, self._final, sha256, facts, backup)

@@ -1,0 +1,134 @@
+"""Pure: whether the body of an answer is the file, its rest, or of no use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pyfetch.http.content_range import is_slice, parse_content_range
+from pyfetch.http.response import Response
+from pyfetch.http.validators import is_of_another_version, is_same_etag
+from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.urls import without_query
+
+_WHOLE = frozenset({200, 203})
+"""Statuses whose body is the whole content (RFC 9110, section 15.3)."""
+_REFUSING = frozenset({400, 403, 405, 409, 412, 416, 417, 431, 501})
+"""What servers answer to a range or a condition that they do not support, rightly or wrongly."""
+
+
+class Verdict(Enum):
+    """What an answer is."""
+
+    WHOLE = "its body is the whole file"
+    REST = "its body is the rest of the part"
+    UNCHANGED = "the file is as it was"
+    ASK_AGAIN = "it is of no use: ask for the whole, without range and conditions"
+    NO_FILE = "its body is no file"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a request asks about the file that is there (RFC 9110, section 13.1)."""
+
+    fields: dict[str, str]
+    """The header fields: `If-None-Match`, `If-Modified-Since`."""
+    answered_by: str
+    """Identity of the URL whose validators these are."""
+    size: int
+    """Of the file that is there, in bytes."""
+
+    def are_met_by(self, head: Response) -> bool:
+        """Whether a 304 speaks of the file that is there.
+
+        It does if the URL that answers is the one that the validators came from. A link that is
+        signed anew each time has another query: there, ETag and length have to agree.
+        """
+        if head.url.identity == self.answered_by:
+            return True
+        etag, found = self.fields.get("If-None-Match"), head.headers.get("ETag")
+        if etag is None or found is None or not is_same_etag(etag, found):
+            return False
+        # Some servers say 0 in a 304, though it is not to be said there (RFC 9110, section 8.6).
+        length = head.headers.get("Content-Length", "0").strip()
+        same_length = length in ("0", str(self.size))
+        return same_length and without_query(head.url.identity) == without_query(self.answered_by)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What one request asks for."""
+
+    part: PartMetadata | None = None
+    """The part whose rest is asked for."""
+    part_length: int = 0
+    """Bytes that are in it."""
+    conditions: Conditions | None = None
+    checksum_decides: bool = False
+    """Whether the list demands a checksum of the file."""
+    is_second: bool = False
+    """Whether an answer before was `ASK_AGAIN`."""
+    distrusts_500: bool = False
+    """Whether a 500 may come from the range or the condition."""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The header fields that ask for it; none to ask for the whole."""
+        fields = dict(self.conditions.fields) if self.conditions else {}
+        if self.part:
+            fields["Range"] = f"bytes={self.part_length}-"
+            if self.part.validator:
+                fields["If-Range"] = self.part.validator
+        return fields
+
+    def verdict(self, head: Response) -> Verdict:
+        """Judge the head of the answer."""
+        status, content_range = head.status, head.headers.get("Content-Range")
+        asked_for_more = self.part is not None or self.conditions is not None
+        if status == 304 and self.conditions and self.conditions.are_met_by(head):
+            return Verdict.UNCHANGED
+        if status in _WHOLE and not is_slice(content_range, head.length):
+            return Verdict.WHOLE
+        if status == 206 and self._is_rest(head):
+            return Verdict.REST
+        if status == 206 and not self.part and _is_all(content_range, head.length):
+            return Verdict.WHOLE
+        if status in _WHOLE or status == 206:
+            return Verdict.NO_FILE if self.is_second else Verdict.ASK_AGAIN
+        refuses = status in _REFUSING or status == 304 or (status == 500 and self.distrusts_500)
+        return Verdict.ASK_AGAIN if asked_for_more and refuses else Verdict.NO_FILE
+
+    def is_about_part(self, head: Response) -> bool:
+        """Whether the URL that answers is the one that the part came from.
+
+        A link that is signed anew each time has another query: then a strong ETag, which a 206
+        has to repeat, and the total have to agree, or a demanded checksum decides.
+        """
+        part = self.part
+        if part is None or head.url.identity == part.answered_by:
+            return part is not None
+        is_known = part.validator.startswith('"') and part.total > 0
+        return (is_known or self.checksum_decides) and (
+            without_query(head.url.identity) == without_query(part.answered_by)
+        )
+
+    def _is_rest(self, head: Response) -> bool:
+        """Whether this 206 is exactly the rest of the part (RFC 9110, section 15.3.7)."""
+        part = self.part
+        found = parse_content_range(head.headers.get("Content-Range"))
+        if part is None or found is None or not self.is_about_part(head):
+            return False
+        if is_of_another_version(head.headers, part.validator, part.representation):
+            return False
+        is_to_the_end = found.last + 1 == found.total
+        return found.first == self.part_length and is_to_the_end and part.total in (0, found.total)
+
+
+FOR_ALL = Question()
+"""Asks for the whole, without range and conditions: most requests do."""
+
+
+def _is_all(content_range: str | None, length: int | None) -> bool:
+    """Whether a 206 that nobody asked for brings all bytes that there are."""
+    found = parse_content_range(content_range)
+    return found is not None and found.is_whole and length in (None, found.total)

@@ -1,0 +1,69 @@
+"""Query parameters that merely sign a URL: they differ each day, and the file is the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+LEFT_OUT = "#"
+"""Ends what has lost a parameter: so it is never equal to a URL that had none to lose."""
+
+_MAY_BE_SIGNED = re.compile(r"[?&](?:x-amz-signature|x-goog-signature|signature|sig)=", re.I)
+
+
+class _Signature(NamedTuple):
+    """A way to sign URLs; the names of parameters are in lower case."""
+
+    needs: frozenset[str]
+    """The parameters that it cannot do without."""
+    has: re.Pattern[str]
+    """Matches the names of all of its parameters."""
+
+
+def _signature(needs: str, more: str = "") -> _Signature:
+    names = "|".join(f"{needs} {more}".split())
+    return _Signature(frozenset(needs.split()), re.compile(names))
+
+
+_SIGNATURES = (
+    # Amazon S3 and what is compatible with it, version 4; Google Cloud Storage, version 4.
+    _signature("x-amz-signature", "x-amz-.*"),
+    _signature("x-goog-signature", "x-goog-.*"),
+    # Amazon CloudFront, with a canned and with a custom policy.
+    _signature("expires signature key-pair-id"),
+    _signature("policy signature key-pair-id"),
+    # The older version 2 of Amazon S3 and of Google Cloud Storage.
+    _signature("expires signature awsaccesskeyid", "x-amz-security-token"),
+    _signature("expires signature googleaccessid"),
+    # Azure's shared access signatures. What they say of the response (`rsct`) does not sign.
+    _signature(
+        "sig se sp sv",
+        "st sr ss srt sip spr si sdd ses saoid suoid scid skoid sktid skt ske sks skv",
+    ),
+)
+
+
+def unsigned(url: str, ignored: Sequence[str] = ()) -> str:
+    """A URL without fragment, without the parameters that sign it and those that are `ignored`.
+
+    Of the known ways to sign, one counts where all of its parameters are there. `ignored` are
+    patterns of names, as `*` and `?` make them. The result ends in `#` if anything was left out.
+    """
+    if not ignored and not _MAY_BE_SIGNED.search(url):
+        return url
+    before, _, query = url.partition("?")
+    parameters = query.removesuffix(LEFT_OUT).split("&")
+    names = [parameter.partition("=")[0] for parameter in parameters]
+    lower = {name.lower() for name in names}
+    signatures = [signature.has for signature in _SIGNATURES if signature.needs <= lower]
+    left = [
+        parameter
+        for parameter, name in zip(parameters, names, strict=True)
+        if not any(has.fullmatch(name.lower()) for has in signatures)
+        and not any(fnmatchcase(name, pattern) for pattern in ignored)
+    ]
+    if len(left) == len(parameters):
+        return url
+    return before + ("?" + "&".join(left) if left else "") + LEFT_OUT
