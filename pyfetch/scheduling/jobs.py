@@ -179,10 +179,10 @@ class Jobs:
             sign, result = HostSignal.ANSWERED, None
         else:
             sign, result = outcome.sign, outcome.result
-        self.workers.ended(began, latency, pushed_back=sign is HostSignal.PUSHED_BACK)
         if late and sign is HostSignal.NONE and transfer.latency is None:
             sign = HostSignal.SILENT
-        self._queues.ended(job.origin, now, began, sign, outcome.asked_wait, result)
+        too_much = self._queues.ended(job.origin, now, began, sign, outcome.asked_wait, result)
+        self.workers.ended(began, latency, pushed_back=too_much)
 
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Let it be tried again, if it has attempts and time left for that."""
