@@ -115,13 +115,18 @@ class Client:
         transfer.answered()
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
-        if not receiver.head(response):
+        transfer.ours_begins()  # part of a file may have to be hashed first
+        is_wanted = receiver.head(response)
+        transfer.ours_ends()
+        if not is_wanted:
             _drain(response, transfer)
             return
         try:
             for data in read_pieces(response, transfer, self._bandwidth):
                 transfer.received += len(data)
+                transfer.ours_begins()
                 receiver.chunk(data)
+                transfer.ours_ends()
         except (HTTPError, HTTPException, OSError) as error:
             transfer.check()
             raise failures.of_body(error, transfer) from error

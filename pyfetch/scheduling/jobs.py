@@ -49,6 +49,7 @@ class Jobs:
         self._retry = retry
         self._deadlines = Deadlines(max_time)
         self._jobs: dict[int, Job] = {}
+        self._stalls = stalls
         self.in_flight = InFlight(stalls)
         self.starved = False
         """Whether a worker had nothing to do when `next` was called last."""
@@ -106,6 +107,7 @@ class Jobs:
         not_asked = transfer.assignment.refusal and outcome.sign is HostSignal.NOT_ASKED
         if not_asked or not may_pass(outcome.result):
             return self._done_here(job, outcome, now)
+        job.learn_progress(transfer, now, self._stalls)
         return self._try_again(job, outcome, now)
 
     def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
@@ -187,7 +189,7 @@ class Jobs:
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Let it be tried again, if it has attempts and time left for that."""
         result = attempt.result
-        wait = self._retry.wait(result.attempts - job.attempts_elsewhere, attempt.asked_wait)
+        wait = self._retry.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
         if wait is None:
             why_not = self._retry.refusal(attempt.asked_wait)
             return self._done_here(job, attempt, now, why_not)

@@ -19,6 +19,7 @@ from pyfetch.urls import parse_url
 from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
+from tests.support.waiting import until
 
 
 def slow(handler: Handler) -> None:
@@ -126,10 +127,11 @@ def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
     numbers = count()
 
     def push_back_once(handler: Handler) -> None:
-        if next(numbers) == 4:
+        time.sleep(0.05)
+        if 4 <= next(numbers) < 8:  # all four that are in flight then
             handler.answer(status, b"", **headers)
         else:
-            slow(handler)
+            handler.answer(200, b"x")
 
     server.routes["/x"] = push_back_once
     assert pyfetch("--discard", "--workers", "4", *urls(server, 12)).status == 0
@@ -138,6 +140,57 @@ def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
     pause = max(range(len(gaps)), key=gaps.__getitem__)
     assert gaps[pause] >= 0.9
     assert gaps[pause + 1] >= 0.04, "one probe, and only when it was answered the next"
+
+
+@pytest.mark.parametrize("wait", [None, "300"])
+def test_a_url_that_is_always_503_delays_no_other(
+    pyfetch: Command, server: LoopbackServer, wait: str | None
+) -> None:
+    """Nor does one that asks for a wait: that is for those who want this URL."""
+    fields = {"Retry_After": wait} if wait else {}
+    server.routes["/bad"] = lambda h: h.answer(503, b"broken", **fields)
+    server.pages["/x"] = Page(b"x")
+    good = urls(server, 60)
+    lines = [*good[:20], f"{server.url}/bad", *good[20:40], f"{server.url}/bad?2", *good[40:]]
+    ended = pyfetch("--discard", "--retries", "0", "--format", "jsonl", stdin="\n".join(lines))
+    assert [result["url"] for result in ended.results if result["error"]] == lines[20:42:21]
+    assert server.paths().count("/bad") == 1
+
+
+def test_a_429_is_forgiven_if_the_host_soon_serves_another_url(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Else this run would last five minutes."""
+
+    def refuse(handler: Handler) -> None:
+        until(lambda: len(server.asked) >= 6)  # others are on their way
+        handler.answer(429, b"not this one", Retry_After="300")
+
+    def serve(handler: Handler) -> None:
+        until(lambda: "/bad" in server.paths())
+        time.sleep(0.02)
+        handler.answer(200, b"x")
+
+    server.routes |= {"/bad": refuse, "/x": serve}
+    lines = [urls(server, 1)[0], f"{server.url}/bad", *urls(server, 40)[1:]]
+    ended = pyfetch(
+        "--discard", "--retries", "0", "--workers", "4", "--format", "jsonl", stdin="\n".join(lines)
+    )
+    failed = [result for result in ended.results if result["error"]]
+    assert [(result["url"], result["status"]) for result in failed] == [(lines[1], 429)]
+
+
+def test_urls_in_front_that_hang_do_not_doom_those_behind_them(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/hang"] = Handler.stall
+    server.pages["/x"] = Page(b"x")
+    hanging = [f"{server.url}/hang?{n}" for n in range(6)]
+    ended = pyfetch(
+        "--discard", "--workers", "3", "--timeout", "0.2", "--retries", "0", "--format", "jsonl",
+        *hanging, *urls(server, 30),
+    )  # fmt: skip
+    assert [result["error"] for result in ended.results] == ["timeout"] * 6 + [None] * 30
 
 
 def test_a_quota_that_is_spent_is_respected_before_anything_is_refused(
