@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch import __version__
-from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
+from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade, RedirectState
 from pyfetch.engine.existing_file import Kept, Wanted, judge_existing, judge_named
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.errors import RunError
@@ -22,6 +22,7 @@ from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import errors_of, way_to
 from pyfetch.storage.part import Part, Parts
+from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
 USER_AGENT = f"pyfetch/{__version__}"
@@ -56,17 +57,25 @@ class Downloader:
         try:
             return download.make(self._client)
         except TargetError as error:
-            return download.failed(error)
+            failed = download.failed(error)
+            return self._not_made(failed) if is_out_of_resources(error) else failed
         except _Onward as error:
             return download.goes_on(error.redirects)
         except RunError:
             raise
         except Exception as error:
+            if is_out_of_resources(error):
+                detail = f"this machine is short of memory or threads ({error})"
+                return self._not_made(download.failed(TargetError(Failure.CONNECT, detail)))
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return download.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
+
+    def _not_made(self, failed: Finished) -> NotMade:
+        self._client.close_idle()
+        return NotMade(failed)
 
 
 class _Onward(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does

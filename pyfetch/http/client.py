@@ -29,7 +29,7 @@ from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
-from pyfetch.system import descriptors
+from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url, parse_url
 
@@ -60,10 +60,14 @@ class Client:
         connector = Connector(
             Trust(settings), settings.connect_timeout, NameLookUps(), _address_judge(settings)
         )
-        # Lists often go back and forth between hosts: keep a connection to each, but leave most
-        # of the descriptors to files.
-        max_idle = max(2 * settings.most_workers, min(MAX_IDLE, descriptors() // 4))
-        self._pool = ConnectionPool(connector, max_idle)
+        # Lists often go back and forth between hosts: keep a connection to each.
+        workers = settings.most_workers
+        budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
+        self._pool = ConnectionPool(connector, budget.idle_connections)
+
+    def close_idle(self) -> None:
+        """Close all connections that no request uses."""
+        self._pool.close_idle()
 
     def get(
         self,

@@ -61,6 +61,11 @@ class Job:
             self.redirects, refusal,
         )  # fmt: skip
 
+    def take_back(self) -> None:
+        """The attempt was not made: it does not count."""
+        if not self.redirects:
+            self.attempts -= 1
+
     def learn_length(self, size: int | None) -> None:
         """Expect the length that one mirror has told from the others, if none is known."""
         if self.length is None and size and not self.target.checksum:

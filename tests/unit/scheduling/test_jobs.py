@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyfetch.attempt import Finished
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import WorkerLimit
@@ -9,6 +11,7 @@ from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.stall import StallDetector
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 
@@ -40,3 +43,45 @@ def test_ten_thousand_targets_of_a_host_that_is_given_up_turn_to_their_mirrors()
         assert isinstance(transfer, Transfer)
         asked.add(transfer.assignment.url.text)
     assert asked == {f"http://b/{index}" for index in range(1, NUMBER + 1)}
+
+
+def tries_of(lengths: Iterable[int], retries: int = 3, *, seconds: float = 1.0) -> int:
+    """How often a target is tried of which the tries get so far, one after the other."""
+    policy = RetryPolicy(retries, first_wait=0)
+    jobs = Jobs(HostQueues(Limits(), policy), WorkerLimit(1), policy, stalls=StallDetector(30, 10))
+    jobs.add(Target(1, parse_url("http://a/1")))
+    now, resumed = 0.0, 0
+    for number, length in enumerate(lengths, 1):
+        transfer = jobs.next(now)
+        assert isinstance(transfer, Transfer)
+        transfer.resumed, transfer.received = resumed, length
+        resumed = length
+        now += seconds
+        cut = transfer.target.as_failed(Failure.TRUNCATED, "cut", transfer.assignment.number)
+        if jobs.ended(transfer, Finished(cut, HostSignal.ANSWERED), now):
+            return number
+    raise AssertionError("it was never given up")
+
+
+def test_tries_begin_anew_while_a_transfer_makes_progress() -> None:
+    progress = [500 * number for number in range(1, 21)]
+    assert tries_of(progress + [progress[-1]] * 10) == 20 + 3
+    assert tries_of([500, 500, 500, 1000, 1000, 1000, 1000, 1000, 1000]) == 4 + 3
+
+
+def test_only_growth_beyond_the_longest_length_so_far_is_progress() -> None:
+    """A server that cannot continue a part sends its beginning again and again."""
+    assert tries_of([900, 500, 800, 700, 600, 100]) == 4
+
+
+def test_a_try_that_brings_next_to_nothing_for_its_time_is_no_progress() -> None:
+    """Else one that drips for a minute would begin anew a thousand times."""
+    assert tries_of([100, 200, 300, 400, 500, 600], seconds=60.0) == 4
+
+
+def test_progress_ends_after_a_thousand_tries() -> None:
+    assert tries_of(range(500, 10**6, 500)) == 1000 + 2
+
+
+def test_no_retries_means_none_even_after_progress() -> None:
+    assert tries_of([500, 1000], retries=0) == 1
