@@ -414,15 +414,6 @@ def test_default_options_end_all_that_drips(tmp_path: Path, server: LoopbackServ
         assert result.elapsed < 3 * SLOW_FOR
 
 
-def test_what_limit_rate_holds_back_is_not_slow(tmp_path: Path, server: LoopbackServer) -> None:
-    """Ten transfers share a rate at which each of them brings less than --min-speed."""
-    server.pages["/x"] = Page(bytes(1024))
-    urls = [f"{server.url}/x?{n}" for n in range(10)]
-    results = run_fast(tmp_path, urls, workers=10, limit_rate=4096, min_speed=100_000, retries=0)
-    assert {result.error for result in results} == {None}
-    assert max(result.elapsed for result in results) > SLOW_FOR
-
-
 @contextmanager
 def dripping_socket(opening: bytes) -> Iterator[int]:
     """A port where each connection gets these bytes and then zeros, one by one."""

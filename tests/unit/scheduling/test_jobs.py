@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pyfetch.attempt import Finished
+from pyfetch.attempt import Finished, NotMade
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.hosts import Limits
@@ -85,3 +85,42 @@ def test_progress_ends_after_a_thousand_tries() -> None:
 
 def test_no_retries_means_none_even_after_progress() -> None:
     assert tries_of([500, 1000], retries=0) == 1
+
+
+def test_an_attempt_that_could_not_be_made_is_made_again_by_fewer_at_once() -> None:
+    jobs = Jobs(HostQueues(), WorkerLimit(4), RetryPolicy(retries=0))
+    for index in range(1, 5):
+        jobs.add(Target(index, parse_url(f"http://a/{index}")))
+    transfers = [jobs.next(0.0) for _ in range(4)]
+    first, second, *others = transfers
+    for transfer in (first, second):
+        assert isinstance(transfer, Transfer)
+        failed = transfer.target.as_failed(Failure.CONNECT, "Too many open files", 1)
+        assert jobs.ended(transfer, NotMade(Finished(failed)), 1.0) is None
+    assert jobs.workers.limit == 2
+    assert jobs.next(5.0) is None, "the two others are at work"
+    for transfer in others:
+        assert isinstance(transfer, Transfer)
+        assert jobs.ended(transfer, served(transfer), 5.0)
+    again = [jobs.next(5.0) for _ in range(2)]
+    assert [each.assignment.number for each in again if isinstance(each, Transfer)] == [1, 1]
+
+
+def test_what_never_can_be_made_fails_in_the_end() -> None:
+    jobs = Jobs(HostQueues(), WorkerLimit(4), RetryPolicy(retries=0))
+    jobs.add(Target(1, parse_url("http://a/1")))
+    now, done = 0.0, None
+    while done is None:
+        assert now < 3600
+        now += 1.0
+        transfer = jobs.next(now)
+        assert isinstance(transfer, Transfer)
+        failed = transfer.target.as_failed(Failure.CONNECT, "Too many open files", 1)
+        done = jobs.ended(transfer, NotMade(Finished(failed)), now)
+    assert done.attempt.result.detail == "Too many open files"
+
+
+def served(transfer: Transfer) -> Finished:
+    target = transfer.target
+    result = Result(target.index, target.url.text, Outcome.FETCHED, status=200, attempts=1)
+    return Finished(result, HostSignal.ANSWERED)
