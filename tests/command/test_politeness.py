@@ -355,15 +355,15 @@ def test_limit_rate_holds_over_all_transfers(pyfetch: Command, server: LoopbackS
 
 
 def test_with_every_option_on_results_are_in_order_and_ctrl_c_ends_it_soon(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = slow
     server.routes["/stalls"] = Handler.stall
     server.routes["/busy"] = lambda h: h.answer(429, Retry_After="50")
     lines = [*urls(server, 30), f"{server.url}/stalls", *urls(server, 2000)]
-    list_ = installed.directory / "list"
+    list_ = forked.directory / "list"
     list_.write_text("\n".join(lines))
-    process = installed.start(
+    process = forked.start(
         "list", "--discard", "--workers", "auto", "--max-workers", "16", "--per-host", "6",
         "--rate", "200/s", "--rate-total", "--limit-rate", "1M", "--max-wait", "100",
         "--max-time", "100", "--allow-failures", "5%",

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support import forking
 from tests.support.command import COMMAND, LONGEST, WITHOUT_WAITS, Command, Ended, InstalledCommand
 
 _PR_SET_CHILD_SUBREAPER = 36
@@ -27,7 +26,12 @@ class LoadedProcess:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with other_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(Path(forking.__file__)), str(other_end.fileno())],
+                [
+                    sys.executable,
+                    "-P",
+                    str(Path(__file__).with_name("forking.py")),
+                    str(other_end.fileno()),
+                ],
                 pass_fds=[other_end.fileno()],
             )
 
