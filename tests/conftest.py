@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.command import Command, InstalledCommand
+from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
 # No deadlines: a busy machine is no fault of ours.
@@ -50,8 +52,23 @@ def pyfetch(tmp_path: Path) -> Command:
 
 @pytest.fixture
 def installed(pyfetch: Command) -> InstalledCommand:
-    """The same in a process of its own."""
+    """The same in a process of its own, started as a shell does it."""
     return InstalledCommand(pyfetch)
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Iterator[LoadedProcess]:
+    """A process that has loaded the command."""
+    with LoadedProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def forked(pyfetch: Command, request: pytest.FixtureRequest) -> InstalledCommand:
+    """The command in a process of its own that is there at once, where the system lets us."""
+    if sys.platform != "linux":
+        return InstalledCommand(pyfetch)
+    return ForkedCommand(pyfetch, request.getfixturevalue("loaded"))
 
 
 @pytest.fixture

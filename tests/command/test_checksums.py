@@ -159,16 +159,16 @@ class TestFailedTo:
         assert (pyfetch.directory / "failed").read_bytes() == b""
 
     def test_it_is_written_when_the_run_is_interrupted(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         urls = [f"{server.url}/gone", f"{server.url}/stall"]
-        run = installed.start("-w", "1", "--failed-to", "failed", *urls)
+        run = forked.start("-w", "1", "--failed-to", "failed", *urls)
         until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.send_signal(signal.SIGINT)
         run.communicate()
         assert run.returncode == 130
-        assert (installed.directory / "failed").read_text().splitlines() == urls
+        assert (forked.directory / "failed").read_text().splitlines() == urls
 
     @pytest.mark.parametrize("option", ["--failed-to", "--checksums"])
     def test_a_place_that_cannot_be_written_is_a_usage_error(
@@ -180,9 +180,9 @@ class TestFailedTo:
         assert server.asked == []
 
     def test_what_is_no_regular_file_is_written_as_it_is(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
-        ended = installed("--quiet", "--failed-to", "/dev/stdout", f"{server.url}/x")
+        ended = forked("--quiet", "--failed-to", "/dev/stdout", f"{server.url}/x")
         assert ended.out == f"{server.url}/x\n"
 
     def test_a_link_stays_a_link(
@@ -195,12 +195,12 @@ class TestFailedTo:
         assert (tmp_path / "real").read_text() == f"{server.url}/x\n"
 
     def test_a_run_that_does_not_begin_leaves_an_older_one_as_it_was(
-        self, pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+        self, pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         older = f"{server.url}/older\n"
         (pyfetch.directory / "failed").write_text(older)
         server.routes["/x"] = lambda h: h.stall()
-        first = installed.start(f"{server.url}/x")
+        first = forked.start(f"{server.url}/x")
         until(lambda: server.asked != [], "a request")
         ended = pyfetch("failed", "--failed-to", "failed", "--checksums", "sums")
         assert ended.status == 3
@@ -212,23 +212,23 @@ class TestFailedTo:
         assert sorted(path.name for path in pyfetch.directory.iterdir()) == [".pyfetch", "failed"]
 
     def test_an_interrupted_run_over_its_own_list_leaves_that_as_it_was(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         lines = "".join(f"{server.url}/{name}\n" for name in ("gone", "stall", "later"))
-        (installed.directory / "list").write_text(lines)
-        run = installed.start("-w", "1", "list", "--failed-to", "list")
+        (forked.directory / "list").write_text(lines)
+        run = forked.start("-w", "1", "list", "--failed-to", "list")
         until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.send_signal(signal.SIGINT)
         run.communicate()
-        assert (installed.directory / "list").read_text() == lines
+        assert (forked.directory / "list").read_text() == lines
 
     def test_what_a_reader_that_went_away_did_not_see_is_in_it(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         server.routes["/stall"] = lambda h: h.stall()
         urls = [f"{server.url}/gone", f"{server.url}/stall", f"{server.url}/later"]
-        run = installed.start("-w", "1", "--failed-to", "failed", *urls)
+        run = forked.start("-w", "1", "--failed-to", "failed", *urls)
         assert run.stdout
         run.stdout.readline()
         until(lambda: "/stall" in server.paths(), "a request that stalls")
@@ -237,7 +237,7 @@ class TestFailedTo:
         assert run.stderr
         with run.stderr as err:
             assert err.read() == b""
-        assert (installed.directory / "failed").read_text().splitlines() == urls[:2]
+        assert (forked.directory / "failed").read_text().splitlines() == urls[:2]
 
     def test_two_reports_cannot_be_one_file(self, pyfetch: Command, server: LoopbackServer) -> None:
         ended = pyfetch("--failed-to", "same", "--checksums", "./same", f"{server.url}/x")

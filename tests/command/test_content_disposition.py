@@ -345,7 +345,7 @@ def test_of_redirects_the_last_answer_s_field_counts(
 
 
 def test_a_part_that_is_continued_after_a_kill_gets_the_given_name_in_the_end(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     body = os.urandom(400_000)
 
@@ -358,18 +358,18 @@ def test_a_part_that_is_continued_after_a_kill_gets_the_given_name_in_the_end(
         handler.stall()
 
     server.routes["/x"] = stalls
-    run = installed.start("-o", "data", "--content-disposition", f"{server.url}/x")
-    parts = installed.directory / "data" / ".pyfetch" / "parts"
+    run = forked.start("-o", "data", "--content-disposition", f"{server.url}/x")
+    parts = forked.directory / "data" / ".pyfetch" / "parts"
     while bytes_in(parts, "*.part") < 200_000:
         assert run.poll() is None
     run.kill()
     run.communicate()
-    assert files(installed.directory / "data") == {}
+    assert files(forked.directory / "data") == {}
     server.routes["/x"] = named("attachment; filename=given.bin", body)
     (result,) = fetched(pyfetch, f"{server.url}/x")
     assert (result["status"], result["path"]) == (206, "data/given.bin")
     assert server.asked[-1].headers["Range"] == "bytes=200000-"
-    assert files(installed.directory / "data") == {"given.bin": body}
+    assert files(forked.directory / "data") == {"given.bin": body}
     (again,) = fetched(pyfetch, f"{server.url}/x")
     assert (again["outcome"], again["path"]) == ("unchanged", "data/given.bin")
 

@@ -385,16 +385,16 @@ class TestNothingSecretIsShown:
             failed = (pyfetch.directory / "failed").read_text().splitlines()
             assert BAD_URLS[0] in failed
 
-    def test_nor_on_a_terminal(self, installed: InstalledCommand, secrets: Secrets) -> None:
-        (installed.directory / "list").write_text("\n".join(secrets.urls))
-        with Terminal(installed, *secrets.options, "list", columns=400, rows=80) as terminal:
+    def test_nor_on_a_terminal(self, forked: InstalledCommand, secrets: Secrets) -> None:
+        (forked.directory / "list").write_text("\n".join(secrets.urls))
+        with Terminal(forked, *secrets.options, "list", columns=400, rows=80) as terminal:
             assert terminal.end() == 1
             assert "***@127.0.0.1" in terminal.text
             secrets.assert_unseen(terminal.text)
             secrets.assert_unseen(terminal.raw)
 
     def test_nor_in_the_bar_of_a_transfer(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         def stalls(handler: Handler) -> None:
             handler.head(200, Content_Length="100")
@@ -402,15 +402,13 @@ class TestNothingSecretIsShown:
             handler.stall()
 
         server.routes["/slow"] = stalls
-        with Terminal(
-            installed, "-v", "-v", as_user(f"{server.url}/slow", f"me:{SECRET}")
-        ) as screen:
+        with Terminal(forked, "-v", "-v", as_user(f"{server.url}/slow", f"me:{SECRET}")) as screen:
             screen.wait_for("/slow")
             assert screen.shows("***@127.0.0.1")
             assert SECRET.encode() not in screen.raw
 
     def test_nor_kept_when_the_run_is_killed(
-        self, installed: InstalledCommand, server: LoopbackServer, secrets: Secrets
+        self, forked: InstalledCommand, server: LoopbackServer, secrets: Secrets
     ) -> None:
         def stalls(handler: Handler) -> None:
             handler.head(200, Content_Length="1000000", ETag='"1"')
@@ -425,8 +423,8 @@ class TestNothingSecretIsShown:
         }
         home = as_user(server.url, f"me:{SECRET}")
         urls = [f"{home}/slow", f"{home}/to-slow?{1}", f"{home}/page"]
-        run = installed.start(*secrets.options, *urls)
-        parts = installed.directory / "data" / ".pyfetch" / "parts"
+        run = forked.start(*secrets.options, *urls)
+        parts = forked.directory / "data" / ".pyfetch" / "parts"
         while bytes_in(parts, "*") < 1_000_000:
             assert run.poll() is None
         run.kill()
@@ -498,12 +496,12 @@ def test_the_lines_that_failed_are_for_their_owner_unless_the_file_was_open_alre
 
 
 def test_the_lines_that_failed_are_for_their_owner_while_they_are_written(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/slow"] = Handler.stall
-    run = installed.start("--failed-to", "failed", f"{server.url}/slow")
+    run = forked.start("--failed-to", "failed", f"{server.url}/slow")
     until(lambda: server.asked != [], "a request")
-    (file,) = installed.directory.glob(".failed*")
+    (file,) = forked.directory.glob(".failed*")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     run.kill()
     run.communicate(timeout=20)

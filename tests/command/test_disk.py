@@ -128,11 +128,11 @@ def test_min_free_counts_what_is_about_to_be_written(
 
 
 def test_results_that_cannot_be_written_stop_the_run(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/x"] = Page(b"x")
     with Path("/dev/full").open("wb") as full:
-        run = installed.start("--discard", f"{server.url}/x", stdout=full)
+        run = forked.start("--discard", f"{server.url}/x", stdout=full)
         _, err = run.communicate(timeout=20)
     assert run.returncode == 3
     assert b"cannot write the results: No space left on device" in err

@@ -155,15 +155,13 @@ def test_what_is_not_ours_among_the_parts_stays(pyfetch: Command, server: Loopba
 
 @pytest.mark.parametrize("option", ["--checksums", "--failed-to"])
 def test_a_fifo_for_a_report_stays_when_its_reader_goes(
-    installed: InstalledCommand, server: LoopbackServer, option: str
+    forked: InstalledCommand, server: LoopbackServer, option: str
 ) -> None:
-    fifo = installed.directory / "fifo"
+    fifo = forked.directory / "fifo"
     os.mkfifo(fifo)
     server.routes["/x"] = Handler.stall
     server.pages["/y"] = Page(b"y")
-    run = installed.start(
-        option, "fifo", f"{server.url}/x", f"{server.url}/gone", f"{server.url}/y"
-    )
+    run = forked.start(option, "fifo", f"{server.url}/x", f"{server.url}/gone", f"{server.url}/y")
     reader = os.open(fifo, os.O_RDONLY)
     while "/x" not in server.paths():
         assert run.poll() is None

@@ -329,12 +329,12 @@ def test_max_time_is_for_all_mirrors_together(
 
 
 def test_ctrl_c_asks_no_further_mirror(
-    installed: InstalledCommand, three: list[LoopbackServer]
+    forked: InstalledCommand, three: list[LoopbackServer]
 ) -> None:
     first, second, third = three
     second.routes["/x"] = Handler.stall
-    (installed.directory / "list").write_text(line_of(three))
-    run = installed.start("-o", "data", "--format", "jsonl", "list")
+    (forked.directory / "list").write_text(line_of(three))
+    run = forked.start("-o", "data", "--format", "jsonl", "list")
     until(lambda: second.asked != [], "a request")
     began = time.monotonic()
     run.send_signal(signal.SIGINT)

@@ -418,12 +418,12 @@ class Held:
 
 
 def while_the_body_comes(
-    installed: InstalledCommand, server: LoopbackServer, line: str, change: Callable[[], None]
+    forked: InstalledCommand, server: LoopbackServer, line: str, change: Callable[[], None]
 ) -> tuple[int, list[str]]:
     """Run it, change something while the body of /held is coming. Status and the row."""
     held = Held()
     server.routes["/held"] = held
-    run = installed.start("-o", "data", stdin=subprocess.PIPE)
+    run = forked.start("-o", "data", stdin=subprocess.PIPE)
     assert run.stdin
     run.stdin.write(line.encode())
     run.stdin.close()
@@ -437,7 +437,7 @@ def while_the_body_comes(
 
 @pytest.mark.parametrize("there_before", [False, True], ids=["not there", "there"])
 def test_a_link_that_is_put_there_while_the_body_comes_leads_nowhere(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, there_before: bool
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer, there_before: bool
 ) -> None:
     elsewhere = pyfetch.directory / "elsewhere"
     elsewhere.mkdir()
@@ -450,13 +450,13 @@ def test_a_link_that_is_put_there_while_the_body_comes_leads_nowhere(
             place.rmdir()
         place.symlink_to(elsewhere)
 
-    status, row = while_the_body_comes(installed, server, f"{server.url}/held out=d/x", change)
+    status, row = while_the_body_comes(forked, server, f"{server.url}/held out=d/x", change)
     assert (status, row[4]) == (1, "disk")
     assert list(elsewhere.iterdir()) == []
 
 
 def test_a_file_or_a_directory_that_comes_into_being_meanwhile_stays(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     data = pyfetch.directory / "data"
 
@@ -467,17 +467,17 @@ def test_a_file_or_a_directory_that_comes_into_being_meanwhile_stays(
         (data / "e").write_bytes(b"mine")
 
     line = f"{server.url}/held out=d/x"
-    status, row = while_the_body_comes(installed, server, line, make_a_directory)
+    status, row = while_the_body_comes(forked, server, line, make_a_directory)
     assert (status, row[3]) == (1, "-")
     assert (data / "d" / "x" / "y").is_dir()
     line = f"{server.url}/held out=e/x"
-    status, row = while_the_body_comes(installed, server, line, make_a_file)
+    status, row = while_the_body_comes(forked, server, line, make_a_file)
     assert (status, row[4]) == (1, "exists")
     assert (data / "e").read_bytes() == b"mine"
 
 
 def test_a_directory_that_goes_meanwhile_is_made_again(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     place = pyfetch.directory / "data" / "d" / "e"
     place.mkdir(parents=True)
@@ -486,7 +486,7 @@ def test_a_directory_that_goes_meanwhile_is_made_again(
         place.rmdir()
         place.parent.rmdir()
 
-    status, row = while_the_body_comes(installed, server, f"{server.url}/held out=d/e/x", change)
+    status, row = while_the_body_comes(forked, server, f"{server.url}/held out=d/e/x", change)
     assert (status, row[3]) == (0, "data/d/e/x")
     assert (place / "x").read_bytes() == b"firstafter"
 
@@ -507,18 +507,18 @@ def test_without_state_nothing_is_left_but_files_and_they_are_kept_apart(
 
 
 def test_a_killed_run_goes_on_at_a_nested_path_and_finds_the_names_it_gave(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     body = os.urandom(400_000)
     held = Held(body)
     server.routes["/b/x"] = held
     server.pages["/a/x"] = Page(b"first")
     lines = f"{server.url}/a/x out=d/e/x\n{server.url}/b/x out=d/e/x\n"
-    (installed.directory / "list").write_text(lines)
-    run = installed.start("-o", "data", "list")
+    (forked.directory / "list").write_text(lines)
+    run = forked.start("-o", "data", "list")
     assert held.begun.wait(20)
-    parts = installed.directory / "data" / ".pyfetch" / "parts"
-    first = installed.directory / "data" / "d" / "e" / "x"
+    parts = forked.directory / "data" / ".pyfetch" / "parts"
+    first = forked.directory / "data" / "d" / "e" / "x"
     until(lambda: first.exists() and bytes_in(parts, "*.part") == 200_000, "a file and a part")
     run.kill()
     run.communicate()
@@ -529,7 +529,7 @@ def test_a_killed_run_goes_on_at_a_nested_path_and_finds_the_names_it_gave(
     found = paths_of(pyfetch, "list")
     asked = {asked.path: asked.headers for asked in server.asked}
     assert asked["/b/x"]["Range"] == "bytes=200000-"
-    there = files(installed.directory / "data")
+    there = files(forked.directory / "data")
     assert [there[str(path)] for path in found] == [b"first", body]
     assert found[0] == "d/e/x"
     assert len(there) == 2

@@ -58,28 +58,28 @@ def used(pyfetch: Command, server: LoopbackServer) -> LoopbackServer:
 
 @pytest.mark.parametrize("state", ["as the run left it", "killed", "none"])
 def test_it_asks_no_server_and_changes_nothing(
-    pyfetch: Command, installed: InstalledCommand, used: LoopbackServer, state: str
+    pyfetch: Command, forked: InstalledCommand, used: LoopbackServer, state: str
 ) -> None:
     if state == "killed":
         # With a log beside its state, parts and notes.
         used.routes["/slow"] = Handler.stall
-        run = installed.start("-o", "data", f"{used.url}/slow")
+        run = forked.start("-o", "data", f"{used.url}/slow")
         until(lambda: used.asked != [], "a request")
         run.kill()
         run.communicate()
-        assert (installed.directory / "data/.pyfetch/state.sqlite3-wal").exists()
+        assert (forked.directory / "data/.pyfetch/state.sqlite3-wal").exists()
         used.connections = 0
     if state == "none":
-        for path in sorted((installed.directory / "data/.pyfetch").rglob("*"), reverse=True):
+        for path in sorted((forked.directory / "data/.pyfetch").rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
-        (installed.directory / "data/.pyfetch").rmdir()
-    before = everything(installed.directory)
+        (forked.directory / "data/.pyfetch").rmdir()
+    before = everything(forked.directory)
     lines = "".join(f"{used.url}{path}\n" for path in ("/a/x", "/b/x", "/c out=e/f", "/d", "/slow"))
     for policy in ("refresh", "replace", "skip", "rename", "fail"):
         plan(pyfetch, "--if-exists", policy, stdin=lines)
     plan(pyfetch, "--content-disposition", "--no-state", stdin=lines)
     assert used.connections == 0
-    assert everything(installed.directory) == before
+    assert everything(forked.directory) == before
 
 
 def test_a_directory_that_is_not_there_is_not_made(
@@ -102,11 +102,9 @@ def test_a_directory_that_may_only_be_read_is_no_hindrance(
     assert actions(ended) == [("refresh", "x")]
 
 
-def test_it_needs_no_lock(
-    pyfetch: Command, installed: InstalledCommand, used: LoopbackServer
-) -> None:
+def test_it_needs_no_lock(pyfetch: Command, forked: InstalledCommand, used: LoopbackServer) -> None:
     used.routes["/slow"] = Handler.stall
-    run = installed.start("-o", "data", f"{used.url}/slow")
+    run = forked.start("-o", "data", f"{used.url}/slow")
     until(lambda: used.asked != [], "a request")
     ended = plan(pyfetch, f"{used.url}/a/x", f"{used.url}/elsewhere/slow")
     run.kill()
@@ -308,10 +306,10 @@ def test_an_empty_list_is_no_failure(pyfetch: Command) -> None:
     assert "nothing to do" in ended.err
 
 
-def test_a_reader_that_has_had_enough_ends_it_quietly(installed: InstalledCommand) -> None:
+def test_a_reader_that_has_had_enough_ends_it_quietly(forked: InstalledCommand) -> None:
     lines = "".join(f"http://h/{number}\n" for number in range(50_000))
-    (installed.directory / "list").write_text(lines)
-    process = installed.start("--plan", "list")
+    (forked.directory / "list").write_text(lines)
+    process = forked.start("--plan", "list")
     assert process.stdout
     assert process.stdout.readline() == b"fetch\thttp://h/0\t0\t-\t-\n"
     process.stdout.close()
@@ -320,11 +318,11 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(installed: InstalledComman
     assert (process.returncode, err) == (141, b"")
 
 
-def test_a_full_disk_for_its_output_is_said(installed: InstalledCommand) -> None:
+def test_a_full_disk_for_its_output_is_said(forked: InstalledCommand) -> None:
     lines = "".join(f"http://h/{number}\n" for number in range(5_000))
-    (installed.directory / "list").write_text(lines)
+    (forked.directory / "list").write_text(lines)
     with Path("/dev/full").open("wb") as full:
-        process = installed.start("--plan", "list", stdout=full)
+        process = forked.start("--plan", "list", stdout=full)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 3
     assert err.decode().count("\n") == 1
@@ -341,10 +339,10 @@ def test_credentials_are_not_shown_and_what_is_shown_is_one_line_each(pyfetch: C
     assert len(pyfetch("--plan", stdin=lines).rows) == 2
 
 
-def test_on_a_terminal_it_is_a_table(installed: InstalledCommand, used: LoopbackServer) -> None:
+def test_on_a_terminal_it_is_a_table(forked: InstalledCommand, used: LoopbackServer) -> None:
     urls = [f"{used.url}/a/x", f"{used.url}/z/x", f"{used.url}/new"]
     for columns in (80, 160):
-        with Terminal(installed, "--plan", "-o", "data", *urls, columns=columns) as terminal:
+        with Terminal(forked, "--plan", "-o", "data", *urls, columns=columns) as terminal:
             assert terminal.end() == 0
             heading, *rows = terminal.lines
         assert heading.split() == ["#", "action", "URL", "goes", "to"]

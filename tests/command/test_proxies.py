@@ -314,11 +314,11 @@ class TestSocks:
         assert result["elapsed"] < SOON
 
     def test_a_run_is_stopped_while_one_says_nothing(
-        self, installed: InstalledCommand, socks: SocksProxy, plain_url: str, tls_url: str
+        self, forked: InstalledCommand, socks: SocksProxy, plain_url: str, tls_url: str
     ) -> None:
         socks.stalls = True
         arguments = ("--connect-timeout", "60", "--timeout", "60", "--proxy", socks.url)
-        run = installed.start(*arguments, plain_url, tls_url)
+        run = forked.start(*arguments, plain_url, tls_url)
         until(lambda: socks.connections == 2, "two connections")
         told = time.monotonic()
         run.send_signal(signal.SIGTERM)

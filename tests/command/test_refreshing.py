@@ -88,10 +88,10 @@ def test_a_file_that_somebody_else_put_there_is_fetched_anew(
     assert conditions(server) == [(None, None)]
 
 
-def killed_while_it_asks(installed: InstalledCommand, server: LoopbackServer, path: str) -> None:
+def killed_while_it_asks(forked: InstalledCommand, server: LoopbackServer, path: str) -> None:
     """The name is given to the URL and free, and the run ends without another word."""
     server.routes[path] = Handler.stall
-    run = installed.start(f"{server.url}{path}")
+    run = forked.start(f"{server.url}{path}")
     while path not in server.paths():
         assert run.poll() is None
     run.kill()
@@ -100,10 +100,10 @@ def killed_while_it_asks(installed: InstalledCommand, server: LoopbackServer, pa
 
 
 def test_a_file_of_a_killed_run_that_was_not_noted_is_asked_for_by_its_time(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/x"] = Page(b"content")
-    killed_while_it_asks(installed, server, "/x")
+    killed_while_it_asks(forked, server, "/x")
     file = pyfetch.directory / "x"
     file.write_bytes(b"content")
     os.utime(file, (JUST_BEFORE_NOW, JUST_BEFORE_NOW))

@@ -61,7 +61,7 @@ def test_a_rerun_asks_for_the_rest_and_goes_on(
 
 
 def test_a_killed_run_leaves_a_part_with_all_that_is_known_of_it(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     def stall(handler: Handler) -> None:
         handler.head(200, Content_Length=str(len(BODY)), ETag=ETAG)
@@ -69,7 +69,7 @@ def test_a_killed_run_leaves_a_part_with_all_that_is_known_of_it(
         handler.stall()
 
     server.routes["/x"] = stall
-    run = installed.start(f"{server.url}/x")
+    run = forked.start(f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
     # The very moment that there is a byte of the part.
     until(lambda: any(part.stat().st_size for part in parts.glob("*.part")), "a part")
@@ -210,7 +210,7 @@ def test_what_was_continued_keeps_its_validators_and_its_time(
 
 @pytest.mark.parametrize("policy", ["refresh", "replace"])
 def test_a_part_that_has_its_final_name_already_is_not_written_to(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, policy: str
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer, policy: str
 ) -> None:
     # As a kill leaves it between the two steps of a commit that must not replace.
     server.routes["/x"] = cut(ETag=ETAG)
@@ -227,7 +227,7 @@ def test_a_part_that_has_its_final_name_already_is_not_written_to(
 
     server.routes["/x"] = stall
     asked = len(server.asked)
-    run = installed.start("--if-exists", policy, f"{server.url}/x")
+    run = forked.start("--if-exists", policy, f"{server.url}/x")
     parts = pyfetch.directory / ".pyfetch" / "parts"
     until(
         lambda: (

@@ -131,10 +131,10 @@ def test_a_state_in_a_directory_that_is_gone_is_an_error_that_stops_the_run(
 
 
 def test_the_lock_of_a_run_names_its_process(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
-    first = installed.start(f"{server.url}/x")
+    first = forked.start(f"{server.url}/x")
     until(lambda: server.asked != [], "a request")
     second = pyfetch(f"{server.url}/y")
     assert second.status == 3
@@ -151,13 +151,13 @@ def test_the_lock_of_a_run_names_its_process(
 
 
 def test_wait_lock_waits_for_the_run_before_it(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
-    first = installed.start("--timeout", "60", f"{server.url}/x")
+    first = forked.start("--timeout", "60", f"{server.url}/x")
     until(lambda: server.asked != [], "a request")
-    second = installed.start("--wait-lock", "20", f"{server.url}/y")
+    second = forked.start("--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.7)
     first.terminate()
@@ -165,7 +165,7 @@ def test_wait_lock_waits_for_the_run_before_it(
     assert first.wait(10) == 143
     for run in (first, second):
         run.communicate()
-    short = installed.start(f"{server.url}/x")
+    short = forked.start(f"{server.url}/x")
     until(lambda: len(server.asked) == 3, "its request")
     assert pyfetch("--wait-lock", "0.3", f"{server.url}/y").status == 3
     short.kill()
@@ -173,7 +173,7 @@ def test_wait_lock_waits_for_the_run_before_it(
 
 
 def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     release = threading.Event()
 
@@ -183,24 +183,24 @@ def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
 
     server.routes["/x"] = held
     server.pages["/y"] = Page(b"y")
-    first = installed.start("--no-state", f"{server.url}/x")
+    first = forked.start("--no-state", f"{server.url}/x")
     until(lambda: server.asked != [], "a request")
-    second = installed.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
+    second = forked.start("--no-state", "--wait-lock", "20", f"{server.url}/y")
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.6)
     release.set()
     for run in (first, second):
         _, err = run.communicate(timeout=20)
         assert run.returncode == 0, err
-    assert sorted(path.name for path in installed.directory.iterdir()) == ["x", "y"]
+    assert sorted(path.name for path in forked.directory.iterdir()) == ["x", "y"]
 
 
 def test_runs_in_two_directories_do_not_wait_for_each_other(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
     server.pages["/y"] = Page(b"y")
-    first = installed.start("-o", "one", f"{server.url}/x")
+    first = forked.start("-o", "one", f"{server.url}/x")
     until(lambda: server.asked != [], "a request")
     assert pyfetch("-o", "two", f"{server.url}/y").status == 0
     first.kill()
@@ -208,10 +208,10 @@ def test_runs_in_two_directories_do_not_wait_for_each_other(
 
 
 def test_two_runs_at_once_without_state_are_one_too_many(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = lambda h: h.stall()
-    first = installed.start("--no-state", f"{server.url}/x")
+    first = forked.start("--no-state", f"{server.url}/x")
     until(lambda: server.asked != [], "a request")
     assert pyfetch("--no-state", f"{server.url}/y").status == 3
     first.kill()

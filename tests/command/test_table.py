@@ -87,12 +87,12 @@ def wait_for_bars(screen: Terminal, *texts: str) -> None:
 
 @WIDTHS
 def test_each_url_has_a_row_below_a_heading_in_input_order(
-    installed: InstalledCommand, server: LoopbackServer, columns: int
+    forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     url = r"127\.0\.0\.1:\d+/"
     server.pages |= {"/a": Page(b"x" * 5), "/b": Page(b"x" * 1500), "/c": Page(b"")}
     urls = [f"{server.url}/{name}" for name in "bac"]
-    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(forked, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         heading, *rows, summary = screen.lines
     assert heading.split() == ["#", "status", "size", "time", "speed", "URL", "saved", "as"]
@@ -106,11 +106,11 @@ def test_each_url_has_a_row_below_a_heading_in_input_order(
 
 @WIDTHS
 def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
-    installed: InstalledCommand, server: LoopbackServer, columns: int
+    forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     server.routes["/gone"] = raw_answer(b"HTTP/1.1 410 Gone To A Better Place Than This One")
     arguments = [f"{server.url}/gone", "ftp://127.0.0.1/x", "--retries", "0"]
-    with Terminal(installed, *arguments, columns=columns) as screen:
+    with Terminal(forked, *arguments, columns=columns) as screen:
         assert screen.end() == 1
         assert re.search(
             r" 1 +410 +- +\d\S* m?s +- \S+/gone +http: 410 Gone To A Better Place Than This One ",
@@ -128,12 +128,12 @@ def test_a_failed_url_has_its_code_and_its_reason_in_its_row(
 
 @WIDTHS
 def test_no_row_of_a_fetched_url_is_wider_than_the_screen(
-    installed: InstalledCommand, server: LoopbackServer, columns: int
+    forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     paths = ["/short", "/" + "long" * 50, "/%E6%BC%A2" + "%E5%AD%97" * 40]
     server.pages |= {path: Page(b"x" * 123_456) for path in paths}
     urls = [f"{server.url}{path}" for path in paths]
-    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(forked, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         _, *rows, _ = screen.lines
     # What wraps would go on in a line of its own.
@@ -142,7 +142,7 @@ def test_no_row_of_a_fetched_url_is_wider_than_the_screen(
 
 @WIDTHS
 def test_wide_characters_and_long_urls_leave_the_columns_aligned(
-    installed: InstalledCommand, server: LoopbackServer, columns: int
+    forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     urls = [
         f"{server.url}/a",
@@ -154,7 +154,7 @@ def test_wide_characters_and_long_urls_leave_the_columns_aligned(
     names = ["a", "%E6%BC%A2%E5%AD%97.txt", "%E6%BC%A2%E5%AD%97" * 40]
     names += ["x" + "%E6%BC%A2%E5%AD%97" * 40, "a" * 500 + "/b"]
     server.pages |= {f"/{name}": Page(b"x") for name in names}
-    with Terminal(installed, *urls, "-o", "data", columns=columns) as screen:
+    with Terminal(forked, *urls, "-o", "data", columns=columns) as screen:
         assert screen.end() == 0
         heading, *lines = screen.cells
         assert "漢字.txt" in screen.text
@@ -168,12 +168,12 @@ def test_wide_characters_and_long_urls_leave_the_columns_aligned(
 
 
 def test_a_row_appears_while_a_later_url_is_still_running(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/a", f"{server.url}/later"]
-    with Terminal(installed, *urls, "-o", "data") as screen:
+    with Terminal(forked, *urls, "-o", "data") as screen:
         screen.wait_for("data/a")
         assert not screen.shows("data/later")
         later.open()
@@ -185,13 +185,13 @@ def test_a_row_appears_while_a_later_url_is_still_running(
 
 
 def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/%1B%5B2Jx%07"] = Page(b"x")
     urls = [f"{server.url}/\x1b[2J\x1b]0;owned\x07", f"{server.url}/%1B%5B2Jx%07"]
-    listed = installed.directory / "urls.txt"
+    listed = forked.directory / "urls.txt"
     listed.write_text("\n".join(urls))
-    with Terminal(installed, str(listed), "-o", "data", columns=200) as screen:
+    with Terminal(forked, str(listed), "-o", "data", columns=200) as screen:
         assert screen.end() == 1
         assert f" {server.url.removeprefix('http://')}/%1B[2J%1B]0;owned%07 " in row_of(screen, 1)
         assert "invalid-url: " in screen.text
@@ -201,13 +201,13 @@ def test_terminal_escapes_in_a_url_are_shown_and_not_obeyed(
 
 
 def test_terminal_escapes_in_a_reason_are_not_obeyed(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/bad"] = raw_answer(
         b"HTTP/1.1 500 O\x1b[2J\x1b[31mop\x1b]0;owned\x07 \x9b2J\x08\x08\x7f"
     )
     arguments = [f"{server.url}/bad", "-v", "--retries", "1"]
-    with Terminal(installed, *arguments, columns=200) as screen:
+    with Terminal(forked, *arguments, columns=200) as screen:
         assert screen.end() == 1
         reason = "500 O[2J[31mop]0;owned %C2%9B2J"  # controls of ASCII are dropped with the head
         assert f"http ({reason}); again in " in screen.text
@@ -221,14 +221,14 @@ def test_terminal_escapes_in_a_reason_are_not_obeyed(
 
 @WIDTHS
 def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
-    installed: InstalledCommand, server: LoopbackServer, columns: int
+    forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
     server.routes["/half"] = stalling(size=2_000_000, sent=1_000_000)
     server.routes["/tenth"] = stalling(size=5_000, sent=500)
     server.routes["/silent"] = Handler.stall
     server.routes["/endless"] = endless
     urls = [f"{server.url}/{name}" for name in ("half", "tenth", "silent", "endless")]
-    with Terminal(installed, *urls, columns=columns) as screen:
+    with Terminal(forked, *urls, columns=columns) as screen:
         wait_for_bars(screen, "1.0 MB/2.0 MB", "500 B/5.0 kB", "waiting", " 3.0 kB")
         bars = screen.visible[:-1]
     figures = [r"1\.0 MB/2\.0 MB", r"500 B/5\.0 kB", "waiting", r"3\.0 kB"]
@@ -238,33 +238,33 @@ def test_each_transfer_in_flight_has_a_bar_with_its_url_and_what_has_come(
 
 
 def test_bars_leave_half_of_a_screen_to_the_rows(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/stall"] = Handler.stall
     urls = [f"{server.url}/stall?{number}" for number in range(30)]
-    with Terminal(installed, *urls, "--workers", "30", rows=24) as screen:
+    with Terminal(forked, *urls, "--workers", "30", rows=24) as screen:
         wait_for_bars(screen, "18 more in flight")
         assert len([line for line in screen.visible if "/stall?" in line]) == 12
 
 
 def test_the_line_below_the_bars_counts_the_whole_run(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/stall"] = stalling(size=10, sent=5)
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "stall", "stall?again")]
-    with Terminal(installed, *urls) as screen:
+    with Terminal(forked, *urls) as screen:
         wait_for_bars(screen, "2/4")
         whole = screen.visible[-1]
     assert re.fullmatch(r"[━╸╺]+ 2/4, 1 failed, \d\S* k?B/s, \d\S* (m?s|s left)", whole)
 
 
 def test_more_transfers_than_the_screen_has_rows_are_counted_in_a_line(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/stall"] = Handler.stall
     urls = [f"{server.url}/stall?{number}" for number in range(20)]
-    with Terminal(installed, *urls, "--workers", "20", rows=10) as screen:
+    with Terminal(forked, *urls, "--workers", "20", rows=10) as screen:
         wait_for_bars(screen, "13 more in flight")
         frames = screen.raw.count(b"more in flight")
         screen.wait_for(lambda: screen.raw.count(b"more in flight") >= frames + 3)
@@ -278,13 +278,13 @@ def test_more_transfers_than_the_screen_has_rows_are_counted_in_a_line(
 
 
 def test_bars_on_a_small_screen_leave_the_rows_above_them_whole(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     last = server.routes["/last"] = Gate()
     urls = [f"{server.url}/a?{number}" for number in range(1, 31)]
     urls += [f"{server.url}/last?{number}" for number in range(31, 41)]
-    with Terminal(installed, *urls, "--discard", "--workers", "10", rows=8) as screen:
+    with Terminal(forked, *urls, "--discard", "--workers", "10", rows=8) as screen:
         wait_for_bars(screen, "30/40", "more in flight")
         last.open()
         assert screen.end() == 0
@@ -293,11 +293,11 @@ def test_bars_on_a_small_screen_leave_the_rows_above_them_whole(
 
 
 def test_at_the_end_the_bars_are_gone_and_the_summary_is_there(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     page = server.routes["/page"] = Gate()
     urls = [f"{server.url}/page?{number}" for number in range(4)]
-    with Terminal(installed, *urls, "--discard") as screen:
+    with Terminal(forked, *urls, "--discard") as screen:
         wait_for_bars(screen, "5 B/10 B")
         assert screen.cursor_is_hidden
         page.open()
@@ -308,13 +308,11 @@ def test_at_the_end_the_bars_are_gone_and_the_summary_is_there(
         assert not screen.cursor_is_hidden
 
 
-def test_v_shows_a_retry_above_the_bars(
-    installed: InstalledCommand, server: LoopbackServer
-) -> None:
+def test_v_shows_a_retry_above_the_bars(forked: InstalledCommand, server: LoopbackServer) -> None:
     server.routes["/slow"] = stalling(size=10, sent=5)
     server.routes["/busy"] = lambda handler: handler.answer(500)
     urls = [f"{server.url}/slow", f"{server.url}/busy"]
-    with Terminal(installed, *urls, "-v", "--retry-wait", "0.5", columns=200) as screen:
+    with Terminal(forked, *urls, "-v", "--retry-wait", "0.5", columns=200) as screen:
         wait_for_bars(screen, "attempt 1", "5 B/10 B")
         retry = f"pyfetch: attempt 1: {urls[1]}: http (500 Internal Server Error); again in "
         assert screen.visible[0].startswith(retry)
@@ -325,22 +323,22 @@ def test_v_shows_a_retry_above_the_bars(
 # --- what is drawn where
 
 
-def test_no_color_gives_no_colours(installed: InstalledCommand, server: LoopbackServer) -> None:
+def test_no_color_gives_no_colours(forked: InstalledCommand, server: LoopbackServer) -> None:
     server.pages["/a"] = Page(b"x")
     server.routes["/stall"] = stalling(size=10, sent=5)
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "stall")]
-    with Terminal(installed, *urls, NO_COLOR="1") as screen:
+    with Terminal(forked, *urls, NO_COLOR="1") as screen:
         wait_for_bars(screen, "2/3", "5 B/10 B")
         assert not COLOUR.search(screen.raw)
 
 
 def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "later")]
-    with Terminal(installed, *urls, "-o", "data", stdout=subprocess.PIPE) as screen:
+    with Terminal(forked, *urls, "-o", "data", stdout=subprocess.PIPE) as screen:
         wait_for_bars(screen, "2/3", "5 B/10 B")
         later.open()
         assert screen.end() == 1
@@ -356,12 +354,12 @@ def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
 
 
 def test_messages_in_a_pipe_leave_the_rows_on_the_terminal(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(installed, *urls, "-o", "data", stderr=subprocess.PIPE) as screen:
+    with Terminal(forked, *urls, "-o", "data", stderr=subprocess.PIPE) as screen:
         screen.wait_for("data/a")
         later.open()
         assert screen.end() == 0
@@ -377,12 +375,12 @@ def test_messages_in_a_pipe_leave_the_rows_on_the_terminal(
 
 
 def test_lines_for_scripts_on_a_terminal_are_not_torn_by_bars(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(installed, *urls, "--discard", "--format", "tsv") as screen:
+    with Terminal(forked, *urls, "--discard", "--format", "tsv") as screen:
         screen.wait_for(f"{server.url}/a")
         later.open()
         assert screen.end() == 0
@@ -391,22 +389,22 @@ def test_lines_for_scripts_on_a_terminal_are_not_torn_by_bars(
     assert re.fullmatch(r"pyfetch: fetched 2; 11 B in [^\x1b]+", summary)
 
 
-def test_quiet_draws_nothing(installed: InstalledCommand, server: LoopbackServer) -> None:
+def test_quiet_draws_nothing(forked: InstalledCommand, server: LoopbackServer) -> None:
     later = server.routes["/later"] = Gate()
-    with Terminal(installed, f"{server.url}/later", "--quiet", "-o", "data") as screen:
+    with Terminal(forked, f"{server.url}/later", "--quiet", "-o", "data") as screen:
         later.open()
         assert screen.end() == 0
         assert screen.raw == b""
-    assert (installed.directory / "data/later").read_bytes() == b"firstafter"
+    assert (forked.directory / "data/later").read_bytes() == b"firstafter"
 
 
 def test_a_dumb_terminal_gets_rows_and_no_bars(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages["/a"] = Page(b"x")
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "later")]
-    with Terminal(installed, *urls, "-o", "data", TERM="dumb") as screen:
+    with Terminal(forked, *urls, "-o", "data", TERM="dumb") as screen:
         screen.wait_for("data/a")
         later.open()
         assert screen.end() == 0

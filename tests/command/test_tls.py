@@ -359,7 +359,7 @@ class TestOurCertificate:
     )
     def test_that_cannot_be_used_ends_with_2_and_one_line_and_asks_for_no_password(
         self,
-        installed: InstalledCommand,
+        forked: InstalledCommand,
         client: Client,
         certificate: str,
         key: str | None,
@@ -368,7 +368,7 @@ class TestOurCertificate:
         arguments = ["--cert", str(getattr(client, certificate))]
         if key:
             arguments += ["--key", str(getattr(client, key))]
-        with Terminal(installed, *arguments, "https://127.0.0.1:1/", columns=400) as terminal:
+        with Terminal(forked, *arguments, "https://127.0.0.1:1/", columns=400) as terminal:
             assert terminal.end() == 2
             (said,) = terminal.visible
         assert said.startswith(f"pyfetch: cannot use the certificate {getattr(client, named)}: ")
@@ -412,14 +412,14 @@ class TestInsecure:
         assert (quiet.out, quiet.err.count("--insecure")) == ("", 1)
 
     def test_warns_in_red_on_a_terminal_unless_colour_is_unwanted(
-        self, installed: InstalledCommand, tls_url: str
+        self, forked: InstalledCommand, tls_url: str
     ) -> None:
         arguments = ("--insecure", "--discard", tls_url)
-        with Terminal(installed, *arguments) as terminal:
+        with Terminal(forked, *arguments) as terminal:
             assert terminal.end() == 0
             assert RED + self.WARNING.encode() in terminal.raw
             assert terminal.text.count("--insecure") == 1
-        with Terminal(installed, *arguments, NO_COLOR="1") as terminal:
+        with Terminal(forked, *arguments, NO_COLOR="1") as terminal:
             assert terminal.end() == 0
             assert self.WARNING.encode() in terminal.raw
             assert RED not in terminal.raw

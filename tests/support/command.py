@@ -126,13 +126,24 @@ class InstalledCommand:
             "stdout": subprocess.PIPE,
             "stderr": subprocess.PIPE,
         }
-        return subprocess.Popen(
-            [COMMAND, *WITHOUT_WAITS, *arguments],
-            cwd=self.directory,
-            env=self.environment,
-            **(pipes | options),
-        )
+        return self.popen(*arguments, **(pipes | options))
 
+    def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
+        """The same with the streams of this process, or others; and with a terminal to obey."""
+        # Not as a preexec_fn: those are not safe beside the threads of the tests' servers.
+        launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, terminal] if terminal else []
+        given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
+        return subprocess.Popen([*launcher, COMMAND, *WITHOUT_WAITS, *arguments], **given)
+
+
+# Makes the terminal the controlling one, whose Ctrl-C is a signal, and becomes the command.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+terminal = os.open(sys.argv[1], os.O_RDWR)
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+os.close(terminal)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 # A process counts the memory that its parent had when it was forked, too: a test's own, if
 # that is the parent.

@@ -6,7 +6,6 @@ import os
 import pty
 import select
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable
@@ -14,20 +13,11 @@ from typing import Any, Self
 
 import pyte
 
-from tests.support.command import COMMAND, WITHOUT_WAITS, InstalledCommand
+from tests.support.command import InstalledCommand
 from tests.support.waiting import LONGEST_WAIT
 
 _HISTORY = 10_000
 
-# Makes the terminal the controlling one, whose Ctrl-C is a signal, and becomes the command.
-# Not as a preexec_fn: those are not safe beside the threads of the tests' server.
-_TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-terminal = os.open(sys.argv[1], os.O_RDWR)
-fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
-os.close(terminal)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 _NOT_OF_THE_TEST = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM"}
 
 
@@ -57,13 +47,12 @@ class Terminal:
         """Every byte that was written to the terminal and read so far."""
         self._terminal, other_end = pty.openpty()
         termios.tcsetwinsize(other_end, (rows, columns))
-        launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, os.ttyname(other_end)]
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            [*launcher, COMMAND, *WITHOUT_WAITS, *arguments],
+        self.process: subprocess.Popen[bytes] = command.popen(
+            *arguments,
+            terminal=os.ttyname(other_end),
             stdin=other_end if stdin is None else stdin,
             stdout=other_end if stdout is None else stdout,
             stderr=other_end if stderr is None else stderr,
-            cwd=command.directory,
             env=kept | {"TERM": "xterm-256color"} | environment,
             start_new_session=True,
         )

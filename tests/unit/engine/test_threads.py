@@ -407,10 +407,13 @@ def test_a_deadline_holds_though_whoever_iterates_is_busy() -> None:
     assert 0.1 < stopped_after[0] < 5
 
 
+LONGEST = 30.0
+
+
 def waits_until(happens: Callable[[], bool]) -> None:
     began = monotonic()
     while not happens():
-        assert monotonic() < began + 30, "it did not happen"
+        assert monotonic() < began + LONGEST, "it did not happen"
         sleep(0.01)
 
 
@@ -421,35 +424,40 @@ def settled(figure: Callable[[], int]) -> None:
         sleep(0.2)
 
 
-def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it() -> None:
+def test_no_result_is_lost_by_an_error_that_is_heard_of_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What ends well after an error has stopped the run is shown, and noted."""
+
     class Damaged(NoLedger):
         def named(self, target: Target) -> Target:
             if target.index == 2:
                 raise StoppedError("the state is damaged")
             return target
 
-    def wait(inbox: Mailbox[Event], seconds: float | None) -> list[Event]:
-        events = inbox.take(5)
-        while not any(isinstance(event, Target) for event in events):
-            events += inbox.take(5)
-        return events
-
-    first_came = threading.Event()
+        def finished(self, target: Target, attempt: Finished) -> None:
+            noted.append(target.index)
 
     def urls() -> Iterator[str]:
         yield "http://a/1"
-        first_came.wait(5)
+        started.wait(LONGEST)
         yield "http://a/2"
 
     def fetch(target: Target, transfer: Transfer) -> Finished:
-        first_came.set()
+        started.set()
+        waits_until(lambda: driven.stopped)  # by the error
         return came(target, transfer)
 
-    driven = ThreadEngine(fetch, InlineExecutor(), jobs=jobs(1), read_ahead=ReadAhead(), wait=wait)
+    monkeypatch.setattr("pyfetch.engine.base.GRACE", LONGEST)  # also where fetch is late
+    noted: list[int] = []
+    started = threading.Event()
     results: list[Result] = []
-    with pytest.raises(StoppedError, match="damaged"):
-        results.extend(driven.run(entries_from_items(urls()), Damaged()))
-    assert [result.index for result in results] == [1]
+    with ThreadPoolExecutor(1) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=jobs(1), read_ahead=ReadAhead())
+        with pytest.raises(StoppedError, match="damaged"):
+            results.extend(driven.run(entries_from_items(urls()), Damaged()))
+    assert [(result.index, result.error) for result in results] == [(1, None)]
+    assert noted == [1]
 
 
 class Noting(NoLedger):

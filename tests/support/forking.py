@@ -1,0 +1,96 @@
+"""A process that has loaded the command and is forked for each run of it.
+
+To start Python and to import what a run needs takes ten times as long as most runs of the tests.
+A fork of a process that has done so is a process of its own all the same: with signals, pipes,
+a terminal and an end of its own. This module is run as a program, and imports no test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import sys
+import termios
+from typing import Any
+
+_ALSO_LOADED = ("rich.live", "rich.progress", "rich.table", "sqlite3", "defusedxml.ElementTree")
+
+
+def _load() -> None:
+    import pyfetch
+
+    for module in pkgutil.walk_packages(pyfetch.__path__, "pyfetch."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in _ALSO_LOADED:
+        importlib.import_module(name)
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork for each request, until the other end is closed. Returns in the forked ones."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 1, 4)
+        if not message:
+            sys.exit()
+        asked, *streams = descriptors
+        with socket.socket(fileno=asked) as request:
+            between = os.fork()
+            if between == 0:
+                # Of two forks the second has no parent any more, and is given to the tests.
+                command = os.fork()
+                if command:
+                    request.sendall(str(command).encode())
+                    os._exit(0)
+                control.close()
+                with request.makefile() as lines:
+                    asked_for = json.loads(lines.readline())
+                _become(asked_for, streams)
+                return
+            os.waitpid(between, 0)
+            request.sendall(b"\n")
+        for stream in streams:
+            os.close(stream)
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> None:
+    """Take on what Popen would give to a process, and what Python makes of it at its start."""
+    if request["session"]:
+        os.setsid()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for stream in streams:
+        if stream > 2:
+            os.close(stream)
+    if request["terminal"]:
+        terminal = os.open(request["terminal"], os.O_RDWR)
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+        os.close(terminal)
+    os.chdir(request["directory"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = request["arguments"]
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
+    )
+
+
+def _main() -> None:
+    _load()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    _main()
+    from pyfetch.cli.main import main
+
+    main()
