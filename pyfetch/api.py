@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from pyfetch.batch import Batch
@@ -21,24 +21,44 @@ def fetch_all(
         for result in fetch_all(urls, workers=8, output_dir="data"):
             print(result.status, result.size, result.url)
 
-    `urls` may be any iterable, a generator without end included, of URLs or of mappings with
-    the keys of a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …); a thread of its own
-    reads it, some thousand URLs ahead of the results at most. `settings` are the fields of
+    `urls` may be any iterable, even an endless generator, of URLs or of mappings with the keys of
+    a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). A thread of its own reads it, at most
+    some thousand URLs ahead of the results. `settings` are the fields of
     `pyfetch.settings.Settings`; with `discard=True` no file is kept. A URL that fails is a
-    result with an `error`, not an exception. Leaving the loop early stops the work.
+    result with an `error`, not an exception.
 
-    Raises `RunError`: at once for settings that make no sense (those are a `ValueError`
-    too), in the loop when the output directory cannot be written. What `urls` raises is
-    raised after the results of what it gave before.
+    Leaving the loop early stops the work, also while something still refers to the results. To
+    take some of them and go on later, use `next`, not a second loop.
+
+    Raises `RunError`: at once for settings that make no sense (it is a `ValueError` too), in the
+    loop if the output directory cannot be written. What `urls` raises, `SystemExit` and the like
+    included, is raised after the results of the URLs before.
     """
     if isinstance(urls, str | bytes):
         raise UsageError("urls is one text: put it in a list")
     batch = Batch(settings_from(settings), ordered=ordered)
-    return batch.results(entries_from_items(urls))
+    return _Results(batch.results(entries_from_items(urls)))
+
+
+class _Results(Iterator[Result]):
+    """The results of a run. Only a loop refers to what it iterates, so leaving it ends that."""
+
+    def __init__(self, results: Generator[Result, None, None]) -> None:
+        self._results = results
+
+    def __iter__(self) -> Iterator[Result]:
+        yield from self._results
+
+    def __next__(self) -> Result:
+        return next(self._results)
+
+    def close(self) -> None:
+        """Stop the work."""
+        self._results.close()
 
 
 def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
-    """Entries from an iterable of URLs and of mappings with the keys of a JSON Lines object."""
+    """Yield an entry for each URL, or mapping with the keys of a JSON Lines object."""
     for index, item in enumerate(items, 1):
         where = f"item {index}"
         if isinstance(item, str):

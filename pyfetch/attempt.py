@@ -105,5 +105,12 @@ class GoesOn(NamedTuple):
     """Seconds for which the host wants to be left alone; None if it does not say."""
 
 
-AttemptOutcome = Finished | GoesOn
+class NotMade(NamedTuple):
+    """The attempt could not be made here and now: this machine has no descriptor or thread left."""
+
+    failed: Finished
+    """How the attempt ends if there never is one."""
+
+
+AttemptOutcome = Finished | GoesOn | NotMade
 """How one attempt ended."""

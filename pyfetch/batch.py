@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
-from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.inputs.targets import ignoring_query
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
@@ -141,7 +141,10 @@ class Batch:
         lock: RunLock | None = None,
     ) -> Iterator[Result]:
         with closing(self._engine.run(entries, ledger, pausing, lock)) as finished:
-            yield from self._put_in_order(finished, self._read_ahead.shown)
+            try:
+                yield from self._put_in_order(finished, self._read_ahead.shown)
+            except InputFailed as failed:
+                raise failed.error from None
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

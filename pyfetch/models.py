@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from pyfetch.checksum import Checksum
-from pyfetch.urls import Url, masked, masked_url
+from pyfetch.urls import Url, masked, masked_url, masked_value
 
 
 class IfExists(StrEnum):
@@ -206,7 +206,7 @@ class Target:
 class Result:
     """What became of one entry. Its fields are the keys of a JSON Lines object.
 
-    Users and passwords of URLs are replaced by `***` when a result is made.
+    Users, passwords and signatures of URLs are replaced by `***` when a result is made.
     """
 
     index: int
@@ -243,16 +243,15 @@ class Result:
     output directory."""
 
     def __post_init__(self) -> None:
-        if "@" in self.url:
+        # Most URLs have neither an `@` nor a parameter, and each result passes here.
+        if "@" in self.url or "=" in self.url:
             self._set("url", masked_url(self.url))
-        if self.final_url and "@" in self.final_url:
+        if self.final_url and ("@" in self.final_url or "=" in self.final_url):
             self._set("final_url", masked_url(self.final_url))
-        if self.detail and "@" in self.detail:
+        if self.detail:
             self._set("detail", masked(self.detail))
         if self.input:
-            texts = {key: value for key, value in self.input.items() if isinstance(value, str)}
-            shown = {key: masked(text) for key, text in texts.items()}
-            self._set("input", {**self.input, **shown})
+            self._set("input", masked_value(self.input))
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)  # while it is being made

@@ -1,12 +1,16 @@
-"""What the operating system gives a process: descriptors, temporary databases, threads."""
+"""What the operating system gives a process: descriptors, threads, temporary databases."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +20,81 @@ if TYPE_CHECKING:
 # that the system delivers to another thread would not wake the main thread from its wait.
 _FOR_MAIN = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_UNLIMITED = 1024
+_FOR_A_WORKER = 3
+"""Descriptors that a worker may need at once: a connection, a part, and what is beside them."""
+_RESERVED = 10
+"""Descriptors that are left to the state, lists, reports and temporary databases."""
+_NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
 
 _at_end: list[Callable[[], None]] = []
 """What `_end_all` calls, in the order in which it was registered."""
 _is_registered = False
 
 
-def descriptors() -> int:
-    """How many files and connections this process may have open at once."""
+class OutOfThreadsError(Exception):
+    """The system starts no more threads for this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorBudget:
+    """How the descriptors that this process may have are divided."""
+
+    workers: int
+    """Transfers at once."""
+    idle_connections: int
+    """Connections that are kept open though no request uses them."""
+
+
+def descriptor_budget(workers: int, idle_connections: int) -> DescriptorBudget:
+    """As many workers and idle connections as are wanted, or fewer if descriptors are few."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return _UNLIMITED if limit == resource.RLIM_INFINITY else limit
+    if limit == resource.RLIM_INFINITY:
+        return DescriptorBudget(workers, idle_connections)
+    free = max(0, limit - _open_descriptors() - _RESERVED)
+    workers = max(1, min(workers, free // (_FOR_A_WORKER + 1)))
+    idle = max(1, min(idle_connections, free - _FOR_A_WORKER * workers))
+    return DescriptorBudget(workers, idle)
+
+
+def _open_descriptors() -> int:
+    for directory in (Path("/proc/self/fd"), Path("/dev/fd")):
+        with contextlib.suppress(OSError):
+            return sum(1 for _ in directory.iterdir())
+    return 8  # a guess, on a system that does not say
+
+
+def is_out_of_resources(error: BaseException) -> bool:
+    """Whether this error, or one that caused it, is that there are no more descriptors or such.
+
+    It says nothing about a server or a file: with fewer transfers at once, it would not occur.
+    """
+    seen: set[int] = set()
+    pending = [error]
+    while pending:
+        cause = pending.pop()
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        if isinstance(cause, OutOfThreadsError | MemoryError):
+            return True
+        if isinstance(cause, OSError):
+            if cause.errno in _NO_MORE:
+                return True
+            # The C library has many names for it where it cannot open a socket or a file.
+            if type(cause).__name__ == "gaierror" and _has_no_descriptor():
+                return True
+        pending += [each for each in cause.args if isinstance(each, BaseException)]
+        pending += [each for each in (cause.__cause__, cause.__context__) if each is not None]
+    return False
+
+
+def _has_no_descriptor() -> bool:
+    try:
+        descriptor = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return error.errno in _NO_MORE
+    os.close(descriptor)
+    return False
 
 
 def leave_signals_to_main() -> None:

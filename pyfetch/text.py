@@ -66,10 +66,10 @@ def parse_rate(text: str) -> float:
 
 def parse_speed(text: str) -> int:
     """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
-    size = parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
-    if not size:
-        raise ValueError(f"{text!r} is no speed (write it like 10K/s)")
-    return size
+    try:
+        return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
+    except ValueError:
+        raise ValueError(f"{text!r} is no speed (write it like 10K/s)") from None
 
 
 _SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")

@@ -22,10 +22,12 @@ class Transfer:
     __slots__ = (
         "_interrupt",
         "_lock",
+        "_ours_since",
         "_socket",
         "_stopped",
         "assignment",
         "latency",
+        "ours",
         "received",
         "resumed",
         "size",
@@ -44,6 +46,9 @@ class Transfer:
         """Bytes of the whole body, where the server has said so."""
         self.steps = 0
         """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
+        self.ours = 0.0
+        """Seconds for which the body had to wait for us, up to the last `ours_ends`."""
+        self._ours_since: float | None = None
         self._lock = threading.Lock()
         """Held while `stop` interrupts: a socket must not be given back at that moment."""
         self._socket: socket.socket | None = None
@@ -86,6 +91,21 @@ class Transfer:
             yield
         finally:
             self._interrupt = None
+
+    def ours_begins(self) -> None:
+        """From now on, the body waits for us (a disk, a hash, `--limit-rate`)."""
+        self._ours_since = time.monotonic()
+
+    def ours_ends(self) -> None:
+        """From now on, the body waits for the server again."""
+        since, self._ours_since = self._ours_since, None
+        if since is not None:
+            self.ours += time.monotonic() - since
+
+    def seconds_ours(self) -> float:
+        """Seconds so far for which the body had to wait for us; for any thread."""
+        since = self._ours_since
+        return self.ours if since is None else self.ours + time.monotonic() - since
 
     def answered(self) -> None:
         """Note that the head of an answer is there."""

@@ -45,7 +45,10 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
     from pyfetch.cli.run import SourceSpec, run
 
     spec = SourceSpec(
-        sources, InputFormat(options["input_format"]), skip_duplicates=options["skip_duplicates"]
+        sources,
+        InputFormat(options["input_format"]),
+        skip_duplicates=options["skip_duplicates"],
+        base=options["base"],
     )
     output = OutputOptions(
         format=options["format"],

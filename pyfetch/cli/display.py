@@ -1,4 +1,4 @@
-"""Where a run shows what: results on standard output, all else on standard error."""
+"""Output of a run: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OutputOptions(NamedTuple):
 
 
 class Display:
-    """Shows a run: its results on `out`, bars and messages on `err`."""
+    """Shows results on `out`, and bars and messages on `err`."""
 
     def __init__(self, options: OutputOptions, out: TextIO, err: TextIO) -> None:
         self._verbose = options.verbose
@@ -56,7 +56,7 @@ class Display:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
-        # On one screen, lines of TSV and bars would overwrite each other.
+        # Lines of TSV and bars on the same terminal would overwrite each other.
         mixed = bool(self._sinks) and _same_terminal(out, err)
         self._bars = _can_draw(err) and not options.quiet and not mixed
         self._write: Callable[[str], None] = self._write_plainly
@@ -81,7 +81,7 @@ class Display:
         self._write(masked(escaped(line)))
 
     def warn(self, line: str) -> None:
-        """Write one line that must not be missed: in red on a terminal."""
+        """Write one line that must not be missed; on a terminal it is red."""
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
         self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
@@ -109,7 +109,7 @@ class Display:
             yield
 
     def give_the_cursor_back(self) -> None:
-        """Show the cursor that the bars have hidden. Never waits; for any thread."""
+        """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""
         if self._bars and select.select([], [self._err], [], 0)[1]:
             os.write(self._err.fileno(), _SHOW_CURSOR)
 

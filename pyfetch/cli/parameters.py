@@ -122,9 +122,15 @@ _OWN = (
     GroupedOption(
         ("--input-format",),
         Group.FILES,
-        "How the list is written; `auto`: as its content and its name suggest.",
+        "The format of the list; `auto`: detect it by content and file name.",
         type=click.Choice([str(choice) for choice in InputFormat]),
         default="auto",
+    ),
+    GroupedOption(
+        ("--base",),
+        Group.FILES,
+        "The URL that relative ones in a list, and names in `SHA256SUMS`, are resolved with.",
+        metavar="URL",
     ),
     GroupedOption(
         ("--skip-duplicates",), Group.FILES, "Drop URLs that the list has had before.", is_flag=True
@@ -170,7 +176,7 @@ _OWN = (
     GroupedOption(
         ("--failed-to",),
         Group.OUTPUT,
-        "Write the input lines that failed, as they were, for another run to try.",
+        "Write the records of the list that failed, as a list for another run.",
         metavar="FILE",
     ),
     GroupedOption(

@@ -29,7 +29,7 @@ class ReportFiles:
                 self._sinks.append(Checksums(self._opened(opening, checksums)))
             if failed_to is not None:
                 report = self._opened(opening, failed_to, private=True)
-                self._sinks.append(FailedLines(report, sources.line_of))
+                self._sinks.append(FailedLines(report, sources))
             self._stack = opening.pop_all()
 
     def _opened(self, stack: ExitStack, path: str, *, private: bool = False) -> Report:

@@ -22,19 +22,22 @@ from pyfetch.settings import InputFormat, Settings
 
 
 class SourceSpec(NamedTuple):
-    """The SOURCE arguments, and how they are to be read."""
+    """The SOURCE arguments, and how to read them."""
 
     arguments: tuple[str, ...]
     input_format: InputFormat = InputFormat.AUTO
     skip_duplicates: bool = False
+    base: str | None = None
+    """URL that relative ones of the list are resolved with."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
-        """Their entries. Raises `UsageError`."""
+        """Return their entries. Raises `UsageError`."""
         return Sources(
             self.arguments,
             keep_lines=keep_lines,
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
+            base=self.base,
         )
 
 

@@ -1,4 +1,4 @@
-"""What ends a run from outside: signals, and a reader of our output that has gone."""
+"""What ends a run from outside: signals, and the end of whoever reads our output."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _SIGNALS = [
 
 
 class Interruption:
-    """While it is entered, the first signal calls `stop`, and a second one ends at once.
+    """Handles signals while it is entered: the first calls `stop`, the second ends the process.
 
-    Before the process just ends, `last_act` is called; it must not wait for anything. What
-    was ignored when the process began stays ignored (`nohup`, `&` in a script).
+    `last_act` is called before the process ends; it must not block. Signals that were ignored
+    when the process began stay ignored (`nohup`, `&` in a script).
 
-    A thread of its own acts on signals: the main thread may be held up in a system call,
-    as by a full pipe that nobody reads, and would come to its handlers only after that.
+    A thread of its own reacts to signals. The main thread may be blocked in a system call, for
+    example by a full pipe that nobody reads, and would run its handlers only after that.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Interruption:
         self._before: dict[int, Any] = {}
         self._noted = -1
         self.signal: int | None = None
-        """The one that came first."""
+        """The first signal that came; None if none did."""
 
     @property
     def exit_status(self) -> int | None:
-        """128 + the signal, as shells count; None if none came."""
+        """128 + the number of the signal, as in shells; None if none came."""
         return None if self.signal is None else 128 + self.signal
 
     def __enter__(self) -> Self:
         self._noted, told = os.pipe()
         os.set_blocking(told, False)
-        # Written to by the interpreter at once, in whatever thread the signal arrives.
+        # The interpreter writes to it at once, whichever thread the signal arrives in.
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -64,7 +64,7 @@ class Interruption:
         if self.signal is None:
             for number, handler in self._before.items():
                 signal.signal(number, handler)
-        # After the first signal the second keeps its meaning: only exiting is left.
+        # After the first signal, a second one still ends the process at once.
 
     def _act(self) -> None:
         came = self._next()
@@ -76,7 +76,7 @@ class Interruption:
         os._exit(128 + self.signal)
 
     def _next(self) -> list[int]:
-        """The signals that came; more than one if they came together."""
+        """Wait for signals. Returns more than one if they came together."""
         while True:
             select.select([self._noted], [], [])
             time.sleep(_TOGETHER)  # of two at once, the later one's handler runs first
@@ -86,25 +86,24 @@ class Interruption:
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:
-    """The handler without which a signal would not be told of."""
+    """A handler that does nothing: without one, nothing would be written to the pipe."""
 
 
 class ReaderWatch:
     """Calls `stop` once nobody reads our output any more.
 
-    Without it, the end of `| head -1` would be noticed with the next result only, which
-    may take long.
+    Without it, the end of `| head -1` would be noticed only with the next result.
     """
 
     EXIT_STATUS = 128 + 13
-    """As if SIGPIPE had ended us, which shells show like this."""
+    """Exit status of a process that SIGPIPE has ended, as shells show it."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
         self.gone = False
 
     def watch(self, stream: TextIO) -> None:
-        """Watch what stands at the other end of this stream, if it is a pipe."""
+        """Watch the other end of this stream, if it is a pipe or a socket."""
         try:
             descriptor = stream.fileno()
             mode = os.fstat(descriptor).st_mode
@@ -115,7 +114,7 @@ class ReaderWatch:
 
     def _wait(self, descriptor: int) -> None:
         poll = select.poll()
-        poll.register(descriptor, 0)  # an end is reported unasked
+        poll.register(descriptor, 0)  # a hang-up is always reported
         poll.poll()
         self.gone = True
         self._stop()

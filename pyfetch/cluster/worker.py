@@ -197,7 +197,7 @@ class _EndlessReadAhead(ReadAhead):
     """Lets all be read that was given, for the coordinator has the bound. Asks it for more."""
 
     def __init__(self, ask_for_more: Callable[[], bool]) -> None:
-        super().__init__(sys.maxsize)
+        super().__init__(sys.maxsize, most_bytes=sys.maxsize)
         self._ask_for_more = ask_for_more
         self._unread = 0
         self._has_asked = False

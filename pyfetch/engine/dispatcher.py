@@ -87,6 +87,15 @@ class Dispatcher:
                 self._state.wake()
             return turn
 
+    def take_back(self, transfer: Transfer) -> bool:
+        """No thread could be started for this attempt: let it be made later, by fewer at once.
+
+        Returns whether other attempts are being made, after one of which it can be.
+        """
+        with self._lock:
+            self._jobs.take_back(transfer, self._clock())
+            return len(self._jobs.in_flight) > 0
+
     def failed(self, transfer: Transfer, error: BaseException) -> None:
         """A worker met an error that ends the run."""
         with self._lock:

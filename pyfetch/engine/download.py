@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch import __version__
-from pyfetch.attempt import AttemptOutcome
+from pyfetch.attempt import AttemptOutcome, Finished, NotMade
 from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest, Rename
 from pyfetch.errors import RunError
 from pyfetch.http.client import Client
@@ -17,6 +17,7 @@ from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.parts import Parts
+from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
 USER_AGENT = f"pyfetch/{__version__}"
@@ -46,14 +47,22 @@ class Downloader:
         try:
             return download.make(self._client)
         except TargetError as error:
-            return download.report.failed(error)
+            failed = download.report.failed(error)
+            return self._not_made(failed) if is_out_of_resources(error) else failed
         except NeedsAnotherRequest as error:
             return download.report.goes_on(error.redirects)
         except RunError:
             raise
         except Exception as error:
+            if is_out_of_resources(error):
+                detail = f"this machine is short of memory or threads ({error})"
+                return self._not_made(download.report.failed(TargetError(Failure.CONNECT, detail)))
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
+
+    def _not_made(self, failed: Finished) -> NotMade:
+        self._client.close_idle()
+        return NotMade(failed)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pyfetch.models import Result
 
 
-def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
+def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:
     """Yield results in input order, each as soon as all before it have come.
 
     `shown` is called when the consumer comes back after a result. If `results` ends early
@@ -20,20 +20,21 @@ def in_order(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[R
         for result in results:
             held[result.index] = result
             while due in held:
-                yield held.pop(due)
-                shown()
+                shown_now = held.pop(due)
+                yield shown_now
+                shown(shown_now)
                 due += 1
     except Exception as caught:  # raised after the results that have come
         error = caught
     for index in sorted(held):
-        yield held.pop(index)
-        shown()
+        yield held[index]
+        shown(held.pop(index))
     if error:
         raise error
 
 
-def as_finished(results: Iterable[Result], shown: Callable[[], None]) -> Iterator[Result]:
+def as_finished(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:
     """Yield results in completion order. `shown` is as for `in_order`."""
     for result in results:
         yield result
-        shown()
+        shown(result)

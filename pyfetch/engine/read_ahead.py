@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from pyfetch.models import Entry
+from pyfetch.models import Entry, Result
 from pyfetch.system import daemon
 
 LOOKAHEAD = 4096
@@ -15,13 +15,21 @@ WIDEST = 8 * LOOKAHEAD
 """The same where hosts that must wait, or one slow target in front, leave workers idle."""
 
 
+MOST_BYTES = 32 * 1024 * 1024
+"""Bytes of entries that are read but not yet shown, about, however few they are."""
+LIGHT = 512
+"""An entry with no more bytes than this is bounded by the number of entries."""
+
+
 class ReadAhead:
     """Lets `size` entries be read, and one more for each result that was shown.
 
     `widen` lets the limit grow up to `widest`; it shrinks again as results are shown.
     """
 
-    def __init__(self, size: int = LOOKAHEAD, widest: int | None = None) -> None:
+    def __init__(
+        self, size: int = LOOKAHEAD, widest: int | None = None, most_bytes: int = MOST_BYTES
+    ) -> None:
         self._size = size
         self._width = size
         self._widest = WIDEST if widest is None else widest
@@ -31,18 +39,36 @@ class ReadAhead:
         # To wake the reader for each result would cost two changes of thread for each URL.
         self._batch = max(1, size // 8)
         self._shown = 0
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._bytes_of: dict[int, int] = {}
+        """By index, for those entries that are larger than LIGHT."""
         self.closed = False
 
     def acquire(self) -> bool:
         """Wait until one more entry may be read. False: none may be any more."""
         with self._changed:
-            while self._read >= self._width and not self.closed:
+            while not self.closed and (
+                self._read >= self._width or self._bytes >= self._most_bytes
+            ):
                 self._changed.wait()
             self._read += 1
             return not self.closed
 
-    def shown(self) -> None:
+    def add(self, entry: Entry) -> None:
+        """An entry was read: it counts until its result is shown."""
+        size = size_of(entry)
+        if size > LIGHT:
+            with self._changed:
+                self._bytes_of[entry.index] = size
+                self._bytes += size
+
+    def shown(self, result: Result) -> None:
         """A result was shown: one more entry may be read."""
+        if self._bytes_of:
+            with self._changed:
+                self._bytes -= self._bytes_of.pop(result.index, 0)
+                self._changed.notify()
         self._shown += 1
         if self._shown == self._batch:
             with self._changed:
@@ -65,6 +91,45 @@ class ReadAhead:
             self._changed.notify()
 
 
+def size_of(entry: Entry) -> int:
+    """Return about how many bytes of memory the texts of an entry take."""
+    if isinstance(entry, Result):
+        texts = [entry.url, entry.detail or ""]
+    else:
+        texts = [entry.url.text, entry.out or ""]
+        texts += [mirror.text for mirror in entry.mirrors]
+        texts += [text for header in entry.headers for text in header]
+    return sum(map(len, texts)) + (_size_of_value(entry.input) if entry.input else 0)
+
+
+def _size_of_value(value: object) -> int:
+    """About how many bytes a value of JSON takes: an object or number more than its text."""
+    size = 0
+    left = [value]
+    while left and size < MOST_BYTES:
+        value = left.pop()
+        size += 64
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, Mapping):
+            left += value.keys()
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+    return size
+
+
+class InputFailed(Exception):  # noqa: N818 - it is not an error of ours
+    """Reading the input raised what is no `Exception`, such as `SystemExit`.
+
+    It is wrapped so that nobody takes it for an interruption of the thread that it reaches.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(repr(error))
+        self.error = error
+
+
 class InputEnded(NamedTuple):
     """All of the input was read, or reading it raised this error."""
 
@@ -80,16 +145,19 @@ def start_reader(
     """
 
     def read() -> None:
-        error = None
+        error: Exception | None = None
         try:
             source = iter(entries)
             while read_ahead.acquire():
                 entry = next(source, None)
                 if entry is None:
                     break
+                read_ahead.add(entry)
                 put(entry)
         except Exception as caught:  # raised where the results are read
             error = caught
+        except BaseException as caught:
+            error = InputFailed(caught)
         put(InputEnded(error))
 
     # A daemon thread: it may be waiting for a line that never comes.

@@ -7,6 +7,7 @@ targets, does what is due, and gives turns to workers that have none.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -19,6 +20,7 @@ from pyfetch.engine.dispatcher import Dispatcher, Turn
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
+from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
@@ -29,8 +31,13 @@ from pyfetch.scheduling.stall import StallDetector
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
 from pyfetch.storage.lock import RunLock
-from pyfetch.system import daemon, leave_signals_to_main
+from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
+
+_WITHOUT_THREADS = 10.0
+"""Seconds for which the system may start no thread, though none is at work."""
+
+_log = logging.getLogger(__name__)
 
 Event = Entry | InputEnded | Wake
 Wait = Callable[[Mailbox[Event], float | None], list[Event]]
@@ -57,6 +64,8 @@ class ThreadEngine(Driver[Never]):
         self._dispatcher = Dispatcher(jobs, self._state, clock)
         self._wait_for = wait
         self._at_work: set[Future[None]] = set()
+        self._no_threads_until = self._clock() + _WITHOUT_THREADS
+        """When to give up if until then no thread can be started, and none is at work."""
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -106,7 +115,18 @@ class ThreadEngine(Driver[Never]):
 
     def _start_what_may(self) -> None:
         while turn := self._dispatcher.next():
-            worker = self._executor.submit(self._work, turn)
+            turns = [turn]
+            try:
+                worker = self._executor.submit(self._work, turns)
+            except RuntimeError as error:
+                # No thread could be started, but the executor has put the call in its queue: a
+                # worker that becomes idle may take it, unless the turn is taken back first.
+                if not turns or self._dispatcher.take_back(turns.pop().transfer):
+                    return
+                if self._no_threads_until < self._clock():
+                    raise StoppedError(f"the system starts no threads: {error}") from error
+                return
+            self._no_threads_until = self._clock() + _WITHOUT_THREADS
             self._at_work.add(worker)
             worker.add_done_callback(self._at_work.discard)
 
@@ -119,8 +139,12 @@ class ThreadEngine(Driver[Never]):
     def _hear(self, report: Never) -> Never:
         raise AssertionError(f"workers report to the dispatcher, not {report}")
 
-    def _work(self, turn: Turn) -> None:
-        """Be a worker: make this attempt, and all that may be made then."""
+    def _work(self, turns: list[Turn]) -> None:
+        """Be a worker: make the attempt of this turn, and all that may be made then."""
+        try:
+            turn = turns.pop()
+        except IndexError:  # it was taken back
+            return
         following: Turn | None = turn
         try:
             while following:
@@ -153,6 +177,11 @@ def engine_over_threads(
         settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
     )
     jobs = jobs_by(settings, workers_by(settings))
+    wanted = settings.most_workers
+    affordable = descriptor_budget(wanted, wanted).workers
+    if affordable < wanted:
+        _log.info("at most %d workers: there are descriptors for no more", affordable)
+        jobs.workers.at_most(affordable)
     return ThreadEngine(
         download, executor, jobs=jobs, read_ahead=read_ahead, fail_fast=settings.fail_fast
     )

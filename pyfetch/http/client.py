@@ -31,7 +31,7 @@ from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
-from pyfetch.system import descriptors
+from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url, parse_url
 
@@ -67,11 +67,15 @@ class Client:
         connector = Connector(
             Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
         )
-        # Lists often go back and forth between hosts: keep a connection to each, but leave most
-        # of the descriptors to files.
-        max_idle = max(2 * settings.most_workers, min(MAX_IDLE, descriptors() // 4))
         self._has_warned = False
-        self._pool = ConnectionPool(connector, max_idle)
+        # Lists often go back and forth between hosts: keep a connection to each.
+        workers = settings.most_workers
+        budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
+        self._pool = ConnectionPool(connector, budget.idle_connections)
+
+    def close_idle(self) -> None:
+        """Close all connections that no request uses."""
+        self._pool.close_idle()
 
     def get(
         self,
@@ -129,13 +133,18 @@ class Client:
         self._warn_of_coding(response, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
-        if not receiver.head(response):
+        transfer.ours_begins()  # part of a file may have to be hashed first
+        is_wanted = receiver.head(response)
+        transfer.ours_ends()
+        if not is_wanted:
             _drain(response, transfer)
             return
         try:
             for data in read_pieces(response, transfer, self._bandwidth):
                 transfer.received += len(data)
+                transfer.ours_begins()
                 receiver.chunk(data)
+                transfer.ours_ends()
         except (HTTPError, HTTPException, OSError) as error:
             transfer.check()
             raise failures.of_body(error, transfer) from error

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from pyfetch.system import daemon
+from pyfetch.system import OutOfThreadsError, daemon
 from pyfetch.transfer import Transfer
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
@@ -116,10 +116,21 @@ class NameLookUps:
             if len(self._queue) <= self._idle:
                 self._queued.notify()
             elif self._threads < self._max_threads:
-                daemon(self._serve, "name-look-up").start()
-                self._threads += 1
+                self._start_thread(look_up)
         look_up.waiting += 1
         return look_up
+
+    def _start_thread(self, look_up: _LookUp) -> None:
+        """Start a thread for this look-up. Raises `OutOfThreadsError` if there is none at all."""
+        try:
+            daemon(self._serve, "name-look-up").start()
+        except RuntimeError as error:  # the system starts no more: those that run serve the queue
+            if not self._threads:
+                self._queue.remove(look_up)
+                self._forget(look_up)
+                raise OutOfThreadsError(str(error)) from error
+            return
+        self._threads += 1
 
     def _forget(self, look_up: _LookUp) -> None:
         if self._shared.get((look_up.host, look_up.port)) is look_up:

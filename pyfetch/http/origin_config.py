@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from typing import NamedTuple
 
@@ -72,12 +74,22 @@ class OriginConfigs:
     def _proxy_for(self, url: str) -> str | None:
         if self._proxy is None:
             return _environment_proxy(url)
-        return None if should_bypass_proxies(url, no_proxy=None) else self._proxy
+        return None if should_bypass_proxies(url, no_proxy=_no_proxy()) else self._proxy
+
+
+def _no_proxy() -> str | None:
+    """The hosts of `no_proxy`, where white space separates them; None if only commas do.
+
+    curl takes both. `requests` would join the names that a space separates.
+    """
+    text = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    hosts = [host for host in re.split(r"[\s,]+", text) if host]
+    return ",".join(hosts) if len(text.split()) > 1 else None
 
 
 def _environment_proxy(url: str) -> str | None:
     """The proxy that the environment names for a URL. Raises `TargetError` if it is no URL."""
-    proxy = select_proxy(url, get_environ_proxies(url))
+    proxy = select_proxy(url, get_environ_proxies(url, no_proxy=_no_proxy()))
     if not proxy:
         return None
     if "://" not in proxy:

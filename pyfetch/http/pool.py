@@ -55,6 +55,15 @@ class ConnectionPool:
                 if not (may_be_stale and isinstance(error, _CLOSED_BY_SERVER)):
                     raise
 
+    def close_idle(self) -> None:
+        """Close all connections that no request uses."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return
+                oldest = self._pop_oldest()
+            oldest.close()
+
     def _take(self, route: Route) -> Connection:
         """Return the idle connection that was used last, or a new one that is not open yet."""
         while True:

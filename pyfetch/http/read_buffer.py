@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 
 from pyfetch.http.tls import holds_bytes
 
 RECEIVE_SIZE = 16 * 1024
 """Bytes asked for at once: one TLS record (RFC 8446, section 5.1), or a head and a small body."""
+FILL_SECONDS = 0.5
+"""Longest time to fill a buffer while bytes come: whoever watches the transfer has to see them."""
 
 
 class ReadBuffer:
@@ -80,11 +83,15 @@ class ReadBuffer:
         return len(data)
 
     def fill(self, buffer: memoryview) -> int:
-        """Fill the whole buffer, or less at the end. Returns the number of bytes."""
+        """Fill the whole buffer, or less at the end or after `FILL_SECONDS`.
+
+        Returns the number of bytes.
+        """
         filled = self.read_into(buffer)
         receive = self._connection.recv_into
         size = filled
-        while size and filled < len(buffer):
+        until = time.monotonic() + FILL_SECONDS
+        while size and filled < len(buffer) and time.monotonic() < until:
             size = receive(buffer[filled:])
             filled += size
         return filled

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable
 from http.client import IncompleteRead
 from typing import NamedTuple, Protocol
 
 from pyfetch.headers import Fields
-from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.read_buffer import FILL_SECONDS, ReadBuffer
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
 
@@ -142,7 +143,10 @@ class Response:
         return size
 
     def fill(self, buffer: memoryview) -> int:
-        """Fill the whole buffer, or less at the end of the body. Returns the number of bytes."""
+        """Fill the whole buffer, or less at the end of the body or if that takes long.
+
+        Returns the number of bytes.
+        """
         if self._on_end is not None and not self.framing.chunked:
             # In one call: over TLS there is a read for each record of 16 KiB.
             left = self._left
@@ -150,8 +154,11 @@ class Response:
             self._consumed(size)
             return size
         filled = 0
+        until = time.monotonic() + FILL_SECONDS
         while filled < len(buffer) and (size := self.read_into(buffer[filled:])):
             filled += size
+            if time.monotonic() >= until:
+                break
         return filled
 
     def close(self) -> None:

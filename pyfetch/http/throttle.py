@@ -48,7 +48,9 @@ class Bandwidth:
             self._free_at = due + self.chunk / self._rate
         while (wait := due - self._clock()) > 0:
             transfer.check()
-            self._sleep(min(wait, _NAP))
+            nap = min(wait, _NAP)
+            self._sleep(nap)
+            transfer.ours += nap
         return due
 
     def give_back(self, unused: int, due: float) -> None:

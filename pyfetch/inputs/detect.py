@@ -1,4 +1,4 @@
-"""Which format a list has: what its first block says, or else the name of its file."""
+"""The format of a list: by its first block, or else by the name of its file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import csv
 import re
 from pathlib import PurePath
 
-from pyfetch.inputs.stream import BOM, MAX_RECORD, Content
+from pyfetch.inputs.decoding import UTF_8_MARK
+from pyfetch.inputs.formats.checksums import is_checksum_line
+from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, declared
 from pyfetch.settings import InputFormat
 from pyfetch.urls import is_url
 
 _BY_SUFFIX = {
     ".csv": InputFormat.CSV,
     ".tsv": InputFormat.TSV,
+    ".json": InputFormat.JSON,
     ".jsonl": InputFormat.JSONL,
     ".ndjson": InputFormat.JSONL,
     ".aria2": InputFormat.ARIA2,
@@ -26,34 +29,87 @@ _BEFORE_ROOT = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+", re.DOTALL
 _ROOT = re.compile(rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]")
 
 
-def format_of(content: Content, name: str) -> InputFormat:
-    """The format of a source; no more of it is waited for than says what it is."""
-    beginning = content.look()
-    while _is_xml(beginning) and not _has_root(beginning) and len(beginning) < MAX_RECORD:
-        more = content.look()
-        if len(more) == len(beginning):
-            break
-        beginning = more
-    return detect(beginning, name)
+def format_of(content: Content, name: str, wanted: InputFormat) -> InputFormat:
+    """Return the format of a source. Reads no further ahead than it must.
+
+    `wanted` is what the user says. Only the first line that `--failed-to` writes says more; it
+    is no part of the content from then on.
+    """
+    beginning = _beginning(content)
+    by_itself = declared(beginning)
+    if by_itself in list(InputFormat):
+        content.blank_first_line()
+        return InputFormat(by_itself)
+    return detect(beginning, name) if wanted is InputFormat.AUTO else wanted
 
 
 def detect(beginning: bytes, name: str) -> InputFormat:
-    """The format of what begins so, in a file of this name."""
+    """Return the format of a list that begins like this, in a file of this name."""
+    beginning = beginning.removeprefix(UTF_8_MARK)
+    by_itself = declared(beginning)
+    if by_itself in list(InputFormat):
+        return InputFormat(by_itself)
     named = _BY_SUFFIX.get(PurePath(name.lower().removesuffix(".gz")).suffix)
-    beginning = beginning.removeprefix(BOM)
     if _is_xml(beginning):
         return InputFormat.METALINK if _root(beginning) == b"metalink" else InputFormat.SITEMAP
     lines = [line for line in beginning.split(b"\n", 100) if line.strip()]
     if lines and (delimited := _delimited(lines[0], named)):
         return delimited
-    if beginning.lstrip()[:1] in (b"{", b'"'):
+    first = beginning.lstrip()[:1]
+    if first == b"[":
+        return InputFormat.JSON
+    if first in (b"{", b'"'):
         return InputFormat.JSONL
+    if any(is_checksum_line(line) for line in _without_comments(lines)[:1]):
+        return InputFormat.CHECKSUMS
     if not lines or not _is_plain(lines[0]):
         return named or InputFormat.LINES
-    said = [line for line in lines if not line.lstrip().startswith(b"#")]
-    options_follow = len(said) > 1 and _OPTION.match(said[1]) and not _OPTION.match(said[0])
-    is_aria2 = options_follow or named is InputFormat.ARIA2
-    return InputFormat.ARIA2 if is_aria2 else InputFormat.LINES
+    if is_like_aria2(lines) or named is InputFormat.ARIA2:
+        return InputFormat.ARIA2
+    return InputFormat.LINES
+
+
+def delimiter_of(heading: bytes) -> str | None:
+    """Return what separates the columns in a line of column names; None if none is `url`."""
+    for delimiter in ("\t", ",", ";"):
+        try:
+            fields = next(csv.reader([heading.decode(errors="replace")], delimiter=delimiter))
+        except (csv.Error, StopIteration):
+            continue
+        if "url" in [column.strip().lower() for column in fields]:
+            return delimiter if len(fields) > 1 else ""
+    return None
+
+
+def is_like_aria2(lines: list[bytes]) -> bool:
+    """Whether an indented option follows the first URL."""
+    said = _without_comments(lines)
+    return bool(len(said) > 1 and _OPTION.match(said[1]) and not _OPTION.match(said[0]))
+
+
+def looks_like_an_option(line: bytes) -> bool:
+    """Whether a line may be taken for an aria2 option of the line before it."""
+    return _OPTION.match(line) is not None
+
+
+def _without_comments(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not line.lstrip().startswith(b"#")]
+
+
+def _beginning(content: Content) -> bytes:
+    beginning = content.beginning
+    while _says_too_little(beginning):
+        more = content.look()
+        if len(more) == len(beginning):
+            break
+        beginning = more
+    return beginning
+
+
+def _says_too_little(beginning: bytes) -> bool:
+    if _is_xml(beginning):
+        return not _has_root(beginning) and len(beginning) < MAX_RECORD
+    return b"\n" not in beginning and beginning[:1] != b"[" and len(beginning) <= MAX_LINE
 
 
 def _is_plain(line: bytes) -> bool:
@@ -63,21 +119,19 @@ def _is_plain(line: bytes) -> bool:
 
 
 def _delimited(line: bytes, named: InputFormat | None) -> InputFormat | None:
-    """What a line of column names speaks for, if it is one; a lone column has no delimiter."""
+    """The format of a table with this line of column names; None if it is no such line."""
     if _is_plain(line):
         return None
-    for delimiter, found in (("\t", InputFormat.TSV), (",", InputFormat.CSV)):
-        try:
-            fields = next(csv.reader([line.decode(errors="replace")], delimiter=delimiter))
-        except (csv.Error, StopIteration):
-            continue
-        if "url" in [column.strip().lower() for column in fields]:
-            return named if len(fields) == 1 and named is InputFormat.CSV else found
-    return None
+    delimiter = delimiter_of(line)
+    if delimiter is None:
+        return None
+    if not delimiter:  # a lone column: nothing separates it from others
+        return named if named is InputFormat.CSV else InputFormat.TSV
+    return InputFormat.TSV if delimiter == "\t" else InputFormat.CSV
 
 
 def _is_xml(beginning: bytes) -> bool:
-    return beginning.removeprefix(BOM).lstrip().startswith(b"<")
+    return beginning.removeprefix(UTF_8_MARK).lstrip().startswith(b"<")
 
 
 def _root(beginning: bytes) -> bytes | None:
@@ -87,8 +141,8 @@ def _root(beginning: bytes) -> bytes | None:
 
 
 def _has_root(beginning: bytes) -> bool:
-    """Whether the root has been seen, or that there will be none that may be read."""
-    beginning = beginning.removeprefix(BOM)
+    """Whether the root element has come, or a document type, which is refused."""
+    beginning = beginning.removeprefix(UTF_8_MARK)
     before = _BEFORE_ROOT.match(beginning)
     rest = beginning[before.end() if before else 0 :]
     return _ROOT.match(rest) is not None or rest.startswith(b"<!D")

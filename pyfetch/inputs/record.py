@@ -1,4 +1,4 @@
-"""One file that a list asks for, in whatever format the list is written."""
+"""One record of a list: a file to fetch, in whatever format the list is written."""
 
 from __future__ import annotations
 
@@ -12,52 +12,54 @@ from pyfetch.headers import parse_header
 
 
 class Record(NamedTuple):
-    """One file: where it can be had, and what the list says of it."""
+    """One file: its URLs, and what the list says about it."""
 
     urls: tuple[str, ...]
     """At least one; several are mirrors, in the order in which they are to be tried."""
     out: str | None = None
-    """Where it is to go, below the output directory, as the list says; not yet made safe."""
+    """Path below the output directory, as the list gives it; not yet made safe."""
     checksum: Checksum | None = None
     size: int | None = None
     """In bytes."""
     headers: tuple[tuple[str, str], ...] = ()
     input: Mapping[str, Any] | None = None
-    """What the list says beyond that."""
+    """What else the list says: unknown keys or columns."""
 
 
 class BadRecord(NamedTuple):
-    """What was to be one and is none."""
+    """A record that cannot be used."""
 
     detail: str
     """Why, as a clause for people."""
     url: str = ""
-    """What can be shown of it."""
+    """Its URL, as far as it may be shown."""
     input: Mapping[str, Any] | None = None
-    """As of a record, as far as it could be read."""
+    """As of a record, as far as it can be read."""
 
 
-class Found(NamedTuple):
-    """A record, and where it stood."""
+class NumberedRecord(NamedTuple):
+    """A record, and where it stands."""
 
     record: Record | BadRecord
     number: int
-    """Of the line on which it begins, from 1."""
+    """Line on which it begins, from 1."""
     raw: bytes | None = None
-    """The line as it was, without its end, where a line is all that there is to it."""
+    """The record as it is in the list, without the end of its last line; None if it is too long
+    to be kept or consists of more than its own lines."""
 
 
 ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
-"""The strongest first."""
+"""Algorithms of checksums, the strongest first."""
 
 KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
-"""What every format knows."""
+"""Keys that every format knows, beside those of URLs."""
 
 _MAX_DIGITS = 18
 _ABSOLUTE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]")
 _SEPARATORS = re.compile(r"[/\\]")
-# They say where a message ends, or ask for something else than the file (RFC 9110 and 9112).
-_OURS = frozenset(
+# These fields say where a message ends, or ask for something else than the whole file
+# (RFC 9110 and 9112).
+_RESERVED_FIELDS = frozenset(
     {
         *("host", "content-length", "transfer-encoding", "connection", "keep-alive", "te"),
         *("trailer", "upgrade", "expect", "range", "if-range", "if-match", "if-none-match"),
@@ -67,11 +69,11 @@ _OURS = frozenset(
 
 
 class Refused(ValueError):  # noqa: N818 (it says what a record is)
-    """A record cannot be used. Its text is a clause for people."""
+    """A record cannot be used. Its text says why, as a clause for people."""
 
 
 class RecordBuilder:
-    """A record that is being put together. Its methods raise `Refused`."""
+    """Builds a record from keys and values. Its methods raise `Refused`."""
 
     def __init__(self, urls: Iterable[str] = ()) -> None:
         self.urls = list(urls)
@@ -84,7 +86,7 @@ class RecordBuilder:
         self._checksums: dict[str, Checksum] = {}
 
     def add(self, key: str, value: str) -> None:
-        """One of `KEYS`, or `size` in bytes."""
+        """Add one of `KEYS`, or `size` in bytes."""
         if key == "header":
             self._headers.append(_header(value))
             return
@@ -105,11 +107,12 @@ class RecordBuilder:
             self._demand(key, value)
 
     def record(self) -> Record:
+        """Return the record. Checksums in the fragments of its URLs count too."""
         if not self.urls or not self.urls[0]:
             raise Refused("no URL")
         for url in self.urls:
             demanded = None
-            # What is wrong with a URL is found, and said, when all of it is checked.
+            # A fragment that is wrong is reported later, when the whole URL is checked.
             with contextlib.suppress(ValueError):
                 demanded = demanded_by(url.partition("#")[2]) if "#" in url else None
             if demanded:
@@ -122,6 +125,7 @@ class RecordBuilder:
         )
 
     def bad(self, detail: object) -> BadRecord:
+        """Return a bad record with what has been read so far."""
         return BadRecord(str(detail), self.urls[0] if self.urls else "", self.input)
 
     def _place(self) -> str | None:
@@ -152,7 +156,7 @@ def _header(text: str) -> tuple[str, str]:
         name, value = parse_header(text)
     except ValueError as error:
         raise Refused(str(error)) from None
-    if name.lower() in _OURS or name.lower().startswith("proxy-"):
+    if name.lower() in _RESERVED_FIELDS or name.lower().startswith("proxy-"):
         raise Refused(f"a list may not set the header {name}")
     return name, value
 

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import IO
 
 from pyfetch.errors import UsageError
+from pyfetch.inputs.decoding import Unreadable
 from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
-from pyfetch.inputs.formats.plain import render
-from pyfetch.inputs.record import BadRecord, Found, RecordBuilder
-from pyfetch.inputs.stream import Content, Unreadable
-from pyfetch.inputs.targets import entry
+from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
+from pyfetch.inputs.stream import Content
+from pyfetch.inputs.targets import checked_base, entry, resolved
 from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
-from pyfetch.text import escaped
-from pyfetch.urls import is_url, masked_url
+from pyfetch.urls import is_url, looks_like_a_url, masked_url
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),
@@ -29,21 +28,22 @@ _READERS = {
     InputFormat.CSV: ("delimited", "read_csv"),
     InputFormat.TSV: ("delimited", "read_tsv"),
     InputFormat.JSONL: ("json_lines", "read_json_lines"),
+    InputFormat.JSON: ("json_array", "read_json_array"),
+    InputFormat.CHECKSUMS: ("checksums", "read_checksums"),
     InputFormat.SITEMAP: ("sitemap", "read_sitemap"),
     InputFormat.METALINK: ("metalink", "read_metalink"),
 }
-"""Module and function for each format: those that a run does not need are not loaded."""
+"""Module and function for each format. A run loads only those that it needs."""
 
-Reader = Callable[[Content], Iterator[Found]]
+Reader = Callable[[Content], Iterator[NumberedRecord]]
 
 
 class Sources:
-    """Each source is a URL, `-` for standard input, or a file, compressed by gzip or not.
+    """The entries of all sources. Each is a URL, `-` for standard input, or a file.
 
-    Raises `UsageError` at once for a file that cannot be read, and while reading for one
-    that cannot be used. `fraction_read` says how much of the whole has been read,
-    `duplicates` how many records were dropped with `skip_duplicates`. With `keep_lines`,
-    `line_of` gives each line back until it is asked for.
+    Raises `UsageError` at once for a file that cannot be read, and while it is iterated for one
+    that cannot be used. With `keep_lines`, `line_of` gives back what was read. Relative URLs
+    are resolved with `base` (RFC 3986, section 5).
     """
 
     def __init__(
@@ -54,21 +54,27 @@ class Sources:
         keep_lines: bool = False,
         input_format: InputFormat = InputFormat.AUTO,
         skip_duplicates: bool = False,
+        base: str | None = None,
     ) -> None:
         self.duplicates = 0
+        """Records that were dropped by `skip_duplicates`."""
         self._arguments = arguments
         self._stdin = stdin
         self._keep_lines = keep_lines
         self._format = input_format
         self._skip_duplicates = skip_duplicates
+        self._base = None if base is None else checked_base(base)
         self._lines_by_index: dict[int, bytes] = {}
+        self._format_of_lines = InputFormat.JSONL
+        self._is_kept_as_it_is = False
+        self._heading: bytes | None = None
         self._read = 0
         sizes = [_readable_size(argument) for argument in arguments if not is_url(argument)]
         self._size = None if None in sizes else sum(size or 0 for size in sizes)
 
     @property
     def fraction_read(self) -> float | None:
-        """From 0 to 1; None where the size of the whole is not known, as with a pipe."""
+        """How much of all sources has been read, from 0 to 1; None if their size is not known."""
         return min(self._read / self._size, 1.0) if self._size else None
 
     def has(self, file: Path) -> bool:
@@ -77,35 +83,43 @@ class Sources:
         return any(name == file for name in names)
 
     def line_of(self, index: int) -> bytes:
-        """The input line of an entry, without its end; it is let go of by this.
+        """Return the line for an entry, without its end. It is forgotten by this.
 
-        It is as it was in a plain list, and else a line of such a list that says the same,
-        or a comment where none can.
+        It is as it was in the list, if there is only one and its records are lines; else it is a
+        line of JSON that is read as the same record.
         """
         return self._lines_by_index.pop(index, b"")
+
+    def before_lines(self, first: bytes, name: str) -> bytes:
+        """Return what must stand before `first` in a file of this name: a heading, if any.
+
+        With it, what `line_of` gives is read as the same records, whatever it is.
+        """
+        from pyfetch.inputs.written_back import preamble
+
+        return preamble(self._heading, first, self._format_of_lines, name)
 
     def __iter__(self) -> Iterator[Entry]:
         index = 0
         with Duplicates() if self._skip_duplicates else nullcontext() as earlier:
             for argument in self._arguments:
-                for where, found in self._found_in(argument):
-                    made = entry(index + 1, found.record, where)
+                for where, found in self._records_of(argument):
+                    made = entry(index + 1, found.record, where, self._base)
                     if earlier and isinstance(made, Target) and earlier.seen(made):
                         self.duplicates += 1
                         continue
                     index += 1
                     if self._keep_lines:
-                        self._lines_by_index[index] = _line(found, where)
+                        self._lines_by_index[index] = self._line(found, where)
                     yield made
 
-    def _found_in(self, argument: str) -> Iterator[tuple[str, Found]]:
+    def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
         """Each record of a source, and where it stands."""
         if is_url(argument):
-            raw = os.fsencode(argument)
-            yield (
-                f"argument {masked_url(argument)!r}",
-                Found(RecordBuilder([argument]).record(), 0, raw),
-            )
+            record = RecordBuilder([argument]).record()
+            numbered = NumberedRecord(record, 0, os.fsencode(argument))
+            self._note_format(None)
+            yield f"argument {masked_url(argument)!r}", numbered
             return
         name = "standard input" if argument == "-" else argument
         of = f" of {name}" if len(self._arguments) > 1 else ""
@@ -114,18 +128,40 @@ class Sources:
                 content = Content(stream, name, self._count)
                 try:
                     for found in self._reader(content, argument)(content):
+                        self._heading = content.heading if self._is_kept_as_it_is else None
                         yield f"line {found.number}{of}", found
                 except Unreadable as error:
                     number = error.number or content.line
                     bad = BadRecord(f"it cannot be read from here on: {error.detail}")
-                    yield f"line {number}{of}", Found(bad, number)
+                    yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
+    def _line(self, found: NumberedRecord, where: str) -> bytes:
+        from pyfetch.inputs.written_back import line_of
+
+        as_it_is = self._is_kept_as_it_is
+        if not as_it_is and self._base:
+            found = found._replace(record=resolved(found.record, self._base))
+        return line_of(found, where, self._format_of_lines, as_it_is=as_it_is)
+
+    def _note_format(self, of_list: InputFormat | None) -> None:
+        """Decide with the first source in which format the records are written back."""
+        if self._keep_lines and not self._lines_by_index:
+            from pyfetch.inputs.written_back import format_for
+
+            self._format_of_lines = format_for(self._arguments, of_list)
+            own = of_list or InputFormat.LINES
+            self._is_kept_as_it_is = own is self._format_of_lines
+
     def _reader(self, content: Content, name: str) -> Reader:
-        chosen = self._format
-        if chosen is InputFormat.AUTO:
-            chosen = format_of(content, name)
+        chosen = format_of(content, name, self._format)
+        if chosen is InputFormat.CHECKSUMS and not self._base:
+            raise UsageError(
+                f"cannot use {content.name}: it has checksums and names, but no URLs"
+                " (say with --base URL where the files are)"
+            )
+        self._note_format(chosen)
         module, function = _READERS[chosen]
         reader: Reader = getattr(import_module(f"pyfetch.inputs.formats.{module}"), function)
         return reader
@@ -134,35 +170,26 @@ class Sources:
         self._read += size
 
     def _open(self, argument: str) -> AbstractContextManager[RawIOBase | IO[bytes]]:
-        # Unbuffered: a line of a pipe counts as soon as it is there, and no lock is
-        # held in a read that the interpreter would have to wait for when it ends.
+        # Unbuffered: a line of a pipe is there at once, and the interpreter need not wait at its
+        # end for a lock that is held in a read.
         if argument == "-":
             return nullcontext(open(self._stdin, "rb", buffering=0, closefd=False))
         return Path(argument).open("rb", buffering=0)
 
 
-def _line(found: Found, where: str) -> bytes:
-    if found.raw is not None:
-        return found.raw
-    if isinstance(found.record, BadRecord):
-        return escaped(f"# {where}: {found.record.detail}").encode()
-    line = render(found.record)
-    return (
-        line or escaped(f"# {where}: {found.record.urls[0]} cannot be written as a line").encode()
-    )
-
-
 def _readable_size(argument: str) -> int | None:
-    """Bytes in a regular file, None for a pipe or the like. Raises `UsageError`."""
+    """Return the size of a regular file in bytes, None for a pipe. Raises `UsageError`."""
     if argument == "-":
         return None
     try:
         status = Path(argument).stat()
         if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             Path(argument).open("rb").close()
-        # Anything else is opened once only, when it is read: closing a FIFO would end
-        # the one who writes to it.
+        # Anything else is opened only once, when it is read: closing a FIFO ends its writer.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read {argument}: {reason}") from error
+        message = f"cannot read {masked_url(argument)}: {reason}"
+        if isinstance(error, FileNotFoundError) and looks_like_a_url(argument):
+            message += f" (a URL begins with https://: https://{masked_url(argument)})"
+        raise UsageError(message) from error
     return status.st_size if stat.S_ISREG(status.st_mode) else None

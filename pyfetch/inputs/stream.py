@@ -1,44 +1,29 @@
-"""The bytes of a source, as soon as they are there, and decompressed where they are gzip.
-
-What cannot be decompressed is `Unreadable`; all that came before it has been read by then.
-"""
+"""The content of one source, in blocks or in lines, each as soon as it is there."""
 
 from __future__ import annotations
 
+import re
 import select
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from io import RawIOBase
-from itertools import chain
 from typing import IO, NamedTuple
 
-BLOCK = 64 * 1024
-"""Most bytes that are read, or decompressed, at once."""
+from pyfetch.inputs.decoding import BLOCK, UTF_8_MARK, decompressed, encoding_of, recoded
+
+MAX_LINE = 64 * 1024
+"""Longest line of a plain list, in bytes, without its end."""
 
 MAX_RECORD = 1024 * 1024
-"""Most bytes that one record may have, in a format in which it may have several lines."""
+"""Longest record of the formats in which a record may have several lines, in bytes."""
 
-BOM = b"\xef\xbb\xbf"
-
-_GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
-
-
-class Unreadable(Exception):  # noqa: N818 (it says what the rest of a source is)
-    """The rest of a source cannot be read."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.number: int | None = None
-        """Of the line on which the record begins that is cut by it, if its reader knows."""
+_DECLARATION = re.compile(rb"# pyfetch: ([a-z0-9]+)[ \t]*\r?(?:\n|\Z)")
 
 
 class Content:
-    """The blocks of one source, which can be looked at before they are read.
+    """The blocks of one source, in UTF-8. `look` shows them before they are read.
 
-    `line` is the number of the line that the next block goes on with. `on_read` is told
-    how many bytes, compressed ones perhaps, have come.
+    `on_read` is told the number of bytes of each read, as they are on disk: compressed perhaps.
+    Iterating it, and `look`, raises `Unreadable` where the source is damaged.
     """
 
     def __init__(
@@ -46,13 +31,30 @@ class Content:
     ) -> None:
         self.name = name
         self.line = 1
-        self._blocks = _decompressed(_raw_blocks(stream, on_read))
+        """Line with which the next block goes on."""
+        self.heading: bytes | None = None
+        """The line of column names, once the reader of a table has found it."""
+        self.is_recoded = False
+        """Whether the bytes are not those of the source, because that is UTF-16."""
+        self._blocks = self._in_utf_8(_raw_blocks(stream, on_read))
         self._ahead: list[bytes] = []
 
     def look(self) -> bytes:
-        """All that was looked at before, and a block more, if there is one."""
-        self._ahead += [block for block in (next(self._blocks, b""),) if block]
+        """Return all blocks that were looked at before, and one more if there is one."""
+        block = next(self._blocks, b"")
+        if block:
+            self._ahead.append(block)
         return b"".join(self._ahead)
+
+    @property
+    def beginning(self) -> bytes:
+        """All blocks that were looked at; at least one if there is any."""
+        return b"".join(self._ahead) or self.look()
+
+    def blank_first_line(self) -> None:
+        """Make the first line empty; it must have been looked at."""
+        _, end, rest = b"".join(self._ahead).partition(b"\n")
+        self._ahead = [end + rest] if end else []
 
     def __iter__(self) -> Iterator[bytes]:
         while self._ahead:
@@ -64,62 +66,36 @@ class Content:
         self.line += block.count(b"\n")
         return block
 
+    def _in_utf_8(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        encoding, rest = encoding_of(decompressed(blocks))
+        if encoding:
+            self.is_recoded = True
+            rest = recoded(rest, encoding)
+        yield from rest
+
+
+def declaration(form: str) -> bytes:
+    """Return the first line of a list that says which format it has."""
+    return f"# pyfetch: {form}".encode()
+
+
+def declared(beginning: bytes) -> str | None:
+    """Return the format that the first line of a list declares; None if it declares none."""
+    match = _DECLARATION.match(beginning.removeprefix(UTF_8_MARK))
+    return match[1].decode() if match else None
+
 
 def _raw_blocks(stream: RawIOBase | IO[bytes], on_read: Callable[[int], None]) -> Iterator[bytes]:
     while True:
         block = stream.read(BLOCK)
         if block is None:
-            # Whoever gave us this pipe has set it not to block.
+            # The process that gave us this pipe has made it non-blocking.
             select.select([stream], [], [])
             continue
         if not block:
             return
         on_read(len(block))
         yield block
-
-
-def _decompressed(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    beginning = next(blocks, b"")
-    while len(beginning) < len(_GZIP) and _GZIP.startswith(beginning):
-        more = next(blocks, b"")
-        if not more:
-            break
-        beginning += more
-    if beginning.startswith(_GZIP):
-        yield from _members(beginning, blocks)
-        return
-    if beginning:
-        yield beginning
-    yield from blocks
-
-
-def _members(beginning: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The content of all members (RFC 1952, section 2.2), never more than a block at once."""
-    member = zlib.decompressobj(_GZIP_WINDOW)
-    try:
-        for data in chain([beginning], blocks):
-            rest = data
-            while rest:
-                if member.eof:
-                    # Tapes and some tools fill up with zeros after the last member.
-                    rest = rest.lstrip(b"\0")
-                    member = zlib.decompressobj(_GZIP_WINDOW) if rest else member
-                    continue
-                content = member.decompress(rest, BLOCK)
-                rest = member.unused_data or member.unconsumed_tail
-                if content:
-                    yield content
-        # All was consumed, but what was too much for one block may still be held back.
-        while content := member.decompress(b"", BLOCK):
-            yield content
-    except zlib.error:
-        raise Unreadable("its gzip data are damaged") from None
-    if not member.eof:
-        raise Unreadable("its gzip data are cut off")
-
-
-MAX_LINE = 64 * 1024
-"""Longest line of a plain list that is read as one, in bytes, its end not counted."""
 
 
 class Line(NamedTuple):
@@ -131,26 +107,39 @@ class Line(NamedTuple):
 
 
 def numbered_lines(blocks: Iterable[bytes], longest: int = MAX_LINE) -> Iterator[Line]:
-    """Lines without their ends; a byte order mark is no part of the first one."""
+    """Yield lines without their ends. A byte order mark is no part of the first one.
+
+    The time is linear in the number of bytes, however small the blocks are.
+    """
     number = 1
-    rest = b""
+    pieces: list[bytes] = []
+    """The line whose end has not come yet."""
+    size = 0
     too_long = False
     for block in blocks:
-        *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            yield _line(number, line, longest, too_long)
-            too_long = False
+        head, *others = block.split(b"\n")
+        if head:
+            pieces.append(head)
+            size += len(head)
+        if others:
+            yield _line(number, b"".join(pieces), longest, too_long)
+            for content in others[:-1]:
+                number += 1
+                yield _line(number, content, longest)
             number += 1
-        if len(rest.removesuffix(b"\r")) > longest:
-            too_long, rest = True, rest[:1]
-    if rest or too_long:
-        yield _line(number, rest, longest, too_long)
+            pieces = [others[-1]] if others[-1] else []
+            size = len(others[-1])
+            too_long = False
+        if size > longest + 1:  # one more than the line: the carriage return at its end
+            too_long, pieces, size = True, [pieces[0][:1]], 1
+    if pieces or too_long:
+        yield _line(number, b"".join(pieces), longest, too_long)
 
 
-def _line(number: int, content: bytes, longest: int, too_long: bool) -> Line:
+def _line(number: int, content: bytes, longest: int, too_long: bool = False) -> Line:
     content = content.removesuffix(b"\r")
     if number == 1:
-        content = content.removeprefix(BOM)
+        content = content.removeprefix(UTF_8_MARK)
     if too_long or len(content) > longest:
         return Line(number, content[:1], too_long=True)
     return Line(number, content)

@@ -2,29 +2,73 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
+from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
-from pyfetch.urls import UnsupportedScheme, Url, parse_url, shown_of_split
+from pyfetch.urls import (
+    UnsupportedScheme,
+    Url,
+    is_url,
+    looks_like_a_url,
+    masked_url,
+    may_hold_credentials,
+    parse_url,
+    shown_of_split,
+)
 
 
 def checked_url(text: str) -> Url:
-    """The URL that a list gives. Raises `TargetError` if it cannot be fetched."""
+    """Return the URL of a list. Raises `TargetError` if it cannot be fetched."""
     try:
         url = parse_url(text)
+        if may_hold_credentials(text):
+            raise ValueError(
+                "its user and password may have been taken for a host and a path"
+                " (in a password, / is %2F, ? is %3F and # is %23; in a path, @ is %40)"
+            )
         if "#" in text:
             demanded_by(url.fragment)
         return url
     except UnsupportedScheme as error:
         raise TargetError(Failure.UNSUPPORTED_SCHEME, str(error)) from None
     except ValueError as error:
-        raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from None
+        detail = f"no URL: {error}"
+        if looks_like_a_url(text):
+            detail += f" (as https://{masked_url(text)} does)"
+        raise TargetError(Failure.INVALID_URL, detail) from None
 
 
-def entry(index: int, record: Record | BadRecord, where: str) -> Entry:
-    """The entry that a record becomes. `where` says in a failure's detail where it stands."""
+def checked_base(text: str) -> str:
+    """Return the URL that relative ones are resolved with. Raises `UsageError` for none."""
+    try:
+        parse_url(text)
+    except ValueError as error:
+        raise UsageError(f"the base {masked_url(text)!r} is no URL: {error}") from None
+    return text
+
+
+def resolved(record: Record | BadRecord, base: str | None) -> Record | BadRecord:
+    """Return the record with absolute URLs (RFC 3986, section 5)."""
+    if base is None or isinstance(record, BadRecord) or all(map(is_url, record.urls)):
+        return record
+    return record._replace(urls=tuple(_resolved(url, base) for url in record.urls))
+
+
+def _resolved(url: str, base: str) -> str:
+    with contextlib.suppress(ValueError):  # `checked_url` says what is wrong with it
+        return url if is_url(url) else urljoin(base, url)
+    return url
+
+
+def entry(index: int, record: Record | BadRecord, where: str, base: str | None = None) -> Entry:
+    """Return the entry for a record. `where` says in a failure's detail where it stands."""
+    if base is not None:
+        record = resolved(record, base)
     if isinstance(record, BadRecord):
         detail = f"{where}: {record.detail}"
         return failed_result(index, record.url, Failure.INVALID_URL, detail, record.input)

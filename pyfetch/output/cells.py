@@ -12,13 +12,13 @@ _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:
-    """A URL without the part that all have: in a narrow column there is none to spare."""
+    """Return a URL without its scheme, which a narrow column has no room for."""
     match = _SCHEME.match(url)
     return url[match.end() :] if match else url
 
 
 def fitted(text: str, width: int) -> str:
-    """Text in exactly so many cells: padded, or with an ellipsis in its middle."""
+    """Return text that fills `width` cells: padded, or with an ellipsis in the middle."""
     text = escaped(text)
     length = len(text) if text.isascii() else cell_len(text)
     if length <= width:

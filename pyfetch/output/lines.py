@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import TextIO
+from typing import Any, TextIO
 
 from pyfetch.models import Result
 from pyfetch.text import escaped
@@ -14,19 +15,19 @@ _KEYS = [field.name for field in fields(Result)]
 
 
 class Tsv:
-    """`status`, `size`, `url`, `path`, `error`, separated by tabs; `-` for what is missing."""
+    """TSV: `status`, `size`, `url`, `path`, `error`; `-` for a missing value."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def show(self, result: Result) -> None:
         values = (result.status, result.size, result.url, result.path, result.error)
-        fields = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
-        self._stream.write("\t".join(fields) + "\n")
+        cells = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
+        self._stream.write("\t".join(cells) + "\n")
 
 
 class JsonLines:
-    """One JSON object a line (RFC 8259), every key of `Result` present."""
+    """JSON Lines (RFC 8259): an object for each result, always with all keys of `Result`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -34,11 +35,26 @@ class JsonLines:
     def show(self, result: Result) -> None:
         values = {key: getattr(result, key) for key in _KEYS}
         values["elapsed"] = round(result.elapsed, 6)
-        self._stream.write(json.dumps(values) + "\n")
+        try:
+            text = json.dumps(values, allow_nan=False)
+        except ValueError:  # what the list says has a number that JSON does not know
+            text = json.dumps(_finite(values), allow_nan=False)
+        self._stream.write(text + "\n")
+
+
+def _finite(value: Any) -> Any:
+    """Return the same value with null for each number that is not finite, at any depth."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
 
 
 class FailureLines:
-    """A line for each failure and nothing else: what a cron job's mail should hold."""
+    """A line for each failure and nothing else, as cron's mail should have it."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

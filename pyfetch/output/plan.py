@@ -1,4 +1,4 @@
-"""A plan as rows for people, or as lines for scripts: TSV and JSON Lines."""
+"""A plan as a table, as TSV or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _KEYS = [field.name for field in fields(Planned)]
 
 
 class PlanSink(Protocol):
-    """What a plan is shown to."""
+    """Shows a plan, entry by entry."""
 
     def show(self, planned: Planned) -> None:
-        """Take what is planned for the next entry."""
+        """Show what is planned for the next entry."""
         ...
 
 
 def plan_sink(out: TextIO, form: str) -> PlanSink:
-    """The sink for `table`, `tsv` or `jsonl`."""
+    """Return the sink for the format `table`, `tsv` or `jsonl`."""
     if form == "table":
         return _PlanTable(out)
     return _PlanTsv(out) if form == "tsv" else _PlanJsonLines(out)
 
 
 class _PlanTsv:
-    """`action`, `url`, `path`, `instead_of`, `error`, with tabs between; `-` is nothing."""
+    """TSV: `action`, `url`, `path`, `instead_of`, `error`; `-` for a missing value."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -42,7 +42,7 @@ class _PlanTsv:
 
 
 class _PlanJsonLines:
-    """One JSON object a line, every key of `Planned` present."""
+    """JSON Lines: an object for each entry, always with all keys of `Planned`."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -52,7 +52,7 @@ class _PlanJsonLines:
 
 
 class _PlanTable:
-    """One row an entry, below a heading."""
+    """A table with one row for each entry, below a heading."""
 
     def __init__(self, out: TextIO) -> None:
         from pyfetch.output.screen import console_on

@@ -1,4 +1,4 @@
-"""What is in flight, as bars below the rows, drawn on its own tick from what it observes."""
+"""Bars for the running transfers and for the whole run, redrawn at a fixed interval."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _FEW = 8
 _FIGURES = 19
 
 
-class Watched(Protocol):
-    """What the bars look at."""
+class RunProgress(Protocol):
+    """What the bars show of a run."""
 
     @property
     def in_flight(self) -> list[Transfer]: ...
@@ -41,12 +41,12 @@ class Watched(Protocol):
 
 
 class Progress:
-    """The bars, while it is entered. `before_frame` is called ahead of each."""
+    """Draws the bars while it is entered. `before_frame` is called before each redraw."""
 
     def __init__(
         self,
         console: Console,
-        watched: Watched,
+        watched: RunProgress,
         summary: Summary,
         fraction_read: Callable[[], float | None],
         before_frame: Callable[[], None] = lambda: None,

@@ -1,4 +1,4 @@
-"""The report files of a run: checksums of its files, and the input lines that failed."""
+"""Report files of a run: the checksums of its files, and the lines of the list that failed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Result
@@ -95,7 +95,7 @@ class Report:
 
 
 class Checksums:
-    """A line for each file that is there and whose sha256 is known, for `sha256sum -c`."""
+    """A line for each file whose sha256 is known, as `sha256sum -c` reads it."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -111,18 +111,31 @@ class Checksums:
             self._report.write(mark + result.sha256.encode() + b"  " + name)
 
 
+class Lines(Protocol):
+    """The lines of a list, kept until they are asked for."""
+
+    def line_of(self, index: int) -> bytes:
+        """Return the line of an entry, without its end, once."""
+        ...
+
+    def before_lines(self, first: bytes, name: str) -> bytes:
+        """Return what must stand before the first line in a file of this name."""
+        ...
+
+
 class FailedLines:
-    """The input lines that failed, as they were, so that they can be the next run's input.
+    """The records of the list that failed, as lines that can be the list of the next run."""
 
-    `line_of` gives the line of an index, once; it is asked for each result, so that
-    whoever holds the lines can let go of them.
-    """
-
-    def __init__(self, report: Report, line_of: Callable[[int], bytes]) -> None:
+    def __init__(self, report: Report, lines: Lines) -> None:
         self._report = report
-        self._line_of = line_of
+        self._lines = lines
+        self._has_begun = False
 
     def show(self, result: Result) -> None:
-        line = self._line_of(result.index)
-        if result.failed:
-            self._report.write(line)
+        line = self._lines.line_of(result.index)  # also where it is not needed, to free it
+        if not result.failed:
+            return
+        if not self._has_begun:
+            self._has_begun = True
+            line = self._lines.before_lines(line, self._report.final.name) + line
+        self._report.write(line)

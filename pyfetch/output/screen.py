@@ -1,4 +1,4 @@
-"""The terminal: which console rows and bars are drawn on."""
+"""The terminal: the consoles on which rows and bars are drawn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.progress import Progress, Watched
+from pyfetch.output.progress import Progress, RunProgress
 from pyfetch.output.summary import Summary
 from pyfetch.output.table import Table
 
@@ -30,7 +30,7 @@ class Screen:
         return self._table
 
     def progress(
-        self, watched: Watched, summary: Summary, fraction_read: Callable[[], float | None]
+        self, watched: RunProgress, summary: Summary, fraction_read: Callable[[], float | None]
     ) -> Progress:
         """The bars. The rows of a batched table are printed ahead of each frame."""
         rows = self._table.flush if self._table else lambda: None

@@ -1,4 +1,4 @@
-"""What a run came to, counted as its results pass, and said in one line."""
+"""The summary of a run: counts of its results, in one line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Summary:
-    """Counts of outcomes and failures, and bytes that came."""
+    """Counts outcomes, failures and fetched bytes."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -38,7 +38,7 @@ class Summary:
         return self.outcomes[Outcome.FAILED]
 
     def within(self, number: int, fraction: Fraction | int) -> bool:
-        """Whether no more have failed than this number, or this fraction of all."""
+        """Whether at most this number has failed, or at most this fraction of all."""
         return self.failed <= number or self.failed <= fraction * self.shown
 
     def sentence(self, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Results as rows for people."""
+"""Results, and the entries of a plan, as rows of a table."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LEAST = 12
 
 
 class Table:
-    """One row a result, below a heading that is shown with the first.
+    """One row for each result, below a heading that is printed with the first.
 
-    With `batched`, rows wait for `flush`: printing above bars that are drawn anew for each
-    row would cost more than the fetching.
+    With `batched`, rows wait for `flush`: to print above the bars, these must be redrawn, which
+    for each row would take longer than the transfer.
     """
 
     def __init__(self, console: Console, *, batched: bool = False) -> None:
@@ -44,7 +44,7 @@ class Table:
             self.flush()
 
     def flush(self) -> None:
-        """Print the rows that wait; for any thread."""
+        """Print the waiting rows. May be called from any thread."""
         rows = []
         while self._rows:
             rows.append(self._rows.popleft())
@@ -52,8 +52,8 @@ class Table:
             self._console.print(Text("\n").join(rows), no_wrap=True, crop=False, soft_wrap=True)
 
     def _widths(self) -> tuple[int, int]:
-        """Cells for the URL and for where it went."""
-        # Not the last cell of a line: some terminals wrap behind it.
+        """Widths, in cells, of the columns for the URL and for the path."""
+        # The last cell of a line stays empty: some terminals wrap after it.
         left = max(self._console.width - 1 - _FIXED, 2 * _LEAST)
         url = left * 11 // 20
         return url, left - url
@@ -77,7 +77,7 @@ class Table:
         line.stylize(_STYLES[result.outcome], _NUMBER + 1, _NUMBER + 1 + _STATUS)
         line.append(" " + fitted(shown_url(result.url), url) + " ")
         if result.error:
-            # Whole, on lines of its own where it is too long: it says what to do.
+            # Never shortened, since it says what to do: a long one gets lines of its own.
             reason = escaped(f"{result.error}: {result.detail}")
             if cell_len(reason) > path:
                 room = max(self._console.width - 1 - len(_INDENT), _LEAST)
@@ -95,7 +95,7 @@ class Table:
 
 
 class PlanRows:
-    """One row for each entry of a plan, below a heading that is shown with the first."""
+    """One row for each entry of a plan, below a heading that is printed with the first."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

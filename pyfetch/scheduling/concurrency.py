@@ -1,4 +1,4 @@
-"""Pure, the time passed in: how many transfers run at once, a fixed number or one that adapts."""
+"""How many transfers run at once: a fixed number or one that adapts. Pure, the time passed in."""
 
 from __future__ import annotations
 
@@ -31,6 +31,10 @@ class WorkerLimit:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Transfers that may run now."""
+
+    def at_most(self, number: int) -> None:
+        """Let no more transfers than this run at once from now on, and at least one."""
+        self.limit = max(1, min(self.limit, number))
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         """A transfer has ended that began then and was answered after `latency` seconds."""
@@ -76,6 +80,11 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._probe_at = 0.0
         self._up_next = True
         self._now = 0.0
+
+    def at_most(self, number: int) -> None:
+        self._most = max(1, min(self._most, number))
+        if self.limit > self._most:
+            self._hold(self._most, None, "this machine has no descriptors or threads for more")
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         self._meter.ended(began, latency, pushed_back=pushed_back)

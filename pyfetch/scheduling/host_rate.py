@@ -1,4 +1,4 @@
-"""Pure, the time passed in: the request rate that a host accepts, learned from 429 and 503."""
+"""The request rate that a host accepts, learned from its refusals (429, 503). Pure."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import math
 
 _DECREASE = 0.9
 _NEAR = 0.85, 1.05
-"""Where growth is slow: fractions of the rate at which the host pushed back last."""
+"""Growth is slow between these fractions of the rate at which the host pushed back last."""
 _DOUBLING = 2.5
-"""Seconds in which the rate doubles where no limit is near."""
+"""Seconds in which the rate doubles if no limit is near."""
 _SLOW = 0.1
-"""Growth near a limit, as a fraction, over at least these many seconds and requests:"""
+"""Growth near a limit, as a fraction of the rate, over `_SLOW_SECONDS` or `_SLOW_REQUESTS`."""
 _SLOW_SECONDS = 30.0
 _SLOW_REQUESTS = 150
-_COINCIDENCE = 60.0
-"""Seconds after which another 429 or 503 has nothing to do with the one before."""
+COINCIDENCE = 60.0
+"""Seconds within which two refusals belong together."""
 _SLOWEST = 1 / 60
-"""Requests a second, however often the host pushes back: one a minute."""
+"""The lowest rate, in requests a second: one a minute."""
 _MOMENT = 1e-3
+"""Shortest time over which a rate is measured, in seconds."""
 
 
 class HostRate:
     """Requests a second to one host; unlimited until the host pushes back (429, 503).
 
-    The first time may be chance. If it happens again soon, the limit becomes the rate that
-    the host accepted between the two, its pause included. Each further time takes a tenth
-    off; then the rate grows slowly up to where it was, and faster and faster beyond that.
-    CUBIC does the same with a window (RFC 9438, section 4.1).
+    The first refusal may be chance. After a second one soon, the rate becomes what the host
+    accepted between the two, pause included. Each further refusal lowers the rate by a tenth.
+    Between refusals, the rate grows: slowly near the rate that was refused last, and faster
+    beyond. CUBIC does the same with a window (RFC 9438, section 4.1).
     """
 
     __slots__ = ("_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "rate")
@@ -41,9 +42,11 @@ class HostRate:
         self._accepted = 0
         """How many requests it has accepted since."""
         self._last = -math.inf
+        """When the host accepted the last request."""
         self._pushed = False
+        """Whether the host has pushed back since."""
         self._pushed_before = False
-        """Whether it had pushed back not long before, too."""
+        """Whether the host had pushed back not long before, too."""
 
     @property
     def interval(self) -> float:
@@ -58,7 +61,7 @@ class HostRate:
                 if self.rate < math.inf or self._pushed_before:
                     accepted = max(self._accepted, 1) / took
                     self.rate = max(min(self.rate, accepted), _SLOWEST)
-                self._pushed_before = took < _COINCIDENCE
+                self._pushed_before = took < COINCIDENCE
             self._began, self._accepted, self._pushed = now, 0, False
         self._accepted += 1
         self._last = now
@@ -67,8 +70,8 @@ class HostRate:
 
     def pushed_back(self, now: float) -> None:
         """The host answered that there are too many requests."""
-        if now - self._last > _COINCIDENCE:
-            self._began = None  # no requests for a while: the rate between says nothing
+        if now - self._last > COINCIDENCE:
+            self._began = None  # no requests for a while: the rate of this time means nothing
         if self.rate < math.inf:
             self._limit = self.rate
             self.rate *= _DECREASE

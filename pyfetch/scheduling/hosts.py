@@ -1,34 +1,35 @@
-"""Pure, the time passed in: whether a host may be asked, how often, and how much at once."""
+"""How much one host can take: when it may be asked again, and how many times at once. Pure."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_rate import HostRate
+from pyfetch.scheduling.reachability import SILENT_PROBES, Reach, Reachability
+from pyfetch.scheduling.refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 
-SEVERAL = 3
-"""After this many failed connections in a row, the host counts as down."""
 DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
 
 
 class Limits(NamedTuple):
-    """How much may be asked of a host at most."""
+    """How much may be asked of a host, as the settings say."""
 
     per_host: int | None = None
     """Transfers at once; None: no limit but that of the workers."""
     interval: float = 0.0
     """Seconds from one request to the next to the same host."""
     interval_of_all: float = 0.0
-    """Seconds from one request to the next, to whatever host."""
+    """Seconds from one request to the next, to any host."""
 
 
 class Refusal(NamedTuple):
-    """Why a host is not asked at present."""
+    """Why a host must not be asked now."""
 
     until: float
     """When it may be asked again, in seconds."""
@@ -36,57 +37,101 @@ class Refusal(NamedTuple):
     detail: str
 
 
+class HostMemory(NamedTuple):
+    """What to keep of a host for which nothing waits: little, as there may be many hosts."""
+
+    not_before: float
+    """The host must not be asked earlier, in seconds."""
+    refusal: Refusal | None = None
+    """Why it must not be asked, if it was given up."""
+    rate: HostRate | None = None
+    """Its request rate, if that was learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What the host could take before a refusal that may be one URL's alone."""
+
+    began: float
+    """When the refused attempt began."""
+    index: int
+    """Of the target that was refused."""
+    share: float
+    threshold: float
+    paused_until: float
+    refusal: Refusal | None
+
+
 class Host:
     """One origin and what it can take, learned from how attempts at it end.
 
-    After a 429 or 503, the host is paused, then probed with one request; then its share of
+    A host that refuses (429, 503) is paused, then probed with one request. Then its share of
     the workers grows: by one with each answer up to half of what it was, then by one with
-    each round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1),
-    an additive increase with a multiplicative decrease, which is what lets all who share a
-    host come out even (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
-    Congestion Avoidance", 1989).
+    each round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1):
+    additive increase with multiplicative decrease, which shares a host evenly among its clients
+    (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance",
+    1989).
     """
 
     __slots__ = (
         "_asked_at",
         "_asked_before",
-        "_down_at",
+        "_before",
         "_limits",
         "_paused_until",
         "_policy",
         "_pushed_at",
         "_pushes",
         "_rate",
-        "_rounds",
+        "_reach",
+        "_refusals",
         "_share",
         "_threshold",
-        "_unreached",
         "_waiting_since",
-        "answers",
         "refusal",
         "running",
     )
 
-    def __init__(self, limits: Limits, policy: RetryPolicy) -> None:
+    def __init__(
+        self, limits: Limits, policy: RetryPolicy, memory: HostMemory | None = None
+    ) -> None:
+        """`memory`: what was kept of this host when it was forgotten."""
         self._limits = limits
         self._policy = policy
         self.running = 0
         """Attempts in flight at this host."""
-        self.answers = False
-        """Whether it answered the last request."""
-        self.refusal: Refusal | None = None
+        self.refusal: Refusal | None = memory.refusal if memory else None
         self._asked_at = self._asked_before = -math.inf
-        self._paused_until = -math.inf
+        self._paused_until = memory.not_before if memory else -math.inf
         self._share = self._threshold = math.inf
-        self._rate = HostRate()
+        """Attempts at once that the host takes, and up to where that grows fast."""
+        self._rate = (memory and memory.rate) or HostRate()
+        self._reach = Reachability(policy.retries)
+        self._refusals: Refusals | None = None
+        """None while it has refused nothing."""
         self._pushes = 0
+        """Refusals that counted since the last good answer."""
         self._pushed_at = -math.inf
+        self._before: _Before | None = None
+        """Set while the last refusal may have been one URL's alone."""
         self._waiting_since: float | None = None
-        """When it first pushed back since its last good answer."""
-        self._unreached = 0
-        self._rounds = 0
-        """Failed connections in a row; those that were under way together count as one."""
-        self._down_at = -math.inf
+        """When it first refused since its last good answer."""
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answered the last request."""
+        return self._reach.answers
+
+    @property
+    def wants_another_url(self) -> bool:
+        """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
+        return self._reach.is_silent or (self._pushes > 0 and self._share <= 1)
+
+    def has_trouble_with(self, index: int) -> bool:
+        """Whether the host lately refused the URL with this index, or was silent about it."""
+        if self._reach.has_met_silence(index):
+            return True
+        return self._refusals is not None and index in self._refusals
 
     def may_start(self, now: float) -> float | None:
         """The earliest time for another request; None: not before one has ended."""
@@ -116,51 +161,61 @@ class Host:
         sign: HostSignal,
         asked: float | None,
         result: Result | None,
-    ) -> None:
-        """An attempt has ended.
+    ) -> bool:
+        """Take in how an attempt has ended. Returns whether the host has been asked too much.
 
         `began`: when it began. `asked`: seconds for which the host wants to be left alone.
-        `result`: what became of the attempt, where `sign` says anything but that it answered.
+        `result`: what became of the attempt; None if it goes on with another request.
         """
+        too_much = False
         match sign:
             case HostSignal.ANSWERED:
-                self._answered(now, began)
+                self._answered(now, began, result)
                 if asked and not self._policy.refusal(asked):
+                    self._before = None  # the host itself says that it is asked too much
                     self._paused_until = max(self._paused_until, now + asked)
             case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
-                self._pushed_back(now, began, asked, result)
+                too_much = self._pushed_back(now, began, asked, result)
             case HostSignal.UNREACHED if result:
-                self._not_reached(now, began, result)
-            case HostSignal.SILENT if result and not self.answers:
-                self._not_reached(now, began, result)
+                self._not_reached(now, self._reach.failed(now, began), result)
+            case HostSignal.SILENT if result:
+                reach = self._reach.met_silence(now, began, result.index)
+                self._not_reached(now, reach, result)
             case HostSignal.NOT_ASKED if self._asked_at == began:
                 self._asked_at = self._asked_before
             case _:
                 pass
         self.running -= 1
+        return too_much
 
-    def forgettable(self, now: float) -> bool:
-        """Whether it can be forgotten: a new host would be treated the same."""
-        if self.running or self.refused(now) or self._paused_until > now:
-            return False
-        if self._asked_at + self._limits.interval > now:
-            return False
-        limit = min(self._share, self._rate.rate)
-        learned = limit < math.inf or self._unreached >= SEVERAL
-        return not learned or self._asked_at + DOWN_FOR < now
+    def memory(self, now: float) -> HostMemory | None:
+        """What must be kept of the host; None: a new host would be treated the same.
+
+        Nothing of it may be in flight.
+        """
+        not_before = max(self._paused_until, self._asked_at + self._limits.interval)
+        learned = self._rate.rate < math.inf and self._asked_at + DOWN_FOR > now
+        refusal = self.refused(now)
+        if not_before <= now and not learned and not refusal:
+            return None
+        return HostMemory(not_before, refusal, self._rate if learned else None)
 
     def _is_alive(self) -> None:
-        if self._unreached >= SEVERAL:
+        if self._reach.is_suspect:
             self.refusal = None
             self._paused_until = -math.inf
-        self.answers = True
-        self._unreached = self._rounds = 0
+        self._reach.answered()
 
-    def _answered(self, now: float, began: float) -> None:
+    def _answered(self, now: float, began: float, result: Result | None) -> None:
         self._is_alive()
+        is_served = result is None or result.status is None or result.status < 500
+        if self._refusals is not None and is_served:
+            self._refusals.served(began)
+            if self._before is not None:
+                self._other_url_served(began, result, self._before)
         if began < self._pushed_at:
-            return  # the request was sent before the host pushed back
+            return  # the request was sent before the host refused
         self._pushes = 0
         self._waiting_since = None
         if self._share < math.inf:
@@ -170,11 +225,39 @@ class Host:
         held_back = now - self._asked_at < 2 * self._rate.interval
         self._rate.accepted(now, held_back=held_back)
 
-    def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> None:
+    def _other_url_served(self, began: float, result: Result | None, before: _Before) -> None:
+        """End a pause that one refusal has caused, if this answer shows that it was a URL's alone.
+
+        The server got this request after the one that it refused, and served it.
+        """
+        if began <= before.began or (result and result.index == before.index):
+            return
+        self._before = None
+        self._share, self._threshold = before.share, before.threshold
+        self._paused_until, self.refusal = before.paused_until, before.refusal
+        self._pushes = 0
+        self._waiting_since = None
+
+    def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> bool:
+        """The host has refused a request. Returns whether that counts against the host."""
+        if self._refusals is None:
+            self._refusals = Refusals()
+        blame = self._refusals.judge(result.index, result.status, now)
+        if blame is Blame.URL:
+            if self._refusals.all_explained():
+                self._unlearn()
+            return False
         if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
             if asked:
                 self._pause(now, asked, result)
-            return
+            self._before = None
+            return True
+        self._before = None
+        if blame is Blame.UNSURE:
+            self._before = _Before(
+                began, result.index, self._share, self._threshold, self._paused_until,
+                self.refusal,
+            )  # fmt: skip
         self._pushes += 1
         self._pushed_at = now
         self._threshold = max(1.0, self.running / 2)
@@ -183,6 +266,14 @@ class Host:
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
+        return True
+
+    def _unlearn(self) -> None:
+        """Forget limits that were learned from URLs whose trouble was their own."""
+        if self._pushes or self._share < math.inf or self._rate.rate < math.inf:
+            self._share = self._threshold = math.inf
+            self._rate = HostRate()
+            self._pushes = 0
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
         """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`."""
@@ -197,23 +288,20 @@ class Host:
             refusal = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
         self._refuse(until, result, refusal)
 
-    def _not_reached(self, now: float, began: float, result: Result) -> None:
-        self.answers = False
-        self._unreached += 1
-        if began >= self._down_at:
-            self._rounds += 1
-            self._down_at = now
-        elif self._unreached != SEVERAL:
-            return  # sent before the last one that counts: it says nothing new
-        if self._unreached < SEVERAL:
-            return
-        self._share, self._threshold = 1.0, math.inf
-        if self._rounds <= self._policy.retries:
-            pause = self._policy.backoff(self._rounds)
-            self._paused_until = max(self._paused_until, now + pause)
-            return
-        why = f"could not be reached {self._unreached} times in a row"
-        self._refuse(now + DOWN_FOR, result, why)
+    def _not_reached(self, now: float, reach: Reach, result: Result) -> None:
+        match reach:
+            case Reach.PAUSE:
+                self._share, self._threshold = 1.0, math.inf
+                pause = self._policy.backoff(self._reach.rounds)
+                self._paused_until = max(self._paused_until, now + pause)
+            case Reach.PROBE_OTHERS:
+                self._share, self._threshold = SILENT_PROBES, math.inf
+            case Reach.DOWN:
+                self._share, self._threshold = 1.0, math.inf
+                why = f"could not be reached {self._reach.in_a_row} times in a row"
+                self._refuse(now + DOWN_FOR, result, why)
+            case Reach.GOES_ON:
+                pass
 
     def _refuse(self, until: float, result: Result, why: str) -> None:
         failure = result.error or Failure.HTTP

@@ -1,4 +1,4 @@
-"""Pure, the time passed in: the attempts that are being made, and which of them stall."""
+"""The attempts that are being made, and which of them stall. Pure, the time passed in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import math
 from pyfetch.models import Failure
 from pyfetch.scheduling.stall import TICK, Observation, StallDetector
 from pyfetch.transfer import Transfer
+
+_LONGEST_GAP = 5 * TICK
+"""Seconds between two looks that count, at most."""
 
 
 class InFlight:
@@ -18,6 +21,10 @@ class InFlight:
         """By the index of the target."""
         self._observed: dict[int, Observation] = {}
         self._next_look = -math.inf
+        self._looked_at = -math.inf
+        self._watched = 0.0
+        """Seconds for which the transfers were watched. While this process is suspended, or too
+        busy to look, no transfer can show any progress."""
         self._ended_bytes = 0
         """Bytes that came in transfers which have ended."""
 
@@ -59,8 +66,10 @@ class InFlight:
         if self._stalls is None or not self._transfers or now < self._next_look:
             return
         self._next_look = now + TICK
+        self._watched += min(now - self._looked_at, _LONGEST_GAP)
+        self._looked_at = now
         for index, transfer in self._transfers.items():
-            seen = self._stalls.look(transfer, self._observed.get(index), now)
+            seen = self._stalls.look(transfer, self._observed.get(index), self._watched)
             if isinstance(seen, str):
                 transfer.stop(Failure.TIMEOUT, seen)
             if isinstance(seen, Observation):

@@ -1,4 +1,4 @@
-"""A target that was started and is not done yet, and what its attempts have left behind."""
+"""A target that was started and is not done yet, and what its attempts have left behind. Pure."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
+from pyfetch.scheduling.stall import StallDetector
+from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
 
 _SAME_AT_EVERY_MIRROR = frozenset(
@@ -14,6 +16,9 @@ _SAME_AT_EVERY_MIRROR = frozenset(
 )
 """Failures that another mirror would not mend."""
 _MIRROR_DIFFERS = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
+
+MOST_ATTEMPTS = 1000
+"""Attempts at one target that may begin anew because the one before made progress."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +40,10 @@ class Job:
     """URLs that have not been asked yet."""
     attempts: int = 0
     """Attempts so far, including one that is in flight."""
-    attempts_elsewhere: int = 0
-    """How many of them went to earlier mirrors."""
+    attempts_forgiven: int = 0
+    """How many of them do not count: those to earlier mirrors, and those before progress."""
+    longest: int = 0
+    """Bytes of the body up to which an attempt has come, at most."""
     failed: Finished | None = None
     """The last attempt, if it failed and another will follow."""
     redirects: RedirectState | None = None
@@ -54,6 +61,11 @@ class Job:
             self.redirects, refusal, self.failed.result.status if self.failed else None,
         )  # fmt: skip
 
+    def take_back(self) -> None:
+        """The attempt was not made: it does not count."""
+        if not self.redirects:
+            self.attempts -= 1
+
     def learn_length(self, size: int | None) -> None:
         """Expect the length that one mirror has told from the others, if none is known."""
         if self.length is None and size and not self.target.checksum:
@@ -67,6 +79,16 @@ class Job:
         """The attempt failed; the same URL is asked once more."""
         self.failed, self.redirects, self.origin = failed, None, self.url.origin
 
+    def learn_progress(self, transfer: Transfer, now: float, stalls: StallDetector | None) -> None:
+        """Let the attempts begin anew if this one, which failed, brought the body further."""
+        start = max(self.longest, transfer.resumed)
+        self.longest = max(start, transfer.received)
+        seconds = now - transfer.assignment.began - transfer.seconds_ours()
+        brought = self.longest - start
+        is_progress = stalls.is_progress(brought, seconds) if stalls else brought > 0
+        if is_progress and self.attempts < MOST_ATTEMPTS:
+            self.attempts_forgiven = self.attempts - 1
+
     def turn_to_next_mirror(self, result: Result) -> bool:
         """Ask the next mirror. False: there is none, or it would meet the same failure."""
         if not (self.mirrors and result.failed) or result.error in _SAME_AT_EVERY_MIRROR:
@@ -79,7 +101,7 @@ class Job:
             result.detail, self.url,
         )  # fmt: skip
         self.failed, self.redirects, self.origin = None, None, self.url.origin
-        self.attempts_elsewhere = self.attempts
+        self.attempts_forgiven = self.attempts
         return True
 
     def as_failed(self, failure: Failure, detail: str) -> Finished:

@@ -1,4 +1,4 @@
-"""Pure, the time passed in: what becomes of each target, from its first attempt to its last."""
+"""What becomes of each target, from its first attempt to its last. Pure, the time passed in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from pyfetch.attempt import AttemptOutcome, Finished, GoesOn
+from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.deadlines import Deadlines
@@ -19,6 +19,10 @@ from pyfetch.scheduling.stall import StallDetector
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
+_WAIT_NOT_MADE = 0.2
+"""Seconds until an attempt is made that could not be made for want of descriptors or threads."""
+_MOST_NOT_MADE = 300
+"""So many attempts in a row that cannot be made are a failure."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +53,9 @@ class Jobs:
         self._retry = retry
         self._deadlines = Deadlines(max_time)
         self._jobs: dict[int, Job] = {}
+        self._stalls = stalls
         self.in_flight = InFlight(stalls)
+        self._not_made_in_a_row = 0
         self.starved = False
         """Whether a worker had nothing to do when `next` was called last."""
 
@@ -91,6 +97,14 @@ class Jobs:
         job = self._jobs[transfer.assignment.target.index]
         self.in_flight.remove(transfer)
         late = self._deadlines.missed(job)
+        if isinstance(outcome, NotMade):
+            self._not_made_in_a_row += 1
+            if not late and self._not_made_in_a_row <= _MOST_NOT_MADE:
+                self._take_back(job, transfer, now)
+                return None
+            outcome = outcome.failed
+        else:
+            self._not_made_in_a_row = 0
         self._report(job, transfer, outcome, now, late=late)
         if isinstance(outcome, GoesOn):
             if late:
@@ -106,13 +120,30 @@ class Jobs:
         not_asked = transfer.assignment.refusal and outcome.sign is HostSignal.NOT_ASKED
         if not_asked or not self._retry.may_pass(outcome.result):
             return self._done_here(job, outcome, now)
+        job.learn_progress(transfer, now, self._stalls)
         return self._try_again(job, outcome, now)
+
+    def take_back(self, transfer: Transfer, now: float) -> None:
+        """No worker could begin this attempt: it will be made later, by fewer workers at once."""
+        self.in_flight.remove(transfer)
+        self._take_back(self._jobs[transfer.assignment.target.index], transfer, now)
+
+    def _take_back(self, job: Job, transfer: Transfer, now: float) -> None:
+        self._queues.ended(
+            job.origin, now, transfer.assignment.began, HostSignal.NOT_ASKED, None, None
+        )
+        job.take_back()
+        limit = self.workers.limit
+        self.workers.at_most(len(self.in_flight))
+        if self.workers.limit < limit:
+            _log.info("out of descriptors or threads: workers %d → %d", limit, self.workers.limit)
+        self._queues.again(job.target, job.origin, now + _WAIT_NOT_MADE)
 
     def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
         """Take in how an attempt has ended in a run that was stopped: no other will follow."""
         job = self._jobs[transfer.assignment.target.index]
         self.in_flight.remove(transfer)
-        if isinstance(outcome, GoesOn):
+        if not isinstance(outcome, Finished):
             outcome = job.as_failed(Failure.CANCELLED, _STOPPED)
         return self._done(job, outcome, 0.0)
 
@@ -170,7 +201,7 @@ class Jobs:
         return transfer
 
     def _report(
-        self, job: Job, transfer: Transfer, outcome: AttemptOutcome, now: float, *, late: bool
+        self, job: Job, transfer: Transfer, outcome: Finished | GoesOn, now: float, *, late: bool
     ) -> None:
         """Report to the worker limit and to the host how an attempt has ended."""
         began = transfer.assignment.began
@@ -179,15 +210,15 @@ class Jobs:
             sign, result = HostSignal.ANSWERED, None
         else:
             sign, result = outcome.sign, outcome.result
-        self.workers.ended(began, latency, pushed_back=sign is HostSignal.PUSHED_BACK)
         if late and sign is HostSignal.NONE and transfer.latency is None:
             sign = HostSignal.SILENT
-        self._queues.ended(job.origin, now, began, sign, outcome.asked_wait, result)
+        too_much = self._queues.ended(job.origin, now, began, sign, outcome.asked_wait, result)
+        self.workers.ended(began, latency, pushed_back=too_much)
 
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Let it be tried again, if it has attempts and time left for that."""
         result = attempt.result
-        wait = self._retry.wait(result.attempts - job.attempts_elsewhere, attempt.asked_wait)
+        wait = self._retry.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
         if wait is None:
             why_not = self._retry.refusal(attempt.asked_wait)
             return self._done_here(job, attempt, now, why_not)

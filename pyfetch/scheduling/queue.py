@@ -1,61 +1,55 @@
-"""Pure, the time passed in: which target may start now.
+"""Which target may start now. Pure.
 
 Targets wait in one queue for each host. Of all hosts that may be asked, the one whose next
-target comes first in the input is asked first: so no host starves, and results come in order.
+target comes first in the input is asked first. So no host starves, and results come in order.
 """
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
 from pyfetch.models import HostSignal, Result, Target
+from pyfetch.scheduling.host_memories import HostMemories
+from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host, Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
-"""Idle hosts of which what was learned is kept, at most, unless it still matters."""
-
-
-@dataclass(slots=True)
-class _HostQueue:
-    """The targets that wait for one host, in input order."""
-
-    host: Host
-    ready: list[tuple[int, Target]] = field(default_factory=list)
-    unproven: int = 0
-    """Attempts in flight that began before the host had answered anything."""
-    wakes_at: float | None = None
-    """When a timer will show the front of the queue again."""
+"""Hosts for which nothing waits that are kept whole, at most. Of others, little is kept."""
 
 
 class HostQueues:
     """Targets that wait: for a worker, for a time, for their host, or for their path.
 
-    Two targets that go to the same path never run at once: the later one waits until
-    `finish` is called for the one before it.
+    Two targets that go to the same path never run at once: the later one waits until `finish`
+    is called for the earlier one.
     """
 
     def __init__(self, limits: Limits | None = None, policy: RetryPolicy | None = None) -> None:
         self._limits = limits or Limits()
         self._policy = policy or RetryPolicy()
-        self._queues: dict[str, _HostQueue] = {}
+        self._queues: dict[str, HostQueue] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
-        """Origins without anything that waits or runs, the one that was asked last at the end."""
-        # Heaps of (index of the target in front, origin), for hosts that have answered and for
-        # those that have not. An entry is stale when its queue has moved on or must wait;
-        # stale entries are dropped when they come to the top.
+        """Origins for which nothing waits or runs; the one that was asked last is the last."""
+        self._memories = HostMemories()
+        # Heaps of (index of the first target, origin), for hosts that have answered and for those
+        # that have not. An entry is stale if another target has become the first or the host
+        # must wait. A stale entry is dropped when it comes to the top.
         self._fronts: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
         self._timers: list[tuple[float, int, str, Target | None]] = []
+        """A heap of (time, index, origin, target): then the target is ready; None: the host."""
         self._same_path = SamePath()
         self._dropped: set[int] = set()
+        """Indexes of targets that still stand in a queue or timer, but need no other attempt."""
         self._waiting = 0
         self._unproven = 0
+        """Attempts in flight, at all hosts, that began before their host had answered anything."""
         self._asked_at = self._asked_before = -math.inf
+        """When the last request to any host began, and the one before."""
 
     def __len__(self) -> int:
         """How many targets wait."""
@@ -68,12 +62,12 @@ class HostQueues:
             self._make_ready(target, target.origin)
 
     def again(self, target: Target, origin: str, not_before: float) -> None:
-        """Let a target that was started wait for another attempt, at this host."""
+        """Let a target that was started wait for another attempt at this host, until this time."""
         self._waiting += 1
         heappush(self._timers, (not_before, target.index, origin, target))
 
     def drop(self, target: Target) -> None:
-        """A target that waits for another attempt needs none any more."""
+        """Remove a target that waits for another attempt."""
         self._waiting -= 1
         self._dropped.add(target.index)
 
@@ -84,10 +78,10 @@ class HostQueues:
             self._make_ready(following, following.origin)
 
     def next(self, now: float, workers: int = MOST_WORKERS) -> Target | None:
-        """Take out the target that may start now; None if none may.
+        """Take out a target that may start now; None if none may.
 
-        Hosts that have never answered get half of the workers at most while other hosts can
-        use the rest: they may be down, and it takes long to find that out.
+        Hosts that have never answered get at most half of the workers while other hosts can use
+        the rest: such a host may be down, and it takes long to find that out.
         """
         self._wake(now)
         if now < self._asked_at + self._limits.interval_of_all:
@@ -101,13 +95,13 @@ class HostQueues:
         _, origin = front
         queue = self._queues[origin]
         heappop(self._fronts[queue.host.answers])
-        _, target = heappop(queue.ready)
+        target = queue.take(self._dropped, self._policy.randomness)
         self._show_front(origin, queue)
         self._waiting -= 1
         return target
 
     def started(self, origin: str, now: float) -> None:
-        """An attempt at a target that `next` has returned begins, at this host."""
+        """An attempt at a target that `next` has returned begins at this host."""
         queue = self._queue_of(origin)
         queue.host.started(now)
         self._asked_before, self._asked_at = self._asked_at, now
@@ -123,19 +117,20 @@ class HostQueues:
         sign: HostSignal,
         asked: float | None,
         result: Result | None,
-    ) -> None:
-        """An attempt at this host has ended; the parameters are those of `Host.ended`."""
+    ) -> bool:
+        """Take in how an attempt at this host has ended, as `Host.ended` does."""
         queue = self._queue_of(origin)
-        queue.host.ended(now, began, sign, asked, result)
+        too_much = queue.host.ended(now, began, sign, asked, result)
         if sign is HostSignal.NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
         known = queue.unproven if queue.host.answers else min(queue.unproven, 1)
         queue.unproven -= known
         self._unproven -= known
         self._show_front(origin, queue)
+        return too_much
 
     def refusal(self, origin: str, now: float) -> Refusal | None:
-        """Why the host of a target that `next` has returned must not be asked; None: it may be."""
+        """Why this host, of a target that `next` has returned, must not be asked; None: it may."""
         queue = self._queues.get(origin)
         return queue.host.refused(now) if queue else None
 
@@ -148,35 +143,36 @@ class HostQueues:
 
     def _make_ready(self, target: Target, origin: str) -> None:
         queue = self._queue_of(origin)
-        heappush(queue.ready, (target.index, target))
-        if queue.ready[0][0] == target.index:
+        queue.add(target)
+        if queue.front == target.index:
             self._show_front(origin, queue)
 
-    def _queue_of(self, origin: str) -> _HostQueue:
+    def _queue_of(self, origin: str) -> HostQueue:
         queue = self._queues.get(origin)
         if queue is None:
-            queue = self._queues[origin] = _HostQueue(Host(self._limits, self._policy))
+            host = Host(self._limits, self._policy, self._memories.take(origin))
+            queue = self._queues[origin] = HostQueue(host)
         self._idle.pop(origin, None)
         return queue
 
-    def _show_front(self, origin: str, queue: _HostQueue) -> None:
-        if queue.ready:
-            heappush(self._fronts[queue.host.answers], (queue.ready[0][0], origin))
+    def _show_front(self, origin: str, queue: HostQueue) -> None:
+        front = queue.front
+        if front is not None:
+            heappush(self._fronts[queue.host.answers], (front, origin))
         elif not queue.host.running:
             self._idle[origin] = None
             self._idle.move_to_end(origin)
 
     def _front(self, answers: bool, now: float) -> tuple[int, str] | None:
-        """The first entry whose target may start; entries that may not are dropped."""
+        """The first entry whose host may be asked now. Drops the entries before it."""
         fronts = self._fronts[answers]
         while fronts:
             index, origin = fronts[0]
             queue = self._queues.get(origin)
-            is_front = queue and queue.ready and queue.ready[0][0] == index
-            if queue and is_front and queue.host.answers == answers:
+            if queue and queue.front == index and queue.host.answers == answers:
                 if index in self._dropped:
                     self._dropped.discard(index)
-                    heappop(queue.ready)
+                    queue.take_first()
                     self._show_front(origin, queue)
                     continue
                 time = queue.host.may_start(now)
@@ -202,8 +198,7 @@ class HostQueues:
                 queue.wakes_at = None
                 self._show_front(origin, queue)
         while len(self._idle) > REMEMBERED:
-            oldest = next(iter(self._idle))
-            if not self._queues[oldest].host.forgettable(now):
-                self._idle.move_to_end(oldest)
-                break
-            del self._idle[oldest], self._queues[oldest]
+            origin, _ = self._idle.popitem(last=False)
+            memory = self._queues.pop(origin).host.memory(now)
+            if memory:
+                self._memories.keep(origin, memory, now)

@@ -1,4 +1,4 @@
-"""Pure: whether a failed attempt is worth another one, and after how long."""
+"""Whether a failed attempt is followed by another one, and after how long. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def retried_statuses(changes: Iterable[int]) -> frozenset[int]:
 
 
 class RetryPolicy(NamedTuple):
-    """Exponential back-off with full jitter.
+    """Exponential back-off with full jitter: random waits below a bound that doubles.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
@@ -49,24 +49,24 @@ class RetryPolicy(NamedTuple):
         return result.error in _RETRIED
 
     def wait(self, attempts: int, asked: float | None = None) -> float | None:
-        """Seconds to wait after this many attempts; None when the target is given up.
+        """Seconds to wait after so many attempts; None: give the target up.
 
-        `asked`: the wait that the server asked for, in seconds. The wait is never shorter;
-        if more than `max_wait` is asked for, the target is given up.
+        `asked`: seconds that the server asked to wait. The wait is never shorter. If the server
+        asked for more than `max_wait`, the target is given up.
         """
         if attempts > self.retries or self.refusal(asked):
             return None
         return self.backoff(attempts, asked)
 
     def backoff(self, failures: int, asked: float | None = None) -> float:
-        """Seconds to wait after this many failures in a row."""
+        """Seconds to wait after so many failures in a row."""
         # 2.0 ** 1024 would overflow; the cap is reached long before.
         ceiling = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 64))
         backoff = self.randomness.uniform(0, ceiling)
         return backoff if asked is None else asked + backoff / 10
 
     def refusal(self, asked: float | None) -> str:
-        """Why nobody waits that long, as a clause for people; empty if it is waited."""
+        """Why such a wait is too long, as a clause for people; empty if it is not."""
         if (asked or 0) <= self.max_wait:
             return ""
         return f"asked to wait {asked:.0f} s, longer than the {self.max_wait:g} s of --max-wait"

@@ -46,15 +46,17 @@ from pyfetch.settings.setting import Group, Setting
 
 
 class InputFormat(StrEnum):
-    """How a list is written."""
+    """Format of a list."""
 
     AUTO = "auto"
-    """As its content or its name says."""
+    """Detect it by content and name."""
     LINES = "lines"
     ARIA2 = "aria2"
     CSV = "csv"
     TSV = "tsv"
     JSONL = "jsonl"
+    JSON = "json"
+    CHECKSUMS = "checksums"
     SITEMAP = "sitemap"
     METALINK = "metalink"
 
@@ -217,11 +219,11 @@ class Settings:
         "--connect-timeout",
         "Longest wait for a connection, in seconds.",
     )
-    min_speed: int | None = _transfers(
-        None,
+    min_speed: int = _transfers(
+        10,
         SPEED,
         "--min-speed",
-        "Give up a try that brings less than this for 30 seconds (`10K/s`).",
+        "Give up a try that brings less than this for 60 seconds (`10K/s`); 0: never.",
     )
     max_time: float | None = _transfers(
         None,

@@ -110,7 +110,7 @@ SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, _seconds, "S", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
 """A number of bytes: `300`, `10M`, `1.5GiB`."""
 SIZE_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_size, "SIZE")
-SPEED = Number(1, _MOST_BYTES, parse_speed, "SPEED")
+SPEED = Number(0, _MOST_BYTES, parse_speed, "SPEED")
 """Bytes in a second: `10K/s`."""
 RATE = Number(1 / LONGEST, 1_000_000, parse_rate, "RATE", whole=False)
 """How often in a second: `5/s`, `100/min`."""

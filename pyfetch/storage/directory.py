@@ -16,7 +16,13 @@ from typing import Self
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import OWN_DIRECTORY, PARTS_DIRECTORY, before_paths, errors_of
+from pyfetch.storage.filesystem import (
+    OWN_DIRECTORY,
+    PARTS_DIRECTORY,
+    before_paths,
+    errors_of,
+    identity,
+)
 from pyfetch.storage.lock import is_held
 
 # O_PATH needs no permission to read the directory. macOS does not have it.
@@ -68,7 +74,7 @@ class OutputDirectory:
             with self._lock:
                 if self._root < 0:
                     root = os.open(self.path, _OPEN_DIRECTORY)
-                    self._root_is = _identity(os.fstat(root))
+                    self._root_is = identity(os.fstat(root))
                     self._root = root
         return self._root
 
@@ -85,7 +91,7 @@ class OutputDirectory:
                         parts = os.open(PARTS_DIRECTORY, flags, dir_fd=own)
                     finally:
                         os.close(own)
-                    self._parts_is = _identity(os.fstat(parts))
+                    self._parts_is = identity(os.fstat(parts))
                     self._parts = parts
         return self._parts
 
@@ -111,16 +117,25 @@ class OutputDirectory:
         The output directory or `.pyfetch` was then renamed, removed or made anew. What this run
         would write goes to a place where nobody looks for it, and another run may be at work here.
         """
+        self.check_parts()
+        if self._root >= 0:
+            self._check(os.fspath(self.path), self._root_is)
+
+    def check_parts(self) -> None:
+        """The same for the parts alone, which is quicker and sees all but the oddest changes."""
+        if self._parts >= 0:
+            self._check(self._parts_path, self._parts_is)
+
+    def _check(self, path: str, expected: tuple[int, int] | None) -> None:
         try:
-            same = self._parts < 0 or _identity(os.stat(self._parts_path)) == self._parts_is  # noqa: PTH116
-            same = same and (self._root < 0 or _identity(self.path.stat()) == self._root_is)
+            if identity(os.stat(path)) == expected:  # noqa: PTH116 - a Path takes longer
+                return
         except OSError:
-            same = False
-        if not same:
-            raise StoppedError(
-                f"{self.path} or the {OWN_DIRECTORY} in it was renamed, removed or made anew while"
-                " the run was at work (run the same command again to go on)"
-            )
+            pass
+        raise StoppedError(
+            f"{self.path} or the {OWN_DIRECTORY} in it was renamed, removed or made anew while"
+            " the run was at work (run the same command again to go on)"
+        )
 
     def place(self, path: str, *, make: bool = False) -> Place | None:
         """The place of a file, for a `with` statement. None if a directory on the way is missing.
@@ -239,7 +254,3 @@ def _sync(directory: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino

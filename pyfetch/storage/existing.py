@@ -10,7 +10,7 @@ from typing import BinaryIO
 from pyfetch.http.validators import is_as_recorded, is_placed_by_us
 from pyfetch.models import Failure, Known, TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.filesystem import READ_FILE, errors_of
+from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,3 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
     """
     size, modified_ns = status.st_size, status.st_mtime_ns
     return is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now)
-
-
-def identity(status: os.stat_result) -> tuple[int, int]:
-    """Device and inode: the same for the same file, under whatever name."""
-    return status.st_dev, status.st_ino

@@ -81,6 +81,11 @@ def is_there(file: str) -> bool:
     return os.path.lexists(file)
 
 
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """Device and inode: the same for the same file, under whatever name."""
+    return status.st_dev, status.st_ino
+
+
 @contextmanager
 def needed_for(output_dir: Path) -> Iterator[None]:
     """Turn an `OSError` within into a `StoppedError`: no run is possible without this."""

@@ -16,6 +16,7 @@ from pyfetch.storage.filesystem import (
     OWN_DIRECTORY,
     PARTS_DIRECTORY,
     READ_FILE,
+    identity,
     needed_for,
     open_own,
 )
@@ -114,7 +115,7 @@ class RunLock:
             # The holder may have removed it between our two steps: then we have locked a file
             # that nobody else will find.
             now = os.stat(_NAME, dir_fd=own, follow_symlinks=False)
-            if (now.st_dev, now.st_ino) == (status.st_dev, status.st_ino):
+            if identity(now) == identity(status):
                 return descriptor
         except (BlockingIOError, FileNotFoundError):
             pass

@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.existing import identity
-from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of
+from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
 from pyfetch.storage.part_metadata import (
     PartMetadata,
     current_boot,
@@ -183,7 +182,7 @@ class Part:
             if self._fsync:
                 os.fsync(self._descriptor)
             status = os.fstat(self._descriptor)
-            self._directory.check()
+            self._directory.check_parts()
             self._see_that_it_has_its_name(status)
             placer = Placer(self._directory, self._file, status, placement)
             try:

@@ -19,8 +19,8 @@ from typing import BinaryIO
 from pyfetch.models import UNKNOWN, Failure, Known, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.existing import NOTHING, Found, identity, in_the_way, is_ours
-from pyfetch.storage.filesystem import READ_FILE
+from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours
+from pyfetch.storage.filesystem import READ_FILE, identity
 
 _BLOCK = 1024 * 1024
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from itertools import count, islice
@@ -41,6 +42,16 @@ def test_leaving_the_loop_early_stops_the_work(server: LoopbackServer) -> None:
     assert len(server.asked) == asked
 
 
+def test_leaving_a_loop_stops_the_work_though_the_results_are_kept(server: LoopbackServer) -> None:
+    """Else a program would wait at its end for what it does not want."""
+    results = fetch_all((f"{server.url}/{number}" for number in count()), discard=True, retries=0)
+    first = next(results)
+    for second in results:
+        assert (first.index, second.index) == (1, 2)
+        break
+    assert list(results) == []
+
+
 def test_a_url_that_fails_is_a_result(server: LoopbackServer) -> None:
     items: list[object] = [f"{server.url}/gone", "nonsense", None]
     results = list(fetch_all(items, discard=True))  # type: ignore[arg-type]
@@ -75,6 +86,25 @@ def test_what_the_urls_raise_reaches_the_caller(server: LoopbackServer) -> None:
     assert next(results).url == f"{server.url}/1"
     with pytest.raises(LookupError):
         next(results)
+
+
+@pytest.mark.parametrize("error", [SystemExit(5), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_whatever_the_urls_raise_comes_after_their_results(
+    server: LoopbackServer, error: BaseException, ordered: bool
+) -> None:
+    """Also what is no `Exception`: the reader's thread would swallow it."""
+
+    def urls() -> Iterator[str]:
+        yield f"{server.url}/1"
+        yield f"{server.url}/2"
+        raise error
+
+    results = fetch_all(urls(), discard=True, ordered=ordered, retries=0)
+    assert {next(results).url, next(results).url} == {f"{server.url}/1", f"{server.url}/2"}
+    with pytest.raises(type(error)) as caught:
+        next(results)
+    assert caught.value is error
 
 
 def test_two_runs_in_one_process_keep_apart(server: LoopbackServer) -> None:

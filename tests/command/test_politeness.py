@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import pkgutil
 import signal
 import socket
 import subprocess
 import threading
 import time
 from itertools import count, cycle, pairwise
+from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -19,6 +24,7 @@ from pyfetch.urls import parse_url
 from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
+from tests.support.waiting import until
 
 
 def slow(handler: Handler) -> None:
@@ -126,10 +132,11 @@ def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
     numbers = count()
 
     def push_back_once(handler: Handler) -> None:
-        if next(numbers) == 4:
+        time.sleep(0.05)
+        if 4 <= next(numbers) < 8:  # all four that are in flight then
             handler.answer(status, b"", **headers)
         else:
-            slow(handler)
+            handler.answer(200, b"x")
 
     server.routes["/x"] = push_back_once
     assert pyfetch("--discard", "--workers", "4", *urls(server, 12)).status == 0
@@ -138,6 +145,57 @@ def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
     pause = max(range(len(gaps)), key=gaps.__getitem__)
     assert gaps[pause] >= 0.9
     assert gaps[pause + 1] >= 0.04, "one probe, and only when it was answered the next"
+
+
+@pytest.mark.parametrize("wait", [None, "300"])
+def test_a_url_that_is_always_503_delays_no_other(
+    pyfetch: Command, server: LoopbackServer, wait: str | None
+) -> None:
+    """Nor does one that asks for a wait: that is for those who want this URL."""
+    fields = {"Retry_After": wait} if wait else {}
+    server.routes["/bad"] = lambda h: h.answer(503, b"broken", **fields)
+    server.pages["/x"] = Page(b"x")
+    good = urls(server, 60)
+    lines = [*good[:20], f"{server.url}/bad", *good[20:40], f"{server.url}/bad?2", *good[40:]]
+    ended = pyfetch("--discard", "--retries", "0", "--format", "jsonl", stdin="\n".join(lines))
+    assert [result["url"] for result in ended.results if result["error"]] == lines[20:42:21]
+    assert server.paths().count("/bad") == 1
+
+
+def test_a_429_is_forgiven_if_the_host_soon_serves_another_url(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Else this run would last five minutes."""
+
+    def refuse(handler: Handler) -> None:
+        until(lambda: len(server.asked) >= 6)  # others are on their way
+        handler.answer(429, b"not this one", Retry_After="300")
+
+    def serve(handler: Handler) -> None:
+        until(lambda: "/bad" in server.paths())
+        time.sleep(0.02)
+        handler.answer(200, b"x")
+
+    server.routes |= {"/bad": refuse, "/x": serve}
+    lines = [urls(server, 1)[0], f"{server.url}/bad", *urls(server, 40)[1:]]
+    ended = pyfetch(
+        "--discard", "--retries", "0", "--workers", "4", "--format", "jsonl", stdin="\n".join(lines)
+    )
+    failed = [result for result in ended.results if result["error"]]
+    assert [(result["url"], result["status"]) for result in failed] == [(lines[1], 429)]
+
+
+def test_urls_in_front_that_hang_do_not_doom_those_behind_them(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/hang"] = Handler.stall
+    server.pages["/x"] = Page(b"x")
+    hanging = [f"{server.url}/hang?{n}" for n in range(6)]
+    ended = pyfetch(
+        "--discard", "--workers", "3", "--timeout", "0.2", "--retries", "0", "--format", "jsonl",
+        *hanging, *urls(server, 30),
+    )  # fmt: skip
+    assert [result["error"] for result in ended.results] == ["timeout"] * 6 + [None] * 30
 
 
 def test_a_quota_that_is_spent_is_respected_before_anything_is_refused(
@@ -212,18 +270,50 @@ def test_files_that_are_there_need_no_host_no_rate_and_no_pause(
     assert time.monotonic() - began < 4
 
 
-def test_idle_connections_do_not_use_up_the_descriptors(pyfetch: Command) -> None:
+@pytest.mark.parametrize(
+    ("descriptors", "options"),
+    [(60, ["-w", "64"]), (20, ["-w", "auto"]), (16, ["--workers", "4"])],
+    ids=["60", "20", "16"],
+)
+def test_few_descriptors_mean_fewer_transfers_and_no_failure(
+    pyfetch: Command, descriptors: int, options: list[str]
+) -> None:
     with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
         server.pages["/x"] = Page(b"x")
         lines = [
-            f"http://127.0.1.{h}:{server.server_port}/x?{n}" for h in range(1, 41) for n in "ab"
+            f"http://127.0.1.{h}:{server.server_port}/x?{n}" for h in range(1, 31) for n in "ab"
         ]
-        script = f'ulimit -n 60; exec "{COMMAND}" --discard --workers 4 --retries 0 "$@"'
+        script = f'ulimit -n {descriptors}; exec "{COMMAND}" --name "{{host}}/{{query}}" "$@"'
         ended = subprocess.run(
-            ["bash", "-c", script, "sh", *lines],
+            ["bash", "-c", script, "sh", "--retries", "0", *options, *lines],
             cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
         )  # fmt: skip
-    assert ended.stdout.count(b"200\t") == 80
+    assert ended.stdout.count(b"200\t1\t") == 60, ended.stderr
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE])
+@pytest.mark.parametrize(
+    "opens",
+    ["pyfetch.storage.part.Part._opened", "pyfetch.http.connection.new_socket"],
+    ids=["part", "connection"],
+)
+def test_an_attempt_that_gets_no_descriptor_is_made_later_and_does_not_count(
+    pyfetch: Command, server: LoopbackServer, opens: str, error: int
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    opened = pkgutil.resolve_name(opens.replace(".Part", ":Part") if "Part" in opens else opens)
+    calls = count()
+
+    def fails_twice(*arguments: Any) -> Any:
+        if next(calls) < 2:
+            raise OSError(error, os.strerror(error))
+        return opened(*arguments)
+
+    with mock.patch(opens, fails_twice):
+        ended = pyfetch("--retries", "0", "-v", "--format", "jsonl", *urls(server, 6))
+    assert [(r["error"], r["attempts"]) for r in ended.results] == [(None, 1)] * 6
+    assert "out of descriptors or threads: workers 8 → " in ended.err
 
 
 def test_a_list_that_goes_from_host_to_host_uses_each_connection_again(pyfetch: Command) -> None:
@@ -331,6 +421,16 @@ def test_limit_rate_is_smooth(rate: int) -> None:
     for start in (100.0, 102.5, 105.0):
         in_five = sum(read for when, read in got if start <= when < start + 5)
         assert 0.9 * 5 * rate <= in_five <= 1.1 * 5 * rate
+
+
+def test_what_limit_rate_holds_back_is_not_the_server_s_slowness() -> None:
+    time = VirtualTime()
+    shared = Bandwidth(1000, time.clock, time.sleep)
+    transfer = Transfer(Assignment.first_of(Target(1, parse_url("http://a/"))))
+    for _ in range(10):
+        shared.take(transfer)
+    assert transfer.seconds_ours() == pytest.approx(time.now - 100)
+    assert transfer.seconds_ours() > 4
 
 
 def test_a_transfer_that_waits_for_bandwidth_can_be_stopped() -> None:

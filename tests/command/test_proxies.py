@@ -106,6 +106,7 @@ def test_the_option_goes_before_the_environment(
     assert sorted(asked.method for asked in proxy.asked) == ["CONNECT", "GET"]
 
 
+@pytest.mark.parametrize("separator", [", ", " ", "\t"])
 @pytest.mark.parametrize(("by_option", "variable"), [(True, "no_proxy"), (False, "NO_PROXY")])
 def test_what_no_proxy_names_is_asked_itself(
     pyfetch: Command,
@@ -115,8 +116,9 @@ def test_what_no_proxy_names_is_asked_itself(
     plain_url: str,
     by_option: bool,
     variable: str,
+    separator: str,
 ) -> None:
-    pyfetch.environment[variable] = "else.test, 127.0.0.1"
+    pyfetch.environment[variable] = f"else.test{separator}127.0.0.1"
     arguments = ["--proxy", proxy.url] if by_option else []
     if not by_option:
         pyfetch.environment["all_proxy"] = proxy.url

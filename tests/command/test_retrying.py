@@ -155,3 +155,24 @@ def test_a_new_connection_that_is_closed_at_once_is_one(
     server.routes["/x"] = closes
     (result,) = pyfetch("--retries", "1", "--format", "jsonl", f"{server.url}/x").results
     assert (result["error"], result["attempts"]) == ("connect", 2)
+
+
+def test_a_file_that_is_cut_off_again_and_again_comes_piece_by_piece(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    page = Page(bytes(range(256)) * 4000)
+
+    def send_a_tenth(handler: Handler) -> None:
+        start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+        fields = {"Content_Length": str(len(page.body) - start), "ETag": str(page.etag)}
+        if start:
+            fields["Content_Range"] = f"bytes {start}-{len(page.body) - 1}/{len(page.body)}"
+        handler.head(206 if start else 200, **fields)
+        handler.send(page.body[start : start + len(page.body) // 10])
+        handler.cut()
+
+    server.routes["/big"] = send_a_tenth
+    ended = pyfetch("--retries", "1", "--format", "jsonl", f"{server.url}/big")
+    (result,) = ended.results
+    assert (result["outcome"], result["attempts"]) == ("fetched", 10)
+    assert (pyfetch.directory / "big").read_bytes() == page.body

@@ -148,6 +148,29 @@ def test_a_variable_that_others_set_for_pyfetch_is_not_taken_for_a_question(
     assert server.asked[0].headers["X-One"] == "1"
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+def test_a_run_with_closed_standard_streams_ends_as_any_other(
+    pyfetch: Command, server: LoopbackServer, closed: str, options: tuple[str, ...]
+) -> None:
+    """No file or connection gets their numbers, and nobody complains."""
+    server.pages["/a"] = Page(b"a")
+    ended = subprocess.run(
+        ["sh", "-c", f'exec "{COMMAND}" "$@" {closed}', "sh", *options, f"{server.url}/a"],
+        cwd=pyfetch.directory, env=pyfetch.environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stdout + ended.stderr
+    assert (pyfetch.directory / "a").read_bytes() == b"a"
+
+
+def test_numbers_that_json_does_not_know_are_null_in_results(pyfetch: Command) -> None:
+    """Whatever the list says, and at whatever depth (RFC 8259, section 6)."""
+    line = '{"url": "h", "a": NaN, "b": [{"c": 1e999}, -Infinity, 1.5]}'
+    (result,) = pyfetch("--format", "jsonl", stdin=line).results
+    assert result["input"] == {"a": None, "b": [{"c": None}, None, 1.5]}
+
+
 def test_a_standard_input_that_is_closed_is_a_usage_error(pyfetch: Command) -> None:
     script = f'exec "{COMMAND}" "$@" <&-'
     for arguments in ([], ["-"]):
@@ -253,7 +276,7 @@ LOADED_WHERE_NEEDED = {
     "sqlite3": ["-o", "data"],  # where files are kept
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
-    "netrc": ["--netrc-file", os.devnull],
+    "pyfetch.http.netrc_file": ["--netrc-file", os.devnull],
     "pyfetch.http.public_addresses": ["--public-only"],
 }
 LOADED_BY_OTHERS = {

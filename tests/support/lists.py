@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,8 @@ EACH = {
     InputFormat.CSV: "url,n\nhttp://h/a,1\nhttp://h/b,2\n",
     InputFormat.TSV: "url\tn\nhttp://h/a\t1\nhttp://h/b\t2\n",
     InputFormat.JSONL: '{"url":"http://h/a"}\n{"url":"http://h/b"}\n',
+    InputFormat.JSON: '[\n{"url":"http://h/a"},\n"http://h/b"\n]\n',
+    InputFormat.CHECKSUMS: f"{'a' * 64}  a\n{'b' * 64} *b\n",
     InputFormat.SITEMAP: "<urlset><url><loc>http://h/a</loc></url>\n"
     "<url><loc>http://h/b</loc></url></urlset>",
     InputFormat.METALINK: "<metalink><file name='a'><url>http://h/a</url></file>\n"
@@ -34,6 +39,8 @@ def long_list(chosen: InputFormat, number: int) -> str:
         case InputFormat.METALINK:
             record = "<file name='a'><url>http://h/a</url></file>\n"
             return f"<metalink>{record * number}</metalink>"
+        case InputFormat.JSON:
+            return "[" + ",\n".join(['"http://h/a"'] * number) + "]"
         case InputFormat.CSV | InputFormat.TSV:
             return lines[0] + lines[1] * number
         case _:
@@ -47,6 +54,12 @@ class Folder:
     def sources(self, content: bytes | str, name: str = "list", **options: Any) -> Sources:
         path = self.path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        data = path.read_bytes()
+        with contextlib.suppress(zlib.error):
+            data = zlib.decompressobj(31).decompress(data, 100)
+        is_chosen = options.get("input_format") is InputFormat.CHECKSUMS
+        if is_chosen or re.match(rb"[0-9a-f]{32}", data):
+            options.setdefault("base", "http://h/")
         return Sources([str(path)], **options)
 
     def read(self, content: bytes | str, name: str = "list", **options: Any) -> list[Entry]:
@@ -57,5 +70,13 @@ class Folder:
         return entry
 
     def rendered(self, content: bytes | str, name: str = "list") -> list[str]:
+        """The lines that are written for the records of a list."""
         sources = self.sources(content, name, keep_lines=True)
         return [sources.line_of(entry.index).decode() for entry in sources]
+
+    def again(self, content: bytes | str, name: str = "list", **options: Any) -> list[Entry]:
+        """The entries of the list that `--failed-to` writes where all records fail."""
+        sources = self.sources(content, name, keep_lines=True, **options)
+        lines = [sources.line_of(entry.index) for entry in sources]
+        before = sources.before_lines(lines[0], "failed") if lines else b""
+        return self.read(before + b"".join(line + b"\n" for line in lines), "failed", **options)

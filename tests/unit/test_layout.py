@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -32,3 +34,13 @@ def test_unit_tests_are_in_folders_that_are_called_as_the_rooms() -> None:
     rooms = {path.name for path in (ROOT / "pyfetch").iterdir() if path.is_dir()}
     folders = {path.name for path in (TESTS / "unit").iterdir() if any(path.glob("test_*.py"))}
     assert folders - {"tools"} <= rooms
+
+
+def test_the_wheel_has_the_mark_that_the_package_is_typed() -> None:
+    """PEP 561: without `py.typed`, type checkers ignore all annotations."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (package,) = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    mark = ROOT / package / "py.typed"
+    assert mark.is_file()
+    ignored = subprocess.run(["git", "check-ignore", "--quiet", str(mark)], cwd=ROOT, check=False)
+    assert ignored.returncode == 1, "hatchling leaves out what git ignores"

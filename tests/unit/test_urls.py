@@ -9,7 +9,7 @@ import time
 import pytest
 
 from pyfetch.models import Outcome, Result, Target
-from pyfetch.urls import UnsupportedScheme, escape_url, masked, masked_url, parse_url
+from pyfetch.urls import UnsupportedScheme, escape_url, masked, masked_url, masked_value, parse_url
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 
@@ -71,3 +71,45 @@ def test_masking_takes_linear_time(text: str) -> None:
 def test_of_what_is_no_url_all_that_may_be_a_password_is_hidden(text: str, shown: str) -> None:
     """Up to the last `@`, as nobody knows where it ends."""
     assert masked_url(text) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://b.s3.test/k?X-Amz-Expires=9&X-Amz-Signature={}&X-Amz-Date=1",
+        "https://b.s3.test/k?X-Amz-Security-Token={}#x",
+        "https://s.test/k?x-goog-signature={}",
+        "https://cdn.test/k?Expires=1&Signature={}&Key-Pair-Id=K",
+        "https://a.test/k?sv=1&se=2&sig={}",
+        "https://p.test/?u=https%3A%2F%2Fb.test%2Fk%3Fsig%3D{}%26se%3D1",
+    ],
+)
+def test_what_signs_a_url_is_hidden_wherever_it_stands(url: str) -> None:
+    """Alone, in a text, in a result, and at any depth of what the list says; names too."""
+    shown = url.format("***")
+    secret = url.format(SECRET)
+    assert masked_url(secret) == shown
+    assert masked(f"redirect to {secret}, then no more") == f"redirect to {shown}, then no more"
+    said = {secret: [{"from": secret}, 1, ("http://me:pw@h/", None)], "design=1": "a=b"}
+    result = Result(1, secret, Outcome.FAILED, secret, detail=f"at {secret}", input=said)
+    assert SECRET not in repr(result)
+    assert result.input == {shown: [{"from": shown}, 1, ["http://***@h/", None]], "design=1": "a=b"}
+
+
+def test_what_needs_no_mask_is_not_copied() -> None:
+    """The input of a record may be a megabyte."""
+    said = {"a": [1, {"b": "c"}], "d": 1.5}
+    assert masked_value(said) is said
+
+
+@pytest.mark.parametrize(
+    "unit", ["/", "//", "@", "//a:1/", "//a:1/b@c", "sig=", "%3Fsig%3D%26", "?"]
+)
+@pytest.mark.parametrize("ends", ["@{}", "//[@{}", "http://a:1/{}@h/", "{}"])
+def test_masking_of_any_text_takes_linear_time(unit: str, ends: str) -> None:
+    """A quarter of a megabyte, as a head of an answer may have it, in far less than a second."""
+    text = ends.format(unit * (250_000 // len(unit)))
+    began = time.thread_time()
+    masked(text)
+    masked_url(text)
+    assert time.thread_time() - began < 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import tempfile
 from collections.abc import Callable
@@ -16,9 +17,11 @@ from pyfetch.errors import UsageError
 from pyfetch.headers import Fields
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.content_range import parse_content_range
+from pyfetch.http.cookie_file import load_cookies
 from pyfetch.http.cookies import new_cookie_jar
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.digest import parse_challenges
+from pyfetch.http.netrc_file import BadNetrc, parse_netrc
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.redirects import resolve
@@ -42,7 +45,7 @@ def _list_of(form: InputFormat) -> Callable[[bytes], None]:
         file.write_bytes(data)
         indices = []
         try:
-            for entry in Sources([str(file)], input_format=form, keep_lines=True):
+            for entry in Sources([str(file)], input_format=form, keep_lines=True, base="http://h/"):
                 indices.append(entry.index)
                 assert isinstance(entry, Target) or (isinstance(entry, Result) and entry.detail)
                 if isinstance(entry, Target):
@@ -53,6 +56,20 @@ def _list_of(form: InputFormat) -> Callable[[bytes], None]:
         assert indices == list(range(1, len(indices) + 1))
 
     return read
+
+
+def _cookie_file(data: bytes) -> None:
+    file = Path(tempfile.gettempdir(), f"fuzzed-cookies-{os.getpid()}")
+    file.write_bytes(data)
+    with contextlib.suppress(UsageError):
+        for cookie in load_cookies(str(file)):
+            assert not set(f"{cookie.name}{cookie.value}") & set("\r\n\0")
+
+
+def _netrc(data: bytes) -> None:
+    with contextlib.suppress(BadNetrc):
+        hosts, _ = parse_netrc(data.decode("latin-1"))
+        assert all(host == host.lower() for host in hosts)
 
 
 def _disposition(data: bytes) -> None:
@@ -141,6 +158,8 @@ _LISTS = [form for form in InputFormat if form is not InputFormat.AUTO]
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "auto": (_list_of(InputFormat.AUTO), [b"url,out\nhttp://h/,x\n", b"\x1f\x8b\x08\0"]),
     **{str(form): (_list_of(form), []) for form in _LISTS},
+    "cookie-file": (_cookie_file, [b"h.test\tTRUE\t/\tFALSE\t0\ta\tb\n"]),
+    "netrc": (_netrc, [b'machine h login "a\\" b" password c # d\nmacdef m\nx\n\ndefault login e']),
     "content-disposition": (
         _disposition,
         [b'attachment; filename="a\\"b.txt"; filename*=UTF-8\'en\'%e2%82%ac.txt'],

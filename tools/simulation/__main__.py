@@ -10,6 +10,8 @@ from tools.simulation.scenarios import FIXED, SCENARIOS, auto, ran
 
 LEAST = 0.9
 MOST_PUSHED_BACK = 0.02
+SEEDS = (1, 2, 3)
+"""Of the random waits: what `auto` brings is the median of a run for each."""
 
 
 def row(name: str) -> tuple[str, bool]:
@@ -17,10 +19,12 @@ def row(name: str) -> tuple[str, bool]:
     scenario = next(each for each in SCENARIOS if each.name == name)
     works = {number: ran(scenario, WorkerLimit(number)).work for number in FIXED}
     best = max(works, key=works.__getitem__)
-    found = ran(scenario, auto(), after=240)
+    runs = [ran(scenario, auto(), seed=seed) for seed in SEEDS]
+    found = sorted(runs, key=lambda run: run.work)[len(runs) // 2]
     share = found.work / works[best]
-    figures = f"{best} | {share:.0%} | {found.settled} | {found.pushed_back:.1%}"
-    return f"| {name} | {figures} |", share >= LEAST and found.pushed_back < MOST_PUSHED_BACK
+    pushed_back = ran(scenario, auto(), after=240).pushed_back
+    figures = f"{best} | {share:.0%} | {found.settled} | {pushed_back:.1%}"
+    return f"| {name} | {figures} |", share >= LEAST and pushed_back < MOST_PUSHED_BACK
 
 
 def main(parts: list[str]) -> int:

@@ -32,6 +32,7 @@ class Scenario:
     network: Callable[[], Network] = field(default=lambda: Network(math.inf, math.inf))
     cpu: float = 0.002
     """Seconds of the client's own time for each file: 500 files a second at most."""
+    retries: int = 20
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Ran:
     """Workers at the end of the first minute."""
 
 
-def ran(scenario: Scenario, workers: WorkerLimit, after: float = 0.0) -> Ran:
+def ran(scenario: Scenario, workers: WorkerLimit, after: float = 0.0, seed: int = 1) -> Ran:
     """Drive the scenario for a minute, and then for so many seconds more."""
-    world = world_of(scenario, workers)
+    world = world_of(scenario, workers, seed=seed)
     world.run(MINUTE)
     first = len(world.answers)
     fetched = [a for a in world.answers if a.sign is HostSignal.ANSWERED]
@@ -63,9 +64,9 @@ def ran(scenario: Scenario, workers: WorkerLimit, after: float = 0.0) -> Ran:
     )
 
 
-def world_of(scenario: Scenario, workers: WorkerLimit, retries: int = 20) -> World:
+def world_of(scenario: Scenario, workers: WorkerLimit, seed: int = 1) -> World:
     hosts = {f"http://host-{number}": host for number, host in enumerate(scenario.hosts())}
-    policy = RetryPolicy(retries=retries, randomness=random.Random(1))
+    policy = RetryPolicy(retries=scenario.retries, randomness=random.Random(seed))
     return World(
         Jobs(HostQueues(Limits(), policy), workers, policy),
         hosts,
@@ -141,6 +142,17 @@ SCENARIOS = [
         size=lambda _: 500_000,
         network=lambda: Network(10e6, 2e6),
     ),
+    Scenario(
+        "503 for one URL in 400, always",
+        one(refuses=lambda index: None if index % 400 else 503),
+        retries=3,
+    ),
+    Scenario(
+        "429 for the same, `Retry-After: 5`",
+        one(refuses=lambda index: None if index % 400 else 429, retry_after=5.0),
+        retries=3,
+    ),
+    Scenario("the first 8 URLs hang", one(hangs=lambda index: index <= 8), retries=3),
     Scenario(
         "an outage of one of two hosts, 5 minutes",
         lambda: [

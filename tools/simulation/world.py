@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 
@@ -41,6 +41,10 @@ class SimulatedHost:
     outage: tuple[float, float] = (math.inf, math.inf)
     """From when to when connections are refused."""
     drops_packets: bool = False
+    refuses: Callable[[int], int | None] = lambda _: None
+    """The status (429 or 503) with which it always refuses the URL with this index, if any."""
+    hangs: Callable[[int], bool] = lambda _: False
+    """Whether it never answers a request for the URL with this index."""
     running: int = 0
     _window: int = -1
     _in_window: int = 0
@@ -128,6 +132,7 @@ class World:
         cpu: float = 0.0015,
         network: Network | None = None,
         connect_timeout: float = 2.0,
+        timeout: float = 30.0,
         seed: int = 1,
     ) -> None:
         self._jobs = jobs
@@ -138,6 +143,7 @@ class World:
         """Seconds that the client itself is busy with one file: it does one after the other."""
         self._network = network or Network(math.inf, math.inf)
         self._connect_timeout = connect_timeout
+        self._timeout = timeout
         self._random = random.Random(seed)
         self._events: list[tuple[float, int, str, Transfer]] = []
         self._numbers = count()
@@ -218,18 +224,25 @@ class World:
             host = self._hosts[name]
             host.running += 1
             self.most_at_once[name] = max(self.most_at_once.get(name, 0), host.running)
-            after, kind = self._answer_of(host)
+            after, kind = self._answer_of(host, turn.target.index)
             self._later(after, kind, turn)
 
-    def _answer_of(self, host: SimulatedHost) -> tuple[float, str]:
+    def _answer_of(self, host: SimulatedHost, index: int) -> tuple[float, str]:
         start, end = host.outage
         if host.drops_packets:
             return self._connect_timeout, "unreached"
         jitter = self._random.lognormvariate(0, 0.1)
         if start <= self.now < end:
             return host.latency(self.now) * jitter, "unreached"
-        if host.over_the_limit(self.now) or host.running > host.refuses_beyond:
-            return host.latency(self.now) * jitter, "pushed back"
+        if host.hangs(index):
+            return self._timeout, "silent"
+        refused = host.refuses(index)
+        if refused:
+            return host.latency(self.now) * jitter, str(refused)
+        if host.over_the_limit(self.now):
+            return host.latency(self.now) * jitter, "429"
+        if host.running > host.refuses_beyond:
+            return host.latency(self.now) * jitter, "503"
         return host.takes(self.now) * jitter, "answered"
 
     def _later(self, seconds: float, kind: str, transfer: Transfer) -> None:
@@ -245,8 +258,10 @@ class World:
                 self._finish(transfer)
         elif kind == "finished":
             self._end(transfer, HostSignal.ANSWERED)
-        elif kind == "pushed back":
-            self._end(transfer, HostSignal.PUSHED_BACK)
+        elif kind in ("429", "503"):
+            self._end(transfer, HostSignal.PUSHED_BACK, int(kind))
+        elif kind == "silent":
+            self._end(transfer, HostSignal.SILENT)
         else:
             self._end(transfer, HostSignal.UNREACHED)
 
@@ -255,7 +270,7 @@ class World:
         self._cpu_free = max(self._cpu_free, self.now) + self._cpu
         self._later(self._cpu_free - self.now, "finished", transfer)
 
-    def _end(self, transfer: Transfer, sign: HostSignal) -> None:
+    def _end(self, transfer: Transfer, sign: HostSignal, status: int | None = None) -> None:
         target = transfer.target
         host = self._hosts[target.origin]
         host.running -= 1
@@ -263,6 +278,8 @@ class World:
         transfer.received = size
         self.answers.append(Answer(self.now, target.url.text, sign, size))
         result = _RESULTS[sign](target, transfer)
+        if status:
+            result = replace(result, status=status)
         asked = host.retry_after if sign is HostSignal.PUSHED_BACK else None
         done = self._jobs.ended(transfer, Finished(result, sign, asked), self.now)
         if done:
@@ -282,4 +299,5 @@ _RESULTS = {
     HostSignal.ANSWERED: _result(Outcome.FETCHED, 200, None),
     HostSignal.PUSHED_BACK: _result(Outcome.FAILED, 429, Failure.HTTP),
     HostSignal.UNREACHED: _result(Outcome.FAILED, None, Failure.CONNECT),
+    HostSignal.SILENT: _result(Outcome.FAILED, None, Failure.TIMEOUT),
 }

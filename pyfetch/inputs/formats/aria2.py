@@ -9,8 +9,9 @@ import logging
 import re
 from collections.abc import Iterator
 
-from pyfetch.inputs.record import Found, RecordBuilder, Refused
-from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, Line, Unreadable, numbered_lines
+from pyfetch.inputs.decoding import Unreadable
+from pyfetch.inputs.record import NumberedRecord, RecordBuilder, Refused
+from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, Line, numbered_lines
 
 _KEYS = frozenset({"out", "dir", "checksum", "header", "referer"})
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,60}")
@@ -19,7 +20,7 @@ _MOST_WARNINGS = 100
 log = logging.getLogger("pyfetch.inputs")
 
 
-def read_aria2(content: Content) -> Iterator[Found]:
+def read_aria2(content: Content) -> Iterator[NumberedRecord]:
     """A record for each URI line and the indented lines below it."""
     ignored: set[str] = set()
     record: _Record | None = None
@@ -44,14 +45,14 @@ def read_aria2(content: Content) -> Iterator[Found]:
 class _Record:
     def __init__(self, line: Line) -> None:
         self.number = line.number
-        self._draft = RecordBuilder()
+        self._builder = RecordBuilder()
         self._size = 0
         self._wrong: str | None = None
         try:
             text = _text(line)
             if text[:1] in (" ", "\t"):
                 raise Refused("an option that no URI stands above")
-            self._draft.urls = [url.strip() for url in text.split("\t") if url.strip()]
+            self._builder.urls = [url.strip() for url in text.split("\t") if url.strip()]
         except Refused as error:
             self._wrong = str(error)
 
@@ -64,7 +65,7 @@ class _Record:
                 raise Refused(f"more than {MAX_RECORD} bytes of options")
             name, equals, value = _text(line).strip().partition("=")
             if name in _KEYS and equals:
-                self._draft.add(name, value.strip())
+                self._builder.add(name, value.strip())
             elif not equals or not _NAME.fullmatch(name):
                 raise Refused("no option of the form name=value")
             elif name not in ignored and len(ignored) < _MOST_WARNINGS:
@@ -73,13 +74,13 @@ class _Record:
         except Refused as error:
             self._wrong = f"{error} (on line {line.number})"
 
-    def found(self) -> Found:
+    def found(self) -> NumberedRecord:
         if self._wrong:
-            return Found(self._draft.bad(self._wrong), self.number)
+            return NumberedRecord(self._builder.bad(self._wrong), self.number)
         try:
-            return Found(self._draft.record(), self.number)
+            return NumberedRecord(self._builder.record(), self.number)
         except Refused as error:
-            return Found(self._draft.bad(error), self.number)
+            return NumberedRecord(self._builder.bad(error), self.number)
 
 
 def _text(line: Line) -> str:

@@ -1,7 +1,7 @@
-"""CSV (RFC 4180) and TSV with a line of column names: a record a row, lazily.
+"""CSV (RFC 4180) and TSV with a line of column names: each row is a record.
 
-A row that cannot be read costs no other: if a quote is not closed where it should be, the
-lines after the one with the quote are read again, each by itself.
+A bad row spoils no other row: after a quote that is never closed, the lines that follow are
+read again, one by one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
-from pyfetch.inputs.stream import MAX_RECORD, Content, Line, Unreadable, numbered_lines
+from pyfetch.inputs.decoding import UTF_8_MARK, Unreadable
+from pyfetch.inputs.detect import delimiter_of
+from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
+from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
 from pyfetch.text import escaped
 
 _KNOWN = frozenset({*KEYS, "url", "mirrors", "size"})
@@ -21,34 +23,59 @@ _MOST_LINES = 10_000
 _SHOWN = 200
 
 
-class _Row(NamedTuple):
+class _TableRow(NamedTuple):
     number: int
+    raw: bytes | None
     fields: Sequence[str] = ()
     wrong: str | None = None
+    """Why it cannot be used."""
 
 
-def read_csv(content: Content) -> Iterator[Found]:
-    """Raises `UsageError` if the first line names no column `url`."""
-    return _read(content, ",")
+def read_csv(content: Content) -> Iterator[NumberedRecord]:
+    """Yield a record a row; columns are separated by `,`, or by `;` if the heading says so.
+
+    Raises `UsageError` if the first line names no column `url`.
+    """
+    return _read(content, "," if _delimiter(content) != ";" else ";")
 
 
-def read_tsv(content: Content) -> Iterator[Found]:
-    """Raises `UsageError` if the first line names no column `url`."""
+def read_tsv(content: Content) -> Iterator[NumberedRecord]:
+    """Yield a record a row. Raises `UsageError` if the first line names no column `url`."""
     return _read(content, "\t")
 
 
-def _read(content: Content, delimiter: str) -> Iterator[Found]:
+def csv_line(text: str) -> bytes:
+    """Return a row with one field, quoted: what it says is no other row, whatever it is."""
+    quoted = text.replace('"', '""').replace("\n", " ")
+    return f'"{quoted}"'.encode(errors="backslashreplace")
+
+
+def _delimiter(content: Content) -> str | None:
+    """What separates the columns in the first line that is not blank."""
+    beginning = content.beginning
+    while not (lines := [line for line in beginning.split(b"\n", 100)[:-1] if line.strip()]):
+        more = content.look()
+        if len(more) == len(beginning) or len(more) > MAX_RECORD:
+            lines = [more]
+        beginning = more
+        if lines:
+            break
+    return delimiter_of(lines[0].removeprefix(UTF_8_MARK))
+
+
+def _read(content: Content, delimiter: str) -> Iterator[NumberedRecord]:
     rows = _rows(content, delimiter)
     header = next(rows, None)
     if header is None:
         return
     columns = _columns(header, content.name)
+    content.heading = header.raw
     for row in rows:
-        yield Found(_record(row, columns), row.number)
+        yield NumberedRecord(_record(row, columns), row.number, row.raw)
 
 
-def _columns(header: _Row, name: str) -> list[str]:
-    """Names of columns, the known ones in lower case. Raises `UsageError`."""
+def _columns(header: _TableRow, name: str) -> list[str]:
+    """Return the names of the columns, known ones in lower case. Raises `UsageError`."""
     if header.wrong:
         raise UsageError(f"cannot use {name}: its line of column names is {header.wrong}")
     columns = [field.strip() for field in header.fields]
@@ -61,30 +88,30 @@ def _columns(header: _Row, name: str) -> list[str]:
     return columns
 
 
-def _record(row: _Row, columns: list[str]) -> Record | BadRecord:
+def _record(row: _TableRow, columns: list[str]) -> Record | BadRecord:
     if row.wrong:
         return BadRecord(row.wrong)
-    draft = RecordBuilder()
+    builder = RecordBuilder()
     said = dict(zip(columns, row.fields, strict=False))
-    draft.urls = [*said.get("url", "").split(), *said.get("mirrors", "").split()]
-    draft.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
+    builder.urls = [*said.get("url", "").split(), *said.get("mirrors", "").split()]
+    builder.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
     try:
         if not said.get("url", "").strip():
-            draft.urls.clear()
+            builder.urls.clear()
         if len(row.fields) > len(columns):
             raise Refused(f"{len(row.fields)} fields where there are {len(columns)} columns")
         for key in (*KEYS, "size"):
             value = said.get(key, "").strip()
             for text in value.split("\n") if key == "header" else [value]:
                 if text.strip():
-                    draft.add(key, text)
-        return draft.record()
+                    builder.add(key, text)
+        return builder.record()
     except Refused as error:
-        return draft.bad(error)
+        return builder.bad(error)
 
 
-def _rows(content: Content, delimiter: str) -> Iterator[_Row]:
-    """Every row that is not blank; what is none says so."""
+def _rows(content: Content, delimiter: str) -> Iterator[_TableRow]:
+    """Every row that is not blank. One that cannot be read says why."""
     lines = numbered_lines(content, MAX_RECORD)
     again: deque[Line] = deque()
     while True:
@@ -96,19 +123,27 @@ def _rows(content: Content, delimiter: str) -> Iterator[_Row]:
                 return
             if fields:
                 "".join(fields).encode()  # fails for what was not UTF-8
-                yield _Row(taken[0].number, fields)
+                yield _TableRow(taken[0].number, _raw(taken), fields)
         except csv.Error as error:
-            yield _Row(taken[0].number, wrong=_explained(str(error)))
+            # As it is, its open quote might join it with another row when it is read again.
+            first = taken[0]
+            text = first.content.decode(errors="replace")
+            shown = None if first.too_long else csv_line(f"# {text}")
+            yield _TableRow(first.number, shown, wrong=_explained(str(error)))
             again.extend(taken[1:])
         except UnicodeEncodeError:
-            yield _Row(taken[0].number, wrong="not UTF-8")
+            yield _TableRow(taken[0].number, _raw(taken), wrong="not UTF-8")
         except Unreadable as error:
             error.number = taken[0].number if taken else None
             raise
 
 
+def _raw(lines: list[Line]) -> bytes:
+    return lines[0].content if len(lines) == 1 else b"\n".join(line.content for line in lines)
+
+
 def _texts(lines: Iterable[Line], taken: list[Line]) -> Iterator[str]:
-    """Lines as the csv module reads them, noting which it has taken for the row."""
+    """Lines for the csv module; those that it takes for the row are added to `taken`."""
     size = 0
     for line in lines:
         taken.append(line)

@@ -1,6 +1,7 @@
-"""JSON Lines: an object a line, or a string that is just a URL.
+"""JSON Lines: each line is an object, or a string that is a URL.
 
-What pyfetch writes can be read again: what is null is missing, and unknown keys come through.
+pyfetch's own results are such a list: a null value counts as missing, and unknown keys become
+`input`. `json_line` writes any record so that it is read as the same.
 """
 
 from __future__ import annotations
@@ -9,25 +10,39 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
+from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
 
 _DEEPEST = 100
 _URLS = ("url", "mirrors", "urls")
-_KNOWN = frozenset({*KEYS, *_URLS, "headers", "size"})
+_INPUT = "passed-through"
+"""An object with the keys of `input`, where one of them would be taken for a key that is known."""
+_INVALID = "invalid-record"
+"""Why a record cannot be used. An object with this key is a bad record."""
+_TEXT = "record"
+"""With it: the record as it was in its list."""
+_KNOWN = frozenset({*KEYS, *_URLS, "headers", "size", _INPUT, _INVALID})
 
 
-def read_json_lines(content: Content) -> Iterator[Found]:
+def read_json_lines(content: Content) -> Iterator[NumberedRecord]:
+    """Yield a record for each line that is not blank."""
     for line in numbered_lines(content, MAX_RECORD):
         if line.too_long or line.content.strip():
-            yield Found(_record(line), line.number)
+            yield NumberedRecord(
+                _record(line), line.number, None if line.too_long else line.content
+            )
 
 
 def _record(line: Line) -> Record | BadRecord:
     if line.too_long:
         return BadRecord(f"longer than {MAX_RECORD} bytes")
+    return record_from_json(line.content)
+
+
+def record_from_json(text: bytes) -> Record | BadRecord:
+    """Return the record for a JSON string, which is a URL, or for an object."""
     try:
-        value = json.loads(line.content.decode())
+        value = json.loads(text.decode())
     except UnicodeDecodeError:
         return BadRecord("not UTF-8")
     except json.JSONDecodeError as error:
@@ -44,24 +59,57 @@ def _record(line: Line) -> Record | BadRecord:
 
 
 def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
-    """The record that an object, or any mapping with the same keys, stands for."""
-    draft = RecordBuilder()
+    """Return the record for an object, or for any mapping with the same keys."""
+    builder = RecordBuilder()
+    if isinstance(said.get(_INVALID), str):
+        url, passed = said.get("url"), said.get(_INPUT)
+        return BadRecord(
+            said[_INVALID],
+            url if isinstance(url, str) else "",
+            passed if isinstance(passed, Mapping) else None,
+        )
     try:
         for key in _URLS:
-            draft.urls += _texts(key, said.get(key))
+            builder.urls += _texts(key, said.get(key))
         if _too_deep(said):
             raise Refused("nested too deeply")
-        draft.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
+        builder.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
+        if isinstance(said.get(_INPUT), Mapping):
+            builder.input = {**(builder.input or {}), **said[_INPUT]}
         for key in KEYS:
             for text in _texts(key, said.get(key), many=key == "header"):
-                draft.add(key, text)
+                builder.add(key, text)
         for text in _headers(said.get("headers")):
-            draft.add("header", text)
+            builder.add("header", text)
         if said.get("size") is not None:
-            draft.add("size", _number(said["size"]))
-        return draft.record()
+            builder.add("size", _number(said["size"]))
+        return builder.record()
     except Refused as error:
-        return draft.bad(error)
+        return builder.bad(error)
+
+
+def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
+    """Return a line that is read as the same record. `raw`: the text of a bad one in its list."""
+    if isinstance(record, BadRecord):
+        said: dict[str, Any] = {_INVALID: record.detail, "url": record.url}
+        if raw is not None:
+            said[_TEXT] = raw.decode(errors="backslashreplace")
+        return json.dumps(said | ({_INPUT: record.input} if record.input else {})).encode()
+    url, *mirrors = record.urls
+    said = {"url": url}
+    if mirrors:
+        said["mirrors"] = mirrors
+    if record.out is not None:
+        said["out"] = record.out
+    if record.checksum:
+        said[record.checksum.algorithm] = record.checksum.digest
+    if record.size is not None:
+        said["size"] = record.size
+    if record.headers:
+        said["header"] = [f"{name}: {value}" for name, value in record.headers]
+    passed = record.input or {}
+    said |= {_INPUT: passed} if _KNOWN & passed.keys() else passed
+    return json.dumps(said).encode()
 
 
 def _texts(key: str, value: object, *, many: bool | None = None) -> list[str]:
@@ -92,7 +140,7 @@ def _number(value: object) -> str:
 
 
 def _too_deep(value: object) -> bool:
-    """Whether writing it again, where less of the stack is left, could fail."""
+    """Whether it is nested so deeply that writing it again may exceed the recursion limit."""
     level: list[object] = [value]
     for _ in range(_DEEPEST):
         level = [inner for outer in level for inner in _children(outer)]

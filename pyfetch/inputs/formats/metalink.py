@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pyfetch.inputs.decoding import Unreadable
 from pyfetch.inputs.formats.xml import Element, elements
-from pyfetch.inputs.record import ALGORITHMS, BadRecord, Found, Record, RecordBuilder, Refused
-from pyfetch.inputs.stream import Content, Unreadable
+from pyfetch.inputs.record import (
+    ALGORITHMS,
+    BadRecord,
+    NumberedRecord,
+    Record,
+    RecordBuilder,
+    Refused,
+)
+from pyfetch.inputs.stream import Content
 
 _ROOTS = frozenset({"metalink"})
 _LAST = 1_000_000
 _WEB = ("http://", "https://")
 
 
-def read_metalink(content: Content) -> Iterator[Found]:
+def read_metalink(content: Content) -> Iterator[NumberedRecord]:
     """A record for each file. Raises `Unreadable`."""
     for element in elements(content, _ROOTS):
         if element.name == "file":
-            yield Found(_record(element), element.number)
+            yield NumberedRecord(_record(element), element.number)
         elif element.name == "files":
             unreadable = Unreadable("it is of Metalink 3, and only Metalink 4 can be read")
             unreadable.number = element.number
@@ -25,19 +33,19 @@ def read_metalink(content: Content) -> Iterator[Found]:
 
 
 def _record(file: Element) -> Record | BadRecord:
-    draft = RecordBuilder(_urls(file))
+    builder = RecordBuilder(_urls(file))
     try:
-        draft.add("out", file.attributes.get("name", ""))
+        builder.add("out", file.attributes.get("name", ""))
         for child in file.children:
             if child.name == "size":
-                draft.add("size", child.text)
+                builder.add("size", child.text)
         hashes = {_algorithm(child): child.text for child in file.children if child.name == "hash"}
         strongest = next((name for name in ALGORITHMS if name in hashes), None)
         if strongest:
-            draft.add(strongest, hashes[strongest])
-        return draft.record()
+            builder.add(strongest, hashes[strongest])
+        return builder.record()
     except Refused as error:
-        return draft.bad(error)
+        return builder.bad(error)
 
 
 def _algorithm(element: Element) -> str:

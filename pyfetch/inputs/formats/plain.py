@@ -1,6 +1,6 @@
-"""Plain lists, a file a line: `URL[⇥URL…] [key=value…]`, the words quoted as in a shell.
+"""Plain lists, one file a line: `URL[⇥URL…] [key=value…]`, with options quoted as in a shell.
 
-The URL is never parsed as a shell would: it ends at the first white space.
+A URL ends at the first white space; quotes are part of it.
 """
 
 from __future__ import annotations
@@ -9,26 +9,30 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from pyfetch.inputs.record import KEYS, BadRecord, Found, Record, RecordBuilder, Refused
-from pyfetch.inputs.stream import BOM, MAX_LINE, Content, Line, numbered_lines
+from pyfetch.inputs.decoding import UTF_8_MARK
+from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
+from pyfetch.inputs.stream import MAX_LINE, Content, Line, numbered_lines
 from pyfetch.urls import is_url, shown_of_split
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
+_AFTER_SPACES = re.compile(r"([ \t\v\f\r]+)([^ \t\v\f\r]+)")
+_OPTION = re.compile(r"[a-z0-9-]+=|['\"]")
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
     " quote a value that has spaces; in a URL a space is %20; mirrors follow after a tab"
 )
+_NO_MIRROR = "after a tab there may be a mirror, which is a URL; a name for the file is out=NAME"
 
 
-def read_plain(content: Content) -> Iterator[Found]:
-    """A record for each line that is no comment and not blank, without looking further."""
+def read_plain(content: Content) -> Iterator[NumberedRecord]:
+    """Yield a record for each line that is neither blank nor a comment, as soon as it ends."""
     for line in numbered_lines(content):
         record = _record(line)
         if record:
             raw = line.content
             if line.too_long:
                 raw = f"# line {line.number} was longer than {MAX_LINE} bytes".encode()
-            yield Found(record, line.number, raw)
+            yield NumberedRecord(record, line.number, raw)
 
 
 def _record(line: Line) -> Record | BadRecord | None:
@@ -38,8 +42,8 @@ def _record(line: Line) -> Record | BadRecord | None:
 
 
 def parse(line: bytes) -> Record | BadRecord | None:
-    """What a line says; None if it is blank or a comment."""
-    line = line.removeprefix(BOM).strip()
+    """Return the record of a line; None if it is blank or a comment."""
+    line = line.removeprefix(UTF_8_MARK).strip()
     if not line or line.startswith(b"#"):
         return None
     try:
@@ -50,28 +54,32 @@ def parse(line: bytes) -> Record | BadRecord | None:
     url, *rest = _SPACES.split(text, maxsplit=1)
     if not rest and "#" not in url:
         return Record((url,))
-    draft = RecordBuilder([url])
+    builder = RecordBuilder([url])
     try:
-        for word in _words(_without_mirrors("".join(rest), draft)):
+        for word in _words(_without_mirrors("".join(rest), builder)):
             key, equals, value = word.partition("=")
             if not equals or key not in KEYS:
                 raise Refused(_HOW)
-            draft.add(key, value)
-        return draft.record()
+            builder.add(key, value)
+        return builder.record()
     except Refused as error:
         return BadRecord(str(error), shown_of_split(url, "".join(rest)))
 
 
-def _without_mirrors(rest: str, draft: RecordBuilder) -> str:
-    """What is left when the URLs that follow a tab are taken from the front."""
-    while rest:
-        _, spaces, after = _SPACES.split(rest, maxsplit=1)
-        url = _SPACES.split(after, maxsplit=1)[0]
-        if "\t" not in spaces or not is_url(url):
+def _without_mirrors(rest: str, builder: RecordBuilder) -> str:
+    """Take the URLs that follow tabs from the front. Returns what is left.
+
+    Raises `Refused` where something else than a URL or an option follows a tab.
+    """
+    position = 0
+    while (match := _AFTER_SPACES.match(rest, position)) and "\t" in match[1]:
+        if not is_url(match[2]):
+            if position == 0 and not _OPTION.match(match[2]):
+                raise Refused(_NO_MIRROR)
             break
-        draft.urls.append(url)
-        rest = after[len(url) :]
-    return rest
+        builder.urls.append(match[2])
+        position = match.end()
+    return rest[position:]
 
 
 def _words(text: str) -> list[str]:
@@ -79,20 +87,3 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:
         raise Refused(f"a quote is not closed: {_HOW}") from None
-
-
-def render(record: Record) -> bytes | None:
-    """The line that says the same, but for size and input; None if no line can."""
-    words = []
-    if record.out is not None:
-        words.append(shlex.quote(f"out={record.out}"))
-    if record.checksum and RecordBuilder(record.urls).record().checksum != record.checksum:
-        words.append(str(record.checksum))
-    words += [shlex.quote(f"header={name}: {value}") for name, value in record.headers]
-    text = " ".join(["\t".join(record.urls), *words])
-    same = Record(record.urls, record.out, record.checksum, headers=record.headers)
-    try:
-        line = text.encode()
-    except UnicodeEncodeError:
-        return None
-    return line if b"\n" not in line and len(line) <= MAX_LINE and parse(line) == same else None

@@ -1,6 +1,6 @@
-"""XML, read as it comes: the elements directly below the root, each with its direct children.
+"""XML as a stream: the elements directly below the root, each with its direct children.
 
-No tree is built, and no document type is allowed: entities could ask for memory and files.
+No tree is built. A document type is refused, since its entities could ask for memory and files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from xml.parsers.expat import ErrorString
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
 
-from pyfetch.inputs.stream import MAX_RECORD, Content, Unreadable
+from pyfetch.inputs.decoding import Unreadable
+from pyfetch.inputs.stream import MAX_RECORD, Content
 
 _MOST_NAMES = 1000
 _MOST_CHILDREN = 10_000
@@ -25,15 +26,17 @@ class Element:
     """Without its namespace."""
     attributes: dict[str, str]
     number: int
-    """Of the line on which it begins."""
+    """Line on which it begins."""
     text: str = ""
     children: list[Element] = field(default_factory=list)
 
 
 def elements(content: Content, roots: frozenset[str]) -> Iterator[Element]:
-    """What is directly below a root of one of these names. Raises `Unreadable`."""
+    """Yield the elements directly below a root with one of these names. Raises `Unreadable`."""
     builder = _Builder(roots, lambda: int(expat.CurrentLineNumber))
-    parser = DefusedXMLParser(target=builder, forbid_dtd=True)
+    # If it was UTF-16, it is UTF-8 by now, though its declaration may say otherwise.
+    encoding = "utf-8" if content.beginning and content.is_recoded else None
+    parser = DefusedXMLParser(target=builder, forbid_dtd=True, encoding=encoding)
     expat = parser.parser
     fed = end_of_last = 0
     try:
@@ -58,11 +61,11 @@ def elements(content: Content, roots: frozenset[str]) -> Iterator[Element]:
 
 
 class _Unusable(ValueError):  # noqa: N818 (it says what the XML is)
-    """What is XML, but not of a kind that can be read here."""
+    """XML that is not a list, or too large for one."""
 
 
 class _Builder:
-    """What the parser tells of each element."""
+    """Collects elements from the parser's events."""
 
     def __init__(self, roots: frozenset[str], line_number: Callable[[], int]) -> None:
         self.done: list[Element] = []
@@ -74,7 +77,7 @@ class _Builder:
 
     @property
     def open_since(self) -> int | None:
-        """The line on which an element begins that is not whole."""
+        """Line on which the element begins that is not complete yet; None if there is none."""
         below = self._open[1] if len(self._open) > 1 else None
         return below.number if below else None
 
@@ -83,7 +86,7 @@ class _Builder:
         return done
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        # The parser remembers every name that it has seen.
+        # The parser keeps every name in memory.
         self._names.update((tag, *attributes))
         if len(self._names) > _MOST_NAMES:
             raise _Unusable(f"more than {_MOST_NAMES} different names")

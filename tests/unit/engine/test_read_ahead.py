@@ -12,14 +12,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.engine.ordering import as_finished, in_order
-from pyfetch.engine.read_ahead import ReadAhead
+from pyfetch.engine.read_ahead import LIGHT, MOST_BYTES, ReadAhead, size_of
 from pyfetch.errors import StoppedError
-from pyfetch.models import Outcome, Result
+from pyfetch.models import Entry, Outcome, Result, Target
+from pyfetch.urls import parse_url
 
 LONGEST = 5.0
 """Seconds after which a thread in a test has hung."""
 
-Put = Callable[[Iterable[Result], Callable[[], None]], Iterator[Result]]
+Put = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Result]]
 
 orders = st.integers(0, 30).flatmap(lambda n: st.permutations(range(1, n + 1)))
 
@@ -58,7 +59,7 @@ class Reader:
         return self.unshown
 
     def show(self) -> None:
-        self.window.shown()
+        self.window.shown(result(1))
         self.unshown -= 1
 
 
@@ -79,7 +80,7 @@ class Counted:
             self.taken += 1
             yield result(index)
 
-    def show(self) -> None:
+    def show(self, _: Result) -> None:
         self.shown += 1
 
 
@@ -159,7 +160,7 @@ def test_a_reader_in_a_thread_reads_all_and_never_too_far_ahead() -> None:
     for number in range(total):
         assert entries.get(timeout=LONGEST) == number
         shown += 1
-        window.shown()
+        window.shown(result(1))
     reader.join(LONGEST)
     assert len(ahead) == total
     assert max(ahead) <= size
@@ -183,7 +184,7 @@ def test_who_waits_at_a_window_goes_on_when_it_closes() -> None:
 
 @given(orders)
 def test_results_come_in_input_order(order: list[int]) -> None:
-    indexes = [r.index for r in in_order(map(result, order), lambda: None)]
+    indexes = [r.index for r in in_order(map(result, order), lambda _: None)]
     assert indexes == sorted(order)
 
 
@@ -219,7 +220,7 @@ def test_where_results_end_in_an_error_what_has_come_is_given_before_it(came: li
 
     given_out: list[int] = []
     with pytest.raises(StoppedError, match="disk full"):
-        given_out.extend(r.index for r in in_order(results(), lambda: None))
+        given_out.extend(r.index for r in in_order(results(), lambda _: None))
     assert given_out == sorted(came)
 
 
@@ -234,3 +235,50 @@ def test_without_order_results_come_as_they_finish() -> None:
     came = [(r.index, results.taken, results.shown) for r in as_finished(results, results.show)]
     assert came == [(3, 1, 0), (1, 2, 1), (2, 3, 2)]
     assert results.shown == 3
+
+
+def target(index: int, size: int) -> Target:
+    """A target about which the list says so many bytes."""
+    return Target(index, parse_url("http://h/"), input={"x": ["a" * size]})
+
+
+def test_what_is_read_ahead_is_bounded_in_bytes() -> None:
+    """However few entries those are; and each that is shown makes room again, in any order."""
+    reader = Reader(1000)
+    numbers = []
+    for number in range(1, 1001):
+        if not reader.read():
+            break
+        reader.window.add(target(number, 1_000_000))
+        numbers.append(number)
+    assert len(numbers) == -(-MOST_BYTES // 1_000_100)
+    reader.window.shown(result(numbers[-1]))
+    assert reader.read()
+
+
+def test_one_entry_larger_than_the_bound_is_read() -> None:
+    reader = Reader(10)
+    assert reader.read()
+    reader.window.add(target(1, 2 * MOST_BYTES))
+    assert not reader.read()
+    reader.window.shown(result(1))
+    assert reader.read()
+
+
+@pytest.mark.parametrize(
+    ("entry", "least"),
+    [
+        (target(1, 100_000), 100_000),
+        (Target(1, parse_url("http://h/"), input={"x": [{}] * 10_000}), 640_000),
+        (Target(1, parse_url("http://h/" + "x" * 60_000)), 60_000),
+        (Target(1, parse_url("http://h/"), headers=(("A", "b" * 9000),)), 9000),
+        (Result(1, "h", Outcome.FAILED, detail="x" * 5000), 5000),
+    ],
+    ids=["text", "objects", "URL", "header", "failure"],
+)
+def test_the_size_of_an_entry_is_that_of_all_its_texts(entry: Entry, least: int) -> None:
+    assert least <= size_of(entry) < 2 * least + 1000
+
+
+def test_the_size_of_a_usual_entry_is_too_small_to_count() -> None:
+    assert size_of(Target(1, parse_url("https://example.org/a/b/c.zip"), input={"n": 1})) <= LIGHT

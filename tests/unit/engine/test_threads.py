@@ -233,7 +233,8 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
 
     urls = [f"http://busy/{number}" for number in range(50)] + ["http://idle/"]
     results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
-    assert asked == ["http://busy/0", "http://idle/"]
+    # One URL that is refused says nothing of its host; a second one does.
+    assert asked == ["http://busy/0", "http://busy/1", "http://idle/"]
     assert [result.error for result in results].count(Failure.HTTP) == 50
     assert all("3600 s" in (result.detail or "") for result in results[:50])
     assert time.now - 1000 < 1
@@ -475,3 +476,53 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
         next(run)
         waits_until(lambda: ledger.written == 20)
         assert len(list(run)) == 19
+
+
+class FewThreads(ThreadPoolExecutor):
+    """Starts so many threads, and then says what a system without more says."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(64)
+        self._most = most
+
+    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._max_workers = min(64, self._most)  # the call is queued all the same
+        had = len(self._threads)
+        future = super().submit(call, *args, **kwargs)
+        if had >= self._most and len(self._threads) == had:
+            raise RuntimeError("can't start new thread")
+        return future
+
+
+def test_where_no_more_threads_start_those_that_run_do_it_all() -> None:
+    at_work: list[int] = []
+    most = [0]
+
+    def fetch(target: Target, transfer: Transfer) -> Finished:
+        at_work.append(target.index)
+        most[0] = max(most[0], len(at_work))
+        sleep(0.01)
+        at_work.remove(target.index)
+        return came(target, transfer)
+
+    limited = jobs(32)
+    with FewThreads(3) as executor:
+        driven = ThreadEngine(fetch, executor, jobs=limited, read_ahead=ReadAhead())
+        results = list(driven.run(entries_from_items(f"http://a/{n}" for n in range(60))))
+    assert sorted(result.index for result in results) == list(range(1, 61))
+    assert {result.attempts for result in results} == {1}
+    assert most[0] <= 3
+    assert limited.workers.limit <= 4
+
+
+def test_where_no_thread_starts_at_all_the_run_stops_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class NoThreads(ThreadPoolExecutor):
+        def submit(self, call: Callable[..., Any], /, *_: Any, **__: Any) -> Future[Any]:
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("pyfetch.engine.threads._WITHOUT_THREADS", 0.3)
+    driven = ThreadEngine(came, NoThreads(), jobs=jobs(2), read_ahead=ReadAhead())
+    with pytest.raises(StoppedError, match="can't start new thread"):
+        list(driven.run(entries_from_items(["http://a/1"])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import gzip
 import io
 import json
@@ -9,6 +11,7 @@ import logging
 import os
 import tempfile
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +27,12 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources
 from pyfetch.inputs.detect import detect
 from pyfetch.inputs.formats.aria2 import read_aria2
+from pyfetch.inputs.formats.checksums import read_checksums
 from pyfetch.inputs.formats.delimited import read_csv, read_tsv
-from pyfetch.inputs.formats.json_lines import read_json_lines
+from pyfetch.inputs.formats.json_array import read_json_array
+from pyfetch.inputs.formats.json_lines import json_line, read_json_lines, record_from_json
 from pyfetch.inputs.formats.metalink import read_metalink
-from pyfetch.inputs.formats.plain import parse, read_plain, render
+from pyfetch.inputs.formats.plain import read_plain
 from pyfetch.inputs.formats.sitemap import read_sitemap
 from pyfetch.inputs.record import Record
 from pyfetch.inputs.stream import Content
@@ -668,6 +673,8 @@ READERS = {
     InputFormat.CSV: read_csv,
     InputFormat.TSV: read_tsv,
     InputFormat.JSONL: read_json_lines,
+    InputFormat.JSON: read_json_array,
+    InputFormat.CHECKSUMS: read_checksums,
     InputFormat.SITEMAP: read_sitemap,
     InputFormat.METALINK: read_metalink,
 }
@@ -681,8 +688,8 @@ def test_blocks_may_end_anywhere(chosen: InputFormat, compress: Any) -> None:
     dripping = Content(Dripping(content), "list", counts.append)
     found = [found.record for found in READERS[chosen](dripping)]
     assert [record.urls for record in found if isinstance(record, Record)] == [
-        ("http://h/a",),
-        ("http://h/b",),
+        ("a",) if chosen is InputFormat.CHECKSUMS else ("http://h/a",),
+        ("b",) if chosen is InputFormat.CHECKSUMS else ("http://h/b",),
     ]
     assert sum(counts) == len(content)
 
@@ -782,21 +789,82 @@ def test_a_list_with_duplicates_may_be_left_early(folder: Folder) -> None:
 # Lines to try again
 
 
-def test_a_record_of_any_format_is_given_back_as_a_plain_line(folder: Folder) -> None:
-    assert folder.rendered(METALINK)[0] == (
-        f"http://a/\thttp://b/\thttp://c/\thttp://last/ out=d/a.iso sha256={SHA256}"
-    )
-    assert folder.rendered('{"url":"http://h/a","out":"it\'s","header":"A: b c","size":3}') == [
-        """http://h/a 'out=it'"'"'s' 'header=A: b c'"""
+def same(entries: list[Entry]) -> list[object]:
+    """What does not say where the entries stand."""
+    return [
+        dataclasses.replace(entry, detail=str(entry.detail).rpartition(": ")[2])
+        if isinstance(entry, Result)
+        else entry
+        for entry in entries
     ]
-    url = f"http://h/a#sha256={SHA256}"
-    assert folder.rendered(f"url,note\n{url},x\n") == [url]
 
 
-def test_what_no_line_can_say_is_given_back_as_a_comment(folder: Folder) -> None:
-    lines = folder.rendered('{"url":"http://h/a","out":"a\\nb"}\n{"url":"h\\nttp"}\n{\n"\\ud800"')
-    assert [line.partition(":")[0] for line in lines] == [f"# line {n}" for n in (1, 2, 3, 4)]
-    assert not any("\n" in line for line in lines)
+AGAIN = {
+    "a bad first line": b"{oops\nhttp://h/a\n",
+    "XML as a first line": b"<html>\nhttp://h/a out=b\n",
+    "a first line like a mark of UTF-16": b"http://h/ \xff\n\xff\xfe\nhttp://h/a\n",
+    "lines with blanks before them": b"http://h/a\n  x=1\n out=b\n",
+    "a table": b'url,out,note\nhttp://h/a,b,"x\ny"\nhttp://h/c,/bad,z\nhttp://h/d\n',
+    "a table with semicolons": b"\n url;out\r\nhttp://h/a,1;b\r\n",
+    "a table of one column": b'url\n"http://h/a,b"\nhttp://h/c d\n',
+    "JSON Lines": b'{"url":"http://h/a","x":{"y":[1]}}\n{"url":7}\nno\n"http://h/b"\n',
+    "a JSON array": b'[{"url":"http://h/a","header":"A: b"},7,{"url":"h","n":1},\n"http://h/b"]',
+    "checksums": f"{SHA256}  a b#c\n{MD5} */abs\nno\n".encode(),
+    "aria2": b"http://h/a\thttp://i/a\n  out=x y\nhttp://h/b\n nonsense\n",
+    "a sitemap that names options": b"<urlset><url><loc>http://h/a</loc><out>../x</out><url>u</url>"
+    b"<invalid-record>z</invalid-record></url></urlset>",
+    "UTF-16": "http://h/ü out=ö\r\nno url\r\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("content", AGAIN.values(), ids=AGAIN.keys())
+def test_what_is_written_back_is_read_as_the_same(folder: Folder, content: bytes) -> None:
+    """Whatever the list's first line, encoding or format is, and twice over."""
+    entries = folder.read(content)
+    assert same(folder.again(content)) == same(entries)
+    assert len(entries) > 0
+
+
+def test_a_quote_left_open_joins_no_rows_that_are_written_back(folder: Folder) -> None:
+    """The row with the quote stays one bad record, and those after it stay what they were."""
+    content = b'url,out\nhttp://h/a,"x\nhttp://h/c,z"q\nhttp://h/b,y\n'
+    entries, again = folder.read(content), folder.again(content)
+    assert [type(entry) for entry in again] == [Result, Target, Target]
+    assert again[1:] == entries[1:]
+
+
+def test_a_format_that_was_chosen_is_declared_where_it_would_not_be_found(folder: Folder) -> None:
+    """What is read as plain lines only because the user said so is so read again."""
+    content, options = "url,out\nhttp://h/a\n", {"input_format": InputFormat.LINES}
+    entries = same(folder.read(content, **options))
+    sources = folder.sources(content, keep_lines=True, **options)
+    lines = [sources.line_of(entry.index) for entry in sources]
+    before = sources.before_lines(lines[0], "failed.csv")
+    assert before == b"# pyfetch: lines\n"
+    again = before + b"\n".join(lines)
+    assert same(folder.read(again, "failed.csv")) == entries
+    assert same(folder.read(again, input_format=InputFormat.ARIA2)) == entries
+
+
+def test_records_of_several_lists_become_json(folder: Folder) -> None:
+    """No line of one list becomes an option of another's URL."""
+    (folder.path / "a").write_text("http://h/a\n")
+    (folder.path / "b").write_text("http://h/b\n out=chosen\n")
+    sources = Sources([str(folder.path / name) for name in "ab"], keep_lines=True)
+    lines = [sources.line_of(entry.index) for entry in sources]
+    again = folder.read(sources.before_lines(lines[0], "f") + b"\n".join(lines))
+    assert [getattr(entry, "out", "bad") for entry in again] == [None, "chosen"]
+    assert [json.loads(line)["url"] for line in lines] == ["http://h/a", "http://h/b"]
+
+
+@pytest.mark.parametrize("argument", ["http://h/a\nhttp://h/b", "http://h/a out=b", "http://h/a b"])
+def test_an_argument_that_is_no_line_stays_one_record(folder: Folder, argument: str) -> None:
+    sources = Sources(["http://h/x", argument], keep_lines=True)
+    entries = list(sources)
+    lines = [sources.line_of(entry.index) for entry in entries]
+    again = folder.read(sources.before_lines(lines[0], "f") + b"\n".join(lines))
+    assert [str(entry.url) for entry in again] == ["http://h/x", argument]
+    assert [type(entry) for entry in again] == [Target, Result]
 
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n"), min_size=1)
@@ -811,19 +879,182 @@ records = st.builds(
             st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip),
         )
     ).map(tuple),
-    size=st.none(),
-    input=st.none(),
+    size=st.none() | st.integers(0, 10**17),
+    input=st.none()
+    | st.dictionaries(
+        st.sampled_from(["note", "out", "url", "headers", "invalid-record", "passed-through"]),
+        st.text(max_size=3) | st.none() | st.lists(st.integers(), max_size=2),
+        min_size=1,
+    ),
 )
 
 
 @given(records)
-def test_a_rendered_record_is_read_as_the_same(record: Record) -> None:
-    line = render(record)
-    if line is None:  # `C:/x` and the like
-        assert record.out is not None
-        assert record.out[1:2] == ":"
-    else:
-        assert parse(line) == record
+def test_any_record_as_a_line_of_json_is_read_as_the_same(record: Record) -> None:
+    assert record_from_json(json_line(record)) == record
+
+
+# Encodings, arrays, checksums, other separators
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("chosen", [form for form in FORMATS if form is not InputFormat.CHECKSUMS])
+def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat, encoding: str) -> None:
+    """As Windows writes it: a byte order mark says so, whatever the format is."""
+    mark = "\ufeff" if encoding.endswith("e") else ""
+    content = (mark + EACH[chosen].replace("/b", "/ü")).encode(encoding)
+    assert urls(folder.read(content)) == ["http://h/a", "http://h/ü"]
+
+
+def test_xml_in_utf_16_may_say_so(folder: Folder) -> None:
+    content = "<?xml version='1.0' encoding='UTF-16'?>" + EACH[InputFormat.SITEMAP]
+    assert urls(folder.read(content.encode("utf-16"))) == ["http://h/a", "http://h/b"]
+
+
+def test_utf_16_costs_the_lines_that_it_damages_only(folder: Folder) -> None:
+    content = "\ufeffhttp://h/\ud800\nhttp://h/b\n".encode("utf-16-le", "surrogatepass") + b"x"
+    half, good, cut = folder.read(content)
+    refused(half, "not UTF-8")
+    assert urls([good]) == ["http://h/b"]
+    refused(cut, "cut off within a character")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '["http://h/a", "http://h/b"]',
+        '\n [{"url": "http://h/a", "x": ["]", {"y": "\\"]"}]},\n {"url": "http://h/b"}\n]\n',
+        '["http://h/a",]\n["http://h/b"]',
+        '\ufeff[ ]["http://h/a"] [{"urls":["http://h/b"]}]',
+    ],
+)
+def test_a_json_array_is_read_element_by_element(folder: Folder, content: str) -> None:
+    assert urls(folder.read(content)) == ["http://h/a", "http://h/b"]
+
+
+def test_what_is_wrong_in_a_json_array_costs_its_element(folder: Folder) -> None:
+    content = '["http://h/a",\n7, nothing,,\n"' + "x" * (MIB + 9) + '",\n"http://h/b", {"url":'
+    entries = folder.read(content)
+    assert urls([entries[0], entries[5]]) == ["http://h/a", "http://h/b"]
+    said = ["line 2: neither", "line 2: no JSON", "line 2: nothing stands", "line 3: longer"]
+    for entry, text in zip(entries[1:5], said, strict=True):
+        refused(entry, text)
+    refused(entries[6], "the JSON array has no end")
+
+
+@pytest.mark.parametrize("content", ['["http://h/a"] x', "{}"])
+def test_what_is_no_json_array_is_said_where_it_begins(folder: Folder, content: str) -> None:
+    *_, last = folder.read(content, input_format=InputFormat.JSON)
+    refused(last, "it is no JSON array")
+
+
+def test_checksums_and_names_are_a_list_with_a_base(folder: Folder) -> None:
+    content = (
+        f"{SHA256}  a b.iso\n{MD5} *./d/c#?.bin\n# comment\n\nSHA512 (e:f) = {SHA512}\n"
+        f"\\{SHA256}  new\\nline\n{SHA256}  ../up\n{SHA256}  \xfc\nno\n"
+    )
+    entries = folder.read(content.encode("latin-1"), base="https://h/pub/SHA256SUMS")
+    assert urls(entries[:4]) == [
+        "https://h/pub/a%20b.iso", "https://h/pub/d/c%23%3F.bin", "https://h/pub/e%3Af",
+        "https://h/pub/new%0Aline",
+    ]  # fmt: skip
+    assert [wanted(entry).out for entry in entries[:4]] == [
+        "a b.iso",
+        "d/c#?.bin",
+        "e:f",
+        "new\nline",
+    ]
+    assert wanted(entries[1]).checksum == Checksum("md5", MD5)
+    assert wanted(entries[2]).checksum == Checksum("sha512", SHA512)
+    for entry, text in zip(entries[4:], ["leads out", "not UTF-8", "no checksum"], strict=True):
+        refused(entry, text)
+
+
+def test_checksums_without_a_base_are_a_usage_error(folder: Folder) -> None:
+    path = folder.path / "SHA256SUMS"
+    path.write_text(f"{SHA256}  a\n")
+    with pytest.raises(UsageError, match="--base URL"):
+        list(Sources([str(path)]))
+
+
+@pytest.mark.parametrize("base", ["https://h/d/", "https://h/d/list.html", "https://h/d/?x"])
+def test_relative_urls_of_any_list_are_resolved_with_the_base(folder: Folder, base: str) -> None:
+    for content in ("a/b.zip\n", "url,out\na/b.zip,\n", '{"url":"a/b.zip"}\n'):
+        assert urls(folder.read(content, base=base)) == ["https://h/d/a/b.zip"]
+    assert urls(folder.read("http://other/x\n", base=base)) == ["http://other/x"]
+
+
+@pytest.mark.parametrize("base", ["h", "ftp://h/", "http://u:s3cret@h:x/"])
+def test_a_base_that_is_no_url_is_a_usage_error(base: str) -> None:
+    with pytest.raises(UsageError, match="the base") as caught:
+        Sources([], base=base)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"input_format": InputFormat.CSV}])
+def test_a_csv_file_may_have_semicolons(folder: Folder, options: dict[str, Any]) -> None:
+    """As spreadsheets write it where the comma is the decimal point."""
+    content = '\ufeffName;URL;out\r\n"a;b";http://h/a,b;"c;d"\r\n'
+    entry = wanted(folder.one(content, **options))
+    assert (entry.url.text, entry.out, entry.input) == ("http://h/a,b", "c;d", {"Name": "a;b"})
+
+
+def test_a_name_after_a_tab_is_answered_by_how_to_write_it(folder: Folder) -> None:
+    failed = refused(folder.one("http://h/a\tb c.zip"), "out=NAME")
+    assert str(failed.detail).count(". ") == 0
+    assert len(str(failed.detail)) < 100
+
+
+@pytest.mark.parametrize(
+    "line", ["example.org/a.zip", "www.example.org", "localhost/x", "127.0.0.1:80/x"]
+)
+def test_a_url_without_a_scheme_is_answered_by_one_with_it(folder: Folder, line: str) -> None:
+    refused(folder.one(line), f"https://{line}")
+    with pytest.raises(UsageError, match=f"https://{line}"):
+        Sources([line])
+
+
+def test_a_user_and_password_that_pass_for_a_host_are_refused(folder: Folder) -> None:
+    """The first half of the password would be looked up, and the rest kept as a path."""
+    for url in ("http://me:1/s3cret@host/", "http://me:?s3cret@h.org/", "http://me:1#s3cret@h/"):
+        failed = refused(folder.one(url), "%2F")
+        assert "s3cret" not in f"{failed.url} {failed.detail}"
+    for url in (
+        "http://localhost:4873/@types/node",
+        "http://cdn:80/vue@3.1/x",
+        "http://h.org:1/a@b",
+    ):
+        assert urls([folder.one(url)]) == [url]
+
+
+# Time
+
+HOSTILE = {
+    "mirrors": b"http://h/" + b"\thttp://h/" * 7000,
+    "words": b"http://h/ " + b"out=a " * 10_000,
+    "slashes": b"@" + b"/" * 65_000,
+    "schemes": b"//" * 30_000 + b"@",
+    "brackets": b"[" * 65_000,
+    "strings": b'["' + b"\\\\" * 400_000,
+    "quotes": b"url,out\n" + b'x,"\n' * 2_000,
+    "tags": b"<urlset>" + b"<url>" * 12_000,
+    "comments": b"<!--" * 15_000,
+    "headings": b'"' * 30_000 + b"," * 30_000,
+    "options": b"http://h/\n" + b" out=a\n" * 2000,
+    "hex": b"a" * 65_000,
+    "signatures": b"http://h/?" + b"sig=&" * 13_000,
+    "tiny members": gzip.compress(b"x", mtime=0) * 20_000,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_content_takes_more_than_linear_time(folder: Folder, content: bytes) -> None:
+    """64 KiB of anything take less time than it takes to notice Ctrl-C; most take 50 ms."""
+    for chosen in InputFormat:
+        began = time.process_time()
+        with contextlib.suppress(UsageError):
+            list(folder.sources(content, input_format=chosen, keep_lines=True, base="http://h/"))
+        assert time.process_time() - began < 1.5, chosen
 
 
 # Anything

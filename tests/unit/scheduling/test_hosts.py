@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import count
 
 import pytest
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result
-from pyfetch.scheduling.hosts import DOWN_FOR, SEVERAL, Host, Limits
+from pyfetch.scheduling.hosts import DOWN_FOR, Host, Limits
+from pyfetch.scheduling.reachability import MOST_SILENT, SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
 
 NOW = 1000.0
@@ -22,11 +24,21 @@ def host(limits: Limits | None = None, **policy: float) -> Host:
     return Host(limits or Limits(), RetryPolicy(randomness=Highest(), **policy))  # type: ignore[arg-type]
 
 
-def failed(error: Failure = Failure.HTTP, detail: str = "429 Too Many Requests") -> Result:
-    return Result(1, "http://a/", Outcome.FAILED, error=error, detail=detail)
+numbers = count(1)
 
 
-REFUSED = failed(Failure.CONNECT, "connection refused")
+def failed(
+    error: Failure = Failure.HTTP,
+    detail: str = "429 Too Many Requests",
+    status: int | None = 429,
+    index: int | None = None,
+) -> Result:
+    """A failure, of a URL that no other failure is of unless its index is given."""
+    number = next(numbers) if index is None else index
+    return Result(number, "http://a/", Outcome.FAILED, status=status, error=error, detail=detail)
+
+
+REFUSED = failed(Failure.CONNECT, "connection refused", None)
 
 
 def ask(
@@ -207,31 +219,146 @@ def test_answers_in_between_keep_a_host_alive() -> None:
     assert shaky.refused(NOW) is None
 
 
-def test_silence_is_like_being_down_only_for_a_host_that_never_spoke() -> None:
+def silence(index: int | None = None) -> Result:
+    return failed(Failure.TIMEOUT, "no answer within 30 s", None, index)
+
+
+def test_silence_tells_of_a_host_only_if_it_never_answered() -> None:
     quiet, slow = host(retries=0), host(retries=0)
     ask(slow, HostSignal.ANSWERED, NOW)
-    for _ in range(10):
-        ask(quiet, HostSignal.SILENT, NOW)
-        ask(slow, HostSignal.SILENT, NOW)
+    for _ in range(SEVERAL + MOST_SILENT):
+        ask(quiet, HostSignal.SILENT, NOW, result=silence())
+        ask(slow, HostSignal.SILENT, NOW, result=silence())
     assert quiet.refused(NOW)
     assert not slow.refused(NOW)
 
 
-def test_only_a_host_like_any_other_may_be_forgotten() -> None:
-    plain, busy, down, spaced = host(), host(), host(), host(Limits(interval=60))
+def test_silence_fails_no_other_url_before_ten_different_probes() -> None:
+    quiet = host(retries=0)
+    for _ in range(SEVERAL):
+        ask(quiet, HostSignal.SILENT, NOW, result=silence())
+    for _ in range(MOST_SILENT - 1):
+        assert quiet.refused(NOW) is None
+        probe = silence()
+        ask(quiet, HostSignal.SILENT, NOW, result=probe)
+        ask(quiet, HostSignal.SILENT, NOW, result=probe)  # the same once more says nothing new
+    assert quiet.refused(NOW) is None
+    ask(quiet, HostSignal.SILENT, NOW, result=silence())
+    refusal = quiet.refused(NOW)
+    assert refusal
+    assert refusal.failure is Failure.TIMEOUT
+
+
+def test_a_silent_host_is_not_paused_but_gets_a_few_probes_of_other_urls() -> None:
+    quiet = host()
+    hung = [silence() for _ in range(SEVERAL)]
+    for result in hung:
+        ask(quiet, HostSignal.SILENT, NOW, result=result)
+    assert at_once(quiet, NOW) == SILENT_PROBES
+    assert quiet.wants_another_url
+    assert all(quiet.has_trouble_with(result.index) for result in hung)
+    quiet.ended(NOW + 1, NOW, HostSignal.ANSWERED, None, None)
+    assert not quiet.wants_another_url
+
+
+def test_a_lone_503_is_its_url_s_and_a_503_of_a_second_url_is_the_host_s() -> None:
+    busy = host()
+    ask(busy, HostSignal.PUSHED_BACK, NOW, result=failed(status=503, index=1), asked=60.0)
+    assert busy.may_start(NOW) == NOW
+    ask(busy, HostSignal.PUSHED_BACK, NOW, result=failed(status=503, index=2))
+    assert busy.may_start(NOW) == NOW + 1
+
+
+def test_503s_of_several_urls_are_their_own_where_others_are_served_in_between() -> None:
+    shaky = host()
+    for number in range(20):
+        now = NOW + number
+        ask(shaky, HostSignal.PUSHED_BACK, now, result=failed(status=503))
+        ask(shaky, HostSignal.ANSWERED, now + 0.5, result=None)
+    assert shaky.may_start(NOW + 20) == NOW + 19.5
+    assert at_once(shaky, NOW + 20) == 100
+
+
+def test_answers_to_requests_that_were_sent_before_a_503_explain_nothing() -> None:
+    busy = host()
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 1, NOW, result=failed(status=503))
+    ask(busy, HostSignal.ANSWERED, NOW + 1.1, NOW + 0.5)
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 1.2, NOW + 0.6, result=failed(status=503))
+    assert busy.may_start(NOW + 1.2) == NOW + 2.2
+
+
+def test_a_429_pauses_its_host_once_and_another_url_that_is_served_soon_ends_that() -> None:
+    busy = host()
+    assert at_once(busy, NOW, 8) == 8
+    busy.ended(NOW + 1, NOW, HostSignal.PUSHED_BACK, 60.0, failed(index=1))
+    assert busy.may_start(NOW + 1) is None
+    # Sent together with the one that was refused: it says nothing.
+    busy.ended(NOW + 1, NOW, HostSignal.ANSWERED, None, None)
+    assert busy.may_start(NOW + 1) is None
+    ask(busy, HostSignal.ANSWERED, NOW + 1.2, NOW + 0.1, result=failed(status=200, index=2))
+    assert at_once(busy, NOW + 1.2) == 100
+    # The same URL again: others were served since, so its trouble is its own.
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 2, asked=60.0, result=failed(index=1))
+    assert busy.may_start(NOW + 2) is None or busy.may_start(NOW + 2) == NOW + 2
+
+
+def test_a_429_of_a_second_url_is_kept_to_whatever_is_served() -> None:
+    """So it is with a token bucket, which refuses now this URL, now that."""
+    busy = host()
+    ask(busy, HostSignal.PUSHED_BACK, NOW, asked=5.0)
+    ask(busy, HostSignal.ANSWERED, NOW + 0.2, NOW + 0.1, result=None)
+    assert busy.may_start(NOW + 0.2) == NOW + 0.1
+    ask(busy, HostSignal.PUSHED_BACK, NOW + 0.3, asked=5.0)
+    ask(busy, HostSignal.ANSWERED, NOW + 0.5, NOW + 0.4, result=None)
+    paused = busy.may_start(NOW + 0.5)
+    assert paused is not None
+    assert paused >= NOW + 5.3
+
+
+def test_a_server_error_ends_no_pause() -> None:
+    busy = host()
+    ask(busy, HostSignal.PUSHED_BACK, NOW, asked=5.0)
+    ask(busy, HostSignal.ANSWERED, NOW + 0.2, NOW + 0.1, result=failed(status=500))
+    paused = busy.may_start(NOW + 0.2)
+    assert paused is not None
+    assert paused >= NOW + 5
+
+
+def test_what_was_learned_from_urls_that_are_always_refused_is_forgotten() -> None:
+    misjudged = host(first_wait=0)
+    bad = [failed(index=number) for number in range(1_000_001, 1_000_004)]
+    for number, result in enumerate(bad):
+        ask(misjudged, HostSignal.PUSHED_BACK, NOW + number, result=result)
+        ask(misjudged, HostSignal.ANSWERED, NOW + number + 0.5, result=None)
+    slowed = misjudged.may_start(NOW + 2.5)
+    assert slowed is not None
+    assert slowed > NOW + 2.5
+    ask(misjudged, HostSignal.ANSWERED, NOW + 4, result=None)
+    for result in bad:
+        ask(misjudged, HostSignal.PUSHED_BACK, NOW + 5, result=result)
+    assert at_once(misjudged, NOW + 5) == 100
+
+
+def test_only_what_still_matters_of_a_host_is_kept() -> None:
+    plain, busy, down, spaced = host(), host(), host(retries=0), host(Limits(interval=60))
     ask(plain, HostSignal.ANSWERED, NOW)
-    ask(busy, HostSignal.PUSHED_BACK, NOW)
+    ask(busy, HostSignal.PUSHED_BACK, NOW, asked=30.0)
     for _ in range(SEVERAL):
         ask(down, HostSignal.UNREACHED, NOW, result=REFUSED)
     ask(spaced, HostSignal.ANSWERED, NOW)
-    assert plain.forgettable(NOW)
-    assert not busy.forgettable(NOW)
-    assert not down.forgettable(NOW)
-    assert not spaced.forgettable(NOW + 59)
-    assert spaced.forgettable(NOW + 60)
-    # What was learned is stale some time after the host was asked last.
-    assert busy.forgettable(NOW + DOWN_FOR + 1)
-    assert down.forgettable(NOW + DOWN_FOR + 1)
+    assert plain.memory(NOW) is None
+    kept = busy.memory(NOW)
+    assert kept
+    assert kept.not_before >= NOW + 30
+    assert busy.memory(NOW + 31) is None
+    kept = down.memory(NOW)
+    assert kept
+    assert kept.refusal == down.refused(NOW)
+    assert down.memory(NOW + DOWN_FOR) is None
+    kept = spaced.memory(NOW + 59)
+    assert kept
+    assert Host(Limits(interval=60), RetryPolicy(), kept).may_start(NOW + 59) == NOW + 60
+    assert spaced.memory(NOW + 60) is None
 
 
 def test_an_answer_proves_a_host_alive_whatever_was_said_of_it() -> None:

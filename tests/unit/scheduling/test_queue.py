@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import random
+import tracemalloc
 from collections.abc import Sized
+from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
@@ -12,8 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
+from pyfetch.scheduling import host_memories, queue
 from pyfetch.scheduling.hosts import Host, Limits
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
+from pyfetch.scheduling.reachability import SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.urls import Url
 
@@ -108,7 +112,8 @@ def test_a_pause_ends_at_its_time_with_one_probe() -> None:
     assert asking(schedule) == []
     assert schedule.wake_at() == NOW + 10
     assert asking(schedule, NOW + 9.999) == []
-    assert asking(schedule, NOW + 10) == [1]
+    # Of another URL than the one that was refused, which is the first.
+    assert asking(schedule, NOW + 10) == [2]
 
 
 def test_a_pause_holds_for_targets_that_come_during_it() -> None:
@@ -186,6 +191,64 @@ def test_hosts_that_never_answered_leave_half_of_the_workers_to_those_that_did()
     # 1, 3, 5 and 7 are of the dead host; from then on the others go first while there are some.
     assert indexes == [3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20]
     assert asking(schedule) == [9, 11, 13, 15, 17, 19]
+
+
+def test_probes_are_drawn_from_all_over_the_queue() -> None:
+    """The first URLs of a host hang; those behind them are asked, and not one after the other."""
+    schedule = holding(*(at(n) for n in range(1, 101)))
+    for index in (1, 2, 3):
+        assert schedule.next(NOW) == at(index)
+        schedule.started("a", NOW)
+    for index in (1, 2, 3):
+        hung = replace(BUSY, index=index, status=None, error=Failure.TIMEOUT)
+        schedule.ended("a", NOW + 30, NOW, HostSignal.SILENT, None, hung)
+        schedule.again(at(index), "a", NOW + 30)
+    probes = asking(schedule, NOW + 31)
+    assert len(probes) == SILENT_PROBES
+    assert not {1, 2, 3} & set(probes)
+    assert max(probes) > 10, "all four among the first seven of 97: once in 100,000 draws"
+    answer(schedule, "a", NOW + 31)
+    assert asking(schedule, NOW + 31)[0] == 1
+
+
+def test_the_probe_of_a_host_that_refused_its_only_url_is_that_url() -> None:
+    schedule = holding(at(1))
+    push_back(schedule, "a", 10)
+    assert asking(schedule, NOW + 10) == [1]
+
+
+def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "REMEMBERED", 50)
+    monkeypatch.setattr(host_memories, "MOST_REMEMBERED", 100)
+    dead = replace(BUSY, status=None, error=Failure.CONNECT, detail="connection refused")
+    schedule = HostQueues(policy=RetryPolicy(retries=0, first_wait=0))
+
+    def fail_often(number: int) -> None:
+        for _ in range(SEVERAL):
+            schedule.started(f"http://host-{number}.example", NOW)
+            schedule.ended(
+                f"http://host-{number}.example", NOW, NOW, HostSignal.UNREACHED, None, dead
+            )
+        schedule.next(NOW)
+
+    for number in range(200):
+        fail_often(number)
+    tracemalloc.start()
+    try:
+        for number in range(200, 400):
+            fail_often(number)
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(400, 2400):
+            fail_often(number)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000, "50 bytes for each of the 2,000"
+    # A host that was asked not too long ago is still known to be down, an older one is not.
+    for number, is_known in ((2399, True), (2299, True), (200, False)):
+        origin = f"http://host-{number}.example"
+        schedule.add(at(number, origin))
+        assert bool(schedule.refusal(origin, NOW)) is is_known
 
 
 def test_what_was_dropped_does_not_start() -> None:
@@ -308,7 +371,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     ) -> None:
         self.limits = Limits(per_host, interval, interval_of_all)
         self.workers = workers
-        policy = RetryPolicy(2, first_wait=3, randomness=Highest())
+        policy = RetryPolicy(2, first_wait=3, randomness=Highest(1))
         self.schedule = HostQueues(self.limits, policy)
         self.hosts = {origin: Host(self.limits, policy) for origin in self.starts}
 
@@ -336,8 +399,10 @@ class AnyInterleaving(RuleBasedStateMachine):
         target, origin, began = self.running.pop(number)
         sign = data.draw(signs)
         asked = data.draw(st.sampled_from([None, 1.0, 700.0]))
-        self.schedule.ended(origin, self.now, began, sign, asked, BUSY)
-        self.hosts[origin].ended(self.now, began, sign, asked, BUSY)
+        status = data.draw(st.sampled_from([429, 503]))
+        result = replace(BUSY, index=target.index, status=status)
+        self.schedule.ended(origin, self.now, began, sign, asked, result)
+        self.hosts[origin].ended(self.now, began, sign, asked, result)
         return target, origin
 
     @precondition(lambda self: self.running)
@@ -384,7 +449,11 @@ class AnyInterleaving(RuleBasedStateMachine):
         origin, _ = self.waiting.pop(target)
         answers = self.hosts[origin].answers
         alike = [t for t in due if t is target or self.answers(t) == answers]
-        assert target == min(alike, key=lambda t: t.index)
+        first = min(alike, key=lambda t: t.index)
+        if target is not first:
+            assert self.hosts[origin].wants_another_url, "only a probe may overtake others"
+            assert self.waiting[first][0] == origin
+            assert self.hosts[origin].has_trouble_with(target.index) is False
         if self.schedule.refusal(origin, self.now):
             assert self.hosts[origin].refused(self.now)
             self.schedule.finish(target)

@@ -1,0 +1,60 @@
+"""Lists of checksums, as `sha256sum` and its kin write them: `DIGEST  NAME` or `SHA256 (NAME) = …`.
+
+A name is a path relative to the base URL (`--base`), and below the output directory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuilder, Refused
+from pyfetch.inputs.stream import MAX_LINE, Content, Line, numbered_lines
+
+_BY_DIGITS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+_GNU = re.compile(rb"(\\?)([0-9a-fA-F]{32,128}) [ *](.+)", re.DOTALL)
+_BSD = re.compile(rb"(\\?)(MD5|SHA1|SHA224|SHA256|SHA384|SHA512) \((.+)\) = ([0-9a-fA-F]+)")
+_ESCAPE = re.compile(rb"\\([\\nr])")
+_ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
+
+
+def is_checksum_line(line: bytes) -> bool:
+    """Whether a line is of such a list, and of no other."""
+    line = line.rstrip(b"\r")
+    gnu = _GNU.fullmatch(line)
+    return bool((gnu and len(gnu[2]) in _BY_DIGITS) or _BSD.fullmatch(line))
+
+
+def read_checksums(content: Content) -> Iterator[NumberedRecord]:
+    """Yield a record for each line that is neither blank nor a comment."""
+    for line in numbered_lines(content):
+        if line.too_long or (line.content.strip() and not line.content.startswith(b"#")):
+            yield NumberedRecord(_record(line), line.number, line.content)
+
+
+def _record(line: Line) -> Record | BadRecord:
+    if line.too_long:
+        return BadRecord(f"longer than {MAX_LINE} bytes")
+    gnu, bsd = _GNU.fullmatch(line.content), _BSD.fullmatch(line.content)
+    if gnu:
+        escaped, digest, name = gnu.groups()
+        algorithm = _BY_DIGITS.get(len(digest), "")
+    elif bsd:
+        escaped, named, name, digest = bsd.groups()
+        algorithm = named.decode().lower()
+    else:
+        return BadRecord("no checksum and name, as sha256sum writes them")
+    if escaped:
+        name = _ESCAPE.sub(lambda match: _ESCAPED[match[1]], name)
+    while name.startswith(b"./"):
+        name = name[2:].lstrip(b"/")
+    builder = RecordBuilder([quote(name, safe="/")])
+    try:
+        builder.add(algorithm or "checksum", digest.decode())
+        builder.add("out", name.decode())
+        return builder.record()
+    except UnicodeDecodeError:
+        return builder.bad("its name is not UTF-8")
+    except Refused as error:
+        return builder.bad(error)

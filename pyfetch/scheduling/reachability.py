@@ -1,0 +1,108 @@
+"""Whether a host can be reached: failed connections and silence in a row. Pure."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+SEVERAL = 3
+"""So many failures in a row make a host suspect: then only probes are sent."""
+SILENT_PROBES = 4
+"""Probes at once to a host that accepts connections and does not answer."""
+MOST_SILENT = 10
+"""Probes of different URLs that must meet silence before a host counts as down for all URLs."""
+
+_MOST_KEPT = 2048
+"""Silent URLs that are kept apart: those of all workers together, and the probes."""
+
+
+class Reach(Enum):
+    """What follows from a failure to reach a host."""
+
+    GOES_ON = "nothing yet"
+    PAUSE = "wait, then send one probe"
+    PROBE_OTHERS = "send a few probes for other URLs"
+    DOWN = "the host is down"
+
+
+class Reachability:
+    """Counts the failures in a row of one host.
+
+    A connection that fails is the host's failure. Silence after a connection was accepted is the
+    failure of one URL: the host counts as down only if many URLs, from all over the queue, meet
+    the same.
+    """
+
+    __slots__ = (
+        "_down_at", "_probed", "_retries", "_silent", "_silent_since", "answers", "failures",
+        "rounds",
+    )  # fmt: skip
+
+    def __init__(self, retries: int) -> None:
+        self._retries = retries
+        self.answers = False
+        """Whether the host answered the last request."""
+        self.failures = 0
+        """Failed connections in a row."""
+        self.rounds = 0
+        """The same, but connections that were under way together count as one."""
+        self._down_at = -math.inf
+        """When the last failed connection that counts as a round of its own ended."""
+        self._silent: set[int] | None = None
+        """URLs that met silence since the last answer; None: none."""
+        self._silent_since = math.inf
+        """When several URLs in a row had met silence: what is sent from then on are probes."""
+        self._probed = 0
+        """How many of the silent URLs were probes."""
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether the host is probed only, until it answers."""
+        return self.failures >= SEVERAL or self.is_silent
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the host accepts connections, but has not answered several in a row."""
+        return self._silent is not None and len(self._silent) >= SEVERAL
+
+    @property
+    def in_a_row(self) -> int:
+        """Failures in a row, of both kinds."""
+        return self.failures + len(self._silent or ())
+
+    def has_met_silence(self, index: int) -> bool:
+        """Whether the URL with this index met silence since the last answer."""
+        return self._silent is not None and index in self._silent
+
+    def answered(self) -> None:
+        """The host has answered a request."""
+        self.answers = True
+        self.failures = self.rounds = self._probed = 0
+        self._silent = None
+        self._silent_since = math.inf
+
+    def failed(self, now: float, began: float) -> Reach:
+        """A connection that was begun at `began` has failed, or the name was not found."""
+        self.answers = False
+        self.failures += 1
+        if began >= self._down_at:
+            self.rounds += 1
+            self._down_at = now
+        elif self.failures != SEVERAL:
+            return Reach.GOES_ON  # begun before the last one that counts: it says nothing new
+        if self.failures < SEVERAL:
+            return Reach.GOES_ON
+        return Reach.PAUSE if self.rounds <= self._retries else Reach.DOWN
+
+    def met_silence(self, now: float, began: float, index: int) -> Reach:
+        """The URL with this index got no answer over a connection that was accepted."""
+        if self.answers:
+            return Reach.GOES_ON  # the host is alive
+        silent = self._silent = self._silent or set()
+        if index not in silent and len(silent) < _MOST_KEPT:
+            silent.add(index)
+            self._probed += began >= self._silent_since
+        if not self.is_silent:
+            return Reach.GOES_ON
+        self._silent_since = min(self._silent_since, now)
+        return Reach.PROBE_OTHERS if self._probed < MOST_SILENT else Reach.DOWN
