@@ -12,6 +12,7 @@ import pytest
 from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
+from pyfetch.urls import parse_url
 
 VERSION_2 = Path(__file__).parents[2] / "support" / "state-version-2.sql"
 """A state that pyfetch wrote when its schema was version 2, as SQL."""
@@ -204,3 +205,18 @@ def test_who_has_a_name_in_this_run_is_known_however_many_there_are(tmp_path: Pa
             assert state.claim(f"f{number}", "http://b/", free, takes_over=True) is None
         state.commit()
         state.close()
+
+
+def test_a_migration_leaves_out_what_signs_the_urls_that_own_names(older: Path) -> None:
+    """So a list that is signed anew finds its files, and no signature stays in the state."""
+    database = sqlite3.connect(older)
+    signed = "http://SERVER/a/x?v=1&X-Amz-Date=1&X-Amz-Signature=secret"
+    with database:
+        database.execute("UPDATE file SET url = ?, answered_by = ? WHERE path = 'x'", (signed,) * 2)
+    identity = parse_url(signed).identity
+    known = claimed(older, "x", identity)
+    assert known
+    assert known.facts
+    assert (known.facts.answered_by, known.facts.media_type) == (identity, None)
+    assert not any("secret" in line for line in database.iterdump())
+    database.close()
