@@ -87,6 +87,14 @@ def test_the_threads_of_a_run_are_on_one_cpu(
 
 
 @several
+def test_without_the_pin_every_thread_may_be_on_any_cpu(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
+    with waiting(installed, server, "--no-cpu-pin") as run:
+        assert set(where(run.pid)) == {ALL}
+
+
+@several
 def test_of_several_processes_those_that_fetch_are_each_on_another_one(
     installed: InstalledCommand, server: LoopbackServer
 ) -> None:
