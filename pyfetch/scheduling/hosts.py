@@ -94,6 +94,8 @@ class Host:
     @property
     def wants_another_url(self) -> bool:
         """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
+        if self.refusal is not None:
+            return False  # no request will be made
         return self._reach.is_silent or (self._pushes > 0 and self._share <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
