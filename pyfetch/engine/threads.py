@@ -23,8 +23,8 @@ from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
-from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.scheduling.stall import StallDetector

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from pyfetch.scheduling.hosts import HostMemory
+from pyfetch.scheduling.limits import HostMemory
 
 MOST_REMEMBERED = 16_384
 """Hosts whose failures or rates are remembered, at most, the latest ones."""

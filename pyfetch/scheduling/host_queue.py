@@ -9,16 +9,23 @@ from heapq import heapify, heappop, heappush
 from pyfetch.models import Target
 from pyfetch.scheduling.hosts import Host
 
+_DRAWS = 16
+"""Places of a long queue that are tried for a probe."""
+_SHORT = 64
+"""A queue up to this length is searched as a whole."""
+
 
 class HostQueue:
     """One host and the targets that are ready for it: by place in the input, but for probes."""
 
-    __slots__ = ("_ready", "host", "unproven", "wakes_at")
+    __slots__ = ("_ready", "_taken", "host", "unproven", "wakes_at")
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self._ready: list[tuple[int, Target]] = []
         """A heap of targets and their indexes."""
+        self._taken: set[int] = set()
+        """Indexes of targets that are in the heap still, but were taken out."""
         self.unproven = 0
         """Attempts in flight that began before the host had answered anything."""
         self.wakes_at: float | None = None
@@ -27,35 +34,44 @@ class HostQueue:
     @property
     def front(self) -> int | None:
         """Index of the first target; None: none is ready."""
+        while self._taken and self._ready and self._ready[0][0] in self._taken:
+            self._taken.discard(heappop(self._ready)[0])
         return self._ready[0][0] if self._ready else None
 
     def add(self, target: Target) -> None:
         """Let a target wait for the host."""
-        heappush(self._ready, (target.index, target))
+        if target.index in self._taken:
+            self._taken.discard(target.index)  # its entry is still there
+        else:
+            heappush(self._ready, (target.index, target))
 
     def take_first(self) -> Target:
-        """Take out the first target."""
+        """Take out the first target, which `front` has named."""
         return heappop(self._ready)[1]
 
     def take(self, dropped: Container[int], randomness: random.Random) -> Target:
-        """Take out the target to ask for next.
+        """Take out the target to ask for next; `front` has named the first one.
 
         A probe is drawn from the whole queue, without URLs that had trouble and those `dropped`:
         URLs that hang or are refused often stand side by side in a list.
         """
-        host = self.host
-        if not host.wants_another_url:
+        if not self.host.wants_another_url:
             return self.take_first()
-        places = [
-            place
-            for place, (index, _) in enumerate(self._ready)
-            if not host.has_trouble_with(index) and index not in dropped
-        ]
-        if not places:
-            return self.take_first()
-        place = randomness.choice(places)
-        _, target = self._ready[place]
-        self._ready[place] = self._ready[-1]
-        self._ready.pop()
-        heapify(self._ready)  # probes are rare
-        return target
+        ready = self._ready
+        draws = len(ready) if len(ready) <= _SHORT else _DRAWS
+        for place in randomness.sample(range(len(ready)), draws):
+            index, target = ready[place]
+            is_free = index not in dropped and index not in self._taken
+            if is_free and not self.host.has_trouble_with(index):
+                if place == 0:
+                    return self.take_first()
+                self._taken.add(index)
+                if 2 * len(self._taken) > len(ready):
+                    self._remove_taken()
+                return target
+        return self.take_first()
+
+    def _remove_taken(self) -> None:
+        self._ready = [entry for entry in self._ready if entry[0] not in self._taken]
+        heapify(self._ready)
+        self._taken.clear()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_rate import HostRate
+from pyfetch.scheduling.limits import HostMemory, Limits, Refusal
 from pyfetch.scheduling.reachability import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
@@ -15,37 +15,6 @@ from pyfetch.settings import MOST_WORKERS
 
 DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
-
-
-class Limits(NamedTuple):
-    """How much may be asked of a host, as the settings say."""
-
-    per_host: int | None = None
-    """Transfers at once; None: no limit but that of the workers."""
-    interval: float = 0.0
-    """Seconds from one request to the next to the same host."""
-    interval_of_all: float = 0.0
-    """Seconds from one request to the next, to any host."""
-
-
-class Refusal(NamedTuple):
-    """Why a host must not be asked now."""
-
-    until: float
-    """When it may be asked again, in seconds."""
-    failure: Failure
-    detail: str
-
-
-class HostMemory(NamedTuple):
-    """What to keep of a host for which nothing waits: little, as there may be many hosts."""
-
-    not_before: float
-    """The host must not be asked earlier, in seconds."""
-    refusal: Refusal | None = None
-    """Why it must not be asked, if it was given up."""
-    rate: HostRate | None = None
-    """Its request rate, if that was learned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +94,8 @@ class Host:
     @property
     def wants_another_url(self) -> bool:
         """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
+        if self.refusal is not None:
+            return False  # no request will be made
         return self._reach.is_silent or (self._pushes > 0 and self._share <= 1)
 
     def has_trouble_with(self, index: int) -> bool:

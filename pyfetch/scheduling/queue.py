@@ -13,7 +13,8 @@ from heapq import heappop, heappush
 from pyfetch.models import HostSignal, Result, Target
 from pyfetch.scheduling.host_memories import HostMemories
 from pyfetch.scheduling.host_queue import HostQueue
-from pyfetch.scheduling.hosts import Host, Limits, Refusal
+from pyfetch.scheduling.hosts import Host
+from pyfetch.scheduling.limits import Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS

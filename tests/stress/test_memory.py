@@ -92,7 +92,7 @@ from pyfetch.engine.threads import ThreadEngine
 from pyfetch.attempt import Finished
 from pyfetch.api import entries_from_items
 from pyfetch.models import Outcome, Result
-from pyfetch.scheduling.hosts import Limits
+from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.models import HostSignal
 from pyfetch.scheduling.retry import RetryPolicy

@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result
-from pyfetch.scheduling.hosts import DOWN_FOR, Host, Limits
+from pyfetch.scheduling.hosts import DOWN_FOR, Host
+from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.reachability import MOST_SILENT, SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pyfetch.attempt import Finished, NotMade
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import WorkerLimit
-from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.stall import StallDetector

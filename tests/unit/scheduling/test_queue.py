@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling import host_memories, queue
-from pyfetch.scheduling.hosts import Host, Limits
+from pyfetch.scheduling.hosts import Host
+from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.reachability import SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
