@@ -35,9 +35,11 @@ class RedirectState(NamedTuple):
     away: bool = False
     """Whether a redirect has ever left the origin for which credentials were meant."""
     cookies: Mapping[str, CookieJar] = MappingProxyType({})
-    """Cookies set on the way, by origin; each is sent to its own origin only."""
+    """Cookies set on the way, by the origin that they go back to; see `pyfetch.http.cookies`."""
     asked: frozenset[tuple[str, str]] = frozenset()
     """Requests made so far, as (URL, cookies): making one again would go round in a loop."""
+    logins: int = 0
+    """How often in a row a demand to log in was answered."""
     whole: bool = False
     """Whether the server refused a range or a condition: ask for the whole body, without."""
     part_digest: PartDigest | None = None

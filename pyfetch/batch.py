@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
-from pyfetch.storage.filesystem import OWN_DIRECTORY, prepare
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
-from pyfetch.storage.part import sweep
+from pyfetch.storage.parts import sweep
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -85,16 +87,21 @@ class Batch:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
+        directory = self._download.directory if self._download else OutputDirectory(output_dir)
         try:
             sweep(output_dir)
+            with needed_for(output_dir):
+                directory.open()
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
-                ledger = FileLedger(settings, state, lasting=settings.state)
+                ledger = FileLedger(
+                    settings, state, lasting=settings.state, check_directory=directory.check
+                )
                 if settings.content_disposition and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, lock)
         finally:
-            self._engine.when_idle(lock.release)
+            self._engine.when_idle(partial(_let_go, lock, directory))
 
     def stop(self) -> None:
         """End the run soon, from any thread or a signal handler; `results` yields what there is."""
@@ -132,3 +139,8 @@ class Batch:
     ) -> Iterator[Result]:
         with closing(self._engine.run(entries, ledger, pausing, lock)) as finished:
             yield from self._put_in_order(finished, self._read_ahead.shown)
+
+
+def _let_go(lock: RunLock, directory: OutputDirectory) -> None:
+    lock.release()
+    directory.close()

@@ -11,12 +11,17 @@ from typing import TypeVar, overload
 _REMEMBERED = 256
 """Most answers of a second have the same date."""
 
+_LONGEST_DATE = 80
+"""In characters: more than any date needs."""
 
-@lru_cache(_REMEMBERED)
+
 def parse_http_date(value: str | None) -> float | None:
     """Seconds since the epoch, in any format of RFC 9110, section 5.6.7; None for no date."""
-    if value is None:
-        return None
+    return None if value is None or len(value) > _LONGEST_DATE else _parsed_date(value)
+
+
+@lru_cache(_REMEMBERED)
+def _parsed_date(value: str) -> float | None:
     try:
         date = parsedate_to_datetime(value.strip())
         if date.tzinfo is None:
@@ -39,9 +44,10 @@ class Fields(Mapping[str, str]):
         self._lines = lines
         self._by_name = by_name = dict(lines)
         if len(by_name) < len(lines):
-            by_name.clear()
+            values: dict[str, list[str]] = {}
             for name, value in lines:
-                by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
+                values.setdefault(name, []).append(value)
+            self._by_name = {name: ", ".join(several) for name, several in values.items()}
 
     def __getitem__(self, name: str) -> str:
         return self._by_name[name.lower()]

@@ -111,6 +111,8 @@ class Known:
     file that is there now comes from a run that was killed before it could note it."""
     went_to: str | None = None
     """Path of the file, if the server has named it."""
+    of_other_url: bool = False
+    """The file came from another URL, which owned the name in an earlier run."""
 
 
 UNKNOWN = Known()
@@ -216,12 +218,17 @@ class Result:
     elapsed: float = 0.0
     """Seconds from the start of the first attempt to the end of the last, waits included."""
     content_type: str | None = None
+    content_encoding: str | None = None
+    """Coding of the body as it came and is saved (RFC 9110, section 8.4); none is asked for."""
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None
     """Of the body, in hexadecimal digits."""
     input: Mapping[str, Any] | None = None
     """What else the list says about the target."""
+    backup: str | None = None
+    """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
+    output directory."""
 
     def __post_init__(self) -> None:
         if "@" in self.url:
@@ -268,6 +275,8 @@ class Action(StrEnum):
     REFRESH = "refresh"
     """Ask whether the file has changed."""
     REPLACE = "replace"
+    BACK_UP = "backup"
+    """Fetch it, and keep the file that is there as a backup, unless it is the same."""
     CHECK = "check"
     """Compare the file with its checksum, and fetch it if that differs."""
     SKIP = "skip"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be fetched, and the port of each where its URL names none."""
@@ -30,7 +30,11 @@ _MUST_BE_ENCODED = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]"
 _USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
 _MAY_SPLIT_A_PASSWORD = re.compile(r"[\x00-\x20\\]")
 _AUTHORITY_ALONE = re.compile(r"([^/]*//)[^/?#]*\Z")
-_ALL_BEFORE_AT = re.compile(r"(?<=//).*@", re.DOTALL)
+
+_SCHEME_AND_AUTHORITY = re.compile(r"(?:[^/?#]*:)?//[^/?#]*")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ALLOWED = "!#$%&'()*+,/:;=?@[]~"
+"""Characters that stand for themselves behind an authority, but for letters, digits and `-._`."""
 
 _MOST_ORIGINS = 1024
 
@@ -128,6 +132,19 @@ def parse_url(text: str) -> Url:
     return Url(text, _origin(parts), urlunsplit(without_credentials))
 
 
+def escape_url(text: str) -> str:
+    """Percent-encode what a URL or a reference to one may not have (RFC 3986, section 2.1).
+
+    A `%` that begins no escape is itself escaped; the escapes beside it stay as they are. A host
+    beyond ASCII stays, too: it is not encoded in percents (RFC 3490).
+    """
+    found = _SCHEME_AND_AUTHORITY.match(text)
+    authority, rest = (found[0], text[found.end() :]) if found else ("", text)
+    if "[" not in authority:  # an IPv6 address may have a zone: `[fe80::1%eth0]`
+        authority = _STRAY_PERCENT.sub("%25", authority)
+    return authority + quote(_STRAY_PERCENT.sub("%25", rest), safe=_ALLOWED)
+
+
 @lru_cache(_MOST_ORIGINS)
 def _origin_of(authority: str) -> str:
     return _origin(_split(authority))
@@ -171,8 +188,9 @@ def masked_url(text: str) -> str:
         is_url = False
     if is_url:
         return masked(text)
-    hidden = _ALL_BEFORE_AT.sub(f"{MASK}@", text)
-    return hidden if hidden != text else f"{MASK}@{text.rpartition('@')[2]}"
+    before_at, _, rest = text.rpartition("@")
+    scheme, slashes, _ = before_at.partition("//")
+    return f"{scheme}//{MASK}@{rest}" if slashes and "@" not in scheme else f"{MASK}@{rest}"
 
 
 def shown_of_split(url: str, rest: str) -> str:

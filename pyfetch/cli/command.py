@@ -28,6 +28,12 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
 
     Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
     """
+    if options["cleanup"]:
+        if sources or options["plan"]:
+            raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
+        from pyfetch.cli.cleanup import show_cleanup
+
+        return show_cleanup(settings_from_options(options), quiet=options["quiet"])
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")

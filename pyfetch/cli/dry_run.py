@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,10 +17,12 @@ from pyfetch.cli.main import imports_done
 from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
-from pyfetch.models import Action, Entry, Failure, Planned, Result, Target, TargetError
+from pyfetch.models import Action, Entry, Failure, Known, Planned, Result, Target, TargetError
 from pyfetch.output.plan import plan_sink
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.filesystem import OWN_DIRECTORY, file_status, way_to
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.existing import is_ours, look
+from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.system import temporary_database
@@ -43,6 +46,7 @@ class Planner:
         self._settings = settings
         file = self._output_dir / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
+        self._directory = OutputDirectory(self._output_dir)
         self._state = State.copy_of(file) if knows else State(None)
         self._names = PathAllocator(settings, self._state, lasting=settings.state)
         self._seen = _Seen()
@@ -54,7 +58,7 @@ class Planner:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with closing(self._state), closing(self._seen):
+        with closing(self._state), closing(self._seen), closing(self._directory):
             pass
 
     def of(self, entry: Entry) -> Planned:
@@ -79,9 +83,9 @@ class Planner:
             if self._settings.discard:
                 action = Action.FETCH
             else:
-                path, _ = self._names.of(entry, in_use=self._seen.has)
+                path, known = self._names.of(entry, in_use=self._seen.has)
                 final = str(self._output_dir / path)
-                action = self._action(entry, path)
+                action = self._action(entry, path, known)
                 wanted = self._names.wanted(entry)
                 if path != wanted and self._names.home(entry)[0] != wanted:
                     instead_of = str(self._output_dir / wanted)
@@ -91,18 +95,24 @@ class Planner:
             self._seen.host(entry.origin)
         return Planned(entry.index, url, action, final, instead_of)
 
-    def _action(self, target: Target, path: str) -> Action:
+    def _action(self, target: Target, path: str, known: Known) -> Action:
         final = self._output_dir / path
-        way_to(self._output_dir, path)
+        status = look(self._directory, path).status
         earlier = not self._seen.add(path)
-        if file_status(final) is None and not earlier:
+        if status is None and not earlier:
             return Action.FETCH
         policy = self._settings.if_exists
         if policy is IfExists.FAIL:
             raise TargetError(Failure.EXISTS, f"{final} is there")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
-        return _IF_THERE[policy]
+        if earlier or status is None or policy in (IfExists.REPLACE, IfExists.RENAME):
+            return _IF_THERE[policy]
+        if policy is IfExists.SKIP and not known.of_other_url:
+            return Action.SKIP
+        if not is_ours(known, status, time.time()):
+            return Action.BACK_UP
+        return Action.REPLACE if known.of_other_url else Action.REFRESH
 
 
 class _Seen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from io import TextIOWrapper
 from typing import TextIO
@@ -18,6 +17,8 @@ def main() -> None:
     if sys.argv[1:] in (["-V"], ["--version"]):
         sys.stdout.write(f"pyfetch {__version__}\n")
         return
+    import signal
+
     # Imports make no garbage. To look for it takes a sixth of the time that one URL takes.
     gc.disable()
     # Until a run has its own handlers, Ctrl-C just ends the process, without a traceback.

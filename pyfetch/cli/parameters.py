@@ -136,6 +136,12 @@ _OWN = (
         is_flag=True,
     ),
     GroupedOption(
+        ("--cleanup",),
+        Group.FILES,
+        "Remove the parts and the backups in DIR, list them, and fetch nothing.",
+        is_flag=True,
+    ),
+    GroupedOption(
         ("--allow-failures",),
         Group.TRANSFERS,
         "Exit status 0 while no more than so many fail.",

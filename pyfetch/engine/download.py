@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
@@ -19,9 +20,13 @@ from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.validators import is_as_recorded
 from pyfetch.models import Failure, FileFacts, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.settings import Settings
-from pyfetch.storage.filesystem import errors_of, way_to
-from pyfetch.storage.part import Part, Parts
+from pyfetch.settings import IfExists, Settings
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.existing import NOTHING, look
+from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.part import Part
+from pyfetch.storage.parts import Parts
+from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 USER_AGENT = f"pyfetch/{__version__}"
@@ -29,8 +34,15 @@ USER_AGENT = f"pyfetch/{__version__}"
 _log = logging.getLogger(__name__)
 
 
-Rename = Callable[[Target, str], Target]
-"""Gives a target a path of its own, made from the name that the server gave."""
+class Rename(Protocol):
+    """Gives targets the names that servers choose."""
+
+    def __call__(self, target: Target, given: str, *, beside: bool = False) -> Target:
+        """The target with a path of its own, made from the name that the server gave.
+
+        `beside`: with a suffix, where no file is.
+        """
+        ...
 
 
 class Downloader:
@@ -44,7 +56,8 @@ class Downloader:
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, bandwidth)
-        self._parts = Parts(Path(settings.output_dir), settings.min_free)
+        self.directory = OutputDirectory(Path(settings.output_dir))
+        self._parts = Parts(self.directory, settings.min_free)
         self.rename: Rename | None = None
         """Called for each answer that names its file; None where servers name no files."""
 
@@ -105,6 +118,10 @@ class _Download:
         self._rename = rename
         self._final = None if target.path is None else parts.final(target.path)
         self._policy = target.if_exists or settings.if_exists
+        self._there = NOTHING
+        """What was found under the final name."""
+        self._given: str | None = None
+        """The name that the server gave."""
         self._answer: Response | None = None
         self._asked = False
         """Whether a request was sent."""
@@ -114,11 +131,11 @@ class _Download:
         path, final = self._target.path, self._final
         if path is None or final is None:
             writer = self._get(client, None, Wanted(replaces=False))
-            writer.finish(replace=False)
+            writer.finish()
             return self._fetched(writer, None)
         settings = self._settings
-        way_to(self._parts.output_dir, path)
-        found = judge_existing(final, self._policy, self._target, self._transfer)
+        self._there = look(self._parts.directory, path)
+        found = judge_existing(final, self._there, self._policy, self._target, self._transfer)
         if isinstance(found, Kept):
             return self._kept(found)
         url = self._target.identity
@@ -132,7 +149,7 @@ class _Download:
                 part.drop()
                 with errors_of(final):
                     return self._kept(Kept(Outcome.UNCHANGED, final, Path(final).stat()))
-            facts = writer.finish(replace=found.replaces)
+            facts = writer.finish(self._placement(replaces=found.replaces))
         return self._fetched(writer, facts)
 
     def failed(self, error: TargetError) -> Finished:
@@ -184,16 +201,35 @@ class _Download:
         given = file_name_given(head.headers.get("Content-Disposition")) if self._rename else None
         if self._rename is None or part is None or given is None:
             return
+        self._given = given
         target = self._rename(self._target, given)
         if target.path is None or target.path == self._target.path:
             return
         self._target = target
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
-        way_to(self._parts.output_dir, target.path)
-        kept = judge_named(self._final, self._policy)
+        self._there = look(self._parts.directory, target.path)
+        kept = judge_named(self._final, self._there, self._policy)
         if kept:
             raise _NamedFileStays(kept)
+
+    def _placement(self, *, replaces: bool) -> Placement:
+        """How the part gets its name. `replaces`: even if a file has it."""
+        when_there = WhenThere.KEEP
+        if replaces:
+            outright = self._policy is IfExists.REPLACE
+            when_there = WhenThere.REPLACE if outright else WhenThere.BACK_UP
+        instead = self._path_beside if self._given and replaces else None
+        check = self._transfer.check
+        return Placement(when_there, self._target.known, self._there, instead, check)
+
+    def _path_beside(self) -> str:
+        """Another path, where the name that the server gave is that of a file of the user's."""
+        assert self._rename and self._given  # noqa: S101, PT018 - the server has named it
+        self._target = self._rename(self._target, self._given, beside=True)
+        assert self._target.path  # noqa: S101 - it has got one
+        self._final = self._parts.final(self._target.path)
+        return self._target.path
 
     def _kept(self, kept: Kept) -> Finished:
         """The outcome where the file stays, with facts about it if the state had none."""
@@ -223,11 +259,16 @@ class _Download:
         return self._finished(result, HostSignal.NONE, new)
 
     def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
+        placed = writer.placed
+        backup = self._parts.final(placed.backup) if placed and placed.backup else None
+        if backup:
+            _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
         result = self._result(
-            Outcome.FETCHED,
+            Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED,
             size=self._transfer.received,
             path=self._final,
             sha256=facts.sha256 if facts else writer.sha256,
+            backup=backup,
         )
         return self._finished(result, HostSignal.NONE, facts)
 
@@ -254,6 +295,7 @@ class _Download:
         sha256: str | None = None,
         error: TargetError | None = None,
         facts: FileFacts | None = None,
+        backup: str | None = None,
     ) -> Result:
         head = self._answer
         headers = head.headers if head else {}
@@ -271,8 +313,10 @@ class _Download:
             attempts=task.number - (not self._asked),
             elapsed=self._clock() - task.started,
             content_type=headers.get("Content-Type"),
+            content_encoding=headers.get("Content-Encoding"),
             etag=headers.get("ETag") or (facts.etag if facts else None),
             last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self._target.input,
+            backup=backup,
         )

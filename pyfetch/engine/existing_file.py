@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.http.validators import conditions
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
-from pyfetch.storage.filesystem import errors_of, file_status
+from pyfetch.storage.existing import Found, open_file
+from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
 from pyfetch.transfer import Transfer
 
@@ -38,16 +38,16 @@ class Wanted(NamedTuple):
 
 
 def judge_existing(
-    final: str, policy: IfExists, target: Target, transfer: Transfer
+    final: str, found: Found, policy: IfExists, target: Target, transfer: Transfer
 ) -> Kept | Wanted:
-    """Look at the file `final` before a request.
+    """Judge what was found under the name `final` before a request.
 
     Raises `TargetError` if there must be no request because the file is there.
     """
-    status = file_status(final)
+    status = found.status
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
     if status is None:
-        return Wanted(replaces or Path(final).is_symlink())  # a link that leads nowhere
+        return Wanted(replaces)
     if policy in (IfExists.REPLACE, IfExists.RENAME):
         return Wanted(replaces)
     if policy is IfExists.FAIL:
@@ -61,6 +61,8 @@ def judge_existing(
             outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
             return Kept(outcome, final, status, digest.sha256)
         return Wanted(replaces=True)
+    if policy is IfExists.SKIP and target.known.of_other_url:
+        return Wanted(replaces=True)
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
     facts = target.known.facts
@@ -68,12 +70,12 @@ def judge_existing(
     return Wanted(replaces, fields, facts.answered_by if facts else target.identity)
 
 
-def judge_named(final: str, policy: IfExists) -> Kept | None:
-    """Look at the file whose name a server has just given. None: the body may come.
+def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
+    """Judge what was found under a name that a server has just given. None: the body may come.
 
     Raises `TargetError` if there is such a file and there must be none.
     """
-    status = file_status(final)
+    status = found.status
     if status is None:
         return None
     if policy is IfExists.FAIL:
@@ -88,7 +90,7 @@ def already_there(final: str) -> TargetError:
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
     digest = Digest(target.checksum)
-    with errors_of(final), cpu.anywhere(), Path(final).open("rb") as file:
+    with errors_of(final), cpu.anywhere(), open_file(final) as file:
         while block := file.read(BLOCK):
             digest.update(block)
             transfer.check()

@@ -20,7 +20,8 @@ from pyfetch.http.validators import (
 from pyfetch.models import Failure, FileFacts, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import Note, Version
+from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
@@ -51,7 +52,7 @@ class BodyWriter:
         transfer: Transfer,
         part: Part | None,
         *,
-        continued: Note | None = None,
+        continued: PartMetadata | None = None,
         part_digest: PartDigest | None = None,
         conditions_of: str | None = None,
         on_wanted: Callable[[Response], None] = lambda _: None,
@@ -72,6 +73,8 @@ class BodyWriter:
         """The head of the answer, once it has come."""
         self.start_again = False
         """Whether the answer is of no use: ask for the whole body, without conditions."""
+        self.placed: Placed | None = None
+        """Where the file went, once it has its name."""
         self.unchanged = False
         """Whether the server says that the file is as it was (304)."""
         transfer.received = transfer.resumed = 0
@@ -116,8 +119,8 @@ class BodyWriter:
                 self._begin(self._part, len(data))
             self._part.write(data)
 
-    def finish(self, *, replace: bool) -> FileFacts | None:
-        """Give the part its final name; `replace`: even if there is a file of that name.
+    def finish(self, placement: Placement | None = None) -> FileFacts | None:
+        """Give the part its final name, as `placement` says; sets `placed`.
 
         Returns the facts of the file, None if none is kept. Raises `TargetError` if the
         body is not what was wanted.
@@ -135,21 +138,22 @@ class BodyWriter:
         except TargetError:
             self._drop()
             raise
-        if not self._part:
+        if not self._part or not placement:
             return None
         if not self._begun:
             self._begin(self._part, 0)
         self._transfer.check()
-        return self._commit(self._part, head, replace=replace)
+        return self._commit(self._part, head, placement)
 
-    def _commit(self, part: Part, head: Response, *, replace: bool) -> FileFacts:
+    def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
         said_before = self._said_before()
         last_modified = head.headers.get("Last-Modified") or said_before.get("Last-Modified")
         etag = head.headers.get("ETag") or said_before.get("ETag")
         modified = modified_at(last_modified, head.headers.get("Date"), time.time())
+        self.placed = part.commit(placement, modified=modified)
         return FileFacts(
             size=self._transfer.received,
-            modified_ns=part.commit(replace=replace, modified=modified),
+            modified_ns=self.placed.modified_ns,
             etag=etag if etag and is_etag(etag) else None,
             last_modified=last_modified if modified is not None else None,
             sha256=self._digest.sha256,
@@ -164,7 +168,7 @@ class BodyWriter:
         fields = {"Last-Modified": note.last_modified} if note.last_modified else {}
         return fields | ({"ETag": note.validator} if is_etag(note.validator) else {})
 
-    def _goes_on(self, head: Response, note: Note) -> bool:
+    def _goes_on(self, head: Response, note: PartMetadata) -> bool:
         """Continue the part, if this 206 is exactly its rest (RFC 9110, section 15.3.7)."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
@@ -207,15 +211,21 @@ class BodyWriter:
         self._on_wanted(head)
 
     def _begin(self, part: Part, first: int) -> None:
-        version = None
+        metadata = None
         head = self.answer
         # A body that came whole with its first bytes leaves nothing to continue.
         if head is not None and first != self._total:
             validator = strong_validator(head.headers)
             if validator is not None:
                 modified = head.headers.get("Last-Modified", "")
-                version = Version(validator, head.url.identity, modified)
-        part.begin(self._total, version)
+                metadata = PartMetadata(
+                    self._target.identity,
+                    validator,
+                    head.url.identity,
+                    self._total or 0,
+                    modified,
+                )
+        part.begin(self._total, metadata)
         self._begun = True
 
     def _wanted_answer(self) -> Response:

@@ -24,7 +24,7 @@ from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.hosts import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
-from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.scheduling.stall import StallDetector
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
@@ -173,6 +173,11 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         interval=0.0 if settings.rate_total else interval,
         interval_of_all=interval if settings.rate_total else 0.0,
     )
-    retry = RetryPolicy(settings.retries, settings.retry_wait, max_wait=settings.max_wait)
+    retry = RetryPolicy(
+        settings.retries,
+        settings.retry_wait,
+        max_wait=settings.max_wait,
+        statuses=retried_statuses(settings.retry_status),
+    )
     stalls = StallDetector(max(settings.timeout, settings.connect_timeout), settings.min_speed)
     return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)

@@ -75,12 +75,23 @@ class Exchange(HTTPAdapter):
         return resp if isinstance(resp, Response) else super().build_response(req, resp)
 
 
+MAX_COOKIE_SIZE = 8 * 1024
+"""Longest `Set-Cookie` that is not passed over, in characters; browsers keep half of that."""
+
+
 class _CookieSource:
-    """Fields of a response, where `requests` looks for them: in a response of `http.client`."""
+    """Fields of a response, where `requests` looks for them: in a response of `http.client`.
+
+    There are none but `Set-Cookie`: the standard library reads `Set-Cookie2`, too, which is
+    obsolete (RFC 6265, section 9.4), and takes quadratic time for it.
+    """
 
     def __init__(self, fields: Fields) -> None:
+        name = "set-cookie"
+        values = fields.get_all(name) or []
+        lines = [(name, value) for value in values if len(value) <= MAX_COOKIE_SIZE]
         self._original_response = self
-        self.msg = fields
+        self.msg = Fields(lines)
 
 
 def extract_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:

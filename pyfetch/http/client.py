@@ -7,6 +7,8 @@ when that other host may be asked.
 from __future__ import annotations
 
 import contextlib
+import logging
+import socket
 from collections.abc import Mapping
 from http.client import HTTPException
 
@@ -33,6 +35,10 @@ from pyfetch.system import descriptors
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url, parse_url
 
+_log = logging.getLogger(__name__)
+
+_LONGEST_SHOWN = 60
+"""Most characters of a field that a message shows."""
 DRAIN_SIZE = 64 * 1024
 """Longest body of a redirect or an error, in bytes, that is read to reuse its connection."""
 DRAIN_SECONDS = 0.1
@@ -57,12 +63,14 @@ class Client:
         self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
         self._origins = OriginConfigs(settings)
         self._requests = RequestBuilder(settings, user_agent, self._origins)
+        look_ups = NameLookUps(family=_address_family(settings))
         connector = Connector(
-            Trust(settings), settings.connect_timeout, NameLookUps(), _address_judge(settings)
+            Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
         )
         # Lists often go back and forth between hosts: keep a connection to each, but leave most
         # of the descriptors to files.
         max_idle = max(2 * settings.most_workers, min(MAX_IDLE, descriptors() // 4))
+        self._has_warned = False
         self._pool = ConnectionPool(connector, max_idle)
 
     def get(
@@ -72,11 +80,11 @@ class Client:
         transfer: Transfer,
         receiver: Receiver,
     ) -> RedirectState | None:
-        """GET a URL (RFC 9110, section 9.3.1), and follow redirects within its origin.
+        """GET a URL (RFC 9110, section 9.3.1), log in, and follow redirects within its origin.
 
         Returns None once the whole body was pushed. Returns where to go on if that is up to the
-        caller: at another origin or, with `--rate`, after any redirect. Raises `TargetError` if
-        the body did not come whole, and whatever the receiver raises.
+        caller: at another origin or, with `--rate`, after any redirect or demand to log in.
+        Raises `TargetError` if the body did not come whole, and whatever the receiver raises.
         """
         while True:
             request = self._requests.build(state, headers, transfer.target)
@@ -84,7 +92,8 @@ class Client:
             response = self._send(request, state, transfer)
             try:
                 location = location_of(response)
-                if location is None:
+                logs_in = self._requests.logs_in(state, transfer.target, response)
+                if location is None and not logs_in:
                     self._push(response, transfer, receiver)
                     return None
                 _drain(response, transfer)
@@ -93,7 +102,11 @@ class Client:
             cookies = self._requests.cookies_after(state, request, response)
             asked = state.asked | {request_key(state, request)}
             origin = state.origin
-            state = follow(state, location, self._settings)._replace(cookies=cookies, asked=asked)
+            if location is None:
+                state = state._replace(cookies=cookies, logins=state.logins + 1)
+            else:
+                state = follow(state, location, self._settings)
+                state = state._replace(cookies=cookies, asked=asked)
             if state.origin != origin or self._settings.rate:
                 transfer.check()
                 return state
@@ -113,6 +126,7 @@ class Client:
 
     def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
         transfer.answered()
+        self._warn_of_coding(response, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
         if not receiver.head(response):
@@ -127,11 +141,32 @@ class Client:
             raise failures.of_body(error, transfer) from error
         transfer.check()
 
+    def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
+        """Say once a run that a body is not what its media type says."""
+        coding = response.headers.get("Content-Encoding")
+        if self._has_warned or not coding or response.status >= 300:
+            return
+        own = (*self._settings.headers, *transfer.target.headers)
+        was_asked_for = any(name.lower() == "accept-encoding" for name, _ in own)
+        if coding.strip().lower() != "identity" and not was_asked_for:
+            self._has_warned = True
+            _log.warning(
+                "a server sends its files coded (Content-Encoding: %s) though that was not asked"
+                " for: they are saved as they come; JSON results have it as content_encoding",
+                coding[:_LONGEST_SHOWN],
+            )
+
 
 def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> Url:
     """The URL of a request: `requests` normalises those that are not plain."""
     text = request.url or ""
     return state.url if text == state.url.text else parse_url(text)
+
+
+def _address_family(settings: Settings) -> socket.AddressFamily:
+    if settings.ipv4:
+        return socket.AF_INET
+    return socket.AF_INET6 if settings.ipv6 else socket.AF_UNSPEC
 
 
 def _address_judge(settings: Settings) -> AddressJudge | None:

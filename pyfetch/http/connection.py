@@ -10,10 +10,11 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyfetch import cpu
+from pyfetch.http.address_race import WorkingAddresses, connect_to_first
 from pyfetch.http.name_lookup import Address, NameLookUps
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
@@ -46,6 +47,7 @@ class Connector:
     """Seconds for the name look-up, for each address, and for each wait of a handshake."""
     look_ups: NameLookUps
     judge: AddressJudge | None = None
+    working: WorkingAddresses = field(default_factory=WorkingAddresses)
 
 
 class Connection:
@@ -133,20 +135,44 @@ class Connection:
                 connection.close()
 
     def _connect(self, transfer: Transfer) -> None:
-        """Open a TCP connection to the first address that is allowed and accepts one."""
+        """Open a TCP connection to an address that is allowed and accepts one."""
         connector, route = self._connector, self.route
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
+        addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
-        target = self._socks_target(socks, transfer) if socks else None
+        target = self._socks_target(socks, transfer) if socks else ("", 0)
+        try:
+            if socks:
+                self._connect_in_turn(addresses, transfer, socks, target)
+            elif len(addresses) == 1:  # nothing to choose from: half the system calls
+                self._connect_in_turn(addresses, transfer)
+            else:
+                connection, address = connect_to_first(
+                    addresses, connector.connect_timeout, transfer
+                )
+                self._socket = self._stoppable = connection
+                if address is not addresses[0]:
+                    connector.working.note((host, port), address)
+        except OSError as error:
+            raise ConnectError(str(error)) from error
+
+    def _connect_in_turn(
+        self,
+        addresses: Sequence[Address],
+        transfer: Transfer,
+        socks: Proxy | None = None,
+        target: tuple[str, int] = ("", 0),
+    ) -> None:
+        """Connect to the first address that accepts a connection. Raises `OSError`."""
         failed = OSError("the name has no address")
-        for family, kind, protocol, _, address in _allowed(found, connector.judge):
+        for family, kind, protocol, _, address in addresses:
             connection = new_socket(socks, family, kind, protocol)
             try:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.settimeout(connector.connect_timeout)
+                connection.settimeout(self._connector.connect_timeout)
                 transfer.uses(connection)
-                if socks and target:
+                if socks:
                     connect_through(connection, socks, address, target)
                 else:
                     connection.connect(address)
@@ -159,7 +185,7 @@ class Connection:
             else:
                 self._socket = self._stoppable = connection
                 return
-        raise ConnectError(str(failed)) from failed
+        raise failed
 
     def _socks_target(self, proxy: Proxy, transfer: Transfer) -> tuple[str, int]:
         """What a SOCKS proxy is asked to connect to: the name, or an address that it is here."""
@@ -189,7 +215,7 @@ class Connection:
         (_, status, reason), _ = read_head(buffer)
         if not 200 <= status < 300:
             raise ConnectionError(f"the proxy refuses a tunnel: {status} {reason}".rstrip())
-        if buffer.unread:
+        if buffer.holds_bytes:
             raise ConnectionError("the proxy sent data before the host could send any")
 
     def _start_tls(self, host: str, transfer: Transfer) -> None:
@@ -206,6 +232,7 @@ class Connection:
                 inner: Any = ssl_wrap_socket(
                     lower, ssl_context=context, server_hostname=name, tls_in_tls=True
                 )
+            inner.suppress_ragged_eofs = False
             self._socket = inner  # its methods are those of a socket
             return
         # `wrap_socket` takes the descriptor away from this socket before it shakes hands. Until it
@@ -213,7 +240,9 @@ class Connection:
         with socket.fromfd(lower.fileno(), lower.family, lower.type) as duplicate:
             transfer.uses(duplicate)
             with cpu.anywhere():
-                self._socket = self._stoppable = context.wrap_socket(lower, server_hostname=name)
+                self._socket = self._stoppable = context.wrap_socket(
+                    lower, server_hostname=name, suppress_ragged_eofs=False
+                )
 
     def _sockets(self) -> tuple[socket.socket, socket.socket]:
         if self._socket is None or self._stoppable is None:

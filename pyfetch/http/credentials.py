@@ -8,12 +8,14 @@ import os
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from requests.cookies import RequestsCookieJar
 
 from pyfetch.errors import UsageError
+from pyfetch.http.cookies import new_cookie_jar
 from pyfetch.settings import Settings
-from pyfetch.urls import Url
+from pyfetch.urls import MASK, Url
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +28,16 @@ class Login:
     password: str = field(repr=False)
     is_named: bool
     """Whether the file names the host. If not, this is its `default`."""
+
+
+class Credentials(NamedTuple):
+    """User and password, as the bytes that are sent or hashed."""
+
+    user: bytes
+    password: bytes
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.user!r}, {MASK})"
 
 
 class Netrc:
@@ -88,12 +100,6 @@ def _is_missing(file: Path) -> bool:
     except OSError:  # reported when it is read
         pass
     return False
-
-
-def new_cookie_jar() -> RequestsCookieJar:
-    """An empty jar. A cookie without a domain goes to its own host alone (RFC 6265, 5.4)."""
-    policy = http.cookiejar.DefaultCookiePolicy
-    return RequestsCookieJar(policy(strict_ns_domain=policy.DomainStrictNonDomain))
 
 
 def load_cookies(file: str) -> RequestsCookieJar:

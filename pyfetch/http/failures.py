@@ -12,7 +12,7 @@ from urllib3 import Timeout
 from urllib3.exceptions import InvalidHeader
 
 from pyfetch.http.connection import ConnectError, HandshakeTimeoutError
-from pyfetch.http.name_lookup import LookUpTimeoutError
+from pyfetch.http.name_lookup import LookUpTimeoutError, NoAddressError
 from pyfetch.http.response_head import BadHeadError, HeadCutError
 from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.transfer import Transfer
@@ -65,6 +65,8 @@ def _unambiguous(cause: BaseException) -> TargetError | None:
         case LookUpTimeoutError():
             detail = f"the look-up of the host's name got {cause.strerror}"
             return TargetError(Failure.DNS, detail, HostSignal.UNREACHED)
+        case NoAddressError():
+            return TargetError(Failure.DNS, str(cause.strerror), HostSignal.UNREACHED)
         case socket.gaierror():
             return TargetError(Failure.DNS, "the host's name was not found", HostSignal.UNREACHED)
         case HeadCutError():

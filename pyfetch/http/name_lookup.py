@@ -31,6 +31,10 @@ class LookUpTimeoutError(socket.gaierror):
     """A name was not resolved before the deadline."""
 
 
+class NoAddressError(socket.gaierror):
+    """A name has no address of the family that the user wants. `strerror` says so."""
+
+
 class _LookUp:
     """One call of `getaddrinfo`, for all transfers that wait for the same name."""
 
@@ -56,8 +60,14 @@ class _LookUp:
 class NameLookUps:
     """Resolves host names for any number of threads. One lock guards all of it."""
 
-    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+    def __init__(
+        self,
+        max_threads: int = MAX_THREADS,
+        family: socket.AddressFamily = socket.AF_UNSPEC,
+    ) -> None:
+        """`family`: the only one whose addresses are wanted."""
         self._max_threads = max_threads
+        self._family = family
         self._lock = threading.Lock()
         self._queued = threading.Condition(self._lock)
         """Notified when there is a look-up for an idle thread."""
@@ -76,7 +86,7 @@ class NameLookUps:
         is no answer within `seconds`, and at once what the transfer is stopped with.
         """
         if is_ip_address(host):
-            return _getaddrinfo(host, port)
+            return _getaddrinfo(host, port, self._family)
         deadline = time.monotonic() + seconds
         with self._lock:
             look_up = self._join(host, port)
@@ -119,7 +129,7 @@ class NameLookUps:
         """Be a thread: do what is queued, until nothing comes for a while."""
         while (look_up := self._next()) is not None:
             try:
-                look_up.addresses = _getaddrinfo(look_up.host, look_up.port)
+                look_up.addresses = _getaddrinfo(look_up.host, look_up.port, self._family)
             except Exception as error:  # raised where it is waited for
                 look_up.error = error
             with self._lock:
@@ -152,8 +162,14 @@ def is_ip_address(host: str) -> bool:
     return False
 
 
-def _getaddrinfo(host: str, port: int) -> Sequence[Address]:
+def _getaddrinfo(host: str, port: int, family: socket.AddressFamily) -> Sequence[Address]:
     try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
     except UnicodeError as error:  # a label that is empty or too long
         raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
+    except socket.gaierror as error:
+        if family == socket.AF_UNSPEC:
+            raise
+        kind = "IPv4" if family == socket.AF_INET else "IPv6"
+        detail = f"no {kind} address of the host was found (--{kind.lower()})"
+        raise NoAddressError(error.errno, detail) from error

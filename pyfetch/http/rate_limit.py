@@ -10,51 +10,60 @@ from pyfetch.headers import parse_http_date
 PAUSING_STATUSES = frozenset({429, 503})
 """Statuses that concern the whole host, not one URL."""
 
+_LONGEST_FIELD = 8 * 1024
+"""Longest field that is parsed, in characters."""
 _EPOCH_SINCE = 1_000_000_000
 """A reset at or above this is a time in seconds since the epoch, below it a wait in seconds."""
 
 
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """Return the seconds that a 429 or 503 asks to wait; None if it does not say.
+    """Return the seconds that a 429 or 503 asks to wait, more than 0; None if it does not say.
 
     They are in `Retry-After` (RFC 9110, section 10.2.3), or else the `RateLimit` fields of
-    draft-ietf-httpapi-ratelimit-headers, or else `X-RateLimit-Reset`. `now` is in seconds since
-    the epoch.
+    draft-ietf-httpapi-ratelimit-headers, or else `X-RateLimit-Reset`. A wait of 0 and a time that
+    is past say nothing: the host has just refused. `now`, in seconds since the epoch, stands in
+    for a missing `Date`.
     """
-    now = time.time() if now is None else now
-    asked = parse_retry_after(headers.get("Retry-After"), now)
-    if asked is None:
-        asked = _wait_of_limits(headers, spent_only=False)
-    if asked is None:
-        asked = _reset(headers, now)
-    return asked
+    now = _answered(headers, now)
+    return (
+        parse_retry_after(headers.get("Retry-After"), now)
+        or _wait_of_limits(headers, spent_only=False)
+        or _reset(headers, now)
+        or None
+    )
 
 
 def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return the seconds until the next request to a host, if this response used up its quota.
 
-    None if it did not, or does not say. `now` is in seconds since the epoch.
+    None if it did not, or does not say. `now`, in seconds since the epoch, stands in for a
+    missing `Date`.
     """
     asked = _wait_of_limits(headers, spent_only=True)
     if asked is None and _remaining(headers) == 0:
-        asked = _reset(headers, time.time() if now is None else now)
+        asked = _reset(headers, _answered(headers, now))
     return asked
 
 
-def parse_retry_after(value: str | None, now: float | None = None) -> float | None:
+def _answered(headers: Mapping[str, str], now: float | None) -> float:
+    """When the answer was sent, by the clock that its times are from (RFC 9110, 6.6.1)."""
+    answered = parse_http_date(headers.get("Date"))
+    if answered is not None:
+        return answered
+    return time.time() if now is None else now
+
+
+def parse_retry_after(value: str | None, answered: float) -> float | None:
     """Return the seconds to wait by a `Retry-After` field (RFC 9110, section 10.2.3).
 
-    None for a field that is missing or malformed. `now` is in seconds since the epoch.
+    None for a field that is missing or malformed, for 0, and for a date that is past.
+    `answered` is the time of the answer, in seconds since the epoch.
     """
-    if value is None:
-        return None
-    value = value.strip()
+    value = (value or "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return float(value) or None
     date = parse_http_date(value)
-    if date is None:
-        return None
-    return max(0.0, date - (time.time() if now is None else now))
+    return None if date is None or date <= answered else date - answered
 
 
 def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | None:
@@ -80,7 +89,7 @@ def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | 
 
 def _items(field: str | None) -> list[tuple[str, Mapping[str, object]]]:
     """Members of a structured list (RFC 9651) with their parameters; none of a malformed one."""
-    if not field:
+    if not field or len(field) > _LONGEST_FIELD:
         return []
     import http_sf  # loaded here, as few servers send these fields
 

@@ -3,31 +3,60 @@
 from __future__ import annotations
 
 import socket
+import ssl
+
+from pyfetch.http.tls import holds_bytes
 
 RECEIVE_SIZE = 16 * 1024
 """Bytes asked for at once: one TLS record (RFC 8446, section 5.1), or a head and a small body."""
 
 
 class ReadBuffer:
-    """Reads a connection in order. Each method that waits raises what the connection raises."""
+    """Reads a connection in order. Each method that waits raises what the connection raises.
 
-    __slots__ = ("_connection", "_data", "_start")
+    Over TLS, the end of the connection without a `close_notify` is an `ssl.SSLEOFError` for
+    `read`, `read_into` and `fill`: what was read may have been cut (RFC 9112, section 9.8).
+    """
+
+    __slots__ = ("_connection", "_data", "_searched", "_start")
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._data = b""
+        self._data: bytes | bytearray = b""
         self._start = 0
         """Index in `_data` of the first byte that is not consumed."""
+        self._searched = 0
+        """Index in `_data` before which there is no line feed that is not consumed."""
 
     @property
-    def unread(self) -> bytes:
-        """Bytes that were received and are not consumed yet."""
+    def unread(self) -> bytes | bytearray:
+        """Bytes that were received and are not consumed yet. To be read, not to be changed."""
         return self._data[self._start :] if self._start else self._data
 
+    @property
+    def holds_bytes(self) -> bool:
+        """Whether bytes are there that are not consumed: here, or decrypted in the TLS layer."""
+        return self._start < len(self._data) or holds_bytes(self._connection)
+
     def receive(self) -> bool:
-        """Wait for more bytes. Returns False if the other side has closed the connection."""
-        data = self._connection.recv(RECEIVE_SIZE)
-        self._data, self._start = self.unread + data, 0
+        """Wait for more bytes. Returns False if the other side has closed the connection.
+
+        This is for heads and lines, which have an end of their own: how the connection is
+        closed does not matter to them.
+        """
+        try:
+            data = self._connection.recv(RECEIVE_SIZE)
+        except ssl.SSLEOFError:
+            return False
+        if self._start == len(self._data):
+            self._data, self._start, self._searched = data, 0, 0
+            return bool(data)
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data)  # what comes byte by byte is not copied each time
+        del self._data[: self._start]
+        self._searched = max(0, self._searched - self._start)
+        self._start = 0
+        self._data += data
         return bool(data)
 
     def skip(self, size: int) -> None:
@@ -38,7 +67,7 @@ class ReadBuffer:
         """Return at most `limit` bytes, as soon as there are any; none at the end."""
         if self._start == len(self._data):
             return self._connection.recv(limit)
-        data = self._data[self._start : self._start + limit]
+        data = bytes(self._data[self._start : self._start + limit])
         self._start += len(data)
         return data
 
@@ -63,8 +92,9 @@ class ReadBuffer:
     def read_line(self, limit: int) -> bytes:
         """Return the next line with its line feed; less at the end or beyond `limit` bytes."""
         while True:
-            end = self._data.find(b"\n", self._start) + 1
+            end = self._data.find(b"\n", max(self._start, self._searched)) + 1
             if end:
                 return self.read(min(end - self._start, limit))
+            self._searched = len(self._data)
             if len(self._data) - self._start >= limit or not self.receive():
-                return self.read(limit) if self.unread else b""
+                return self.read(limit) if self._start < len(self._data) else b""

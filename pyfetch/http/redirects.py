@@ -5,31 +5,49 @@ pyfetch follows them itself, since `requests` would first read the whole body of
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urldefrag, urljoin
 
 import requests
-from requests.utils import requote_uri
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
-from pyfetch.urls import UnsupportedScheme, Url, masked_url, parse_url
+from pyfetch.urls import UnsupportedScheme, Url, escape_url, masked_url, parse_url
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+_BEYOND_ASCII = re.compile(r"[\x80-\xff]")
+_NO_HOST = re.compile(r"(?:https?:)?//(?:[/?#]|\Z)", re.IGNORECASE)
+"""What `urljoin` would take for a path at the same host: `http:////host/`."""
+_LONGEST_SHOWN = 500
+"""Most characters of a `Location` that a message shows."""
+
+
 def location_of(response: Response) -> str | None:
     """Return the `Location` of a redirect; None for any other response. Raises `TargetError`."""
-    location = response.headers.get("Location")
-    if location is None or response.status not in _REDIRECTS:
+    if response.status not in _REDIRECTS:
         return None
+    found = response.headers.get_all("Location")
+    if not found:
+        return None
+    location, *others = found
+    for other in others:
+        if other != location:
+            detail = f"redirect to both {_shown(location)!r} and {_shown(other)!r}"
+            raise TargetError(Failure.WRONG_CONTENT, detail)
     try:
-        # Fields are decoded as Latin-1, but URLs beyond ASCII are UTF-8.
+        # Fields are decoded as Latin-1, but URLs beyond ASCII are mostly UTF-8.
         return location.encode("latin-1").decode()
-    except UnicodeError as error:
-        detail = f"redirect to {masked_url(location)!r}, which is not UTF-8"
-        raise TargetError(Failure.INVALID_URL, detail) from error
+    except UnicodeError:
+        return _BEYOND_ASCII.sub(lambda byte: f"%{ord(byte[0]):02X}", location)
+
+
+def _shown(location: str) -> str:
+    shown = masked_url(location)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
 
 
 def follow(state: RedirectState, location: str, settings: Settings) -> RedirectState:
@@ -43,7 +61,7 @@ def follow(state: RedirectState, location: str, settings: Settings) -> RedirectS
         detail = f"redirect from https to {url}, which --no-downgrade forbids"
         raise TargetError(Failure.FORBIDDEN_ADDRESS, detail, HostSignal.ANSWERED)
     away = state.away or url.origin != state.origin
-    return state._replace(url=url, followed=state.followed + 1, away=away)
+    return state._replace(url=url, followed=state.followed + 1, away=away, logins=0)
 
 
 def request_key(state: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
@@ -65,14 +83,16 @@ def resolve(url: Url, location: str) -> Url:
     """
     text = location
     try:
-        text = requote_uri(urljoin(url.text, location))
+        if _NO_HOST.match(location):
+            raise ValueError("it names no host")
+        text = escape_url(urljoin(url.text, location))
         target = _with_user_of(url, parse_url(text))
     except UnsupportedScheme as error:
-        detail = f"redirect to {masked_url(urldefrag(text).url)}, which is neither http nor https"
+        detail = f"redirect to {_shown(urldefrag(text).url)}, which is neither http nor https"
         raise TargetError(Failure.UNSUPPORTED_SCHEME, detail) from error
     except ValueError as error:
         # The text of the error is not shown: it may quote a password.
-        detail = f"redirect to {masked_url(location)!r}, which is no URL with a host and a port"
+        detail = f"redirect to {_shown(location)!r}, which is no URL with a host and a port"
         raise TargetError(Failure.INVALID_URL, detail) from error
     if target.fragment or not url.fragment:
         return target

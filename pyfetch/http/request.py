@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from http.cookiejar import CookieJar
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 import requests
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.credentials import load_cookies, new_cookie_jar
+from pyfetch.http.cookies import cookies_after, cookies_for
+from pyfetch.http.credentials import Credentials, load_cookies
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
+from pyfetch.urls import escape_url
+
+if TYPE_CHECKING:
+    from pyfetch.http.digest import DigestLogins
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
@@ -25,12 +32,19 @@ _HARMLESS = frozenset(
 """Fields of a user that are sent to other origins, too. Any other field may be a secret that is
 meant for the first origin."""
 
+_UNAUTHORIZED = 401
+_MAX_LOGINS = 3
+"""Most demands to log in that are answered in a row: more of them never end."""
+
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]*)?"
     r"(?:/(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*)+"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?-]+)?"
 )
 """URLs that `requests` leaves as they are."""
+
+_ZONE = re.compile(r"(?<=[/@])\[([0-9A-Fa-f:.]+)%[^\]/?#]*\]")
+"""The IPv6 address of an interface (RFC 6874): `[fe80::1%eth0]`."""
 
 
 class RequestBuilder:
@@ -41,6 +55,9 @@ class RequestBuilder:
 
     def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
         self._origins = origins
+        self._lock = threading.Lock()
+        """Held to make `_digest_logins`."""
+        self._digest_logins: DigestLogins | None = None
         self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once for an origin and not for each request.
@@ -64,7 +81,7 @@ class RequestBuilder:
         `headers`: fields for this request alone (a range, conditions). Raises `TargetError` for
         a URL that cannot be requested.
         """
-        cookies = state.cookies.get(state.origin, self._cookies)
+        cookies = cookies_for(state.cookies, state.origin, self._cookies)
         has_own_fields = cookies is not None or target.headers or state.away
         if (
             not has_own_fields
@@ -80,10 +97,15 @@ class RequestBuilder:
         if state.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            request = requests.Request(
-                "GET", state.url.text, headers=fields | dict(headers), auth=auth
-            )
+            # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
+            url = escape_url(state.url.text)
+            address, zone = _ZONE.search(url), ""
+            if address:
+                url, zone = url.replace(address[0], f"[{address[1]}]", 1), address[0]
+            request = requests.Request("GET", url, headers=fields | dict(headers), auth=auth)
             prepared = self._session.prepare_request(request)
+            if address and prepared.url:
+                prepared.url = prepared.url.replace(f"[{address[1]}]", zone, 1)
             # The session would copy them into a jar whose policy sends them to subdomains.
             prepared.prepare_cookies(cookies)
         except (requests.RequestException, ValueError) as error:
@@ -93,15 +115,15 @@ class RequestBuilder:
     def cookies_after(
         self, state: RedirectState, request: requests.PreparedRequest, response: Response
     ) -> Mapping[str, CookieJar]:
-        """Return the cookies of an attempt, by origin, with those that this response sets."""
+        """Return the cookies of an attempt with those that this response sets."""
         if "Set-Cookie" not in response.headers:
             return state.cookies
-        before = state.cookies.get(state.origin, self._cookies)
-        cookies = new_cookie_jar()
-        if before is not None:
-            cookies.update(before)
-        extract_cookies(cookies, request, response)
-        return {**state.cookies, state.origin: cookies}
+        sent = cookies_for(state.cookies, state.origin, self._cookies)
+
+        def extract(jar: CookieJar) -> None:
+            extract_cookies(jar, request, response)
+
+        return cookies_after(state.cookies, state.origin, sent, extract)
 
     def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
         """Build what `requests` would make of a plain URL, without the time that it takes."""
@@ -114,7 +136,33 @@ class RequestBuilder:
             request.headers.update(headers)
         return request
 
-    def _auth(self, state: RedirectState, target: Target) -> HTTPBasicAuth | None:
+    def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
+        """Whether to send the last request once more: this response says how to log in."""
+        if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
+            return False
+        login = self._login(state, target)
+        fields = response.headers.get_all("WWW-Authenticate")
+        if login is None or not fields:
+            return False
+        with self._lock:
+            if self._digest_logins is None:
+                from pyfetch.http.digest import DigestLogins
+
+                self._digest_logins = DigestLogins()
+        return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
+
+    def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
+        """What logs the next request in: by Digest where that was demanded, else by Basic."""
+        login = self._login(state, target)
+        if login is None:
+            return None
+        if self._digest_logins is not None:
+            digest = self._digest_logins.auth(state.origin, login)
+            if digest:
+                return digest
+        return HTTPBasicAuth(login.user, login.password)
+
+    def _login(self, state: RedirectState, target: Target) -> Credentials | None:
         """User and password: of the URL, or else of the netrc file if no field has any.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
@@ -122,17 +170,17 @@ class RequestBuilder:
         userinfo = state.url.userinfo
         if userinfo is not None:
             user, _, password = userinfo.partition(":")
-            auth = HTTPBasicAuth(unquote_to_bytes(user), unquote_to_bytes(password))
-            return auth if userinfo else None
-        login = self._origins.of(state.url).login
-        if login is None or (not state.away and self._has_authorization(target)):
+            login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
+            return login if userinfo else None
+        entry = self._origins.of(state.url).login
+        if entry is None or (not state.away and self._has_authorization(target)):
             return None
         # A redirect may lead to a host of the netrc file, as to one where users log in. But it
         # must not make us send the password in clear text, or to a port of the redirect's choice.
         is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
-        if state.away and not (login.is_named and is_safe):
+        if state.away and not (entry.is_named and is_safe):
             return None
-        return HTTPBasicAuth(login.user.encode(), login.password.encode())
+        return Credentials(entry.user.encode(), entry.password.encode())
 
     def _has_authorization(self, target: Target) -> bool:
         return self._authorizes or any(

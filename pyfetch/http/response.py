@@ -17,10 +17,11 @@ from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
 
-_MAX_LINE_SIZE = 64 * 1024
-"""Longest line of a chunked body outside its data, in bytes."""
+_MAX_LINE_SIZE = 16 * 1024
+"""Longest line of a chunked body outside its data, in bytes. A line that never ends brings none
+of the body, so that `--min-speed` ends it, too."""
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -46,11 +47,12 @@ def framing_of(status: int, fields: Fields) -> Framing:
         return Framing(length=0)
     coding = fields.get("Transfer-Encoding")
     if coding is not None:  # it overrides Content-Length
-        if coding.strip(" \t").lower() == "chunked":
+        codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
+        if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
             return Framing(chunked=True)
-        return Framing(
-            error=f"the body has the transfer coding {coding!r}, which was not requested"
-        )
+        if codings:
+            detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
+            return Framing(error=detail)
     announced = fields.get("Content-Length")
     if announced is None:
         return UNTIL_CLOSE
@@ -60,7 +62,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
         other.strip() != length for other in others
     ):
         return Framing(
-            error=f"Content-Length is {announced!r}, so the end of the body cannot be known"
+            error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
     return Framing(length=int(length))
 
@@ -179,9 +181,12 @@ class Response:
         if self._left:
             return True
         for _ in range(MAX_FIELDS):
-            if self._read_line() in _LINE_ENDS:
+            line = self._read_line()
+            if line in _LINE_ENDS:
                 self._end()
                 return False
+            if not line.endswith(b"\n") or b"\0" in line:
+                break
         raise IncompleteRead(b"")
 
     def _read_line(self) -> bytes:
@@ -189,7 +194,7 @@ class Response:
 
     def _end(self) -> None:
         # Bytes after the end of the body answer no request, so nothing may follow them.
-        self._finish(reusable=self._keeps_alive and not self._buffer.unread)
+        self._finish(reusable=self._keeps_alive and not self._buffer.holds_bytes)
 
     def _finish(self, *, reusable: bool) -> None:
         if self._on_end is not None:

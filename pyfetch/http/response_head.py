@@ -1,7 +1,8 @@
-"""Strict parser for the head of a response: status line and fields (RFC 9112, sections 2 to 5).
+"""Parser for the head of a response: status line and fields (RFC 9112, sections 2 to 5).
 
 `http.client` accepts a head that is cut off, and lines that are no fields (CPython issue 113199
-and others). Here both are errors.
+and others). Here both are errors. What breaks the rules without a doubt about its meaning is
+taken, if curl and wget take it, too: `tests/unit/http/test_response_head.py` lists both kinds.
 """
 
 from __future__ import annotations
@@ -16,14 +17,23 @@ from pyfetch.http.read_buffer import ReadBuffer
 
 MAX_HEAD_SIZE = 256 * 1024
 """Longest head, in bytes."""
-MAX_FIELDS = 100
+MAX_FIELDS = 1000
+"""Most fields of a head or of a trailer; some servers send hundreds."""
 MAX_INTERIM = 16
 """Most interim responses (1xx) before the final one (RFC 9110, section 15.2)."""
 
 _PROTOCOL = b"HTTP/"
-_STATUS_LINE = re.compile(r"HTTP/1\.(\d) ([1-9]\d\d)(?: ([^\r\n]*))?\r?", re.ASCII)
+_STATUS_LINE = re.compile(r"HTTP/1\.(\d) +([1-9]\d\d)(?: (.*))?", re.ASCII | re.DOTALL)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_FOLDED = re.compile(r"[ \t][^\x00-\x08\x0a-\x1f\x7f]*")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+_EXACT = frozenset({"content-length", "content-range", "location", "transfer-encoding"})
+"""Fields that would mean something else without their control characters: an error."""
+_ALL_OR_NOTHING = frozenset({"etag", "set-cookie", "set-cookie2"})
+"""Fields that are passed over if they have any (RFC 6265bis, section 5.6)."""
+_PASSED_OVER = ("", "")
+"""In place of a field that is passed over."""
 _SWITCHING_PROTOCOLS = 101
 _CACHED_LINES = 512
 _CACHED_LENGTH = 256
@@ -80,7 +90,7 @@ def _read_block(buffer: ReadBuffer) -> str:
             raise RemoteDisconnected("the server closed the connection without a response")
 
 
-def end_of_head(data: bytes, searched: int) -> tuple[int, int]:
+def end_of_head(data: bytes | bytearray, searched: int) -> tuple[int, int]:
     """Return where the empty line begins and where it ends.
 
     A line may end with LF alone (RFC 9112, section 2.2). The first `searched` bytes are known
@@ -102,30 +112,61 @@ def _parse(block: str) -> tuple[StatusLine, Fields]:
     status_line = parse_first(first)
     if len(lines) > MAX_FIELDS:
         raise _too_long()
+    if "\0" in block:
+        raise BadHeadError("its head has a NUL")  # RFC 9110, section 5.5: dangerous
     fields: list[tuple[str, str]] = []
     for line in lines:
         field = (parse_field if len(line) > _CACHED_LENGTH else cached_field)(line)
         if field:
             fields.append(field)
-            continue
-        content = line.rstrip(" \t\r")
-        if not fields or not _FOLDED.fullmatch(content):
-            shown = content[:60].encode("latin-1")
-            raise BadHeadError(f"its head has a line that is no field: {shown!r}")
-        # RFC 9112, section 5.2: a line that begins with a blank continues the field before it.
-        name, value = fields[-1]
-        more = content.lstrip(" \t")
-        fields[-1] = name, f"{value} {more}".lstrip()
+        elif line[:1] in (" ", "\t") and fields:
+            fields[-1] = _folded(fields[-1], line)
+        else:
+            fields.append(_odd_field(line.rstrip(" \t\r")))
+    if _PASSED_OVER in fields:
+        fields = [field for field in fields if field != _PASSED_OVER]
     return status_line, Fields(fields)
+
+
+def _folded(field: tuple[str, str], line: str) -> tuple[str, str]:
+    """A field with the line that continues it (RFC 9112, section 5.2)."""
+    name, value = field
+    more = line.strip(" \t\r")
+    return _without_controls(name, f"{value} {more}".strip()) if name else _PASSED_OVER
+
+
+def _odd_field(line: str) -> tuple[str, str]:
+    """Take a line that is no proper field. One whose name is none is passed over.
+
+    Raises `BadHeadError` for a line whose meaning is in doubt.
+    """
+    name, colon, value = line.partition(":")
+    if not colon or line[0] in " \t":
+        raise BadHeadError(f"its head has a line that is no field: {line[:60].encode('latin-1')!r}")
+    # RFC 9112, section 5.1: a proxy removes blanks before the colon.
+    name = name.rstrip(" \t").lower()
+    return _without_controls(name, value.strip(" \t")) if _NAME.fullmatch(name) else _PASSED_OVER
+
+
+def _without_controls(name: str, value: str) -> tuple[str, str]:
+    """A field without the control characters in its value. Raises `BadHeadError`."""
+    if not _CONTROLS.search(value):
+        return name, value
+    if name in _EXACT:
+        shown = value[:60].encode("latin-1")
+        raise BadHeadError(f"its field {name.title()} has a control character: {shown!r}")
+    if name in _ALL_OR_NOTHING:
+        return _PASSED_OVER
+    return name, _CONTROLS.sub("", value.replace("\r", " "))  # RFC 9112, section 2.2
 
 
 def parse_status_line(line: str) -> StatusLine:
     """Raises `BadStatusLine`."""
-    match = _STATUS_LINE.fullmatch(line)
+    match = _STATUS_LINE.fullmatch(line.rstrip("\r"))
     if not match:
         raise BadStatusLine(line[:60])
     minor, status, reason = match.groups()
-    return StatusLine(int(minor), int(status), (reason or "").strip())
+    return StatusLine(int(minor), int(status), _CONTROLS.sub("", reason or "").strip())
 
 
 def parse_field(line: str) -> tuple[str, str] | None:

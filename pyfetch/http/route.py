@@ -99,7 +99,7 @@ class Route:
 
     def encode(self, url: str, fields: RequestFields) -> bytes:
         """Encode the head of a GET (RFC 9112, section 3). Raises `ValueError` if it has none."""
-        target = url[url.find("/", len("https://")) :].partition("#")[0]
+        target = request_target(url)
         if _NOT_IN_TARGET.search(target):
             raise ValueError("its path has a character that no URL may have")
         if self.is_forwarded:
@@ -121,6 +121,11 @@ class Route:
             raise ValueError("a field has the end of a line in it")
         proxy = self.proxy if self.is_forwarded else None
         return f"{host}{lines}{proxy.authorization if proxy else ''}"
+
+
+def request_target(url: str) -> str:
+    """Path and query of a URL that `requests` has prepared (RFC 9112, section 3.2.1)."""
+    return url[url.find("/", len("https://")) :].partition("#")[0]
 
 
 def route_to(url: str, proxy: Proxy | None) -> Route:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import certifi
 
@@ -14,6 +16,25 @@ from pyfetch.errors import UsageError
 from pyfetch.settings import Settings, bundle_of_the_environment
 
 _log = logging.getLogger(__name__)
+
+_IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+"""OpenSSL before 3.0 does not have it."""
+
+
+def holds_bytes(connection: socket.socket) -> bool:
+    """Whether the TLS layer of a connection has received bytes that nobody has read yet.
+
+    They are no longer in the system's buffer, so `select.poll` does not see them.
+    """
+    if type(connection) is socket.socket:
+        return False
+    if isinstance(connection, ssl.SSLSocket):
+        return connection.pending() > 0
+    inner: Any = connection
+    if not hasattr(inner, "sslobj"):
+        return False  # no TLS
+    # TLS inside of the TLS of a proxy, as `urllib3` has it.
+    return bool(inner.sslobj.pending() or inner.incoming.pending or holds_bytes(inner.socket))
 
 
 class Trust:
@@ -39,6 +60,9 @@ class Trust:
 
 def _new_context(settings: Settings) -> ssl.SSLContext:
     context = _verifying_context(settings.cacert or bundle_of_the_environment())
+    # A body may end with its connection. Then the end counts only if the other side says that it
+    # closes (RFC 9112, section 9.8): anybody on the way can cut a connection. Python ignores that.
+    context.options &= ~_IGNORE_UNEXPECTED_EOF
     context.set_alpn_protocols(["http/1.1"])  # RFC 7301: no HTTP/2
     if settings.insecure:
         context.check_hostname = False

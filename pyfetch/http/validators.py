@@ -90,6 +90,16 @@ def is_as_recorded(known: Known, size: int, modified_ns: int) -> bool:
     return facts is not None and (facts.size, facts.modified_ns) == (size, modified_ns)
 
 
+def is_placed_by_us(known: Known, modified_ns: int, now: float) -> bool:
+    """Whether a file that the state has not recorded is one of ours, as after a kill.
+
+    It is if its name was free when its URL got it, and its time is one that we set: whole
+    seconds, not in the future. `now` is in seconds since the epoch.
+    """
+    is_candidate = known.facts is None and known.placed_by_us
+    return is_candidate and modified_ns % _SECOND == 0 and modified_ns <= now * _SECOND
+
+
 def conditions(known: Known, size: int, modified_ns: int, now: float) -> dict[str, str]:
     """Return the fields that make a GET conditional (RFC 9110, section 13.1); may be none.
 
@@ -98,9 +108,8 @@ def conditions(known: Known, size: int, modified_ns: int, now: float) -> dict[st
     """
     if known.facts is not None:
         return _fields_for(known.facts) if is_as_recorded(known, size, modified_ns) else {}
-    # It is not in the state, as after a kill. Its time may be sent to the server only if it comes
-    # from there: we set whole seconds, and the name was free when it was given to this URL.
-    if known.placed_by_us and modified_ns % _SECOND == 0 and modified_ns <= now * _SECOND:
+    # Its time may be sent to the server only if it comes from there.
+    if is_placed_by_us(known, modified_ns, now):
         return {"If-Modified-Since": formatdate(modified_ns // _SECOND, usegmt=True)}
     return {}
 

@@ -1,6 +1,6 @@
 """Path components that are safe on every file system, and relative paths made of them.
 
-Nothing from the network or from a list becomes a path but through `safe` and `joined`.
+All text from the network or from a list goes through `safe` and `joined` before it becomes a path.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NewType
 from urllib.parse import unquote_to_bytes
@@ -19,11 +19,11 @@ PathComponent = NewType("PathComponent", str)
 """A name that has been made safe: no separator, at most 255 bytes, not `.` or `..`."""
 
 RelativePath = NewType("RelativePath", str)
-"""Safe components with `/` between them: at least one, and at most `MAX_PATH` bytes."""
+"""One or more safe components with `/` between them, at most `MAX_PATH` bytes together."""
 
 MAX_PATH = 1024
-"""Bytes of a path below the output directory. Linux takes 4096 (PATH_MAX), with the output
-directory before it; the 260 of Windows cannot be promised."""
+"""Longest path below the output directory, in bytes. Linux allows 4096 (PATH_MAX) with the output
+directory; the 260 of Windows are not kept."""
 
 DEFAULT_NAME = "index.html"
 """For a URL whose path ends in a slash."""
@@ -35,9 +35,9 @@ _TAG_DIGITS = 8
 # Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
-# What is safe as it is, devices aside: most names, and this is the quick way to know. (The same
-# by what it must not hold takes 3 ms to compile.)
-_PLAIN = re.compile(r"(?![ .])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
+# Names that are safe as they are, unless they are a device's. Most names match, and this is the
+# quickest check. (A pattern of what must not be in a name takes 3 ms to compile.)
+_PLAIN = re.compile(r"(?![ .-])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -50,36 +50,36 @@ def file_name(url: Url) -> PathComponent:
 
 
 def directories(url: Url) -> list[PathComponent]:
-    """The directories of a URL's path, each made safe; empty ones are left out."""
+    """The directories of a URL's path, made safe; empty ones are left out."""
     segments = url.path.split("/")[:-1]
     return [safe(decoded(segment)) for segment in segments if segment]
 
 
 def decoded(text: str) -> str:
-    """Percent-escapes decoded, once; as it is where that gives no UTF-8."""
+    """The text with its percent-escapes decoded once, or unchanged if the result is not UTF-8."""
     if "%" not in text:
         return text
     try:
         return unquote_to_bytes(text.encode(errors="surrogatepass")).decode()
     except UnicodeDecodeError:
-        return text  # its percent signs stay: they are the only lossless form
+        return text  # only the escapes say which bytes these are
 
 
 def safe(name: str) -> PathComponent:
-    """Any text as one safe path component; the same text gives the same component."""
+    """Any text made one safe path component. The same text always gives the same component."""
     if _PLAIN.fullmatch(name) and not _is_device(name):
         return PathComponent(name)
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in name)
     name = _RESERVED.sub("_", name)
-    # Cutting a name may bring a space or a device to light, so: until nothing changes.
+    # A name that was cut may end in a space or be a device's: repeat until nothing changes.
     while (cleaned := _cleaned(name)) != name:
         name = cleaned
     return PathComponent(name)
 
 
 def fault(name: str) -> str | None:
-    """Why `safe` would change a name in normal form C, as a clause for people; None if not."""
+    """Why `safe` would change this name (in normal form C), for people; None if it would not."""
     if safe(name) == name:
         return None
     for character in name:
@@ -87,6 +87,8 @@ def fault(name: str) -> str | None:
             return f"{character!r} is not allowed in names on every file system"
     if name.startswith("."):
         return "a dot in front hides what it names"
+    if name.startswith("-"):
+        return "commands take a name with a dash in front for an option"
     if name != name.strip() or name.endswith("."):
         return "dots at the end of a name and spaces at its ends are lost on some file systems"
     if _is_device(name):
@@ -96,9 +98,12 @@ def fault(name: str) -> str | None:
 
 def _cleaned(name: str) -> str:
     name = name.strip()
-    # A dot in front hides a file, and `.pyfetch` is ours; those at the end Windows drops.
+    # A leading dot hides a file, and `.pyfetch` is ours; Windows drops dots at the end.
     if name.startswith("."):
         name = "_" + name[1:]
+    # `rm *` would take it for an option.
+    if name.startswith("-"):
+        name = "_" + name
     kept = name.rstrip(". ")
     name = kept + "_" * (len(name) - len(kept))
     if _is_device(name):
@@ -111,24 +116,53 @@ def _is_device(name: str) -> bool:
 
 
 def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:
-    """Another name for a URL whose first choice belongs to another URL.
+    """The name with a suffix derived from its URL, for a name that another URL has.
 
-    The tag comes from the URL, so the next run finds the same name.
+    The next run finds the same name. Each `attempt` gives another suffix.
     """
     seed = url if attempt == 0 else f"{attempt} {url}"
     return _inserted(name, f"-{_sha256(seed)[:_TAG_DIGITS]}")
 
 
 def numbered(name: PathComponent, number: int) -> PathComponent:
-    """`name-1.txt` for `name.txt`: what keeps both where the name is taken on disk."""
+    """`name-1.txt` for `name.txt`, for a name that a file on disk has."""
     return _inserted(name, f"-{number}")
 
 
-def joined(components: Sequence[PathComponent]) -> RelativePath:
-    """The path of these components, at least one of them.
+def backup_name(name: PathComponent, number: int) -> PathComponent:
+    """`README.md.~1~` for `README.md`: a numbered backup, as GNU tools name them."""
+    suffix = f".~{number}~"
+    return PathComponent(_cut(name, _MAX_BYTES - len(suffix)) + suffix)
 
-    Where it is too long, its middle is replaced by a digest of the whole, so that two long
-    paths stay two.
+
+def first_free(is_taken: Callable[[int], bool]) -> int:
+    """A number from 1 that is not taken, next to one that is, found in few steps.
+
+    Numbers are doubled until one is free, then the gap is halved: with n numbers taken in a
+    row, the next one is found after about 2 log2(n) questions.
+    """
+    taken, free = 0, 1
+    while is_taken(free):
+        taken, free = free, 2 * free
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if is_taken(middle):
+            taken = middle
+        else:
+            free = middle
+    return free
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether each component of a path is safe, so that it leads nowhere else."""
+    return all(safe(component) == component for component in path.split("/"))
+
+
+def joined(components: Sequence[PathComponent]) -> RelativePath:
+    """Join one or more components into a path.
+
+    In a path that is too long, a digest of the whole replaces the middle, so that two long paths
+    stay different.
     """
     path = "/".join(components)
     if len(path) <= MAX_PATH // _MAX_BYTES_OF_CHARACTER or _size(path) <= MAX_PATH:
@@ -146,7 +180,7 @@ def digest(text: str) -> str:
 
 
 def tagged_path(path: RelativePath, url: str, attempt: int = 0) -> RelativePath:
-    """Another path in the same directory, for a URL whose first choice is another URL's."""
+    """The path with a suffix derived from its URL, in the same directory."""
     *parents, name = _components(path)
     return joined([*parents, tagged(name, url, attempt)])
 
@@ -158,10 +192,10 @@ def numbered_path(path: RelativePath, number: int) -> RelativePath:
 
 
 def beside(path: RelativePath, depth: int) -> RelativePath:
-    """The path with another name for its directory number `depth`, from 0.
+    """The path with another name for one of its directories: that at `depth`, from 0.
 
-    For where a file has the name of that directory. All paths below the directory get the
-    same other name, in each run. Where that is a file's too, `beside` of the result is a third.
+    For a directory whose name a file has. All paths below it get the same other name, in each run.
+    If that is a file's too, call `beside` with the result.
     """
     components = _components(path)
     directory = "/".join(components[: depth + 1])
@@ -179,7 +213,7 @@ def _inserted(name: PathComponent, tag: str) -> PathComponent:
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """`archive.tar.gz` → (`archive`, `.tar.gz`); an over-long extension is none."""
+    """`archive.tar.gz` → (`archive`, `.tar.gz`); a very long extension belongs to the name."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem or _size(extension) > _MAX_EXTENSION:
         return name, ""
@@ -197,7 +231,7 @@ def _shortened(name: str) -> str:
 
 
 def _cut(text: str, size: int) -> str:
-    """At most `size` bytes of UTF-8, never half a character."""
+    """The text cut to at most `size` bytes of UTF-8, at a character."""
     return text.encode()[:size].decode(errors="ignore")
 
 

@@ -1,8 +1,8 @@
-"""The file name that a `Content-Disposition` field gives (RFC 6266), not yet made safe.
+"""The file name in a `Content-Disposition` field (RFC 6266), not yet made safe.
 
-Many senders break the syntax, so a value without quotes may have anything in it but a quote
-and ends at a semicolon, the type may be missing, and of two values the first counts. What a
-defect makes ambiguous gives no name: the URL's is better than half of one.
+Many servers break the syntax. So a value without quotes may contain anything but a quote and
+ends at a semicolon, the type may be missing, and the first of two values counts. A field that
+is ambiguous gives no name: the URL's name is better than a part of one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from urllib.parse import unquote_to_bytes
 
 _LONGEST = 64 * 1024
 
-# The quantifiers are possessive: none looks at a character twice.
+# The quantifiers are possessive, so that the time is linear.
 _ITEM = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)', re.DOTALL)
-# Behind the string there may be what is no part of it, unless that looks like quotes which
-# are the name's own and not escaped: `"the "best" of.pdf"`.
+# Other text may follow the quoted string, unless it looks as if the name had quotes of its own that
+# are not escaped: `"the "best" of.pdf"`.
 _QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-# Two fields of one name come joined by a comma (RFC 9110, section 5.3).
+# Two fields of the same name are joined by a comma (RFC 9110, section 5.3).
 _NEXT_FIELD = re.compile(
     r",[ \t]*+(?:(?:attachment|inline)[ \t]*+(?:,|\Z)|filename\*?[ \t]*+=)", re.IGNORECASE
 )
@@ -30,12 +30,12 @@ _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "iso-8859-1": "latin-1", "us-asc
 def file_name_given(field: str | None) -> str | None:
     """The last path segment of `filename*`, else of `filename` (RFC 6266, section 4.3).
 
-    The field is as `http.client` gives it, its bytes decoded as Latin-1. None if it gives no
-    name, or one that is blank, `.` or `..`; whatever the field, nothing is raised.
+    `field` is the value as `http.client` gives it: bytes decoded as Latin-1. Returns None if it
+    gives no name, or one that is blank, `.` or `..`. Raises nothing, whatever the field.
 
-    Percent escapes in `filename` and the encoded words of RFC 2047 stay as they are (RFC
-    6266, appendix C): some senders and browsers use them, but a name may look so by itself.
-    Continuations (`filename*0`) are no part of HTTP (RFC 8187, section 3.1).
+    Percent escapes in `filename` and the encoded words of RFC 2047 are not decoded (RFC 6266,
+    appendix C): some servers use them, but they may also be part of the name. Continuations
+    (`filename*0`) are not part of HTTP (RFC 8187, section 3.1).
     """
     if field is None or len(field) > _LONGEST:
         return None
@@ -46,7 +46,7 @@ def file_name_given(field: str | None) -> str | None:
 
 
 def _values(field: str) -> dict[str, str]:
-    """The parameters by their names in lower case, as far as the quotes match."""
+    """The parameters by name, in lower case, up to a quote that has no partner."""
     values: dict[str, str] = {}
     start = 0
     while start <= len(field) and (item := _ITEM.match(field, start)):
@@ -68,10 +68,10 @@ def _value(text: str) -> str | None:
 
 
 def _extended(value: str) -> str:
-    """An ext-value (RFC 8187, section 3.2) decoded; empty if it is none.
+    """An ext-value (RFC 8187, section 3.2), decoded; empty if the text is not a valid one.
 
-    Characters that should be escaped and are not do no harm; anything else that is wrong
-    leaves the name in doubt.
+    Characters that should be escaped and are not are accepted; with any other mistake the name
+    would be a guess.
     """
     charset, _, rest = value.partition("'")
     encoded = rest.partition("'")[2]  # behind the language
@@ -82,12 +82,12 @@ def _extended(value: str) -> str:
         decoded = unquote_to_bytes(encoded.encode("latin-1")).decode(codec)
     except UnicodeError:
         return ""
-    # No name has these: the charset is not the one that was used.
+    # No name contains these: the charset that the field names is wrong.
     return "" if codec == "latin-1" and _C1_CONTROL.search(decoded) else decoded
 
 
 def _as_utf_8_if_it_is(value: str) -> str:
-    """Most senders of bytes beyond ASCII mean UTF-8, as browsers know; the RFC has Latin-1."""
+    """Bytes beyond ASCII as UTF-8, which most servers mean; else as Latin-1, as the RFC says."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -1,6 +1,6 @@
-"""`{host}/{dir}/{name}` → where a target's file goes, below the output directory.
+"""Name templates such as `{host}/{dir}/{name}`: the path of a target's file.
 
-Whatever a URL, a server or a list says: the path is made of safe components and leads nowhere else.
+The path consists of safe components, whatever a URL, a server or a list says.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
 
 
 def check_template(text: str) -> str:
-    """The text in Unicode's NFC, which is what is used of it.
+    """Check a template. Returns it in Unicode's normal form C, in which it is used.
 
-    Raises `UsageError` for one that cannot be read, or whose own text is no safe path.
+    Raises `UsageError` if it cannot be read, or if its own text is not a safe path.
     """
     text = unicodedata.normalize("NFC", text)
     if not text:
@@ -87,7 +87,7 @@ def _check_component(text: str, component: str) -> None:
             f"{component!r} has more than {{dir}} in it, which is any number of directories"
             " (write {dir} alone between slashes)",
         )
-    # With something harmless for each field, what is wrong is wrong whatever they hold.
+    # With `_` for each field: a fault that is left is there whatever the fields contain.
     sample = "".join(literal + "_" * (name is not None) for literal, name, _, _ in parts)
     if why := fault(sample):
         _refuse(text, f"{component!r} is no safe name: {why} (write another)")
@@ -116,7 +116,7 @@ _SEPARATOR = re.compile(r"[/\\]")
 class Template:
     """A template for paths.
 
-    Raises `UsageError` for one that cannot be read, or whose own text is no safe path.
+    Raises `UsageError` if it cannot be read, or if its own text is not a safe path.
     """
 
     def __init__(self, text: str) -> None:
@@ -131,7 +131,7 @@ class Template:
         self._fillings.append(_filling(last, is_last=True))
 
     def path(self, target: Target, given: str | None = None) -> RelativePath:
-        """Where the target's file goes; `given` is the name that the server gave it."""
+        """The path of the target's file. `given`: the name that the server gave it."""
         name = _own_name(target, given)
         components: list[PathComponent] = []
         for filling in self._fillings:
@@ -140,9 +140,9 @@ class Template:
 
 
 def wanted_path(target: Target, template: Template, given: str | None = None) -> RelativePath:
-    """Where the list wants the target's file; where it says nothing, as the template has it.
+    """The path that the list gives the target's file, else the path that the template gives.
 
-    A place in the list that ends in a separator is a directory, and the file keeps its name.
+    A path in the list that ends in a separator is a directory: the file keeps its own name.
     """
     if not target.out:
         return template.path(target, given)
@@ -153,14 +153,22 @@ def wanted_path(target: Target, template: Template, given: str | None = None) ->
     return joined(components)
 
 
+def belongs_to_entry(target: Target) -> bool:
+    """Whether the path is the entry's own, so that it stays where the entry gets another URL.
+
+    The list says the whole of it then: a directory alone (`dir=`) gets the URL's name.
+    """
+    return bool(target.out) and _SEPARATOR.split(target.out or "")[-1] not in {"", "."}
+
+
 def _own_name(target: Target, given: str | None) -> PathComponent:
     return safe(given) if given else file_name(target.url)
 
 
 def _filling(text: str, *, is_last: bool = False) -> _Filling:
-    """What makes components of one component of a template: none where it comes out empty."""
+    """A function that fills one component of a template. It gives none if the result is empty."""
     if text == "{name}":
-        return lambda _, name: [name]  # safe already, and what most templates end with
+        return lambda _, name: [name]  # safe already; most templates end with it
     if text == "{dir}":
         none = [safe("")] if is_last else []
         return lambda target, _: directories(target.url) or none

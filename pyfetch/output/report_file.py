@@ -1,18 +1,22 @@
-"""Results as files beside the run: checksums of what is there, and the input lines that failed."""
+"""The report files of a run: checksums of its files, and the input lines that failed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Result
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NAME_SHOWN = 50
+"""Characters of a report's name that its temporary file's name repeats."""
 
 
 class Report:
@@ -27,23 +31,25 @@ class Report:
 
     def __init__(self, path: str, *, private: bool = False) -> None:
         final = Path(path)
-        self._direct = final.exists() and not final.is_file()
-        self.final = final.resolve()
-        """What is replaced: where `path` is a link, that stays."""
-        self._file = final
-        if not self._direct:
-            self._file = self.final.with_name(f".{self.final.name}.{os.getpid()}.tmp")
         try:
+            self._direct = final.exists() and not final.is_file()
+            self.final = final.resolve()
+            """What is replaced: if `path` is a link, that stays."""
+            self._file = final
+            if not self._direct:
+                name = f".{self.final.name[:_NAME_SHOWN]}.{secrets.token_hex(8)}.tmp"
+                self._file = self.final.with_name(name)
             self._stream = self._opened(private=private)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
     def _opened(self, *, private: bool) -> BinaryIO:
         if self._direct:
-            return self._file.open("wb")
-        mode = 0o600 if private else 0o666
-        opener = partial(os.open, mode=mode)
-        stream = open(self._file, "wb", opener=opener)  # noqa: SIM115
+            # Neither made nor emptied, if it has become a regular file meanwhile.
+            descriptor = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC)
+            return open(descriptor, "wb")  # noqa: PTH123 - a descriptor has no path
+        descriptor = os.open(self._file, _NEW_FILE, 0o600 if private else 0o666)
+        stream = open(descriptor, "wb")  # noqa: SIM115, PTH123
         with contextlib.suppress(FileNotFoundError):
             os.fchmod(stream.fileno(), stat.S_IMODE(self.final.stat().st_mode))
         return stream
@@ -70,7 +76,15 @@ class Report:
         with self._errors():
             self._stream.close()
             if not self._direct:
+                self._see_what_it_replaces()
                 self._file.replace(self.final)
+
+    def _see_what_it_replaces(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(self.final.lstat().st_mode):
+                raise StoppedError(
+                    f"cannot write {self.final}: what is there now is no regular file"
+                )
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from pyfetch.scheduling.deadlines import Deadlines
 from pyfetch.scheduling.in_flight import InFlight
 from pyfetch.scheduling.job import Job
 from pyfetch.scheduling.queue import HostQueues
-from pyfetch.scheduling.retry import RetryPolicy, may_pass
+from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.stall import StallDetector
 from pyfetch.transfer import Transfer
 
@@ -104,7 +104,7 @@ class Jobs:
         if job.mirrors:
             job.learn_length(transfer.size)
         not_asked = transfer.assignment.refusal and outcome.sign is HostSignal.NOT_ASKED
-        if not_asked or not may_pass(outcome.result):
+        if not_asked or not self._retry.may_pass(outcome.result):
             return self._done_here(job, outcome, now)
         return self._try_again(job, outcome, now)
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pyfetch.models import Failure, Result
 
-RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+RETRIED_STATUSES = frozenset(
+    {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527, 529, 530}
+)
+"""Statuses that may pass: 520 to 527 and 530 are Cloudflare's, 529 means that it is overloaded."""
 
 _RETRIED = frozenset({Failure.DNS, Failure.CONNECT, Failure.TIMEOUT, Failure.TRUNCATED})
 
 
-def may_pass(result: Result) -> bool:
-    """Whether another attempt may succeed where this one failed."""
-    if result.error is Failure.HTTP:
-        return result.status in RETRIED_STATUSES
-    return result.error in _RETRIED
+def retried_statuses(changes: Iterable[int]) -> frozenset[int]:
+    """Return the statuses that are tried again: a negative number takes one of them away."""
+    statuses = set(RETRIED_STATUSES)
+    for change in changes:
+        (statuses.add if change > 0 else statuses.discard)(abs(change))
+    return frozenset(statuses)
 
 
 class RetryPolicy(NamedTuple):
@@ -34,6 +39,14 @@ class RetryPolicy(NamedTuple):
     max_wait: float = 600.0
     """Longest wait that a host may ask for, in seconds."""
     randomness: random.Random = random.Random()
+    statuses: frozenset[int] = RETRIED_STATUSES
+    """Statuses after which another attempt is made."""
+
+    def may_pass(self, result: Result) -> bool:
+        """Whether another attempt may succeed where this one failed."""
+        if result.error is Failure.HTTP:
+            return result.status in self.statuses
+        return result.error in _RETRIED
 
     def wait(self, attempts: int, asked: float | None = None) -> float | None:
         """Seconds to wait after this many attempts; None when the target is given up.

@@ -35,7 +35,7 @@ from pyfetch.settings.kinds import (
     count,
     count_or_auto,
 )
-from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL
+from pyfetch.settings.request_kinds import HEADERS, MEDIA_TYPES, PROXY_URL, STATUSES
 from pyfetch.settings.setting import Group, Setting
 
 
@@ -159,6 +159,9 @@ class Settings:
         "Connect to public addresses only: for lists from strangers.",
     )
 
+    ipv4: bool = _servers(False, FLAG, "-4, --ipv4", "Connect to IPv4 addresses only.")
+    ipv6: bool = _servers(False, FLAG, "-6, --ipv6", "Connect to IPv6 addresses only.")
+
     workers: int | Literal["auto"] = _transfers(
         8,
         count_or_auto(1, MOST_WORKERS),
@@ -215,6 +218,12 @@ class Settings:
     )
     retries: int = _transfers(
         3, count(0, 1_000_000), "--retries", "More tries after a failure that may pass."
+    )
+    retry_status: tuple[int, ...] = _transfers(
+        (),
+        STATUSES,
+        "--retry-status",
+        "Statuses to try again, too (`+418`), or not to (`-500`); with commas between several.",
     )
     retry_wait: float = _transfers(
         1.0,
@@ -301,6 +310,10 @@ class Settings:
         yield (
             "--content-disposition is for one process: leave --processes out",
             self.content_disposition and self.processes != 1,
+        )
+        yield (
+            "--ipv4 and --ipv6 exclude each other",
+            self.ipv4 and self.ipv6,
         )
         yield (
             "--public-only cannot see where a proxy connects to: leave --proxy out",

@@ -39,6 +39,37 @@ class MediaTypes(Kind):
 MEDIA_TYPES = MediaTypes()
 
 
+class Statuses(Kind):
+    """Status codes (RFC 9110, section 15) to add to a set, or to take from it: `+418,-500`.
+
+    Each is a number, which is negative where it is to be taken away.
+    """
+
+    metavar = "LIST"
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        """Those of a list with commas between them."""
+        return self.check(text)
+
+    def check(self, value: object) -> tuple[int, ...]:
+        """Text as on the command line, or numbers, as a tuple of numbers."""
+        found = value.split(",") if isinstance(value, str) else items(value)
+        return tuple(_status(one) for one in (found if found is not None else (value,)))
+
+
+_STATUS = re.compile(r"\s*([+-]?)([1-9][0-9]{2})\s*", re.ASCII)
+
+
+def _status(value: object) -> int:
+    match = _STATUS.fullmatch(str(value)) if isinstance(value, int | str) else None
+    if not match:
+        raise ValueError(f"must be status codes like +418,-500, not {shown(value)}")
+    return int(match[1] + match[2])
+
+
+STATUSES = Statuses()
+
+
 class Headers(Kind):
     """Header fields (RFC 9110, section 5). No message shows a value: that may be a secret."""
 

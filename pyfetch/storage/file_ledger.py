@@ -1,25 +1,28 @@
-"""The ledger of a run that keeps files: it names targets and notes what became of their files."""
+"""The ledger of a run that keeps files: it names targets, and notes in the state how they ended."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Known, Target
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import before_paths
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
 COMMIT_EVERY = 0.05
-"""Seconds after which what was noted is written at the latest."""
+"""Longest time that a note waits to be written, in seconds."""
 
 
 class FileLedger:
-    """For a run that keeps files. `lasting`: whether the state outlives the run.
+    """For a run that keeps files. For any thread.
 
-    For any thread.
+    `lasting`: whether the state outlives the run. `check_directory` is called before each commit:
+    it raises if the output directory is not the one any more that the run began with.
     """
 
     def __init__(
@@ -29,15 +32,18 @@ class FileLedger:
         *,
         lasting: bool,
         clock: Callable[[], float] = time.monotonic,
+        check_directory: Callable[[], None] = lambda: None,
     ) -> None:
+        self._check_directory = check_directory
+        self._before = before_paths(Path(settings.output_dir))
         self._names = PathAllocator(settings, state, lasting=lasting)
         self._state = state
         self._clock = clock
         self._lock = threading.RLock()
         self._open: dict[str, int] = {}  # path → targets that are named and not finished
-        self._given: dict[int, str] = {}  # by index, the paths of those that servers have named
-        self._noted: set[str] = set()  # of these, what was noted since they were named
-        self._claimed: set[str] = set()  # paths that may not be on disk as their URLs' yet
+        self._given: dict[int, str] = {}  # by index, the paths that servers have named
+        self._noted: set[str] = set()  # of the open paths, those with a note since
+        self._claimed: set[str] = set()  # paths whose claims are not committed yet
         self._due: float | None = None
 
     def expect(self, targets: Sequence[Target]) -> None:
@@ -53,13 +59,17 @@ class FileLedger:
             self._open[path] = self._open.get(path, 0) + 1
             return target.at(path, known)
 
-    def rename(self, target: Target, given: str) -> Target:
-        """The target with another path of its own, as its server has named it."""
+    def rename(self, target: Target, given: str, *, beside: bool = False) -> Target:
+        """The target with the name that its server has given, made its own.
+
+        `beside`: with a suffix, since that name is a file's that may not be replaced.
+        """
         with self._lock:
             self._given.pop(target.index, None)
-            path, known = self._names.of(target, given, lambda path: self._in_use(path, target))
+            choose = self._names.free if beside else self._names.of
+            path, known = choose(target, given, lambda path: self._in_use(path, target))
             self._given[target.index] = path
-            self.commit()  # a file may appear only when it is on disk whose it is
+            self.commit()  # before a file appears, the disk must say whose it is
             return target.at(path, known)
 
     def starting(self, target: Target) -> Target:
@@ -67,7 +77,7 @@ class FileLedger:
             return target
         with self._lock:
             if target.path in self._claimed:
-                # A file may appear only when it is on disk whose it is.
+                # Before a file appears, the disk must say whose it is.
                 self.commit()
             if target.path in self._noted:  # by the same URL, earlier in this list
                 known = self._names.claim(target.path, target)
@@ -81,6 +91,8 @@ class FileLedger:
             self._let_go(target.path)
             self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
+            if attempt.result.backup:
+                self._state.add_backup(attempt.result.backup.removeprefix(self._before))
 
     def _let_go(self, path: str) -> None:
         self._open[path] -= 1
@@ -112,6 +124,7 @@ class FileLedger:
             self._state.commit()
             self._claimed.clear()
             self._due = None
+            self._check_directory()
 
     def _in_use(self, path: str, of: Target | None = None) -> bool:
         by_itself = of is not None and of.path == path

@@ -1,13 +1,14 @@
-"""The output directory as a place on a disk: made, measured, and what its errors mean."""
+"""The file system: how `.pyfetch` is made, how much is free, and what its errors mean for a run."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
-import stat
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +17,23 @@ from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
 from pyfetch.text import format_size
 
-_LOOK_EVERY = 0.5
-"""Seconds for which what was free counts."""
 OWN_DIRECTORY = ".pyfetch"
-"""What is ours, below the output directory: parts, state and lock."""
+"""Directory of pyfetch's own files, below the output directory: parts, state and lock."""
 
-# These speak of the disk, not of one file: what comes next would fail in the same way.
+PARTS_DIRECTORY = "parts"
+"""Directory of the parts, below `.pyfetch`."""
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Flags for a file that this process makes; `open` fails if anything has its name."""
+OLD_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags to write to a file that is there; `open` fails for a link."""
+READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags to read a file; `open` fails for a link, and does not wait where a FIFO is."""
+
+_FREE_SPACE_HOLDS = 0.5
+"""Seconds for which a look at the free space counts."""
+
+# The next file would fail with the same error: the run stops.
 _STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
@@ -30,30 +42,53 @@ def prepare(output_dir: Path) -> None:
 
     Raises `StoppedError` where they cannot.
     """
-    own = output_dir / OWN_DIRECTORY
-    probe = own / f"probe-{os.getpid()}"
     with needed_for(output_dir):
         output_dir.mkdir(parents=True, exist_ok=True)
-        make_own(own)
-        probe.touch()
-        probe.unlink()
+        own = open_own(output_dir)
+        try:
+            probe = f"probe-{secrets.token_hex(8)}"
+            os.close(os.open(probe, NEW_FILE, 0o600, dir_fd=own))
+            os.unlink(probe, dir_fd=own)
+        finally:
+            os.close(own)
 
 
-def make_own(directory: Path) -> None:
-    """Make a directory of ours, or see that it is one: not a link to somebody else's."""
-    directory.mkdir(exist_ok=True)
-    if directory.is_symlink():
-        raise NotADirectoryError(errno.ENOTDIR, "it is a link, not a directory", str(directory))
+def open_own(output_dir: Path) -> int:
+    """Make `.pyfetch` if it is missing, and return its descriptor. Raises `OSError` for a link."""
+    return open_directory(OWN_DIRECTORY, output_dir)
+
+
+def open_directory(name: str, parent: Path | int) -> int:
+    """Make a directory of our own if it is missing, and return its descriptor.
+
+    `parent` is a path or a descriptor. Raises `OSError`, also where a link has the name.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    where = parent if isinstance(parent, int) else None
+    path = name if isinstance(parent, int) else os.fspath(parent / name)
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, dir_fd=where)
+    return os.open(path, flags, dir_fd=where)
 
 
 def before_paths(output_dir: Path) -> str:
-    """What to put before a path below the output directory: joined once, not for each file."""
+    """The text before a path below the output directory: made once, not for each file."""
     return os.fspath(output_dir / "x")[:-1]
+
+
+def is_there(file: str) -> bool:
+    """Whether anything has this name, a link that leads nowhere too."""
+    return os.path.lexists(file)
+
+
+def identity(status: os.stat_result) -> tuple[int, int]:
+    """Device and inode: the same for the same file, under whatever name."""
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
 def needed_for(output_dir: Path) -> Iterator[None]:
-    """Turns an `OSError` within into a `StoppedError`: without this, there can be no run."""
+    """Turn an `OSError` within into a `StoppedError`: no run is possible without this."""
     try:
         yield
     except OSError as error:
@@ -63,61 +98,10 @@ def needed_for(output_dir: Path) -> Iterator[None]:
         ) from error
 
 
-def file_status(final: str | Path) -> os.stat_result | None:
-    """The status of the file of this name, None if there is none or a link leads nowhere.
+class FreeSpace:
+    """Free space below a directory. It is looked up now and then, not for each file.
 
-    Raises `TargetError` (`exists`) for a directory, a device or a FIFO: those are never
-    replaced. A symbolic link may be: it goes, and what it points to stays as it is.
-    """
-    with errors_of(final):
-        try:
-            status = os.stat(final)  # noqa: PTH116 - for each file, and a Path takes longer
-        except FileNotFoundError:
-            return None
-    if not stat.S_ISREG(status.st_mode):
-        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
-        raise TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
-    return status
-
-
-def way_to(output_dir: Path, path: str, *, make: bool = False) -> list[Path]:
-    """See that the directories on the way to a file are none elsewhere, and may be there.
-
-    With `make`, those that are missing are made; returns the directories that have changed
-    by that. Raises `TargetError` where a link leads out of the output directory, or where
-    something that is no directory is in the way.
-    """
-    changed: list[Path] = []
-    if "/" not in path:
-        return []
-    *directories, _ = path.split("/")
-    place = output_dir
-    for name in directories:
-        place = place / name
-        with errors_of(place):
-            try:
-                status = place.lstat()
-            except FileNotFoundError:
-                if not make:
-                    return changed
-                changed.append(place.parent)
-                place.mkdir(exist_ok=True)
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                if not place.resolve().is_relative_to(output_dir.resolve()):
-                    detail = f"{place} is a link that leads out of {output_dir}"
-                    raise TargetError(Failure.DISK, detail)
-                status = place.stat()
-        if not stat.S_ISDIR(status.st_mode):
-            detail = f"{place} is there and is no directory, so nothing can go below it"
-            raise TargetError(Failure.EXISTS, detail)
-    return changed
-
-
-class Room:
-    """What is free below a directory: looked at now and then, so that it need not be for each file.
-
-    For any thread; `min_free` bytes are to stay free.
+    For any thread. `min_free`: bytes that have to stay free.
     """
 
     def __init__(self, directory: Path, min_free: int) -> None:
@@ -125,15 +109,15 @@ class Room:
         self._min_free = min_free
         self._seen_at = -math.inf
         self._sure = 0
-        """Bytes that are there for certain: half of what was."""
+        """Bytes that may be used without another look: half of what was free."""
 
-    def see(self, needed: int) -> None:
-        """Raise before so many bytes are written to a disk that cannot take them.
+    def need(self, needed: int) -> None:
+        """Raise if the disk cannot take so many more bytes.
 
-        `TargetError` where this one body is too large for it, `StoppedError` where nothing
-        goes any more: the disk is full, or `min_free` bytes would not stay free.
+        `TargetError` if only this body is too large for it; `StoppedError` if the disk is full or
+        `min_free` bytes would not stay free.
         """
-        if needed < self._sure and time.monotonic() < self._seen_at + _LOOK_EVERY:
+        if needed < self._sure and time.monotonic() < self._seen_at + _FREE_SPACE_HOLDS:
             self._sure -= needed
             return
         self._seen_at = time.monotonic()
@@ -155,12 +139,18 @@ class Room:
 
 
 class errors_of:  # noqa: N801 - used as a function is, several times for each file
-    """Turns an `OSError` within into what it means for this file, or for the whole run."""
+    """Turn an `OSError` within into an error of this file, or of the whole run.
 
-    __slots__ = ("_final",)
+    `check_directory` is called for a missing file: it raises if its directory is missing too.
+    """
 
-    def __init__(self, final: str | Path) -> None:
+    __slots__ = ("_check_directory", "_final")
+
+    def __init__(
+        self, final: str | Path, check_directory: Callable[[], None] | None = None
+    ) -> None:
         self._final = final
+        self._check_directory = check_directory
 
     def __enter__(self) -> None:
         pass
@@ -172,12 +162,15 @@ class errors_of:  # noqa: N801 - used as a function is, several times for each f
         traceback: TracebackType | None,
     ) -> None:
         if isinstance(error, OSError):
+            if self._check_directory and error.errno in (errno.ENOENT, errno.ESTALE):
+                self._check_directory()
             raise _meaning(error, self._final) from error
 
 
 def _meaning(error: OSError, final: str | Path) -> StoppedError | TargetError:
     gone = error.errno == errno.ENOENT and not any(
-        (parent / OWN_DIRECTORY).is_dir() for parent in Path(final).parents
+        os.path.isdir(parent / OWN_DIRECTORY)  # noqa: PTH112 - Path.is_dir raises for some errors
+        for parent in Path(final).parents
     )
     if error.errno in _STOPPING or gone:
         return _stopped(final, error.strerror or str(error))

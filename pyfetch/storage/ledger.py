@@ -1,4 +1,4 @@
-"""What the engine tells whoever names its targets and notes what becomes of them."""
+"""The interface to what names the targets of a run and notes how each of them ended."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from pyfetch.models import Target
 
 
 class Ledger(Protocol):
-    """What the engine tells of its targets, from any thread."""
+    """Names targets and notes how they ended. Called by the engine, from any thread."""
 
     def expect(self, targets: Sequence[Target]) -> None:
-        """Told of those that `named` will be asked for next, where they are several."""
+        """These targets come next: `named` will be asked for each. Called if they are several."""
         ...
 
     def named(self, target: Target) -> Target:
-        """The target with a path that is its own; asked for each, in input order."""
+        """The target with a path of its own. Called for each target, in input order."""
         ...
 
     def starting(self, target: Target) -> Target:
-        """The target with what is known of it now; asked before each attempt."""
+        """The target with what is known of its file now. Called before each attempt."""
         ...
 
     def finished(self, target: Target, attempt: Finished) -> None:
-        """Told once, when a target is done."""
+        """The target is done. Called once for each."""
         ...
 
     def commit_due(self) -> float | None:
-        """When `commit` is due, on the engine's clock; None if there is nothing to write."""
+        """When `commit` is due, in seconds on the engine's clock; None: nothing to write."""
         ...
 
     def commit(self) -> None:
-        """Write what was noted."""
+        """Write the notes to disk."""
         ...
 
 

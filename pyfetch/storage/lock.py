@@ -1,4 +1,4 @@
-"""One run at a time in an output directory."""
+"""The lock that lets one run at a time be at work in an output directory."""
 
 from __future__ import annotations
 
@@ -6,43 +6,56 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch.errors import StoppedError
-from pyfetch.storage.filesystem import OWN_DIRECTORY, make_own, needed_for
+from pyfetch.storage.filesystem import (
+    OWN_DIRECTORY,
+    PARTS_DIRECTORY,
+    READ_FILE,
+    identity,
+    needed_for,
+    open_own,
+)
 
 POLL = 0.1
-"""Seconds between two looks at a lock that another run holds."""
+"""Seconds between two tries to take a lock that another run holds."""
 
 _LAST_MOMENTS = 2.0
-"""Seconds that the processes of a run which was killed get to end."""
+"""Seconds that the processes of a killed run get to end."""
 
+_NAME = "lock"
+_PATH = f"{OWN_DIRECTORY}/{_NAME}"
+_LONGEST = 200
+"""Characters of a lock file that are read."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class RunLock:
     """An advisory lock (flock) that ends with its process, however that ends.
 
-    Its file tells who holds it. The lock is what makes our own directory ours: that is
-    made with it if need be, and goes with it if there is nothing else in it.
+    Its file says who holds it. `.pyfetch` is made with the lock if it is missing, and removed
+    with it if nothing else is in it.
     """
 
     def __init__(self, output_dir: Path) -> None:
         self._output_dir = output_dir
-        self._own = output_dir / OWN_DIRECTORY
-        self._file = self._own / "lock"
+        self._file = output_dir / OWN_DIRECTORY / _NAME
+        self._own = -1
+        """Descriptor of `.pyfetch`."""
         self._descriptor = -1
 
     def acquire(self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Take the lock, waiting for it at most so many seconds.
+        """Take the lock, waiting for it at most `wait` seconds, or until `given_up` is true.
 
-        Raises `StoppedError` that names the holder, when `given_up` says so at once.
+        Raises `StoppedError`, which names the holder.
         """
         until = time.monotonic() + wait
         at_least = time.monotonic() + _LAST_MOMENTS
-        while not self._taken():
+        while not self._take():
             last = max(until, at_least) if self._holder_is_gone() else until
             if time.monotonic() >= last or given_up():
                 raise StoppedError(
@@ -52,39 +65,60 @@ class RunLock:
             time.sleep(POLL)
 
     def release(self) -> None:
-        """Give the lock back, and remove our own directory if it is empty."""
+        """Give the lock back, and remove `.pyfetch` if it is empty."""
         with contextlib.suppress(OSError):
-            (self._own / "parts").rmdir()
+            os.rmdir(PARTS_DIRECTORY, dir_fd=self._own)
         with contextlib.suppress(OSError):
-            self._file.unlink()
+            os.unlink(_NAME, dir_fd=self._own)
         with contextlib.suppress(OSError):
-            self._own.rmdir()
-        # Not by closing it alone: our processes have it too.
+            self._file.parent.rmdir()
+        # To close it is not enough: the processes of this run have the descriptor too.
         with contextlib.suppress(OSError):
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
+        os.close(self._own)
 
     @property
     def descriptor(self) -> int:
-        """What holds it. A process that has it, too, holds the lock as long as it lives."""
+        """The open lock file. A process with this descriptor holds the lock as long as it lives."""
         return self._descriptor
 
-    def _taken(self) -> bool:
+    def _take(self) -> bool:
+        """Take the lock, and write into it who has it. False if another run holds it."""
         with needed_for(self._output_dir):
+            own = open_own(self._output_dir)
             try:
-                make_own(self._own)
-                descriptor = os.open(self._file, _FLAGS, 0o666)
-            except FileNotFoundError:
-                return False  # its holder has just removed the directory
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder may have removed it between our two steps: then what we have
-            # locked is a file that nobody else will find.
-            if os.fstat(descriptor).st_ino != self._file.stat().st_ino:
-                raise FileNotFoundError
-        except (BlockingIOError, FileNotFoundError):
-            os.close(descriptor)
+                descriptor = self._locked(own)
+            except BaseException:
+                os.close(own)
+                raise
+        if descriptor is None:
+            os.close(own)
             return False
+        with contextlib.suppress(OSError):  # on a full disk, nobody is told who we are
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"process {os.getpid()}\n".encode())
+        self._own, self._descriptor = own, descriptor
+        return True
+
+    def _locked(self, own: int) -> int | None:
+        """The locked file in `.pyfetch`, by descriptor; None if another run holds it."""
+        try:
+            descriptor = os.open(_NAME, _FLAGS, 0o666, dir_fd=own)
+        except FileNotFoundError:
+            return None  # its holder has just removed the directory
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise StoppedError(f"{self._file} is no regular file: move it away")
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder may have removed it between our two steps: then we have locked a file
+            # that nobody else will find.
+            now = os.stat(_NAME, dir_fd=own, follow_symlinks=False)
+            if identity(now) == identity(status):
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
         except OSError as error:
             os.close(descriptor)
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
@@ -93,27 +127,46 @@ class RunLock:
                 f"cannot lock {self._file}: {error.strerror}"
                 " (its file system must support flock; name another with --output-dir)"
             ) from error
-        with contextlib.suppress(OSError):  # on a full disk, nobody is told who we are
-            os.truncate(descriptor, 0)
-            os.write(descriptor, f"process {os.getpid()}\n".encode())
-        self._descriptor = descriptor
-        return True
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        return None
 
     def _holder_is_gone(self) -> bool:
         kind, _, number = self._holder().partition(" ")
-        if kind != "process" or not number.isdigit():
+        if kind != "process" or not (number.isascii() and number.isdigit()):
             return False
         try:
             os.kill(int(number), 0)
         except ProcessLookupError:
             return True
-        except OSError:
+        except (OSError, OverflowError):
             pass
         return False
 
     def _holder(self) -> str:
         with contextlib.suppress(OSError):
-            text = self._file.read_text(errors="replace").strip()
+            descriptor = os.open(self._file, READ_FILE)
+            with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
+                text = stream.read(_LONGEST).decode(errors="replace").strip()
             if text:
                 return text
         return "a process that has just started"
+
+
+def is_held(directory: int) -> bool:
+    """Whether another run is at work in this output directory, by descriptor."""
+    try:
+        lock = os.open(_PATH, READ_FILE, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return False

@@ -1,115 +1,52 @@
-"""The half-fetched file, what is known of it, and its one atomic step to the final name.
-
-Parts live in `.pyfetch/` below the output directory, on the same file system as what they
-become. Beside each that can be continued lies a note, on disk before the first body byte.
-"""
+"""A part: the file that one attempt writes to, until it is whole and gets its final name."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import re
 import stat
-import threading
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import (
-    OWN_DIRECTORY,
-    Room,
-    before_paths,
-    errors_of,
-    make_own,
-    needed_for,
-    way_to,
-)
+from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
 from pyfetch.storage.part_metadata import (
-    NEW,
-    OLD,
-    Note,
-    Version,
+    PartMetadata,
     current_boot,
-    read_note,
-    write_note,
+    read_metadata,
+    write_metadata,
 )
+from pyfetch.storage.parts import Parts, part_key
+from pyfetch.storage.placing import Placed, Placement, Placer, WhenThere
 
 BLOCK = 1024 * 1024
-_CHECK_ROOM_EVERY = 16 * 1024 * 1024
-
-# What file systems without hard links answer.
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
-_OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
-
-
-def parts_in(output_dir: Path) -> Path:
-    """Where the parts of an output directory live."""
-    return output_dir / OWN_DIRECTORY / "parts"
-
-
-def sweep(output_dir: Path) -> None:
-    """Make the directory of parts, and remove what a killed run left and nobody can continue."""
-    parts = parts_in(output_dir)
-    with needed_for(output_dir):
-        make_own(parts)
-        names = {entry.name for entry in parts.iterdir() if _OURS.fullmatch(entry.name)}
-        for name in names:
-            key, kind = name.split(".")
-            if f"{key}.{'json' if kind == 'part' else 'part'}" not in names:
-                (parts / name).unlink()
-
-
-class Parts:
-    """The parts of an output directory, and which of them may be on disk: most files need none.
-
-    For any thread. What another process of the run has made since is met where it is in the way.
-    """
-
-    def __init__(self, output_dir: Path, min_free: int = 0) -> None:
-        self.output_dir = output_dir
-        self.min_free = min_free
-        self.room = Room(output_dir, min_free)
-        self._before = before_paths(output_dir)
-        self.place = os.fspath(parts_in(output_dir))
-        self._lock = threading.Lock()
-        self._there: set[str] | None = None
-
-    def final(self, path: str) -> str:
-        """The file that a path below the output directory leads to."""
-        return f"{self._before}{path}"
-
-    def there(self) -> set[str]:
-        """The keys of those that may be on disk; looked for when it is first asked."""
-        if self._there is None:
-            with self._lock, errors_of(self.place):
-                if self._there is None:
-                    self._there = {name.partition(".")[0] for name in os.listdir(self.place)}
-        return self._there
+_CHECK_SPACE_EVERY = 16 * 1024 * 1024
 
 
 class Part:
     """What one attempt writes to.
 
-    At its end as a context manager, what was not committed is kept if it can be
-    continued, else removed. Disk errors are raised as `StoppedError` where every other
-    file would meet them too, else as `TargetError`.
+    At its end as a context manager, a part that was not committed is kept if it can be continued,
+    else removed. Disk errors are raised as `StoppedError` if every other file would meet them
+    too, else as `TargetError`.
     """
 
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
+        self._directory = parts.directory
         self._path = path
         self._final = parts.final(path)
-        key = hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
-        self._key = key
-        self._file = f"{parts.place}/{key}.part"
-        self._note_file = f"{parts.place}/{key}.json"
+        self._key = key = part_key(path)
+        self._file = f"{key}.part"
+        self._metadata_file = f"{key}.json"
         self._url = url
         self._fsync = fsync
-        self._note: Note | None = None
+        self._metadata: PartMetadata | None = None
         self._descriptor = -1
+        self._file_is: tuple[int, int] | None = None
+        """Device and inode of a part that was found."""
         self._unchecked = 0
         self.length = 0
         """Bytes that are in it."""
@@ -120,84 +57,98 @@ class Part:
     def __exit__(self, *_: object) -> None:
         if self._descriptor < 0:
             return
-        if self._note and self.length:
-            self._keep(self._note)
+        if self._metadata and self.length:
+            self._keep(self._metadata)
         else:
             self.drop()
 
-    def continuable(self) -> Note | None:
+    def _errors(self) -> errors_of:
+        return errors_of(self._final, self._directory.check)
+
+    def continuable(self) -> PartMetadata | None:
         """What is known of a part that an earlier attempt left; sets `length`.
 
-        None, and nothing is left of it, where there is none that can be continued.
+        None if there is no part that can be continued; then nothing is left of it.
         """
         if self._key not in self._parts.there():
             return None
+        parts = self._directory.parts
         try:
-            note = read_note(self._note_file)
-            status = os.lstat(self._file)
+            metadata = read_metadata(self._metadata_file, parts)
+            status = os.stat(self._file, dir_fd=parts, follow_symlinks=False)
         except FileNotFoundError:
             return None
         except (OSError, ValueError):
             self.drop()
             return None
         length = status.st_size
-        if note.boot != current_boot() or not note.boot:
-            length = min(length, note.durable)
-        if length == note.total:
-            length -= 1  # something must be left to ask for
-        # A part with two names has its final one already: what is written to it is seen.
+        if metadata.boot != current_boot() or not metadata.boot:
+            length = min(length, metadata.durable)
+        if length == metadata.total:
+            length -= 1  # a request needs something to ask for
+        # A part with a second name has its final one already: what is written to it is seen.
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-        if note.url != self._url or not is_ours or not 0 < length < note.total:
+        if metadata.url != self._url or not is_ours or not 0 < length < metadata.total:
             self.drop()
             return None
-        self._note, self.length = note, length
-        return note
+        self._metadata, self.length = metadata, length
+        self._file_is = identity(status)
+        return metadata
 
     def blocks(self) -> Iterator[bytes]:
-        """What is in a part that can be continued."""
+        """The bytes of a part that can be continued."""
         left = self.length
-        with errors_of(self._final), open(self._file, "rb") as file:
+        with self._errors(), open(self._open_found(READ_FILE), "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)
                 yield block
 
-    def begin(self, total: int | None, version: Version | None = None) -> None:
-        """Begin from nothing, in a file that is new.
+    def _open_found(self, flags: int) -> int:
+        """Open the part that `continuable` found. Raises `OSError` if it is another file now."""
+        descriptor = os.open(self._file, flags, dir_fd=self._directory.parts)
+        if identity(os.fstat(descriptor)) != self._file_is:
+            os.close(descriptor)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file)
+        return descriptor
 
-        `total`: bytes to come. With that and a version it can be continued later.
+    def begin(self, total: int | None, metadata: PartMetadata | None = None) -> None:
+        """Begin from nothing, in a new file.
+
+        `total`: bytes to come, None if that is not known. With both it can be continued later.
         """
-        with errors_of(self._final):
+        with self._errors():
             if self._key in self._parts.there():
                 self.drop()
-            self._make_room(total or 0)
-            self._descriptor = self._opened()
-            if version is not None and total:
-                note = Note(self._url, **version._asdict(), total=total, boot=current_boot())
+            self._need_space(total or 0)
+            parts = self._directory.parts
+            self._descriptor = self._open_new(parts)
+            if metadata is not None and total:
+                metadata = replace(metadata, boot=current_boot())
                 try:
-                    write_note(self._note_file, note, NEW)
+                    write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
                 except FileExistsError:  # a process that was killed has left it
-                    os.unlink(self._note_file)
-                    write_note(self._note_file, note, NEW)
-                self._note = note
+                    os.unlink(self._metadata_file, dir_fd=parts)
+                    write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
+                self._metadata = metadata
 
-    def _opened(self) -> int:
+    def _open_new(self, parts: int) -> int:
         try:
-            return os.open(self._file, NEW, 0o666)
+            return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a process that was killed has left it
             self.drop()
-            return os.open(self._file, NEW, 0o666)
+            return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
 
     def go_on(self) -> None:
-        """Go on behind what is there, as `continuable` found it."""
-        assert self._note, "continuable() comes first"  # noqa: S101
-        with errors_of(self._final):
-            self._make_room(self._note.total - self.length)
-            self._descriptor = os.open(self._file, OLD)
+        """Go on behind the bytes that `continuable` found."""
+        assert self._metadata, "continuable() comes first"  # noqa: S101
+        with self._errors():
+            self._need_space(self._metadata.total - self.length)
+            self._descriptor = self._open_found(OLD_FILE)
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
-            if self._note.boot != current_boot():
-                self._note = self._note._replace(durable=0, boot=current_boot())
-                write_note(self._note_file, self._note, OLD | os.O_TRUNC)
+            if self._metadata.boot != current_boot():
+                self._metadata = replace(self._metadata, durable=0, boot=current_boot())
+                self._write_metadata(self._metadata, OLD_FILE | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
         """Let it become another file than the one it began for."""
@@ -206,10 +157,10 @@ class Part:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
-        with errors_of(self._final):
+        with self._errors():
             self._unchecked += len(data)
-            if self._parts.min_free and self._unchecked >= _CHECK_ROOM_EVERY:
-                self._make_room(0)
+            if self._parts.min_free and self._unchecked >= _CHECK_SPACE_EVERY:
+                self._need_space(0)
             written = os.write(self._descriptor, data)
             self.length += written
             while written < len(data):
@@ -217,81 +168,74 @@ class Part:
                 self.length += more
                 written += more
 
-    def commit(self, *, replace: bool, modified: float | None) -> int:
-        """Give the part its final name, in one step. Returns its modification time, in ns.
+    def commit(self, placement: Placement, *, modified: float | None) -> Placed:
+        """Give the part its final name, in one step, as `placement` says.
 
-        `modified`: what that is set to, in seconds since the epoch. Without `replace`, a
-        file that is there stays, and it is a `TargetError` (`exists`).
+        `modified`: what its modification time is set to, in seconds since the epoch. Raises
+        `TargetError` (`exists`) if the name is taken by what may not be replaced.
         """
-        with errors_of(self._final):
+        with self._errors():
             if modified is not None:
                 os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
                 os.fsync(self._descriptor)
-            modified_ns = os.fstat(self._descriptor).st_mtime_ns
-            changed = way_to(self._parts.output_dir, self._path, make=True)
-            if replace:
-                os.replace(self._file, self._final)
-            else:
-                self._commit_new()
+            status = os.fstat(self._descriptor)
+            self._directory.check_parts()
+            self._see_that_it_has_its_name(status)
+            placer = Placer(self._directory, self._file, status, placement)
+            try:
+                placed = placer.place(self._path)
+            except TargetError:
+                if placement.when_there is WhenThere.KEEP:
+                    self.drop()  # what is there stays, in the next run too
+                raise
+            self.goes_to(placed.path)
             self._close()
-            if self._note:
-                os.unlink(self._note_file)
+            if self._metadata:
+                os.unlink(self._metadata_file, dir_fd=self._directory.parts)
             self._parts.there().discard(self._key)
             if self._fsync:
-                for directory in [*changed, Path(self._final).parent]:
-                    _sync_directory(directory)
-        return modified_ns
+                self._directory.sync(placed.path)
+        return placed
+
+    def _see_that_it_has_its_name(self, status: os.stat_result) -> None:
+        """Raise if the part's name is not that of the file that this run has written."""
+        there = os.stat(self._file, dir_fd=self._directory.parts, follow_symlinks=False)
+        if identity(there) != identity(status):
+            self._close()  # what has the name now belongs to somebody else
+            detail = f"cannot write {self._final}: its part was replaced by another process"
+            raise TargetError(Failure.DISK, detail)
 
     def drop(self) -> None:
-        """Remove the part and what is known of it."""
+        """Remove the part and its metadata."""
         self._close()
-        self._note, self.length = None, 0
-        with errors_of(self._final):
+        self._metadata, self.length = None, 0
+        with self._errors():
+            parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._file)
+                os.unlink(self._file, dir_fd=parts)
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._note_file)
-                # Durably: its word must not come to stand beside another version's bytes.
-                _sync_directory(self._parts.place)
+                os.unlink(self._metadata_file, dir_fd=parts)
+                # Durably: it must not come back beside the bytes of another version.
+                self._directory.sync_parts()
             self._parts.there().discard(self._key)
 
-    def _make_room(self, needed: int) -> None:
+    def _need_space(self, needed: int) -> None:
         self._unchecked = 0
-        self._parts.room.see(needed)
+        self._parts.free_space.need(needed)
 
-    def _commit_new(self) -> None:
-        try:
-            os.link(self._file, self._final)
-            os.unlink(self._file)
-        except OSError as error:
-            if not isinstance(error, FileExistsError):
-                if error.errno not in _NO_LINKS:
-                    raise
-                # Without hard links no step fails if the name is taken: look first.
-                if not os.path.lexists(self._final):
-                    os.replace(self._file, self._final)
-                    return
-            self.drop()
-            raise TargetError(Failure.EXISTS, f"{self._final} came into being meanwhile") from None
-
-    def _keep(self, note: Note) -> None:
+    def _keep(self, metadata: PartMetadata) -> None:
         self._parts.there().add(self._key)
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            write_note(self._note_file, note._replace(durable=self.length), OLD)
+            self._write_metadata(replace(metadata, durable=self.length), OLD_FILE)
         self._close()
+
+    def _write_metadata(self, metadata: PartMetadata, flags: int) -> None:
+        write_metadata(self._metadata_file, metadata, flags, self._directory.parts)
 
     def _close(self) -> None:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
-
-
-def _sync_directory(directory: str | Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

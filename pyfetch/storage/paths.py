@@ -1,38 +1,51 @@
-"""Which path below the output directory is whose: no two URLs ever share one."""
+"""Which path below the output directory belongs to which target: no two ever share one."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, count
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from pyfetch.models import Known, Target
-from pyfetch.naming.components import RelativePath, beside, numbered_path, tagged_path
-from pyfetch.naming.template import Template, wanted_path
+from pyfetch.naming.components import (
+    RelativePath,
+    beside,
+    first_free,
+    numbered_path,
+    tagged_path,
+)
+from pyfetch.naming.template import Template, belongs_to_entry, wanted_path
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.filesystem import before_paths
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import is_there
 from pyfetch.storage.state import State
 
 _REMEMBERED = 4096
 
 
 class PathAllocator:
-    """Paths for targets, claimed in the state. `lasting`: whether that outlives the run."""
+    """Gives paths to targets and claims them in the state.
+
+    `lasting`: whether the state outlives the run.
+    """
 
     def __init__(self, settings: Settings, state: State, *, lasting: bool) -> None:
-        self._before = before_paths(Path(settings.output_dir))
+        self._directory = OutputDirectory(Path(settings.output_dir))
         self._policy = settings.if_exists
         self._template = Template(settings.name)
         self._by_servers = settings.content_disposition
         self._state = state
         self._lasting = lasting
-        self._directories: set[str] = set()
+        self._no_files: set[str] = set()
+        """Directories whose names are no file's."""
+        self._without_links: dict[str, str] = {}
+        """By directory, the same one without the links on its way."""
         self._expected: dict[int, RelativePath] = {}
-        """By index, what those that come next want."""
+        """By index, the wanted paths of the targets that come next."""
 
     def expect(self, targets: Sequence[Target]) -> None:
-        """These come next: what is known of what they want is looked up together."""
+        """These targets come next: what is known of their paths is looked up together."""
         self._expected = {target.index: self.wanted(target) for target in targets}
         self._state.expect(self._expected.values())
 
@@ -42,47 +55,95 @@ class PathAllocator:
         given: str | None = None,
         in_use: Callable[[str], bool] = lambda _: False,
     ) -> tuple[RelativePath, Known]:
-        """A path that is this target's own, and what is known of it.
+        """A path that belongs to this target alone, and what is known of its file.
 
-        `given`: the name that the server has given. `in_use`: whether a target that is not
-        done has this path, for those who want both.
+        `given`: the name that the server has given. `in_use`: whether a target that is not done
+        has this path, for `--if-exists rename`.
         """
         path, known = self.home(target, given)
         if given is None and self._by_servers and known.went_to:
             moved = self.claim(known.went_to, target)
             if moved is not None:
                 path, known = RelativePath(known.went_to), moved
-        if self._policy is IfExists.RENAME:
-            numbers = (numbered_path(path, number) for number in count(1))
-            free = (name for name in chain([path], numbers) if self.is_free(name))
-            path, known = self._first_own(target, (name for name in free if not in_use(name)))
+        if self._policy is IfExists.RENAME and self._is_taken(target, path, in_use):
+            number = first_free(
+                lambda number: self._is_taken(target, numbered_path(path, number), in_use)
+            )
+            numbers = (numbered_path(path, number) for number in count(number))
+            path, known = self._first_own(target, numbers)
         return path, known
 
+    def free(
+        self, target: Target, given: str, in_use: Callable[[str], bool]
+    ) -> tuple[RelativePath, Known]:
+        """A path with a suffix for a name that the server has given, where no file is."""
+        wanted = self._clear_of_files(self.wanted(target, given))
+        tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
+        free = (path for path in tags if not self._is_taken(target, path, in_use))
+        return self._first_own(target, free)
+
     def wanted(self, target: Target, given: str | None = None) -> RelativePath:
-        """The path that its list or the template wants, whoever's it is."""
-        return wanted_path(target, self._template, given)
+        """The path that the list or the template wants, whoever owns it."""
+        path = wanted_path(target, self._template, given)
+        directory, slash, name = path.rpartition("/")
+        if not slash:
+            return path
+        real = self._without_links.get(directory)
+        if real is None:
+            real = self._directory.without_links(directory)
+            if len(self._without_links) >= _REMEMBERED:
+                self._without_links.clear()
+            self._without_links[directory] = real
+        return path if real == directory else RelativePath(f"{real}/{name}" if real else name)
 
     def home(self, target: Target, given: str | None = None) -> tuple[RelativePath, Known]:
-        """The path of this target's own that its name leads to, whatever is there."""
+        """The target's own path, whatever file is there; and what is known of that."""
         wanted = None if given else self._expected.pop(target.index, None)
         wanted = self._clear_of_files(wanted or self.wanted(target, given))
         known = self.claim(wanted, target)
-        if known is not None:
-            return wanted, known
-        tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
-        return self._first_own(target, tags)
+        if known is None and given is None and belongs_to_entry(target):
+            known = self._taken_over(wanted, target)
+        path = wanted
+        if known is None:
+            tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
+            path, known = self._first_own(target, tags)
+        if given and not self._lasting:
+            # Only the state can tell whose file of this name is there.
+            known = replace(known, placed_by_us=False)
+        return path, known
 
-    def claim(self, path: str, target: Target) -> Known | None:
+    def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
+        """What is known of a path that another URL got in an earlier run: the entry's own.
+
+        None if it stays with that URL: an entry of this run has it, or this URL has got another
+        path beside it before.
+        """
+        if self._policy is IfExists.RENAME:
+            return None
+        if self._state.owns(tagged_path(path, target.identity), target.identity):
+            return None
+        return self.claim(path, target, takes_over=True)
+
+    def claim(self, path: str, target: Target, *, takes_over: bool = False) -> Known | None:
         """What is known of a path that is this target's; None if it is another one's."""
-        known = self._state.claim(path, target.identity, lambda: self.is_free(path))
+        known = self._state.claim(
+            path, target.identity, lambda: self.is_free(path), takes_over=takes_over
+        )
         if known is not None and not self._lasting:
             # The user said so: by time alone.
-            return Known(known.facts, placed_by_us=True, went_to=known.went_to)
+            return replace(known, placed_by_us=True)
         return known
 
     def is_free(self, path: str) -> bool:
-        """Whether nothing is there."""
-        return not os.path.lexists(f"{self._before}{path}")
+        """Whether nothing on disk has this name."""
+        return not is_there(self._directory.final(path))
+
+    def _is_taken(self, target: Target, path: str, in_use: Callable[[str], bool]) -> bool:
+        return (
+            not self.is_free(path)
+            or in_use(path)
+            or not self._state.may_claim(path, target.identity)
+        )
 
     def _first_own(
         self, target: Target, paths: Iterable[RelativePath]
@@ -93,17 +154,17 @@ class PathAllocator:
         )
 
     def _clear_of_files(self, path: RelativePath) -> RelativePath:
-        """The same path, beside those of its directories whose names are files' names."""
+        """The same path, with other names for directories that have the name of a file."""
         depth, end = 0, path.find("/")
         while end >= 0:
             directory = path[:end]
-            if directory not in self._directories:
+            if directory not in self._no_files:
                 if self._state.is_taken(directory):
                     path = beside(path, depth)
-                    depth, end = 0, path.find("/")  # a long path may have got fewer of them
+                    depth, end = 0, path.find("/")  # a long path may have fewer directories now
                     continue
-                if len(self._directories) >= _REMEMBERED:
-                    self._directories.clear()
-                self._directories.add(directory)
+                if len(self._no_files) >= _REMEMBERED:
+                    self._no_files.clear()
+                self._no_files.add(directory)
             depth, end = depth + 1, path.find("/", end + 1)
         return path

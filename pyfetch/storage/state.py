@@ -1,4 +1,4 @@
-"""What is there, and who owns which name, in SQLite: on disk, however many there are.
+"""The state: who owns which name, and what was fetched to it. In SQLite: on disk, however many.
 
 For one thread at a time. Changes are written together, by `commit`.
 """
@@ -11,82 +11,79 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from pyfetch.errors import StoppedError
 from pyfetch.models import FileFacts, Known
-from pyfetch.storage.changes import MOST, Changes, FileRow
+from pyfetch.naming.components import is_safe_path
+from pyfetch.storage.pending_rows import MOST_PENDING, FileRow, GivenNames, PendingRows
+from pyfetch.storage.state_file import (
+    STATE_FILE,
+    VERSION,
+    DatabaseErrors,
+    bring_up_to_date,
+    check_owner,
+    damaged,
+    opened_to_read,
+)
 
-STATE_FILE = "state.sqlite3"
-VERSION = 2
-"""Of the schema; the file says it as its `user_version`."""
+__all__ = ["STATE_FILE", "VERSION", "State"]
 
-_APPLICATION = 0x70796674  # "pyft", the file's `application_id`
-_SCHEMA = """
-CREATE TABLE file (
-    key           TEXT PRIMARY KEY, -- the path, folded: names that differ only in case are one
-    path          TEXT NOT NULL,    -- below the output directory
-    url           TEXT NOT NULL,    -- who owns the name; without credentials and fragment
-    was_free      INTEGER NOT NULL, -- whether nothing was there when the URL got the name
-    status        INTEGER,          -- of the answer; this and what follows: NULL until fetched
-    size          INTEGER,          -- bytes
-    modified_ns   INTEGER,          -- on disk, nanoseconds since the epoch
-    etag          TEXT,
-    last_modified TEXT,
-    sha256        TEXT,
-    answered_by   TEXT,             -- the URL that answered, after redirects
-    fetched_at    REAL,             -- seconds since the epoch
-    went_to       TEXT              -- another path, if the server has named the file
-) WITHOUT ROWID
-"""
 _LOOK_UP = (
-    "SELECT key, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-    " went_to FROM file WHERE key"
+    "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
+    " went_to, of_other_url FROM file WHERE key"
+)
+_TAKE_OVER = (
+    "UPDATE file SET url = ?, of_other_url = (size IS NOT NULL), status = NULL, etag = NULL,"
+    " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL WHERE key = ?"
 )
 _AT_ONCE = 64
 """Keys that are looked up by one statement: each statement lets other threads run."""
 
 
 class State:
-    """The state of one output directory. Raises `StoppedError` where it cannot be used."""
+    """The state of one output directory. Raises `StoppedError` if it cannot be used."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open the state in this file, or one that is gone when it is closed (None)."""
+        """Open the state in this file; None: a temporary one, gone when it is closed."""
         self.file = file
-        """What messages name."""
-        self._errors = _Errors(self)
+        """The file that messages name."""
+        self._errors = DatabaseErrors(self)
         self._looked_up: dict[str, list[Any] | None] = {}
         """By key, rows as they are in the database; None where there is none."""
         self._journal = "WAL" if file else "OFF"
-        self._changes = Changes()
+        self._pending = PendingRows()
         self._in_transaction = self._changed = False
         self._has_directories: bool | None = None
-        """Whether any path leads through one; None while nobody has looked."""
+        """Whether any path goes through a directory; None: nobody has looked."""
         with self._errors:
+            if file:
+                check_owner(file)
             # An empty name: a private database that goes to a temporary file as it grows.
             self._database = sqlite3.connect(
                 file or "", isolation_level=None, check_same_thread=False
             )
             try:
-                self._prepare()
+                bring_up_to_date(self._database, file, self._journal)
+                self._given = GivenNames(self._database)
             except BaseException:
                 self._database.close()
                 raise
 
     @classmethod
     def copy_of(cls, file: Path) -> State:
-        """A state that knows what this file does, if there is one, and is gone when closed."""
+        """A temporary state that knows what this file does, if there is one."""
         copy = cls(None)
         copy.file = file
-        if file.exists():
-            try:
-                with copy._errors, closing(_opened_to_read(file)) as source:
-                    source.backup(copy._database)
-                    copy._prepare()
-            except BaseException:
-                copy.close()
-                raise
+        try:
+            with copy._errors:
+                check_owner(file)
+                if file.exists():
+                    with closing(opened_to_read(file)) as source:
+                        source.backup(copy._database)
+                    bring_up_to_date(copy._database, file, copy._journal)
+        except BaseException:
+            copy.close()
+            raise
         return copy
 
     @property
@@ -94,36 +91,8 @@ class State:
         """Whether there are changes that a killed process would lose."""
         return self._changed
 
-    def _prepare(self) -> None:
-        execute = self._database.execute
-        (version,) = execute("PRAGMA user_version").fetchone()
-        (application,) = execute("PRAGMA application_id").fetchone()
-        if application not in (0, _APPLICATION):
-            raise StoppedError(f"{self.file} is somebody else's database: move it away")
-        if version > VERSION:
-            raise StoppedError(
-                f"{self.file} is from a newer pyfetch (version {version}, this one knows"
-                f" {VERSION}): use that one, or move the file away to begin without it"
-            )
-        # A killed process leaves whole transactions; so does a loss of power, though
-        # perhaps not the last ones.
-        execute(f"PRAGMA journal_mode = {self._journal}")
-        execute("PRAGMA synchronous = NORMAL")
-        execute("PRAGMA cache_size = -8192")
-        if version == 0:
-            execute("BEGIN IMMEDIATE")
-            execute(_SCHEMA)
-            execute(f"PRAGMA application_id = {_APPLICATION}")
-            execute(f"PRAGMA user_version = {VERSION}")
-            execute("COMMIT")
-        elif version == 1:
-            execute("BEGIN IMMEDIATE")
-            execute("ALTER TABLE file ADD COLUMN went_to TEXT")
-            execute(f"PRAGMA user_version = {VERSION}")
-            execute("COMMIT")
-
     def expect(self, paths: Iterable[str]) -> None:
-        """Look up together, where that is quicker, what `claim` will be asked for next."""
+        """Look up together the paths that `claim` will be asked for next: that is quicker."""
         keys = list({_key(path) for path in paths})
         self._looked_up.clear()
         with self._errors:
@@ -136,16 +105,19 @@ class State:
                 )
                 self._looked_up.update({key: row for key, *row in rows})
 
-    def claim(self, path: str, url: str, is_free: Callable[[], bool]) -> Known | None:
-        """What is known of a name that is this URL's: it was, or nobody's and is from now on.
+    def claim(
+        self, path: str, url: str, is_free: Callable[[], bool], *, takes_over: bool = False
+    ) -> Known | None:
+        """What is known of a name that is this URL's: it was, or it is from now on.
 
-        None if it is another URL's, or a directory's in which files are named. `is_free` is
-        asked whether nothing is there, for a name that is new.
+        None if it is another URL's, or a directory's in which files are named. `takes_over`: a
+        name that another URL got in an earlier run, written just so, is this URL's from now on.
+        `is_free` is asked whether nothing has the name on disk, for a name that is new.
         """
         key = _key(path)
         with self._errors:
             self._begin()  # a look-up outside of a transaction is one of its own, with its locks
-            if key in self._changes.rows:
+            if key in self._pending.rows:
                 self._write()
             row = self._row(key)
             if row is None:
@@ -154,15 +126,64 @@ class State:
                 self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
                 self._put(key, FileRow(path, url, was_free))
+                self._given.add(key)
                 return Known(None, was_free)
-            owner, was_free, size, *rest, went_to = row
+            named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
-                return None
+                if not takes_over or named != path or self._given.has(key):
+                    return None
+                self._change(_TAKE_OVER, (url, key))
+                rest, went_to = [*rest[:1], None, None, None, None], None
+                of_other_url = size is not None
+            self._given.add(key)
             if size is None and not was_free and is_free():
                 was_free = True
                 self._change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
-        facts = None if size is None else FileFacts(size, *rest)
-        return Known(facts, bool(was_free), went_to)
+        facts = None if size is None else self._facts(size, *rest)
+        if went_to is not None and not (isinstance(went_to, str) and is_safe_path(went_to)):
+            went_to = None
+        return Known(facts, bool(was_free), went_to, bool(of_other_url))
+
+    def _facts(self, size: object, modified_ns: object, *texts: object) -> FileFacts:
+        facts = FileFacts(size, modified_ns, *texts)  # type: ignore[arg-type]
+        are_texts = all(text is None or isinstance(text, str) for text in texts)
+        if not (isinstance(size, int) and isinstance(modified_ns, int) and are_texts):
+            raise damaged(self.file, "a column has a value of another type")
+        return facts
+
+    def owns(self, path: str, url: str) -> bool:
+        """Whether this path is this URL's."""
+        return self._owner(path) == url
+
+    def may_claim(self, path: str, url: str) -> bool:
+        """Whether this path is this URL's or nobody's."""
+        return self._owner(path) in (None, url)
+
+    def _owner(self, path: str) -> object:
+        key = _key(path)
+        with self._errors:
+            self._begin()
+            if key in self._pending.rows:
+                self._write()
+            row = self._row(key)
+        return row[1] if row else None
+
+    def add_backup(self, path: str) -> None:
+        """Note that a file of somebody else's was moved to this path."""
+        with self._errors:
+            self._change("INSERT OR IGNORE INTO backup VALUES (?)", (path,))
+
+    def backups(self) -> list[str]:
+        """The paths of all backups that were noted."""
+        with self._errors:
+            self._begin()
+            found = self._database.execute("SELECT path FROM backup ORDER BY path").fetchall()
+        return [path for (path,) in found if isinstance(path, str)]
+
+    def forget_backup(self, path: str) -> None:
+        """Note that this backup is gone."""
+        with self._errors:
+            self._change("DELETE FROM backup WHERE path = ?", (path,))
 
     def is_taken(self, path: str) -> bool:
         """Whether this path is some URL's."""
@@ -170,7 +191,7 @@ class State:
         with self._errors:
             query = "SELECT 1 FROM file WHERE key = ?"
             return (
-                key in self._changes.rows
+                key in self._pending.rows
                 or self._database.execute(query, (key,)).fetchone() is not None
             )
 
@@ -186,30 +207,30 @@ class State:
             self._has_directories = self._database.execute(query).fetchone() is not None
         if not self._has_directories:
             return False
-        if key in self._changes.directories:
+        if key in self._pending.directories:
             return True
         # "0" comes behind "/": between them is all that begins with the directory's name.
         query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
         return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
 
     def went_to(self, path: str, other: str) -> None:
-        """Note that what a name was claimed for has got another one from its server."""
+        """Note that the server has given another name to the file of this path."""
         with self._errors:
             self._write()
             self._change("UPDATE file SET went_to = ? WHERE key = ?", (other, _key(path)))
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
-        """Note what was fetched to a name that was claimed."""
+        """Note what was fetched to a name that a URL has claimed."""
         key = _key(path)
-        row = self._changes.rows.get(key) or FileRow(path)
+        row = self._pending.rows.get(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors:
             self._put(key, row)
 
     def ended_without_a_file(self, path: str) -> None:
-        """Note that this run put nothing there: what will be there is not of its making."""
+        """Note that this run put no file there: one that comes later is not of its making."""
         key = _key(path)
-        row = self._changes.rows.get(key)
+        row = self._pending.rows.get(key)
         if row is None:
             with self._errors:
                 self._change("UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (key,))
@@ -230,14 +251,14 @@ class State:
 
     def _put(self, key: str, row: FileRow) -> None:
         self._changed = True
-        self._changes.put(key, row)
-        if len(self._changes.rows) >= MOST:
+        self._pending.put(key, row)
+        if len(self._pending.rows) >= MOST_PENDING:
             self._write()
 
     def _write(self) -> None:
         self._looked_up.clear()
         self._begin()
-        self._changes.write(self._database)
+        self._pending.write(self._database)
 
     def _change(self, statement: str, values: tuple[object, ...]) -> None:
         self._changed = True
@@ -249,40 +270,6 @@ class State:
         if not self._in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
             self._in_transaction = True
-
-
-class _Errors:
-    """Turns what SQLite raises within into what it means for the run."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoppedError(
-                f"cannot use the state {self._state.file or ''}: {error}"
-                " (mend that and run the same command again to go on)"
-            ) from error
-        if isinstance(error, sqlite3.DatabaseError):
-            raise StoppedError(
-                f"the state {self._state.file} is damaged: {error} (move it away to begin"
-                " without what it knew: then all is fetched anew)"
-            ) from error
-
-
-def _opened_to_read(file: Path) -> sqlite3.Connection:
-    # Where no run has it open, SQLite would make files beside it only to read it.
-    in_use = file.with_name(f"{file.name}-wal").exists()
-    how = "mode=ro" if in_use else "immutable=1"
-    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)
 
 
 def _key(path: str) -> str:

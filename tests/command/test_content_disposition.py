@@ -255,14 +255,18 @@ class TestRerun:
         there = files(pyfetch.directory / "data")
         assert there[str(again["path"]).removeprefix("data/")] == b"newer"
 
-    def test_a_file_that_was_altered_on_disk_is_fetched_anew(
+    def test_a_file_that_was_altered_on_disk_stays_and_the_new_one_goes_beside_it(
         self, pyfetch: Command, server: LoopbackServer, url: str
     ) -> None:
         (pyfetch.directory / "data" / "given.txt").write_bytes(b"mine!")
         (result,) = fetched(pyfetch, url)
-        assert (result["outcome"], result["path"]) == ("fetched", "data/given.txt")
-        assert files(pyfetch.directory / "data") == {"given.txt": b"older"}
+        path = result["path"].removeprefix("data/")
+        assert result["outcome"] == "fetched"
+        assert path != "given.txt"
+        assert files(pyfetch.directory / "data") == {"given.txt": b"mine!", path: b"older"}
         assert validators(server) == [None]
+        (again,) = fetched(pyfetch, url)
+        assert (again["outcome"], again["path"]) == ("unchanged", f"data/{path}")
 
     def test_with_a_checksum_that_it_has_it_is_not_asked_for(
         self, pyfetch: Command, server: LoopbackServer, url: str
@@ -272,7 +276,7 @@ class TestRerun:
         assert (result["outcome"], result["path"]) == ("unchanged", "data/given.txt")
         assert server.asked == []
 
-    def test_a_link_that_leads_out_is_not_followed_to_it(
+    def test_a_link_that_leads_out_is_not_followed_and_stays(
         self, pyfetch: Command, server: LoopbackServer, url: str
     ) -> None:
         (pyfetch.directory / "secret").write_bytes(b"secret")
@@ -280,9 +284,10 @@ class TestRerun:
         file.unlink()
         file.symlink_to("../secret")
         (result,) = fetched(pyfetch, url)
-        assert (result["outcome"], result["path"]) == ("fetched", "data/given.txt")
+        assert result["outcome"] == "fetched"
+        assert result["path"] != "data/given.txt"
         assert (pyfetch.directory / "secret").read_bytes() == b"secret"
-        assert not file.is_symlink()
+        assert file.is_symlink()
 
 
 def test_without_state_a_file_is_skipped_when_its_name_is_known_before_its_body_comes(

@@ -12,7 +12,7 @@ import trustme
 from tests.support.certificates import authorities_in, context_with, speak_tls
 from tests.support.command import Command
 from tests.support.proxies import HTTPProxy
-from tests.support.server import LoopbackServer, Page, redirect
+from tests.support.server import Handler, LoopbackServer, Page, redirect
 
 MAGIC = "# Netscape HTTP Cookie File\n"
 FAR_OFF, LONG_AGO = "4102444800", "1000000000"
@@ -182,6 +182,31 @@ class TestOfAServer:
         assert pyfetch("--discard", f"{server.url}/a").status == 0
         assert sent_to(server) == [set(), {"a"}]
         assert sent_to(other) == [set(), {"b"}]
+
+    def test_those_for_a_domain_bring_a_log_in_back_to_the_document(
+        self, pyfetch: Command, server: LoopbackServer, cookies: Callable[..., Path]
+    ) -> None:
+        """As publishers do it, with names that a proxy takes for this server."""
+        port = server.server_port
+
+        def paper(handler: Handler) -> None:
+            if "in=yes" in handler.headers.get("Cookie", ""):
+                handler.answer(200, b"the paper")
+            else:
+                redirect(handler, f"http://login.example.org:{port}/login")
+
+        to = f"http://www.example.org:{port}/paper?logged-in"
+        server.routes["/paper"] = paper
+        server.routes["/login"] = partial(
+            redirect, to=to, Set_Cookie="in=yes; Path=/; Domain=.example.org"
+        )
+        file = cookies(line("in", ".example.org"), line("mine", "www.example.org"))
+        url = f"http://www.example.org:{port}/paper"
+        with HTTPProxy() as proxy:
+            ended = pyfetch("--proxy", proxy.url, "--cookies", str(file), url)
+        assert ended.status == 0
+        assert (pyfetch.directory / "paper").read_bytes() == b"the paper"
+        assert sent_to(server) == [{"in", "mine"}, {"in"}, {"in", "mine"}]
 
     def test_one_that_is_taken_back_is_sent_no_more(
         self, pyfetch: Command, server: LoopbackServer, cookies: Callable[..., Path]

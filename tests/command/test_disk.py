@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.part import Part, Parts, sweep
+from pyfetch.storage.part import Part
+from pyfetch.storage.parts import Parts, sweep
+from pyfetch.storage.placing import Placement, WhenThere
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -145,25 +147,25 @@ def test_fsync_makes_the_file_and_then_its_name_durable(
     sweep(tmp_path)
 
     def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object) -> object:
+        def call(*arguments: object, **options: object) -> object:
             what = arguments[0]
             path = Path(f"/proc/self/fd/{what}").readlink() if isinstance(what, int) else None
             path = path or Path(str(what))
             done.append((name, path.suffix or path.name))
-            return real(*arguments)
+            return real(*arguments, **options)
 
         return call
 
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
-    monkeypatch.setattr(os, "replace", noted("replace", os.replace))
-    for fsync in (False, True):
-        with Part(Parts(tmp_path), "x", "http://h/x", fsync=fsync) as part:
+    monkeypatch.setattr(os, "link", noted("link", os.link))
+    for name, fsync in (("x", False), ("y", True)):
+        with Part(Parts(tmp_path), name, f"http://h/{name}", fsync=fsync) as part:
             part.begin(None, None)
             part.write(b"content")
-            part.commit(replace=True, modified=None)
+            part.commit(Placement(WhenThere.BACK_UP), modified=None)
     assert done == [
-        ("replace", ".part"),
-        ("fsync", ".part"), ("replace", ".part"), ("fsync", tmp_path.name),
+        ("link", ".part"),
+        ("fsync", ".part"), ("link", ".part"), ("fsync", tmp_path.name),
     ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.part import sweep
+from pyfetch.storage.parts import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
@@ -420,6 +420,27 @@ def test_a_head_or_a_handshake_that_drips_for_ever_ends_in_time(
         assert "no whole answer within 30" in str(result.detail)
         assert SLOW_FOR < result.elapsed < 10 * SLOW_FOR
     assert quick.outcome is Outcome.FETCHED
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [b"5;x=", b"0" * 20, b"5\r\nhello\r\n5;", b"5\r\nhello\r\n0\r\nX: "],
+    ids=["extension", "size", "extension of a later chunk", "trailer"],
+)
+def test_what_is_between_the_chunks_of_a_body_does_not_drip_for_ever(
+    tmp_path: Path, server: LoopbackServer, opening: bytes
+) -> None:
+    """It brings nothing of the body: that is slower than any `--min-speed`."""
+
+    def drip(handler: Handler) -> None:
+        handler.head(200, Transfer_Encoding="chunked")
+        handler.wfile.write(opening)
+        dripping(handler, forever(b"0"))
+
+    server.routes["/x"] = drip
+    (result,) = run_fast(tmp_path, [f"{server.url}/x"], timeout=30, retries=0, min_speed=1)
+    assert result.error in (Failure.TIMEOUT, Failure.TRUNCATED)
+    assert result.elapsed < 10 * SLOW_FOR
 
 
 def endless(first: bytes, more: bytes) -> Route:

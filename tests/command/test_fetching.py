@@ -19,8 +19,8 @@ from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page,
 BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
-    "attempts", "elapsed", "content_type", "etag", "last_modified", "sha256",
-    "input",
+    "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
+    "input", "backup",
 ]  # fmt: skip
 
 
@@ -66,9 +66,10 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
     assert result == {
         "index": 1, "url": f"{server.url}/x", "final_url": f"{server.url}/x",
         "outcome": "fetched", "status": 200, "size": 5, "path": "x", "error": None,
-        "detail": None, "attempts": 1, "content_type": None, "etag": '"v1"',
+        "detail": None, "attempts": 1, "content_type": None, "content_encoding": None,
+        "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
-        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None,
+        "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
     }  # fmt: skip
 
 
@@ -95,6 +96,36 @@ def test_what_is_saved_is_what_the_server_has_not_what_it_decodes_to(
     assert pyfetch(f"{server.url}/x.gz").status == 0
     assert (pyfetch.directory / "x.gz").read_bytes() == b"no gzip at all"
     assert server.asked[0].headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize("coding", ["gzip", "br, gzip", "X-Gzip"])
+def test_a_body_that_is_coded_unasked_is_said_once_and_in_its_result(
+    pyfetch: Command, server: LoopbackServer, coding: str, processes: str
+) -> None:
+    """It is saved as it came: its name and its media type do not tell that."""
+    for number in range(8):
+        server.routes[f"/{number}.json"] = lambda h: h.answer(200, b"?", Content_Encoding=coding)
+    urls = [f"{server.url}/{number}.json" for number in range(8)]
+    ended = pyfetch("--format", "jsonl", "--processes", processes, *urls)
+    assert {one["content_encoding"] for one in ended.results} == {coding}
+    assert ended.err.count(f"Content-Encoding: {coding}") == 1
+    assert (pyfetch.directory / "0.json").read_bytes() == b"?"
+
+
+def test_a_body_in_no_coding_and_that_of_an_error_are_no_news(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Encoding="Identity")
+    server.routes["/y"] = lambda h: h.answer(404, b"?", Content_Encoding="gzip")
+    server.routes["/z"] = lambda h: h.answer(200, b"?", Content_Encoding="gzip")
+    ended = pyfetch("--format", "jsonl", f"{server.url}/x", f"{server.url}/y")
+    assert [one["content_encoding"] for one in ended.results] == ["Identity", "gzip"]
+    assert "Content-Encoding" not in ended.err
+    # Nor is one that the user has asked for, for all URLs or for one.
+    asked = pyfetch("--discard", "-H", "accept-encoding: gzip", f"{server.url}/z")
+    line = f"{server.url}/z header='Accept-Encoding: gzip'"
+    assert "Content-Encoding" not in asked.err + pyfetch("--discard", stdin=line).err
 
 
 def test_headers_are_added_to_each_request(pyfetch: Command, server: LoopbackServer) -> None:

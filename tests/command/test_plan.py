@@ -389,7 +389,10 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
 ) -> None:
     file = pyfetch.directory / "data" / ".pyfetch" / "state.sqlite3"
     database = sqlite3.connect(file)
-    database.executescript("ALTER TABLE file DROP COLUMN went_to; PRAGMA user_version = 1")
+    database.executescript(
+        "ALTER TABLE file DROP COLUMN went_to; ALTER TABLE file DROP COLUMN of_other_url;"
+        "DROP TABLE backup; PRAGMA user_version = 1"
+    )
     database.close()
     before = everything(pyfetch.directory)
     assert actions(plan(pyfetch, f"{used.url}/a/x")) == [("refresh", "x")]

@@ -6,10 +6,13 @@ import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from itertools import count
+from unittest import mock
 
 import pytest
 
+from pyfetch.scheduling.retry import RetryPolicy
 from tests.support.command import Command
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -66,15 +69,39 @@ def test_a_refused_connection_is_tried_as_often_as_retries_says(pyfetch: Command
     assert "refused" in result["detail"]
 
 
-def test_retry_after_of_zero_and_a_date_that_has_passed_are_at_once(
+def test_retry_after_of_zero_and_a_date_that_has_passed_are_no_hints(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
+    """The usual back-off of up to a second applies, not four tries at once."""
     passed = format_datetime(datetime.now(UTC) - timedelta(hours=1), usegmt=True)
     server.routes |= {
         "/s": failing(1, lambda h: h.answer(429, Retry_After="0")),
         "/d": failing(1, lambda h: h.answer(503, Retry_After=passed)),
     }
-    assert pyfetch("--retry-wait", "0", f"{server.url}/s", f"{server.url}/d").status == 0
+    with mock.patch.object(RetryPolicy, "backoff", autospec=True, return_value=0.0) as backoff:
+        assert pyfetch(f"{server.url}/s", f"{server.url}/d").status == 0
+    assert backoff.call_count >= 2
+    assert all(asked is None for call in backoff.call_args_list for asked in call.args[2:])
+
+
+def test_retry_status_adds_and_removes(pyfetch: Command, server: LoopbackServer) -> None:
+    """What is no failure of the moment elsewhere may be one here, and the other way round."""
+    for status in (418, 500, 520):
+        server.routes[f"/{status}"] = failing(1, partial(Handler.answer, status=status))
+    urls = [f"{server.url}/{status}" for status in (418, 500, 520)]
+    arguments = ("--discard", "--format", "jsonl", "--retry-status", "+418,-500")
+    found = {one["status"]: one["attempts"] for one in pyfetch(*arguments, urls[1]).results}
+    assert found == {500: 1}
+    teapot, flare = pyfetch(*arguments, urls[0], urls[2]).results
+    assert (teapot["status"], teapot["attempts"]) == (200, 2)
+    assert (flare["status"], flare["attempts"]) == (200, 2)
+
+
+@pytest.mark.parametrize("wrong", ["", "4", "teapot", "500,", "4.18", "600000", "++418"])
+def test_what_is_no_list_of_statuses_is_a_usage_error(pyfetch: Command, wrong: str) -> None:
+    ended = pyfetch("--retry-status", wrong, "http://127.0.0.1:1/")
+    assert (ended.status, ended.out) == (2, "")
+    assert "status codes like +418,-500" in ended.err
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

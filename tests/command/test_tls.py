@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import subprocess
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trustme
@@ -187,6 +189,113 @@ class TestTrust:
         assert (wrong["error"], wrong["attempts"]) == ("tls", 1)
         assert "another host" in wrong["detail"]
         assert len(tls_server.asked) == 1
+
+
+def close_with_notice(handler: Handler) -> None:
+    """End the connection as TLS wants it (RFC 8446, section 6.1)."""
+    handler.wfile.flush()
+    handler.connection.settimeout(5)
+    with contextlib.suppress(OSError):  # the client just closes its end
+        cast("ssl.SSLSocket", handler.connection).unwrap()
+    handler.close_connection = True
+
+
+class TestTheEndOfAConnection:
+    """What ends a body has to come from the server: anybody on the way can cut a connection."""
+
+    @pytest.fixture
+    def trusting(self, pyfetch: Command, bundle: str) -> Command:
+        pyfetch.environment["REQUESTS_CA_BUNDLE"] = bundle
+        return pyfetch
+
+    def test_is_the_end_of_a_body_without_length_only_if_the_server_says_so(
+        self, trusting: Command, tls_server: LoopbackServer, tls_url: str
+    ) -> None:
+        """RFC 9112, section 9.8: without `close_notify`, the body may have been cut."""
+
+        def until_the_end(close: Callable[[Handler], None], handler: Handler) -> None:
+            handler.head(200, Connection="close")
+            handler.send(b"the first half, ")
+            close(handler)
+
+        tls_server.routes["/x"] = partial(until_the_end, Handler.cut)
+        tls_server.routes["/whole"] = partial(until_the_end, close_with_notice)
+        (trusting.directory / "x").write_bytes(b"as it was")
+        whole = tls_url.replace("/x", "/whole")
+        arguments = ("--retries", "1", "--if-exists", "replace", "--format", "jsonl")
+        cut, came = trusting(*arguments, tls_url, whole).results
+        assert (cut["error"], cut["attempts"]) == ("truncated", 2)
+        assert (trusting.directory / "x").read_bytes() == b"as it was"
+        assert (came["outcome"], came["size"]) == ("fetched", 16)
+
+    def test_does_not_matter_where_the_body_has_an_end_of_its_own(
+        self, trusting: Command, tls_server: LoopbackServer, tls_url: str
+    ) -> None:
+        def chunked(handler: Handler) -> None:
+            handler.head(200, Transfer_Encoding="chunked")
+            handler.send(b"5\r\nwhole\r\n0\r\n\r\n")
+            handler.cut()
+
+        def with_length(handler: Handler) -> None:
+            handler.answer(200, b"whole")
+            handler.cut()
+
+        def empty(handler: Handler) -> None:
+            handler.head(200, Connection="close")
+            handler.cut()
+
+        tls_server.routes |= {"/chunked": chunked, "/length": with_length, "/empty": empty}
+        urls = [tls_url.replace("/x", path) for path in tls_server.routes]
+        ended = trusting("--retries", "0", "-w", "1", *urls)
+        assert [row[4] for row in ended.rows] == ["-", "-", "truncated"]
+
+    def test_counts_to_the_same_end_through_a_proxy_that_speaks_tls_itself(
+        self, trusting: Command, authority: trustme.CA, tls_server: LoopbackServer, tls_url: str
+    ) -> None:
+        def until_the_end(handler: Handler) -> None:
+            handler.head(200, Connection="close")
+            handler.send(b"the first half, ")
+            handler.cut()
+
+        tls_server.routes["/x"] = until_the_end
+        with HTTPProxy() as proxy:
+            context = context_with(authority.issue_cert("127.0.0.1"))
+            proxy.socket = context.wrap_socket(proxy.socket, server_side=True)
+            ended = trusting("--retries", "0", "--proxy", proxy.url_with("https"), tls_url)
+        assert ended.rows[0][4] == "truncated"
+
+
+@pytest.mark.parametrize("through", ["nothing", "a proxy"])
+@pytest.mark.parametrize("body", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])
+def test_what_comes_behind_a_body_answers_no_request_though_only_tls_has_it(
+    pyfetch: Command,
+    authority: trustme.CA,
+    bundle: str,
+    tls_server: LoopbackServer,
+    tls_url: str,
+    body: bytes,
+    through: str,
+) -> None:
+    """A record is decrypted as a whole, so the system's buffer is empty although more is there."""
+    framing = {"Content_Length": "5"} if body == b"hello" else {"Transfer_Encoding": "chunked"}
+
+    def smuggles(handler: Handler) -> None:
+        handler.head(200, **framing)
+        handler.wfile.flush()
+        handler.server.over.wait(0.05)  # the head comes in a record of its own
+        handler.send(body + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+
+    tls_server.routes["/x"] = smuggles
+    tls_server.pages["/y"] = Page(b"genuine")
+    arguments = ["-w", "1", "--cacert", bundle]
+    with HTTPProxy() as proxy:
+        if through == "a proxy":
+            context = context_with(authority.issue_cert("127.0.0.1"))
+            proxy.socket = context.wrap_socket(proxy.socket, server_side=True)
+            arguments += ["--proxy", proxy.url_with("https")]
+        assert pyfetch(*arguments, tls_url, tls_url.replace("/x", "/y")).status == 0
+    assert (pyfetch.directory / "x").read_bytes() == b"hello"
+    assert (pyfetch.directory / "y").read_bytes() == b"genuine"
 
 
 class Client:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.storage.part_metadata import read_note
+from pyfetch.storage.part_metadata import read_metadata
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -114,7 +115,10 @@ class Watcher(threading.Thread):
                 continue
             self.looked += 1
             self._seen[version] = None
-            if hashlib.sha256(content).hexdigest() not in self._origin.versions[entry.name]:
+            # A run that was killed may have replaced a file without a note of it. The next one
+            # cannot tell that from a change of the user's, and keeps it: whole, too.
+            name = re.sub(r"\.~\d+~$", "", entry.name)
+            if hashlib.sha256(content).hexdigest() not in self._origin.versions[name]:
                 self.wrong.append(f"{entry.name}: {len(content)} bytes")
 
 
@@ -125,7 +129,7 @@ def kept_bytes(directory: Path) -> int:
     for note in parts.glob("*.json"):
         # A note that was being written when the kill came is none: then there are no bytes yet.
         with contextlib.suppress(ValueError, FileNotFoundError):
-            total = read_note(note).total
+            total = read_metadata(note).total
             # Of a part that is whole, a byte is asked for again.
             status = note.with_suffix(".part").stat()
             if status.st_nlink == 1:  # else it is counted under its final name

@@ -27,6 +27,7 @@ def breaches(name: str) -> list[str]:
         "one component": not set(name) & {"/", "\\", "\0"} and name not in {".", ".."},
         "no reserved character": not set(name) & set(RESERVED),
         "not hidden": not name.startswith("."),
+        "no option": not name.startswith("-"),
         "nothing at an end that Windows drops": name == name.strip() and not name.endswith("."),
         "at most 255 bytes of UTF-8": len(name.encode()) <= 255,
         "normal form C": unicodedata.is_normalized("NFC", name),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import time
 
 import pytest
 
 from pyfetch.models import Outcome, Result, Target
-from pyfetch.urls import UnsupportedScheme, parse_url
+from pyfetch.urls import UnsupportedScheme, escape_url, masked, masked_url, parse_url
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 
@@ -44,3 +46,28 @@ def test_a_result_hides_passwords_and_never_changes() -> None:
     assert SECRET not in repr(result)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.size = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["@" + "/" * 65_000, "//" * 30_000 + "@", "@//" * 30_000 + " "])
+def test_masking_takes_linear_time(text: str) -> None:
+    """A line of a list, or a field of a server, makes nobody deaf to Ctrl-C."""
+    began = time.process_time()
+    masked_url(text)
+    masked(text)
+    with contextlib.suppress(ValueError):
+        parse_url(text)
+    escape_url(text)
+    assert time.process_time() - began < 0.2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:p w@h/x", "http://***@h/x"),
+        ("u:p@h//x@y", "***@y"),
+        ("u:p w@h//x", "***@h//x"),
+    ],
+)
+def test_of_what_is_no_url_all_that_may_be_a_password_is_hidden(text: str, shown: str) -> None:
+    """Up to the last `@`, as nobody knows where it ends."""
+    assert masked_url(text) == shown

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 KEPT = Path(".fuzz")
 SECONDS = 20
+LONGEST = 2.0
+"""Most seconds of CPU for one input, of 64 KiB at most."""
 
 
 def main(arguments: list[str]) -> int:
@@ -54,8 +58,20 @@ def one(name: str, corpus: Path, arguments: list[str]) -> None:
     target, seeds = TARGETS[name]
     for number, seed in enumerate(seeds):
         (corpus / f"seed-{number}").write_bytes(seed)
-    atheris.Setup([sys.argv[0], str(corpus), *arguments], target)
+    atheris.Setup([sys.argv[0], str(corpus), *arguments], _timed(target))
     atheris.Fuzz()
+
+
+def _timed(target: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """The same target, which must not take longer than Ctrl-C may take."""
+
+    def run(data: bytes) -> None:
+        began = time.process_time()
+        target(data)
+        took = time.process_time() - began
+        assert took < LONGEST, f"{took:.1f} s for {len(data)} bytes"
+
+    return run
 
 
 if __name__ == "__main__":

@@ -10,17 +10,26 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import cast
 
+import requests
+
 from pyfetch.errors import UsageError
+from pyfetch.headers import Fields
+from pyfetch.http.adapter import extract_cookies
+from pyfetch.http.cookies import new_cookie_jar
+from pyfetch.http.credentials import Credentials
+from pyfetch.http.digest import parse_challenges
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
-from pyfetch.http.response import receive_response
-from pyfetch.http.response_head import MAX_FIELDS
+from pyfetch.http.read_buffer import ReadBuffer
+from pyfetch.http.redirects import resolve
+from pyfetch.http.response import UNTIL_CLOSE, Response, receive_response
+from pyfetch.http.response_head import MAX_FIELDS, StatusLine
 from pyfetch.http.validators import parse_content_range
 from pyfetch.inputs import InputFormat, Sources
-from pyfetch.models import Result, Target
+from pyfetch.models import Result, Target, TargetError
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import Template, wanted_path
-from pyfetch.urls import parse_url
+from pyfetch.urls import escape_url, masked, masked_url, parse_url
 
 NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")
@@ -95,6 +104,39 @@ def _response(data: bytes) -> None:
     assert len(reusable) <= 1
 
 
+def _url(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    assert "s3cret" not in masked_url(f"//u:s3cret@{text}")
+    masked(text)
+    with contextlib.suppress(ValueError):
+        url = parse_url(text)
+        assert parse_url(escape_url(text)).origin == url.origin
+
+
+def _location(data: bytes) -> None:
+    with contextlib.suppress(TargetError):
+        resolve(parse_url("http://h/a?b#c"), data.decode("latin-1"))
+
+
+def _challenge(data: bytes) -> None:
+    challenge, _ = parse_challenges([data.decode("latin-1")])
+    if challenge:
+        answer = challenge.answer(Credentials(b"u", b"s3cret"), "/", 1, "c")
+        assert answer.startswith("Digest ")
+        assert "s3cret" not in answer
+
+
+def _set_cookie(data: bytes) -> None:
+    text = data.decode("latin-1")
+    fields = Fields([("set-cookie", text), ("set-cookie2", text)])
+    url, unread = parse_url("http://www.example.org/"), cast("ReadBuffer", None)
+    response = Response(url, StatusLine(1, 200, ""), fields, UNTIL_CLOSE, unread, lambda _: None)
+    jar = new_cookie_jar()
+    extract_cookies(jar, requests.Request("GET", url.text).prepare(), response)
+    for cookie in jar:
+        assert cookie.domain in ("www.example.org", ".www.example.org", ".example.org")
+
+
 _LISTS = [form for form in InputFormat if form is not InputFormat.AUTO]
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "auto": (_list_of(InputFormat.AUTO), [b"url,out\nhttp://h/,x\n", b"\x1f\x8b\x08\0"]),
@@ -107,6 +149,16 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "retry-after": (
         _retry_after,
         [b"120", b"Tue, 14 Nov 2023 22:13:20 GMT", b'"default";r=0;t=30', b"1700000100"],
+    ),
+    "url": (_url, [b"http://u:p@h:80/100%%20?q#f", b"@////", b"http://[fe80::1%eth0]/"]),
+    "location": (_location, [b"//h/%\xe9", b"http:////h/", b"../a?b"]),
+    "challenge": (
+        _challenge,
+        [b'Basic realm="a", Digest realm="r", nonce="n", qop="auth, auth-int", algorithm=MD5-sess'],
+    ),
+    "set-cookie": (
+        _set_cookie,
+        [b"a=b; Domain=.example.org; Path=/; Expires=Tue, 14 Nov 2023 22:13:20 GMT; Secure"],
     ),
     "response": (
         _response,

@@ -67,3 +67,19 @@ def test_what_one_request_needs_is_not_in_the_next() -> None:
     state, target = RedirectState(url), Target(1, url)
     builder.build(state, {"Range": "bytes=5-"}, target)
     assert "Range" not in builder.build(state, {}, target).headers
+
+
+@pytest.mark.parametrize(
+    ("url", "sent"),
+    [
+        ("http://h/100%%20sure%20x.txt", "http://h/100%25%20sure%20x.txt"),
+        ("http://h/a%zz%C3%A9é", "http://h/a%25zz%C3%A9%C3%A9"),
+        ("http://h/a%?b=%20%", "http://h/a%25?b=%20%25"),
+        ("http://u:p%zz@h/a%20b", "http://u:p%25zz@h/a%20b"),
+        ("http://[fe80::1%25eth0]/a%20b%", "http://[fe80::1%25eth0]/a%20b%25"),
+        ("http://[fe80::1%eth0]:8080/a%20b", "http://[fe80::1%eth0]:8080/a%20b"),
+    ],
+)
+def test_a_stray_percent_sign_leaves_the_escapes_beside_it_alone(url: str, sent: str) -> None:
+    """Escaped again, they would name another file."""
+    assert asked(url, {}).url == sent

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from pyfetch.naming.components import (
     PathComponent,
+    backup_name,
     file_name,
+    first_free,
+    is_safe_path,
     numbered,
     safe,
     split_extension,
@@ -137,6 +140,45 @@ def test_names_that_only_look_like_devices_are_kept(name: str) -> None:
 )
 def test_no_name_begins_with_a_dot(given_name: str, name: str) -> None:
     assert safe(given_name) == name
+
+
+@pytest.mark.parametrize(
+    ("given_name", "name"), [("-rf", "_-rf"), ("--", "_--"), (" -x", "_-x"), ("a-b", "a-b")]
+)
+def test_a_name_that_begins_with_a_dash_gets_an_underscore_in_front(
+    given_name: str, name: str
+) -> None:
+    """Else `rm *` would take it for an option."""
+    assert safe(given_name) == name
+
+
+def test_a_backup_is_named_as_gnu_tools_name_it() -> None:
+    assert backup_name(safe("README.md"), 1) == "README.md.~1~"
+    assert len(backup_name(safe("é" * 127), 12).encode()) <= 255
+
+
+@given(st.integers(0, 10**6))
+def test_the_first_free_number_is_found_in_few_steps(taken: int) -> None:
+    asked = []
+
+    def is_taken(number: int) -> bool:
+        asked.append(number)
+        return number <= taken
+
+    assert first_free(is_taken) == taken + 1
+    assert len(asked) <= 2 * taken.bit_length() + 2
+
+
+@given(st.sets(st.integers(1, 60)))
+def test_a_free_number_is_free_also_where_some_before_it_are(taken: set[int]) -> None:
+    number = first_free(taken.__contains__)
+    assert number not in taken
+    assert number == 1 or number - 1 in taken
+
+
+@pytest.mark.parametrize("path", ["../x", "a//b", "", "/etc/passwd", ".pyfetch/lock", "a/..", "-x"])
+def test_a_path_with_a_component_that_is_not_safe_is_none(path: str) -> None:
+    assert not is_safe_path(path)
 
 
 @pytest.mark.parametrize(

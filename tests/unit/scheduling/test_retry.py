@@ -9,9 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.models import Failure, Outcome, Result
-from pyfetch.scheduling.retry import RetryPolicy, may_pass
+from pyfetch.scheduling.retry import RETRIED_STATUSES, RetryPolicy, retried_statuses
 
 MAY_PASS = {Failure.DNS, Failure.CONNECT, Failure.TIMEOUT, Failure.TRUNCATED}
+
+STATUSES = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527, 529, 530]
 
 
 class Bounds(random.Random):
@@ -33,27 +35,38 @@ def ended(error: Failure | None, status: int | None = None) -> Result:
 
 @pytest.mark.parametrize("error", [failure for failure in Failure if failure is not Failure.HTTP])
 def test_only_what_lies_on_the_way_may_pass(error: Failure) -> None:
-    assert may_pass(ended(error)) is (error in MAY_PASS)
+    assert RetryPolicy().may_pass(ended(error)) is (error in MAY_PASS)
 
 
 @pytest.mark.parametrize("status", [200, 503])
 @pytest.mark.parametrize("error", [Failure.CHECKSUM, Failure.TOO_LARGE, Failure.TRUNCATED])
 def test_a_status_counts_only_where_it_is_the_failure(error: Failure, status: int) -> None:
-    assert may_pass(ended(error, status)) is (error is Failure.TRUNCATED)
+    assert RetryPolicy().may_pass(ended(error, status)) is (error is Failure.TRUNCATED)
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", STATUSES)
 def test_a_status_that_speaks_of_the_moment_may_pass(status: int) -> None:
-    assert may_pass(ended(Failure.HTTP, status))
+    assert RetryPolicy().may_pass(ended(Failure.HTTP, status))
 
 
-@pytest.mark.parametrize("status", sorted({*range(400, 600)} - {408, 429, 500, 502, 503, 504}))
+@pytest.mark.parametrize("status", sorted({*range(400, 600)} - {*STATUSES}))
 def test_any_other_status_stays(status: int) -> None:
-    assert not may_pass(ended(Failure.HTTP, status))
+    assert not RetryPolicy().may_pass(ended(Failure.HTTP, status))
+
+
+def test_statuses_are_added_and_taken_away_in_turn() -> None:
+    """The last word about one counts."""
+    assert retried_statuses(()) == RETRIED_STATUSES
+    assert retried_statuses((418, -500, -999)) == RETRIED_STATUSES - {500} | {418}
+    assert retried_statuses((418, -418, -503, 503)) == RETRIED_STATUSES
+    policy = RetryPolicy(statuses=retried_statuses((404, -503)))
+    assert policy.may_pass(ended(Failure.HTTP, 404))
+    assert not policy.may_pass(ended(Failure.HTTP, 503))
+    assert not policy.may_pass(ended(Failure.CHECKSUM, 404))
 
 
 def test_a_success_needs_no_other_attempt() -> None:
-    assert not may_pass(ended(None, 200))
+    assert not RetryPolicy().may_pass(ended(None, 200))
 
 
 def test_the_ceiling_doubles_up_to_the_longest_wait() -> None:

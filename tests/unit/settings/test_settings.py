@@ -15,7 +15,7 @@ from pyfetch import fetch_all
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
-from pyfetch.settings.request_kinds import Headers, MediaTypes, ProxyURL
+from pyfetch.settings.request_kinds import Headers, MediaTypes, ProxyURL, Statuses
 
 
 class Hostile:
@@ -59,7 +59,7 @@ def is_right(kind: Kind, value: object) -> bool:
             return isinstance(value, str) and "\0" not in value
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers():
+        case Headers() | Statuses():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False

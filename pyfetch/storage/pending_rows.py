@@ -1,4 +1,4 @@
-"""Rows of the state that are not in its database yet: written many at once."""
+"""Rows of the state that are not in its database yet: many are written by one statement."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from functools import cache
 
 from pyfetch.models import FileFacts
 
-MOST = 512
-"""Rows that are held at most."""
+MOST_PENDING = 512
+"""Rows that are held in memory, at most."""
 
 _CLAIM = ("key", "path", "url", "was_free")
 _FACTS = (
     "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by", "fetched_at",
 )  # fmt: skip
 _TEXTS = {"etag", "last_modified", "sha256", "answered_by"}
-# Each statement lets other threads run and waits for its turn again, which costs more than
-# the row. No more of them than the oldest SQLite's 999 parameters are enough for.
+# After each statement the thread waits for the interpreter's lock again, which costs more than
+# the row. More rows would need more than the 999 parameters that old versions of SQLite take.
 _AT_ONCE = 64
 
 
 @dataclass(slots=True)
 class FileRow:
-    """One name: who owns it, and what was fetched to it."""
+    """A row of the table `file`: who owns a name, and what was fetched to it."""
 
     path: str
     url: str = ""
@@ -36,12 +36,12 @@ class FileRow:
 
 
 @dataclass(slots=True)
-class Changes:
-    """Rows by their key."""
+class PendingRows:
+    """Rows that are to be written, by their key."""
 
     rows: dict[str, FileRow] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
-    """Keys of all that a path of these rows leads through."""
+    """Keys of all directories that the paths of these rows go through."""
 
     def put(self, key: str, row: FileRow) -> None:
         """Add a row, or replace one."""
@@ -52,7 +52,7 @@ class Changes:
             end = key.find("/", end + 1)
 
     def write(self, database: sqlite3.Connection) -> None:
-        """Put all of them into the database, and forget them."""
+        """Write all rows into the database, and forget them."""
         claims, noted = [], []
         for key, row in self.rows.items():
             if row.facts is None:
@@ -63,6 +63,36 @@ class Changes:
         _write(database, _CLAIM + _FACTS, noted)
         self.rows.clear()
         self.directories.clear()
+
+
+class GivenNames:
+    """The names that this run has given to targets, by their keys: on disk, however many.
+
+    They are in a temporary table of the state's database, gone when that is closed.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._pending: set[str] = set()
+        """Those that are not in the table yet."""
+        database.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID"
+        )
+
+    def add(self, key: str) -> None:
+        """Note that this run has given this name."""
+        self._pending.add(key)
+        if len(self._pending) >= MOST_PENDING:
+            rows = [(key,) for key in self._pending]
+            self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
+            self._pending.clear()
+
+    def has(self, key: str) -> bool:
+        """Whether this run has given this name."""
+        if key in self._pending:
+            return True
+        query = "SELECT 1 FROM temp.given WHERE key = ?"
+        return self._database.execute(query, (key,)).fetchone() is not None
 
 
 def _write(
@@ -79,19 +109,19 @@ def _write(
 @cache
 def _put(columns: tuple[str, ...], rows: int) -> str:
     row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
-    # What is there already has its owner: that stays.
+    # A row that is there already keeps its owner.
     changed = ("path", *_FACTS)
     changes = ", ".join(
         f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
     )
     return (
         f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
-        f" ON CONFLICT (key) DO UPDATE SET {changes}"
+        f" ON CONFLICT (key) DO UPDATE SET {changes}, of_other_url = 0"
     )
 
 
 def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
-    # Numbers and texts only: for all else, None included, the module looks for an adapter, which
+    # Numbers and texts only: for anything else, None included, sqlite3 looks for an adapter, which
     # takes longer than the row. An empty text stands for NULL.
     return (
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,

@@ -1,0 +1,166 @@
+"""Connects to whichever of several addresses answers first (Happy Eyeballs, RFC 8305)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import NamedTuple
+
+from pyfetch.http.name_lookup import Address
+from pyfetch.transfer import Transfer
+
+STAGGER = 0.25
+"""Seconds after which the next address is tried though the one before may still answer."""
+_REMEMBERED = 1024
+
+
+class WorkingAddresses:
+    """The address of each host that answered where an earlier one did not; for any thread.
+
+    Without it, each connection to a host whose IPv6 is dead would cost `STAGGER`.
+    """
+
+    def __init__(self) -> None:
+        self._by_host: dict[tuple[str, int], object] = {}
+
+    def in_order(self, host: tuple[str, int], found: Sequence[Address]) -> list[Address]:
+        """The addresses in the order in which to try them: what worked, else each family in turn.
+
+        `found` is in the order of RFC 6724, as the resolver returns it.
+        """
+        working = self._by_host.get(host)
+        families = [
+            [address for address in found if address[0] == family]
+            for family in dict.fromkeys(address[0] for address in found)
+        ]
+        in_turn = [one for one in chain.from_iterable(zip_longest(*families)) if one is not None]
+        return sorted(in_turn, key=lambda address: address[4] != working)
+
+    def note(self, host: tuple[str, int], address: Address) -> None:
+        """Remember an address that answered though others were to be tried before it."""
+        if len(self._by_host) >= _REMEMBERED:
+            self._by_host.clear()
+        self._by_host[host] = address[4]
+
+
+class _Attempt(NamedTuple):
+    """A connection that is being made."""
+
+    socket: socket.socket
+    address: Address
+    deadline: float
+
+
+def connect_to_first(
+    addresses: Sequence[Address], timeout: float, transfer: Transfer
+) -> tuple[socket.socket, Address]:
+    """Return a connection to the first address that accepts one, and that address.
+
+    `timeout`: seconds for each address. Raises the `OSError` of the address that failed last,
+    and at once what the transfer is stopped with.
+    """
+    return _Race(addresses, timeout, transfer).run()
+
+
+class _Race:
+    def __init__(self, addresses: Sequence[Address], timeout: float, transfer: Transfer) -> None:
+        self._left = deque(addresses)
+        self._timeout = timeout
+        self._transfer = transfer
+        self._lock = threading.Lock()
+        """Guards `_running`, which `Transfer.stop` reads in another thread."""
+        self._running: dict[int, _Attempt] = {}
+        """By the descriptor of its socket."""
+        self._poll = select.poll()
+        self._next_start = 0.0
+        self._failed = OSError("the name has no address")
+
+    def run(self) -> tuple[socket.socket, Address]:
+        try:
+            with self._transfer.interrupted_by(self._interrupt):
+                while self._left or self._running:
+                    now = time.monotonic()
+                    if self._left and (now >= self._next_start or not self._running):
+                        self._begin(self._left.popleft(), now)
+                    winner = self._wait()
+                    if winner:
+                        self._take(winner.socket.fileno())
+                        return winner.socket, winner.address
+        finally:
+            with self._lock:
+                left, self._running = self._running, {}
+            for attempt in left.values():
+                attempt.socket.close()
+        raise self._failed
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            for attempt in self._running.values():
+                with contextlib.suppress(OSError):
+                    attempt.socket.shutdown(socket.SHUT_RDWR)
+
+    def _take(self, descriptor: int) -> _Attempt:
+        """Take an attempt out: it may be closed, as `stop` will not touch it any more."""
+        with self._lock:
+            return self._running.pop(descriptor)
+
+    def _begin(self, address: Address, now: float) -> None:
+        self._next_start = now + STAGGER
+        try:
+            connection = socket.socket(*address[:3])
+        except OSError as error:  # no such family here
+            self._failed, self._next_start = error, now
+            return
+        attempt = _Attempt(connection, address, now + self._timeout)
+        with self._lock:
+            self._running[connection.fileno()] = attempt
+        self._transfer.steps += 1
+        self._transfer.check()  # `stop` may have come before there was anything to interrupt
+        connection.setblocking(False)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.connect(address[4])
+        except BlockingIOError:  # it is on its way
+            pass
+        except OSError as error:
+            self._end(connection.fileno(), error)
+            return
+        self._poll.register(connection, select.POLLOUT)
+
+    def _wait(self) -> _Attempt | None:
+        """Wait until an attempt ends or another one may begin. Returns the one that succeeded."""
+        if not self._running:
+            return None
+        until = min(attempt.deadline for attempt in self._running.values())
+        if self._left:
+            until = min(until, self._next_start)
+        ready = self._poll.poll(max(0.0, until - time.monotonic()) * 1000 + 1)
+        self._transfer.check()
+        for descriptor, _ in ready:
+            attempt = self._running[descriptor]
+            number = attempt.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if not number:
+                self._poll.unregister(descriptor)
+                attempt.socket.settimeout(self._timeout)
+                return attempt
+            self._end(descriptor, OSError(number, os.strerror(number)))
+        now = time.monotonic()
+        for descriptor, attempt in list(self._running.items()):
+            if attempt.deadline <= now:
+                self._end(descriptor, TimeoutError("timed out"))
+        return None
+
+    def _end(self, descriptor: int, error: OSError) -> None:
+        """Give an attempt up. The next one need not wait (RFC 8305, section 5)."""
+        attempt = self._take(descriptor)
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(descriptor)
+        attempt.socket.close()
+        self._failed, self._next_start = error, 0.0

@@ -1,0 +1,256 @@
+"""The output directory, held open: everything below it is reached from its descriptors.
+
+A path is walked one directory at a time, and no symbolic link is followed on the way. So
+nothing is written outside, whatever is renamed or replaced by a link while the run is at work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Self
+
+from pyfetch.errors import StoppedError
+from pyfetch.models import Failure, TargetError
+from pyfetch.storage.filesystem import (
+    OWN_DIRECTORY,
+    PARTS_DIRECTORY,
+    before_paths,
+    errors_of,
+    identity,
+)
+from pyfetch.storage.lock import is_held
+
+# O_PATH needs no permission to read the directory. macOS does not have it.
+_OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+_OPEN_BELOW = _OPEN_DIRECTORY | os.O_NOFOLLOW
+_NOT_BELOW = frozenset({"", ".", ".."})
+
+
+class Place:
+    """The directory of one file, by descriptor, and the file's name in it.
+
+    As a context manager it closes the descriptor, unless that belongs to the output directory.
+    """
+
+    __slots__ = ("_owned", "descriptor", "name")
+
+    def __init__(self, descriptor: int, name: str, *, owned: bool) -> None:
+        self.descriptor = descriptor
+        self.name = name
+        self._owned = owned
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._owned:
+            os.close(self.descriptor)
+
+
+class OutputDirectory:
+    """One output directory. Its descriptors are opened at their first use. For any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._before = before_paths(path)
+        self._parts_path = f"{self._before}{OWN_DIRECTORY}/{PARTS_DIRECTORY}"
+        self._lock = threading.Lock()
+        self._root = self._parts = -1
+        self._root_is: tuple[int, int] | None = None
+        self._parts_is: tuple[int, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"OutputDirectory({str(self.path)!r})"
+
+    @property
+    def root(self) -> int:
+        """Descriptor of the output directory. Raises `OSError`."""
+        if self._root < 0:
+            with self._lock:
+                if self._root < 0:
+                    root = os.open(self.path, _OPEN_DIRECTORY)
+                    self._root_is = identity(os.fstat(root))
+                    self._root = root
+        return self._root
+
+    @property
+    def parts(self) -> int:
+        """Descriptor of the directory of the parts. Raises `OSError`."""
+        if self._parts < 0:
+            root = self.root
+            with self._lock:
+                if self._parts < 0:
+                    own = os.open(OWN_DIRECTORY, _OPEN_BELOW, dir_fd=root)
+                    try:
+                        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                        parts = os.open(PARTS_DIRECTORY, flags, dir_fd=own)
+                    finally:
+                        os.close(own)
+                    self._parts_is = identity(os.fstat(parts))
+                    self._parts = parts
+        return self._parts
+
+    def open(self) -> None:
+        """Open both descriptors, so that `check` has something to compare. Raises `OSError`."""
+        _ = self.root, self.parts
+
+    def final(self, path: str) -> str:
+        """The file of a path below the output directory, as messages and results name it."""
+        return f"{self._before}{path}"
+
+    def close(self) -> None:
+        """Close the descriptors. Nothing below may be used any more."""
+        with self._lock:
+            for descriptor in (self._root, self._parts):
+                if descriptor >= 0:
+                    os.close(descriptor)
+            self._root = self._parts = -1
+
+    def check(self) -> None:
+        """Raise `StoppedError` if the paths lead to other directories than the descriptors.
+
+        The output directory or `.pyfetch` was then renamed, removed or made anew. What this run
+        would write goes to a place where nobody looks for it, and another run may be at work here.
+        """
+        self.check_parts()
+        if self._root >= 0:
+            self._check(os.fspath(self.path), self._root_is)
+
+    def check_parts(self) -> None:
+        """The same for the parts alone, which is quicker and sees all but the oddest changes."""
+        if self._parts >= 0:
+            self._check(self._parts_path, self._parts_is)
+
+    def _check(self, path: str, expected: tuple[int, int] | None) -> None:
+        try:
+            if identity(os.stat(path)) == expected:  # noqa: PTH116 - a Path takes longer
+                return
+        except OSError:
+            pass
+        raise StoppedError(
+            f"{self.path} or the {OWN_DIRECTORY} in it was renamed, removed or made anew while"
+            " the run was at work (run the same command again to go on)"
+        )
+
+    def place(self, path: str, *, make: bool = False) -> Place | None:
+        """The place of a file, for a `with` statement. None if a directory on the way is missing.
+
+        `make`: make the directories that are missing. Raises `TargetError` where a link or
+        something else that is no directory is in the way, or where another run is at work in one
+        of the directories. Raises `OSError`.
+        """
+        root = self.root
+        if "/" not in path:
+            return Place(root, path, owned=False)
+        here, end = root, path.find("/")
+        start = 0
+        try:
+            while end >= 0:
+                below = self._below(here, path[start:end], path[:end], make=make)
+                if here != root:
+                    os.close(here)
+                here = below
+                if here < 0:
+                    return None
+                start, end = end + 1, path.find("/", end + 1)
+        except BaseException:
+            if here not in (root, -1):
+                os.close(here)
+            raise
+        return Place(here, path[start:], owned=True)
+
+    def _below(self, here: int, name: str, path: str, *, make: bool) -> int:
+        """Descriptor of a directory in another one; -1 if it is missing and not to be made."""
+        if name in _NOT_BELOW or name.casefold() == OWN_DIRECTORY:
+            raise TargetError(Failure.DISK, f"{self.final(path)} is no place for files")
+        try:
+            try:
+                below = os.open(name, _OPEN_BELOW, dir_fd=here)
+            except FileNotFoundError:
+                if not make:
+                    return -1
+                _make(name, here)
+                below = os.open(name, _OPEN_BELOW, dir_fd=here)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise self._in_the_way(here, name, path) from error
+            raise
+        if is_held(below):
+            os.close(below)
+            detail = f"{self.final(path)} is the output directory of another run, which is at work"
+            raise TargetError(Failure.EXISTS, detail)
+        return below
+
+    def _in_the_way(self, here: int, name: str, path: str) -> TargetError:
+        shown = self.final(path)
+        with errors_of(shown):
+            status = os.stat(name, dir_fd=here, follow_symlinks=False)
+        if not stat.S_ISLNK(status.st_mode):
+            detail = f"{shown} is there and is no directory, so nothing can go below it"
+            return TargetError(Failure.EXISTS, detail)
+        if self._relative(shown) is None:
+            return TargetError(Failure.DISK, f"{shown} is a link that leads out of {self.path}")
+        return TargetError(Failure.EXISTS, f"{shown} is a link where a directory is needed")
+
+    def without_links(self, path: str) -> str:
+        """The path of the same directory without the links on its way that stay inside.
+
+        So that one file has one path, whichever link a list goes through. A link that leads out,
+        or to `.pyfetch`, stays: `place` refuses it. `path` may be missing on the disk.
+        """
+        real: list[str] = []
+        components = path.split("/")
+        for depth, component in enumerate(components):
+            leading = self.final("/".join([*real, component]))
+            try:
+                is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
+            except OSError:
+                return "/".join([*real, *components[depth:]])
+            target = self._relative(leading) if is_link else None
+            if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):
+                return "/".join([*real, *components[depth:]])
+            if target is None:
+                real.append(component)
+            else:
+                real = target.split("/") if target else []
+        return "/".join(real)
+
+    def _relative(self, place: str) -> str | None:
+        """The path of what a link leads to, below the output directory; None if outside of it."""
+        root, real = os.path.realpath(self.path), os.path.realpath(place)
+        if real == root:
+            return ""
+        return real[len(root) + 1 :] if real.startswith(f"{root.rstrip('/')}/") else None
+
+    def sync(self, path: str) -> None:
+        """Make the directories on the way to a file durable, with the names in them."""
+        directories = path.split("/")[:-1]
+        for depth in range(len(directories), -1, -1):
+            place = self.place("/".join([*directories[:depth], "."]))
+            if place is None:
+                return
+            with place:
+                _sync(place.descriptor)
+
+    def sync_parts(self) -> None:
+        """Make the names in the directory of the parts durable."""
+        os.fsync(self.parts)
+
+
+def _make(name: str, here: int) -> None:
+    with contextlib.suppress(FileExistsError):  # another thread or process has just made it
+        os.mkdir(name, dir_fd=here)
+
+
+def _sync(directory: int) -> None:
+    # A descriptor with O_PATH cannot be synchronized.
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

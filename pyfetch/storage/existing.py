@@ -1,0 +1,92 @@
+"""What is there under a file's final name, and whether pyfetch may replace it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from pyfetch.http.validators import is_as_recorded, is_placed_by_us
+from pyfetch.models import Failure, Known, TargetError
+from pyfetch.storage.directory import OutputDirectory, Place
+from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at a final name has found."""
+
+    status: os.stat_result | None = None
+    """Of the regular file, also where a symbolic link leads to it; None: there is none."""
+    link: tuple[int, int] | None = None
+    """Device and inode of the symbolic link that has the name; None: it is no link."""
+
+
+NOTHING = Found()
+"""Nothing has the name."""
+
+
+def look(directory: OutputDirectory, path: str) -> Found:
+    """Look what is there under a path below the output directory.
+
+    Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are
+    never replaced. A symbolic link may be: it goes, and what it leads to stays as it is.
+    """
+    final = directory.final(path)
+    with errors_of(final):
+        try:
+            place = directory.place(path)
+            if place is None:
+                return NOTHING
+            with place:
+                return _found(place, final)
+        except FileNotFoundError:
+            return NOTHING
+
+
+def _found(place: Place, final: str) -> Found:
+    status = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+    link = None
+    if stat.S_ISLNK(status.st_mode):
+        link = identity(status)
+        try:
+            status = os.stat(place.name, dir_fd=place.descriptor)
+        except FileNotFoundError:
+            return Found(None, link)
+    if not stat.S_ISREG(status.st_mode):
+        raise in_the_way(final, status)
+    return Found(status, link)
+
+
+def in_the_way(final: str, status: os.stat_result) -> TargetError:
+    """The error for something under a final name that is never replaced."""
+    kind = "no regular file"
+    if stat.S_ISDIR(status.st_mode):
+        kind = "a directory"
+    elif stat.S_ISLNK(status.st_mode):
+        kind = "a link that was made meanwhile"
+    return TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
+
+
+def open_file(final: str) -> BinaryIO:
+    """Open a file that `look` has found, to read it. A link in its place is followed.
+
+    Raises `OSError`, and `TargetError` for a FIFO or the like.
+    """
+    descriptor = os.open(final, READ_FILE & ~os.O_NOFOLLOW)
+    stream = open(descriptor, "rb")  # noqa: SIM115, PTH123 - the caller closes it
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        stream.close()
+        raise in_the_way(final, status)
+    return stream
+
+
+def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
+    """Whether pyfetch wrote this file and nobody has changed it since, as far as is known.
+
+    `now`: seconds since the epoch.
+    """
+    size, modified_ns = status.st_size, status.st_mtime_ns
+    return is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now)

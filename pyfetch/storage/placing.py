@@ -1,0 +1,224 @@
+"""The one step in which a part gets its final name, and what happens to a file that has that name.
+
+A file that pyfetch did not write, or that was changed since, is never lost: unless the user chose
+`replace`, it is kept beside the new one as a numbered backup (`x.~1~`, as GNU tools name them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import BinaryIO
+
+from pyfetch.models import UNKNOWN, Failure, Known, TargetError
+from pyfetch.naming.components import PathComponent, backup_name, first_free
+from pyfetch.storage.directory import OutputDirectory, Place
+from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours
+from pyfetch.storage.filesystem import READ_FILE, identity
+
+_BLOCK = 1024 * 1024
+
+# What file systems without hard links answer.
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+
+
+class WhenThere(Enum):
+    """What to do with a regular file that has the final name."""
+
+    KEEP = auto()
+    """It stays, and the target fails with `exists`."""
+    REPLACE = auto()
+    """It is replaced."""
+    BACK_UP = auto()
+    """It is replaced; if it is not ours and differs, it is kept under a backup name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How a part gets its final name."""
+
+    when_there: WhenThere
+    known: Known = UNKNOWN
+    """What the state knows of the file of that name."""
+    found: Found = NOTHING
+    """What was there before the first request."""
+    instead: Callable[[], str] | None = None
+    """Gives another path, free of files. For a name that the server chose: with this, a file
+    that is not ours and differs stays where it is. May raise `TargetError`."""
+    check: Callable[[], None] = lambda: None
+    """Called now and then while files are compared; raises where the run is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """What became of a part."""
+
+    path: str
+    """Below the output directory: of the file that is now there."""
+    modified_ns: int
+    """Its modification time, in nanoseconds since the epoch."""
+    backup: str | None = None
+    """Path of the backup of the file that was there, below the output directory."""
+    adopted: bool = False
+    """The file that was there has the same bytes: it stays, and the part is gone."""
+
+
+@dataclass(slots=True)
+class Placer:
+    """Gives one part its final name."""
+
+    directory: OutputDirectory
+    part: str
+    """Name of the part, in the directory of the parts."""
+    status: os.stat_result
+    """Of the part, by its open descriptor."""
+    placement: Placement
+
+    def place(self, path: str) -> Placed:
+        """Give it the name. Raises `TargetError` if it cannot have that, and `OSError`."""
+        place = self.directory.place(path, make=True)
+        assert place is not None  # noqa: S101 - it was made
+        with place:
+            found = self.placement.found
+            is_new = found.status is None and found.link is None
+            if is_new and self._take_free_name(place):
+                return self._placed(path)
+            with contextlib.suppress(FileNotFoundError):
+                there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+                return self._place_over(path, place, there)
+            # It was there, and is gone now.
+            if self._take_free_name(place):
+                return self._placed(path)
+            detail = f"{self.directory.final(path)} comes and goes: something else writes there"
+            raise TargetError(Failure.EXISTS, detail)
+
+    def _placed(self, path: str, backup: str | None = None) -> Placed:
+        return Placed(path, self.status.st_mtime_ns, backup)
+
+    def _take_free_name(self, place: Place) -> bool:
+        """Take the name if nothing has it, in one step. Returns whether that was so."""
+        parts = self.directory.parts
+        try:
+            os.link(
+                self.part, place.name, src_dir_fd=parts, dst_dir_fd=place.descriptor,
+                follow_symlinks=False,
+            )  # fmt: skip
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Without hard links no step fails if the name is taken: look first.
+            if _is_there(place, place.name):
+                return False
+            self._replace(place)
+        else:
+            os.unlink(self.part, dir_fd=parts)
+        return True
+
+    def _replace(self, place: Place) -> None:
+        os.replace(
+            self.part, place.name, src_dir_fd=self.directory.parts, dst_dir_fd=place.descriptor
+        )
+
+    def _place_over(self, path: str, place: Place, there: os.stat_result) -> Placed:
+        placement, final = self.placement, self.directory.final(path)
+        if stat.S_ISLNK(there.st_mode):
+            if identity(there) != placement.found.link:
+                raise in_the_way(final, there)
+            if placement.found.status is None:  # it leads nowhere: there is no file
+                self._replace(place)
+                return self._placed(path)
+        elif not stat.S_ISREG(there.st_mode):
+            raise in_the_way(final, there)
+        if placement.when_there is WhenThere.KEEP:
+            raise TargetError(Failure.EXISTS, f"{final} came into being meanwhile")
+        if placement.when_there is WhenThere.REPLACE and placement.instead is None:
+            self._replace(place)
+            return self._placed(path)
+        return self._place_over_file(path, place, there)
+
+    def _place_over_file(self, path: str, place: Place, there: os.stat_result) -> Placed:
+        content = there
+        if stat.S_ISLNK(there.st_mode):
+            content = os.stat(place.name, dir_fd=place.descriptor)
+        if is_ours(self.placement.known, content, time.time()):
+            self._replace(place)
+            return self._placed(path)
+        if self._is_equal(place, content):
+            os.unlink(self.part, dir_fd=self.directory.parts)
+            return Placed(path, content.st_mtime_ns, adopted=True)
+        instead = self.placement.instead
+        if instead:
+            self.placement = Placement(WhenThere.KEEP)
+            return self.place(instead())
+        return self._placed(path, self._back_up(path, place, there))
+
+    def _is_equal(self, place: Place, there: os.stat_result) -> bool:
+        """Whether the file that is there has the same bytes as the part."""
+        if there.st_size != self.status.st_size or not stat.S_ISREG(there.st_mode):
+            return False
+        with (
+            _opened(self.part, self.directory.parts, self.status) as new,
+            _opened(place.name, place.descriptor, there) as old,
+        ):
+            while block := new.read(_BLOCK):
+                self.placement.check()
+                if block != old.read(len(block)):
+                    return False
+        return True
+
+    def _back_up(self, path: str, place: Place, there: os.stat_result) -> str:
+        """Keep the file that is there under a backup name, and take its name. Returns the path."""
+        parent, slash, _ = path.rpartition("/")
+        name = PathComponent(place.name)
+        number = first_free(lambda number: _is_there(place, backup_name(name, number)))
+        while True:
+            backup = backup_name(name, number)
+            try:
+                os.link(
+                    name, backup, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor,
+                    follow_symlinks=False,
+                )  # fmt: skip
+                break
+            except FileExistsError:
+                number += 1
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                if _is_there(place, backup):
+                    number += 1
+                    continue
+                os.rename(name, backup, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
+                break
+        kept = os.stat(backup, dir_fd=place.descriptor, follow_symlinks=False)
+        if identity(kept) != identity(there):
+            detail = f"{self.directory.final(path)} was replaced meanwhile by something else"
+            raise TargetError(Failure.EXISTS, detail)
+        self._replace(place)
+        return f"{parent}{slash}{backup}"
+
+
+@contextlib.contextmanager
+def _opened(name: str, directory: int, status: os.stat_result) -> Iterator[BinaryIO]:
+    """Open a file to read it. Raises `OSError` if it is not the one with this status."""
+    # A link is followed: that what it leads to is the file that was looked at is seen here.
+    descriptor = os.open(name, READ_FILE & ~os.O_NOFOLLOW, dir_fd=directory)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
+        if identity(os.fstat(descriptor)) != identity(status):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
+        yield stream
+
+
+def _is_there(place: Place, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=place.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,182 @@
+"""The file of the state: its schema, how an older one is brought up to date, and whose it is."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+from pyfetch.errors import StoppedError
+from pyfetch.storage.filesystem import READ_FILE
+
+STATE_FILE = "state.sqlite3"
+VERSION = 3
+"""Of the schema; in the file it is the `user_version`."""
+
+_APPLICATION = 0x70796674  # "pyft", the file's `application_id`
+_APPLICATION_AT = 68  # bytes from the start of the file (SQLite, Database File Format, 1.3)
+_HEADER = 100
+_SCHEMA = """
+CREATE TABLE file (
+    key           TEXT PRIMARY KEY, -- the path, folded: names that differ only in case are one
+    path          TEXT NOT NULL,    -- below the output directory
+    url           TEXT NOT NULL,    -- who owns the name; without credentials and fragment
+    was_free      INTEGER NOT NULL, -- whether nothing was there when the URL got the name
+    status        INTEGER,          -- of the answer; this and what follows: NULL until fetched
+    size          INTEGER,          -- bytes
+    modified_ns   INTEGER,          -- on disk, nanoseconds since the epoch
+    etag          TEXT,
+    last_modified TEXT,
+    sha256        TEXT,
+    answered_by   TEXT,             -- the URL that answered, after redirects
+    fetched_at    REAL,             -- seconds since the epoch
+    went_to       TEXT,             -- another path, if the server has named the file
+    of_other_url  INTEGER NOT NULL DEFAULT 0 -- whether the file came from an earlier owner's URL
+) WITHOUT ROWID
+"""
+_BACKUPS = """
+CREATE TABLE backup (
+    path TEXT PRIMARY KEY -- below the output directory: a file that pyfetch moved out of the way
+) WITHOUT ROWID
+"""
+_STEPS = {
+    0: (_SCHEMA, _BACKUPS, f"PRAGMA application_id = {_APPLICATION}"),
+    1: (
+        "ALTER TABLE file ADD COLUMN went_to TEXT",
+        "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
+        _BACKUPS,
+    ),
+    2: ("ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0", _BACKUPS),
+}
+"""By version (0: an empty file), the statements that make the schema of today of it."""
+
+
+def check_owner(file: Path) -> None:
+    """Raise `StoppedError` if a state file is a link or no database of pyfetch's.
+
+    A missing or empty one is neither. Raises `OSError` if it cannot be read.
+    """
+    for name in (
+        file,
+        *(file.with_name(f"{file.name}-{kind}") for kind in ("wal", "shm", "journal")),
+    ):
+        try:
+            status = os.lstat(name)
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a link" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            raise StoppedError(f"{name} is {kind}, so it is not pyfetch's state: move it away")
+    try:
+        descriptor = os.open(file, READ_FILE)
+    except FileNotFoundError:
+        return
+    try:
+        header = os.read(descriptor, _HEADER)
+    finally:
+        os.close(descriptor)
+    application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
+    if header.startswith(b"SQLite format 3\0") and application not in (0, _APPLICATION):
+        raise _not_ours(file)
+
+
+def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: str) -> None:
+    """Make the schema of today, in one transaction, of a new or an older one.
+
+    `journal`: SQLite's journal mode. Raises `StoppedError` for the database of another program or
+    of a newer pyfetch, before anything is written.
+    """
+    execute = database.execute
+    if _version(database, file) > VERSION:
+        raise StoppedError(
+            f"{file} is from a newer pyfetch (version {_version(database, file)}, this one knows"
+            f" {VERSION}): use that one, or move the file away to begin without it"
+        )
+    # A killed process leaves whole transactions; so does a loss of power, though perhaps not
+    # the last ones.
+    execute(f"PRAGMA journal_mode = {journal}")
+    execute("PRAGMA synchronous = NORMAL")
+    execute("PRAGMA cache_size = -8192")
+    if _version(database, file) < VERSION:
+        execute("BEGIN IMMEDIATE")
+        for statement in _STEPS[_version(database, file)]:
+            execute(statement)
+        execute(f"PRAGMA user_version = {VERSION}")
+        execute("COMMIT")
+    execute(f"SELECT {', '.join(_COLUMNS)} FROM file LIMIT 0")  # noqa: S608 - our own names
+
+
+_COLUMNS = (
+    "key", "path", "url", "was_free", "status", "size", "modified_ns", "etag", "last_modified",
+    "sha256", "answered_by", "fetched_at", "went_to", "of_other_url",
+)  # fmt: skip
+
+
+def _version(database: sqlite3.Connection, file: Path | None) -> int:
+    """The version of the schema, 0 for an empty database. Raises `StoppedError` for another's."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    (application,) = database.execute("PRAGMA application_id").fetchone()
+    (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    is_empty = (application, version, tables) == (0, 0, 0)
+    if application != _APPLICATION and not is_empty:
+        raise _not_ours(file)
+    return int(version)
+
+
+def _not_ours(file: Path | None) -> StoppedError:
+    return StoppedError(f"{file} is somebody else's database: move it away")
+
+
+class HasFile(Protocol):
+    """What has a database."""
+
+    file: Path | None
+    """The file that messages name."""
+
+
+class DatabaseErrors:
+    """Turn an error of SQLite or of the disk within into a `StoppedError`."""
+
+    def __init__(self, state: HasFile) -> None:
+        self._state = state
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(error, sqlite3.OperationalError):
+            raise StoppedError(
+                f"cannot use the state {self._state.file or ''}: {error}"
+                " (mend that and run the same command again to go on)"
+            ) from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise damaged(self._state.file, error) from error
+        if isinstance(error, OSError):
+            raise StoppedError(
+                f"cannot use the state {self._state.file or ''}: {error.strerror}"
+                " (mend that and run the same command again to go on)"
+            ) from error
+
+
+def damaged(file: Path | None, why: object) -> StoppedError:
+    """The error for a state that cannot be read."""
+    return StoppedError(
+        f"the state {file} is damaged: {why} (move it away to begin without what it knew: then all"
+        " is fetched anew)"
+    )
+
+
+def opened_to_read(file: Path) -> sqlite3.Connection:
+    """A connection that only reads. Raises `sqlite3.Error`."""
+    # Where no run has it open, SQLite would make files beside it only to read it.
+    in_use = file.with_name(f"{file.name}-wal").exists()
+    how = "mode=ro" if in_use else "immutable=1"
+    return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)

@@ -1,0 +1,201 @@
+"""The output directory, held open: nothing outside is reached, and another one is noticed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyfetch.errors import StoppedError
+from pyfetch.models import Failure, TargetError
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.parts import sweep
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "data"
+    prepare(path)
+    sweep(path)
+    return path
+
+
+@pytest.fixture
+def directory(data: Path) -> OutputDirectory:
+    directory = OutputDirectory(data)
+    directory.open()
+    return directory
+
+
+def write(directory: OutputDirectory, path: str) -> None:
+    place = directory.place(path, make=True)
+    assert place
+    with place:
+        os.close(os.open(place.name, os.O_CREAT | os.O_WRONLY, dir_fd=place.descriptor))
+
+
+def test_directories_that_are_missing_are_made_only_if_asked_for(
+    directory: OutputDirectory, data: Path
+) -> None:
+    assert directory.place("a/b/x") is None
+    assert not (data / "a").exists()
+    write(directory, "a/b/x")
+    assert (data / "a/b/x").is_file()
+
+
+def test_what_is_moved_away_is_still_written_to_and_not_what_came_in_its_place(
+    directory: OutputDirectory, data: Path
+) -> None:
+    """A descriptor stays with its directory; the check tells that the path leads elsewhere."""
+    data.rename(data.parent / "moved")
+    (data.parent / "data").symlink_to("/")
+    write(directory, "x")
+    assert (data.parent / "moved" / "x").is_file()
+    with pytest.raises(StoppedError, match="renamed, removed or made anew"):
+        directory.check()
+
+
+def rename(data: Path) -> None:
+    data.rename(data.parent / "moved")
+
+
+def make_anew(data: Path) -> None:
+    rename(data)
+    prepare(data)
+    sweep(data)
+
+
+def make_own_anew(data: Path) -> None:
+    (data / ".pyfetch").rename(data / "old")
+    sweep(data)
+
+
+def make_parts_a_link(data: Path) -> None:
+    parts = data / ".pyfetch/parts"
+    parts.rename(data / "old")
+    parts.symlink_to("..")
+
+
+def make_parts_anew(data: Path) -> None:
+    parts = data / ".pyfetch/parts"
+    parts.rename(data / "old")
+    parts.mkdir()
+
+
+def make_a_file(data: Path) -> None:
+    rename(data)
+    data.touch()
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "renamed": rename,
+    "removed": shutil.rmtree,
+    "made anew": make_anew,
+    "its own directory removed": lambda data: shutil.rmtree(data / ".pyfetch"),
+    "its own directory made anew": make_own_anew,
+    "the parts replaced by a link": make_parts_a_link,
+    "the parts made anew": make_parts_anew,
+    "no directory any more": make_a_file,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_directory_that_was_changed_under_the_run_stops_it(
+    directory: OutputDirectory, data: Path, change: Callable[[Path], object]
+) -> None:
+    directory.check()
+    change(data)
+    with pytest.raises(StoppedError, match="renamed, removed or made anew"):
+        directory.check()
+
+
+def test_a_link_to_the_same_directory_is_no_change(directory: OutputDirectory, data: Path) -> None:
+    data.rename(data.parent / "moved")
+    data.symlink_to("moved")
+    directory.check()
+
+
+@pytest.mark.parametrize(
+    ("target", "failure"),
+    [("..", Failure.DISK), ("/", Failure.DISK), ("real", Failure.EXISTS), ("x", Failure.EXISTS)],
+)
+def test_no_link_is_followed_on_the_way(
+    directory: OutputDirectory, data: Path, target: str, failure: Failure
+) -> None:
+    (data / "real").mkdir()
+    (data / "link").symlink_to(target)
+    with pytest.raises(TargetError) as raised:
+        directory.place("link/x", make=True)
+    assert raised.value.failure is failure
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../x", ".pyfetch/x", ".PyFetch/x", "./x", "a//x"])
+def test_a_path_that_is_not_plain_has_no_place(directory: OutputDirectory, path: str) -> None:
+    with pytest.raises(TargetError):
+        directory.place(path, make=True)
+
+
+def test_a_directory_in_which_another_run_is_at_work_is_left_alone(
+    directory: OutputDirectory, data: Path
+) -> None:
+    prepare(data / "sub")
+    lock = data / "sub/.pyfetch/lock"
+    lock.touch()
+    write(directory, "sub/x")  # left by a run that has ended
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for path in ("sub/y", "sub/deep/y"):
+            with pytest.raises(TargetError, match="output directory of another run"):
+                directory.place(path, make=True)
+    write(directory, "sub/y")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("plain", "plain"),
+        ("link", "real"),
+        ("link/missing/deeper", "real/missing/deeper"),
+        ("chain/a", "real/a"),
+        ("real/up/link", "real"),
+        ("root", ""),
+        ("root/real", "real"),
+        ("out/x", "out/x"),
+        ("own/x", "own/x"),
+        ("loop/x", "loop/x"),
+        ("file/x", "file/x"),
+    ],
+)
+def test_one_directory_has_one_path_whichever_link_leads_to_it(
+    directory: OutputDirectory, data: Path, path: str, expected: str
+) -> None:
+    (data / "real").mkdir()
+    (data / "file").touch()
+    links = {
+        "link": "real", "chain": "link", "root": ".", "out": "..", "own": ".pyfetch",
+        "loop": "loop", "real/up": "..",
+    }  # fmt: skip
+    for name, target in links.items():
+        (data / name).symlink_to(target)
+    assert directory.without_links(path) == expected
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_descriptors_are_closed(directory: OutputDirectory) -> None:
+    before = open_descriptors()
+    write(directory, "a/b/c/x")
+    (directory.path / "a" / "link").symlink_to("b")
+    with pytest.raises(TargetError):
+        directory.place("a/link/x")
+    assert directory.place("a/missing/x") is None
+    assert open_descriptors() == before
+    directory.close()
+    assert open_descriptors() == before - 2
