@@ -46,7 +46,7 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command
 
 .PHONY: test-unit
 test-unit: $(VENV)/ready-to-test ## Run the unit tests alone, with fewer examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile quick tests/unit
+	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick tests/unit
 
 .PHONY: test-all
 test-all: $(VENV)/ready-to-test ## Run everything: stress tests too, and many more examples
