@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Self
 
@@ -29,6 +31,9 @@ from pyfetch.storage.lock import is_held
 _OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
 _OPEN_BELOW = _OPEN_DIRECTORY | os.O_NOFOLLOW
 _NOT_BELOW = frozenset({"", ".", ".."})
+
+_CHECK_EVERY = 0.05
+"""Seconds in which the paths of the directories are compared with their descriptors once."""
 
 
 class Place:
@@ -63,6 +68,7 @@ class OutputDirectory:
         self._root = self._parts = -1
         self._root_is: tuple[int, int] | None = None
         self._parts_is: tuple[int, int] | None = None
+        self._checked_at = -math.inf
 
     def __repr__(self) -> str:
         return f"OutputDirectory({str(self.path)!r})"
@@ -117,14 +123,20 @@ class OutputDirectory:
         The output directory or `.pyfetch` was then renamed, removed or made anew. What this run
         would write goes to a place where nobody looks for it, and another run may be at work here.
         """
-        self.check_parts()
+        if self._parts >= 0:
+            self._check(self._parts_path, self._parts_is)
         if self._root >= 0:
             self._check(os.fspath(self.path), self._root_is)
 
     def check_parts(self) -> None:
-        """The same for the parts alone, which is quicker and sees all but the oddest changes."""
-        if self._parts >= 0:
+        """The same for the parts alone, at most once in `_CHECK_EVERY` seconds.
+
+        What is written in between goes to our own directory, by its descriptor.
+        """
+        now = time.monotonic()
+        if self._parts >= 0 and now - self._checked_at >= _CHECK_EVERY:
             self._check(self._parts_path, self._parts_is)
+            self._checked_at = now
 
     def _check(self, path: str, expected: tuple[int, int] | None) -> None:
         try:

@@ -20,7 +20,7 @@ from pyfetch.storage.part_metadata import (
     write_metadata,
 )
 from pyfetch.storage.parts import Parts, part_key
-from pyfetch.storage.placing import Placed, Placement, Placer, WhenThere
+from pyfetch.storage.placing import PartReplacedError, Placed, Placement, Placer, WhenThere
 
 BLOCK = 1024 * 1024
 _CHECK_SPACE_EVERY = 16 * 1024 * 1024
@@ -183,10 +183,13 @@ class Part:
                 os.fsync(self._descriptor)
             status = os.fstat(self._descriptor)
             self._directory.check_parts()
-            self._see_that_it_has_its_name(status)
-            placer = Placer(self._directory, self._file, status, placement)
+            placer = Placer(self._directory, self._file, self._descriptor, status, placement)
             try:
                 placed = placer.place(self._path)
+            except PartReplacedError as error:
+                self._close()  # what has its name now belongs to somebody else
+                detail = f"cannot write {self._final}: {error.detail}"
+                raise TargetError(Failure.DISK, detail) from error
             except TargetError:
                 if placement.when_there is WhenThere.KEEP:
                     self.drop()  # what is there stays, in the next run too
@@ -199,14 +202,6 @@ class Part:
             if self._fsync:
                 self._directory.sync(placed.path)
         return placed
-
-    def _see_that_it_has_its_name(self, status: os.stat_result) -> None:
-        """Raise if the part's name is not that of the file that this run has written."""
-        there = os.stat(self._file, dir_fd=self._directory.parts, follow_symlinks=False)
-        if identity(there) != identity(status):
-            self._close()  # what has the name now belongs to somebody else
-            detail = f"cannot write {self._final}: its part was replaced by another process"
-            raise TargetError(Failure.DISK, detail)
 
     def drop(self) -> None:
         """Remove the part and its metadata."""

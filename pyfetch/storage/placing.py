@@ -69,6 +69,10 @@ class Placed:
     """The file that was there has the same bytes: it stays, and the part is gone."""
 
 
+class PartReplacedError(TargetError):
+    """The part's name is not that of the file that this run has written."""
+
+
 @dataclass(slots=True)
 class Placer:
     """Gives one part its final name."""
@@ -76,6 +80,8 @@ class Placer:
     directory: OutputDirectory
     part: str
     """Name of the part, in the directory of the parts."""
+    descriptor: int
+    """Of the part, which is open."""
     status: os.stat_result
     """Of the part, by its open descriptor."""
     placement: Placement
@@ -103,12 +109,8 @@ class Placer:
 
     def _take_free_name(self, place: Place) -> bool:
         """Take the name if nothing has it, in one step. Returns whether that was so."""
-        parts = self.directory.parts
         try:
-            os.link(
-                self.part, place.name, src_dir_fd=parts, dst_dir_fd=place.descriptor,
-                follow_symlinks=False,
-            )  # fmt: skip
+            self._link(place)
         except FileExistsError:
             return False
         except OSError as error:
@@ -119,10 +121,32 @@ class Placer:
                 return False
             self._replace(place)
         else:
-            os.unlink(self.part, dir_fd=parts)
+            os.unlink(self.part, dir_fd=self.directory.parts)
         return True
 
+    def _link(self, place: Place) -> None:
+        # By its descriptor, it is the file that this run has written, whatever has its name now.
+        try:
+            os.link(
+                f"/proc/self/fd/{self.descriptor}", place.name, dst_dir_fd=place.descriptor,
+                follow_symlinks=True,
+            )  # fmt: skip
+        except FileNotFoundError:  # macOS has no /proc; or the part has no name any more
+            self._check_name()
+            os.link(
+                self.part, place.name, src_dir_fd=self.directory.parts,
+                dst_dir_fd=place.descriptor, follow_symlinks=False,
+            )  # fmt: skip
+
+    def _check_name(self) -> None:
+        """Raise unless the part's name is that of the file that this run has written."""
+        there = os.stat(self.part, dir_fd=self.directory.parts, follow_symlinks=False)
+        if identity(there) != identity(self.status):
+            detail = "its part was replaced by another process"
+            raise PartReplacedError(Failure.DISK, detail)
+
     def _replace(self, place: Place) -> None:
+        self._check_name()
         os.replace(
             self.part, place.name, src_dir_fd=self.directory.parts, dst_dir_fd=place.descriptor
         )

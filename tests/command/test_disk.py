@@ -149,8 +149,9 @@ def test_fsync_makes_the_file_and_then_its_name_durable(
     def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object, **options: object) -> object:
             what = arguments[0]
-            path = Path(f"/proc/self/fd/{what}").readlink() if isinstance(what, int) else None
-            path = path or Path(str(what))
+            path = Path(f"/proc/self/fd/{what}" if isinstance(what, int) else str(what))
+            if path.parent == Path("/proc/self/fd"):
+                path = path.readlink()
             done.append((name, path.suffix or path.name))
             return real(*arguments, **options)
 

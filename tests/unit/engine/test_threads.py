@@ -493,13 +493,13 @@ class FewThreads(ThreadPoolExecutor):
         super().__init__(64)
         self._most = most
 
-    def submit(self, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self._max_workers = min(64, self._most)  # the call is queued all the same
-        had = len(self._threads)
-        future = super().submit(call, *args, **kwargs)
-        if had >= self._most and len(self._threads) == had:
+    def _adjust_thread_count(self) -> None:
+        # Called once a call is queued. A worker that is idle takes it: no thread is needed.
+        if self._idle_semaphore.acquire(timeout=0):  # type: ignore[attr-defined]
+            return
+        if len(self._threads) >= self._most:
             raise RuntimeError("can't start new thread")
-        return future
+        super()._adjust_thread_count()  # type: ignore[misc]
 
 
 def test_where_no_more_threads_start_those_that_run_do_it_all() -> None:
