@@ -495,11 +495,11 @@ class FewThreads(ThreadPoolExecutor):
 
     def _adjust_thread_count(self) -> None:
         # Called once a call is queued. A worker that is idle takes it: no thread is needed.
-        if self._idle_semaphore.acquire(timeout=0):  # type: ignore[attr-defined]
+        if self._idle_semaphore.acquire(timeout=0):
             return
         if len(self._threads) >= self._most:
             raise RuntimeError("can't start new thread")
-        super()._adjust_thread_count()  # type: ignore[misc]
+        super()._adjust_thread_count()
 
 
 def test_where_no_more_threads_start_those_that_run_do_it_all() -> None:
