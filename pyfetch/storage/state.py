@@ -41,6 +41,8 @@ _TAKE_OVER = (
 _AT_ONCE = 64
 """Keys that are looked up by one statement: each statement lets other threads run."""
 
+_TEXT = frozenset({str, type(None)})
+
 
 class State:
     """The state of one output directory. Raises `StoppedError` if it cannot be used."""
@@ -150,7 +152,7 @@ class State:
 
     def _facts(self, size: object, modified_ns: object, *texts: object) -> FileFacts:
         facts = FileFacts(size, modified_ns, *texts)  # type: ignore[arg-type]
-        are_texts = all(text is None or isinstance(text, str) for text in texts)
+        are_texts = _TEXT.issuperset(map(type, texts))
         if not (isinstance(size, int) and isinstance(modified_ns, int) and are_texts):
             raise damaged(self.file, "a column has a value of another type")
         return facts
