@@ -52,6 +52,35 @@ def test_leaving_a_loop_stops_the_work_though_the_results_are_kept(server: Loopb
     assert list(results) == []
 
 
+def test_threads_of_one_program_wait_for_each_other(server: LoopbackServer, tmp_path: Path) -> None:
+    """With `wait_lock`; a thread that does not wait is told who holds the directory."""
+    server.pages["/x"] = Page(b"x")
+    begun, may_end = threading.Event(), threading.Event()
+    outcomes: list[Outcome] = []
+
+    def first() -> None:
+        for result in fetch_all([f"{server.url}/x"] * 2, output_dir=tmp_path):
+            outcomes.append(result.outcome)
+            begun.set()
+            may_end.wait()
+
+    def second() -> None:
+        results = fetch_all([f"{server.url}/x"], output_dir=tmp_path, wait_lock=60)
+        outcomes.extend(result.outcome for result in results)
+
+    threads = [threading.Thread(target=run) for run in (first, second)]
+    threads[0].start()
+    begun.wait()
+    threads[1].start()
+    with pytest.raises(RunError, match="another run holds"):
+        list(fetch_all([f"{server.url}/x"], output_dir=tmp_path))
+    assert len(outcomes) == 1
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 3
+
+
 def test_a_url_that_fails_is_a_result(server: LoopbackServer) -> None:
     items: list[object] = [f"{server.url}/gone", "nonsense", None]
     results = list(fetch_all(items, discard=True))  # type: ignore[arg-type]
