@@ -19,7 +19,7 @@ def main() -> None:
         if sys.stdout:
             sys.stdout.write(f"pyfetch {__version__}\n")
         return
-    _use_utf_8_for_names()
+    use_utf_8_for_names()
     import signal
 
     # Imports make no garbage. To look for it takes a sixth of the time that one URL takes.
@@ -54,7 +54,7 @@ def _occupy_closed_streams() -> None:
             os.set_inheritable(number, True)
 
 
-def _use_utf_8_for_names() -> None:
+def use_utf_8_for_names() -> None:
     """Start again in UTF-8 mode where the locale cannot write every file name.
 
     To the system a name is bytes: a file has the same ones in every locale, as with curl and
