@@ -8,7 +8,7 @@ from pyfetch.attempt import Finished, GoesOn, RedirectState
 from pyfetch.engine.existing_file import Kept, recorded_facts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
-from pyfetch.http.validators import media_type_of
+from pyfetch.http.validators import kept, media_type_of
 from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.transfer import Transfer
 
@@ -34,25 +34,25 @@ class AttemptReport:
         """The outcome of the attempt that needs another request."""
         return GoesOn(redirects, wait_when_spent(self.answer.headers) if self.answer else None)
 
-    def kept(self, kept: Kept) -> Finished:
+    def stays(self, there: Kept) -> Finished:
         """The outcome where the file stays, with facts about it if the state had none."""
-        status = kept.status
+        status = there.status
         facts = recorded_facts(self.target, status)
         new = None
-        if facts is None and (kept.outcome is Outcome.UNCHANGED or kept.sha256):
+        if facts is None and (there.outcome is Outcome.UNCHANGED or there.sha256):
             headers = self.answer.headers if self.answer else {}
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
-                last_modified=headers.get("Last-Modified"),
-                sha256=kept.sha256,
+                last_modified=kept(headers.get("Last-Modified")),
+                sha256=there.sha256,
                 answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(headers.get("Content-Type")) or None,
+                media_type=media_type_of(kept(headers.get("Content-Type"))) or None,
             )
         result = self._result(
-            kept.outcome,
+            there.outcome,
             size=status.st_size,
-            path=kept.file,
+            path=there.file,
             sha256=facts.sha256 if facts else None,
             facts=facts,
         )
@@ -106,7 +106,7 @@ class AttemptReport:
             index=self.target.index,
             url=str(self.target.url),
             outcome=outcome,
-            final_url=str(head.url) if head else None,
+            final_url=kept(str(head.url)) if head else None,
             status=head.status if head else None,
             size=size,
             path=path,
@@ -114,10 +114,11 @@ class AttemptReport:
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
-            content_type=headers.get("Content-Type"),
-            content_encoding=headers.get("Content-Encoding"),
-            etag=headers.get("ETag") or (facts.etag if facts else None),
-            last_modified=headers.get("Last-Modified") or (facts.last_modified if facts else None),
+            content_type=kept(headers.get("Content-Type")),
+            content_encoding=kept(headers.get("Content-Encoding")),
+            etag=kept(headers.get("ETag")) or (facts.etag if facts else None),
+            last_modified=kept(headers.get("Last-Modified"))
+            or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,
             backup=backup,

@@ -106,20 +106,20 @@ class Download:
             final, self._there, self._policy, self._target, self._transfer, expected
         )
         if isinstance(found, Kept):
-            return self.report.kept(found)
+            return self.report.stays(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
             try:
                 writer = self._get(client, part, found)
             except _NamedFileStays as stays:
                 part.drop()
-                return self.report.kept(stays.kept)
+                return self.report.stays(stays.kept)
             if writer.unchanged:
                 with errors_of(final):
                     kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
-                return self.report.kept(kept)
+                return self.report.stays(kept)
             facts = self._finish(writer, self._placement(replaces=found.replaces))
         return self._fetched(writer, facts)
 

@@ -39,6 +39,8 @@ _CACHED_LINES = 512
 _CACHED_LENGTH = 256
 """Longest line that is cached, in characters."""
 
+_LONGEST_REASON = 8 * 1024
+
 
 class HeadCutError(HTTPException):
     """The connection was closed in the middle of a head."""
@@ -166,7 +168,9 @@ def parse_status_line(line: str) -> StatusLine:
     if not match:
         raise BadStatusLine(line[:60])
     minor, status, reason = match.groups()
-    return StatusLine(int(minor), int(status), _CONTROLS.sub("", reason or "").strip())
+    # Clients need not heed the reason (RFC 9112, section 4): of a very long one nothing is kept.
+    reason = reason if reason and len(reason) <= _LONGEST_REASON else ""
+    return StatusLine(int(minor), int(status), _CONTROLS.sub("", reason).strip())
 
 
 def parse_field(line: str) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ CLOCKS_APART = 60
 
 
 LONGEST = 8 * 1024
-"""Longest validator that is kept, in characters: a longer one would make requests too long."""
+"""Longest value of a field that is kept beyond its response, in characters."""
 
 
 class Representation(NamedTuple):
@@ -39,8 +39,8 @@ class Representation(NamedTuple):
     def of(cls, headers: Mapping[str, str]) -> Representation:
         """What the fields of a 200 say."""
         return cls(
-            _kept(headers.get("ETag")),
-            _kept(headers.get("Last-Modified")),
+            kept(headers.get("ETag")),
+            kept(headers.get("Last-Modified")),
             coding_of(headers.get("Content-Encoding")),
             media_type_of(headers.get("Content-Type")),
         )
@@ -80,8 +80,9 @@ def coding_of(content_encoding: str | None) -> str:
     return ", ".join(coding for coding in codings if coding not in ("", "identity"))
 
 
-def _kept(validator: str | None) -> str | None:
-    return validator if validator is None or len(validator) <= LONGEST else None
+def kept(value: str | None) -> str | None:
+    """The value of a field as results and the state keep it: None if it is too long."""
+    return value if value is None or len(value) <= LONGEST else None
 
 
 def is_same_etag(one: str, other: str) -> bool:
@@ -104,7 +105,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("ETag")
     if etag is not None:
         return etag if is_etag(etag) and not etag.startswith("W/") else None
-    modified = parse_http_date(_kept(headers.get("Last-Modified")))
+    modified = parse_http_date(kept(headers.get("Last-Modified")))
     answered = parse_http_date(headers.get("Date"))
     if modified is None or answered is None or answered - modified < CLOCKS_APART:
         return None
