@@ -106,7 +106,7 @@ def _fork_workers() -> None:
         _workers.append((process, ours))
     from pyfetch.cluster import process as started
 
-    started.subprocess.Popen = _StartedWorker  # type: ignore[misc, attr-defined]
+    started.subprocess.Popen = _StartedWorker  # type: ignore[attr-defined]
 
 
 def _be_worker(told: socket.socket) -> None:
