@@ -80,25 +80,25 @@ def inside(program: str) -> str:
 
 @several
 def test_the_threads_of_a_run_are_on_one_cpu(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    with waiting(installed, server) as run:
+    with waiting(forked, server) as run:
         until(lambda: home_of(run.pid) in ALL)  # on a busy machine not always
 
 
 @several
 def test_without_the_pin_every_thread_may_be_on_any_cpu(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    with waiting(installed, server, "--no-cpu-pin") as run:
+    with waiting(forked, server, "--no-cpu-pin") as run:
         assert set(where(run.pid)) == {ALL}
 
 
 @several
 def test_of_several_processes_those_that_fetch_are_each_on_another_one(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    with waiting(installed, server, "--processes", "2") as run:
+    with waiting(forked, server, "--processes", "2") as run:
         one, two = children_of(run.pid)
         until(lambda: home_of(one) in ALL and home_of(two) in ALL)
         assert home_of(one) != home_of(two)
@@ -107,7 +107,7 @@ def test_of_several_processes_those_that_fetch_are_each_on_another_one(
 
 @several
 def test_what_streams_fast_may_be_anywhere_until_it_has_come(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     seen = threading.Event()
 
@@ -120,28 +120,28 @@ def test_what_streams_fast_may_be_anywhere_until_it_has_come(
 
     server.routes |= {"/much": much, "/then": Handler.stall}
     urls = f"{server.url}/much", f"{server.url}/then"
-    with running(installed, "--workers", "1", "--discard", *urls) as run:
+    with running(forked, "--workers", "1", "--discard", *urls) as run:
         until(lambda: home_of(run.pid, elsewhere=1) in ALL)
         seen.set()
         until(lambda: home_of(run.pid) in ALL)
 
 
 @several
-def test_who_shakes_hands_may_be_anywhere(installed: InstalledCommand) -> None:
+def test_who_shakes_hands_may_be_anywhere(forked: InstalledCommand) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
-        running(installed, f"https://127.0.0.1:{silent.getsockname()[1]}/") as run,
+        running(forked, f"https://127.0.0.1:{silent.getsockname()[1]}/") as run,
     ):
         until(lambda: home_of(run.pid, elsewhere=1) in ALL)
 
 
 @several
 def test_who_hashes_a_file_may_be_anywhere(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    with (installed.directory / "zeros").open("wb") as file:
+    with (forked.directory / "zeros").open("wb") as file:
         file.truncate(1 << 36)  # takes a minute to be read and no room
-    with running(installed, f"{server.url}/zeros#sha256={'0' * 64}") as run:
+    with running(forked, f"{server.url}/zeros#sha256={'0' * 64}") as run:
         until(lambda: home_of(run.pid, elsewhere=1) in ALL)
 
 

@@ -282,16 +282,16 @@ def test_a_directory_that_is_changed_under_the_run_stops_it(
 
 
 def test_over_processes_it_is_the_same(
-    installed: InstalledCommand, data: Path, server: LoopbackServer, url: str
+    forked: InstalledCommand, data: Path, server: LoopbackServer, url: str
 ) -> None:
     (data / "README.md").write_bytes(MINE)
     server.routes["/x"] = while_the_body_comes(lambda: data.rename(data.parent / "moved"))
     processes = ("-o", "data", "--processes", "2", "--retries", "0")
-    ended = installed(*processes, url)
+    ended = forked(*processes, url)
     assert "kept as data/README.md.~1~" in ended.err
     assert files(data) == {"README.md": BODY, "README.md.~1~": MINE}
-    assert installed("-o", "data", "--cleanup").out == "data/README.md.~1~\n"
-    ended = installed(*processes, f"{server.url}/x")
+    assert forked("-o", "data", "--cleanup").out == "data/README.md.~1~\n"
+    ended = forked(*processes, f"{server.url}/x")
     assert ended.status == 3
     assert "renamed, removed or made anew" in ended.err
 

@@ -54,7 +54,7 @@ def test_all_come_in_order_each_once_and_a_rerun_knows_them(
     assert "unchanged 100" in again.err
 
 
-def test_workers_are_the_total(installed: InstalledCommand, server: LoopbackServer) -> None:
+def test_workers_are_the_total(forked: InstalledCommand, server: LoopbackServer) -> None:
     meeting = threading.Barrier(5)
 
     def meet(handler: Handler) -> None:
@@ -64,15 +64,15 @@ def test_workers_are_the_total(installed: InstalledCommand, server: LoopbackServ
     for number in range(10):
         server.routes[f"/{number}"] = meet
     urls = [f"{server.url}/{number}" for number in range(10)]
-    ended = installed(*TWO, "--workers", "5", "--discard", *urls)
+    ended = forked(*TWO, "--workers", "5", "--discard", *urls)
     assert ended.status == 0  # five met, twice …
     assert server.most_at_once == 5  # … and never more
 
 
 def test_caps_for_a_host_hold_over_all_processes(
-    installed: InstalledCommand, server: LoopbackServer, hundred: list[str]
+    forked: InstalledCommand, server: LoopbackServer, hundred: list[str]
 ) -> None:
-    ended = installed(*TWO, "--per-host", "3", "--workers", "8", "--discard", *hundred)
+    ended = forked(*TWO, "--per-host", "3", "--workers", "8", "--discard", *hundred)
     assert ended.status == 0
     assert server.most_at_once <= 3
 
@@ -98,7 +98,7 @@ def test_there_are_no_more_processes_than_can_share_a_cap() -> None:
 
 
 def test_a_failure_that_may_pass_is_tried_again(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     asked = []
 
@@ -107,13 +107,13 @@ def test_a_failure_that_may_pass_is_tried_again(
         handler.answer(200 if len(asked) > 1 else 500, b"x")
 
     server.routes["/x"] = second_time
-    ended = installed(*TWO, "-v", f"{server.url}/x")
+    ended = forked(*TWO, "-v", f"{server.url}/x")
     assert ended.rows[0][0] == "200"
     assert "attempt 1" in ended.err  # what a process logs is shown
 
 
 def test_a_process_that_is_killed_leaves_its_work_to_another(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     body = os.urandom(400_000)
     go_on = threading.Event()
@@ -128,8 +128,8 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
     for number in range(30):
         server.routes[f"/{number}"] = slowly
     urls = "\n".join(f"{server.url}/{number}" for number in range(30))
-    (installed.directory / "list").write_text(urls)
-    running = installed.start(*TWO, "-o", "data", "list")
+    (forked.directory / "list").write_text(urls)
+    running = forked.start(*TWO, "-o", "data", "list")
     until(lambda: server.at_once == 8)
     first, *_ = processes = children_of(running.pid)
     assert len(processes) == 2
@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
     assert [line.split("\t")[2] for line in out.decode().splitlines()] == urls.split("\n")
     assert b"SIGKILL" in err
     for number in range(30):
-        assert (installed.directory / "data" / str(number)).read_bytes() == body
+        assert (forked.directory / "data" / str(number)).read_bytes() == body
 
 
 def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
@@ -170,14 +170,12 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all(
-    installed: InstalledCommand, server: LoopbackServer, number: signal.Signals
+    forked: InstalledCommand, server: LoopbackServer, number: signal.Signals
 ) -> None:
     server.pages["/first"] = Page(b"first")
     server.routes["/stalls"] = Handler.stall
-    (installed.directory / "list").write_text(
-        f"{server.url}/first\n" + f"{server.url}/stalls\n" * 20
-    )
-    running = installed.start(*TWO, "--unordered", "-o", "data", "list", start_new_session=True)
+    (forked.directory / "list").write_text(f"{server.url}/first\n" + f"{server.url}/stalls\n" * 20)
+    running = forked.start(*TWO, "--unordered", "-o", "data", "list", start_new_session=True)
     assert running.stdout
     assert b"first" in running.stdout.readline()
     until(lambda: server.at_once == 1)  # the others wait for their name
@@ -191,12 +189,12 @@ def test_a_signal_ends_all(
 
 
 def test_processes_end_with_the_run_that_made_them(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     for number in range(8):
         server.routes[f"/{number}"] = Handler.stall
     urls = [f"{server.url}/{number}" for number in range(8)]
-    running = installed.start(*TWO, "-o", "data", *urls)
+    running = forked.start(*TWO, "-o", "data", *urls)
     until(lambda: server.at_once == 8)
     processes = children_of(running.pid)
     running.kill()
@@ -205,7 +203,7 @@ def test_processes_end_with_the_run_that_made_them(
 
 
 def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     """A process that was stopped in the middle must not put a file of the next run in its place."""
     body = b"x" * 20_000
@@ -220,32 +218,32 @@ def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
         handler.send(body[10_000:])
 
     server.routes["/x"] = in_halves
-    first = installed.start(*TWO, "-o", "data", f"{server.url}/x")
+    first = forked.start(*TWO, "-o", "data", f"{server.url}/x")
     until(lambda: server.at_once == 1)
     children = children_of(first.pid)
     for child in children:
         os.kill(child, signal.SIGSTOP)
     first.kill()
     first.wait(LONGEST)  # its pipes stay open as long as the other one lives
-    second = installed(*TWO, "-o", "data", f"{server.url}/x")
+    second = forked(*TWO, "-o", "data", f"{server.url}/x")
     assert second.status == 3  # what is left of the first still holds the lock
-    assert not (installed.directory / "data" / "x").exists()
+    assert not (forked.directory / "data" / "x").exists()
     for child in children:
         os.kill(child, signal.SIGCONT)
     first.communicate(timeout=LONGEST)
     until(lambda: not any(map(is_there, children)))
     halves[1].set()
-    assert installed(*TWO, "-o", "data", f"{server.url}/x").status == 0
-    assert (installed.directory / "data" / "x").read_bytes() == body
+    assert forked(*TWO, "-o", "data", f"{server.url}/x").status == 0
+    assert (forked.directory / "data" / "x").read_bytes() == body
 
 
 @pytest.mark.parametrize("option", ["--cookies", "--netrc-file", "--cacert", "--cert"])
 def test_a_file_that_cannot_be_used_is_known_before_anything_is_made(
-    installed: InstalledCommand, server: LoopbackServer, option: str
+    forked: InstalledCommand, server: LoopbackServer, option: str
 ) -> None:
-    ended = installed(*TWO, option, "/nonexistent", "-o", "data", f"{server.url}/x")
+    ended = forked(*TWO, option, "/nonexistent", "-o", "data", f"{server.url}/x")
     assert (ended.status, len(ended.err.splitlines())) == (2, 1)
-    assert not (installed.directory / "data").exists()
+    assert not (forked.directory / "data").exists()
 
 
 def test_a_signal_while_processes_start_shows_no_traceback(
@@ -265,10 +263,10 @@ def test_a_signal_while_processes_start_shows_no_traceback(
 
 
 def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = Handler.stall
-    running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+    running = forked.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
     until(lambda: server.at_once == 1)
     children = children_of(running.pid)
     assert len(children) == 2  # though one URL needs one
@@ -278,14 +276,14 @@ def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
     until(lambda: not any(map(is_there, children)))
 
 
-def test_processes_end_where_the_run_does_not_even_begin(installed: InstalledCommand) -> None:
-    running = installed.start(*TWO, "missing-list")
+def test_processes_end_where_the_run_does_not_even_begin(forked: InstalledCommand) -> None:
+    running = forked.start(*TWO, "missing-list")
     _, err = running.communicate(timeout=LONGEST)  # standard error is open as long as any lives
     assert (running.returncode, len(err.splitlines())) == (2, 1)
 
 
 def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     """With `--if-exists fail`, a file that this run has put there does not fail its URL."""
     server.pages["/x"] = Page(b"x")
@@ -293,7 +291,7 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
 
     def kill_when_it_is_there(handler: Handler) -> None:
         if not killed:
-            until((installed.directory / "data" / "x").exists)
+            until((forked.directory / "data" / "x").exists)
             # Its result may have been told already: then there is nothing to mend, nor to see.
             killed.extend(children_of(running.pid))
             for child in killed:
@@ -301,37 +299,37 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
         handler.answer(200, b"y")
 
     server.routes["/y"] = kill_when_it_is_there
-    (installed.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
-    running = installed.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
+    (forked.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
+    running = forked.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
     out, _ = running.communicate(timeout=LONGEST)
     assert [line.split("\t")[4] for line in out.decode().splitlines()] == ["-", "-"]
 
 
 def test_a_full_disk_stops_the_run(
-    installed: InstalledCommand, server: LoopbackServer, small_disk: Path
+    forked: InstalledCommand, server: LoopbackServer, small_disk: Path
 ) -> None:
     for number in range(20):
         server.pages[f"/{number}"] = Page(os.urandom(100_000))
     urls = [f"{server.url}/{number}" for number in range(20)]
-    ended = installed(*TWO, "-o", str(small_disk), "--min-free", "500K", *urls)
+    ended = forked(*TWO, "-o", str(small_disk), "--min-free", "500K", *urls)
     assert ended.status == 3
     assert "--min-free" in ended.err
     assert "Traceback" not in ended.err
 
 
-def test_fail_fast_stops_all_of_them(installed: InstalledCommand, server: LoopbackServer) -> None:
+def test_fail_fast_stops_all_of_them(forked: InstalledCommand, server: LoopbackServer) -> None:
     for number in range(10):
         server.routes[f"/{number}"] = Handler.stall
     urls = [f"{server.url}/none", *(f"{server.url}/{number}" for number in range(10))]
     began = time.monotonic()
-    ended = installed(*TWO, "--fail-fast", "--unordered", *urls)
+    ended = forked(*TWO, "--fail-fast", "--unordered", *urls)
     assert ended.status == 1
     assert ended.rows[0][4] == "http"
     assert time.monotonic() - began < SOON
 
 
 def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     """The list begins with many URLs of a host that has a cap, so that others stand far behind."""
     with LoopbackServer("127.0.0.2") as other:
@@ -339,19 +337,19 @@ def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
         other.pages["/x"] = Page(b"x")
         other_url = other.url.replace("127.0.0.1", "127.0.0.2")
         urls = [f"{server.url}/slow?{n}" for n in range(500)] + [f"{other_url}/x"]
-        (installed.directory / "list").write_text("\n".join(urls))
-        running = installed.start(*TWO, "--per-host", "2", "--discard", "list")
+        (forked.directory / "list").write_text("\n".join(urls))
+        running = forked.start(*TWO, "--per-host", "2", "--discard", "list")
         until(lambda: other.connections > 0)
         running.kill()
         running.communicate(timeout=LONGEST)
 
 
 def test_auto_is_as_many_as_this_process_may_use(
-    pyfetch: Command, installed: InstalledCommand, server: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     assert Settings(processes="auto").process_number == len(os.sched_getaffinity(0))
     server.pages["/x"] = Page(b"x")
-    assert installed("--processes", "auto", f"{server.url}/x").status == 0
+    assert forked("--processes", "auto", f"{server.url}/x").status == 0
     for wrong in ("0", "65", "x", "-1"):
         assert pyfetch("--processes", wrong, f"{server.url}/x").status == 2
 

@@ -416,12 +416,12 @@ def test_a_dumb_terminal_gets_rows_and_no_bars(
 
 
 def test_a_terminal_that_is_not_utf8_gets_all_rows(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.pages |= {"/%E6%BC%A2": Page(b"x"), f"/{'long' * 30}": Page(b"x")}
     urls = [f"{server.url}/漢", f"{server.url}/{'long' * 30}"]
     arguments = [*urls, "--discard"]
-    with Terminal(installed, *arguments, columns=200, PYTHONIOENCODING="latin-1") as screen:
+    with Terminal(forked, *arguments, columns=200, PYTHONIOENCODING="latin-1") as screen:
         assert screen.end() == 0
         assert "Traceback" not in screen.text
         _, *rows, summary = screen.lines

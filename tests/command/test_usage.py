@@ -148,8 +148,13 @@ def test_a_variable_that_others_set_for_pyfetch_is_not_taken_for_a_question(
     assert server.asked[0].headers["X-One"] == "1"
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+@pytest.mark.parametrize(
+    ("closed", "options"),
+    [
+        ("<&-", ()), (">&-", ()), ("2>&-", ()), ("<&- >&- 2>&-", ()),
+        ("<&- >&- 2>&-", ("--processes", "2")),
+    ],
+)  # fmt: skip
 def test_a_run_with_closed_standard_streams_ends_as_any_other(
     pyfetch: Command, server: LoopbackServer, closed: str, options: tuple[str, ...]
 ) -> None:

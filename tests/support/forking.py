@@ -2,7 +2,8 @@
 
 To start Python and to import what a run needs takes ten times as long as most runs of the tests.
 A fork of a process that has done so is a process of its own all the same: with signals, pipes,
-a terminal and an end of its own. This module is run as a program, and imports no test.
+a terminal and an end of its own. The processes of `--processes` are forked ahead, too, each from
+the command before it has begun. This module is run as a program, and imports no test.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import importlib
+import inspect
 import json
 import os
 import pkgutil
 import signal
 import socket
+import subprocess
 import sys
 import termios
 from typing import Any
@@ -82,11 +85,74 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     )
 
 
+_workers: list[tuple[int, socket.socket]] = []
+"""Worker processes that wait to be started: the number of each, and where it is told to start."""
+
+
+def _fork_workers() -> None:
+    """Fork as many as `--processes` asks for. Those that are never started end with the command."""
+    if "--processes" not in sys.argv:
+        return
+    number = sys.argv[sys.argv.index("--processes") + 1]
+    for _ in range(int(number) if number.isdecimal() else len(os.sched_getaffinity(0))):
+        ours, theirs = socket.socketpair()
+        process = os.fork()
+        if process == 0:
+            ours.close()
+            for _, other in _workers:
+                other.close()
+            _be_worker(theirs)
+        theirs.close()
+        _workers.append((process, ours))
+    from pyfetch.cluster import process as started
+
+    started.subprocess.Popen = _StartedWorker  # type: ignore[attr-defined]
+
+
+def _be_worker(told: socket.socket) -> None:
+    """Wait to be told; then do what the new interpreter would have been given as its program."""
+    from pyfetch.cluster.process import SIGNALS
+    from pyfetch.cluster.worker import main as work
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
+    _, descriptors, _, _ = socket.recv_fds(told, 1, 1)
+    told.close()
+    if not descriptors:
+        os._exit(0)
+    work(descriptors[0])
+    sys.exit()
+
+
+_Popen = subprocess.Popen
+
+
+class _StartedWorker(_Popen[bytes]):
+    """One of those that wait; where none is left, a new interpreter."""
+
+    def _execute_child(self, *arguments: Any) -> None:
+        made: Any = _Popen._execute_child  # type: ignore[attr-defined]  # noqa: SLF001
+        if not _workers:
+            return made(self, *arguments)  # type: ignore[no-any-return]
+        asked = inspect.signature(made).bind(self, *arguments).arguments
+        self.pid, waiting = _workers.pop(0)
+        with waiting:
+            socket.send_fds(waiting, [b"+"], asked["pass_fds"])
+        self._child_created = True
+        self._closed_child_pipe_fds = True
+        os.close(self._devnull)  # type: ignore[attr-defined]
+        return None
+
+
 def _main() -> None:
     _load()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         _serve(socket.socket(fileno=int(sys.argv[1])))
+        _fork_workers()
 
 
 if __name__ == "__main__":

@@ -311,15 +311,15 @@ def test_a_bad_row_costs_nothing_else(folder: Folder, row: bytes, reason: str) -
 
 
 def test_a_quote_that_is_never_closed_costs_one_row(folder: Folder) -> None:
-    rows = "".join(f"http://h/{number},\n" for number in range(20_000))
+    rows = "".join(f"http://h/{number},\n" for number in range(10_000))
     bad, *rest = folder.read(f'url,out\nhttp://h/x,"a\n{rows}')
     refused(bad, "line 2: no row")
-    assert urls(rest) == [f"http://h/{number}" for number in range(20_000)]
+    assert urls(rest) == [f"http://h/{number}" for number in range(10_000)]
 
 
 def test_quotes_that_are_never_closed_take_no_more_than_linear_time(folder: Folder) -> None:
-    entries = folder.read("url,out\n" + 'x,"\n' * 20_000)
-    assert len(entries) >= 10_000
+    entries = folder.read("url,out\n" + 'x,"\n' * 10_000)
+    assert len(entries) >= 5_000
 
 
 @pytest.mark.parametrize("header", ["a,b,c", '"url', "http://h/a"])
@@ -1035,7 +1035,7 @@ HOSTILE = {
     "slashes": b"@" + b"/" * 65_000,
     "schemes": b"//" * 30_000 + b"@",
     "brackets": b"[" * 65_000,
-    "strings": b'["' + b"\\\\" * 400_000,
+    "strings": b'["' + b"\\\\" * 100_000,
     "quotes": b"url,out\n" + b'x,"\n' * 2_000,
     "tags": b"<urlset>" + b"<url>" * 12_000,
     "comments": b"<!--" * 15_000,

@@ -1,25 +1,20 @@
-"""The benchmark: what it counts, what it refuses to count, and a tiny run from end to end."""
+"""The benchmark: what it counts, what it refuses to count."""
 
 from __future__ import annotations
 
 import http.client
-import json
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from pyfetch import __version__
 from tests.support.server import LoopbackServer, Page
-from tools.benchmarks.bench import nginx
-from tools.benchmarks.bench.__main__ import as_json
 from tools.benchmarks.bench.delay import delayed
 from tools.benchmarks.bench.job import Job
 from tools.benchmarks.bench.measure import Failed, Figures, Run, measured
 from tools.benchmarks.bench.peers import SAVING, Delivery, Program, saying
 from tools.benchmarks.bench.rounds import LONG, in_turn
-from tools.benchmarks.bench.stage import staged
 from tools.benchmarks.bench.table import Middle, Outcome, middle, summary, table
 from tools.benchmarks.bench.verify import lacking
 from tools.benchmarks.bench.workloads import FULL, QUICK, Workload, alike, chosen
@@ -205,25 +200,3 @@ def test_the_proxy_holds_each_request_back_on_one_connection(server: LoopbackSer
             assert 0.05 <= time.monotonic() - began < 0.5
         connection.close()
     assert server.connections == 1
-
-
-def test_a_tiny_run_from_end_to_end() -> None:
-    if nginx.found() is None:
-        pytest.skip(f"nginx is not installed ({nginx.INSTALL})")
-    programs = tuple(program for program in (PYFETCH, ARTICLE, CURL) if not program.missing())
-    many = Workload("tiny", "tiny", alike("tiny", 20, 3000), 4, programs, hosts=2)
-    shown = []
-    with staged([many]) as stage:
-        outcome = stage.outcome(many, "https", 1, lambda program, run: shown.append(run))
-        left = [path for path in stage.scratch.glob("run-*/**/*") if path.is_file()]
-        assert left
-        assert not any(path.stat().st_size for path in left)
-        assert not list(stage.scratch.glob("lists-*"))
-    assert not stage.root.exists()
-    assert not stage.scratch.exists()
-    for program in programs:
-        assert isinstance(middle(outcome.runs[program.key]), Middle), outcome.runs
-    assert len(shown) == len(programs)
-    written = json.loads(as_json({"pyfetch": __version__}, [outcome]))["results"][0]
-    assert written["files"] == 20
-    assert len(written["runs"]["pyfetch"]) == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tools.benchmarks.bench.job import Document
@@ -12,6 +13,9 @@ from tools.benchmarks.bench.peers import DISCARDING, SAVING, STARTING, VERSIONS,
 
 KB, MB = 1_000, 1_000_000
 SCHEMES = ("http", "https")
+
+Documents = Callable[[], tuple[Document, ...]]
+"""Makes them when they are first asked for: those of all workloads take a fifth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Workload:
     name: str
     """As it is called in --workload, where what is before a `-` will do."""
     title: str
-    documents: tuple[Document, ...]
+    made: Documents
     workers: int
     programs: tuple[Program, ...] = SAVING
     schemes: tuple[str, ...] = SCHEMES
@@ -37,6 +41,10 @@ class Workload:
     """Whether its rate is in MB/s rather than in files."""
 
     @property
+    def documents(self) -> tuple[Document, ...]:
+        return self.made()
+
+    @property
     def size(self) -> int:
         """Bytes in all."""
         return sum(document.size for document in self.documents)
@@ -46,22 +54,39 @@ class Workload:
         return f"127.0.1.{index % self.hosts}" if self.hosts else "127.0.0.1"
 
 
-def alike(directory: str, number: int, size: int) -> tuple[Document, ...]:
-    return tuple(Document(f"{directory}/{directory}-{n:05}.bin", size) for n in range(number))
+def nothing() -> tuple[Document, ...]:
+    return ()
 
 
-def mixed(number: int, least: int = KB, most: int = 50 * MB) -> tuple[Document, ...]:
+def alike(directory: str, number: int, size: int) -> Documents:
+    @functools.cache
+    def made() -> tuple[Document, ...]:
+        return tuple(Document(f"{directory}/{directory}-{n:05}.bin", size) for n in range(number))
+
+    return made
+
+
+def mixed(number: int, least: int = KB, most: int = 50 * MB) -> Documents:
     """Sizes log-normal about 200 KB, the same in every run."""
-    chance = random.Random(500)
-    sizes = (int(chance.lognormvariate(math.log(200 * KB), 2.0)) for _ in range(number))
-    return tuple(
-        Document(f"mixed/mixed-{n:05}.bin", min(max(size, least), most))
-        for n, size in enumerate(sizes)
-    )
+
+    @functools.cache
+    def made() -> tuple[Document, ...]:
+        chance = random.Random(500)
+        sizes = (int(chance.lognormvariate(math.log(200 * KB), 2.0)) for _ in range(number))
+        return tuple(
+            Document(f"mixed/mixed-{n:05}.bin", min(max(size, least), most))
+            for n, size in enumerate(sizes)
+        )
+
+    return made
 
 
-def one_as_many(number: int) -> tuple[Document, ...]:
-    return tuple(Document("scale/1k.bin", KB, str(n)) for n in range(number))
+def one_as_many(number: int) -> Documents:
+    @functools.cache
+    def made() -> tuple[Document, ...]:
+        return tuple(Document("scale/1k.bin", KB, str(n)) for n in range(number))
+
+    return made
 
 
 SMALL = Workload("small-8", "small: 5,000 x 3 KB, 8 workers", alike("small", 5_000, 3 * KB), 8)
@@ -94,7 +119,7 @@ FULL = (
     ),
     Workload("start", "start: one URL of 3 KB", alike("start", 1, 3 * KB), 1, STARTING, repeated=4),
     Workload(
-        "version", "start: --version", (), 1, VERSIONS, schemes=("none",), repeated=4
+        "version", "start: --version", nothing, 1, VERSIONS, schemes=("none",), repeated=4
     ),
 )  # fmt: skip
 
@@ -102,14 +127,14 @@ QUICK = (
     replace(
         SMALL,
         title="small, quick: 500 x 3 KB, 8 workers",
-        documents=alike("small", 500, 3 * KB),
+        made=alike("small", 500, 3 * KB),
         schemes=("http",),
         budget=15.0,
     ),
     replace(
         LARGE,
         title="large, quick: 8 x 25 MB, 8 workers",
-        documents=alike("large", 8, 25 * MB),
+        made=alike("large", 8, 25 * MB),
         schemes=("http",),
         budget=15.0,
     ),
