@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pyfetch.models import UNKNOWN, Failure, Known, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
@@ -39,8 +39,7 @@ class WhenThere(Enum):
     """It is replaced; if it is not ours and differs, it is kept under a backup name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """How a part gets its final name."""
 
     when_there: WhenThere
@@ -55,8 +54,7 @@ class Placement:
     """Called now and then while files are compared; raises where the run is to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What became of a part."""
 
     path: str
@@ -73,7 +71,7 @@ class PartReplacedError(TargetError):
     """The part's name is not that of the file that this run has written."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Placer:
     """Gives one part its final name."""
 
