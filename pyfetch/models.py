@@ -128,7 +128,7 @@ class Length(NamedTuple):
     said_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """One file to fetch."""
 

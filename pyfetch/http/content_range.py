@@ -25,7 +25,7 @@ class ContentRange(NamedTuple):
 
 def parse_content_range(value: str | None) -> ContentRange | None:
     """Parse a `Content-Range`; None for one without bytes or a total."""
-    match = re.fullmatch(_CONTENT_RANGE, (value or "").strip())
+    match = re.fullmatch(_CONTENT_RANGE, value.strip()) if value else None
     if not match:
         return None
     first, last, total = map(int, match.groups())
