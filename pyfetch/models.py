@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum
 from pyfetch.urls import Url, masked, masked_url, masked_value
@@ -83,8 +83,7 @@ class TargetError(Exception):
         """What this tells about the host, where no answer tells more."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileFacts:
+class FileFacts(NamedTuple):
     """A file that was saved, and what the answer said that it came with."""
 
     size: int
@@ -104,8 +103,7 @@ class FileFacts:
     """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the state knows about the file of a target's name."""
 
     facts: FileFacts | None = None
@@ -123,15 +121,14 @@ UNKNOWN = Known()
 """The state knows nothing, or there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(NamedTuple):
     """How many bytes a body must have, and who says so."""
 
     size: int
     said_by: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Target:
     """One file to fetch."""
 
@@ -277,36 +274,3 @@ def failed_result(
 
 Entry = Target | Result
 """What a record of the input becomes: a file to fetch, or at once a failure."""
-
-
-class Action(StrEnum):
-    """What a run would do about a target."""
-
-    FETCH = "fetch"
-    REFRESH = "refresh"
-    """Ask whether the file has changed."""
-    REPLACE = "replace"
-    BACK_UP = "backup"
-    """Fetch it, and keep the file that is there as a backup, unless it is the same."""
-    CHECK = "check"
-    """Compare the file with its checksum, and fetch it if that differs."""
-    SKIP = "skip"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What a run would do about one entry. Its fields are the keys of a JSON Lines object."""
-
-    index: int
-    """Place in the input, from 1."""
-    url: str
-    """As the list gives it, with `***` for user and password."""
-    action: Action
-    path: str | None = None
-    """The file, as a path that starts with the output directory."""
-    instead_of: str | None = None
-    """The path that it would have if another URL did not own that."""
-    error: Failure | None = None
-    detail: str | None = None
-    """Why it would fail, as a sentence for people."""

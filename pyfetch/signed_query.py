@@ -18,13 +18,13 @@ class _Signature(NamedTuple):
 
     needs: frozenset[str]
     """The parameters that it cannot do without."""
-    has: re.Pattern[str]
-    """Matches the names of all of its parameters."""
+    has: str
+    """A pattern that matches the names of all of its parameters."""
 
 
 def _signature(needs: str, more: str = "") -> _Signature:
     names = "|".join(f"{needs} {more}".split())
-    return _Signature(frozenset(needs.split()), re.compile(names))
+    return _Signature(frozenset(needs.split()), names)
 
 
 _SIGNATURES = (
@@ -57,7 +57,9 @@ def unsigned(url: str, ignored: Sequence[str] = ()) -> str:
     parameters = query.removesuffix(LEFT_OUT).split("&")
     names = [parameter.partition("=")[0] for parameter in parameters]
     lower = {name.lower() for name in names}
-    signatures = [signature.has for signature in _SIGNATURES if signature.needs <= lower]
+    signatures = [
+        re.compile(signature.has) for signature in _SIGNATURES if signature.needs <= lower
+    ]
     left = [
         parameter
         for parameter, name in zip(parameters, names, strict=True)

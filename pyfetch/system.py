@@ -9,9 +9,8 @@ import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,8 +34,7 @@ class OutOfThreadsError(Exception):
     """The system starts no more threads for this process."""
 
 
-@dataclass(frozen=True, slots=True)
-class DescriptorBudget:
+class DescriptorBudget(NamedTuple):
     """How the descriptors that this process may have are divided."""
 
     workers: int

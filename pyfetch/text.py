@@ -11,9 +11,7 @@ if TYPE_CHECKING:  # loaded where there is a fraction only
 
 # C0 and C1 controls, Unicode's line ends, bidi marks, embeddings, overrides and isolates,
 # invisible joiners and the byte order mark, and half a surrogate pair.
-_HARMFUL = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
+_HARMFUL = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 
 
 def escaped(text: str) -> str:
@@ -23,14 +21,14 @@ def escaped(text: str) -> str:
     """
     if text.isascii() and text.isprintable():  # the quick way to know that nothing is to be done
         return text
-    return _HARMFUL.sub(_percent, text)
+    return re.sub(_HARMFUL, _percent, text)
 
 
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode(errors="surrogatepass"))
 
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*", re.IGNORECASE)
+_SIZE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*"
 _PREFIXES = "kmgtp"
 
 
@@ -39,7 +37,7 @@ def parse_size(text: str) -> int:
 
     As in GNU coreutils: `K` and `KiB` are 1024 bytes, `KB` is 1000. Raises `ValueError`.
     """
-    match = _SIZE.fullmatch(text)
+    match = re.fullmatch(_SIZE, text)
     if not match:
         raise ValueError(f"{text!r} is no size (write it like 300, 10M, 1.5GiB or 20MB)")
     number, prefix, suffix = match.groups()
@@ -52,13 +50,13 @@ def parse_size(text: str) -> int:
     return int(Fraction(number) * base**power)
 
 
-_RATE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*", re.IGNORECASE)
+_RATE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*"
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def parse_rate(text: str) -> float:
     """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
-    match = _RATE.fullmatch(text)
+    match = re.fullmatch(_RATE, text)
     if not match or not float(match[1]):
         raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
     return float(match[1]) / _SECONDS[match[2].lower()]
@@ -72,12 +70,12 @@ def parse_speed(text: str) -> int:
         raise ValueError(f"{text!r} is no speed (write it like 10K/s)") from None
 
 
-_SHARE = re.compile(r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%")
+_SHARE = r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%"
 
 
 def parse_allowance(text: str) -> tuple[int, Fraction | int]:
     """A number, or a fraction of all: (3, 0) for `3`, (0, 1/20) for `5%`. Raises `ValueError`."""
-    match = _SHARE.fullmatch(text.strip())
+    match = re.fullmatch(_SHARE, text.strip())
     if not match or float(match[2] or 0) > 100:
         raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
     number, percent = match.groups()

@@ -27,35 +27,34 @@ _PLAIN = re.compile(
 )
 # `host:8080/path` has a port, not a scheme.
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
-_MUST_BE_ENCODED = re.compile(r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]")
+# What follows is compiled by `re` at its first use, since most runs use none of it.
+
+_MUST_BE_ENCODED = r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]"
 
 # A URL in a text ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, section 3.2).
 # Only ASCII blanks count: any other space may be part of a password.
-_USERINFO = re.compile(r"(?<=//)[^/?#\x00-\x20]*@")
+_USERINFO = r"(?<=//)[^/?#\x00-\x20]*@"
 # A password that begins with digits and has a `/`, `?` or `#` passes for a port and a path. Nobody
 # can know which of the two it is. It is taken for a password where the "host" has no dot and what
 # follows the `@` may be a host: not the version of a package (`cdn:80/pkg@1.2/x`).
-_AFTER_PORT = re.compile(
-    r"(?<=//)(?!localhost:)[^/?#:@.\[\x00-\x20]+:[0-9]*+((?:[^/\x00-\x20]|/(?!/))++)"
-)
-_HOST = re.compile(r"[A-Za-z\[]|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:[:/?#]|\Z)")
-_MAY_SPLIT_A_PASSWORD = re.compile(r"[\x00-\x20\\]")
-_AUTHORITY_ALONE = re.compile(r"([^/]*//)[^/?#]*\Z")
+_AFTER_PORT = r"(?<=//)(?!localhost:)[^/?#:@.\[\x00-\x20]+:[0-9]*+((?:[^/\x00-\x20]|/(?!/))++)"
+_HOST = r"[A-Za-z\[]|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:[:/?#]|\Z)"
+_BLANK_OR_BACKSLASH = r"[\x00-\x20\\]"
+_AUTHORITY_ALONE = r"([^/]*//)[^/?#]*\Z"
 # What signs a URL for a time (AWS, Google, CloudFront, Azure, Alibaba and the like); also in a URL
 # that is percent-encoded within another one.
-_SIGNATURE = re.compile(
-    r"(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
+_SIGNATURE = (
+    r"(?i)(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
     r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token)|q-signature|signature|sig)"
-    r"(?:=|%3D))(?:(?!%26|%23)[^&#;,\s\"'<>])+",
-    re.IGNORECASE,
+    r"(?:=|%3D))(?:(?!%26|%23)[^&#;,\s\"'<>])+"
 )
-_HOST_AND_PATH = re.compile(
+_HOST_AND_PATH = (
     r"(?:[^\s/?#@]*@)?"
     r"(?:www\.[^\s/]+|(?:(?:[\w-]+\.)+[A-Za-z]{2,}|localhost|[0-9]+(?:\.[0-9]+){3})(?::[0-9]+)?/)"
 )
 
-_SCHEME_AND_AUTHORITY = re.compile(r"(?:[^/?#]*:)?//[^/?#]*")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SCHEME_AND_AUTHORITY = r"(?:[^/?#]*:)?//[^/?#]*"
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 _ALLOWED = "!#$%&'()*+,/:;=?@[]~"
 """Characters that stand for themselves behind an authority, but for letters, digits and `-._`."""
 
@@ -166,7 +165,7 @@ def parse_url(text: str) -> Url:
     if plain:
         identity = unsigned(plain[1]) if "?" in plain[1] else plain[1]
         return Url(text, _origin_of(plain[2]), identity)
-    bad = _MUST_BE_ENCODED.search(text)
+    bad = re.search(_MUST_BE_ENCODED, text)
     if bad:
         raise ValueError(f"{bad.group()!r} must be percent-encoded in one")
     scheme = _SCHEME.match(text)
@@ -188,11 +187,11 @@ def escape_url(text: str) -> str:
     A `%` that begins no escape is itself escaped; the escapes beside it stay as they are. A host
     beyond ASCII stays, too: it is not encoded in percents (RFC 3490).
     """
-    found = _SCHEME_AND_AUTHORITY.match(text)
+    found = re.match(_SCHEME_AND_AUTHORITY, text)
     authority, rest = (found[0], text[found.end() :]) if found else ("", text)
     if "[" not in authority:  # an IPv6 address may have a zone: `[fe80::1%eth0]`
-        authority = _STRAY_PERCENT.sub("%25", authority)
-    return authority + quote(_STRAY_PERCENT.sub("%25", rest), safe=_ALLOWED)
+        authority = re.sub(_STRAY_PERCENT, "%25", authority)
+    return authority + quote(re.sub(_STRAY_PERCENT, "%25", rest), safe=_ALLOWED)
 
 
 @lru_cache(_MOST_ORIGINS)
@@ -224,21 +223,21 @@ def _split(url: str) -> SplitResult:
 
 def looks_like_a_url(text: str) -> bool:
     """Whether a text begins as a URL does after its scheme: `example.org/a`, `www.example.org`."""
-    return not is_url(text) and _HOST_AND_PATH.match(text) is not None
+    return not is_url(text) and re.match(_HOST_AND_PATH, text) is not None
 
 
 def may_hold_credentials(url: str) -> bool:
     """Whether what looks like a port and a path may be a password: `//me:12/secret@host/`."""
     if "@" not in url:
         return False
-    return any(_end_of_userinfo(match[1]) is not None for match in _AFTER_PORT.finditer(url))
+    return any(_end_of_userinfo(match[1]) is not None for match in re.finditer(_AFTER_PORT, url))
 
 
 def masked(text: str) -> str:
     """Return the text with `***` for the user, password and signature of each URL in it."""
     if "@" in text:
-        text = _USERINFO.sub(f"{MASK}@", text)
-        text = _AFTER_PORT.sub(_without_userinfo, text)
+        text = re.sub(_USERINFO, f"{MASK}@", text)
+        text = re.sub(_AFTER_PORT, _without_userinfo, text)
     return masked_signatures(text)
 
 
@@ -256,7 +255,7 @@ def _end_of_userinfo(after_port: str) -> int | None:
     else:
         return None
     at = within.rfind("@")
-    if at < 2 or within[at - 1] == "/" or not _HOST.match(after_port, at + 1):
+    if at < 2 or within[at - 1] == "/" or not re.match(_HOST, after_port[at + 1 :]):
         return None
     return at
 
@@ -265,7 +264,7 @@ def masked_signatures(text: str) -> str:
     """Return the text with `***` for each value that signs a URL (`X-Amz-Signature`, `sig` …)."""
     # Few texts have a `sig` in them, and to look for that takes no time.
     if "sig" in text or "Sig" in text or "oken" in text or "SIG" in text:
-        return _SIGNATURE.sub(rf"\1{MASK}", text)
+        return re.sub(_SIGNATURE, rf"\1{MASK}", text)
     return text
 
 
@@ -296,7 +295,7 @@ def masked_url(text: str) -> str:
         return masked_signatures(text)
     try:
         _origin(_split(text))
-        is_whole = not _MAY_SPLIT_A_PASSWORD.search(text)
+        is_whole = not re.search(_BLANK_OR_BACKSLASH, text)
     except ValueError:
         is_whole = False
     if is_whole:
@@ -312,5 +311,5 @@ def shown_of_split(url: str, rest: str) -> str:
 
     The blank may stand in a password: then the half before it is not shown.
     """
-    half = _AUTHORITY_ALONE.match(url)
+    half = re.match(_AUTHORITY_ALONE, url)
     return f"{half[1]}{MASK}" if half and "@" in rest else url

@@ -18,8 +18,9 @@ from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
 from pyfetch.inputs.targets import ignoring_query
-from pyfetch.models import Action, Entry, Failure, Known, Planned, Result, Target, TargetError
+from pyfetch.models import Entry, Failure, Known, Result, Target, TargetError
 from pyfetch.output.plan import plan_sink
+from pyfetch.output.planned import Action, Planned
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look

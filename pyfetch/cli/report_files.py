@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs import Sources
 from pyfetch.models import Result
 from pyfetch.output import Sink
-from pyfetch.output.report_file import Checksums, FailedLines, Report
+
+if TYPE_CHECKING:  # loaded where a report is wanted only
+    from pyfetch.output.report_file import Report
 
 
 class ReportFiles:
@@ -21,19 +24,23 @@ class ReportFiles:
         self._open: list[Report] = []
         self._sinks: list[Sink] = []
         self._stack = ExitStack()
+        if checksums is None and failed_to is None:
+            return
+        from pyfetch.output.report_file import Checksums, FailedLines, Report
+
         places = [Path(path).resolve() for path in (checksums, failed_to) if path is not None]
         if len(set(places)) < len(places):
             raise UsageError(f"{checksums} cannot be for checksums and for failed lines both")
         with ExitStack() as opening:
             if checksums is not None:
-                self._sinks.append(Checksums(self._opened(opening, checksums)))
+                self._sinks.append(Checksums(self._opened(opening, Report(checksums))))
             if failed_to is not None:
-                report = self._opened(opening, failed_to, private=True)
+                report = self._opened(opening, Report(failed_to, private=True))
                 self._sinks.append(FailedLines(report, sources))
             self._stack = opening.pop_all()
 
-    def _opened(self, stack: ExitStack, path: str, *, private: bool = False) -> Report:
-        report = stack.enter_context(Report(path, private=private))
+    def _opened(self, stack: ExitStack, report: Report) -> Report:
+        stack.enter_context(report)
         self._open.append(report)
         return report
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from pyfetch.http.content_range import is_slice, parse_content_range
 from pyfetch.http.response import Response
@@ -27,8 +27,7 @@ class Verdict(Enum):
     NO_FILE = "its body is no file"
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     """What a request asks about the file that is there (RFC 9110, section 13.1)."""
 
     fields: dict[str, str]
@@ -55,8 +54,7 @@ class Conditions:
         return same_length and without_query(head.url.identity) == without_query(self.answered_by)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What one request asks for."""
 
     part: PartMetadata | None = None

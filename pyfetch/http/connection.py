@@ -10,7 +10,6 @@ import select
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from pyfetch import cpu
@@ -38,16 +37,24 @@ class HandshakeTimeoutError(TimeoutError):
     """The connection was made, but a proxy or TLS did not finish its handshake in time."""
 
 
-@dataclass(frozen=True, slots=True)
 class Connector:
     """What all connections of a run share."""
 
-    trust: Trust
-    connect_timeout: float
-    """Seconds for the name look-up, for each address, and for each wait of a handshake."""
-    look_ups: NameLookUps
-    judge: AddressJudge | None = None
-    working: WorkingAddresses = field(default_factory=WorkingAddresses)
+    __slots__ = ("connect_timeout", "judge", "look_ups", "trust", "working")
+
+    def __init__(
+        self,
+        trust: Trust,
+        connect_timeout: float,
+        look_ups: NameLookUps,
+        judge: AddressJudge | None = None,
+    ) -> None:
+        self.trust = trust
+        self.connect_timeout = connect_timeout
+        """Seconds for the name look-up, for each address, and for each wait of a handshake."""
+        self.look_ups = look_ups
+        self.judge = judge
+        self.working = WorkingAddresses()
 
 
 class Connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
@@ -14,14 +13,16 @@ from pyfetch.urls import MASK, Url
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(NamedTuple):
     """Entry of a netrc file for a host."""
 
     user: str
-    password: str = field(repr=False)
+    password: str
     is_named: bool
     """Whether the file names the host. If not, this is its `default`."""
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r}, {MASK}, is_named={self.is_named})"
 
 
 class Credentials(NamedTuple):

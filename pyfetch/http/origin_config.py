@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 from typing import NamedTuple
 
@@ -83,7 +82,7 @@ def _no_proxy() -> str | None:
     curl takes both. `requests` would join the names that a space separates.
     """
     text = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
-    hosts = [host for host in re.split(r"[\s,]+", text) if host]
+    hosts = text.replace(",", " ").split()
     return ",".join(hosts) if len(text.split()) > 1 else None
 
 

@@ -19,8 +19,8 @@ from pyfetch.urls import UnsupportedScheme, Url, escape_url, masked_url, parse_u
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-_BEYOND_ASCII = re.compile(r"[\x80-\xff]")
-_NO_HOST = re.compile(r"(?:https?:)?//(?:[/?#]|\Z)", re.IGNORECASE)
+_BEYOND_ASCII = r"[\x80-\xff]"
+_NO_HOST = r"(?i)(?:https?:)?//(?:[/?#]|\Z)"
 """What `urljoin` would take for a path at the same host: `http:////host/`."""
 _LONGEST_SHOWN = 500
 """Most characters of a `Location` that a message shows."""
@@ -42,7 +42,7 @@ def location_of(response: Response) -> str | None:
         # Fields are decoded as Latin-1, but URLs beyond ASCII are mostly UTF-8.
         return location.encode("latin-1").decode()
     except UnicodeError:
-        return _BEYOND_ASCII.sub(lambda byte: f"%{ord(byte[0]):02X}", location)
+        return re.sub(_BEYOND_ASCII, lambda byte: f"%{ord(byte[0]):02X}", location)
 
 
 def _shown(location: str) -> str:
@@ -83,7 +83,7 @@ def resolve(url: Url, location: str) -> Url:
     """
     text = location
     try:
-        if _NO_HOST.match(location):
+        if re.match(_NO_HOST, location):
             raise ValueError("it names no host")
         text = escape_url(urljoin(url.text, location))
         target = _with_user_of(url, parse_url(text))

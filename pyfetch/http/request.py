@@ -44,7 +44,7 @@ _PLAIN_URL = re.compile(
 )
 """URLs that `requests` leaves as they are."""
 
-_ZONE = re.compile(r"(?<=[/@])\[([0-9A-Fa-f:.]+)%[^\]/?#]*\]")
+_ZONE = r"(?<=[/@])\[([0-9A-Fa-f:.]+)%[^\]/?#]*\]"
 """The IPv6 address of an interface (RFC 6874): `[fe80::1%eth0]`."""
 
 
@@ -100,7 +100,7 @@ class RequestBuilder:
         try:
             # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
             url = escape_url(state.url.text)
-            address, zone = _ZONE.search(url), ""
+            address, zone = re.search(_ZONE, url), ""
             if address:
                 url, zone = url.replace(address[0], f"[{address[1]}]", 1), address[0]
             request = requests.Request("GET", url, headers=fields | dict(headers), auth=auth)

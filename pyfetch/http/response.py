@@ -10,6 +10,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from functools import cache
 from http.client import IncompleteRead
 from typing import NamedTuple, Protocol
 
@@ -22,8 +23,13 @@ _MAX_LINE_SIZE = 16 * 1024
 """Longest line of a chunked body outside its data, in bytes. A line that never ends brings none
 of the body, so that `--min-speed` ends it, too."""
 _WITHOUT_BODY = frozenset({204, 304})
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 _LINE_ENDS = (b"\r\n", b"\n")
+
+
+@cache
+def _chunk_size_line() -> re.Pattern[bytes]:
+    """The line before a chunk (RFC 9112, section 7.1): few answers come in chunks."""
+    return re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\0\r\n]*)?\r?\n")
 
 
 class Framing(NamedTuple):
@@ -181,7 +187,7 @@ class Response:
             return True
         if self._left == 0 and self._read_line() not in _LINE_ENDS:
             raise IncompleteRead(b"")
-        size = _CHUNK_SIZE.fullmatch(self._read_line())
+        size = _chunk_size_line().fullmatch(self._read_line())
         if not size:  # `http.client` takes a size that is cut off for the last chunk
             raise IncompleteRead(b"")
         self._left = int(size[1], 16)

@@ -25,7 +25,7 @@ MAX_INTERIM = 16
 _PROTOCOL = b"HTTP/"
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) +([1-9]\d\d)(?: (.*))?", re.ASCII | re.DOTALL)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _EXACT = frozenset({"content-length", "content-range", "location", "transfer-encoding"})
@@ -147,7 +147,9 @@ def _odd_field(line: str) -> tuple[str, str]:
         raise BadHeadError(f"its head has a line that is no field: {line[:60].encode('latin-1')!r}")
     # RFC 9112, section 5.1: a proxy removes blanks before the colon.
     name = name.rstrip(" \t").lower()
-    return _without_controls(name, value.strip(" \t")) if _NAME.fullmatch(name) else _PASSED_OVER
+    return (
+        _without_controls(name, value.strip(" \t")) if re.fullmatch(_NAME, name) else _PASSED_OVER
+    )
 
 
 def _without_controls(name: str, value: str) -> tuple[str, str]:

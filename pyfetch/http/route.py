@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from urllib3.util import parse_url
@@ -19,15 +19,17 @@ _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 RequestFields = Mapping[str, str | bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy, and who we are there."""
 
     scheme: str
     host: str
     port: int
-    user: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    user: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.scheme!r}, {self.host!r}, {self.port})"
 
     @property
     def is_socks(self) -> bool:

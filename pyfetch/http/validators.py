@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pyfetch.headers import parse_http_date
 from pyfetch.models import FileFacts, Known
 
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_STRONG_ETAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 
 CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
@@ -115,14 +115,14 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 def is_validator(text: str) -> bool:
     """Whether `If-Range` may hold this: a strong ETag, or a date."""
     return len(text) <= LONGEST and (
-        bool(_STRONG_ETAG.fullmatch(text))
+        bool(re.fullmatch(_STRONG_ETAG, text))
         or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
     )
 
 
 def is_etag(text: str) -> bool:
     """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
-    return len(text) <= LONGEST and bool(_STRONG_ETAG.fullmatch(text.removeprefix("W/")))
+    return len(text) <= LONGEST and bool(re.fullmatch(_STRONG_ETAG, text.removeprefix("W/")))
 
 
 def is_of_another_version(

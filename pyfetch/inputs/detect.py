@@ -25,8 +25,8 @@ _BY_SUFFIX = {
 }
 _OPTION = re.compile(rb"[ \t]+[a-z][a-z0-9-]*=")
 # Possessive, so that a hostile beginning is scanned once.
-_BEFORE_ROOT = re.compile(rb"(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+", re.DOTALL)
-_ROOT = re.compile(rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]")
+_BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
+_ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
 
 
 def format_of(content: Content, name: str, wanted: InputFormat) -> InputFormat:
@@ -135,14 +135,14 @@ def _is_xml(beginning: bytes) -> bool:
 
 
 def _root(beginning: bytes) -> bytes | None:
-    before = _BEFORE_ROOT.match(beginning)
-    root = _ROOT.match(beginning, before.end() if before else 0)
+    before = re.match(_BEFORE_ROOT, beginning)
+    root = re.match(_ROOT, beginning[before.end() if before else 0 :])
     return root.group(1) if root else None
 
 
 def _has_root(beginning: bytes) -> bool:
     """Whether the root element has come, or a document type, which is refused."""
     beginning = beginning.removeprefix(UTF_8_MARK)
-    before = _BEFORE_ROOT.match(beginning)
+    before = re.match(_BEFORE_ROOT, beginning)
     rest = beginning[before.end() if before else 0 :]
-    return _ROOT.match(rest) is not None or rest.startswith(b"<!D")
+    return re.match(_ROOT, rest) is not None or rest.startswith(b"<!D")

@@ -55,8 +55,8 @@ KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
 """Keys that every format knows, beside those of URLs."""
 
 _MAX_DIGITS = 18
-_ABSOLUTE = re.compile(r"[/\\]|[a-zA-Z]:[/\\]")
-_SEPARATORS = re.compile(r"[/\\]")
+_ABSOLUTE = r"[/\\]|[a-zA-Z]:[/\\]"
+_SEPARATORS = r"[/\\]"
 # These fields say where a message ends, or ask for something else than the whole file
 # (RFC 9110 and 9112).
 _RESERVED_FIELDS = frozenset(
@@ -166,9 +166,9 @@ def _place(key: str, text: str) -> str:
         raise Refused(f"{key} is empty")
     if "\0" in text:
         raise Refused(f"{key} has a NUL in it")
-    if _ABSOLUTE.match(text):
+    if re.match(_ABSOLUTE, text):
         raise Refused(f"{key} must be a path below the output directory, not an absolute one")
-    if ".." in _SEPARATORS.split(text):
+    if ".." in re.split(_SEPARATORS, text):
         raise Refused(f"{key} leads out of the output directory with '..'")
     return text
 

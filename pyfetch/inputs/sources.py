@@ -13,7 +13,6 @@ from typing import IO
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs.decoding import Unreadable
-from pyfetch.inputs.detect import format_of
 from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
 from pyfetch.inputs.stream import Content
@@ -155,6 +154,8 @@ class Sources:
             self._is_kept_as_it_is = own is self._format_of_lines
 
     def _reader(self, content: Content, name: str) -> Reader:
+        from pyfetch.inputs.detect import format_of  # only where there is a list
+
         chosen = format_of(content, name, self._format)
         if chosen is InputFormat.CHECKSUMS and not self._base:
             raise UsageError(

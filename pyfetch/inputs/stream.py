@@ -16,7 +16,7 @@ MAX_LINE = 64 * 1024
 MAX_RECORD = 1024 * 1024
 """Longest record of the formats in which a record may have several lines, in bytes."""
 
-_DECLARATION = re.compile(rb"# pyfetch: ([a-z0-9]+)[ \t]*\r?(?:\n|\Z)")
+_DECLARATION = rb"# pyfetch: ([a-z0-9]+)[ \t]*\r?(?:\n|\Z)"
 
 
 class Content:
@@ -81,7 +81,7 @@ def declaration(form: str) -> bytes:
 
 def declared(beginning: bytes) -> str | None:
     """Return the format that the first line of a list declares; None if it declares none."""
-    match = _DECLARATION.match(beginning.removeprefix(UTF_8_MARK))
+    match = re.match(_DECLARATION, beginning.removeprefix(UTF_8_MARK))
     return match[1].decode() if match else None
 
 

@@ -13,17 +13,15 @@ from urllib.parse import unquote_to_bytes
 _LONGEST = 64 * 1024
 
 # The quantifiers are possessive, so that the time is linear.
-_ITEM = re.compile(r'(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)', re.DOTALL)
+_ITEM = r'(?s)(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)'
 # Other text may follow the quoted string, unless it looks as if the name had quotes of its own that
 # are not escaped: `"the "best" of.pdf"`.
-_QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)', re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_QUOTED = r'(?s)"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)'
+_ESCAPED = r"(?s)\\(.)"
 # Two fields of the same name are joined by a comma (RFC 9110, section 5.3).
-_NEXT_FIELD = re.compile(
-    r",[ \t]*+(?:(?:attachment|inline)[ \t]*+(?:,|\Z)|filename\*?[ \t]*+=)", re.IGNORECASE
-)
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_C1_CONTROL = re.compile(r"[\x80-\x9f]")
+_NEXT_FIELD = r"(?i),[ \t]*+(?:(?:attachment|inline)[ \t]*+(?:,|\Z)|filename\*?[ \t]*+=)"
+_STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
+_C1_CONTROL = r"[\x80-\x9f]"
 _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "iso-8859-1": "latin-1", "us-ascii": "ascii"}
 
 
@@ -48,8 +46,8 @@ def file_name_given(field: str | None) -> str | None:
 def _values(field: str) -> dict[str, str]:
     """The parameters by name, in lower case, up to a quote that has no partner."""
     values: dict[str, str] = {}
-    start = 0
-    while start <= len(field) and (item := _ITEM.match(field, start)):
+    start, items = 0, re.compile(_ITEM)
+    while start <= len(field) and (item := items.match(field, start)):
         name, equals, text = item.group().partition("=")
         value = _value(text.strip(" \t")) if equals else None
         if value is not None:
@@ -59,11 +57,11 @@ def _values(field: str) -> dict[str, str]:
 
 
 def _value(text: str) -> str | None:
-    if quoted := _QUOTED.fullmatch(text):
-        return _ESCAPED.sub(r"\1", quoted.group(1))
+    if quoted := re.fullmatch(_QUOTED, text):
+        return re.sub(_ESCAPED, r"\1", quoted.group(1))
     if '"' in text:
         return None
-    next_field = _NEXT_FIELD.search(text)
+    next_field = re.search(_NEXT_FIELD, text)
     return text[: next_field.start()] if next_field else text
 
 
@@ -76,14 +74,14 @@ def _extended(value: str) -> str:
     charset, _, rest = value.partition("'")
     encoded = rest.partition("'")[2]  # behind the language
     codec = _CHARSETS.get(charset.lower())
-    if not codec or _STRAY_PERCENT.search(encoded):
+    if not codec or re.search(_STRAY_PERCENT, encoded):
         return ""
     try:
         decoded = unquote_to_bytes(encoded.encode("latin-1")).decode(codec)
     except UnicodeError:
         return ""
     # No name contains these: the charset that the field names is wrong.
-    return "" if codec == "latin-1" and _C1_CONTROL.search(decoded) else decoded
+    return "" if codec == "latin-1" and re.search(_C1_CONTROL, decoded) else decoded
 
 
 def _as_utf_8_if_it_is(value: str) -> str:

@@ -28,7 +28,7 @@ from pyfetch.naming.components import (
 from pyfetch.urls import DEFAULT_PORTS, Url
 
 FIELDS = ("index", "scheme", "host", "name", "stem", "ext", "query", "hash", "dir")
-_ZERO_PADDED = re.compile(r"0([1-9][0-9]?)d?")
+_ZERO_PADDED = r"0([1-9][0-9]?)d?"
 
 
 def check_template(text: str) -> str:
@@ -66,7 +66,7 @@ def _check_field(text: str, name: str, spec: str, conversion: str | None) -> Non
         _refuse(text, f"{{{name}!{conversion}}} asks for a conversion (write {{{name}}})")
     if spec and name != "index":
         _refuse(text, f"{{{name}:{spec}}} asks for a format (write {{{name}}})")
-    if spec and not _ZERO_PADDED.fullmatch(spec):
+    if spec and not re.fullmatch(_ZERO_PADDED, spec):
         _refuse(
             text,
             f"{{index:{spec}}} is no least number of digits from 1 to 99"

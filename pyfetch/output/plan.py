@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from typing import Protocol, TextIO
 
-from pyfetch.models import Planned
+from pyfetch.output.planned import Planned
 from pyfetch.text import escaped
 
 _KEYS = [field.name for field in fields(Planned)]

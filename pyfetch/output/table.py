@@ -9,8 +9,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.models import Action, Outcome, Planned, Result
+from pyfetch.models import Outcome, Result
 from pyfetch.output.cells import fitted, shown_url
+from pyfetch.output.planned import Action, Planned
 from pyfetch.text import escaped, format_seconds, format_size
 
 _STYLES = {

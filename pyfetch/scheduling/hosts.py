@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_rate import HostRate
@@ -17,13 +17,12 @@ DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
+class _Before(NamedTuple):
     """What the host could take before a refusal that may be one URL's alone."""
 
     began: float
     """When the refused attempt began."""
-    index: int
+    target_index: int
     """Of the target that was refused."""
     share: float
     threshold: float
@@ -201,7 +200,7 @@ class Host:
 
         The server got this request after the one that it refused, and served it.
         """
-        if began <= before.began or (result and result.index == before.index):
+        if began <= before.began or (result and result.index == before.target_index):
             return
         self._before = None
         self._share, self._threshold = before.share, before.threshold

@@ -23,7 +23,7 @@ MOST_ATTEMPTS = 1000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """The life of one target in this run, from its first attempt to its last."""
 

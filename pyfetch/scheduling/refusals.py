@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from enum import Enum
 
 from pyfetch.scheduling.host_rate import COINCIDENCE
@@ -21,14 +20,16 @@ class Blame(Enum):
     HOST = "the host"
 
 
-@dataclass(slots=True)
 class _Refused:
     """A URL that was refused."""
 
-    at: float
-    """When it was refused last, in seconds."""
-    is_its_own: bool = False
-    """Whether the host served other URLs between two refusals of this one."""
+    __slots__ = ("at", "is_its_own")
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        """When it was refused last, in seconds."""
+        self.is_its_own = False
+        """Whether the host served other URLs between two refusals of this one."""
 
 
 class Refusals:

@@ -66,7 +66,7 @@ _servers = partial(Setting.field, Group.SERVERS)
 _transfers = partial(Setting.field, Group.TRANSFERS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Settings:
     """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
 
@@ -291,6 +291,19 @@ class Settings:
         for message, holds in self._contradictions():
             if holds:
                 raise UsageError(message)
+
+    # What a dataclass generates to compare so many fields takes a millisecond of each start.
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Settings):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in SETTINGS)
 
     def __repr__(self) -> str:
         """What differs from the defaults, with a mask for each secret."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal, cast
 
@@ -54,16 +53,24 @@ class Kind:
         return repr(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Number(Kind):
     """A number within bounds, both of them included."""
 
-    least: float
-    most: float
-    from_text: Callable[[str], float]
-    metavar: str
-    whole: bool = True
-    or_auto: bool = False
+    def __init__(
+        self,
+        least: float,
+        most: float,
+        from_text: Callable[[str], float],
+        metavar: str,
+        whole: bool = True,
+        or_auto: bool = False,
+    ) -> None:
+        self.least = least
+        self.most = most
+        self.from_text = from_text
+        self.metavar = metavar
+        self.whole = whole
+        self.or_auto = or_auto
 
     def parse(self, text: str) -> Any:
         """A number, or `auto` where that is allowed."""

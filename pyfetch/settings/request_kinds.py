@@ -13,8 +13,8 @@ from pyfetch.headers import parse_header
 from pyfetch.settings.kinds import Kind, items, shown
 from pyfetch.urls import MASK, masked_url
 
-_MEDIA_TYPE = re.compile(r"[\w!#$&^.+*-]+/[\w!#$&^.+*-]+", re.ASCII)
-_PARAMETER_NAME = re.compile(r"[!-%'-<>-~]+")
+_MEDIA_TYPE = r"(?a)[\w!#$&^.+*-]+/[\w!#$&^.+*-]+"
+_PARAMETER_NAME = r"[!-%'-<>-~]+"
 """What may stand before `=` in a query: no blank, no `&`, no `=`."""
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
@@ -33,7 +33,7 @@ class MediaTypes(Kind):
         """One text or several, as a tuple."""
         types = (value,) if isinstance(value, str) else items(value)
         for one in types if types is not None else (value,):
-            if not (isinstance(one, str) and _MEDIA_TYPE.fullmatch(one)):
+            if not (isinstance(one, str) and re.fullmatch(_MEDIA_TYPE, one)):
                 raise ValueError(f"must be a media type like image/*, not {shown(one)}")
         return cast("tuple[str, ...]", types)
 
@@ -55,7 +55,7 @@ class ParameterNames(Kind):
         """One text or several, as a tuple."""
         names = (value,) if isinstance(value, str) else items(value)
         for one in names if names is not None else (value,):
-            if not (isinstance(one, str) and _PARAMETER_NAME.fullmatch(one)):
+            if not (isinstance(one, str) and re.fullmatch(_PARAMETER_NAME, one)):
                 raise ValueError(f"must be a query parameter's name like utm_*, not {shown(one)}")
         return cast("tuple[str, ...]", names)
 
@@ -81,11 +81,11 @@ class Statuses(Kind):
         return tuple(_status(one) for one in (found if found is not None else (value,)))
 
 
-_STATUS = re.compile(r"\s*([+-]?)([1-9][0-9]{2})\s*", re.ASCII)
+_STATUS = r"(?a)\s*([+-]?)([1-9][0-9]{2})\s*"
 
 
 def _status(value: object) -> int:
-    match = _STATUS.fullmatch(str(value)) if isinstance(value, int | str) else None
+    match = re.fullmatch(_STATUS, str(value)) if isinstance(value, int | str) else None
     if not match:
         raise ValueError(f"must be status codes like +418,-500, not {shown(value)}")
     return int(match[1] + match[2])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field
+from dataclasses import Field, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pyfetch.settings.kinds import Flag, Kind
 
@@ -21,8 +21,7 @@ class Group(StrEnum):
 _KEY = "setting"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """A setting, as the metadata of the field of `Settings` that has its value."""
 
     group: Group

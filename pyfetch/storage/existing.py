@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pyfetch.http.validators import is_as_recorded, is_placed_by_us
 from pyfetch.models import Failure, Known, TargetError
@@ -13,8 +12,7 @@ from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a look at a final name has found."""
 
     status: os.stat_result | None = None

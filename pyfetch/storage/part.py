@@ -8,7 +8,6 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
@@ -125,7 +124,7 @@ class Part:
             parts = self._directory.parts
             self._descriptor = self._open_new(parts)
             if metadata is not None:
-                metadata = replace(metadata, boot=current_boot())
+                metadata = metadata._replace(boot=current_boot())
                 try:
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
                 except FileExistsError:  # a process that was killed has left it
@@ -149,7 +148,7 @@ class Part:
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._metadata.boot != current_boot():
-                self._metadata = replace(self._metadata, durable=0, boot=current_boot())
+                self._metadata = self._metadata._replace(durable=0, boot=current_boot())
                 self._write_metadata(self._metadata, OLD_FILE | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
@@ -226,7 +225,7 @@ class Part:
         # On a disk that has failed or is full, what is there is all that can be had.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            self._write_metadata(replace(metadata, durable=self.length), OLD_FILE)
+            self._write_metadata(metadata._replace(durable=self.length), OLD_FILE)
         self._close()
 
     def _write_metadata(self, metadata: PartMetadata, flags: int) -> None:

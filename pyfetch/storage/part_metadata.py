@@ -6,9 +6,9 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, is_validator, strong_validator
@@ -20,8 +20,7 @@ _LONGEST = 1024 * 1024
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
-class PartMetadata:
+class PartMetadata(NamedTuple):
     """What the first answer said of a part's body: what it takes to continue it."""
 
     url: str
@@ -67,7 +66,7 @@ class PartMetadata:
 
     def to_bytes(self) -> bytes:
         """As JSON, always of the same length, so that it can be overwritten on a full disk."""
-        return json.dumps(asdict(self) | {"durable": f"{self.durable:020}"}).encode()
+        return json.dumps(self._asdict() | {"durable": f"{self.durable:020}"}).encode()
 
     @classmethod
     def from_bytes(cls, text: bytes) -> PartMetadata:

@@ -28,7 +28,7 @@ from pyfetch.storage.filesystem import (
 KEPT = 30 * 24 * 3600.0
 """Seconds for which a part is kept that no run writes to."""
 
-_OURS = re.compile(r"[0-9a-f]{32}\.(?:part|json)")
+_OURS = r"[0-9a-f]{32}\.(?:part|json)"
 
 
 class Parts:
@@ -91,7 +91,7 @@ def _remove(output_dir: Path, before: float | None) -> list[str]:
     try:
         files: defaultdict[str, list[str]] = defaultdict(list)
         for name in os.listdir(parts):  # noqa: PTH208 - a descriptor has no Path
-            if _OURS.fullmatch(name):
+            if re.fullmatch(_OURS, name):
                 files[name.partition(".")[0]].append(name)
         for names in files.values():
             if len(names) < 2 or before is None or _last_written(names, parts) < before:

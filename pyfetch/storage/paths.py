@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -109,7 +108,7 @@ class PathAllocator:
             path, known = self._first_own(target, tags)
         if given and not self._lasting:
             # Only the state can tell whose file of this name is there.
-            known = replace(known, placed_by_us=False)
+            known = known._replace(placed_by_us=False)
         return path, known
 
     def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
@@ -135,7 +134,7 @@ class PathAllocator:
             return None
         if not self._lasting:
             # The user said so: by time alone.
-            return replace(known, placed_by_us=True)
+            return known._replace(placed_by_us=True)
         return known
 
     def is_free(self, path: str) -> bool:

@@ -12,9 +12,8 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from pyfetch.models import UNKNOWN, Failure, Known, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
@@ -39,8 +38,7 @@ class WhenThere(Enum):
     """It is replaced; if it is not ours and differs, it is kept under a backup name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """How a part gets its final name."""
 
     when_there: WhenThere
@@ -55,8 +53,7 @@ class Placement:
     """Called now and then while files are compared; raises where the run is to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """What became of a part."""
 
     path: str
@@ -73,18 +70,27 @@ class PartReplacedError(TargetError):
     """The part's name is not that of the file that this run has written."""
 
 
-@dataclass(slots=True)
 class Placer:
     """Gives one part its final name."""
 
-    directory: OutputDirectory
-    part: str
-    """Name of the part, in the directory of the parts."""
-    descriptor: int
-    """Of the part, which is open."""
-    status: os.stat_result
-    """Of the part, by its open descriptor."""
-    placement: Placement
+    __slots__ = ("descriptor", "directory", "part", "placement", "status")
+
+    def __init__(
+        self,
+        directory: OutputDirectory,
+        part: str,
+        descriptor: int,
+        status: os.stat_result,
+        placement: Placement,
+    ) -> None:
+        self.directory = directory
+        self.part = part
+        """Name of the part, in the directory of the parts."""
+        self.descriptor = descriptor
+        """Of the part, which is open."""
+        self.status = status
+        """Of the part, by its open descriptor."""
+        self.placement = placement
 
     def place(self, path: str) -> Placed:
         """Give it the name. Raises `TargetError` if it cannot have that, and `OSError`."""

@@ -283,10 +283,12 @@ LOADED_WHERE_NEEDED = {
     "fractions": ["--allow-failures", "5%"],
     "pyfetch.http.netrc_file": ["--netrc-file", os.devnull],
     "pyfetch.http.public_addresses": ["--public-only"],
+    "pyfetch.output.report_file": ["--checksums", "sums"],
 }
 LOADED_BY_OTHERS = {
     "multiprocessing",  # by --processes
     "pyfetch.inputs.formats.json_lines",  # for such lists
+    "pyfetch.output.planned",  # by --plan
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
 }
@@ -308,6 +310,16 @@ def test_a_run_loads_only_what_it_needs(server: LoopbackServer, tmp_path: Path) 
     loaded = loaded_by(tmp_path, f"{server.url}/x", "--discard")
     assert "pyfetch.http.client" in loaded
     assert not loaded & {*LOADED_WHERE_NEEDED, *LOADED_BY_OTHERS}
+
+
+def test_a_run_of_urls_alone_loads_nothing_that_reads_lists(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    """No format has to be detected where the arguments are URLs."""
+    server.pages["/x"] = Page(b"x")
+    name = "pyfetch.inputs.detect"
+    assert name not in loaded_by(tmp_path, "", "--discard", f"{server.url}/x")
+    assert name in loaded_by(tmp_path, f"{server.url}/x", "--discard")
 
 
 def test_what_is_loaded_where_it_is_needed_is_called_so(

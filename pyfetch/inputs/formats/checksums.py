@@ -13,17 +13,17 @@ from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuild
 from pyfetch.inputs.stream import MAX_LINE, Content, Line, numbered_lines
 
 _BY_DIGITS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
-_GNU = re.compile(rb"(\\?)([0-9a-fA-F]{32,128}) [ *](.+)", re.DOTALL)
-_BSD = re.compile(rb"(\\?)(MD5|SHA1|SHA224|SHA256|SHA384|SHA512) \((.+)\) = ([0-9a-fA-F]+)")
-_ESCAPE = re.compile(rb"\\([\\nr])")
+_GNU = rb"(?s)(\\?)([0-9a-fA-F]{32,128}) [ *](.+)"
+_BSD = rb"(\\?)(MD5|SHA1|SHA224|SHA256|SHA384|SHA512) \((.+)\) = ([0-9a-fA-F]+)"
+_ESCAPE = rb"\\([\\nr])"
 _ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 
 def is_checksum_line(line: bytes) -> bool:
     """Whether a line is of such a list, and of no other."""
     line = line.rstrip(b"\r")
-    gnu = _GNU.fullmatch(line)
-    return bool((gnu and len(gnu[2]) in _BY_DIGITS) or _BSD.fullmatch(line))
+    gnu = re.fullmatch(_GNU, line)
+    return bool((gnu and len(gnu[2]) in _BY_DIGITS) or re.fullmatch(_BSD, line))
 
 
 def read_checksums(content: Content) -> Iterator[NumberedRecord]:
@@ -36,7 +36,7 @@ def read_checksums(content: Content) -> Iterator[NumberedRecord]:
 def _record(line: Line) -> Record | BadRecord:
     if line.too_long:
         return BadRecord(f"longer than {MAX_LINE} bytes")
-    gnu, bsd = _GNU.fullmatch(line.content), _BSD.fullmatch(line.content)
+    gnu, bsd = re.fullmatch(_GNU, line.content), re.fullmatch(_BSD, line.content)
     if gnu:
         escaped, digest, name = gnu.groups()
         algorithm = _BY_DIGITS.get(len(digest), "")
@@ -46,7 +46,7 @@ def _record(line: Line) -> Record | BadRecord:
     else:
         return BadRecord("no checksum and name, as sha256sum writes them")
     if escaped:
-        name = _ESCAPE.sub(lambda match: _ESCAPED[match[1]], name)
+        name = re.sub(_ESCAPE, lambda match: _ESCAPED[match[1]], name)
     while name.startswith(b"./"):
         name = name[2:].lstrip(b"/")
     builder = RecordBuilder([quote(name, safe="/")])

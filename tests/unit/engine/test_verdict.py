@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import replace
 
 import pytest
 
@@ -58,9 +57,9 @@ def test_push_back_and_a_missing_page_are_no_refusals(status: int) -> None:
 
 def test_a_500_is_one_where_it_came_before() -> None:
     """Servers fail by chance, and some fail by the range."""
-    assert replace(RANGE, distrusts_500=True).verdict(answer(500)) is Verdict.ASK_AGAIN
+    assert RANGE._replace(distrusts_500=True).verdict(answer(500)) is Verdict.ASK_AGAIN
     assert Question(distrusts_500=True).verdict(answer(500)) is Verdict.NO_FILE
-    assert replace(RANGE, distrusts_500=True).verdict(answer(502)) is Verdict.NO_FILE
+    assert RANGE._replace(distrusts_500=True).verdict(answer(502)) is Verdict.NO_FILE
 
 
 @pytest.mark.parametrize("status", [200, 203, 206])
@@ -102,10 +101,10 @@ def test_a_part_is_good_for_another_query_of_its_path_where_etag_and_total_agree
     assert RANGE.verdict(rest("http://h/y?sig=1")) is Verdict.ASK_AGAIN
     assert RANGE.verdict(rest("http://other/x")) is Verdict.ASK_AGAIN
     date = "Tue, 14 Nov 2023 22:13:20 GMT"
-    by_date = replace(RANGE, part=replace(PART, validator=date, etag=None))
+    by_date = RANGE._replace(part=PART._replace(validator=date, etag=None))
     assert by_date.verdict(rest(f"{URL}?sig=1")) is Verdict.ASK_AGAIN
     assert by_date.verdict(rest()) is Verdict.REST
-    by_checksum = replace(by_date, checksum_decides=True)
+    by_checksum = by_date._replace(checksum_decides=True)
     assert by_checksum.verdict(rest(f"{URL}?sig=1")) is Verdict.REST
 
 
