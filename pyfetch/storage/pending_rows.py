@@ -76,6 +76,7 @@ class GivenNames:
         self._database = database
         self._pending: set[str] = set()
         """Those that are not in the table yet."""
+        database.execute("PRAGMA temp.cache_size = -256")  # in KiB: it is hardly read
         database.execute(
             "CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID"
         )
