@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import random
 import tracemalloc
@@ -238,9 +239,11 @@ def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch
     try:
         for number in range(200, 400):
             fail_often(number)
+        gc.collect()
         before, _ = tracemalloc.get_traced_memory()
         for number in range(400, 2400):
             fail_often(number)
+        gc.collect()
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
