@@ -17,7 +17,7 @@ from tests.support.server import LoopbackServer
 
 # No deadlines: a busy machine is no fault of ours.
 settings.register_profile("quick", max_examples=10, deadline=None)
-settings.register_profile("steady", max_examples=25, deadline=None)
+settings.register_profile("steady", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
 

@@ -250,16 +250,16 @@ def test_a_signal_while_processes_start_shows_no_traceback(
     installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     server.routes["/x"] = Handler.stall
-    for delay in (0.02, 0.2):  # others are with the tests of stress
-        running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
-        until(lambda process=running: children_of(process.pid) != [])  # type: ignore[misc]
-        time.sleep(delay)
-        has_begun = catches(running.pid, signal.SIGINT)
-        os.killpg(running.pid, signal.SIGINT)
-        _, err = running.communicate(timeout=LONGEST)
-        assert b"Traceback" not in err
-        # Until the run has handlers of its own, the signal just ends it, which a shell calls 130.
-        assert running.returncode in ((130,) if has_begun else (130, -signal.SIGINT))
+    """Other moments are with the tests of stress."""
+    running = installed.start(*TWO, "--discard", f"{server.url}/x", start_new_session=True)
+    until(lambda: children_of(running.pid) != [])
+    time.sleep(0.02)
+    has_begun = catches(running.pid, signal.SIGINT)
+    os.killpg(running.pid, signal.SIGINT)
+    _, err = running.communicate(timeout=LONGEST)
+    assert b"Traceback" not in err
+    # Until the run has handlers of its own, the signal just ends it, which a shell calls 130.
+    assert running.returncode in ((130,) if has_begun else (130, -signal.SIGINT))
 
 
 def test_processes_are_started_ahead_and_those_that_are_not_needed_end(

@@ -49,9 +49,10 @@ def test_a_status_that_speaks_of_the_moment_may_pass(status: int) -> None:
     assert RetryPolicy().may_pass(ended(Failure.HTTP, status))
 
 
-@pytest.mark.parametrize("status", sorted({*range(400, 600)} - {*STATUSES}))
-def test_any_other_status_stays(status: int) -> None:
-    assert not RetryPolicy().may_pass(ended(Failure.HTTP, status))
+def test_any_other_status_stays() -> None:
+    policy = RetryPolicy()
+    tried_again = {n for n in range(400, 600) if policy.may_pass(ended(Failure.HTTP, n))}
+    assert tried_again == {*STATUSES}
 
 
 def test_statuses_are_added_and_taken_away_in_turn() -> None:
