@@ -148,12 +148,6 @@ SCENARIOS = [
         retries=3,
     ),
     Scenario(
-        "429 for the same, `Retry-After: 5`",
-        one(refuses=lambda index: None if index % 400 else 429, retry_after=5.0),
-        retries=3,
-    ),
-    Scenario("the first 8 URLs hang", one(hangs=lambda index: index <= 8), retries=3),
-    Scenario(
         "an outage of one of two hosts, 5 minutes",
         lambda: [
             SimulatedHost(always(0.1), always(16)),
