@@ -153,7 +153,13 @@ def test_a_url_that_is_always_503_delays_no_other(
 ) -> None:
     """Nor does one that asks for a wait: that is for those who want this URL."""
     fields = {"Retry_After": wait} if wait else {}
-    server.routes["/bad"] = lambda h: h.answer(503, b"broken", **fields)
+
+    def refuse(handler: Handler) -> None:
+        if handler.path.endswith("?2"):  # two refused at once would be their host's
+            until(lambda: len(server.asked) == 62)
+        handler.answer(503, b"broken", **fields)
+
+    server.routes["/bad"] = refuse
     server.pages["/x"] = Page(b"x")
     good = urls(server, 60)
     lines = [*good[:20], f"{server.url}/bad", *good[20:40], f"{server.url}/bad?2", *good[40:]]
