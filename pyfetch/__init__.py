@@ -6,21 +6,32 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyfetch.api import Batch as Batch
+    from pyfetch.api import fetch as fetch
     from pyfetch.api import fetch_all as fetch_all
     from pyfetch.errors import RunError as RunError
+    from pyfetch.errors import UsageError as UsageError
     from pyfetch.models import Failure as Failure
     from pyfetch.models import Outcome as Outcome
     from pyfetch.models import Result as Result
+    from pyfetch.settings import Settings as Settings
 
 __version__ = "0.1.0"
-__all__ = ["Failure", "Outcome", "Result", "RunError", "__version__", "fetch_all"]
+__all__ = [
+    "Batch", "Failure", "Outcome", "Result", "RunError", "Settings", "UsageError",
+    "__version__", "fetch", "fetch_all",
+]  # fmt: skip
 
 _HOME = {
+    "Batch": "pyfetch.api",
+    "fetch": "pyfetch.api",
     "fetch_all": "pyfetch.api",
     "RunError": "pyfetch.errors",
+    "UsageError": "pyfetch.errors",
     "Failure": "pyfetch.models",
     "Outcome": "pyfetch.models",
     "Result": "pyfetch.models",
+    "Settings": "pyfetch.settings",
 }
 
 
@@ -31,3 +42,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

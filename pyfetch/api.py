@@ -1,20 +1,35 @@
-"""The batch downloader for Python programs."""
+"""The batch downloader for Python programs: `fetch_all`, `Batch` and `fetch`."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import Any
+import warnings
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from pyfetch.batch import Batch
+from pyfetch.batch import Batch as Run
 from pyfetch.errors import UsageError
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.settings import settings_from
 
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pyfetch.settings.keywords import SettingKeywords
+
+Item = str | Mapping[str, Any]
+"""A URL, or a mapping with the keys of a JSON Lines list: `url`, `mirrors`, `out`, `sha256`, …"""
+
 
 def fetch_all(
-    urls: Iterable[str | Mapping[str, Any]], *, ordered: bool = True, **settings: Any
+    urls: Iterable[Item],
+    *,
+    ordered: bool = True,
+    on_result: Callable[[Result], object] | None = None,
+    **settings: Unpack[SettingKeywords],
 ) -> Iterator[Result]:
     """Fetch many URLs at once; results come lazily, in the order of the URLs.
 
@@ -24,40 +39,145 @@ def fetch_all(
     `urls` may be any iterable, even an endless generator, of URLs or of mappings with the keys of
     a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). A thread of its own reads it, at most
     some thousand URLs ahead of the results. `settings` are the fields of
-    `pyfetch.settings.Settings`; with `discard=True` no file is kept. A URL that fails is a
+    `pyfetch.Settings`; with `discard=True` no file is kept. A URL that fails is a
     result with an `error`, not an exception.
 
-    Leaving the loop early stops the work, also while something still refers to the results. To
-    take some of them and go on later, use `next`, not a second loop.
+    Nothing is fetched before the first result is asked for. Leaving the loop early stops the
+    work, also while something still refers to the results. To take some of them and go on later,
+    use `next`, or a `Batch`.
 
     Raises `RunError`: at once for settings that make no sense (it is a `ValueError` too), in the
     loop if the output directory cannot be written. What `urls` raises, `SystemExit` and the like
     included, is raised after the results of the URLs before.
     """
-    if isinstance(urls, str | bytes):
-        raise UsageError("urls is one text: put it in a list")
-    batch = Batch(settings_from(settings), ordered=ordered)
-    return _Results(batch.results(entries_from_items(urls)))
+    return _Results(Batch(urls, ordered=ordered, on_result=on_result, **settings))
+
+
+def fetch(url: Item, **settings: Unpack[SettingKeywords]) -> Result:
+    """Fetch one URL and return what became of it. Raises `RunError` as `fetch_all` does.
+
+    print(fetch("https://example.org/", output_dir="data").path)
+    """
+    with Batch([url], **settings) as batch:
+        return next(batch)
+
+
+class Batch(Iterator[Result]):
+    """The URLs of a run, its results, and what to do about it while it is at work.
+
+        with Batch(urls, workers=8) as batch:
+            for result in batch:
+                if result.status == 403:
+                    batch.stop()
+
+    Arguments and errors are those of `fetch_all`. A loop that is left may be followed by
+    another one, which goes on; the end of the `with` block ends the work. Results are to be taken
+    by one thread at a time.
+
+    `on_result` is called with each result, in the thread that takes it, before that gets it.
+    """
+
+    def __init__(
+        self,
+        urls: Iterable[Item],
+        *,
+        ordered: bool = True,
+        on_result: Callable[[Result], object] | None = None,
+        **settings: Unpack[SettingKeywords],
+    ) -> None:
+        if isinstance(urls, str | bytes):
+            raise UsageError("urls is one text: put it in a list")
+        self._on_result = on_result
+        self._run = Run(settings_from(dict(settings)), ordered=ordered)
+        self._is_asked = False
+        self._results = self._taken(entries_from_items(urls))
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Result:
+        self._is_asked = True
+        return next(self._results)
+
+    def stop(self) -> None:
+        """Start nothing more and end what is in flight, from any thread or a signal handler.
+
+        The results that there are still come, and those of transfers that this has ended:
+        `cancelled`.
+        """
+        self._run.stop()
+
+    def close(self) -> None:
+        """End the work; there are no more results."""
+        self._is_asked = True
+        self._results.close()
+
+    async def aresults(self) -> AsyncGenerator[Result, None]:
+        """Yield the results to a coroutine, under asyncio or trio.
+
+            async for result in Batch(urls, workers=8).aresults():
+                print(result.status, result.size, result.url)
+
+        The event loop is not held up: a thread does the work. Leaving the loop or cancelling
+        the task stops it; its threads end within two seconds.
+        """
+        from pyfetch.asynchronous import iterated_by_thread  # loads asyncio
+
+        self._is_asked = True
+        results = iterated_by_thread(self._results, self.stop)
+        try:
+            async for result in results:
+                yield result
+        finally:
+            await results.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_is_asked", True):
+            warnings.warn(
+                "nothing was fetched, as nobody asked for the results: iterate them",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+    def _taken(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
+        with closing(self._run.results(entries)) as results:
+            for result in results:
+                if self._on_result:
+                    self._on_result(result)
+                yield result
 
 
 class _Results(Iterator[Result]):
-    """The results of a run. Only a loop refers to what it iterates, so leaving it ends that."""
+    """The results of a batch. Only a loop refers to what it iterates, so leaving it ends that."""
 
-    def __init__(self, results: Generator[Result, None, None]) -> None:
-        self._results = results
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
 
     def __iter__(self) -> Iterator[Result]:
-        yield from self._results
+        with closing(self._batch):
+            yield from self._batch
 
     def __next__(self) -> Result:
-        return next(self._results)
+        return next(self._batch)
 
     def close(self) -> None:
         """Stop the work."""
-        self._results.close()
+        self._batch.close()
 
 
-def entries_from_items(items: Iterable[str | Mapping[str, Any]]) -> Iterator[Entry]:
+def entries_from_items(items: Iterable[Item]) -> Iterator[Entry]:
     """Yield an entry for each URL, or mapping with the keys of a JSON Lines object."""
     for index, item in enumerate(items, 1):
         where = f"item {index}"

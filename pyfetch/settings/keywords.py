@@ -1,0 +1,76 @@
+"""The settings as keyword arguments of the library, for type checkers: what each may be given as.
+
+A test compares the keys with the settings. Unlike `Settings`, whose values have one form each,
+these take what programs have at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from http.cookiejar import CookieJar
+from typing import Literal, TypedDict
+
+from pyfetch.models import IfExists
+
+Seconds = float | timedelta | str
+"""A number of seconds, a `timedelta`, or text such as `"10s"`."""
+Size = int | str
+"""A number of bytes, or text such as `"10M"`."""
+Rate = float | str
+"""How often in a second, or text such as `"100/min"`."""
+StrPath = str | os.PathLike[str]
+
+
+class SettingKeywords(TypedDict, total=False):
+    """Keyword arguments of `fetch_all`, `fetch` and `Batch`: see `Settings` for their meaning."""
+
+    output_dir: StrPath
+    discard: bool
+    if_exists: IfExists | Literal["refresh", "skip", "replace", "rename", "fail"]
+    name: str
+    content_disposition: bool
+    ignore_query: str | Iterable[str]
+    state: bool
+    fsync: bool
+    min_free: Size
+    wait_lock: Seconds
+    max_size: Size | None
+    min_size: Size
+    expect_type: str | Iterable[str]
+    headers: Mapping[str, str] | Iterable[tuple[str, str]]
+    cookies: StrPath | Mapping[str, str] | CookieJar | None
+    netrc_file: StrPath | None
+    netrc: bool
+    proxy: str | None
+    cacert: StrPath | None
+    cert: StrPath | None
+    key: StrPath | None
+    insecure: bool
+    max_redirects: int
+    no_downgrade: bool
+    public_only: bool
+    ipv4: bool
+    ipv6: bool
+    workers: int | Literal["auto"]
+    processes: int | Literal["auto"]
+    max_workers: int
+    per_host: int | None
+    rate: Rate | None
+    rate_total: bool
+    limit_rate: Size | None
+    timeout: Seconds | None
+    connect_timeout: Seconds
+    min_speed: Size
+    max_time: Seconds | None
+    retries: int
+    retry_status: str | Iterable[int | str]
+    retry_wait: Seconds
+    max_wait: Seconds
+    fail_fast: bool
+    cpu_pin: bool
+    auth: tuple[str, str] | None
+    """User and password, sent to the origin of the first URL alone."""
+    verify: bool | StrPath
+    """As with `requests`: False verifies no certificate, a path is that of the authorities."""

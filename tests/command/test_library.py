@@ -1,0 +1,199 @@
+"""`Batch`, `fetch` and asynchronous results: what Python programs do with a run."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from pyfetch import Batch, Failure, Outcome, Result, RunError, fetch, fetch_all
+from tests.support.server import LoopbackServer, Page
+
+BACKENDS = ["asyncio", "trio"]
+
+
+def urls_of(server: LoopbackServer, number: int) -> list[str]:
+    server.pages |= {f"/{index}": Page(b"x" * index) for index in range(number)}
+    return [f"{server.url}/{index}" for index in range(number)]
+
+
+def test_a_batch_yields_its_results_in_order(server: LoopbackServer) -> None:
+    with Batch(urls_of(server, 20), workers=4, discard=True) as batch:
+        assert [result.size for result in batch] == list(range(20))
+
+
+def test_a_loop_over_a_batch_may_go_on_where_another_was_left(server: LoopbackServer) -> None:
+    with Batch(urls_of(server, 20), discard=True) as batch:
+        for result in batch:
+            if result.index == 5:
+                break
+        assert [result.index for result in batch] == list(range(6, 21))
+
+
+def test_the_end_of_the_with_block_ends_the_work(server: LoopbackServer) -> None:
+    server.pages["/"] = Page(b"x")
+    with Batch((f"{server.url}/?{i}" for i in count()), discard=True) as batch:
+        next(batch)
+    assert list(batch) == []
+
+
+def test_a_batch_may_be_stopped_from_any_thread(server: LoopbackServer) -> None:
+    """What it had begun still comes, as cancelled."""
+    server.routes["/slow"] = lambda handler: handler.stall()
+    server.pages["/x"] = Page(b"x")
+    with Batch([f"{server.url}/x", *[f"{server.url}/slow"] * 9], discard=True) as batch:
+        first = next(batch)
+        threading.Thread(target=batch.stop).start()
+        rest = list(batch)
+    assert first.outcome is Outcome.FETCHED
+    assert {result.error for result in rest} == {Failure.CANCELLED}
+
+
+def test_one_url_is_fetched_by_a_call(server: LoopbackServer, tmp_path: Path) -> None:
+    server.pages["/x"] = Page(b"123")
+    result = fetch(f"{server.url}/x", output_dir=tmp_path)
+    assert (result.size, (tmp_path / "x").read_bytes()) == (3, b"123")
+
+
+def test_the_errors_of_a_run_are_those_of_one_url_too(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="file"):
+        fetch("http://127.0.0.1:1/", output_dir=tmp_path / "file")
+
+
+@pytest.mark.parametrize("call", [fetch_all, Batch], ids=["fetch_all", "Batch"])
+def test_whoever_throws_the_results_away_is_told_that_nothing_was_fetched(
+    server: LoopbackServer, call: Callable[..., object]
+) -> None:
+    with pytest.warns(ResourceWarning, match="nothing was fetched"):
+        call([f"{server.url}/x"])
+        gc.collect()
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "take",
+    [list, next, Batch.close, lambda batch: batch.__enter__().__exit__(None, None, None)],
+    ids=["list", "next", "close", "with"],
+)
+def test_nobody_is_told_so_who_has_asked_or_has_closed(
+    server: LoopbackServer, take: Callable[[Batch], object], recwarn: pytest.WarningsRecorder
+) -> None:
+    batch = Batch(urls_of(server, 2), discard=True)
+    take(batch)
+    batch.close()
+    del batch
+    gc.collect()
+    assert not recwarn.list
+
+
+def test_each_result_is_shown_to_on_result_before_it_is_taken(server: LoopbackServer) -> None:
+    seen: list[Result] = []
+    results = fetch_all(urls_of(server, 3), discard=True, on_result=seen.append)
+    assert list(results) == seen
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_results_come_to_coroutines_in_order(server: LoopbackServer, backend: str) -> None:
+    urls = urls_of(server, 600)
+
+    async def main() -> list[int | None]:
+        return [result.size async for result in Batch(urls, discard=True).aresults()]
+
+    assert anyio.run(main, backend=backend) == list(range(600))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_event_loop_runs_while_results_are_awaited(
+    server: LoopbackServer, backend: str
+) -> None:
+    may_answer = threading.Event()
+
+    def slow(handler: Any) -> None:
+        may_answer.wait()
+        handler.answer(200, b"x")
+
+    server.routes["/slow"] = slow
+
+    async def other() -> None:
+        may_answer.set()
+
+    async def main() -> list[Result]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(other)
+            return [r async for r in Batch([f"{server.url}/slow"], discard=True).aresults()]
+        raise AssertionError
+
+    (result,) = anyio.run(main, backend=backend)
+    assert result.size == 1
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_task_that_is_cancelled_stops_the_work(server: LoopbackServer, backend: str) -> None:
+    """Within two seconds, though a server says nothing."""
+    server.routes["/slow"] = lambda handler: handler.stall()
+    before = threading.active_count()
+
+    async def main() -> None:
+        with anyio.move_on_after(0.1):
+            async for _ in Batch([f"{server.url}/slow"] * 3, discard=True).aresults():
+                raise AssertionError("nothing came")
+
+    anyio.run(main, backend=backend)
+    cancelled = time.monotonic()
+    while any(thread.name == "run" for thread in threading.enumerate()):
+        assert time.monotonic() < cancelled + 2, f"{threading.active_count()} threads, {before}"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_coroutine_that_leaves_stops_an_endless_input(
+    server: LoopbackServer, backend: str
+) -> None:
+    server.pages["/"] = Page(b"x")
+
+    async def main() -> None:
+        batch = Batch((f"{server.url}/?{i}" for i in count()), discard=True)
+        async with aclosing(batch.aresults()) as results:
+            async for result in results:
+                if result.index == 3:
+                    break
+
+    anyio.run(main, backend=backend)
+    ended = time.monotonic() + 10
+    while any(thread.name == "run" for thread in threading.enumerate()):
+        assert time.monotonic() < ended
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_error_of_the_run_comes_after_the_results(server: LoopbackServer, backend: str) -> None:
+    server.pages["/x"] = Page(b"x")
+
+    def urls() -> Any:
+        yield f"{server.url}/x"
+        raise LookupError("out of URLs")
+
+    async def main() -> list[int]:
+        taken = []
+        with pytest.raises(LookupError):
+            async for result in Batch(urls(), discard=True).aresults():
+                taken.append(result.index)
+        return taken
+
+    assert anyio.run(main, backend=backend) == [1]
+
+
+def test_asynchronous_results_need_an_event_loop(server: LoopbackServer) -> None:
+    results = Batch(urls_of(server, 1), discard=True).aresults()
+    with pytest.raises(RunError, match="asyncio or of trio"):
+        results.asend(None).send(None)
