@@ -1,0 +1,137 @@
+"""Geometry of the charts: numbers in, coordinates of SVG out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyfetch.output.report.figures import Bar, Mark
+
+WIDTH = 1000
+"""Units of SVG, of each chart."""
+HEIGHT = 160
+ROW = 16
+"""Height of a row of the waterfall."""
+LABELS = 300
+"""Width of its labels."""
+
+
+class Tick(NamedTuple):
+    """Line of a scale."""
+
+    at: float
+    text: str
+
+
+class Area(NamedTuple):
+    """A curve over time, filled down to its axis."""
+
+    path: str
+    peak: str
+    ticks: list[Tick]
+
+
+class Column(NamedTuple):
+    """Column of a histogram."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+    count: int
+
+
+class Piece(NamedTuple):
+    """A phase in a row of the waterfall."""
+
+    x: float
+    width: float
+    name: str
+    title: str
+
+
+class WaterfallRow(NamedTuple):
+    """A row of the waterfall."""
+
+    y: float
+    bar: Bar
+    pieces: list[Piece]
+    text_x: float
+    """Where the seconds stand."""
+
+
+def area(values: Sequence[float], width: float, seconds: float, peak: str) -> Area:
+    """The curve of values that are `width` seconds apart, over so many seconds."""
+    most = max(values, default=0.0) or 1.0
+    scale = WIDTH / max(seconds, width)
+    points = []
+    for number, value in enumerate(values):
+        y = HEIGHT * (1 - value / most)
+        left, right = number * width * scale, min(WIDTH, (number + 1) * width * scale)
+        points.append(f"{left:.1f},{y:.1f} {right:.1f},{y:.1f}")
+    path = f"M0,{HEIGHT} L{' '.join(points)} {WIDTH},{HEIGHT} Z" if points else ""
+    return Area(path, peak, time_ticks(seconds, WIDTH))
+
+
+def time_ticks(seconds: float, width: float) -> list[Tick]:
+    """Up to ten round times along an axis."""
+    step = 0.001
+    for factor in (2, 2.5, 2) * 12:
+        if seconds / step <= 10:
+            break
+        step *= factor
+    number = int(seconds / step) if seconds else 0
+    return [Tick(i * step * width / seconds, _time(i * step)) for i in range(number + 1)] or [
+        Tick(0, "0")
+    ]
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 120:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds:.3g} s" if seconds >= 1 or not seconds else f"{seconds * 1000:.3g} ms"
+
+
+def marks_at(marks: Sequence[Mark], seconds: float) -> list[tuple[float, float, str]]:
+    """(x, width, text) of each mark."""
+    scale = WIDTH / max(seconds, 0.001)
+    return [
+        (round(m.at * scale, 1), max(2.0, round(m.seconds * scale, 1)), m.text)
+        for m in marks
+        if m.at <= seconds
+    ]
+
+
+def columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) -> list[Column]:
+    """The columns of a histogram."""
+    most = max((count for _, count in bars), default=0) or 1
+    width = WIDTH / max(len(bars), 1)
+    return [
+        Column(
+            number * width + 1, HEIGHT * (1 - count / most), width - 2, HEIGHT * count / most,
+            labels[number], count,
+        )
+        for number, (_, count) in enumerate(bars)
+    ]  # fmt: skip
+
+
+def waterfall(bars: Sequence[Bar], seconds: float) -> list[WaterfallRow]:
+    """The rows of a waterfall."""
+    scale = (WIDTH - LABELS - 60) / max(seconds, 0.001)
+    rows = []
+    for number, bar in enumerate(bars):
+        pieces = []
+        for phase in bar.phases:
+            begin = max(0.0, phase.begin)
+            lasted = phase.end - begin
+            name = phase.name.replace("_", " ")
+            pieces.append(
+                Piece(
+                    LABELS + begin * scale, max(0.5, lasted * scale), phase.name,
+                    f"{name}: {_time(lasted)}",
+                )
+            )  # fmt: skip
+        end = pieces[-1].x + pieces[-1].width
+        rows.append(WaterfallRow(number * ROW, bar, pieces, end + 4))
+    return rows
