@@ -19,8 +19,7 @@ from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
 from pyfetch.inputs.targets import ignoring_query
 from pyfetch.models import Entry, Failure, Known, Result, Target, TargetError
-from pyfetch.output.plan import plan_sink
-from pyfetch.output.planned import Action, Planned
+from pyfetch.output.plan import Action, Planned, plan_sink
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look

@@ -17,7 +17,7 @@ from pyfetch.models import Failure, FileFacts, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import metadata_of
+from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pyfetch.models import Outcome, Result
 from pyfetch.output.cells import fitted, shown_url
-from pyfetch.output.planned import Action, Planned
+from pyfetch.output.plan import Action, Planned
 from pyfetch.text import escaped, format_seconds, format_size
 
 _STYLES = {
