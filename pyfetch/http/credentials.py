@@ -6,18 +6,17 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
 from pyfetch.urls import MASK, Url
 
-_log = logging.getLogger(__name__)
-DEFAULT = "default"
+_DEFAULT = "default"
+_WORD = r'"((?:[^"\\]|\\.)*)"|(\S+)'
+_ESCAPE = r"\\(.)"
 
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
-_ESCAPE = re.compile(r"\\(.)")
+_log = logging.getLogger(__name__)
 
 
 class Login(NamedTuple):
@@ -59,10 +58,9 @@ class Netrc:
         file = os.path.expanduser(named or "~/.netrc")  # noqa: PTH111 - Path raises an error
         if not named and _is_missing(file):
             return
-
         try:
             with open(file, encoding="utf-8") as stream:  # noqa: PTH123
-                hosts, default = parse_netrc(stream.read())
+                self._hosts, self._default = parse_netrc(stream.read())
         except (OSError, UnicodeDecodeError, BadNetrc) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             if isinstance(error, BadNetrc):
@@ -70,12 +68,6 @@ class Netrc:
             if settings.netrc_file:
                 raise UsageError(f"cannot read {file}: {reason}") from error
             _log.warning("%s is not used: %s", file, reason)
-            return
-        self._hosts = {
-            host: Login(entry.user, entry.password, is_named=True) for host, entry in hosts.items()
-        }
-        if default:
-            self._default = Login(default.user, default.password, is_named=False)
 
     def login(self, url: Url) -> Login | None:
         """Return user and password for the host of a URL; None if the file has none."""
@@ -96,41 +88,40 @@ class BadNetrc(ValueError):  # noqa: N818 - it says what the file is
     """A file is no netrc file. Its text names the line and shows nothing of it."""
 
 
-@dataclass(slots=True)
-class Entry:
-    """User and password for a host."""
-
-    user: str = ""
-    password: str = field(default="", repr=False)
-
-
-def parse_netrc(text: str) -> tuple[dict[str, Entry], Entry | None]:
-    """Return the entries by host, in lower case, and the default entry.
+def parse_netrc(text: str) -> tuple[dict[str, Login], Login | None]:
+    """Return the logins by host, in lower case, and the default one.
 
     Of two entries for one host, the first counts. Raises `BadNetrc`.
     """
-    hosts: dict[str, Entry] = {}
-    default: Entry | None = None
-    entry: Entry | None = None
+    hosts: dict[str, Login] = {}
+    default: Login | None = None
+    for host, fields in _entries(text):
+        user = fields.get("login") or fields.get("account", "")
+        login = Login(user, fields.get("password", ""), is_named=host is not None)
+        if host is None:
+            default = default or login
+        else:
+            hosts.setdefault(host.lower(), login)
+    return hosts, default
+
+
+def _entries(text: str) -> Iterator[tuple[str | None, dict[str, str]]]:
+    """Each entry: its host, None for the default; and its fields by name."""
+    host: str | None = None
+    fields: dict[str, str] | None = None
     words = _words(text)
     for number, word in words:
-        if word == DEFAULT:
-            entry = Entry()
-            default = default or entry
-        elif word == "machine":
-            entry = Entry()
-            hosts.setdefault(_value(words, number).lower(), entry)
-        elif word in ("login", "user", "account", "password") and entry:
-            value = _value(words, number)
-            if word == "password":
-                entry.password = value
-            elif word != "account":
-                entry.user = value
-            else:
-                entry.user = entry.user or value
+        if word in ("machine", _DEFAULT):
+            if fields is not None:
+                yield host, fields
+            host = None if word == _DEFAULT else _value(words, number)
+            fields = {}
+        elif word in ("login", "user", "account", "password") and fields is not None:
+            fields["login" if word == "user" else word] = _value(words, number)
         else:
             raise BadNetrc(f"line {number} is no netrc")
-    return hosts, default
+    if fields is not None:
+        yield host, fields
 
 
 def _value(words: Iterator[tuple[int, str]], number: int) -> str:
@@ -148,13 +139,13 @@ def _words(text: str) -> Iterator[tuple[int, str]]:
         if in_macro:
             in_macro = bool(line.strip())
             continue
-        for match in _WORD.finditer(line):
+        for match in re.finditer(_WORD, line):
             quoted, plain = match.groups()
-            word = _ESCAPE.sub(r"\1", quoted if quoted is not None else plain)
+            word = re.sub(_ESCAPE, r"\1", quoted if quoted is not None else plain)
             if not expects_value and word.startswith("#"):
                 break
             if not expects_value and word == "macdef":
                 in_macro = True
                 break
-            expects_value = not expects_value and word != DEFAULT
+            expects_value = not expects_value and word != _DEFAULT
             yield number, word

@@ -281,7 +281,6 @@ LOADED_WHERE_NEEDED = {
     "sqlite3": ["-o", "data"],  # where files are kept
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
-    "pyfetch.http.credentials": ["--netrc-file", os.devnull],
     "pyfetch.http.public_addresses": ["--public-only"],
     "pyfetch.output.report_file": ["--checksums", "sums"],
 }
