@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from pyfetch.models import FileFacts
+from pyfetch.facts import FileFacts
 from pyfetch.system import temporary_database
 from pyfetch.urls import Url
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pyfetch.models import FileFacts, Known
+from pyfetch.facts import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.pending_rows import (
     MOST_PENDING,
