@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from pyfetch.errors import RunError as RunError
     from pyfetch.errors import UsageError as UsageError
     from pyfetch.models import Failure as Failure
+    from pyfetch.models import FetchError as FetchError
     from pyfetch.models import Outcome as Outcome
     from pyfetch.models import Result as Result
     from pyfetch.settings import Settings as Settings
 
 __version__ = "0.1.0"
 __all__ = [
-    "Batch", "Failure", "Outcome", "Result", "RunError", "Settings", "UsageError",
+    "Batch", "Failure", "FetchError", "Outcome", "Result", "RunError", "Settings", "UsageError",
     "__version__", "fetch", "fetch_all",
 ]  # fmt: skip
 
@@ -29,6 +30,7 @@ _HOME = {
     "RunError": "pyfetch.errors",
     "UsageError": "pyfetch.errors",
     "Failure": "pyfetch.models",
+    "FetchError": "pyfetch.models",
     "Outcome": "pyfetch.models",
     "Result": "pyfetch.models",
     "Settings": "pyfetch.settings",

@@ -4,7 +4,8 @@
     ├── UsageError      2   the command, a setting or an input file cannot be used
     └── StoppedError    3   the run had to stop: disk full, directory not writable
 
-What goes wrong with one URL is no exception here but a failed result.
+What goes wrong with one URL is no exception but a failed result. A program that wants one calls
+`Result.raise_for_status`, which raises `pyfetch.models.FetchError`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
 
 from pyfetch.checksum import Checksum
 from pyfetch.facts import UNKNOWN, Known
@@ -181,7 +182,7 @@ class Result:
     """Status code of the last answer (RFC 9110, section 15)."""
     size: int | None = None
     """Length of the whole body or file, in bytes."""
-    path: str | None = None
+    path: Path | None = None
     """The file, as a path that starts with the output directory."""
     error: Failure | None = None
     detail: str | None = None
@@ -199,7 +200,7 @@ class Result:
     """Of the body, in hexadecimal digits."""
     input: Mapping[str, Any] | None = None
     """What else the list says about the target."""
-    backup: str | None = None
+    backup: Path | None = None
     """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
     output directory."""
 
@@ -220,6 +221,63 @@ class Result:
     @property
     def failed(self) -> bool:
         return self.outcome is Outcome.FAILED
+
+    @property
+    def ok(self) -> bool:
+        """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
+        return not self.failed
+
+    def raise_for_status(self) -> Result:
+        """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""
+        if self.failed:
+            raise FetchError(self, f"{self.error}: {self.detail}")
+        return self
+
+    def open(self) -> BinaryIO:
+        """Open the file for reading bytes. Raises `OSError`, and as `raise_for_status`."""
+        return self._file().open("rb")
+
+    def read_bytes(self) -> bytes:
+        """Return the whole file: as the server sent it, so a content coding is still there.
+
+        Raises `OSError`, and `FetchError` if the URL failed or its file was not kept.
+        """
+        return self._file().read_bytes()
+
+    def read_text(self, encoding: str | None = None, errors: str = "strict") -> str:
+        """Return the whole file as text.
+
+        Without `encoding`, by its byte order mark, else by the charset of its media type, else
+        as UTF-8. Raises as `read_bytes`, and `UnicodeDecodeError`, or `LookupError` for a
+        charset that Python does not know.
+        """
+        from pyfetch.encoding import encoding_of
+
+        content = self.read_bytes()
+        return content.decode(encoding or encoding_of(content, self.content_type), errors)
+
+    def json(self) -> Any:
+        """Return the value that the file has in JSON. Raises as `read_bytes`, and `ValueError`."""
+        import json
+
+        return json.loads(self.read_bytes())
+
+    def _file(self) -> Path:
+        self.raise_for_status()
+        if self.path is None:
+            raise FetchError(self, "its body was counted and not kept (discard=True)")
+        return self.path
+
+
+class FetchError(Exception):
+    """A URL failed, or its file was not kept. `result` says what became of it."""
+
+    def __init__(self, result: Result, why: str) -> None:
+        super().__init__(result, why)
+        self.result = result
+
+    def __str__(self) -> str:
+        return f"{self.result.url}: {self.args[1]}"
 
 
 def failed_result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pyfetch.attempt import Finished, GoesOn, RedirectState
 from pyfetch.engine.existing_file import Kept, recorded_facts
@@ -110,7 +111,7 @@ class AttemptReport:
             final_url=kept(str(head.url)) if head else None,
             status=head.status if head else None,
             size=size,
-            path=path,
+            path=Path(path) if path else None,
             error=error.failure if error else None,
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
@@ -122,5 +123,5 @@ class AttemptReport:
             or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,
-            backup=backup,
+            backup=Path(backup) if backup else None,
         )

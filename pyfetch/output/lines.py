@@ -26,15 +26,24 @@ class Tsv:
         self._stream.write("\t".join(cells) + "\n")
 
 
+def as_object(result: Result) -> dict[str, Any]:
+    """What JSON Lines say of a result, always with all keys of `Result`."""
+    values = {key: getattr(result, key) for key in _KEYS}
+    values["elapsed"] = round(result.elapsed, 6)
+    for key in ("path", "backup"):
+        if values[key] is not None:
+            values[key] = str(values[key])
+    return values
+
+
 class JsonLines:
-    """JSON Lines (RFC 8259): an object for each result, always with all keys of `Result`."""
+    """JSON Lines (RFC 8259): an object for each result."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def show(self, result: Result) -> None:
-        values = {key: getattr(result, key) for key in _KEYS}
-        values["elapsed"] = round(result.elapsed, 6)
+        values = as_object(result)
         try:
             text = json.dumps(values, allow_nan=False)
         except ValueError:  # what the list says has a number that JSON does not know

@@ -90,7 +90,7 @@ class Table:
         return line
 
     def _ending(self, result: Result, width: int) -> tuple[str, str]:
-        where = result.path or "(discarded)"
+        where = str(result.path or "(discarded)")
         if result.outcome is not Outcome.FETCHED:
             where = f"{result.outcome}: {where}"
         return fitted(where, width).rstrip(), "dim" if result.path is None else ""

@@ -93,7 +93,7 @@ class FileLedger:
             self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
             if attempt.result.backup:
-                self._state.add_backup(attempt.result.backup.removeprefix(self._before))
+                self._state.add_backup(str(attempt.result.backup).removeprefix(self._before))
 
     def _let_go(self, path: str) -> None:
         self._open[path] -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from pyfetch import Batch, Failure, Outcome, Result, RunError, fetch, fetch_all
+from pyfetch import Batch, Failure, FetchError, Outcome, Result, RunError, fetch, fetch_all
 from tests.support.server import LoopbackServer, Page
 
 BACKENDS = ["asyncio", "trio"]
@@ -73,9 +74,12 @@ def test_the_errors_of_a_run_are_those_of_one_url_too(tmp_path: Path) -> None:
 def test_whoever_throws_the_results_away_is_told_that_nothing_was_fetched(
     server: LoopbackServer, call: Callable[..., object]
 ) -> None:
-    with pytest.warns(ResourceWarning, match="nothing was fetched"):
+    def throw_away() -> None:
         call([f"{server.url}/x"])
         gc.collect()
+
+    with pytest.warns(ResourceWarning, match="nothing was fetched"):
+        throw_away()
     assert not server.asked
 
 
@@ -183,17 +187,85 @@ def test_an_error_of_the_run_comes_after_the_results(server: LoopbackServer, bac
         yield f"{server.url}/x"
         raise LookupError("out of URLs")
 
-    async def main() -> list[int]:
-        taken = []
-        with pytest.raises(LookupError):
-            async for result in Batch(urls(), discard=True).aresults():
-                taken.append(result.index)
-        return taken
+    taken: list[Result] = []
 
-    assert anyio.run(main, backend=backend) == [1]
+    async def main() -> None:
+        async for result in Batch(urls(), discard=True).aresults():
+            taken.append(result)  # noqa: PERF401 - what came before the error is to be seen
+
+    with pytest.raises(LookupError):
+        anyio.run(main, backend=backend)
+    assert [result.index for result in taken] == [1]
 
 
 def test_asynchronous_results_need_an_event_loop(server: LoopbackServer) -> None:
     results = Batch(urls_of(server, 1), discard=True).aresults()
     with pytest.raises(RunError, match="asyncio or of trio"):
         results.asend(None).send(None)
+
+
+def test_the_file_of_a_result_is_read_through_it(server: LoopbackServer, tmp_path: Path) -> None:
+    server.pages["/x.json"] = Page(b'{"a": [1]}')
+    result = fetch(f"{server.url}/x.json", output_dir=tmp_path)
+    assert result.path == tmp_path / "x.json"
+    assert (result.ok, result.raise_for_status()) == (True, result)
+    assert (result.read_bytes(), result.json()) == (b'{"a": [1]}', {"a": [1]})
+    with result.open() as file:
+        assert file.read(3) == b'{"a'
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "text"),
+    [
+        ("für".encode(), "text/plain", "für"),
+        ("für".encode("latin-1"), "text/plain; charset=ISO-8859-1", "für"),
+        ("für".encode("cp1252"), 'text/html; charset="windows-1252"', "für"),
+        ("für".encode("utf-16"), "text/plain; charset=utf-8", "für"),
+        ("für".encode("utf-8-sig"), "text/plain; charset=latin-1", "für"),
+        ("für".encode("utf-32"), "application/octet-stream", "für"),
+    ],
+)
+def test_text_is_decoded_by_its_mark_or_by_its_media_type(
+    server: LoopbackServer, tmp_path: Path, content: bytes, media_type: str, text: str
+) -> None:
+    server.routes["/x"] = lambda handler: handler.answer(200, content, Content_Type=media_type)
+    assert fetch(f"{server.url}/x", output_dir=tmp_path).read_text() == text
+
+
+def test_a_charset_that_is_wrong_is_overridden(server: LoopbackServer, tmp_path: Path) -> None:
+    server.routes["/x"] = lambda handler: handler.answer(
+        200, b"\xe9", Content_Type="text/plain; charset=utf-8"
+    )
+    result = fetch(f"{server.url}/x", output_dir=tmp_path)
+    with pytest.raises(UnicodeDecodeError):
+        result.read_text()
+    assert (result.read_text("latin-1"), result.read_text(errors="ignore")) == ("é", "")
+
+
+@pytest.mark.parametrize(
+    "read", [Result.open, Result.read_bytes, Result.read_text, Result.json, Result.raise_for_status]
+)
+def test_a_result_that_failed_raises_an_error_that_carries_it(
+    server: LoopbackServer, tmp_path: Path, read: Callable[[Result], object]
+) -> None:
+    result = fetch(f"{server.url}/gone", output_dir=tmp_path)
+    with pytest.raises(FetchError, match=r"gone: http: .*404") as caught:
+        read(result)
+    assert (caught.value.result, result.ok) == (result, False)
+
+
+def test_what_was_not_kept_cannot_be_read(server: LoopbackServer) -> None:
+    server.pages["/x"] = Page(b"x")
+    result = fetch(f"{server.url}/x", discard=True)
+    assert (result.ok, result.path) == (True, None)
+    with pytest.raises(FetchError, match="not kept"):
+        result.read_bytes()
+
+
+def test_an_error_of_a_result_can_be_pickled(server: LoopbackServer) -> None:
+    """It may be raised in a process that computes."""
+    result = fetch(f"{server.url}/gone", discard=True)
+    with pytest.raises(FetchError) as caught:
+        result.raise_for_status()
+    again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
+    assert (str(again), again.result) == (str(caught.value), result)

@@ -39,7 +39,8 @@ class Column(NamedTuple):
     width: float
     height: float
     label: str
-    count: int
+    number: int
+    """Of the values in it."""
 
 
 class Piece(NamedTuple):

@@ -43,7 +43,8 @@ class Phase(NamedTuple):
 class Bar(NamedTuple):
     """Row of the waterfall."""
 
-    index: int
+    number: int
+    """Place in the input, from 1."""
     url: str
     host: str
     seconds: float
@@ -62,7 +63,8 @@ class Mark(NamedTuple):
 class Row(NamedTuple):
     """Row of the list of URLs."""
 
-    index: int
+    number: int
+    """Place in the input, from 1."""
     url: str
     status: str
     size: int | None
@@ -162,7 +164,7 @@ class Figures:
     def bars(self) -> list[Bar]:
         """The rows of the waterfall, by host and time."""
         chosen = [bar for _, _, bar in self._slowest] + self._others
-        return sorted(chosen, key=lambda bar: (bar.host, bar.phases[0].begin, bar.index))
+        return sorted(chosen, key=lambda bar: (bar.host, bar.phases[0].begin, bar.number))
 
     def _host(self, url: str) -> Host:
         try:
@@ -189,7 +191,7 @@ class Figures:
         if self.began is None:
             self.began = timing["began"] - (timing.get("queued") or 0.0)
         self.timed += 1
-        at = first = timing["began"] - self.began
+        at = first = float(timing["began"]) - self.began
         attempts = timing.get("attempts") or [{"seconds": result["elapsed"]}]
         host.connections += timing.get("connections") or 0
         for attempt in attempts[:-1]:
@@ -222,8 +224,8 @@ class Figures:
 
     def _add_try_that_failed(self, attempt: Object, at: float, host: Host) -> float:
         """Add a try before the last, which began at this time. Returns when the next began."""
-        end = at + attempt["seconds"]
-        wait = attempt.get("wait") or 0.0
+        end = at + float(attempt["seconds"])
+        wait = float(attempt.get("wait") or 0.0)
         status = attempt.get("status")
         self.retries += 1
         self.busy += end - at
@@ -252,7 +254,7 @@ class Figures:
         return phases
 
     def _add_bar(self, bar: Bar) -> None:
-        heapq.heappush(self._slowest, (bar.seconds, bar.index, bar))
+        heapq.heappush(self._slowest, (bar.seconds, bar.number, bar))
         if len(self._slowest) <= SLOWEST:
             return
         _, _, other = heapq.heappop(self._slowest)

@@ -13,7 +13,8 @@ from pyfetch.errors import UsageError
 from pyfetch.output.report import charts
 from pyfetch.output.report.figures import Figures
 from pyfetch.output.report.verdict import RunFacts, causes
-from pyfetch.text import escaped, format_seconds, format_size
+from pyfetch.text import escaped
+from pyfetch.units import format_seconds, format_size
 
 _TEMPLATE = "report.html.jinja"
 
@@ -41,7 +42,7 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
     latencies = figures.latencies.bars(0.001)
     sizes = figures.sizes.bars(1.0)
     bars = figures.bars
-    return template.render(
+    html: str = template.render(
         title=title,
         interrupted=interrupted,
         figures=figures,
@@ -64,6 +65,7 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
         label=_label,
         rows=_rows_as_json(figures),
     )
+    return html
 
 
 def _size(size: float) -> str:
@@ -84,7 +86,7 @@ def _rows_as_json(figures: Figures) -> str:
     """The list of URLs for the script of the page: what a `</script>` could end is escaped."""
     rows: Sequence[Sequence[Any]] = [
         [
-            row.index, escaped(row.url), row.status, row.size, round(row.seconds, 3),
+            row.number, escaped(row.url), row.status, row.size, round(row.seconds, 3),
             None if row.began is None else round(row.began, 2),
         ]
         for row in sorted(figures.rows)
