@@ -89,6 +89,7 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
+	$(BIN)/pyright
 	$(BIN)/lint-imports
 
 .PHONY: check
@@ -99,6 +100,14 @@ check: lint ## The same, and the tests with branch coverage
 docs: $(VENV)/ready ## Write the README's table of options anew
 	$(BIN)/python -m tools.option_table
 
+$(VENV)/ready-to-document: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet --group docs
+	touch $@
+
+.PHONY: docs-site
+docs-site: $(VENV)/ready-to-document ## Build the pages about the library into site/
+	$(BIN)/zensical build --strict
+
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code
 	$(BIN)/ruff format
@@ -106,4 +115,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-lowest demo-data data .fuzz .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest demo-data data site .fuzz .coverage* .*_cache .hypothesis

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyfetch.api import Batch as Batch
+    from pyfetch.api import Item as Item
     from pyfetch.api import fetch as fetch
     from pyfetch.api import fetch_all as fetch_all
     from pyfetch.errors import RunError as RunError
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Batch", "Failure", "FetchError", "Outcome", "Result", "RunError", "Settings", "UsageError",
+    "Batch", "Failure", "FetchError", "Item", "Outcome", "Result", "RunError", "Settings", "UsageError",
     "__version__", "fetch", "fetch_all",
 ]  # fmt: skip
 
 _HOME = {
     "Batch": "pyfetch.api",
+    "Item": "pyfetch.api",
     "fetch": "pyfetch.api",
     "fetch_all": "pyfetch.api",
     "RunError": "pyfetch.errors",

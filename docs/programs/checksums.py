@@ -2,9 +2,9 @@
 
 import hashlib
 
-from pyfetch import fetch_all
+from pyfetch import Item, fetch_all
 
-items = [
+items: list[Item] = [
     {
         "url": "https://example.org/page/1",
         "out": "pages/one.txt",

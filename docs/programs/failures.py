@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 
-from pyfetch import fetch_all
+from pyfetch import Failure, fetch_all
 
 urls = [f"https://example.org/{name}" for name in ("page/1", "missing", "page/2", "gone")]
 
-failed = defaultdict(list)
+failed: defaultdict[tuple[Failure, int | None], list[str]] = defaultdict(list)
 for result in fetch_all(urls, discard=True, retries=1, retry_wait="100ms"):
     if result.error:
         failed[result.error, result.status].append(result.url)

@@ -1,0 +1,31 @@
+"""Keyword arguments of the library, as type checkers see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_type_hints
+
+from pyfetch.settings import SETTINGS
+from pyfetch.settings.keywords import SettingKeywords
+
+OF_THE_LIBRARY = {"auth", "verify"}
+"""What programs may say in place of settings."""
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+    from pyfetch import Batch, fetch, fetch_all
+
+    # Where these were right, the comments would be errors themselves.
+    fetch_all([], wrokers=4)  # type: ignore[call-arg]
+    fetch_all([], workers="many")  # type: ignore[arg-type]
+    Batch([], timeout=[])  # type: ignore[arg-type]
+    fetch("x", output_dir=5)  # type: ignore[arg-type]
+
+    fetch_all([], workers="auto", timeout=timedelta(seconds=5), rate="5/s", max_size="10M")
+    Batch([], output_dir=Path("data"), timeout=None, headers={"X": "1"}, verify=False)
+    fetch("x", auth=("user", "password"), if_exists="skip", cookies={"a": "b"})
+
+
+def test_each_setting_is_a_keyword() -> None:
+    assert set(get_type_hints(SettingKeywords)) == set(SETTINGS) | OF_THE_LIBRARY
