@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.errors import RunError
 from pyfetch.models import FileFacts, Result, Target
 from pyfetch.settings import Settings
+from pyfetch.transfer import Phase
 
 
 class Begin(NamedTuple):
@@ -46,12 +48,14 @@ class TransferState(NamedTuple):
     received: int
     resumed: int
     size: int | None
+    phase: Phase
 
 
 class InFlightReport(NamedTuple):
     """All transfers that are running; also a sign of life."""
 
     transfers: list[TransferState]
+    activity: Activity
 
 
 class NeedsMore:

@@ -21,14 +21,14 @@ from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
-from pyfetch.models import FileFacts, Outcome, Target
+from pyfetch.models import Change, FileFacts, Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.storage.placing import Placed, Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
@@ -109,6 +109,7 @@ class Download:
             return self.report.stays(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
+            self.report.part = part
             try:
                 writer = self._get(client, part, found)
             except _NamedFileStays as stays:
@@ -251,4 +252,13 @@ class Download:
             _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
         outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
         sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(outcome, self._final, sha256, facts, backup)
+        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
+        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
+
+    def _change(self, placed: Placed, sha256: str) -> Change:
+        """What the file is beside the one that it has replaced, if any."""
+        if not placed.replaced:
+            return Change.NEW
+        before = self._target.known.facts
+        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        return Change.SAME if is_same else Change.CHANGED

@@ -15,7 +15,7 @@ from pyfetch.models import Failure, FileFacts, IfExists, Outcome, Target, Target
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 
 
 class Kept(NamedTuple):
@@ -115,6 +115,7 @@ def already_there(final: str) -> TargetError:
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
     digest = Digest(target.checksum)
+    transfer.phase = Phase.CHECKING
     with errors_of(final), cpu.anywhere(), open_file(final) as file:
         while block := file.read(BLOCK):
             digest.update(block)

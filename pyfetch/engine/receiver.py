@@ -19,7 +19,7 @@ from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.part_metadata import metadata_of
 from pyfetch.storage.placing import Placed, Placement
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
 """Bytes of a part up to which it is hashed only when its rest comes.
@@ -185,6 +185,7 @@ class BodyWriter:
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
+            self._transfer.phase = Phase.CHECKING
             with cpu.anywhere():
                 for block in part.blocks():
                     digest.update(block)

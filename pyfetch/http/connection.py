@@ -22,7 +22,7 @@ from pyfetch.http.route import Proxy, Route
 from pyfetch.http.socks_proxy import connect_through, new_socket
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 from pyfetch.urls import Url
 
 AddressJudge = Callable[[str], str | None]
@@ -120,6 +120,7 @@ class Connection:
         self._transfer = transfer
         connection, stoppable = self._sockets()
         transfer.uses(stoppable)
+        transfer.phase = Phase.WAITING
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)
         # A server that closes the connection may have responded before: that is to be read.
@@ -147,6 +148,7 @@ class Connection:
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
+        transfer.phase = Phase.CONNECTING
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
         try:

@@ -46,6 +46,7 @@ class Host:
         "_asked_before",
         "_before",
         "_limits",
+        "_paused_for",
         "_paused_until",
         "_policy",
         "_pushed_at",
@@ -71,6 +72,8 @@ class Host:
         self.refusal: Refusal | None = memory.refusal if memory else None
         self._asked_at = self._asked_before = -math.inf
         self._paused_until = memory.not_before if memory else -math.inf
+        self._paused_for = ""
+        """Why, in a word or a number."""
         self._share = self._threshold = math.inf
         """Attempts at once that the host takes, and up to where that grows fast."""
         self._rate = (memory and memory.rate) or HostRate()
@@ -112,6 +115,17 @@ class Host:
         interval = max(self._limits.interval, self._rate.interval)
         return max(self._paused_until, self._asked_at + interval)
 
+    def wait(self, now: float) -> tuple[float, str] | None:
+        """For how many seconds the host is paused, and why; None: it is not."""
+        if self._paused_until <= now:
+            return None
+        return self._paused_until - now, self._paused_for
+
+    def learned_interval(self) -> float:
+        """Seconds between two requests that it accepts; 0 where `--rate` asks for no less."""
+        learned = self._rate.interval
+        return learned if learned > self._limits.interval else 0.0
+
     def refused(self, now: float) -> Refusal | None:
         """Why the host must not be asked now; None: it may be."""
         if self.refusal and self.refusal.until <= now:
@@ -144,6 +158,7 @@ class Host:
                 if asked and not self._policy.refusal(asked):
                     self._before = None  # the host itself says that it is asked too much
                     self._paused_until = max(self._paused_until, now + asked)
+                    self._paused_for = "its quota is spent"
             case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
                 too_much = self._pushed_back(now, began, asked, result)
@@ -251,6 +266,7 @@ class Host:
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
             self._paused_until = max(self._paused_until, until)
+            self._paused_for = str(result.status)
             return
         self._waiting_since = None
         refusal = self._policy.refusal(seconds)
@@ -264,6 +280,7 @@ class Host:
                 self._share, self._threshold = 1.0, math.inf
                 pause = self._policy.backoff(self._reach.rounds)
                 self._paused_until = max(self._paused_until, now + pause)
+                self._paused_for = "not reached"
             case Reach.PROBE_OTHERS:
                 self._share, self._threshold = SILENT_PROBES, math.inf
             case Reach.DOWN:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
@@ -44,6 +44,8 @@ class Job:
     """How many of them do not count: those to earlier mirrors, and those before progress."""
     longest: int = 0
     """Bytes of the body up to which an attempt has come, at most."""
+    resumed: int | None = None
+    """Bytes of the body that were there before this run; None while no attempt brought any."""
     failed: Finished | None = None
     """The last attempt, if it failed and another will follow."""
     redirects: RedirectState | None = None
@@ -59,6 +61,7 @@ class Job:
         return Assignment(
             self.target, self.url, self.length, self.attempts, self.started, now,
             self.redirects, refusal, self.failed.result.status if self.failed else None,
+            self.resumed,
         )  # fmt: skip
 
     def take_back(self) -> None:
@@ -81,6 +84,8 @@ class Job:
 
     def learn_progress(self, transfer: Transfer, now: float, stalls: StallDetector | None) -> None:
         """Let the attempts begin anew if this one, which failed, brought the body further."""
+        if self.resumed is None and transfer.received:
+            self.resumed = transfer.resumed
         start = max(self.longest, transfer.resumed)
         self.longest = max(start, transfer.received)
         seconds = now - transfer.assignment.began - transfer.seconds_ours()
@@ -106,4 +111,7 @@ class Job:
 
     def as_failed(self, failure: Failure, detail: str) -> Finished:
         """Its end, where no attempt says what became of it."""
-        return Finished(self.target.as_failed(failure, detail, self.attempts))
+        failed = self.target.as_failed(failure, detail, self.attempts)
+        if self.failed and self.failed.result.kept:
+            failed = replace(failed, kept=self.failed.result.kept)
+        return Finished(failed)
