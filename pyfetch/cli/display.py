@@ -20,8 +20,7 @@ from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.summary import Summary
-from pyfetch.text import escaped
-from pyfetch.urls import masked
+from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
     from fractions import Fraction

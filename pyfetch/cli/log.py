@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pyfetch.errors import UsageError
-from pyfetch.text import escaped
-from pyfetch.urls import masked
+from pyfetch.text import escaped, masked
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 """For no `-v`, one, and two."""

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from pyfetch.activity import Activity
 from pyfetch.errors import RunError
-from pyfetch.models import FileFacts, Result, Target
+from pyfetch.facts import FileFacts
+from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
 from pyfetch.transfer import Phase
 

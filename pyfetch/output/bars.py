@@ -13,8 +13,8 @@ from pyfetch.output.counts import Counts
 from pyfetch.output.estimate import Estimator, Pace
 from pyfetch.output.label_column import labels, widest
 from pyfetch.output.labels import label_of_url
-from pyfetch.text import format_clock, format_size
 from pyfetch.transfer import Transfer
+from pyfetch.units import format_clock, format_size
 
 NARROW = 60
 """Columns below which a transfer has its name and its percent, and no bar."""

@@ -9,8 +9,7 @@ from urllib.parse import unquote
 from pyfetch.models import Target
 from pyfetch.output.cells import cut_middle, cut_start, padded, width_of
 from pyfetch.output.labels import label_of
-from pyfetch.text import escaped
-from pyfetch.urls import masked_signatures
+from pyfetch.text import escaped, masked_signatures
 
 
 def cut(label: str, width: int) -> str:

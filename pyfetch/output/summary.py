@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.failures import Failures
-from pyfetch.text import format_seconds, format_size
+from pyfetch.units import format_seconds, format_size
 
 if TYPE_CHECKING:
     from fractions import Fraction

@@ -14,8 +14,9 @@ from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.cells import fitted, padded, width_of
 from pyfetch.output.label_column import cut
 from pyfetch.output.labels import label_of_url, shown_url
-from pyfetch.output.planned import Action, Planned
-from pyfetch.text import escaped, format_seconds, format_size
+from pyfetch.output.plan import Action, Planned
+from pyfetch.text import escaped
+from pyfetch.units import format_seconds, format_size
 
 _STYLES = {
     Outcome.FETCHED: "green",
