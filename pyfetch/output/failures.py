@@ -18,34 +18,17 @@ _HOSTS_SHOWN = 5
 _LONGEST_URL = 100
 """Characters of a URL that is told whole."""
 _CONNECTION_FAILED = "connection failed: "
-_WORDS = {
-    Failure.INVALID_URL: "no URL",
-    Failure.UNSUPPORTED_SCHEME: "unsupported scheme",
-    Failure.FORBIDDEN_ADDRESS: "address not public",
-    Failure.DNS: "name not found",
-    Failure.CONNECT: "no connection",
-    Failure.TLS: "TLS",
-    Failure.TIMEOUT: "timeout",
-    Failure.TRUNCATED: "cut off",
-    Failure.TOO_LARGE: "too large",
-    Failure.TOO_MANY_REDIRECTS: "too many redirects",
-    Failure.CHECKSUM: "wrong checksum",
-    Failure.WRONG_CONTENT: "wrong content",
-    Failure.EXISTS: "file exists",
-    Failure.DISK: "disk",
-    Failure.INTERNAL: "internal error",
-}
 
 
 def reason_in_short(result: Result) -> str:
-    """Why a URL failed, as it is counted: a status, or a few words."""
+    """Why a URL failed, as it is counted: its code, or what says more than that."""
     if result.error is Failure.HTTP and result.status:
         return str(result.status)
     detail = result.detail or ""
     if result.error is Failure.CONNECT and detail.startswith(_CONNECTION_FAILED):
         said = detail.removeprefix(_CONNECTION_FAILED).partition(";")[0]
         return escaped(said[:1].lower() + said[1:])
-    return _WORDS.get(result.error, str(result.error)) if result.error else "no reason"
+    return str(result.error)
 
 
 def sentence_about(result: Result) -> str:
