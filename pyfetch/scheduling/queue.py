@@ -194,7 +194,7 @@ class HostQueues:
     def _queue_of(self, origin: str) -> HostQueue:
         queue = self._queues.get(origin)
         if queue is None:
-            host = Host(self._limits, self._policy, self._memories.take(origin))
+            host = Host(self._limits, self._policy, self._memories.take(origin), origin)
             queue = self._queues[origin] = HostQueue(origin, host)
         self._idle.pop(origin, None)
         return queue
