@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from pyfetch.output.screen import Screen
+
+_NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
+"""A blank at which no line ends."""
 
 _log = logging.getLogger(__name__)
 
@@ -214,10 +218,13 @@ class Display:
         if not self._err.isatty():
             return [text]
         width = _columns(self._err) - 1
-        return wrap(
-            text, width, subsequent_indent=indent, break_long_words=False,
-            break_on_hyphens=False, drop_whitespace=True,
-        ) if len(text) > width else [text]  # fmt: skip
+        if len(text) <= width:
+            return [text]
+        whole = re.sub(_NUMBER_AND_UNIT, "\xa0", text)
+        lines = wrap(
+            whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        return [line.replace("\xa0", " ") for line in lines]
 
     def _write_plainly(self, line: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads standard error any more

@@ -34,6 +34,8 @@ from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
 
+_NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
+
 
 class Rename(Protocol):
     """Gives targets the names that servers choose."""
@@ -160,6 +162,7 @@ class Download:
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
+            _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
         if not (known or wanted.conditions):
             return FOR_ALL
         # With a range or a condition, a 500 gets one try more, if it gets any, before these are

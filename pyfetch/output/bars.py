@@ -16,13 +16,16 @@ from pyfetch.output.labels import label_of_url
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_clock, format_size
 
-NARROW = 60
-"""Columns below which a transfer has its name and its percent, and no bar."""
+_NARROW = 56
+"""Columns below which a transfer has its name and its percent, and no more."""
+_BARS = 80
+"""Columns from which on there is room for a bar and the size beside rate and time."""
 _WIDE = 100
 _PERCENT = 17
 """Cells of `100 % of 400.0 MB`."""
 _RATE, _LEFT = 10, 12
 _NARROW_FIGURE = 11
+_MEDIUM_FIGURES = 9 + 1 + _RATE + 1 + _LEFT
 _LEAST_BAR = 12
 _RESUMED = 23
 _SPARE = 4
@@ -45,12 +48,14 @@ class Look:
 def transfer_lines(running: Sequence[Transfer], pace: Estimator, look: Look) -> list[Text]:
     """One line for each of these transfers."""
     targets = [transfer.target for transfer in running]
-    if look.width < NARROW:
-        names = labels(targets, look.width - 2 - _NARROW_FIGURE)
-        return [
-            Text(f"{name} {_narrow_figure(each):>{_NARROW_FIGURE}}")
-            for name, each in zip(names, running, strict=True)
+    if look.width < _BARS:
+        wide = look.width >= _NARROW
+        names = labels(targets, look.width - 2 - (_MEDIUM_FIGURES if wide else _NARROW_FIGURE))
+        figures = [
+            _medium_figures(each, pace.pace(each)) if wide else _narrow_figure(each)
+            for each in running
         ]
+        return [Text(f"{name} {figure}") for name, figure in zip(names, figures, strict=True)]
     resumed = look.width >= _WIDE + 2 * _RESUMED and any(each.resumed for each in running)
     figures = _PERCENT + _RATE + _LEFT + 4 + (_RESUMED if resumed else 0)
     left = look.width - 1 - figures
@@ -102,7 +107,7 @@ def whole_line(counts: Counts, estimator: Estimator, look: Look) -> Text:
 
 
 def _whole_figures(counts: Counts, estimator: Estimator, look: Look) -> Text:
-    total = f"/{'' if counts.is_exact else '~'}{counts.total}" if counts.total else ""
+    total = f"/{'' if counts.is_exact else '~'}{counts.total}" if counts.total else " finished"
     parts = [Text(f"{counts.finished}{total}")]
     if counts.failed:
         parts.append(Text(f"{counts.failed} failed", "red"))
@@ -120,11 +125,28 @@ def _whole_figures(counts: Counts, estimator: Estimator, look: Look) -> Text:
 
 
 def _narrow_figure(transfer: Transfer) -> str:
+    figure = f"{transfer.phase}…" if not transfer.received else _progress(transfer)
+    return f"{figure:>{_NARROW_FIGURE}}"
+
+
+def _medium_figures(transfer: Transfer, pace: Pace) -> str:
     if not transfer.received:
         return f"{transfer.phase}…"
-    if not transfer.size:
-        return format_size(transfer.received)
-    return f"{_percent(transfer)} %"
+    if transfer.resumed and pace.rate is None:
+        return f"{_progress(transfer):>9} resumed at {format_size(transfer.resumed)}"
+    return f"{_progress(transfer):>9} {_speed(pace)}".rstrip()
+
+
+def _progress(transfer: Transfer) -> str:
+    """Percent, or bytes where the size is not known."""
+    return f"{_percent(transfer)} %" if transfer.size else format_size(transfer.received)
+
+
+def _speed(pace: Pace) -> str:
+    """Rate and time left, in columns."""
+    rate = "" if pace.rate is None else f"{format_size(pace.rate)}/s"
+    left = "" if pace.left is None else f"{format_clock(pace.left)} left"
+    return f"{rate:>{_RATE}} {padded(left, _LEFT)}"
 
 
 def _figures(transfer: Transfer, pace: Pace, *, resumed: bool) -> str:
@@ -138,9 +160,7 @@ def _figures(transfer: Transfer, pace: Pace, *, resumed: bool) -> str:
         size = f"{_percent(transfer):>3} % of {format_size(transfer.size):>8}"
     if since and pace.rate is None and not resumed:
         return f"{size:>{_PERCENT}}  {since}"
-    rate = "" if pace.rate is None else f"{format_size(pace.rate)}/s"
-    left = "" if pace.left is None else f"{format_clock(pace.left)} left"
-    return f"{size:>{_PERCENT}} {rate:>{_RATE}} {padded(left, _LEFT)}{behind}".rstrip()
+    return f"{size:>{_PERCENT}} {_speed(pace)}{behind}".rstrip()
 
 
 def _percent(transfer: Transfer) -> int:

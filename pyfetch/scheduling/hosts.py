@@ -38,9 +38,9 @@ class Host:
     """
 
     __slots__ = (
-        "_asked_at", "_asked_before", "_before", "_limits", "_origin", "_paused_for", "_paused_until",
-        "_policy", "_pushed_at", "_pushes", "_rate", "_reach", "_refusals", "_share", "_waiting_since",
-        "refusal", "running",
+        "_asked_at", "_asked_before", "_before", "_limits", "_origin", "_paused_for",
+        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_reach", "_refusals",
+        "_share", "_waiting_since", "refusal", "running",
     )  # fmt: skip
 
     def __init__(
