@@ -41,7 +41,7 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     settings = settings_from_options(options)
-    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.display import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
 
     spec = SourceSpec(
@@ -52,13 +52,18 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
     )
     output = OutputOptions(
         format=options["format"],
+        rows=Rows(options["rows"]),
+        progress=ProgressForm(options["progress"]),
+        extras=not options["no_osc"],
         ordered=not options["unordered"],
         quiet=options["quiet"],
         verbose=options["verbose"],
+        log_file=options["log_file"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
         allowed=allowed,
     )
+    check_progress(output.progress, sys.stderr)
     if options["plan"]:
         from pyfetch.cli.dry_run import show_plan
 

@@ -162,6 +162,27 @@ _OWN = (
         show_default="table on a terminal, else tsv",
     ),
     GroupedOption(
+        ("--rows",),
+        Group.OUTPUT,
+        "Which results are shown; `failures` come as they happen, not in input order.",
+        type=click.Choice(["all", "failures", "none"]),
+        default="all",
+    ),
+    GroupedOption(
+        ("--progress",),
+        Group.OUTPUT,
+        "What is shown of a run: bars (`auto`: on a terminal, without `--quiet`), a line of JSON"
+        " a second on standard error, or nothing.",
+        type=click.Choice(["auto", "bar", "json", "none"]),
+        default="auto",
+    ),
+    GroupedOption(
+        ("--no-osc",),
+        Group.OUTPUT,
+        "Send no links on paths and no progress for its tab to terminals that know them.",
+        is_flag=True,
+    ),
+    GroupedOption(
         ("--unordered",),
         Group.OUTPUT,
         "Show results as they finish, not in input order.",
@@ -188,9 +209,15 @@ _OWN = (
     GroupedOption(
         ("-v", "--verbose"),
         Group.OUTPUT,
-        "Say more on standard error: each retry; twice: all.",
+        "Say more on standard error: addresses, answers, waits, retries; twice: heads, too.",
         count=True,
         show_default=False,
+    ),
+    GroupedOption(
+        ("--log-file",),
+        Group.OUTPUT,
+        "Append all that `-vv` would say to this file.",
+        metavar="FILE",
     ),
 )
 

@@ -150,10 +150,10 @@ def _report_what_is_in_flight(
     while True:
         time.sleep(every)
         transfers = [
-            TransferState(each.target.index, each.received, each.resumed, each.size)
+            TransferState(each.target.index, each.received, each.resumed, each.size, each.phase)
             for each in engine.in_flight
         ]
-        send(InFlightReport(transfers))
+        send(InFlightReport(transfers, engine.activity()))
 
 
 class _Outbox:
