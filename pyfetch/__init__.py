@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pyfetch.models import FetchError as FetchError
     from pyfetch.models import Outcome as Outcome
     from pyfetch.models import Result as Result
+    from pyfetch.progress import Progress as Progress
     from pyfetch.settings import Settings as Settings
 
 __version__ = "0.1.0"
 __all__ = [
-    "Batch", "Failure", "FetchError", "Item", "Outcome", "Result", "RunError", "Settings", "UsageError",
-    "__version__", "fetch", "fetch_all",
+    "Batch", "Failure", "FetchError", "Item", "Outcome", "Progress", "Result", "RunError",
+    "Settings", "UsageError", "__version__", "fetch", "fetch_all",
 ]  # fmt: skip
 
 _HOME = {
@@ -35,6 +36,7 @@ _HOME = {
     "FetchError": "pyfetch.models",
     "Outcome": "pyfetch.models",
     "Result": "pyfetch.models",
+    "Progress": "pyfetch.progress",
     "Settings": "pyfetch.settings",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +13,7 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
+from pyfetch.progress import Progress, Ticker, Watch
 from pyfetch.settings import settings_from
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def fetch_all(
     *,
     ordered: bool = True,
     on_result: Callable[[Result], object] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
     **settings: Unpack[SettingKeywords],
 ) -> Iterator[Result]:
     """Fetch many URLs at once; results come lazily, in the order of the URLs.
@@ -50,7 +52,8 @@ def fetch_all(
     loop if the output directory cannot be written. What `urls` raises, `SystemExit` and the like
     included, is raised after the results of the URLs before.
     """
-    return _Results(Batch(urls, ordered=ordered, on_result=on_result, **settings))
+    batch = Batch(urls, ordered=ordered, on_result=on_result, on_progress=on_progress, **settings)
+    return _Results(batch)
 
 
 def fetch(url: Item, **settings: Unpack[SettingKeywords]) -> Result:
@@ -75,6 +78,7 @@ class Batch(Iterator[Result]):
     by one thread at a time.
 
     `on_result` is called with each result, in the thread that takes it, before that gets it.
+    `on_progress` is called four times a second by a thread of its own, and once at the end.
     """
 
     def __init__(
@@ -83,12 +87,15 @@ class Batch(Iterator[Result]):
         *,
         ordered: bool = True,
         on_result: Callable[[Result], object] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
         **settings: Unpack[SettingKeywords],
     ) -> None:
         if isinstance(urls, str | bytes):
             raise UsageError("urls is one text: put it in a list")
         self._on_result = on_result
         self._run = Run(settings_from(dict(settings)), ordered=ordered)
+        self._watch = Watch(self._run)
+        self._on_progress = on_progress
         self._is_asked = False
         self._results = self._taken(entries_from_items(urls))
 
@@ -98,6 +105,11 @@ class Batch(Iterator[Result]):
     def __next__(self) -> Result:
         self._is_asked = True
         return next(self._results)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the batch is; for any thread."""
+        return self._watch.look()
 
     def stop(self) -> None:
         """Start nothing more and end what is in flight, from any thread or a signal handler.
@@ -152,11 +164,14 @@ class Batch(Iterator[Result]):
             )
 
     def _taken(self, entries: Iterable[Entry]) -> Generator[Result, None, None]:
-        with closing(self._run.results(entries)) as results:
+        with closing(self._run.results(entries)) as results, self._shown():
             for result in results:
                 if self._on_result:
                     self._on_result(result)
                 yield result
+
+    def _shown(self) -> AbstractContextManager[object]:
+        return Ticker(self._watch, self._on_progress) if self._on_progress else nullcontext()
 
 
 class _Results(Iterator[Result]):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch import cpu
 from pyfetch.activity import Activity
+from pyfetch.engine.base import FinishedCounts
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import ignoring_query
@@ -120,6 +121,11 @@ class Batch:
     def stop(self) -> None:
         """End the run soon, from any thread or a signal handler; `results` yields what there is."""
         self._engine.stop()
+
+    @property
+    def finished(self) -> FinishedCounts:
+        """How many URLs are finished, whether their turn has come or not; for any thread."""
+        return self._engine.finished
 
     @property
     def stopped(self) -> bool:

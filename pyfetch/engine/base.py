@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
@@ -40,6 +40,14 @@ class Wake:
 _WAKE = Wake()
 
 
+class FinishedCounts(NamedTuple):
+    """How many URLs are finished."""
+
+    finished: int
+    failed: int
+    """How many of them failed."""
+
+
 class Driver(ABC, Generic[Report]):
     """One run. `run` may be iterated once; `stop` may be called from any thread or signal."""
 
@@ -64,6 +72,11 @@ class Driver(ABC, Generic[Report]):
     def input_ended(self) -> bool:
         """Whether `read` is final."""
         return self._input_ended is not None
+
+    @property
+    def finished(self) -> FinishedCounts:
+        """How many results there are, taken or not; for any thread."""
+        return FinishedCounts(self._state.finished, self._state.failed)
 
     @property
     def stopped(self) -> bool:

@@ -87,6 +87,8 @@ class RunState:
         """Whether nobody will read results any more."""
         self.error: BaseException | None = None
         """The error to raise after the results, if any."""
+        self.finished = self.failed = 0
+        """URLs that are finished, and how many of these failed; callers take turns."""
 
     def stop(self) -> None:
         """Start nothing new; for any thread and signal handlers."""
@@ -106,8 +108,11 @@ class RunState:
     def deliver(self, result: Result) -> None:
         """Hand a result to the consumer."""
         self.results.put(result)
-        if self._fail_fast and result.failed:
-            self.stop()
+        self.finished += 1
+        if result.failed:
+            self.failed += 1
+            if self._fail_fast:
+                self.stop()
 
 
 def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:

@@ -15,8 +15,19 @@ from typing import Any
 import anyio
 import pytest
 
-from pyfetch import Batch, Failure, FetchError, Outcome, Result, RunError, fetch, fetch_all
-from tests.support.server import LoopbackServer, Page
+from pyfetch import (
+    Batch,
+    Failure,
+    FetchError,
+    Outcome,
+    Progress,
+    Result,
+    RunError,
+    fetch,
+    fetch_all,
+)
+from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 BACKENDS = ["asyncio", "trio"]
 
@@ -269,3 +280,68 @@ def test_an_error_of_a_result_can_be_pickled(server: LoopbackServer) -> None:
         result.raise_for_status()
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
     assert (str(again), again.result) == (str(caught.value), result)
+
+
+def test_progress_tells_what_is_finished_though_nobody_took_it(server: LoopbackServer) -> None:
+    """The first URL is slow: the results of the others wait for their turn."""
+    may_end = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        handler.head(200, Content_Length="4")
+        handler.send(b"x")
+        handler.wfile.flush()
+        may_end.wait()
+        handler.send(b"xxx")
+
+    server.routes["/slow"] = slow
+    urls = [f"{server.url}/slow", *urls_of(server, 5), f"{server.url}/gone"]
+    with Batch(urls, discard=True) as batch:
+        results = (next(batch) for _ in urls)
+        taker = threading.Thread(target=list, args=(results,))
+        taker.start()
+        until(lambda: batch.progress.finished == 6 and batch.progress.bytes == 11)
+        progress = batch.progress
+        may_end.set()
+        taker.join()
+        at_the_end = batch.progress
+    assert progress[:4] == (6, 1, 7, 11)
+    assert progress.in_flight == 1
+    assert (at_the_end[:4], at_the_end.in_flight) == ((7, 1, 7, 14), 0)
+
+
+def test_on_progress_is_called_while_a_server_is_slow_and_at_the_end(
+    server: LoopbackServer,
+) -> None:
+    seen: list[Progress] = []
+    was_called = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        was_called.wait()
+        handler.answer(200, b"x")
+
+    def show(progress: Progress) -> None:
+        seen.append(progress)
+        was_called.set()
+
+    server.routes["/slow"] = slow
+    list(fetch_all([f"{server.url}/slow"], discard=True, on_progress=show))
+    assert seen[0].finished == 0
+    assert seen[-1][:4] == (1, 0, 1, 1)
+
+
+def test_what_on_progress_raises_is_raised_at_the_end(server: LoopbackServer) -> None:
+    was_called = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        was_called.wait()
+        handler.answer(200, b"x")
+
+    def show(_: Progress) -> None:
+        was_called.set()
+        raise LookupError("no screen")
+
+    server.routes["/slow"] = slow
+    results = fetch_all([f"{server.url}/slow"], discard=True, on_progress=show)
+    assert next(results).size == 1
+    with pytest.raises(LookupError, match="no screen"):
+        next(results)
