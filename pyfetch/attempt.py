@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyfetch.checksum import Digest
 from pyfetch.facts import FileFacts
 from pyfetch.models import HostSignal, Length, Result, Target, TargetError
+from pyfetch.timing import Entered, Try
 from pyfetch.urls import Url
 
 if TYPE_CHECKING:
@@ -78,6 +79,14 @@ class Assignment(NamedTuple):
     """Status of the answer to the attempt before, if this URL was asked then and that failed."""
     resumed: int | None = None
     """Bytes of the body that were there before this run; None while no attempt brought any."""
+    read: float | None = None
+    """When the target began to wait for its first attempt, on the same clock."""
+    tries: tuple[Try, ...] = ()
+    """The attempts before this one."""
+    phases: tuple[Entered, ...] = ()
+    """What this attempt has done so far, if it began with a request that was not enough."""
+    tried_since: float | None = None
+    """When the first request of this attempt began, in that case."""
 
     @classmethod
     def first_of(cls, target: Target, now: float = 0.0) -> Assignment:

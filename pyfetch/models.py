@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 from pyfetch.checksum import Checksum
 from pyfetch.facts import UNKNOWN, Known
 from pyfetch.text import masked, masked_value
+from pyfetch.timing import Timing
 from pyfetch.urls import Url, masked_url
 
 
@@ -219,6 +220,8 @@ class Result:
     """Bytes of the file that were there before this run asked for it."""
     kept: int = 0
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
+    timing: Timing | None = None
+    """When what happened; None where no attempt was made."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.

@@ -7,22 +7,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 
 from pyfetch.attempt import Assignment
 from pyfetch.models import Failure, Target, TargetError
-
-
-class Phase(StrEnum):
-    """What an attempt does before bytes of the body come."""
-
-    STARTING = "starting"
-    CHECKING = "checking"
-    """It reads what is on the disk, to compare it or to go on behind it."""
-    RESOLVING = "resolving"
-    CONNECTING = "connecting"
-    WAITING = "waiting"
-    """The request is sent; the answer has not come."""
+from pyfetch.timing import Entered, Phase
 
 
 class Transfer:
@@ -42,6 +30,7 @@ class Transfer:
         "latency",
         "ours",
         "phase",
+        "phases",
         "received",
         "resumed",
         "size",
@@ -59,7 +48,9 @@ class Transfer:
         self.size: int | None = None
         """Bytes of the whole body, where the server has said so."""
         self.phase = Phase.STARTING
-        """What it does while nothing of the body has come."""
+        """What it does."""
+        self.phases: list[Entered] = []
+        """When it began to do what, in this order."""
         self.steps = 0
         """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
         self.ours = 0.0
@@ -79,6 +70,11 @@ class Transfer:
     @property
     def target(self) -> Target:
         return self.assignment.target
+
+    def enter(self, phase: Phase) -> None:
+        """Note that the attempt does this from now on."""
+        self.phase = phase
+        self.phases.append(Entered(phase, time.monotonic()))
 
     def stop(self, failure: Failure, detail: str) -> None:
         """End the attempt with this failure, from any thread, even while it waits for bytes."""
@@ -125,7 +121,8 @@ class Transfer:
 
     def answered(self) -> None:
         """Note that the head of an answer is there."""
-        self.latency = time.monotonic() - self.assignment.began
+        self.enter(Phase.RECEIVING)
+        self.latency = self.phases[-1].at - self.assignment.began
 
     def uses(self, connection: socket.socket) -> None:
         """Let `stop` shut this connection down. Raises what `stop` was called with."""

@@ -9,7 +9,7 @@ from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts
 from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
-from pyfetch.transfer import Phase
+from pyfetch.timing import Phase
 
 
 class Begin(NamedTuple):

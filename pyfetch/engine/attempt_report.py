@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pyfetch.attempt import Finished, GoesOn, RedirectState
+from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
 from pyfetch.engine.existing_file import Kept, recorded_facts
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
@@ -13,6 +13,7 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import kept, media_type_of
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.storage.part import Part
+from pyfetch.timing import Timing
 from pyfetch.transfer import Transfer
 
 
@@ -139,6 +140,17 @@ class AttemptReport:
             change=change,
             resumed=self._resumed(),
             kept=in_part,
+            timing=self._timing(task),
+        )
+
+    def _timing(self, task: Assignment) -> Timing:
+        began = task.began if task.tried_since is None else task.tried_since
+        return Timing(
+            began if task.read is None else task.read,
+            task.tries,
+            began,
+            (*task.phases, *self._transfer.phases),
+            self._clock(),
         )
 
     def _resumed(self) -> int:

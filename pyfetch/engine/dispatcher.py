@@ -57,7 +57,7 @@ class Dispatcher:
     def add(self, target: Target) -> None:
         """Name a target and let it wait for its first attempt. Raises `RunError`."""
         with self._lock:
-            self._jobs.add(self._ledger.named(target))
+            self._jobs.add(self._ledger.named(target), self._clock())
 
     def deliver(self, result: Result) -> None:
         """Hand over a result that needs no attempt."""

@@ -18,7 +18,8 @@ from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
-from pyfetch.transfer import Phase, Transfer
+from pyfetch.timing import Phase
+from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def already_there(final: str) -> TargetError:
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
     digest = Digest(target.checksum)
-    transfer.phase = Phase.CHECKING
+    transfer.enter(Phase.CHECKING)
     with errors_of(final), cpu.anywhere(), open_file(final) as file:
         while block := file.read(BLOCK):
             digest.update(block)

@@ -22,7 +22,8 @@ from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
-from pyfetch.transfer import Phase, Transfer
+from pyfetch.timing import Phase
+from pyfetch.transfer import Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
 """Bytes of a part up to which it is hashed only when its rest comes.
@@ -195,7 +196,7 @@ class BodyWriter:
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
-            self._transfer.phase = Phase.CHECKING
+            self._transfer.enter(Phase.CHECKING)
             with cpu.anywhere():
                 for block in part.blocks():
                     digest.update(block)

@@ -23,7 +23,8 @@ from pyfetch.http.response_head import read_head
 from pyfetch.http.route import Proxy, Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.transfer import Phase, Transfer
+from pyfetch.timing import Phase
+from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
 
 AddressJudge = Callable[[str], str | None]
@@ -126,7 +127,7 @@ class Connection:
         self._transfer = transfer
         connection, stoppable = self._sockets()
         transfer.uses(stoppable)
-        transfer.phase = Phase.WAITING
+        transfer.enter(Phase.WAITING)
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)
         # A server that closes the connection may have responded before: that is to be read.
@@ -154,7 +155,7 @@ class Connection:
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
-        transfer.phase = Phase.CONNECTING
+        transfer.enter(Phase.CONNECTING)
         if trace.is_on() and not is_ip_address(host):
             trace.resolved(host, found)
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
@@ -205,6 +206,7 @@ class Connection:
     def _start_tls(self, host: str, transfer: Transfer) -> None:
         """Shake hands with `host` over what the connection is so far."""
         lower, stoppable = self._sockets()
+        transfer.enter(Phase.SECURING)
         context = self._connector.trust.context
         # A zone is local to this machine, and no certificate names one. Nor does any end in a dot.
         name = host.partition("%")[0].rstrip(".")

@@ -32,6 +32,8 @@ def as_object(result: Result) -> dict[str, Any]:
     """What JSON Lines say of a result, always with all keys of `Result`."""
     values = {key: getattr(result, key) for key in _KEYS}
     values["elapsed"] = round(result.elapsed, 6)
+    timing = result.timing
+    values["timing"] = timing and timing.as_object(result.error, result.status)
     for key in ("path", "backup"):
         if values[key] is not None:
             values[key] = str(values[key])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
 from pyfetch.scheduling.in_flight import StallDetector
+from pyfetch.timing import Entered, Try
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
 
@@ -51,6 +52,14 @@ class Job:
     """The last attempt, if it failed and another will follow."""
     redirects: RedirectState | None = None
     """Where the present attempt goes on, if one request was not enough."""
+    read: float | None = None
+    """When the target began to wait, in seconds."""
+    tries: tuple[Try, ...] = ()
+    """The attempts that have failed."""
+    phases: tuple[Entered, ...] = ()
+    """What the present attempt has done so far."""
+    tried_since: float | None = None
+    """When the present attempt began, in seconds."""
 
     def __repr__(self) -> str:
         return f"<Job {self.target.index}: {self.url}, attempts: {self.attempts}>"
@@ -59,10 +68,11 @@ class Job:
         """The next attempt, or the rest of one that goes on with another request."""
         if not self.redirects:
             self.attempts += 1
+            self.phases, self.tried_since = (), now
         return Assignment(
             self.target, self.url, self.length, self.attempts, self.started, now,
             self.redirects, refusal, self.failed.result.status if self.failed else None,
-            self.resumed,
+            self.resumed, self.read, self.tries, self.phases, self.tried_since,
         )  # fmt: skip
 
     def take_back(self) -> None:
@@ -75,9 +85,16 @@ class Job:
         if self.length is None and size and not self.target.checksum:
             self.length = Length(size, str(self.url))
 
-    def go_on(self, redirects: RedirectState) -> None:
+    def go_on(self, redirects: RedirectState, transfer: Transfer) -> None:
         """The attempt needs another request, perhaps to another host."""
         self.redirects, self.origin = redirects, redirects.origin
+        self.phases += tuple(transfer.phases)
+
+    def note_failure(self, failed: Finished, now: float) -> None:
+        """Remember the present attempt, which has failed, for the timing of the last one."""
+        result = failed.result
+        began = now if self.tried_since is None else self.tried_since
+        self.tries += (Try(began, now, str(result.error), result.status),)
 
     def try_again(self, failed: Finished) -> None:
         """The attempt failed; the same URL is asked once more."""

@@ -53,6 +53,8 @@ class Jobs:
         self._retry = retry
         self._deadlines = Deadlines(max_time)
         self._jobs: dict[int, Job] = {}
+        self._read_at: dict[int, float] = {}
+        """By index, when targets that no attempt was made at began to wait."""
         self._stalls = stalls
         self.in_flight = InFlight(stalls)
         self._not_made_in_a_row = 0
@@ -63,8 +65,10 @@ class Jobs:
         """How many targets are not done."""
         return len(self._queues) + len(self.in_flight)
 
-    def add(self, target: Target) -> None:
-        """Let a target wait for its first attempt."""
+    def add(self, target: Target, now: float | None = None) -> None:
+        """Let a target wait for its first attempt. `now`: where its wait is to be known."""
+        if now is not None:
+            self._read_at[target.index] = now
         self._queues.add(target)
 
     def next(self, now: float) -> Transfer | Done | None:
@@ -110,7 +114,7 @@ class Jobs:
             if late:
                 failed = job.as_failed(Failure.TIMEOUT, self._deadlines.detail)
                 return self._done(job, failed, now)
-            job.go_on(outcome.redirects)
+            job.go_on(outcome.redirects, transfer)
             self._queues.again(job.target, job.origin, now)
             return None
         if late:
@@ -193,8 +197,9 @@ class Jobs:
 
     def _begin(self, target: Target, now: float) -> Job:
         job = self._jobs[target.index] = Job(
-            target, now, target.origin, target.url, target.length, target.mirrors
-        )
+            target, now, target.origin, target.url, target.length, target.mirrors,
+            read=self._read_at.pop(target.index, None),
+        )  # fmt: skip
         self._deadlines.begin(job)
         return job
 
@@ -233,6 +238,7 @@ class Jobs:
             "attempt %d: %s: %s (%s); again in %.1f s",
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
+        job.note_failure(attempt, now)
         job.try_again(attempt)
         self._queues.again(job.target, job.origin, now + wait)
         return None
@@ -243,6 +249,7 @@ class Jobs:
         """The end of the job, unless another mirror may be asked."""
         if not job.turn_to_next_mirror(attempt.result):
             return self._done(job, attempt, now, why_not_again)
+        job.note_failure(attempt, now)
         self._queues.again(job.target, job.origin, now)
         return None
 
