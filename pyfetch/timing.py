@@ -66,6 +66,8 @@ class Timing(NamedTuple):
     phases: Sequence[Entered]
     """Of the last attempt."""
     ended: float
+    ours: float = 0.0
+    """Seconds for which the body waited for us: the disk, a hash, `--limit-rate`."""
 
     def as_object(self, code: str | None, status: int | None) -> dict[str, Any]:
         """What JSON Lines say, in seconds; `code` and `status` are those of the result.
@@ -83,6 +85,7 @@ class Timing(NamedTuple):
             "began": round(first + _EPOCH, 6),
             "queued": _rounded(first - self.read),
             **self._seconds(),
+            "ours": _rounded(self.ours),
             "connections": sum(1 for one in self.phases if one.phase is Phase.CONNECTING),
             "attempts": attempts,
         }

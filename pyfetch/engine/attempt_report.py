@@ -151,6 +151,7 @@ class AttemptReport:
             began,
             (*task.phases, *self._transfer.phases),
             self._clock(),
+            self._transfer.seconds_ours(),
         )
 
     def _resumed(self) -> int:

@@ -125,6 +125,8 @@ class Figures:
         """Seconds of all last attempts, by phase."""
         self.busy = self.waited = 0.0
         """Seconds of all attempts, and those between them."""
+        self.ours = 0.0
+        """Seconds for which bodies waited for us: the disk, a hash, `--limit-rate`."""
         self.bytes_over_time = TimeSeries()
         self.in_flight = TimeSeries()
         self.latencies = Histogram()
@@ -193,6 +195,7 @@ class Figures:
         self.timed += 1
         at = first = float(timing["began"]) - self.began
         attempts = timing.get("attempts") or [{"seconds": result["elapsed"]}]
+        self.ours += timing.get("ours") or 0.0
         host.connections += timing.get("connections") or 0
         for attempt in attempts[:-1]:
             at = self._add_try_that_failed(attempt, at, host)

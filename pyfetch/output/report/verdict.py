@@ -24,8 +24,6 @@ class RunFacts(NamedTuple):
     per_host: int | None = None
     rate: float | None = None
     limit_rate: int | None = None
-    own_seconds: float = 0.0
-    """For which bodies waited for us: the disk, the hash, `--limit-rate`."""
 
 
 class Cause(NamedTuple):
@@ -59,7 +57,7 @@ def causes(figures: Figures, run: RunFacts | None) -> list[Cause]:
 
 def _of_phases(figures: Figures, run: RunFacts | None, capacity: float) -> list[Cause]:
     spent = figures.spent
-    own = min(run.own_seconds if run else 0.0, spent["body"])
+    own = min(figures.ours, spent["body"])
     if run and run.limit_rate:
         ours = Cause(own / capacity, "--limit-rate", "It is the limit that you set.")
     else:
