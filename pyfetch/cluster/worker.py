@@ -20,7 +20,7 @@ from typing import NoReturn
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
-from pyfetch.cluster.process import HOLD, SIGNALS
+from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
@@ -28,7 +28,7 @@ from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
-from pyfetch.system import daemon
+from pyfetch.system import STOPPING_SIGNALS, daemon
 
 _REPORT_EVERY = 0.2
 """Seconds between two reports of what is in flight."""
@@ -41,9 +41,9 @@ _MOST_HELD = 8
 def main(descriptor: int) -> None:
     """Run a worker process, whose maker is at the other end of this socket."""
     # The process that made us gets these signals too, and tells us.
-    for number in SIGNALS:
+    for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     _keep_open(descriptor)
     connection = Connection(descriptor)
     begin = next(_messages(connection))
@@ -53,7 +53,7 @@ def main(descriptor: int) -> None:
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
-        ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
+        ended = _fetch(connection, outbox.put, begin.settings, watched=begin.watched)
     except RunError as error:
         ended = messages.ProcessEnded(error, None)
     outbox.put(ended)
@@ -71,7 +71,7 @@ def _keep_open(descriptor: int) -> None:
         sys.exit(1)
 
 
-def _fetch_all(
+def _fetch(
     connection: Connection,
     send: Callable[[messages.FromProcess], None],
     settings: Settings,
@@ -129,7 +129,12 @@ def _messages(connection: Connection) -> Iterator[messages.ToProcess]:
 
 
 def _die() -> NoReturn:
-    """End at once, with all threads: the maker is gone, and no file may be written any more."""
+    """End at once, with all threads: the process that made this one is gone.
+
+    The lock of the output directory is free when this process has ended. If it ended in order, or
+    waited for a thread in a system call, a run that is started now would be refused. And
+    `sys.exit` would end no more than the thread that calls it, which is not the main one.
+    """
     os._exit(1)
 
 
