@@ -14,9 +14,9 @@ from pyfetch.units import parse_duration, parse_rate, parse_size, parse_speed
 
 AUTO: Literal["auto"] = "auto"
 """In place of a number: pyfetch finds out which is best."""
-LONGEST = 31_536_000.0
+LONGEST_TIME = 31_536_000.0
 """The longest time that may be set, in seconds: a year."""
-LEAST = 0.001
+SHORTEST_TIME = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
 MOST_PROCESSES = 64
@@ -105,15 +105,15 @@ def count_or_auto(least: int, most: int) -> Number:
     return Number(least, most, _integer, f"N|{AUTO}", or_auto=True)
 
 
-SECONDS = Number(0, LONGEST, parse_duration, "TIME", whole=False)
+SECONDS = Number(0, LONGEST_TIME, parse_duration, "TIME", whole=False)
 """A time: `10` or `10s`, `500ms`, `5m`, `1h30m`."""
-SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, parse_duration, "TIME", whole=False)
+SECONDS_ABOVE_ZERO = Number(SHORTEST_TIME, LONGEST_TIME, parse_duration, "TIME", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
 """A number of bytes: `300`, `10M`, `1.5GiB`."""
 SPEED = Number(0, _MOST_BYTES, parse_speed, "SPEED")
 """Bytes in a second: `10K/s` or `10K`."""
 SPEED_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_speed, "SPEED")
-RATE = Number(1 / LONGEST, 1_000_000, parse_rate, "RATE", whole=False)
+RATE = Number(1 / LONGEST_TIME, 1_000_000, parse_rate, "RATE", whole=False)
 """How often in a second: `5/s`, `100/min`, `1/10s`."""
 TEXT = Kind()
 
