@@ -6,25 +6,20 @@ words that mean the same; a word that takes a value ends in `=`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
-from pyfetch.urls import is_url
-
 ALIASES = {
     "-j= --jobs= --parallel-max= --max-concurrent-downloads= --transfers=": "--workers VALUE",
     "--max-connection-per-server= --parallel-max-host=": "--per-host VALUE",
     "--force-sequential": "--workers 1",
     "-i= --input-file= --batch-file= --arg-file= --url=": "-- VALUE",
     "-B=": "--base VALUE",
-    "--directory-prefix= --dir=": "--output-dir VALUE",
+    "--directory-prefix= --dir= --out-dir= --outdir= --destination=": "--output-dir VALUE",
     "--output-document= --output=": "--out VALUE",
     "-A= --user-agent=": "--header 'User-Agent: VALUE'",
-    "-e= --referer=": "--header 'Referer: VALUE'",
+    "--referer=": "--header 'Referer: VALUE'",
     "--oauth2-bearer=": "--header 'Authorization: Bearer VALUE'",
     "--no-cache": "--header 'Cache-Control: no-cache'",
     "--load-cookies=": "--cookies VALUE",
-    "-k --no-check-certificate": "--insecure",
+    "-k --no-check-certificate --no-verify --no-verify-ssl --no-ssl-verify": "--insecure",
     "--ca-certificate= --ca-directory= --capath=": "--cacert VALUE",
     "--certificate=": "--cert VALUE",
     "--private-key=": "--key VALUE",
@@ -39,13 +34,13 @@ ALIASES = {
     "--max-filesize=": "--max-size VALUE",
     "--read-timeout=": "--timeout VALUE",
     "-Y= --speed-limit= --lowest-speed-limit=": "--min-speed VALUE",
-    "--max-overall-download-limit=": "--limit-rate VALUE",
+    "--max-overall-download-limit= --bwlimit=": "--limit-rate VALUE",
     "--wait= --delay=": "--rate 1/VALUE",
-    "--retry=": "--retries VALUE",
+    "--retry= --max-retries=": "--retries VALUE",
     "--waitretry= --retry-delay=": "--retry-wait VALUE",
     "--retry-on-http-error=": "--retry-status VALUE",
     "--fail-early --exit-on-error": "--fail-fast",
-    "-nc --no-clobber --no-overwrites": "--if-exists skip",
+    "-nc --no-clobber --no-overwrites --skip-existing --ignore-existing": "--if-exists skip",
     "-J --remote-header-name": "--content-disposition",
     "--force-directories": "--name '{host}/{dir}/{name}'",
     "--save-session=": "--failed-to VALUE",
@@ -59,13 +54,15 @@ before a SOURCE."""
 
 _AUTOMATIC_RESUME = "resuming is automatic: run the same command again"
 _REFRESHED = "a file that is there is fetched again only if it has changed"
-_ONE_CONNECTION = "each file comes over one connection (--workers N fetches N files at once)"
+ONE_CONNECTION = "each file comes over one connection (--workers N fetches N files at once)"
+ONLY_GET = "pyfetch only sends GET requests"
+NO_LINKS = "pyfetch fetches what the list names, and follows no links in pages"
 _HTTP = "pyfetch speaks HTTP/1.1, over connections that it keeps"
 
 DONE_ANYWAY = {
-    "-c --continue": _AUTOMATIC_RESUME,
+    "-c --continue --resume": _AUTOMATIC_RESUME,
     "-C= --continue-at=": _AUTOMATIC_RESUME,
-    "-L --location": "redirects are followed",
+    "-L --location --follow --follow-redirects": "redirects are followed",
     "-f --fail --fail-with-body": "a status of 400 or more is a failure, and nothing is saved",
     "-S --show-error": "failures are shown, also with --quiet (the heads are shown by -vv)",
     "-Z --parallel --parallel-immediate": "transfers run in parallel (--workers says how many)",
@@ -90,17 +87,16 @@ DONE_ANYWAY = {
     "-nv --no-verbose -# --progress-bar --show-progress": (
         "results go to standard output, bars to the terminal (--quiet shows neither)"
     ),
-    "--split= --min-split-size= --file-allocation=": _ONE_CONNECTION,
-    "-G --get": "pyfetch only sends GET requests",
+    "--split= --min-split-size= --file-allocation=": ONE_CONNECTION,
+    "-G --get": ONLY_GET,
+    "-np --no-parent": NO_LINKS,
 }
 """Words that ask for what happens without them: the run goes on, and says so."""
 
-_ONLY_GET = "pyfetch only sends GET requests"
 _NO_HEAD = (
-    f"{_ONLY_GET}: --plan shows what would be fetched and asks no server, --discard fetches and"
+    f"{ONLY_GET}: --plan shows what would be fetched and asks no server, --discard fetches and"
     " keeps nothing"
 )
-_NO_LINKS = "pyfetch fetches what the list names, and follows no links in pages"
 _WORKERS = "write --workers N (or -w N) for N transfers at once"
 _RESULTS = "write --format jsonl: each result has status, size, time, media type and more"
 _PROXY_LOGIN = "write them into the proxy's URL: --proxy http://NAME:PASSWORD@HOST:PORT"
@@ -108,7 +104,8 @@ _LOGIN = "write -u NAME, which asks for the password, or use a netrc file"
 _NO_ROUTES = "pyfetch connects to the addresses that the system finds for a host's name"
 _NO_TLS = "pyfetch leaves this to the system's OpenSSL"
 _NO_PROXY = "set no_proxy in the environment: no_proxy=HOST,HOST or no_proxy='*'"
-_TRIES = "write --retries N for N more tries, or --timeout TIME"
+TRIES = "write --retries N for N more tries, or --timeout TIME"
+_IF_EXISTS = "write --if-exists replace, or --if-exists rename"
 _NO_COMMANDS = "let a shell read the results: pyfetch … | while read -r status size url path _"
 
 INSTEAD = {
@@ -116,16 +113,16 @@ INSTEAD = {
     " --num-threads --parallelism --concurrent-fragments": _WORKERS,
     "--spider -I --head": _NO_HEAD,
     "-P": "wget's -P is -o DIR here, and xargs' -P is -w N",
-    "-X --request --method": f"{_ONLY_GET}: leave it out",
-    "-d": f"{_ONLY_GET} and sends no data (aria2's -d is -o DIR here)",
+    "-X --request --method": f"{ONLY_GET}: leave it out",
+    "-d": f"{ONLY_GET} and sends no data (aria2's -d is -o DIR here)",
     "--data --data-raw --data-binary --data-ascii --data-urlencode --post-data --post-file"
-    " --body-data --body-file --form --upload-file": f"{_ONLY_GET} and sends no data",
-    "-F": f"{_ONLY_GET} and sends no data (wget's -F: {_NO_LINKS})",
-    "-r": f"{_NO_LINKS} (for curl's -r: it fetches whole files, no ranges)",
+    " --body-data --body-file --form --upload-file": f"{ONLY_GET} and sends no data",
+    "-F": f"{ONLY_GET} and sends no data (wget's -F: {NO_LINKS})",
+    "-r": f"{NO_LINKS} (for curl's -r: it fetches whole files, no ranges)",
     "--range": "pyfetch fetches whole files, no ranges; what is half fetched goes on by itself",
-    "--recursive --mirror -l --level -p --page-requisites -np --no-parent --convert-links"
-    " --accept --reject --force-html": _NO_LINKS,
-    "-t": f"wget's -t is --retries, aria2's -t is --timeout here: {_TRIES}",
+    "--recursive --mirror -l --level -p --page-requisites --convert-links"
+    " --accept --reject --force-html": NO_LINKS,
+    "-t": f"wget's -t is --retries, aria2's -t is --timeout here: {TRIES}",
     "-U": f"wget's -U is -A here; for user and password of a proxy {_PROXY_LOGIN}",
     "--proxy-user --proxy-password --http-proxy-user --http-proxy-passwd": _PROXY_LOGIN,
     "--http-user --http-password --http-passwd --password --ask-password --use-askpass": _LOGIN,
@@ -143,7 +140,7 @@ INSTEAD = {
     "--ciphers --tls-max --tls13-ciphers --pinnedpubkey --secure-protocol --crlfile": _NO_TLS,
     "--https-only --proto --proto-redir": "write --no-downgrade to stay with https",
     "--max-download-limit": "write --limit-rate SPEED, which is for all transfers together",
-    "--allow-overwrite --auto-file-renaming": "write --if-exists replace, or --if-exists rename",
+    "--allow-overwrite --auto-file-renaming --overwrite --force": _IF_EXISTS,
     "-E": "curl's -E is --cert FILE here; wget's -E: files keep the names that URLs give them",
     "-a": "xargs' -a is just a SOURCE here: pyfetch FILE",
     "--append-output": "write 2>> FILE",
@@ -152,6 +149,8 @@ INSTEAD = {
     "--random-wait": "write --rate 1/2s for a request to each host every two seconds",
     "--on-download-complete --exec": _NO_COMMANDS,
     "--timeout-ms": "write --timeout 500ms",
+    "--retry-max-time": "write --max-time TIME, which is for all tries of a URL",
+    "--ignore-errors": "write --allow-failures N, or --allow-failures 5%",
     "-M --manual": "type: man pyfetch",
 }
 """Words for what is done in another way, or not at all: the command ends with this sentence."""
@@ -162,62 +161,3 @@ LISTED = (
     " -nc/--no-clobber (--if-exists skip), -b/--load-cookies (--cookies)"
 )
 """The best known of the aliases, as `--help` lists them."""
-
-
-def _proxy(value: str) -> str:
-    if value.isdecimal():
-        raise ValueError(
-            f"-x is the proxy, as in curl. For aria2's -x {value}, write --per-host {value}"
-            f" (connections to one host), or -w {value} (transfers at once)"
-        )
-    if re.fullmatch(r"https?://[^/]+/.+", value):
-        raise ValueError(
-            "-x is the proxy, as in curl. For wget's -x, write --name '{host}/{dir}/{name}'"
-        )
-    return value if is_url(value) else f"http://{value}"
-
-
-def _tries(value: str) -> str:
-    if not value.isdecimal():
-        raise ValueError(f"--tries takes a number, not {value!r}; {_TRIES}")
-    return str(int(value) - 1) if int(value) else "1000000"
-
-
-def _max_time(value: str) -> str:
-    if is_url(value):
-        raise ValueError(f"-m is the longest time for a URL (-m 5m), as in curl; {_NO_LINKS}")
-    return value
-
-
-def _timeout(value: str) -> str:
-    if not value[:1].isdecimal():
-        raise ValueError(f"-T is the timeout (-T 10s), as in wget; {_ONLY_GET} and uploads nothing")
-    return value
-
-
-def _split(value: str) -> str:
-    raise ValueError(f"{_ONE_CONNECTION}; write -w {value} for aria2's -s{value}")
-
-
-def _cookies(value: str) -> list[str]:
-    if is_url(value):
-        raise ValueError("-b takes cookies, as in curl; for wget's -b: nohup pyfetch … &")
-    return ["--header", f"Cookie: {value}"] if "=" in value else ["--cookies", value]
-
-
-def _checked(value: str) -> list[str]:
-    return ["--insecure"] if value == "false" else []
-
-
-BY_VALUE: dict[str, Callable[[str], list[str]]] = {
-    "-x=": lambda value: ["--proxy", _proxy(value)],
-    "-m=": lambda value: ["--max-time", _max_time(value)],
-    "-T=": lambda value: ["--timeout", _timeout(value)],
-    "--tries= --max-tries=": lambda value: ["--retries", _tries(value)],
-    "-b= --cookie=": _cookies,
-    "--check-certificate=": _checked,
-}
-"""Words whose value decides what they become. A `ValueError` says what to do instead."""
-
-GLUED: dict[str, Callable[[str], str]] = {r"-s(\d+)": _split}
-"""Patterns of whole words in which a number stands right after a letter with two meanings."""

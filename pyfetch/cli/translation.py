@@ -13,10 +13,9 @@ from typing import NamedTuple
 
 import click
 
-from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, GLUED, INSTEAD
-
-_MOST_LETTERS = 2
-"""So many letters may differ between a word and an option that it is taken for."""
+from pyfetch.cli.alias_values import BY_VALUE, GLUED
+from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD
+from pyfetch.cli.suggestion import unknown_option
 
 
 class Translation(NamedTuple):
@@ -118,19 +117,19 @@ class _Translator:
                 self._take(flag, value if equals else None)
                 return
         elif argument.startswith("--"):
-            raise _unknown(flag, {*self._own, *self._foreign})
+            raise unknown_option(flag, {*self._own, *self._foreign})
         self._letters(argument)
 
     def _letters(self, argument: str) -> None:
         """Take one letter after the other (`-sSL`), up to one that takes the rest as its value."""
-        for pattern, become in GLUED.items():
+        for pattern, sentence in GLUED.items():
             found = re.fullmatch(pattern, argument)
             if found:
-                _tell(argument, lambda: become(found[1]))  # noqa: B023 - it is called at once
+                raise click.UsageError(f"{argument}: {sentence(found[1])}")
         for place, letter in enumerate(argument[1:], 2):
             flag, rest = f"-{letter}", argument[place:]
             if flag not in self._own and flag not in self._foreign:
-                raise _unknown(flag if len(argument) == 2 else f"{flag} (in {argument})", ())
+                raise unknown_option(flag if len(argument) == 2 else f"{flag} (in {argument})", ())
             if self._takes_value(flag) and rest:
                 self._take(flag, rest)
                 return
@@ -166,39 +165,10 @@ class _Translator:
             self._notes.setdefault(word.note, []).append(flag)
 
 
-def _tell(flag: str, become: Callable[[], list[str] | str]) -> list[str]:
+def _tell(flag: str, become: Callable[[], list[str]]) -> list[str]:
     """What a word becomes; a `ValueError` becomes an error of the command line."""
     try:
-        return [*become()]
+        return become()
     except ValueError as error:
         text = str(error)
         raise click.UsageError(text if text.startswith(flag) else f"{flag}: {text}") from None
-
-
-def _unknown(flag: str, known: Iterable[str]) -> click.UsageError:
-    near = sorted(
-        (word for word in known if word.startswith("--") and _is_near(flag, word)),
-        key=lambda word: (_distance(flag, word), word),
-    )
-    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return click.UsageError(f"there is no option {flag}{meant}; pyfetch --help lists all")
-
-
-def _is_near(flag: str, word: str) -> bool:
-    """Whether at most two letters differ, and fewer than half of the shorter word."""
-    most = min(_MOST_LETTERS, (min(len(flag), len(word)) - 3) // 2)
-    return abs(len(flag) - len(word)) <= most and _distance(flag, word) <= most
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters to change, add, leave out or swap with the next one (optimal string alignment)."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        earlier, before, row = before, row, [i]
-        for j, b in enumerate(other, 1):
-            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if earlier and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                least = min(least, earlier[j - 2] + 1)
-            row.append(least)
-    return row[-1]

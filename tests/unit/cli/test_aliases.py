@@ -9,7 +9,8 @@ from typing import Any
 import click
 import pytest
 
-from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, INSTEAD, LISTED
+from pyfetch.cli.alias_values import BY_VALUE
+from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD, LISTED
 from pyfetch.cli.command import command
 from pyfetch.cli.parameters import NOTES
 from pyfetch.cli.translation import foreign_words, translated
@@ -65,6 +66,7 @@ def notes(line: str) -> list[str]:
         ("--oauth2-bearer abc URL", "-H 'Authorization: Bearer abc' URL"),
         ("--no-cache URL", "-H 'Cache-Control: no-cache' URL"),
         ("-k URL", "--insecure URL"),
+        ("--no-verify-ssl URL", "--insecure URL"),
         ("--no-check-certificate URL", "--insecure URL"),
         ("--check-certificate=false URL", "--insecure URL"),
         ("--check-certificate=true URL", "URL"),
@@ -76,6 +78,7 @@ def notes(line: str) -> list[str]:
         ("-m 1m URL", "--max-time 60 URL"),
         ("-T 10 URL", "--timeout 10 URL"),
         ("--read-timeout=10 URL", "--timeout 10 URL"),
+        ("--max-retries 5 URL", "--retries 5 URL"),
         ("--retry 5 URL", "--retries 5 URL"),
         ("--tries=5 URL", "--retries 4 URL"),
         ("--tries=0 URL", "--retries 1000000 URL"),
@@ -91,6 +94,7 @@ def notes(line: str) -> list[str]:
         ("--max-redirs 3 URL", "--max-redirects 3 URL"),
         ("--max-redirect=3 URL", "--max-redirects 3 URL"),
         ("--directory-prefix=data URL", "-o data URL"),
+        ("--out-dir data URL", "-o data URL"),
         ("--dir=data URL", "-o data URL"),
         ("--output x URL", "-O x URL"),
         ("--output-document=x URL", "-O x URL"),
@@ -102,6 +106,7 @@ def notes(line: str) -> list[str]:
         ("-B http://h/ list", "--base http://h/ list"),
         ("-J URL", "--content-disposition URL"),
         ("-nc URL", "--if-exists skip URL"),
+        ("--skip-existing URL", "--if-exists skip URL"),
         ("--no-clobber URL", "--if-exists skip URL"),
         ("--force-directories URL", "--name '{host}/{dir}/{name}' URL"),
         ("--fail-early URL", "--fail-fast URL"),
@@ -156,6 +161,8 @@ def test_a_word_for_what_is_done_in_another_way_gets_a_sentence(flag: str) -> No
         ("-m http://h/", "-m is the longest time"),
         ("-T file URL", "uploads nothing"),
         ("-b http://h/", "nohup pyfetch"),
+        ("-e robots=off URL", "For wget's -e robots=off: leave it out"),
+        ("-n1 URL", "leave xargs' -n1 out"),
         ("--tries=inf URL", "--tries takes a number, not 'inf'"),
         ("-d a=b URL", "only sends GET requests"),
         ("--concurrency 8 URL", "--workers N"),

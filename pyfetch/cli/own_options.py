@@ -1,0 +1,99 @@
+"""The options that are no settings of a run: they say what is read, written and shown."""
+
+from __future__ import annotations
+
+import click
+
+from pyfetch.cli.click_types import FILE_NAME, GroupedOption, Parsed
+from pyfetch.settings import Group, InputFormat
+from pyfetch.units import parse_allowance
+
+OWN_OPTIONS = (
+    GroupedOption(
+        ("-O", "--out"),
+        Group.FILES,
+        "Save the file of one URL under this name.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--cleanup",),
+        Group.FILES,
+        "Remove the parts and the backups in DIR, list them, and fetch nothing.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--input-format",),
+        Group.LISTS,
+        "Read the list in this format: `lines`, `aria2`, `csv`, `tsv`, `jsonl`, `json`,"
+        " `checksums`, `sitemap` or `metalink`. `auto` detects it by content and name.",
+        type=click.Choice([str(choice) for choice in InputFormat]),
+        default="auto",
+        metavar="FORMAT",
+    ),
+    GroupedOption(
+        ("--base",),
+        Group.LISTS,
+        "Complete relative URLs, and the names in `SHA256SUMS`, with this URL.",
+        metavar="URL",
+    ),
+    GroupedOption(
+        ("--skip-duplicates",),
+        Group.LISTS,
+        "Drop URLs that the list has had before.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--plan",),
+        Group.LISTS,
+        "Show what would be fetched, and ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--checksums",),
+        Group.CHECKS,
+        "Write the checksums of all files, as `sha256sum -c` reads them.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--allow-failures",),
+        Group.FAILURES,
+        "Exit with status 0 if no more than this number, or this share (`5%`), fail.",
+        type=Parsed("allowance", parse_allowance),
+        metavar="N|P%",
+    ),
+    GroupedOption(
+        ("--failed-to",),
+        Group.FAILURES,
+        "Write what failed as a list for another run.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--format",),
+        Group.OUTPUT,
+        "Show results as table, TSV or JSON Lines.",
+        type=click.Choice(["table", "tsv", "jsonl"]),
+        metavar="table|tsv|jsonl",
+        show_default="table on a terminal, else tsv",
+    ),
+    GroupedOption(
+        ("--unordered",),
+        Group.OUTPUT,
+        "Show results as they finish, not in the order of the list.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("-q", "--quiet"),
+        Group.OUTPUT,
+        "Show failures only, on standard error. With `--format`, results too.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("-v", "--verbose"),
+        Group.OUTPUT,
+        "Say more on standard error. Once: each retry. Twice: everything.",
+        count=True,
+    ),
+)
