@@ -113,7 +113,7 @@ def _default(option: click.Option) -> str:
 def readme() -> str:
     """A link to the README that came with this installation; empty if there is none."""
     places = (
+        Path(__file__).parents[2] / "README.md",  # in a clone
         Path(sysconfig.get_path("data"), "share/doc/pyfetch/README.md"),
-        Path(__file__).parents[2] / "README.md",
     )
     return next((place.as_uri() for place in places if place.is_file()), "")
