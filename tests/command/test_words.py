@@ -185,6 +185,11 @@ class TestDestination:
         assert said in ended.err
         assert len(ended.err.splitlines()) == 1
 
+    def test_a_plan_shows_the_file_of_one_url(self, pyfetch: Command) -> None:
+        ended = pyfetch("--plan", "-O", "data/x.bin", "http://h/a")
+        assert ended.out.split("\t")[:3] == ["fetch", "http://h/a", "data/x.bin"]
+        assert not (pyfetch.directory / "data").exists()
+
     def test_a_url_that_failed_keeps_the_name_that_it_was_to_get(
         self, pyfetch: Command, server: LoopbackServer
     ) -> None:

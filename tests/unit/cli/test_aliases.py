@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from typing import Any
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyfetch.cli.alias_values import BY_VALUE
 from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD, LISTED
@@ -208,6 +211,18 @@ def test_no_other_word_gets_a_suggestion(typed: str) -> None:
     said = raised.value.format_message()
     assert "mean" not in said
     assert "pyfetch --help" in said
+
+
+_ANY_WORD = st.sampled_from([*sorted(WORDS), *sorted(OWN), "--", "-", "16", "a=b", "http://h/", ""])
+
+
+@given(st.lists(_ANY_WORD | st.builds("{}={}".format, _ANY_WORD, st.text()) | st.text()))
+def test_no_command_line_makes_another_error(arguments: list[str]) -> None:
+    """It is translated and parsed, or the user is told what is wrong."""
+    with contextlib.suppress(click.UsageError, click.exceptions.Exit):
+        assert "--" in translated(arguments, command.params).arguments
+        with command.make_context("pyfetch", arguments) as context:
+            assert isinstance(context.params["sources"], tuple)
 
 
 def test_each_word_stands_in_the_tables_once_and_is_no_option_of_ours() -> None:
