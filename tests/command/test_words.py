@@ -94,6 +94,24 @@ class TestWords:
         assert pyfetch("--discard", f"{server.url}/a").status == 0
 
 
+class TestHelp:
+    def test_short_help_leaves_nothing_above_a_screen_of_24_lines(
+        self, forked: InstalledCommand
+    ) -> None:
+        with Terminal(forked, "-h", columns=80, rows=24) as terminal:
+            assert terminal.end() == 0
+        assert terminal.left == []
+        assert terminal.visible[0].startswith("Usage: pyfetch")
+        assert len(terminal.visible) == 23
+
+    @pytest.mark.parametrize("flag", ["-h", "--help"])
+    def test_help_comes_whatever_else_is_wrong(self, pyfetch: Command, flag: str) -> None:
+        pyfetch.environment["PYFETCH_WORKERS"] = "none"
+        ended = pyfetch("--rate", "5", flag)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("Usage: pyfetch")
+
+
 class TestDestination:
     @pytest.mark.parametrize("flag", ["-o", "-O", "--output", "--output-document"])
     def test_standard_output_is_refused_with_what_to_do(
@@ -230,6 +248,7 @@ class TestHeadersOfAFile:
             ("@wrong", "line 2 of wrong: no header (write it as 'Name: value')"),
             ("@bytes", "cannot read bytes: it is not UTF-8"),
             ("@-", "write @/dev/stdin"),
+            ("@/dev/zero", "/dev/zero is too long"),
         ],
     )
     def test_a_file_of_headers_that_cannot_be_used_is_an_error_that_shows_no_secret(
