@@ -106,7 +106,7 @@ def _option(setting: Setting) -> GroupedOption:
     )
 
 
-_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items()}
+_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items() if setting.flags}
 
 
 def settings_from_options(values: dict[str, Any]) -> Settings:

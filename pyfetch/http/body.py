@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pyfetch import cpu
 from pyfetch.http.read_buffer import RECEIVE_SIZE
@@ -38,13 +38,13 @@ _per_thread = _PerThread()
 
 
 def read_pieces(
-    response: Response, transfer: Transfer, bandwidth: Bandwidth | None
+    response: Response, transfer: Transfer, limits: Sequence[Bandwidth] = ()
 ) -> Iterator[bytes | memoryview]:
     """Read the body of a response. A piece is valid until the next one is asked for.
 
     Raises `OSError`, `HTTPException`, and the `TargetError` that the transfer is stopped with.
     """
-    return _throttled(response, transfer, bandwidth) if bandwidth else _at_full_speed(response)
+    return _throttled(response, transfer, limits) if limits else _at_full_speed(response)
 
 
 def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
@@ -92,11 +92,15 @@ def _one_of_few(*, fast: bool) -> Iterator[None]:
             _turns.release()
 
 
-def _throttled(response: Response, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
+def _throttled(
+    response: Response, transfer: Transfer, limits: Sequence[Bandwidth]
+) -> Iterator[bytes]:
+    size = min(limit.chunk for limit in limits)
     while True:
-        due = bandwidth.take(transfer)
-        data = response.read(bandwidth.chunk)
-        bandwidth.give_back(bandwidth.chunk - len(data), due)
+        grants = [limit.take(transfer, size) for limit in limits]
+        data = response.read(size)
+        for limit, due in zip(limits, grants, strict=True):
+            limit.give_back(size - len(data), due)
         if not data:
             return
         yield data

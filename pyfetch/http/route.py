@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from urllib3.util import parse_url
 
+from pyfetch.http.tls import Trust
 from pyfetch.urls import DEFAULT_PORTS
 
 _PROXY_PORTS = DEFAULT_PORTS | dict.fromkeys(("socks4", "socks4a", "socks5", "socks5h"), 1080)
@@ -64,7 +65,9 @@ def parse_proxy(url: str) -> Proxy:
 class Route:
     """How an origin is reached. Requests of any thread share it."""
 
-    __slots__ = ("_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme")
+    __slots__ = (
+        "_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme", "trust",
+    )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
         self.scheme = scheme
@@ -77,6 +80,8 @@ class Route:
         """Whether an HTTP proxy is asked to connect to the host."""
         self.is_forwarded = by_http_proxy and scheme == "http"
         """Whether an HTTP proxy is sent the request itself, with the whole URL."""
+        self.trust: Trust | None = None
+        """Who may vouch for the host, where it has authorities of its own."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
         """Fields of the last request and their lines: mostly those of the next one, too."""
 

@@ -1,4 +1,4 @@
-"""Limits how many bytes a second all transfers receive together (`--limit-rate`)."""
+"""Limits how many bytes a second transfers receive together (`--limit-rate`): all, or a host's."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Bandwidth:
         self._lock = threading.Lock()
         self._free_at = 0.0
         self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
-        """Bytes of one grant."""
+        """Bytes of one grant, where no other limit has smaller ones."""
 
-    def take(self, transfer: Transfer) -> float:
-        """Wait until `chunk` bytes may be read.
+    def take(self, transfer: Transfer, size: int | None = None) -> float:
+        """Wait until `size` bytes may be read, else `chunk`.
 
         Returns the time of the grant, for `give_back`. Raises what the transfer is stopped with.
         """
         with self._lock:
             due = max(self._free_at, self._clock() - _CREDIT)
-            self._free_at = due + self.chunk / self._rate
+            self._free_at = due + (size or self.chunk) / self._rate
         while (wait := due - self._clock()) > 0:
             transfer.check()
             nap = min(wait, _NAP)

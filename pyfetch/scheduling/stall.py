@@ -6,6 +6,7 @@ comes now and then.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.text import format_seconds, format_size
@@ -37,6 +38,8 @@ class StallDetector(NamedTuple):
     """Seconds that one step may take: to connect, to shake hands, to answer."""
     min_speed: int = 0
     """Bytes a second that a body must bring at least; 0: any number will do."""
+    timeout_of: Callable[[str], float] | None = None
+    """Returns the same for an origin; None: all have that timeout."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
@@ -54,8 +57,11 @@ class StallDetector(NamedTuple):
             return Observation(now, step, transfer.received, ours)
         if not answered:
             # One tick more than the timeout: the socket's own comes first, if it comes at all.
-            late = now - before.at > self.timeout + TICK
-            return f"no whole answer within {format_seconds(self.timeout)}" if late else before
+            timeout = self.timeout
+            if self.timeout_of:
+                timeout = self.timeout_of(transfer.assignment.origin)
+            late = now - before.at > timeout + TICK
+            return f"no whole answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:

@@ -17,6 +17,14 @@ from typing import Literal
 from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
+from pyfetch.settings.host_settings import (
+    HOSTS,
+    HostSettings,
+    HostTable,
+    matching,
+    stricter,
+    together,
+)
 from pyfetch.settings.kinds import (
     AUTO,
     DIRECTORY,
@@ -31,6 +39,8 @@ from pyfetch.settings.kinds import (
     SIZE_ABOVE_ZERO,
     SPEED,
     TEXT,
+    TRANSFERS,
+    TRIES,
     Choice,
     count,
     count_or_auto,
@@ -194,7 +204,7 @@ class Settings:
     )
     per_host: int | None = _transfers(
         None,
-        count(1, MOST_WORKERS),
+        TRANSFERS,
         "--per-host",
         "Transfers at once to one host; the others go ahead meanwhile.",
     )
@@ -231,9 +241,7 @@ class Settings:
         "--max-time",
         "Longest time for one URL, all tries together, in seconds.",
     )
-    retries: int = _transfers(
-        3, count(0, 1_000_000), "--retries", "More tries after a failure that may pass."
-    )
+    retries: int = _transfers(3, TRIES, "--retries", "More tries after a failure that may pass.")
     retry_status: tuple[int, ...] = _transfers(
         (),
         STATUSES,
@@ -260,6 +268,35 @@ class Settings:
         "Keep the threads of the command on one CPU, except for work that gains from several.",
     )
 
+    hosts: HostTable = _servers(  # noqa: RUF009 - it makes a field
+        (),
+        HOSTS,
+        "",
+        "Settings of single hosts: `{'*.example.org': {'per_host': 2}}`.",
+    )
+
+    def of_host(self, origin: str) -> HostSettings:
+        """What holds for an origin (`scheme://host:port`): its own settings, else the general ones.
+
+        Of two limits, the stricter one holds. The limit of all transfers together is not in it.
+        """
+        general = HostSettings(
+            per_host=self.per_host,
+            rate=None if self.rate_total else self.rate,
+            headers=self.headers,
+            proxy=self.proxy,
+            cacert=self.cacert,
+            timeout=self.timeout,
+            retries=self.retries,
+        )
+        if not self.hosts:
+            return general
+        own = together(said for _, said in matching(self.hosts, origin))
+        return own.over(general)._replace(
+            per_host=stricter(own.per_host, general.per_host),
+            rate=stricter(own.rate, general.rate),
+        )
+
     @property
     def most_workers(self) -> int:
         """The most transfers that there will be at once."""
@@ -269,7 +306,8 @@ class Settings:
     def names_files(self) -> bool:
         """Whether files are named that all fetching needs: a certificate, cookies and so on."""
         named = (self.cookies, self.netrc_file, self.cacert, self.cert, self.key)
-        return any(named) or bool(bundle_of_the_environment())
+        of_hosts = (said.cacert for _, said in self.hosts)
+        return any(named) or any(of_hosts) or bool(bundle_of_the_environment())
 
     @property
     def process_number(self) -> int:

@@ -112,6 +112,10 @@ def count_or_auto(least: int, most: int) -> Number:
     return Number(least, most, _integer, f"N|{AUTO}", or_auto=True)
 
 
+TRANSFERS = count(1, MOST_WORKERS)
+"""How many transfers may run at once."""
+TRIES = count(0, 1_000_000)
+"""How often something is tried again."""
 SECONDS = Number(0, LONGEST, _seconds, "S", whole=False)
 SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, _seconds, "S", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")

@@ -28,7 +28,7 @@ class Setting(NamedTuple):
     default: object
     kind: Kind
     flags: tuple[str, ...]
-    """Of its option: the short one first."""
+    """Of its option: the short one first. None: the command line has no option for it."""
     help: str
     """One sentence or two; backticks enclose what is typed as it stands."""
     metavar: str
@@ -39,7 +39,8 @@ class Setting(NamedTuple):
         cls, group: Group, default: object, kind: Kind, flags: str, text: str, metavar: str = ""
     ) -> Any:
         """The field of a dataclass for this setting. `flags`: as in `--help`; `text`: the help."""
-        known = cls(group, default, kind, tuple(flags.split(", ")), text, metavar or kind.metavar)
+        names = tuple(flags.split(", ")) if flags else ()
+        known = cls(group, default, kind, names, text, metavar or kind.metavar)
         return field(default=default, metadata={_KEY: known})
 
     @classmethod
