@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from pyfetch.http.credentials import Login, Netrc
 from pyfetch.settings import Settings, matching, together
-from pyfetch.urls import MASK, Url
+from pyfetch.text import MASK
+from pyfetch.urls import Url
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}

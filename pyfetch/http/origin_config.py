@@ -17,9 +17,9 @@ from requests.utils import (
 from urllib3 import Timeout
 
 from pyfetch.errors import UsageError
+from pyfetch.http.body import Bandwidth
 from pyfetch.http.identity import Identities, Identity
 from pyfetch.http.route import Route, parse_proxy, route_to
-from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import HostSettings, Settings, check_proxy, matching, together

@@ -18,7 +18,7 @@ from pyfetch.settings.kinds import (
     items,
     shown,
 )
-from pyfetch.settings.request_kinds import HEADERS, LOGIN, PROXY_URL_OR_NONE, USER_AGENT
+from pyfetch.settings.request_kinds import HEADERS, PROXY_URL_OR_NONE, USER, USER_AGENT
 
 _ANY = "*"
 _PATTERN = r"(?a)(\*|(?:\*\.)?[^\s\[\]:/*@?#]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?"
@@ -117,7 +117,7 @@ HOST_KINDS: dict[str, Kind] = {
     "limit_rate": SIZE_ABOVE_ZERO,
     "headers": HEADERS,
     "user_agent": USER_AGENT,
-    "user": LOGIN,
+    "user": USER,
     "proxy": PROXY_URL_OR_NONE,
     "cacert": FILE,
     "timeout": SECONDS_ABOVE_ZERO,
@@ -182,16 +182,16 @@ def stricter(one: _Limit | None, other: _Limit | None) -> _Limit | None:
     return min(one, other)
 
 
-Headers = tuple[tuple[str, str], ...]
+HeaderFields = tuple[tuple[str, str], ...]
 
 
-def headers_over(specific: Headers, general: Headers) -> Headers:
+def headers_over(specific: HeaderFields, general: HeaderFields) -> HeaderFields:
     """Header fields of two layers: of a name that both have, only the specific ones."""
     names = {name.lower() for name, _ in specific}
     return (*(field for field in general if field[0].lower() not in names), *specific)
 
 
-def without_header(name: str, headers: Headers) -> Headers:
+def without_header(name: str, headers: HeaderFields) -> HeaderFields:
     """The others. `name`: in lower case."""
     return tuple(field for field in headers if field[0].lower() != name)
 

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pyfetch.errors import UsageError
 from pyfetch.headers import parse_header
 from pyfetch.settings.kinds import Kind, items, shown
-from pyfetch.urls import MASK, masked_url
+from pyfetch.text import MASK
+from pyfetch.urls import masked_url
 
 _MEDIA_TYPE = r"(?a)[\w!#$&^.+*-]+/[\w!#$&^.+*-]+"
 _PARAMETER_NAME = r"[!-%'-<>-~]+"
@@ -180,7 +181,7 @@ class UserAgent(Kind):
 USER_AGENT = UserAgent()
 
 
-class Login(Kind):
+class UserAndPassword(Kind):
     """User and password. No message shows a value."""
 
     metavar = "NAME:PASSWORD"
@@ -199,7 +200,7 @@ class Login(Kind):
         return repr(f"{str(value).partition(':')[0]}:{MASK}")
 
 
-LOGIN = Login()
+USER = UserAndPassword()
 
 
 def check_proxy(proxy: str) -> None:
