@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from pyfetch import __version__
+from pyfetch.cli.configuration import configuration_of
 from pyfetch.cli.parameters import CONTEXT, OPTIONS, GroupedCommand, settings_from_options
 from pyfetch.settings import InputFormat
 
@@ -20,7 +21,8 @@ from pyfetch.settings import InputFormat
 @click.version_option(
     __version__, "-V", "--version", message="%(prog)s %(version)s", allow_from_autoenv=False
 )
-def command(sources: tuple[str, ...], **options: Any) -> int:
+@click.pass_context
+def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
     """Fetch many URLs at once and show what became of each, in the order given.
 
     A SOURCE is a file with a URL a line, - for standard input, or a URL. With none,
@@ -28,19 +30,30 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
 
     Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
     """
+    hosts: Any = ()
+    configuration = configuration_of(context)
+    if configuration:
+        from pyfetch.cli.config_layers import hosts_under, options_over
+
+        hosts = hosts_under(configuration, context, options)
+        options = options_over(configuration, context, options)
+    if options["show_config"]:
+        from pyfetch.cli.show_config import show_config
+
+        return show_config(context, options)
     if options["cleanup"]:
         if sources or options["plan"]:
             raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
         from pyfetch.cli.cleanup import show_cleanup
 
-        return show_cleanup(settings_from_options(options), quiet=options["quiet"])
+        return show_cleanup(settings_from_options(options, hosts), quiet=options["quiet"])
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")
     allowed = options["allow_failures"] or (0, 0)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
-    settings = settings_from_options(options)
+    settings = settings_from_options(options, hosts)
     from pyfetch.cli.display import OutputOptions
     from pyfetch.cli.run import SourceSpec, run
 

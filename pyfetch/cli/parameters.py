@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyfetch.settings import SETTINGS, Group, InputFormat, Setting, Settings
+from pyfetch.cli.configuration import configure
+from pyfetch.settings import SETTINGS, Group, HostTable, InputFormat, Setting, Settings
 from pyfetch.settings.kinds import Choice, Flag, Kind, Number
 from pyfetch.units import parse_allowance
 
@@ -109,9 +110,19 @@ def _option(setting: Setting) -> GroupedOption:
 _OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items() if setting.flags}
 
 
-def settings_from_options(values: dict[str, Any]) -> Settings:
-    """The settings that the options say. Raises `UsageError`."""
-    said: dict[str, Any] = {}
+_SETTING_OF: dict[click.Option, Setting] = {
+    option: SETTINGS[name] for name, option in _OF_SETTINGS.items()
+}
+
+
+def setting_of(option: click.Option) -> Setting | None:
+    """The setting behind an option; None: it is of the command alone."""
+    return _SETTING_OF.get(option)
+
+
+def settings_from_options(values: dict[str, Any], hosts: HostTable = ()) -> Settings:
+    """The settings that the options say, and those of hosts. Raises `UsageError`."""
+    said: dict[str, Any] = {"hosts": hosts}
     for name, option in _OF_SETTINGS.items():
         value = values[str(option.name)]
         said[name] = not value if SETTINGS[name].negated else value
@@ -153,6 +164,36 @@ _OWN = (
         "Exit status 0 while no more than so many fail.",
         type=Parsed("allowance", parse_allowance),
         metavar="N|P%",
+    ),
+    GroupedOption(
+        ("--config",),
+        Group.OUTPUT,
+        "Read this configuration, not `~/.config/pyfetch/config.toml`.",
+        metavar="FILE",
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--no-config",),
+        Group.OUTPUT,
+        "Read no configuration.",
+        is_flag=True,
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--profile",),
+        Group.OUTPUT,
+        "Use this profile of the configuration.",
+        metavar="NAME",
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--show-config",),
+        Group.OUTPUT,
+        "Show the value of each option, where it comes from, and fetch nothing.",
+        is_flag=True,
     ),
     GroupedOption(
         ("--format",),
