@@ -1,7 +1,7 @@
 """Where the command is configured, beside its command line: a file, and variables.
 
 Loaded at each start, so it only finds out whether there is a file. What is in the file is read by
-`config_file`, and becomes values of options in `config_layers`.
+`config_file` and checked by `config_reader`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _read(
             raise UsageError(f"there is no profile {profile!r}: {path or 'a file'} is missing")
         return None
     from pyfetch.cli.config_file import read_config
-    from pyfetch.cli.config_layers import layers_of
+    from pyfetch.cli.config_reader import layers_of
 
     return layers_of(read_config(path, is_named=config is not None), profile, context.command)
 
