@@ -112,10 +112,15 @@ class OriginConfigs:
             identity,
             after_redirect,
             self._common(identity),
-            Timeout(self._settings.connect_timeout, own.timeout) if own.timeout else self._timeout,
+            self._timeout_of(own),
             Bandwidth(own.limit_rate) if own.limit_rate else None,
             is_paced=bool(self._settings.rate or own.rate),
         )
+
+    def _timeout_of(self, own: HostSettings) -> Timeout:
+        if own.timeout is None:
+            return self._timeout
+        return Timeout(connect=self._settings.connect_timeout, read=own.timeout)
 
     def _common(self, identity: Identity) -> CaseInsensitiveDict[str | bytes]:
         key = tuple(identity.fields.items())
