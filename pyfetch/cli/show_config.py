@@ -106,7 +106,8 @@ def _hosts(
             remark = _place(configuration, layer.section, key, within=True)
             held = hold[pattern].get(name)
             if held is None or (key == HEADER and len(held) < len(value)):
-                remark += "; not used: the command line or a variable says something else"
+                extent = " in part" if held else ""
+                remark += f"; not used{extent}: the command line or a variable says something else"
             elif name in HOST_LIMITS and name != "limit_rate":
                 remark += _stricter(context, key, value, options[name])
             yield _line(f"{key} = {_toml(value, HOST_KINDS[name])}", remark)

@@ -32,7 +32,7 @@ def first(server: LoopbackServer) -> LoopbackServer:
 
 
 def at(server: LoopbackServer, path: str = "/x", host: str | None = None) -> str:
-    return f"http://{host or server.server_address[0]}:{server.server_port}{path}"
+    return f"http://{host or server.address}:{server.server_port}{path}"
 
 
 def urls(server: LoopbackServer, number: int) -> list[str]:
