@@ -104,11 +104,12 @@ class HostSettings(NamedTuple):
 
     def over(self, general: HostSettings) -> HostSettings:
         """These settings and, where nothing is said, more general ones. Headers add up."""
-        said = {name: value for name, value in self._asdict().items() if value is not None}
-        said["headers"] = headers_over(self.headers, general.headers)
-        if self.user is not None:  # one of them is sent only
-            said["headers"] = without_header("authorization", said["headers"])
-        return general._replace(**said)
+        pairs = zip(self, general, strict=True)
+        merged = HostSettings._make(own if own is not None else other for own, other in pairs)
+        headers = headers_over(self.headers, general.headers)
+        if self.user is not None:  # one of the two is sent only
+            headers = without_header("authorization", headers)
+        return merged if headers == merged.headers else merged._replace(headers=headers)
 
 
 HOST_KINDS: dict[str, Kind] = {
@@ -187,6 +188,8 @@ HeaderFields = tuple[tuple[str, str], ...]
 
 def headers_over(specific: HeaderFields, general: HeaderFields) -> HeaderFields:
     """Header fields of two layers: of a name that both have, only the specific ones."""
+    if not (specific and general):
+        return specific or general
     names = {name.lower() for name, _ in specific}
     return (*(field for field in general if field[0].lower() not in names), *specific)
 
