@@ -26,17 +26,23 @@ _PATTERN = r"(?a)(\*|(?:\*\.)?[^\s\[\]:/*@?#]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9
 _Limit = TypeVar("_Limit", int, float)
 
 
-class HostPattern(NamedTuple):
-    """Which hosts some settings are for: one, all below a domain, or all; of one port or any."""
+class HostPattern(str):
+    """Which hosts some settings are for: one, all below a domain, or all; of one port or any.
 
-    name: str
-    """`example.org`, `*.example.org`, an address, or `*`; in lower case, without brackets."""
-    port: int | None = None
-    """None: any port."""
+    It is text in one form: `example.org`, `*.example.org:8080`, `*` or `[::1]:80`, in lower case.
+    """
 
-    def __str__(self) -> str:
-        name = f"[{self.name}]" if ":" in self.name else self.name
-        return name if self.port is None else f"{name}:{self.port}"
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """What the name of a host is compared with, without brackets."""
+        return _name_and_port(self)[0]
+
+    @property
+    def port(self) -> int | None:
+        """None: any port."""
+        return _name_and_port(self)[1]
 
     @property
     def names_hosts(self) -> bool:
@@ -46,28 +52,37 @@ class HostPattern(NamedTuple):
     @property
     def rank(self) -> tuple[bool, int, bool]:
         """How closely it describes a host, for a comparison."""
-        wild = self.name.startswith(_ANY)
+        wild = self.startswith(_ANY)
         return (not wild, len(self.name) if wild else 0, self.port is not None)
 
     def matches(self, host: str, port: int) -> bool:
         """Whether this host is one of them. `*.example.org` is not `example.org` itself."""
-        if self.port not in (None, port):
+        name, only = _name_and_port(self)
+        if only not in (None, port):
             return False
-        if self.name == _ANY:
+        if name == _ANY:
             return True
-        return host.endswith(self.name[1:]) if self.name.startswith(_ANY) else host == self.name
+        return host.endswith(name[1:]) if name.startswith(_ANY) else host == name
 
 
 def parse_pattern(text: str) -> HostPattern:
     """Read a pattern as it stands in a file. Raises `ValueError`."""
     found = re.fullmatch(_PATTERN, text)
-    port = int(found[2]) if found and found[2] else None
-    if not found or (port or 0) > 65535:
+    if not found or int(found[2] or 0) > 65535:
         raise ValueError(
             f"{shown(text)} names no hosts"
             " (write example.org, *.example.org, example.org:8080 or *)"
         )
-    return HostPattern(_normalized(found[1]), port)
+    name = _normalized(found[1])
+    bracketed = f"[{name}]" if ":" in name else name
+    return HostPattern(f"{bracketed}:{found[2]}" if found[2] else bracketed)
+
+
+def _name_and_port(pattern: str) -> tuple[str, int | None]:
+    head, colon, port = pattern.rpartition(":")
+    if colon and not pattern.endswith("]"):
+        return head.strip("[]"), int(port)
+    return pattern.strip("[]"), None
 
 
 class HostSettings(NamedTuple):
