@@ -18,7 +18,7 @@ from urllib3 import Timeout
 
 from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
-from pyfetch.http.identity import Identities, Identity
+from pyfetch.http.request_defaults import DefaultsByOrigin, RequestDefaults
 from pyfetch.http.route import Route, parse_proxy, route_to
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
@@ -34,9 +34,9 @@ class OriginConfig(NamedTuple):
     route: Route
     proxies: dict[str, str]
     """The proxy of the route, as an adapter of `requests` takes it."""
-    identity: Identity
+    defaults: RequestDefaults
     """Fields and login of a request for a URL of the list."""
-    after_redirect: Identity
+    after_redirect: RequestDefaults
     """The same for a request to which a redirect from another origin has led."""
     common_fields: CaseInsensitiveDict[str | bytes]
     """All fields of requests that need none of their own. They are never changed: `Route`
@@ -57,7 +57,7 @@ class OriginConfigs:
     def __init__(self, settings: Settings, user_agent: str) -> None:
         self._settings = settings
         self._public_only = settings.public_only
-        self._identities = Identities(settings)
+        self._defaults = DefaultsByOrigin(settings)
         self.session_fields = default_headers()
         """What each request has beside the fields of the settings."""
         # Without a content coding, the bytes that are saved are those that the server has.
@@ -105,13 +105,13 @@ class OriginConfigs:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
         if own.cacert:
             route.trust = self._trust[own.cacert]
-        identity, after_redirect = self._identities.of(url)
+        defaults, after_redirect = self._defaults.of(url)
         return OriginConfig(
             route,
             {"all": proxy} if proxy else {},
-            identity,
+            defaults,
             after_redirect,
-            self._common(identity),
+            self._common(defaults),
             self._timeout_of(own),
             Bandwidth(own.limit_rate) if own.limit_rate else None,
             is_paced=bool(self._settings.rate or own.rate),
@@ -122,11 +122,11 @@ class OriginConfigs:
             return self._timeout
         return Timeout(connect=self._settings.connect_timeout, read=own.timeout)
 
-    def _common(self, identity: Identity) -> CaseInsensitiveDict[str | bytes]:
-        key = tuple(identity.fields.items())
+    def _common(self, defaults: RequestDefaults) -> CaseInsensitiveDict[str | bytes]:
+        key = tuple(defaults.fields.items())
         if key not in self._common_fields:
             self._common_fields[key] = CaseInsensitiveDict(
-                {**self.session_fields, **identity.fields}
+                {**self.session_fields, **defaults.fields}
             )
         return self._common_fields[key]
 

@@ -17,8 +17,8 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
-from pyfetch.http.identity import authorizes, combined, harmless
 from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.request_defaults import authorizes, combined, harmless
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -72,12 +72,12 @@ class RequestBuilder:
         config = self._origins.of(state.url)
         if (
             not has_own_fields
-            and config.identity.login is None
+            and config.defaults.login is None
             and _PLAIN_URL.fullmatch(state.url.text)
         ):
             return _plain_request(state.url.text, config.common_fields, headers)
         auth = self._auth(state, target)
-        fields = dict((config.after_redirect if state.away else config.identity).fields)
+        fields = dict((config.after_redirect if state.away else config.defaults).fields)
         own = combined(target.headers)
         # Secrets are meant for the target's origin: not for a mirror, or after a redirect.
         fields |= harmless(own) if state.away or state.origin != target.origin else own
@@ -147,7 +147,7 @@ class RequestBuilder:
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
         config = self._origins.of(state.url)
-        entry = (config.after_redirect if state.away else config.identity).login
+        entry = (config.after_redirect if state.away else config.defaults).login
         if entry is None or (not state.away and authorizes(name for name, _ in target.headers)):
             return None
         return Credentials(entry.user.encode(), entry.password.encode())

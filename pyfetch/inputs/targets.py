@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -108,12 +107,7 @@ class Duplicates:
     def __enter__(self) -> Duplicates:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._database.close()
 
     def seen(self, target: Target) -> bool:

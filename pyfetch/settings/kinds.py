@@ -14,9 +14,9 @@ from pyfetch.units import parse_rate, parse_size, parse_speed
 
 AUTO: Literal["auto"] = "auto"
 """In place of a number: pyfetch finds out which is best."""
-LONGEST = 31_536_000.0
+LONGEST_TIME = 31_536_000.0
 """The longest time that may be set, in seconds: a year."""
-LEAST = 0.001
+SHORTEST_TIME = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
 MOST_PROCESSES = 64
@@ -116,14 +116,14 @@ TRANSFERS = count(1, MOST_WORKERS)
 """How many transfers may run at once."""
 TRIES = count(0, 1_000_000)
 """How often something is tried again."""
-SECONDS = Number(0, LONGEST, _seconds, "S", whole=False)
-SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, _seconds, "S", whole=False)
+SECONDS = Number(0, LONGEST_TIME, _seconds, "S", whole=False)
+SECONDS_ABOVE_ZERO = Number(SHORTEST_TIME, LONGEST_TIME, _seconds, "S", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
 """A number of bytes: `300`, `10M`, `1.5GiB`."""
 SIZE_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_size, "SIZE")
 SPEED = Number(0, _MOST_BYTES, parse_speed, "SPEED")
 """Bytes in a second: `10K/s`."""
-RATE = Number(1 / LONGEST, 1_000_000, parse_rate, "RATE", whole=False)
+RATE = Number(1 / LONGEST_TIME, 1_000_000, parse_rate, "RATE", whole=False)
 """How often in a second: `5/s`, `100/min`."""
 TEXT = Kind()
 

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from pyfetch.cluster.workload import split
+from pyfetch.cluster.workload import split_settings
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.errors import UsageError
 from pyfetch.settings import HostSettings, Settings, matching, parse_pattern, settings_from
@@ -160,7 +160,7 @@ def test_settings_of_hosts_survive_a_pickle_and_a_second_check() -> None:
 def test_processes_together_keep_to_the_limits_of_a_host(
     hosts: dict[str, dict[str, object]], number: int
 ) -> None:
-    parts = split(settings_from({"processes": 4, "workers": 8, "hosts": hosts}))
+    parts = split_settings(settings_from({"processes": 4, "workers": 8, "hosts": hosts}))
     assert len(parts) == number
     caps = [part.of_host("http://h:80").per_host for part in parts]
     assert caps == ([1, 1] if "per_host" in hosts["h"] else [None] * number)

@@ -1,4 +1,4 @@
-"""Who we are at an origin: the header fields and the login of requests, by the settings."""
+"""What requests to an origin send by default: header fields and login, by the settings."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _HARMLESS = frozenset(
 meant for the first origin."""
 
 
-class Identity(NamedTuple):
-    """Fields and login of requests."""
+class RequestDefaults(NamedTuple):
+    """Header fields and login of requests that have none of their own."""
 
     fields: Mapping[str, str]
     login: Login | None
 
     def __repr__(self) -> str:
-        return f"Identity({dict.fromkeys(self.fields, MASK)}, {self.login})"
+        return f"RequestDefaults({dict.fromkeys(self.fields, MASK)}, {self.login})"
 
 
-class Identities:
-    """The identities that the settings and the netrc file give us."""
+class DefaultsByOrigin:
+    """The defaults of each origin, from the settings and the netrc file."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -36,8 +36,8 @@ class Identities:
         self._fields_after_redirect = harmless(self._fields)
         self._netrc = Netrc(settings)
 
-    def of(self, url: Url) -> tuple[Identity, Identity]:
-        """Who we are at the origin of a URL, and who after a redirect from another origin."""
+    def of(self, url: Url) -> tuple[RequestDefaults, RequestDefaults]:
+        """Return those of a URL's origin: for a URL of the list, and after a redirect to it."""
         known = self._netrc.login(url)
         # A redirect may lead to a host of the netrc file, as to one where users log in. But it
         # must not make us send the password in clear text, or to a port of the redirect's choice.
@@ -46,8 +46,8 @@ class Identities:
         found = matching(self._settings.hosts, url.origin) if self._settings.hosts else []
         if not found:
             return (
-                _identity(self._fields, None, known),
-                _identity(self._fields_after_redirect, None, known_after),
+                _defaults(self._fields, None, known),
+                _defaults(self._fields_after_redirect, None, known_after),
             )
         own = together(said for _, said in found)
         fields = combined(self._settings.of_host(url.origin).headers)
@@ -59,8 +59,8 @@ class Identities:
         )
         fields_after = harmless(fields) | combined(after.headers)
         return (
-            _identity(fields, own.user, known),
-            _identity(fields_after, after.user, known_after),
+            _defaults(fields, own.user, known),
+            _defaults(fields_after, after.user, known_after),
         )
 
 
@@ -82,9 +82,9 @@ def authorizes(names: Iterable[str]) -> bool:
     return any(name.lower() == "authorization" for name in names)
 
 
-def _identity(fields: Mapping[str, str], user: str | None, known: Login | None) -> Identity:
+def _defaults(fields: Mapping[str, str], user: str | None, known: Login | None) -> RequestDefaults:
     """`user`: as the settings name it; `known`: what the netrc file says."""
     if user is not None:
         name, _, password = user.partition(":")
-        return Identity(fields, Login(name, password, is_named=True))
-    return Identity(fields, None if authorizes(fields) else known)
+        return RequestDefaults(fields, Login(name, password, is_named=True))
+    return RequestDefaults(fields, None if authorizes(fields) else known)
