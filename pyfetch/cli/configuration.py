@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from pyfetch.cli.parameters import FILE_NAME, GroupedOption
 from pyfetch.errors import UsageError
+from pyfetch.settings import Group
 
 if TYPE_CHECKING:
     from pyfetch.cli.config_layers import Configuration
@@ -112,3 +114,38 @@ def _check_variables(context: click.Context) -> None:
 def variable_of(parameter: click.Parameter) -> str:
     """The variable that stands for an option."""
     return f"{_VARIABLE}{str(parameter.name).upper()}"
+
+
+CONFIG_OPTIONS = (
+    GroupedOption(
+        ("--config",),
+        Group.CONFIGURATION,
+        "Read this configuration, not `~/.config/pyfetch/config.toml`.",
+        type=FILE_NAME,
+        metavar="FILE",
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--no-config",),
+        Group.CONFIGURATION,
+        "Read no configuration.",
+        is_flag=True,
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--profile",),
+        Group.CONFIGURATION,
+        "Use this profile of the configuration.",
+        metavar="NAME",
+        is_eager=True,
+        callback=configure,
+    ),
+    GroupedOption(
+        ("--show-config",),
+        Group.CONFIGURATION,
+        "Show the value of each option and where it comes from, and fetch nothing.",
+        is_flag=True,
+    ),
+)

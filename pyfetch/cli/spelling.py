@@ -8,13 +8,27 @@ _MOST_LETTERS = 2
 """Letters in which a word may differ from the one that was meant."""
 
 
+def near(word: str, words: Iterable[str]) -> list[str]:
+    """The known words that may have been meant, the most similar first.
+
+    At most two letters differ, and fewer than half of the shorter word.
+    """
+    found = sorted((distance, known) for known in words if (distance := _away(word, known)) >= 0)
+    return [known for _, known in found]
+
+
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The known word that differs least; None if none differs by so few letters."""
-    found = min(((_distance(word, known), known) for known in words), default=None)
-    if found is None:
-        return None
-    most = min(_MOST_LETTERS, (min(len(word), len(found[1])) - 1) // 2)
-    return found[1] if found[0] <= most else None
+    """The first of them; None if there is none."""
+    return next(iter(near(word, words)), None)
+
+
+def _away(word: str, known: str) -> int:
+    """How many letters differ; -1 if too many do."""
+    most = min(_MOST_LETTERS, (min(len(word), len(known)) - 1) // 2)
+    if abs(len(word) - len(known)) > most:
+        return -1
+    distance = _distance(word, known)
+    return distance if distance <= most else -1
 
 
 def _distance(one: str, other: str) -> int:

@@ -58,6 +58,8 @@ class RequestBuilder:
         # `OriginConfigs` reads the environment, once for an origin and not for each request.
         self._session.trust_env = False
         self._session.headers = origins.session_fields
+        self._user = None if settings.user is None else _credentials(settings.user)
+        self._authorizes = authorizes(name for name, _ in settings.headers)
 
     def build(
         self, state: RedirectState, headers: Mapping[str, str], target: Target
@@ -68,7 +70,7 @@ class RequestBuilder:
         a URL that cannot be requested.
         """
         cookies = cookies_for(state.cookies, state.origin, self._cookies)
-        has_own_fields = cookies is not None or target.headers or state.away
+        has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
         config = self._origins.of(state.url)
         if (
             not has_own_fields
@@ -137,7 +139,7 @@ class RequestBuilder:
         return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
-        """User and password: of the URL, or else of the host if no field has any.
+        """User and password: of the URL, or else, if no field has any, of the settings or netrc.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """
@@ -146,9 +148,12 @@ class RequestBuilder:
             user, _, password = userinfo.partition(":")
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
+        has_authorization = authorizes(name for name, _ in target.headers)
+        if self._user and target.takes_login and state.origin == target.origin and not state.away:
+            return None if self._authorizes or has_authorization else self._user
         config = self._origins.of(state.url)
         entry = (config.after_redirect if state.away else config.defaults).login
-        if entry is None or (not state.away and authorizes(name for name, _ in target.headers)):
+        if entry is None or (has_authorization and not state.away):
             return None
         return Credentials(entry.user.encode(), entry.password.encode())
 
@@ -165,3 +170,8 @@ def _plain_request(
         request.headers = request.headers.copy()
         request.headers.update(headers)
     return request
+
+
+def _credentials(text: str) -> Credentials:
+    user, _, password = text.partition(":")
+    return Credentials(user.encode(), password.encode())

@@ -11,14 +11,19 @@ from pyfetch.settings.kinds import (
     FILE,
     RATE,
     SECONDS_ABOVE_ZERO,
-    SIZE_ABOVE_ZERO,
+    SPEED_ABOVE_ZERO,
     TRANSFERS,
     TRIES,
     Kind,
     items,
     shown,
 )
-from pyfetch.settings.request_kinds import HEADERS, PROXY_URL_OR_NONE, USER, USER_AGENT
+from pyfetch.settings.request_kinds import (
+    HEADERS,
+    PROXY_URL_OR_NONE,
+    USER_AGENT,
+    USER_AND_PASSWORD,
+)
 
 _ANY = "*"
 _PATTERN = r"(?a)(\*|(?:\*\.)?[^\s\[\]:/*@?#]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?"
@@ -130,10 +135,10 @@ class HostSettings(NamedTuple):
 HOST_KINDS: dict[str, Kind] = {
     "per_host": TRANSFERS,
     "rate": RATE,
-    "limit_rate": SIZE_ABOVE_ZERO,
+    "limit_rate": SPEED_ABOVE_ZERO,
     "headers": HEADERS,
     "user_agent": USER_AGENT,
-    "user": USER,
+    "user": USER_AND_PASSWORD,
     "proxy": PROXY_URL_OR_NONE,
     "cacert": FILE,
     "timeout": SECONDS_ABOVE_ZERO,
