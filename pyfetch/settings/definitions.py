@@ -165,7 +165,7 @@ class Settings:
         USER_AND_PASSWORD,
         "-u, --user",
         "Log in to the host of the first URL. `-u NAME` asks for the password, which `ps` then"
-        " does not show. Other hosts: a netrc file.",
+        " does not show. Other hosts: the configuration, or a netrc file.",
     )
     cookies: str | None = _requests(
         None, FILE, "--cookies", "Send the cookies of this file (Netscape's format)."

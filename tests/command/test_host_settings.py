@@ -172,6 +172,29 @@ def test_a_user_logs_in_at_its_host_unless_the_command_line_says_otherwise(
     assert other["Authorization"] == (general[1][15:] if general else "Bearer all")
 
 
+def test_a_user_of_the_command_line_counts_more_than_one_of_the_host(
+    pyfetch: Command, first: LoopbackServer, second: LoopbackServer
+) -> None:
+    """It is for the origin of the first URL, so that others have theirs."""
+    pyfetch.configure('[host."*"]\nuser = "me:s3cret"\n')
+    assert pyfetch("--discard", "-u", "you:now", at(first), at(second)).status == 0
+    assert first.asked[0].headers["Authorization"] == basic("you", "now")
+    assert second.asked[0].headers["Authorization"] == basic("me", "s3cret")
+
+
+@pytest.mark.parametrize("key", ['user = "me:netrc"', 'header = "Authorization: Bearer x"'])
+def test_a_login_of_the_host_counts_more_than_the_netrc_file_and_less_than_the_url(
+    pyfetch: Command, first: LoopbackServer, key: str
+) -> None:
+    netrc = pyfetch.directory / "netrc"
+    netrc.write_text("machine 127.0.0.1 login other password other\n")
+    pyfetch.environment["NETRC"] = str(netrc)
+    pyfetch.configure(f'[host."127.0.0.1"]\n{key}\n')
+    own = basic("me", "netrc") if key.startswith("user") else "Bearer x"
+    assert pyfetch("--discard", at(first), at(first).replace("//", "//a:b@")).status == 0
+    assert [asked.headers["Authorization"] for asked in first.asked] == [own, basic("a", "b")]
+
+
 def test_a_proxy_is_used_for_its_hosts_and_an_empty_one_is_none(
     pyfetch: Command, first: LoopbackServer, second: LoopbackServer
 ) -> None:
