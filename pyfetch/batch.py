@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from pyfetch import cpu
 from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Result
-from pyfetch.naming.template import check_template
+from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
@@ -78,8 +78,7 @@ class Batch:
         `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        if settings.ignore_query:
-            entries = ignoring_query(entries, settings.ignore_query)
+        entries = as_settings_say(entries, settings)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return
@@ -100,7 +99,7 @@ class Batch:
                 ledger = FileLedger(
                     settings, state, lasting=settings.state, check_directory=directory.check
                 )
-                if settings.content_disposition and self._download:
+                if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, lock)
         finally:

@@ -43,12 +43,15 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
     settings = settings_from_options(options)
     from pyfetch.cli.display import OutputOptions
     from pyfetch.cli.run import SourceSpec, run
+    from pyfetch.inputs.columns import Columns
+    from pyfetch.naming.template_text import columns_of
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
+        columns=Columns(options["url_column"], columns_of(settings.name)),
     )
     output = OutputOptions(
         format=options["format"],

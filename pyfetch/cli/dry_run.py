@@ -17,7 +17,7 @@ from pyfetch.cli.main import imports_done
 from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Failure, Known, Result, Target, TargetError
 from pyfetch.output.plan import plan_sink
 from pyfetch.output.planned import Action, Planned
@@ -168,7 +168,7 @@ def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> i
     with Planner(settings) as planner:
         try:
             sink = plan_sink(out, options.format or ("table" if out.isatty() else "tsv"))
-            for entry in ignoring_query(sources, settings.ignore_query):
+            for entry in as_settings_say(sources, settings):
                 planned = planner.of(entry)
                 if not options.quiet or options.format:
                     sink.show(planned)

@@ -133,6 +133,13 @@ _OWN = (
         metavar="URL",
     ),
     GroupedOption(
+        ("--url-column",),
+        Group.FILES,
+        "The column, or JSON key, that holds the URL, by its name or, in tables, its number; else"
+        " `url`.",
+        metavar="NAME",
+    ),
+    GroupedOption(
         ("--skip-duplicates",), Group.FILES, "Drop URLs that the list has had before.", is_flag=True
     ),
     GroupedOption(

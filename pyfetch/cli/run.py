@@ -17,6 +17,7 @@ from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.output.summary import Summary
 from pyfetch.settings import InputFormat, Settings
 
@@ -29,6 +30,8 @@ class SourceSpec(NamedTuple):
     skip_duplicates: bool = False
     base: str | None = None
     """URL that relative ones of the list are resolved with."""
+    columns: Columns = BY_NAME
+    """Which column of the list has the URL, and which ones it must have."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -38,6 +41,7 @@ class SourceSpec(NamedTuple):
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
             base=self.base,
+            columns=self.columns,
         )
 
 

@@ -86,7 +86,8 @@ class Settings:
         TEXT,
         "--name",
         "The path of each file below DIR, from `{index} {scheme} {host} {dir} {name} {stem} {ext}"
-        " {query} {hash}`.",
+        " {query} {hash}`, `{type_ext}` (by its media type) and `{input.COLUMN}` (what the list"
+        " says in a column).",
         "TEMPLATE",
     )
     content_disposition: bool = _files(
@@ -270,6 +271,11 @@ class Settings:
         """Whether files are named that all fetching needs: a certificate, cookies and so on."""
         named = (self.cookies, self.netrc_file, self.cacert, self.cert, self.key)
         return any(named) or bool(bundle_of_the_environment())
+
+    @property
+    def names_by_type(self) -> bool:
+        """Whether the media type of an answer may decide the name of its file."""
+        return "{type_ext}" in self.name
 
     @property
     def process_number(self) -> int:
