@@ -19,6 +19,8 @@ from pyfetch.cluster.messages import (
     FromProcess,
     InFlightReport,
     LogLine,
+    NameGiven,
+    NameWanted,
     NeedsMore,
     ProcessEnded,
     StopNow,
@@ -140,6 +142,10 @@ class Coordinator(Driver[MemberReport]):
             case TargetDone(result, facts, path):
                 target = member.finished(result.index)
                 self._finish(target, Finished(result, facts=facts, path=path))
+            case NameWanted(index, said, beside):
+                named = self._ledger.rename(member.targets[index], said, beside=beside)
+                assert named.path is not None  # noqa: S101 - else no name is asked for
+                member.process.send(NameGiven(index, named.path, named.known))
             case InFlightReport():
                 member.reported(message)
             case NeedsMore():

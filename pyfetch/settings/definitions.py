@@ -342,10 +342,6 @@ class Settings:
             self.insecure and self.cacert,
         )
         yield (
-            "--content-disposition is for one process: leave --processes out",
-            self.content_disposition and self.processes != 1,
-        )
-        yield (
             "--ipv4 and --ipv6 exclude each other",
             self.ipv4 and self.ipv6,
         )

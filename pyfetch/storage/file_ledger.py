@@ -66,10 +66,6 @@ class FileLedger:
         return self._names.follows_answers
 
     def rename(self, target: Target, said: Said, *, beside: bool = False) -> Target:
-        """The target with the path that follows from what its answer says, made its own.
-
-        `beside`: with a suffix, since that name is a file's that may not be replaced.
-        """
         with self._lock:
             self._given.pop(target.index, None)
             choose = self._names.free if beside else self._names.of

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer
 
 Route = Callable[[Handler], None]
@@ -427,3 +427,49 @@ def test_a_table_without_heading_is_written_back_without_one(
     server.routes |= {"/1": of_type("image/webp"), "/2": of_type("image/webp")}
     fetched(pyfetch, "failed", *arguments)
     assert sorted(files(data)) == ["a", "b"]
+
+
+# Over processes
+
+
+def test_names_by_columns_and_media_types_hold_over_processes(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    """The process that fetches does not have the state: it asks the one that has."""
+    rows = []
+    for number in range(40):
+        media_type = "image/jpeg" if number % 2 else "image/png"
+        server.routes[f"/{number}.gif"] = of_type(media_type, str(number).encode())
+        rows.append(f"{number // 4},{server.url}/{number}.gif,")
+    table = write(Command(forked.directory), "images.csv", "\n".join(["id,image_url,x", *rows]))
+    first = forked(table, *BY_ID, "--processes", "2", "--format", "jsonl")
+    assert first.status == 0, first.err
+    bodies = {Path(row["path"]).name: row["index"] - 1 for row in first.results}
+    assert len(bodies) == 40
+    found = files(forked.directory / "data")
+    assert found == {name: str(number).encode() for name, number in bodies.items()}
+    again = forked(table, *BY_ID, "--processes", "2", "--format", "jsonl", "--if-exists", "skip")
+    assert [row["path"] for row in again.results] == [row["path"] for row in first.results]
+    assert {row["outcome"] for row in again.results} == {"skipped"}
+
+
+def test_names_that_servers_give_hold_over_processes(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    for number in range(20):
+        server.routes[f"/{number}"] = given(f"{number // 2}.txt", str(number).encode())
+    urls = [f"{server.url}/{number}" for number in range(20)]
+    arguments = ("--content-disposition", "--processes", "2", "-o", "data", "--format", "jsonl")
+    ended = forked(*urls, *arguments)
+    assert ended.status == 0, ended.err
+    assert sorted(files(forked.directory / "data").values()) == sorted(
+        str(number).encode() for number in range(20)
+    )
+    assert {f"{number}.txt" for number in range(10)} <= files(forked.directory / "data").keys()
+
+
+def given(name: str, body: bytes) -> Route:
+    """A page whose name the server gives."""
+    return lambda handler: handler.answer(
+        200, body, Content_Disposition=f'attachment; filename="{name}"'
+    )
