@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
-from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
+from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template_text import check_template
@@ -20,7 +20,6 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
-from pyfetch.storage.parts import sweep
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -82,6 +81,7 @@ class Batch:
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return
+        from pyfetch.storage.cleanup import sweep
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 

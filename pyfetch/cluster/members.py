@@ -12,8 +12,7 @@ from typing import NamedTuple
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
-from pyfetch.cluster.split import split
-from pyfetch.cluster.workload import Workload
+from pyfetch.cluster.workload import Workload, split
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings

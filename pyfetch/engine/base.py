@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
-from pyfetch.engine.run_state import RunState
+from pyfetch.engine.results import RunState
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger

@@ -19,10 +19,11 @@ from pyfetch.engine.existing_file import (
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
+from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.http.validators import media_type_of
-from pyfetch.models import FileFacts, Outcome, Target
+from pyfetch.models import Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings

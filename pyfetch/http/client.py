@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from pyfetch.attempt import RedirectState
 from pyfetch.http import failures
 from pyfetch.http.adapter import Exchange
-from pyfetch.http.body import read_pieces
+from pyfetch.http.body import Bandwidth, read_pieces
 from pyfetch.http.connection import AddressJudge, ConnectError, Connector
 from pyfetch.http.name_lookup import NameLookUps
 from pyfetch.http.origin_config import OriginConfigs
@@ -27,7 +27,6 @@ from pyfetch.http.pool import ConnectionPool
 from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
 from pyfetch.http.request import RequestBuilder
 from pyfetch.http.response import Receiver, Response
-from pyfetch.http.throttle import Bandwidth
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings

@@ -18,8 +18,7 @@ from pyfetch.http.name_lookup import Address, NameLookUps
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
 from pyfetch.http.response_head import read_head
-from pyfetch.http.route import Proxy, Route
-from pyfetch.http.socks_proxy import connect_through, new_socket
+from pyfetch.http.route import Proxy, Route, connect_through, new_socket
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.transfer import Transfer

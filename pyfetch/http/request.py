@@ -15,8 +15,7 @@ from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.cookie_file import load_cookies
-from pyfetch.http.cookies import cookies_after, cookies_for
+from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.response import Response

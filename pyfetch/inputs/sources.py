@@ -15,10 +15,9 @@ from typing import IO
 from pyfetch.errors import UsageError
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
-from pyfetch.inputs.duplicates import Duplicates
 from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
 from pyfetch.inputs.stream import Content
-from pyfetch.inputs.targets import checked_base, entry, resolved
+from pyfetch.inputs.targets import Duplicates, checked_base, entry, resolved
 from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
 from pyfetch.urls import is_url, looks_like_a_url, masked_url

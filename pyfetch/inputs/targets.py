@@ -1,9 +1,11 @@
-"""Records become entries: targets to fetch, or at once failed results."""
+"""Records become entries: targets to fetch, or at once failed results; and which came before."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -12,16 +14,9 @@ from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.naming.template import Template, why_unnamed
 from pyfetch.settings import Settings
-from pyfetch.urls import (
-    UnsupportedScheme,
-    Url,
-    is_url,
-    looks_like_a_url,
-    masked_url,
-    may_hold_credentials,
-    parse_url,
-    shown_of_split,
-)
+from pyfetch.system import temporary_database
+from pyfetch.text import may_hold_credentials, shown_of_split
+from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
 
 def checked_url(text: str) -> Url:
@@ -120,3 +115,31 @@ def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
             yield one.as_failed(Failure.INVALID_URL, why)
         else:
             yield one
+
+
+class Duplicates:
+    """Digests of the files that a list has asked for, in a temporary database.
+
+    For one thread, except that any may close it.
+    """
+
+    def __init__(self) -> None:
+        self._database = temporary_database("seen (digest BLOB PRIMARY KEY)")
+
+    def __enter__(self) -> Duplicates:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._database.close()
+
+    def seen(self, target: Target) -> bool:
+        """Whether a target of the same URL and the same `out` came before."""
+        key = f"{target.url.exact}\0{target.out or ''}".encode(errors="surrogatepass")
+        digest = hashlib.blake2b(key, digest_size=16).digest()
+        added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,))
+        return added.rowcount == 0

@@ -6,10 +6,9 @@ import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
+from pyfetch.scheduling.host_failures import SILENT_PROBES, Blame, Reach, Reachability, Refusals
+from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
 from pyfetch.scheduling.host_rate import HostRate
-from pyfetch.scheduling.limits import HostMemory, Limits, Refusal
-from pyfetch.scheduling.reachability import SILENT_PROBES, Reach, Reachability
-from pyfetch.scheduling.refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 

@@ -6,8 +6,9 @@ import os
 import stat
 from typing import BinaryIO, NamedTuple
 
+from pyfetch.facts import Known
 from pyfetch.http.validators import is_as_recorded, is_placed_by_us
-from pyfetch.models import Failure, Known, TargetError
+from pyfetch.models import Failure, TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 

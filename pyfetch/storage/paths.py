@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from pyfetch.models import Known, Target
+from pyfetch.facts import Known
+from pyfetch.models import Target
 from pyfetch.naming.components import (
     RelativePath,
     beside,

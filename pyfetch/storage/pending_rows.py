@@ -1,4 +1,7 @@
-"""Rows of the state that are not in its database yet: many are written by one statement."""
+"""What the state knows of this run alone, and rows that are not in its database yet.
+
+Many rows are written by one statement.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from pyfetch.models import FileFacts
+from pyfetch.facts import FileFacts
+from pyfetch.system import temporary_database
+from pyfetch.urls import Url
 
 MOST_PENDING = 512
 """Rows that are held in memory, at most."""
@@ -130,3 +135,27 @@ def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
         facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
         facts.media_type or "", facts.unused_name or "", row.fetched_at,
     )  # fmt: skip
+
+
+class SignedOwners:
+    """Which of several URLs with one identity has got which path in this run.
+
+    Signed anew tomorrow, they find their files again as long as they come in the same order. The
+    paths are in a temporary database: there may be millions.
+    """
+
+    def __init__(self) -> None:
+        self._database: sqlite3.Connection | None = None
+
+    def claim(self, path: str, url: Url) -> bool:
+        """Whether the path is this URL's: it was, or nobody's and is from now on."""
+        if self._database is None:
+            self._database = temporary_database("owner (path TEXT PRIMARY KEY, url TEXT)")
+        execute = self._database.execute
+        execute("INSERT OR IGNORE INTO owner VALUES (?, ?)", (path, url.exact))
+        (owner,) = execute("SELECT url FROM owner WHERE path = ?", (path,)).fetchone()
+        return bool(owner == url.exact)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import BinaryIO, NamedTuple
 
-from pyfetch.models import UNKNOWN, Failure, Known, TargetError
+from pyfetch.facts import UNKNOWN, Known
+from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours

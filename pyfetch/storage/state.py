@@ -13,10 +13,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pyfetch.models import FileFacts, Known
+from pyfetch.facts import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
-from pyfetch.storage.pending_rows import MOST_PENDING, FileRow, GivenNames, PendingRows
-from pyfetch.storage.signed_owners import SignedOwners
+from pyfetch.storage.pending_rows import (
+    MOST_PENDING,
+    FileRow,
+    GivenNames,
+    PendingRows,
+    SignedOwners,
+)
 from pyfetch.storage.state_file import (
     STATE_FILE,
     VERSION,

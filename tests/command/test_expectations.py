@@ -22,12 +22,11 @@ from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
 from pyfetch.models import Failure, Outcome, Result, Target, TargetError
-from pyfetch.scheduling.in_flight import InFlight
-from pyfetch.scheduling.stall import SLOW_FOR, TICK, Observation, StallDetector
+from pyfetch.scheduling.in_flight import SLOW_FOR, TICK, InFlight, Observation, StallDetector
 from pyfetch.settings import Settings
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.parts import sweep
 from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url

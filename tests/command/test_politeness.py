@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from pyfetch.attempt import Assignment
-from pyfetch.http.throttle import Bandwidth
+from pyfetch.http.body import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url

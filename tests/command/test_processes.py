@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.cluster.split import split
-from pyfetch.cluster.workload import AHEAD, Workload
+from pyfetch.cluster.workload import AHEAD, Workload, split
 from pyfetch.settings import Settings
 from tests.support.command import Command, InstalledCommand
 from tests.support.processes import catches, children_of, is_there

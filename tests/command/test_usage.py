@@ -281,14 +281,13 @@ LOADED_WHERE_NEEDED = {
     "sqlite3": ["-o", "data"],  # where files are kept
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
-    "pyfetch.http.netrc_file": ["--netrc-file", os.devnull],
     "pyfetch.http.public_addresses": ["--public-only"],
     "pyfetch.output.report_file": ["--checksums", "sums"],
 }
 LOADED_BY_OTHERS = {
     "multiprocessing",  # by --processes
     "pyfetch.inputs.formats.json_lines",  # for such lists
-    "pyfetch.output.planned",  # by --plan
+    "pyfetch.output.plan",  # by --plan
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
 }

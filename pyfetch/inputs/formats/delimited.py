@@ -17,8 +17,7 @@ from pyfetch.inputs.decoding import UTF_8_MARK, Unreadable
 from pyfetch.inputs.detect import delimiter_of
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
-from pyfetch.text import escaped
-from pyfetch.urls import masked
+from pyfetch.text import escaped, masked
 
 _KNOWN = frozenset({*KEYS, "mirrors", "size"})
 _MOST_LINES = 10_000

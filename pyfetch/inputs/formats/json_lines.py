@@ -14,7 +14,7 @@ from pyfetch.inputs.columns import BY_NAME, URL, Columns
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
 from pyfetch.naming.list_columns import value_at
-from pyfetch.urls import masked
+from pyfetch.text import masked
 
 _DEEPEST = 100
 _SHOWN = 200

@@ -12,9 +12,9 @@ import pytest
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
-from pyfetch.storage.parts import sweep
 
 
 @pytest.fixture
