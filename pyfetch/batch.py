@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.storage.state import State
 
 
 class Batch:
@@ -68,11 +69,16 @@ class Batch:
             self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
 
     def results(
-        self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
+        self,
+        entries: Iterable[Entry],
+        *,
+        pausing: Callable[[], None] = lambda: None,
+        at_end: Callable[[State], None] = lambda _: None,
     ) -> Generator[Result, None, None]:
         """Yield what becomes of each entry, as soon as it is known and its turn has come.
 
-        `pausing` is called before more results are waited for. The work goes on while the
+        `pausing` is called before more results are waited for; `at_end` with the state of the files
+        after the last result, unless the run was stopped. The work goes on while the
         caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
         `RunError` if the run cannot start or go on, after the results that there are.
         """
@@ -102,6 +108,8 @@ class Batch:
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, lock)
+                if not self.stopped:
+                    at_end(state)
         finally:
             self._engine.when_idle(partial(_let_go, lock, directory))
 

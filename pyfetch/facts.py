@@ -25,6 +25,21 @@ class FileFacts(NamedTuple):
     """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
 
 
+class RecordedFile(NamedTuple):
+    """A file that pyfetch has fetched, as the state has it."""
+
+    path: str
+    """Below the output directory."""
+    url: str
+    """Whose file it is: without credentials, fragment and signature."""
+    size: int
+    """In bytes."""
+    modified_ns: int
+    """Modification time on disk, in nanoseconds since the epoch."""
+    sha256: str | None
+    """In hexadecimal digits."""
+
+
 class Known(NamedTuple):
     """What the state knows about the file of a target's name."""
 

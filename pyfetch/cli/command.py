@@ -60,6 +60,8 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
         verbose=options["verbose"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
+        prune=options["prune"],
+        yes=options["yes"],
         allowed=allowed,
     )
     if options["plan"]:

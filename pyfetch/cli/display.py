@@ -35,6 +35,10 @@ class OutputOptions(NamedTuple):
     """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
     """The file for the input lines that failed; None: no such file."""
+    prune: bool = False
+    """Whether to move the files that the list does not name any more."""
+    yes: bool = False
+    """Whether to do so without a question."""
     allowed: tuple[int, Fraction | int] = (0, 0)
     """How many failures still count as success: a number, and a fraction of all."""
 

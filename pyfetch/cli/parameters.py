@@ -149,6 +149,14 @@ _OWN = (
         is_flag=True,
     ),
     GroupedOption(
+        ("--prune",),
+        Group.FILES,
+        "After the run, move fetched files that the list does not name any more to"
+        " `.pyfetch/pruned/`; asks before.",
+        is_flag=True,
+    ),
+    GroupedOption(("--yes",), Group.FILES, "Let `--prune` move them unasked.", is_flag=True),
+    GroupedOption(
         ("--cleanup",),
         Group.FILES,
         "Remove the parts and the backups in DIR, list them, and fetch nothing.",
