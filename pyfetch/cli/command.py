@@ -29,11 +29,21 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
     Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
     """
     if options["cleanup"]:
-        if sources or options["plan"]:
-            raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
+        if sources or options["plan"] or options["verify"]:
+            raise click.UsageError(
+                "--cleanup fetches nothing: leave out SOURCE, --plan and --verify"
+            )
         from pyfetch.cli.cleanup import show_cleanup
 
         return show_cleanup(settings_from_options(options), quiet=options["quiet"])
+    if options["verify"]:
+        if options["plan"] or options["prune"]:
+            raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
+        from pyfetch.cli.display import OutputOptions
+        from pyfetch.cli.verify import show_verification
+
+        output = OutputOptions(format=options["format"], quiet=options["quiet"])
+        return show_verification(settings_from_options(options), output, sources)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")

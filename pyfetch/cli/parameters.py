@@ -157,6 +157,13 @@ _OWN = (
     ),
     GroupedOption(("--yes",), Group.FILES, "Let `--prune` move them unasked.", is_flag=True),
     GroupedOption(
+        ("--verify",),
+        Group.FILES,
+        "Compare the files in DIR with the state and with `SHA256SUMS` (there, or named as SOURCE);"
+        " ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
         ("--cleanup",),
         Group.FILES,
         "Remove the parts and the backups in DIR, list them, and fetch nothing.",
