@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyfetch import cpu
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
-from pyfetch.inputs.targets import as_settings_say
+from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
@@ -84,6 +84,8 @@ class Batch:
         """
         settings = self._settings
         entries = as_settings_say(entries, settings)
+        if settings.user is not None:
+            entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return

@@ -35,6 +35,8 @@ class SourceSpec(NamedTuple):
     """URL that relative ones of the list are resolved with."""
     columns: Columns = BY_NAME
     """Which column of the list has the URL, and which ones it must have."""
+    out: str | None = None
+    """Path of the file of the only URL, below the output directory."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -45,6 +47,7 @@ class SourceSpec(NamedTuple):
             skip_duplicates=self.skip_duplicates,
             base=self.base,
             columns=self.columns,
+            out=self.out,
         )
 
 

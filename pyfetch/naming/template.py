@@ -15,12 +15,12 @@ from pyfetch.naming.components import (
     PathComponent,
     RelativePath,
     decoded,
-    digest,
     directories,
     file_name,
     joined,
     safe,
     split_extension,
+    text_digest,
 )
 from pyfetch.naming.list_columns import column_text, why_not_named
 from pyfetch.naming.media_types import type_extension
@@ -62,7 +62,7 @@ _FIELDS: dict[str, _Field] = {
     "ext": lambda _, own: split_extension(own.name)[1],
     "type_ext": lambda _, own: type_extension(own.media_type, split_extension(own.name)[1]),
     "query": lambda target, _: decoded(target.url.query),
-    "hash": lambda target, _: digest(target.identity),
+    "hash": lambda target, _: text_digest(target.identity),
 }
 _SEPARATOR = re.compile(r"[/\\]")
 
