@@ -70,16 +70,16 @@ def _read(content: Content, delimiter: str, columns: Columns) -> Iterator[Number
     if first is None:
         return
     if first.wrong or columns.is_heading(first.fields):
-        table = _Table.below(first, columns, content.name)
+        table = _TableReader.below(first, columns, content.name)
         content.heading = first.raw
     else:
-        table = _Table.without_heading(first, columns, content.name)
+        table = _TableReader.without_heading(first, columns, content.name)
         yield table.numbered_record(first)
     for row in rows:
         yield table.numbered_record(row)
 
 
-class _Table(NamedTuple):
+class _TableReader(NamedTuple):
     """The columns of a table."""
 
     names: list[str]
@@ -88,7 +88,7 @@ class _Table(NamedTuple):
     """Which of them holds the URL."""
 
     @classmethod
-    def below(cls, heading: _TableRow, columns: Columns, name: str) -> _Table:
+    def below(cls, heading: _TableRow, columns: Columns, name: str) -> _TableReader:
         """The table below this heading, in the list of this name. Raises `UsageError`."""
         if heading.wrong:
             raise UsageError(f"cannot use {name}: its line of column names is {heading.wrong}")
@@ -109,7 +109,7 @@ class _Table(NamedTuple):
         return table
 
     @classmethod
-    def without_heading(cls, first: _TableRow, columns: Columns, name: str) -> _Table:
+    def without_heading(cls, first: _TableRow, columns: Columns, name: str) -> _TableReader:
         """The table that begins with this row: the names of its columns are numbers."""
         table = cls([str(number) for number in range(1, len(first.fields) + 1)], columns.of_url)
         table._check_needed(columns, name, f"1 to {len(first.fields)}")
