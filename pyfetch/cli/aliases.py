@@ -43,6 +43,8 @@ ALIASES = {
     "-nc --no-clobber --no-overwrites --skip-existing --ignore-existing": "--if-exists skip",
     "-J --remote-header-name": "--content-disposition",
     "--force-directories": "--name '{host}/{dir}/{name}'",
+    "-K=": "--config VALUE",
+    "-y": "--yes",
     "--save-session=": "--failed-to VALUE",
     "--dry-run --simulate": "--plan",
     "--json": "--format jsonl",

@@ -8,7 +8,7 @@ import click
 
 from pyfetch.cli.click_types import GroupedOption, Parsed
 from pyfetch.cli.own_options import OWN_OPTIONS
-from pyfetch.settings import SETTINGS, Group, Setting, Settings
+from pyfetch.settings import SETTINGS, Group, HostTable, Setting, Settings
 from pyfetch.settings.kinds import Choice, Flag, Kind
 
 CONTEXT = {
@@ -62,12 +62,22 @@ def _option(setting: Setting) -> GroupedOption:
     )
 
 
-_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items()}
+_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items() if setting.flags}
 
 
-def settings_from_options(values: dict[str, Any]) -> Settings:
-    """The settings that the options say. Raises `UsageError`."""
-    said: dict[str, Any] = {}
+_SETTING_OF: dict[click.Option, Setting] = {
+    option: SETTINGS[name] for name, option in _OF_SETTINGS.items()
+}
+
+
+def setting_of(option: click.Option) -> Setting | None:
+    """The setting behind an option; None: it is of the command alone."""
+    return _SETTING_OF.get(option)
+
+
+def settings_from_options(values: dict[str, Any], hosts: HostTable = ()) -> Settings:
+    """The settings that the options say, and those of hosts. Raises `UsageError`."""
+    said: dict[str, Any] = {"hosts": hosts}
     for name, option in _OF_SETTINGS.items():
         value = values[str(option.name)]
         said[name] = not value if SETTINGS[name].negated else value

@@ -15,7 +15,7 @@ import click
 
 from pyfetch.cli.alias_values import BY_VALUE, GLUED
 from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD
-from pyfetch.cli.suggestion import unknown_option
+from pyfetch.cli.spelling import near
 
 
 class Translation(NamedTuple):
@@ -117,7 +117,7 @@ class _Translator:
                 self._take(flag, value if equals else None)
                 return
         elif argument.startswith("--"):
-            raise unknown_option(flag, {*self._own, *self._foreign})
+            raise _unknown(flag, {*self._own, *self._foreign})
         self._letters(argument)
 
     def _letters(self, argument: str) -> None:
@@ -129,7 +129,7 @@ class _Translator:
         for place, letter in enumerate(argument[1:], 2):
             flag, rest = f"-{letter}", argument[place:]
             if flag not in self._own and flag not in self._foreign:
-                raise unknown_option(flag if len(argument) == 2 else f"{flag} (in {argument})", ())
+                raise _unknown(flag if len(argument) == 2 else f"{flag} (in {argument})", ())
             if self._takes_value(flag) and rest:
                 self._take(flag, rest)
                 return
@@ -172,3 +172,10 @@ def _tell(flag: str, become: Callable[[], list[str]]) -> list[str]:
     except ValueError as error:
         text = str(error)
         raise click.UsageError(text if text.startswith(flag) else f"{flag}: {text}") from None
+
+
+def _unknown(flag: str, known: Iterable[str]) -> click.UsageError:
+    words = (word.removeprefix("--") for word in known if word.startswith("--"))
+    meant = " or ".join(f"--{word}" for word in near(flag.removeprefix("--"), words))
+    hint = f" (did you mean {meant}?)" if meant else ""
+    return click.UsageError(f"there is no option {flag}{hint}; pyfetch --help lists all")

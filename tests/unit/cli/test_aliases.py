@@ -114,6 +114,7 @@ def notes(line: str) -> list[str]:
         ("--force-directories URL", "--name '{host}/{dir}/{name}' URL"),
         ("--fail-early URL", "--fail-fast URL"),
         ("--save-session=f URL", "--failed-to f URL"),
+        ("-y --prune URL", "--yes --prune URL"),
         ("--dry-run URL", "--plan URL"),
         ("--json URL", "--format jsonl URL"),
         ("-s URL", "-q URL"),
@@ -204,7 +205,7 @@ def test_a_word_with_up_to_two_wrong_letters_gets_the_right_one(typed: str, mean
         parsed(f"{typed} 8 URL")
 
 
-@pytest.mark.parametrize("typed", ["--foo", "--nope", "--currency", "-y", "-Lyk"])
+@pytest.mark.parametrize("typed", ["--foo", "--nope", "--currency", "-W", "-LWk"])
 def test_no_other_word_gets_a_suggestion(typed: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         parsed(f"{typed} URL")
