@@ -17,6 +17,7 @@ from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD, LISTED
 from pyfetch.cli.command import command
 from pyfetch.cli.parameters import NOTES
 from pyfetch.cli.translation import foreign_words, translated
+from pyfetch.errors import UsageError
 
 OWN = {
     flag
@@ -220,7 +221,7 @@ _ANY_WORD = st.sampled_from([*sorted(WORDS), *sorted(OWN), "--", "-", "16", "a=b
 @given(st.lists(_ANY_WORD | st.builds("{}={}".format, _ANY_WORD, st.text()) | st.text()))
 def test_no_command_line_makes_another_error(arguments: list[str]) -> None:
     """It is translated and parsed, or the user is told what is wrong."""
-    with contextlib.suppress(click.UsageError, click.exceptions.Exit):
+    with contextlib.suppress(click.UsageError, UsageError, click.exceptions.Exit):
         assert "--" in translated(arguments, command.params).arguments
         with command.make_context("pyfetch", arguments) as context:
             assert isinstance(context.params["sources"], tuple)
