@@ -52,11 +52,15 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         return show_config(context, options)
     if options["cleanup"]:
-        if sources or options["plan"]:
-            raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
+        if sources or options["plan"] or options["verify"]:
+            raise click.UsageError(
+                "--cleanup fetches nothing: leave out SOURCE, --plan and --verify"
+            )
         from pyfetch.cli.cleanup import show_cleanup
 
         return show_cleanup(settings_from_options(options, hosts), quiet=options["quiet"])
+    if options["verify"]:
+        return _verify(sources, options, hosts)
     out = _place(context, sources, options)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
@@ -67,12 +71,15 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     settings = _settings(options, hosts)
     from pyfetch.cli.display import OutputOptions
     from pyfetch.cli.run import SourceSpec, run
+    from pyfetch.inputs.columns import Columns
+    from pyfetch.naming.template_text import columns_of
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
+        columns=Columns(options["url_column"], columns_of(settings.name)),
         out=out,
     )
     output = OutputOptions(
@@ -82,6 +89,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         verbose=options["verbose"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
+        prune=options["prune"],
+        yes=options["yes"],
         allowed=allowed,
     )
     if options["plan"]:
@@ -89,6 +98,16 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         return show_plan(spec, settings, output)
     return run(spec, settings, output)
+
+
+def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
+    if options["plan"] or options["prune"]:
+        raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
+    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.verify import show_verification
+
+    output = OutputOptions(format=options["format"], quiet=options["quiet"])
+    return show_verification(settings_from_options(options, hosts), output, sources)
 
 
 def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, Any]) -> str | None:

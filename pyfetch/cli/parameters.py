@@ -160,6 +160,14 @@ _OWN = (
         metavar="FILE",
     ),
     GroupedOption(
+        ("--prune",),
+        Group.FILES,
+        "After the run, move the fetched files that the list does not name any more to"
+        " `.pyfetch/pruned/`. It asks before.",
+        is_flag=True,
+    ),
+    GroupedOption(("--yes",), Group.FILES, "Let `--prune` move them unasked.", is_flag=True),
+    GroupedOption(
         ("--cleanup",),
         Group.FILES,
         "Remove the parts and the backups in DIR, list them, and fetch nothing.",
@@ -181,6 +189,12 @@ _OWN = (
         metavar="URL",
     ),
     GroupedOption(
+        ("--url-column",),
+        Group.LISTS,
+        "Take the URL from this column or JSON key, not from `url`. In tables, its number will do.",
+        metavar="NAME",
+    ),
+    GroupedOption(
         ("--skip-duplicates",),
         Group.LISTS,
         "Drop URLs that the list has had before.",
@@ -190,6 +204,13 @@ _OWN = (
         ("--plan",),
         Group.LISTS,
         "Show what would be fetched, and ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--verify",),
+        Group.CHECKS,
+        "Compare the files in DIR with the state, and with `SHA256SUMS` there or as SOURCE. Fetch"
+        " nothing.",
         is_flag=True,
     ),
     GroupedOption(

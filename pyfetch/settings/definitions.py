@@ -103,7 +103,7 @@ class Settings:
         TEXT,
         "--name",
         "Name files by this template. Its fields are `{index} {scheme} {host} {dir} {name} {stem}"
-        " {ext} {query} {hash}`.",
+        " {ext} {query} {hash}`, `{type_ext}` (by media type) and `{input.COLUMN}` (of the list).",
         "TEMPLATE",
     )
     content_disposition: bool = _files(
@@ -349,6 +349,11 @@ class Settings:
         return any(named) or any(of_hosts) or bool(bundle_of_the_environment())
 
     @property
+    def names_by_type(self) -> bool:
+        """Whether the media type of an answer may decide the name of its file."""
+        return "{type_ext}" in self.name
+
+    @property
     def process_number(self) -> int:
         """How many processes there may be."""
         return cpu.available() if self.processes == AUTO else self.processes
@@ -411,10 +416,6 @@ class Settings:
         yield (
             "--insecure trusts everybody: then --cacert means nothing",
             self.insecure and self.cacert,
-        )
-        yield (
-            "--content-disposition is for one process: leave --processes out",
-            self.content_disposition and self.processes != 1,
         )
         yield (
             "--ipv4 and --ipv6 exclude each other",

@@ -146,7 +146,6 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"key": "key.pem"},
         {"netrc_file": "x", "netrc": False},
         {"insecure": True, "cacert": "x"},
-        {"content_disposition": True, "processes": 2},
         {"public_only": True, "proxy": "http://host:1"},
     ],
 )
