@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TextIO
 from pyfetch.batch import Batch
 from pyfetch.cli.log import logging_to
 from pyfetch.errors import UsageError
-from pyfetch.models import Result
+from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
@@ -119,7 +119,8 @@ class Display:
             self._show(result)
         elif self._screen:
             self._screen.finished(result)
-        _log.info("failed: %s: %s", result.url, sentence_about(result))
+        if result.error is not Failure.CANCELLED:
+            _log.info("failed: %s: %s", result.url, sentence_about(result))
 
     def show(self, result: Result) -> None:
         """Show one result in its turn. Raises `OSError` where it cannot be written."""

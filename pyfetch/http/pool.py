@@ -69,9 +69,10 @@ class ConnectionPool:
         response = connection.send(
             url, request, transfer, timeout, partial(self._release, connection)
         )
-        trace.answered(url, response, reused=reused, seconds=time.monotonic() - began)
+        seconds = time.monotonic() - began
         if trace.shows_heads():
             trace.response_head(response)
+        trace.answered(url, response, reused=reused, seconds=seconds)
         return response
 
     def close_idle(self) -> None:

@@ -51,11 +51,11 @@ def transfer_lines(running: Sequence[Transfer], pace: Estimator, look: Look) -> 
     if look.width < _BARS:
         wide = look.width >= _NARROW
         names = labels(targets, look.width - 2 - (_MEDIUM_FIGURES if wide else _NARROW_FIGURE))
-        figures = [
+        narrow = [
             _medium_figures(each, pace.pace(each)) if wide else _narrow_figure(each)
             for each in running
         ]
-        return [Text(f"{name} {figure}") for name, figure in zip(names, figures, strict=True)]
+        return [Text(f"{name} {figure}") for name, figure in zip(names, narrow, strict=True)]
     resumed = look.width >= _WIDE + 2 * _RESUMED and any(each.resumed for each in running)
     figures = _PERCENT + _RATE + _LEFT + 4 + (_RESUMED if resumed else 0)
     left = look.width - 1 - figures

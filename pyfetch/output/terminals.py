@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_PROGRESS_SINCE = {"WezTerm": (0,), "ghostty": (0,), "iTerm.app": (3, 6, 6)}
+_PROGRESS_SINCE = {"WezTerm": (), "ghostty": (), "iTerm.app": (3, 6, 6)}
 """Versions of programs (`TERM_PROGRAM`) from which on they show progress."""
 _PROGRESS_SINCE_VTE = 8000
 """GNOME's terminals: `VTE_VERSION` is 8000 for 0.80.0."""
