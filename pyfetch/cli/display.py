@@ -136,7 +136,7 @@ class Display:
     def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
-        if self._screen:
+        if self._screen and self.is_table:
             self._screen.shown(result)
 
     def flush(self) -> None:
@@ -147,6 +147,11 @@ class Display:
     def say(self, line: str) -> None:
         """Write one line to standard error, secrets masked. May be called from any thread."""
         self._write(masked(escaped(line)))
+
+    @property
+    def width(self) -> int | None:
+        """Cells of a line on standard error; None where that is no terminal."""
+        return _columns(self._err) - 1 if self._err.isatty() else None
 
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.
@@ -216,10 +221,8 @@ class Display:
             os.write(self._err.fileno(), LAST_WORDS)
 
     def _lines_of(self, text: str, indent: str) -> list[str]:
-        if not self._err.isatty():
-            return [text]
-        width = _columns(self._err) - 1
-        if len(text) <= width:
+        width = self.width
+        if width is None or len(text) <= width:
             return [text]
         whole = re.sub(_NUMBER_AND_UNIT, "\xa0", text)
         lines = wrap(

@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from pyfetch.batch import Batch
+from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display, OutputOptions, ProgressForm
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.report_files import ReportFiles
@@ -58,6 +59,7 @@ class _Run:
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
         self._insecure = settings.insecure
+        self._spec = spec
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
         self._summary = Summary()
@@ -167,16 +169,15 @@ class _Run:
         """Tell what failed, at which hosts, and how to try it again."""
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
-        for text in failures.told():
+        for text in failures.told(display.width):
             display.tell(text, _BELOW)
         by_host = failures.by_host()
         if by_host:
             display.tell(f"  by host: {by_host}", _BELOW)
-        file = self._options.failed_to
-        again = (
-            f"pyfetch … {file} --failed-to {file}"
-            if file
-            else "pyfetch … --failed-to failed.txt (it was not given: without it, the whole list"
-            " is gone through again)"
+        again = command_again(sys.argv[1:], self._spec.arguments, self._options.failed_to)
+        why = (
+            ""
+            if self._options.failed_to
+            else " (it was not given: the whole list is looked at again)"
         )
-        display.tell(f"  to try them again: {again}", _BELOW)
+        display.tell(f"  to try them again: {again}{why}", _BELOW)

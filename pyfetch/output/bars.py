@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from pyfetch.activity import Activity, HostWait
-from pyfetch.output.cells import cut_middle, padded
+from pyfetch.output.cells import cut_middle, cut_start, padded, width_of
 from pyfetch.output.counts import Counts
 from pyfetch.output.estimate import Estimator, Pace
 from pyfetch.output.label_column import labels, widest
@@ -80,7 +80,8 @@ def bar(part: float, width: int, look: Look) -> Text:
 
 def waiting_lines(activity: Activity, look: Look) -> list[Text]:
     """Who waits, and for whom."""
-    waits = [_paused(wait) for wait in activity.paused]
+    width = look.width - 1
+    waits = [_paused(wait, width) for wait in activity.paused]
     if activity.retries:
         waits.append(_retries(activity))
     if activity.held_back:
@@ -92,7 +93,7 @@ def waiting_lines(activity: Activity, look: Look) -> list[Text]:
     if len(waits) > MOST_WAITS:
         more = len(waits) - MOST_WAITS + 1
         waits[MOST_WAITS - 1 :] = [f"and {more} more hosts wait"]
-    return [Text(cut_middle(wait, look.width - 1), "yellow") for wait in waits]
+    return [Text(cut_middle(wait, width), "yellow") for wait in waits]
 
 
 def whole_line(counts: Counts, estimator: Estimator, look: Look) -> Text:
@@ -168,9 +169,14 @@ def _percent(transfer: Transfer) -> int:
     return min(100, transfer.received * 100 // transfer.size) if transfer.size else 0
 
 
-def _paused(wait: HostWait) -> str:
+def _paused(wait: HostWait, width: int) -> str:
+    """The host, for how long, why, and who waits: from the end on, what there is room for."""
     why = f" ({wait.reason})" if wait.reason else ""
-    return f"{_host(wait)} paused {format_clock(max(1, wait.seconds))}{why}, {_wait(wait.targets)}"
+    pause = f" paused {format_clock(max(1, wait.seconds))}{why}"
+    text = f"{_host(wait)}{pause}, {_wait(wait.targets)}"
+    if width_of(text) <= width:
+        return text
+    return cut_start(_host(wait), max(1, width - len(pause))) + pause
 
 
 def _retries(activity: Activity) -> str:
