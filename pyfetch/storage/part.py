@@ -63,6 +63,8 @@ class Part:
             return
         if self._metadata and self.length:
             self._keep(self._metadata)
+        elif self.length:
+            self._drop_as("the server gave no ETag or date to know the same version by")
         else:
             self.drop()
 

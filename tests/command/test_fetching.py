@@ -78,7 +78,7 @@ def test_discard_counts_every_byte_and_keeps_nothing(
 ) -> None:
     server.pages["/x"] = Page(BODY)
     ended = pyfetch("--discard", "-o", "data", f"{server.url}/x")
-    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-"]]
+    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-", "-"]]
     assert files_in(pyfetch.directory) == []
     assert not (pyfetch.directory / "data").exists()
 

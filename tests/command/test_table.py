@@ -343,7 +343,7 @@ def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
     later = server.routes["/later"] = Gate()
     urls = [f"{server.url}/{name}" for name in ("a", "missing", "later")]
     with Terminal(forked, *urls, "-o", "data", stdout=subprocess.PIPE) as screen:
-        wait_for_bars(screen, "2/3", "50 % of     10 B")
+        wait_for_bars(screen, "2/3", "50 % of     10 B", "failed: 2 ")
         later.open()
         assert screen.end() == 1
         assert screen.process.stdout
