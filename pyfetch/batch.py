@@ -13,7 +13,7 @@ from pyfetch import cpu
 from pyfetch.activity import Activity
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import ignoring_query, with_login
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -90,6 +90,8 @@ class Batch:
             self._put_in_order = partial(_told, finished, self._put_in_order)
         if settings.ignore_query:
             entries = ignoring_query(entries, settings.ignore_query)
+        if settings.user is not None:
+            entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return

@@ -83,7 +83,7 @@ class Workload:
         return self._extra > 0 and self.outstanding < self.wanted
 
 
-def split(settings: Settings) -> list[Settings]:
+def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process.
 
     Workers and the cap for a host are divided, so there are no more processes than the cap
@@ -98,8 +98,8 @@ def split(settings: Settings) -> list[Settings]:
             processes=1,
             workers=settings.workers
             if settings.workers == AUTO
-            else _part(settings.workers, number, place),
-            max_workers=_part(settings.max_workers, number, place),
+            else _share(settings.workers, number, place),
+            max_workers=_share(settings.max_workers, number, place),
             per_host=settings.per_host and settings.per_host // number,
             fail_fast=False,
         )
@@ -107,6 +107,6 @@ def split(settings: Settings) -> list[Settings]:
     ]
 
 
-def _part(whole: int, number: int, place: int) -> int:
+def _share(whole: int, number: int, place: int) -> int:
     """One of `number` parts, which differ by one at most; at least 1."""
     return max(1, whole // number + (place < whole % number))

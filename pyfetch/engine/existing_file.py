@@ -13,7 +13,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.reasons import without_conditions
 from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts
-from pyfetch.http.validators import conditions, is_as_recorded
+from pyfetch.http.validators import conditional_fields, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
@@ -76,7 +76,7 @@ def judge_existing(
         return _wanted_anew(final, "it came from another URL")
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
-    fields = conditions(target.known, status.st_size, status.st_mtime_ns, time.time())
+    fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
         return _wanted_anew(final, without_conditions(target, status))
     answered_by = recorded.answered_by if recorded else target.identity

@@ -32,7 +32,7 @@ A longer part is hashed before the request: a server would not wait so long for 
 
 _log = logging.getLogger(__name__)
 
-_GONE = frozenset({404, 410})
+_GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
@@ -236,7 +236,7 @@ class BodyWriter:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         status = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if head.status in _GONE and not self._part_is_of_another_mirror(head):
+            if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):

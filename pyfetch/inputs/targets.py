@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -91,6 +91,17 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
     )
 
 
+def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    first = None
+    for one in entries:
+        if isinstance(one, Target):
+            first = first or one.origin
+            yield replace(one, takes_login=True) if one.origin == first else one
+        else:
+            yield one
+
+
 def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
@@ -108,12 +119,7 @@ class Duplicates:
     def __enter__(self) -> Duplicates:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._database.close()
 
     def seen(self, target: Target) -> bool:

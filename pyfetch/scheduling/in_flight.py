@@ -13,11 +13,11 @@ from pyfetch.models import Failure
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
 
-TICK = 1.0
+LOOK_EVERY = 1.0
 """Seconds between two looks at the transfers."""
 SLOW_FOR = 60.0
 """Seconds over which the speed of a body is measured."""
-_LONGEST_GAP = 5 * TICK
+_LONGEST_GAP = 5 * LOOK_EVERY
 """Seconds between two looks that count, at most."""
 
 
@@ -58,7 +58,7 @@ class StallDetector(NamedTuple):
             return Observation(now, step, transfer.received, ours)
         if not answered:
             # One tick more than the timeout: the socket's own comes first, if it comes at all.
-            late = now - before.at > self.timeout + TICK
+            late = now - before.at > self.timeout + LOOK_EVERY
             return f"no whole answer within {format_seconds(self.timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
@@ -122,10 +122,10 @@ class InFlight:
         return self._ended_bytes + current
 
     def end_stalled(self, now: float) -> None:
-        """Stop the transfers that stall. Looks at them once every `TICK` seconds at most."""
+        """Stop the transfers that stall. Looks at them once every `LOOK_EVERY` seconds at most."""
         if self._stalls is None or not self._transfers or now < self._next_look:
             return
-        self._next_look = now + TICK
+        self._next_look = now + LOOK_EVERY
         self._watched += min(now - self._looked_at, _LONGEST_GAP)
         self._looked_at = now
         for index, transfer in self._transfers.items():
