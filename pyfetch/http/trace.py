@@ -12,7 +12,7 @@ from pyfetch.http.name_lookup import Address
 from pyfetch.http.response import Response
 from pyfetch.http.route import Route
 from pyfetch.text import MASK, masked
-from pyfetch.urls import Url
+from pyfetch.urls import Url, masked_url
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def request_head(head: bytes) -> None:
 def response_head(response: Response) -> None:
     """The head of a response."""
     shown = (
-        (name, MASK if name.lower() in _SECRET_IN_RESPONSES else value)
+        (name, MASK if name.lower() in _SECRET_IN_RESPONSES else masked_url(value))
         for name, value in response.headers.items()
     )
     _log.debug("%s", _head("<", f"{response.status} {response.reason}".rstrip(), shown))
