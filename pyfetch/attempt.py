@@ -79,6 +79,11 @@ class Assignment(NamedTuple):
     resumed: int | None = None
     """Bytes of the body that were there before this run; None while no attempt brought any."""
 
+    @property
+    def origin(self) -> str:
+        """Origin (`scheme://host:port`) of the request with which the attempt begins."""
+        return self.redirects.origin if self.redirects else self.url.origin
+
     @classmethod
     def first_of(cls, target: Target, now: float = 0.0) -> Assignment:
         """The first attempt at a target, which begins now."""

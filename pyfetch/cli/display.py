@@ -71,6 +71,10 @@ class OutputOptions(NamedTuple):
     """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
     """The file for the input lines that failed; None: no such file."""
+    prune: bool = False
+    """Whether to move the files that the list does not name any more."""
+    yes: bool = False
+    """Whether to do so without a question."""
     allowed: tuple[int, Fraction | int] = (0, 0)
     """How many failures still count as success: a number, and a fraction of all."""
 
@@ -93,10 +97,10 @@ class Display:
         if chosen != "table" and self.writes_out:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
         # Lines of TSV and bars on the same terminal would overwrite each other.
-        mixed = bool(self._sinks) and _same_terminal(out, err)
+        mixed = bool(self._sinks) and same_terminal(out, err)
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
-        self._bars = _can_draw(err) and not mixed and self._wants_bars(options)
+        self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._screen: Screen | None = None
         self._write: Callable[[str], None] = self._write_plainly
 
@@ -197,7 +201,7 @@ class Display:
         from pyfetch.output.counts import RunCounts
         from pyfetch.output.screen import Screen
 
-        together = _same_terminal(self._out, self._err)
+        together = same_terminal(self._out, self._err)
         out = self._out
         self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
         if self.is_table:
@@ -238,7 +242,7 @@ class Display:
 
 def check_progress(form: ProgressForm, err: TextIO) -> None:
     """Raise `UsageError` where bars are demanded that cannot be drawn."""
-    if form is ProgressForm.BAR and not _can_draw(err):
+    if form is ProgressForm.BAR and not can_draw(err):
         raise UsageError("--progress bar needs a terminal on standard error (json does not)")
 
 
@@ -252,11 +256,13 @@ def _columns(stream: TextIO) -> int:
         return 80
 
 
-def _can_draw(stream: TextIO) -> bool:
+def can_draw(stream: TextIO) -> bool:
+    """Whether bars can be drawn there."""
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def _same_terminal(out: TextIO, err: TextIO) -> bool:
+def same_terminal(out: TextIO, err: TextIO) -> bool:
+    """Whether both are one terminal."""
     if not (out.isatty() and err.isatty()):
         return False
     return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev
