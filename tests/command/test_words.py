@@ -68,6 +68,7 @@ class TestWords:
             (["-w", "%{http_code}"], "--format jsonl"),
             (["--rate", "500K"], "--limit-rate"),
             (["--format", "json"], "write --format jsonl"),
+            (["--progress=dot:giga"], "write --progress bar"),
             (["--timeout", "5x"], "--timeout: '5x' is no time (write it like 10, 500ms, 30s"),
             (["--max-size", "5Q"], "write it like 300, 10M"),
             (["--retries", "-1"], "from 0 to"),

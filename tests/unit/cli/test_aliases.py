@@ -116,6 +116,8 @@ def notes(line: str) -> list[str]:
         ("--fail-early URL", "--fail-fast URL"),
         ("--save-session=f URL", "--failed-to f URL"),
         ("-y --prune URL", "--yes --prune URL"),
+        ("--append-output=log URL", "--log-file log URL"),
+        ("--no-progress-meter URL", "--progress none URL"),
         ("--dry-run URL", "--plan URL"),
         ("--json URL", "--format jsonl URL"),
         ("-s URL", "-q URL"),
