@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
-from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.engine.results import as_finished, in_order
+from pyfetch.inputs.targets import ignoring_query, with_login
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -20,7 +20,6 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
-from pyfetch.storage.parts import sweep
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -80,9 +79,12 @@ class Batch:
         settings = self._settings
         if settings.ignore_query:
             entries = ignoring_query(entries, settings.ignore_query)
+        if settings.user is not None:
+            entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return
+        from pyfetch.storage.cleanup import sweep
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 

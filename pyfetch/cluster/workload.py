@@ -1,12 +1,16 @@
-"""Pure, the time passed in: how many targets a process should have, about a second of work.
+"""What each of several processes is given: its part of the settings, and how many targets. Pure.
 
-Few at first, while its speed is not known; more when it reports that its targets may not start
-yet, so that a host that must wait does not leave workers idle.
+A process should have about a second of work: few targets at first, while its speed is not known;
+more when it reports that its targets may not start yet, so that a host that must wait does not
+leave workers idle.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+from pyfetch.settings import AUTO, MOST_WORKERS, Settings
 
 AHEAD = 1.0
 """Seconds of work that a process should have beside what its workers do."""
@@ -77,3 +81,32 @@ class Workload:
     def waits_for_more(self) -> bool:
         """Whether it has reported that, and was not given as many yet."""
         return self._extra > 0 and self.outstanding < self.wanted
+
+
+def split_settings(settings: Settings) -> list[Settings]:
+    """The settings of each process.
+
+    Workers and the cap for a host are divided, so there are no more processes than the cap
+    allows. With a limit of requests or bytes a second there is one process: it is fast enough.
+    """
+    number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
+    if settings.rate or settings.limit_rate:
+        number = 1
+    return [
+        replace(
+            settings,
+            processes=1,
+            workers=settings.workers
+            if settings.workers == AUTO
+            else _share(settings.workers, number, place),
+            max_workers=_share(settings.max_workers, number, place),
+            per_host=settings.per_host and settings.per_host // number,
+            fail_fast=False,
+        )
+        for place in range(number)
+    ]
+
+
+def _share(whole: int, number: int, place: int) -> int:
+    """One of `number` parts, which differ by one at most; at least 1."""
+    return max(1, whole // number + (place < whole % number))

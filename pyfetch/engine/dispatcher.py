@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from pyfetch.attempt import AttemptOutcome
-from pyfetch.engine.run_state import RunState
+from pyfetch.engine.results import RunState
 from pyfetch.models import Result, Target
 from pyfetch.scheduling.jobs import Done, Jobs
 from pyfetch.storage.ledger import Ledger, NoLedger

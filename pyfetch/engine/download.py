@@ -11,8 +11,8 @@ from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade
 from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest, Rename
 from pyfetch.errors import RunError
+from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
-from pyfetch.http.throttle import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory

@@ -10,8 +10,9 @@ from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Conditions
-from pyfetch.http.validators import conditions, is_as_recorded
-from pyfetch.models import Failure, FileFacts, IfExists, Outcome, Target, TargetError
+from pyfetch.facts import FileFacts
+from pyfetch.http.validators import conditional_fields, is_as_recorded
+from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
@@ -69,7 +70,7 @@ def judge_existing(
         return Wanted(replaces=True)
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
-    fields = conditions(target.known, status.st_size, status.st_mtime_ns, time.time())
+    fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
         return Wanted(replaces)
     answered_by = recorded.answered_by if recorded else target.identity

@@ -10,14 +10,15 @@ from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Question, Verdict
+from pyfetch.facts import FileFacts
 from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
-from pyfetch.models import Failure, FileFacts, Target, TargetError
+from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import metadata_of
+from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
@@ -27,7 +28,7 @@ HASHED_LATE = 256 * 1024 * 1024
 A longer part is hashed before the request: a server would not wait so long for its reader.
 """
 
-_GONE = frozenset({404, 410})
+_GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
@@ -225,7 +226,7 @@ class BodyWriter:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         status = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if head.status in _GONE and not self._part_is_of_another_mirror(head):
+            if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):

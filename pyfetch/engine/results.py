@@ -1,8 +1,8 @@
-"""Results on their way from the threads of a run to the thread that iterates them."""
+"""What a run hands to the thread that iterates it: its results, in order or not, and its error."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from pyfetch.engine.mailbox import Mailbox
@@ -69,3 +69,75 @@ class ResultQueue:
                 if self._met_full and self._put - self._consumed <= CAPACITY // 2:
                     self._met_full = False
                     self._has_room()
+
+
+class RunState:
+    """What the threads of a run share beside the jobs: plain attributes, so without a lock.
+
+    `wake` wakes the thread of the run; it is called whenever that has to look anew.
+    """
+
+    def __init__(self, wake: Callable[[], None], *, fail_fast: bool) -> None:
+        self.wake = wake
+        self._fail_fast = fail_fast
+        self.results = ResultQueue(wake)
+        self.stopped = False
+        """Whether nothing new may start."""
+        self.abandoned = False
+        """Whether nobody will read results any more."""
+        self.error: BaseException | None = None
+        """The error to raise after the results, if any."""
+
+    def stop(self) -> None:
+        """Start nothing new; for any thread and signal handlers."""
+        self.stopped = True
+        self.wake()
+
+    def abandon(self) -> None:
+        """Stop at once: nobody reads results any more."""
+        self.abandoned = True
+        self.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """Stop the run because of this error; the first one is what the consumer gets."""
+        self.error = self.error or error
+        self.stop()
+
+    def deliver(self, result: Result) -> None:
+        """Hand a result to the consumer."""
+        self.results.put(result)
+        if self._fail_fast and result.failed:
+            self.stop()
+
+
+def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:
+    """Yield results in input order, each as soon as all before it have come.
+
+    `shown` is called when the consumer comes back after a result. If `results` ends early
+    or raises an error, the results that have come are yielded, with gaps, before that.
+    """
+    held: dict[int, Result] = {}
+    due = 1
+    error = None
+    try:
+        for result in results:
+            held[result.index] = result
+            while due in held:
+                shown_now = held.pop(due)
+                yield shown_now
+                shown(shown_now)
+                due += 1
+    except Exception as caught:  # raised after the results that have come
+        error = caught
+    for index in sorted(held):
+        yield held[index]
+        shown(held.pop(index))
+    if error:
+        raise error
+
+
+def as_finished(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:
+    """Yield results in completion order. `shown` is as for `in_order`."""
+    for result in results:
+        yield result
+        shown(result)

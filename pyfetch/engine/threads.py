@@ -23,11 +23,11 @@ from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
-from pyfetch.scheduling.stall import StallDetector
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
 from pyfetch.storage.lock import RunLock

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pyfetch.http.content_range import is_slice, parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_of_another_version, is_same_etag
-from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.parts import PartMetadata
 from pyfetch.urls import without_query
 
 _WHOLE = frozenset({200, 203})

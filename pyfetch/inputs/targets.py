@@ -1,25 +1,20 @@
-"""Records become entries: targets to fetch, or at once failed results."""
+"""Records become entries: targets to fetch, or at once failed results; and which came before."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
-from pyfetch.urls import (
-    UnsupportedScheme,
-    Url,
-    is_url,
-    looks_like_a_url,
-    masked_url,
-    may_hold_credentials,
-    parse_url,
-    shown_of_split,
-)
+from pyfetch.system import temporary_database
+from pyfetch.text import may_hold_credentials, shown_of_split
+from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
 
 def checked_url(text: str) -> Url:
@@ -96,6 +91,40 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
     )
 
 
+def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    first = None
+    for one in entries:
+        if isinstance(one, Target):
+            first = first or one.origin
+            yield replace(one, takes_login=True) if one.origin == first else one
+        else:
+            yield one
+
+
 def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
+
+
+class Duplicates:
+    """Digests of the files that a list has asked for, in a temporary database.
+
+    For one thread, except that any may close it.
+    """
+
+    def __init__(self) -> None:
+        self._database = temporary_database("seen (digest BLOB PRIMARY KEY)")
+
+    def __enter__(self) -> Duplicates:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def seen(self, target: Target) -> bool:
+        """Whether a target of the same URL and the same `out` came before."""
+        key = f"{target.url.exact}\0{target.out or ''}".encode(errors="surrogatepass")
+        digest = hashlib.blake2b(key, digest_size=16).digest()
+        added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,))
+        return added.rowcount == 0

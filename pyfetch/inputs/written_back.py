@@ -8,7 +8,7 @@ from pyfetch.inputs.decoding import is_marked
 from pyfetch.inputs.detect import detect, looks_like_an_option
 from pyfetch.inputs.formats.delimited import csv_line
 from pyfetch.inputs.formats.json_lines import json_line
-from pyfetch.inputs.formats.plain import parse
+from pyfetch.inputs.formats.plain import parse_line
 from pyfetch.inputs.record import BadRecord, NumberedRecord, Record
 from pyfetch.inputs.stream import declaration
 from pyfetch.settings import InputFormat
@@ -65,6 +65,6 @@ def preamble(heading: bytes | None, first: bytes, form: InputFormat, name: str) 
 def _is_line(argument: str) -> bool:
     try:
         is_one_line = is_url(argument) and not {*argument} & {*"\r\n"}
-        return is_one_line and parse(argument.encode()) == Record((argument,))
+        return is_one_line and parse_line(argument.encode()) == Record((argument,))
     except UnicodeEncodeError:
         return False

@@ -17,13 +17,13 @@ from pyfetch.naming.components import (
     PathComponent,
     RelativePath,
     decoded,
-    digest,
     directories,
     fault,
     file_name,
     joined,
     safe,
     split_extension,
+    text_digest,
 )
 from pyfetch.urls import DEFAULT_PORTS, Url
 
@@ -108,7 +108,7 @@ _FIELDS: dict[str, _Field] = {
     "stem": lambda _, name: split_extension(name)[0],
     "ext": lambda _, name: split_extension(name)[1],
     "query": lambda target, _: decoded(target.url.query),
-    "hash": lambda target, _: digest(target.identity),
+    "hash": lambda target, _: text_digest(target.identity),
 }
 _SEPARATOR = re.compile(r"[/\\]")
 

@@ -1,15 +1,75 @@
-"""The attempts that are being made, and which of them stall. Pure, the time passed in."""
+"""The attempts that are being made, and which of them stall. Pure, the time passed in.
+
+A stall is judged from outside the transfer: the timeout of a socket begins anew with each byte,
+so it never ends a transfer that gets a byte now and then.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from pyfetch.models import Failure
-from pyfetch.scheduling.stall import TICK, Observation, StallDetector
 from pyfetch.transfer import Transfer
+from pyfetch.units import format_seconds, format_size
 
-_LONGEST_GAP = 5 * TICK
+LOOK_EVERY = 1.0
+"""Seconds between two looks at the transfers."""
+SLOW_FOR = 60.0
+"""Seconds over which the speed of a body is measured."""
+_LONGEST_GAP = 5 * LOOK_EVERY
 """Seconds between two looks that count, at most."""
+
+
+class Observation(NamedTuple):
+    """What was seen of a transfer at the beginning of a step, or of a measurement."""
+
+    at: float
+    """When it was seen, in seconds."""
+    step: int
+    """The number of the step; -1 from the answer on."""
+    received: int
+    """Bytes that had come."""
+    ours: float = 0.0
+    """Seconds for which the body had waited for us."""
+
+
+class StallDetector(NamedTuple):
+    """Says when a transfer must be ended because it makes too little progress."""
+
+    timeout: float
+    """Seconds that one step may take: to connect, to shake hands, to answer."""
+    min_speed: int = 0
+    """Bytes a second that a body must bring at least; 0: any number will do."""
+
+    def look(
+        self, transfer: Transfer, before: Observation | None, now: float
+    ) -> Observation | str | None:
+        """Compare a transfer with what was seen of it before.
+
+        Returns what to pass in with the next look or, as text, why the transfer stalls.
+        """
+        answered = transfer.latency is not None
+        step = -1 if answered else transfer.steps
+        if step == 0:
+            return None  # it looks a name up, or waits for a worker
+        ours = transfer.seconds_ours()
+        if before is None or before.step != step:
+            return Observation(now, step, transfer.received, ours)
+        if not answered:
+            # One tick more than the timeout: the socket's own comes first, if it comes at all.
+            late = now - before.at > self.timeout + LOOK_EVERY
+            return f"no whole answer within {format_seconds(self.timeout)}" if late else before
+        if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
+            return before
+        if transfer.received - before.received < self.min_speed * SLOW_FOR:
+            speed = format_size(self.min_speed)
+            return f"slower than {speed}/s for {SLOW_FOR:.0f} s (--min-speed)"
+        return Observation(now, step, transfer.received, ours)
+
+    def is_progress(self, size: int, seconds: float) -> bool:
+        """Whether so many new bytes in so many seconds are more than a stall brings."""
+        return size > 0 and size >= self.min_speed * seconds
 
 
 class InFlight:
@@ -62,10 +122,10 @@ class InFlight:
         return self._ended_bytes + current
 
     def end_stalled(self, now: float) -> None:
-        """Stop the transfers that stall. Looks at them once every `TICK` seconds at most."""
+        """Stop the transfers that stall. Looks at them once every `LOOK_EVERY` seconds at most."""
         if self._stalls is None or not self._transfers or now < self._next_look:
             return
-        self._next_look = now + TICK
+        self._next_look = now + LOOK_EVERY
         self._watched += min(now - self._looked_at, _LONGEST_GAP)
         self._looked_at = now
         for index, transfer in self._transfers.items():

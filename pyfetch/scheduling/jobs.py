@@ -10,12 +10,10 @@ from typing import NamedTuple
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
-from pyfetch.scheduling.deadlines import Deadlines
-from pyfetch.scheduling.in_flight import InFlight
-from pyfetch.scheduling.job import Job
+from pyfetch.scheduling.in_flight import InFlight, StallDetector
+from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.stall import StallDetector
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"

@@ -7,20 +7,47 @@ target comes first in the input is asked first. So no host starves, and results 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from heapq import heappop, heappush
 
 from pyfetch.models import HostSignal, Result, Target
-from pyfetch.scheduling.host_memories import HostMemories
+from pyfetch.scheduling.host_limits import HostMemories, Limits, Refusal
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host
-from pyfetch.scheduling.limits import Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
 """Hosts for which nothing waits that are kept whole, at most. Of others, little is kept."""
+
+
+class SamePath:
+    """Which target may write to its path now; the others wait in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._behind: dict[str, deque[Target]] = {}
+        """Targets that wait, by path; a path without any that wait is in use by one target."""
+
+    def enter(self, target: Target) -> bool:
+        """Whether the target may start now; if not, a later `leave` returns it."""
+        if target.path is None:
+            return True
+        behind = self._behind.get(target.path)
+        if behind is None:
+            self._behind[target.path] = deque()
+            return True
+        behind.append(target)
+        return False
+
+    def leave(self, target: Target) -> Target | None:
+        """A target that could start is done. Returns the next one of its path, if any waits."""
+        if target.path is None:
+            return None
+        behind = self._behind[target.path]
+        if behind:
+            return behind.popleft()
+        del self._behind[target.path]
+        return None
 
 
 class HostQueues:

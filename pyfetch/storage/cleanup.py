@@ -1,9 +1,13 @@
-"""What `--cleanup` does: remove the parts and the backups of an output directory."""
+"""Removes parts: those of no use when a run begins; with `--cleanup` all, and the backups too."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
+import time
+from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
@@ -15,10 +19,26 @@ from pyfetch.storage.filesystem import (
     errors_of,
     is_there,
     needed_for,
+    open_directory,
+    open_own,
 )
 from pyfetch.storage.lock import RunLock
-from pyfetch.storage.parts import remove_all
 from pyfetch.storage.state import STATE_FILE, State
+
+KEPT_FOR = 30 * 24 * 3600.0
+"""Seconds for which a part is kept that no run writes to."""
+
+_OURS = r"[0-9a-f]{32}\.(?:part|json)"
+
+
+def sweep(output_dir: Path, *, now: float | None = None) -> None:
+    """Make the directory of parts, and remove the parts that are of no use.
+
+    These are parts without metadata, which a killed run left, and those that nobody has written
+    to for `KEPT_FOR` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
+    """
+    with needed_for(output_dir):
+        _remove_parts(output_dir, time.time() - KEPT_FOR if now is None else now - KEPT_FOR)
 
 
 def clean_up(output_dir: Path, wait: float = 0.0) -> list[str]:
@@ -70,3 +90,38 @@ def _remove(directory: OutputDirectory, path: str) -> bool:
                 return False
             os.unlink(place.name, dir_fd=place.descriptor)
     return True
+
+
+def remove_all(output_dir: Path) -> list[str]:
+    """Remove all parts. Returns their names, below the output directory. Raises `StoppedError`."""
+    with needed_for(output_dir):
+        return _remove_parts(output_dir, None)
+
+
+def _remove_parts(output_dir: Path, before: float | None) -> list[str]:
+    """Remove the parts that were last written before this time, all if it is None."""
+    own = open_own(output_dir)
+    try:
+        parts = open_directory(PARTS_DIRECTORY, own)
+    finally:
+        os.close(own)
+    removed = []
+    try:
+        files: defaultdict[str, list[str]] = defaultdict(list)
+        for name in os.listdir(parts):  # noqa: PTH208 - a descriptor has no Path
+            if re.fullmatch(_OURS, name):
+                files[name.partition(".")[0]].append(name)
+        for names in files.values():
+            if len(names) < 2 or before is None or _last_written(names, parts) < before:
+                for name in names:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=parts)
+                        removed.append(name)
+    finally:
+        os.close(parts)
+    return sorted(removed)
+
+
+def _last_written(names: list[str], directory: int) -> float:
+    """Seconds since the epoch. A part's own time may already be set to the server's."""
+    return max(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime for name in names)

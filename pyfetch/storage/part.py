@@ -12,13 +12,14 @@ from typing import Self
 
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
-from pyfetch.storage.part_metadata import (
+from pyfetch.storage.parts import (
     PartMetadata,
+    Parts,
     current_boot,
+    part_key,
     read_metadata,
     write_metadata,
 )
-from pyfetch.storage.parts import Parts, part_key
 from pyfetch.storage.placing import PartReplacedError, Placed, Placement, Placer, WhenThere
 
 BLOCK = 1024 * 1024

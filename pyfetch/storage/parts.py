@@ -1,4 +1,4 @@
-"""The directory of the parts: which there are, and which are no longer of use.
+"""The directory of the parts: which there are, and what is known of each.
 
 Parts are in `.pyfetch/parts` below the output directory, on the same file system as what they
 become. `KEY.part` has the bytes; beside each that can be continued, `KEY.json` has its metadata.
@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
-import re
 import threading
-import time
-from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
+from pyfetch.http.response import Response
+from pyfetch.http.validators import Representation, is_etag, is_validator, strong_validator
+from pyfetch.models import Target
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import (
-    PARTS_DIRECTORY,
+    READ_FILE,
     FreeSpace,
     errors_of,
-    needed_for,
-    open_directory,
-    open_own,
 )
+from pyfetch.urls import masked_url
 
-KEPT = 30 * 24 * 3600.0
-"""Seconds for which a part is kept that no run writes to."""
-
-_OURS = r"[0-9a-f]{32}\.(?:part|json)"
+_LONGEST = 1024 * 1024
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Parts:
@@ -64,46 +64,121 @@ def part_key(path: str) -> str:
     return hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
-def sweep(output_dir: Path, *, now: float | None = None) -> None:
-    """Make the directory of parts, and remove the parts that are of no use.
+class PartMetadata(NamedTuple):
+    """What the first answer said of a part's body: what it takes to continue it."""
 
-    These are parts without metadata, which a killed run left, and those that nobody has written
-    to for `KEPT` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
+    url: str
+    """Identity of the target: the URL without credentials and fragment."""
+    validator: str
+    """What `If-Range` asks with; empty where there is none, and a demanded checksum decides."""
+    answered_by: str
+    """Identity of the URL that answered, after redirects: the validator holds for it alone."""
+    total: int
+    """Bytes of the whole body; 0 if that is not known."""
+    last_modified: str = ""
+    """As the answer said it, for the file's modification time."""
+    durable: int = 0
+    """Bytes of the part that survive a loss of power."""
+    boot: str = ""
+    """Which boot of the system it was written in: in another one, only `durable` bytes count."""
+    etag: str | None = None
+    """As the answer said it, strong or not. This and what follows: None if it is not known."""
+    content_encoding: str | None = None
+    media_type: str | None = None
+
+    @property
+    def representation(self) -> Representation:
+        """What the answer said of the content."""
+        return Representation(self.etag, self.last_modified, self.content_encoding, self.media_type)
+
+    def completed_by(self, headers: Mapping[str, str]) -> Representation:
+        """What is known of the content once its rest has come, with these fields of a 206.
+
+        The first answer has said what a 206 does not repeat (RFC 9110, section 15.3.7).
+        """
+        said = Representation.of(headers)
+        strong = self.validator if is_etag(self.validator) else None
+        return Representation(
+            said.etag or self.etag or strong,
+            said.last_modified or self.last_modified or None,
+            said.content_encoding or self.content_encoding,
+            said.media_type or self.media_type,
+        )
+
+    def __repr__(self) -> str:
+        return f"PartMetadata({masked_url(self.url)!r}, total={self.total})"
+
+    def to_bytes(self) -> bytes:
+        """As JSON, always of the same length, so that it can be overwritten on a full disk."""
+        return json.dumps(self._asdict() | {"durable": f"{self.durable:020}"}).encode()
+
+    @classmethod
+    def from_bytes(cls, text: bytes) -> PartMetadata:
+        """What `to_bytes` gave. Raises `ValueError` for anything else."""
+        try:
+            fields = json.loads(text)
+            metadata = cls(**(fields | {"durable": int(fields["durable"])}))
+        except (TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise ValueError(f"no metadata of a part: {error}") from error
+        texts = (
+            metadata.url, metadata.validator, metadata.answered_by, metadata.last_modified,
+            metadata.boot, *(text for text in metadata.representation if text is not None),
+        )  # fmt: skip
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("no metadata of a part: a text is of another type")
+        if type(metadata.total) is not int or metadata.durable < 0:
+            raise ValueError("no metadata of a part: a number is none")
+        if metadata.validator and not is_validator(metadata.validator):
+            raise ValueError("no metadata of a part: its validator is none")
+        return metadata
+
+
+def metadata_of(target: Target, head: Response, total: int | None) -> PartMetadata | None:
+    """What it takes to continue a part; None if nothing would tell its version from another.
+
+    That is a strong validator and the length of the whole, or a checksum that the list demands.
+    `head` is of the answer that the part begins with, `total` the bytes of the whole.
     """
-    with needed_for(output_dir):
-        _remove(output_dir, time.time() - KEPT if now is None else now - KEPT)
+    validator = strong_validator(head.headers)
+    if not (target.checksum or (validator and total)):
+        return None
+    said = Representation.of(head.headers)
+    return PartMetadata(
+        url=target.identity,
+        validator=validator or "",
+        answered_by=head.url.identity,
+        total=total or 0,
+        last_modified=said.last_modified or "",
+        etag=said.etag,
+        content_encoding=said.content_encoding,
+        media_type=said.media_type,
+    )
 
 
-def remove_all(output_dir: Path) -> list[str]:
-    """Remove all parts. Returns their names, below the output directory. Raises `StoppedError`."""
-    with needed_for(output_dir):
-        return _remove(output_dir, None)
+@cache
+def current_boot() -> str:
+    """An identifier of this boot of the system; empty where the system has none."""
+    with contextlib.suppress(OSError):
+        return _BOOT_ID.read_text().strip()
+    return ""
 
 
-def _remove(output_dir: Path, before: float | None) -> list[str]:
-    """Remove the parts that were last written before this time, all if it is None."""
-    own = open_own(output_dir)
+def write_metadata(
+    file: str | Path, metadata: PartMetadata, flags: int, directory: int | None = None
+) -> None:
+    """Write it to a file, opened with `flags` (`NEW_FILE` or `OLD_FILE`). Raises `OSError`.
+
+    `directory`: descriptor of the directory of the file, None for a path of its own.
+    """
+    descriptor = os.open(file, flags, 0o666, dir_fd=directory)
     try:
-        parts = open_directory(PARTS_DIRECTORY, own)
+        os.write(descriptor, metadata.to_bytes())
     finally:
-        os.close(own)
-    removed = []
-    try:
-        files: defaultdict[str, list[str]] = defaultdict(list)
-        for name in os.listdir(parts):  # noqa: PTH208 - a descriptor has no Path
-            if re.fullmatch(_OURS, name):
-                files[name.partition(".")[0]].append(name)
-        for names in files.values():
-            if len(names) < 2 or before is None or _last_written(names, parts) < before:
-                for name in names:
-                    with contextlib.suppress(FileNotFoundError):
-                        os.unlink(name, dir_fd=parts)
-                        removed.append(name)
-    finally:
-        os.close(parts)
-    return sorted(removed)
+        os.close(descriptor)
 
 
-def _last_written(names: list[str], directory: int) -> float:
-    """Seconds since the epoch. A part's own time may already be set to the server's."""
-    return max(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime for name in names)
+def read_metadata(file: str | Path, directory: int | None = None) -> PartMetadata:
+    """Read it from a file. Raises `OSError`, or `ValueError` for what is no metadata."""
+    descriptor = os.open(file, READ_FILE, dir_fd=directory)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
+        return PartMetadata.from_bytes(stream.read(_LONGEST) or b"")

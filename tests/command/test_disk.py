@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.part import Part
-from pyfetch.storage.parts import Parts, sweep
+from pyfetch.storage.parts import Parts
 from pyfetch.storage.placing import Placement, WhenThere
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page

@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from pyfetch.attempt import Assignment
-from pyfetch.http.throttle import Bandwidth
+from pyfetch.http.body import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
@@ -302,7 +302,7 @@ def test_few_descriptors_mean_fewer_transfers_and_no_failure(
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE])
 @pytest.mark.parametrize(
     "opens",
-    ["pyfetch.storage.part.Part._open_new", "pyfetch.http.connection.new_socket"],
+    ["pyfetch.storage.part.Part._open_new", "pyfetch.http.address_race.new_socket"],
     ids=["part", "connection"],
 )
 def test_an_attempt_that_gets_no_descriptor_is_made_later_and_does_not_count(

@@ -9,8 +9,8 @@ import pytest
 
 from pyfetch.models import Failure, HostSignal
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import MOST, SCENARIOS, Scenario, auto, one, ran, taking_turns

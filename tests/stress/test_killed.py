@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.storage.part_metadata import read_metadata
+from pyfetch.storage.parts import read_metadata
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 

@@ -56,7 +56,7 @@ _STATE = """
 import sys
 from pathlib import Path
 from pyfetch.storage.state import State
-from pyfetch.models import FileFacts
+from pyfetch.facts import FileFacts
 
 state = State(Path(sys.argv[1]) if sys.argv[1] else None)
 for i in range(60_000):
@@ -92,13 +92,13 @@ from pyfetch.engine.threads import ThreadEngine
 from pyfetch.attempt import Finished
 from pyfetch.api import entries_from_items
 from pyfetch.models import Outcome, Result
-from pyfetch.scheduling.limits import Limits
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.models import HostSignal
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.ordering import in_order
+from pyfetch.engine.results import in_order
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 
 def fetch(target, transfer):

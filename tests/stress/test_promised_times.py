@@ -23,7 +23,7 @@ import pytest
 
 from pyfetch.attempt import Assignment
 from pyfetch.cli.signals import LONGEST_STOP
-from pyfetch.http.throttle import Bandwidth
+from pyfetch.http.body import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url

@@ -17,11 +17,9 @@ from pyfetch.errors import UsageError
 from pyfetch.headers import Fields
 from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.content_range import parse_content_range
-from pyfetch.http.cookie_file import load_cookies
-from pyfetch.http.cookies import new_cookie_jar
-from pyfetch.http.credentials import Credentials
+from pyfetch.http.cookies import load_cookies, new_cookie_jar
+from pyfetch.http.credentials import BadNetrc, Credentials, parse_netrc
 from pyfetch.http.digest import parse_challenges
-from pyfetch.http.netrc_file import BadNetrc, parse_netrc
 from pyfetch.http.rate_limit import asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.redirects import resolve
@@ -32,7 +30,8 @@ from pyfetch.models import Result, Target, TargetError
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import Template, wanted_path
-from pyfetch.urls import escape_url, masked, masked_url, parse_url
+from pyfetch.text import masked
+from pyfetch.urls import escape_url, masked_url, parse_url
 
 NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")

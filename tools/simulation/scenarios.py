@@ -10,8 +10,8 @@ from itertools import count
 
 from pyfetch.models import HostSignal, Target
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.urls import Url

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.engine.ordering import as_finished, in_order
 from pyfetch.engine.read_ahead import LIGHT, MOST_BYTES, ReadAhead, size_of
+from pyfetch.engine.results import as_finished, in_order
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Outcome, Result, Target
 from pyfetch.urls import parse_url

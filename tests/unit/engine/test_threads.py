@@ -23,8 +23,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.storage.ledger import NoLedger

@@ -11,7 +11,7 @@ from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, framing_of
 from pyfetch.http.response_head import StatusLine
-from pyfetch.storage.part_metadata import PartMetadata
+from pyfetch.storage.parts import PartMetadata
 from pyfetch.urls import parse_url
 
 URL = "http://h/x"

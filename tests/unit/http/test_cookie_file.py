@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from pyfetch.errors import UsageError
-from pyfetch.http.cookie_file import load_cookies
+from pyfetch.http.cookies import load_cookies
 
 GOOD = b"h.test\tFALSE\t/\tFALSE\t0\tsid\tok\n"
 

@@ -8,8 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from pyfetch.http.credentials import Netrc
-from pyfetch.http.netrc_file import BadNetrc, parse_netrc
+from pyfetch.http.credentials import BadNetrc, Netrc, parse_netrc
 from pyfetch.settings import Settings
 from pyfetch.urls import parse_url
 

@@ -8,8 +8,8 @@ from itertools import islice
 
 from pyfetch.models import Failure, HostSignal
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import Scenario, auto, one, ran, taking_turns

@@ -8,9 +8,9 @@ from itertools import count
 import pytest
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result
+from pyfetch.scheduling.host_failures import MOST_SILENT, SEVERAL, SILENT_PROBES
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.hosts import DOWN_FOR, Host
-from pyfetch.scheduling.limits import Limits
-from pyfetch.scheduling.reachability import MOST_SILENT, SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
 
 NOW = 1000.0

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
-from pyfetch.scheduling import host_memories, queue
+from pyfetch.scheduling import host_limits, queue
+from pyfetch.scheduling.host_failures import SEVERAL, SILENT_PROBES
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.hosts import Host
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
-from pyfetch.scheduling.reachability import SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.urls import Url
 
@@ -221,7 +221,7 @@ def test_the_probe_of_a_host_that_refused_its_only_url_is_that_url() -> None:
 
 def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "REMEMBERED", 50)
-    monkeypatch.setattr(host_memories, "MOST_REMEMBERED", 100)
+    monkeypatch.setattr(host_limits, "MOST_REMEMBERED", 100)
     dead = replace(BUSY, status=None, error=Failure.CONNECT, detail="connection refused")
     schedule = HostQueues(policy=RetryPolicy(retries=0, first_wait=0))
 

@@ -7,8 +7,8 @@ from itertools import islice, pairwise
 import pytest
 
 from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import taking_turns

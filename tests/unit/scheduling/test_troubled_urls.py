@@ -11,8 +11,8 @@ import pytest
 
 from pyfetch.models import HostSignal
 from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
-from pyfetch.scheduling.limits import Limits
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from tools.simulation.scenarios import auto, taking_turns

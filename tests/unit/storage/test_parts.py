@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from pyfetch.http.validators import Representation
+from pyfetch.storage.cleanup import KEPT_FOR, sweep
 from pyfetch.storage.filesystem import OLD_FILE, prepare
 from pyfetch.storage.part import Part
-from pyfetch.storage.part_metadata import PartMetadata, current_boot, write_metadata
-from pyfetch.storage.parts import KEPT, Parts, part_key, sweep
+from pyfetch.storage.parts import PartMetadata, Parts, current_boot, part_key, write_metadata
 
 URL = "http://h/x"
 METADATA = PartMetadata(URL, '"v"', URL, 100, durable=50, boot=current_boot())
@@ -79,15 +80,15 @@ def set_age(file: Path, seconds: float) -> None:
 
 def test_a_part_that_nobody_has_written_to_for_30_days_goes(parts: Path) -> None:
     for file in parts.iterdir():
-        set_age(file, KEPT + 60)
+        set_age(file, KEPT_FOR + 60)
     sweep(parts.parent.parent)
     assert list(parts.iterdir()) == []
 
 
 def test_a_part_that_was_written_to_lately_stays_whatever_its_own_time_is(parts: Path) -> None:
     """The part's own time may be the one that the server said of the file."""
-    set_age(parts / f"{part_key('x')}.part", 10 * KEPT)
-    set_age(parts / f"{part_key('x')}.json", KEPT - 60)
+    set_age(parts / f"{part_key('x')}.part", 10 * KEPT_FOR)
+    set_age(parts / f"{part_key('x')}.json", KEPT_FOR - 60)
     sweep(parts.parent.parent)
     assert len(list(parts.iterdir())) == 2
 
@@ -103,3 +104,31 @@ def test_half_of_a_part_and_nothing_else_goes_at_once(parts: Path) -> None:
 
 def test_a_repr_shows_no_secret() -> None:
     assert "hunter2" not in repr(PartMetadata("http://u:hunter2@h/", '"v"', URL, 1))
+
+
+OLDER = {
+    "url": "http://h/x", "validator": '"v1"', "answered_by": "http://h/x", "total": 9,
+    "last_modified": "", "durable": "0" * 20, "boot": "b",
+}  # fmt: skip
+
+
+def test_metadata_without_coding_and_media_type_stays_readable() -> None:
+    """As an earlier version wrote it: what it does not say is not known."""
+    read = PartMetadata.from_bytes(json.dumps(OLDER).encode())
+    assert read.representation == Representation(None, "", None, None)
+    assert PartMetadata.from_bytes(read.to_bytes()) == read
+    completed = read.completed_by({"Content-Type": "A/B; c=d"})
+    assert (completed.etag, completed.media_type) == ('"v1"', "a/b")
+
+
+def test_metadata_may_have_no_validator_but_none_that_is_malformed() -> None:
+    """Without one, a demanded checksum decides."""
+    for fields in ({"validator": ""}, {"validator": "", "total": 0, "etag": 'W/"a"'}):
+        PartMetadata.from_bytes(json.dumps(OLDER | fields).encode())
+    wrong: list[dict[str, object]] = [
+        {"validator": 'W/"a"'}, {"media_type": 5}, {"etag": ["x"]}, {"content_encoding": {}},
+        {"last_modified": ["x"]}, {"total": "9"},
+    ]  # fmt: skip
+    for fields in wrong:
+        with pytest.raises(ValueError, match="no metadata"):
+            PartMetadata.from_bytes(json.dumps(OLDER | fields).encode())

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.models import Failure, FileFacts, Known, TargetError
+from pyfetch.facts import FileFacts, Known
+from pyfetch.models import Failure, TargetError
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import look
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.part import Part
-from pyfetch.storage.parts import Parts, sweep
+from pyfetch.storage.parts import Parts
 from pyfetch.storage.placing import Placed, Placement, WhenThere
 
 

@@ -1,13 +1,46 @@
-"""What is kept of hosts for which nothing waits: little of each, and of so many at most. Pure."""
+"""Limits of the requests to a host: as set, as the host imposed them, and as remembered. Pure."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import NamedTuple
 
-from pyfetch.scheduling.limits import HostMemory
+from pyfetch.models import Failure
+from pyfetch.scheduling.host_rate import HostRate
 
 MOST_REMEMBERED = 16_384
 """Hosts whose failures or rates are remembered, at most, the latest ones."""
+
+
+class Limits(NamedTuple):
+    """How much may be asked of a host, as the settings say."""
+
+    per_host: int | None = None
+    """Transfers at once; None: no limit but that of the workers."""
+    interval: float = 0.0
+    """Seconds from one request to the next to the same host."""
+    interval_of_all: float = 0.0
+    """Seconds from one request to the next, to any host."""
+
+
+class Refusal(NamedTuple):
+    """Why a host must not be asked now."""
+
+    until: float
+    """When it may be asked again, in seconds."""
+    failure: Failure
+    detail: str
+
+
+class HostMemory(NamedTuple):
+    """What to keep of a host for which nothing waits: little, as there may be many hosts."""
+
+    not_before: float
+    """The host must not be asked earlier, in seconds."""
+    refusal: Refusal | None = None
+    """Why it must not be asked, if it was given up."""
+    rate: HostRate | None = None
+    """Its request rate, if that was learned."""
 
 
 class HostMemories:
