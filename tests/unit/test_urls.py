@@ -108,6 +108,7 @@ def test_what_needs_no_mask_is_not_copied() -> None:
     assert masked_value(said) is said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["/", "//", "@", "//a:1/", "//a:1/b@c", "sig=", "%3Fsig%3D%26", "?"]
 )

@@ -157,6 +157,7 @@ def test_a_body_whose_end_is_in_doubt_is_refused(name: str, value: str, reason: 
     assert framing_of(200, Fields([(name, value)])).error, reason
 
 
+@pytest.mark.slow
 def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_length() -> None:
     """A quarter of a megabyte in pieces is not copied with each of them."""
 

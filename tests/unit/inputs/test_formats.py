@@ -308,6 +308,7 @@ def test_a_bad_row_costs_nothing_else(folder: Folder, row: bytes, reason: str) -
     refused(bad, f"line 3: {reason}")
 
 
+@pytest.mark.slow
 def test_a_quote_that_is_never_closed_costs_one_row(folder: Folder) -> None:
     rows = "".join(f"http://h/{number},\n" for number in range(10_000))
     bad, *rest = folder.read(f'url,out\nhttp://h/x,"a\n{rows}')
@@ -315,6 +316,7 @@ def test_a_quote_that_is_never_closed_costs_one_row(folder: Folder) -> None:
     assert urls(rest) == [f"http://h/{number}" for number in range(10_000)]
 
 
+@pytest.mark.slow
 def test_quotes_that_are_never_closed_take_no_more_than_linear_time(folder: Folder) -> None:
     entries = folder.read("url,out\n" + 'x,"\n' * 10_000)
     assert len(entries) >= 5_000
@@ -455,6 +457,7 @@ def test_an_entry_without_loc_is_refused_and_the_rest_goes_on(folder: Folder) ->
     assert urls([third]) == ["http://h/"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tail", "reason"),
     [
@@ -705,6 +708,7 @@ def test_what_stands_where_is_said_for_each_format(folder: Folder) -> None:
 # Memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [InputFormat.LINES, InputFormat.SITEMAP])
 def test_entries_that_were_taken_are_not_kept(folder: Folder, chosen: InputFormat) -> None:
     """Nor anything else of their records, which would take a block of memory each, or more.
@@ -714,6 +718,7 @@ def test_entries_that_were_taken_are_not_kept(folder: Folder, chosen: InputForma
     assert kept_blocks(folder.sources(long_list(chosen, 15_000))) < 2_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", FORMATS)
 def test_a_gzip_bomb_stays_small(folder: Folder, chosen: InputFormat) -> None:
     packer = zlib.compressobj(1, wbits=31)
@@ -1028,6 +1033,7 @@ def test_a_user_and_password_that_pass_for_a_host_are_refused(folder: Folder) ->
 # Time
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_content_takes_more_than_linear_time(folder: Folder, content: Hostile) -> None:
     """8 KiB of anything; 64 KiB, which is what a line may have, are with the tests of stress."""

@@ -362,6 +362,7 @@ def test_a_field_longer_than_64_kib_gives_none() -> None:
     assert file_name_given(field.ljust(65537)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "repeated",
     ['"', '\\"', '"\\', "a", ";", "=", ",", ", ", " ", '";', "x=", 'x="', ",filename", ",inline ",

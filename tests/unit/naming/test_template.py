@@ -404,6 +404,7 @@ def test_two_long_paths_that_differ_in_the_middle_stay_two() -> None:
     assert one != other
 
 
+@pytest.mark.slow
 def test_a_path_of_many_directories_takes_linear_time() -> None:
     template = Template("{host}/{dir}/{name}")
 
