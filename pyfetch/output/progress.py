@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pyfetch.activity import IDLE
 from pyfetch.output import terminals
-from pyfetch.output.bars import Look, transfer_lines, waiting_lines, whole_line
+from pyfetch.output.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.output.counts import Counts, RunCounts, RunProgress
 from pyfetch.output.estimate import Estimator
 from pyfetch.output.painter import Painter
@@ -95,7 +95,7 @@ class Progress:
 
     def _lines(self, running: list[Transfer], counts: Counts) -> list[Text]:
         width, height = self._console.size
-        look = Look(width, height, self._console.options.ascii_only)
+        look = BarStyle(width, height, self._console.options.ascii_only)
         waits = waiting_lines(self._activity, look) if height > _FEW else []
         # The line for the whole, one for those not shown, and one kept free for rows, or as
         # much as half of a screen that is higher than a few lines.
@@ -111,7 +111,7 @@ class Progress:
         if not self._in_terminal:
             return ""
         fraction = self._estimator.fraction(counts.total)
-        told = terminals.progress(100 * fraction if counts.total else None)
+        told = terminals.progress_sequence(100 * fraction if counts.total else None)
         if told == self._percent_shown:
             return ""
         self._percent_shown = told
