@@ -69,7 +69,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     settings = _settings(options, hosts)
-    from pyfetch.cli.display import OutputOptions, ProgressForm, Rows, check_progress
+    from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_of
@@ -108,7 +108,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
     if options["plan"] or options["prune"]:
         raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
-    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.output_options import OutputOptions
     from pyfetch.cli.verify import show_verification
 
     output = OutputOptions(format=options["format"], quiet=options["quiet"])
