@@ -47,8 +47,8 @@ def test_the_command_line_counts_more_than_variables_profile_and_defaults(
 def test_variables_of_other_tools_that_hold_are_named(pyfetch: Command) -> None:
     pyfetch.environment |= {"https_proxy": "http://p", "CURL_CA_BUNDLE": "x", "NETRC": "y"}
     values = shown(pyfetch("--show-config", "--netrc-file", "z"))
-    assert values["proxy"] == ("", "https_proxy holds")
-    assert values["cacert"] == ("", "CURL_CA_BUNDLE holds")
+    assert values["proxy"] == ("", "from https_proxy")
+    assert values["cacert"] == ("", "from CURL_CA_BUNDLE")
     assert values["netrc-file"] == ('"z"', "command line")
 
 
@@ -196,9 +196,14 @@ def test_files_to_read_are_beside_the_configuration_and_those_to_write_are_not(
     """In the current directory, a stranger may have put a file of that name."""
     pyfetch.configure(
         '[defaults]\ncookies = "jar"\ncacert = "~/ca"\noutput-dir = "data"\nfailed-to = "~/f"\n'
+        'header = ["@token", "A: b"]\n',
+        0o644,  # the token is in another file
     )
+    pyfetch.configuration.with_name("token").write_text("Authorization: Bearer s3cret\n")
+    (pyfetch.directory / "token").write_text("X-Stranger: c\n")
     pyfetch.environment["HOME"] = "/home/me"
     values = shown(pyfetch("--show-config"))
+    assert values["header"][0] == '["Authorization: ***", "A: ***"]'
     assert values["cookies"][0] == f'"{pyfetch.configuration.with_name("jar")}"'
     assert values["cacert"][0] == '"/home/me/ca"'
     assert values["output-dir"][0] == '"data"'
@@ -247,8 +252,9 @@ WRONG = [
     ('[host."h"]\nuser = "me"\n', "line 2", "user", "NAME:PASSWORD"),
     ('[host."h"]\nuser-agent = "a\\nb"\n', "line 2", "user-agent", "no header may have"),
     ('[defaults]\nuser = "me:x"\n', "line 2", "user", "below [host."),
-    ("[defaults]\nworkers = \n", "line 2", "is no TOML", ""),
-    ("[defaults]\nworkers = 1\nworkers = 2\n", "", "is no TOML", ""),
+    ("[defaults]\nworkers = \n", ", line 2: no TOML", "invalid value", ""),
+    ("[defaults]\nworkers = 1\nworkers = 2\n", "no TOML", "overwrite", ""),
+    ('[defaults]\nheader = "@missing"\n', "line 2", "header", "cannot read"),
 ]  # fmt: skip
 
 
