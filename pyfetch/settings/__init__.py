@@ -12,6 +12,7 @@ from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_
 from pyfetch.settings.definitions import settings_from as settings_from
 from pyfetch.settings.host_settings import HOST_KINDS as HOST_KINDS
 from pyfetch.settings.host_settings import HOST_LIMITS as HOST_LIMITS
+from pyfetch.settings.host_settings import HOSTS as HOSTS
 from pyfetch.settings.host_settings import HostSettings as HostSettings
 from pyfetch.settings.host_settings import HostTable as HostTable
 from pyfetch.settings.host_settings import headers_over as headers_over

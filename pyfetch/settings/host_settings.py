@@ -270,9 +270,16 @@ def _host_settings(pattern: HostPattern, value: object) -> HostSettings:
             raise UsageError(f"hosts: {name} for {pattern}: {error}") from None
         except ValueError as error:
             raise UsageError(f"hosts: {name} for {pattern} {error}") from None
+    return _consistent(pattern, checked)
+
+
+def _consistent(pattern: HostPattern, checked: dict[str, Any]) -> HostSettings:
+    """The settings of a host. Raises `UsageError` for two that are one field of a request."""
     agent = checked.pop("user_agent", None)
     if agent is not None:
-        headers = without_header("user-agent", checked.get("headers", ()))
+        headers = checked.get("headers", ())
+        if has_header("user-agent", headers):
+            raise UsageError(f"hosts: {pattern} has a user_agent and such a header: choose one")
         checked["headers"] = (*headers, ("User-Agent", agent))
     result = HostSettings(**checked)
     if result.user and has_header("authorization", result.headers):
