@@ -18,7 +18,7 @@ from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.origin_config import OriginConfigs
-from pyfetch.http.request_defaults import authorizes, combined, harmless
+from pyfetch.http.request_defaults import authorizes, fields_by_name, harmless
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -80,7 +80,7 @@ class RequestBuilder:
             return _plain_request(state.url.text, config.common_fields, headers)
         auth = self._auth(state, target)
         fields = dict((config.after_redirect if state.away else config.defaults).fields)
-        own = combined(target.headers)
+        own = fields_by_name(target.headers)
         # Secrets are meant for the target's origin: not for a mirror, or after a redirect.
         fields |= harmless(own) if state.away or state.origin != target.origin else own
         try:
