@@ -30,7 +30,7 @@ FIFTEEN = (
 """The options that `-h` shows: those that people need most."""
 EXAMPLES = (
     ("pyfetch -o data urls.txt", "save a list below data/"),
-    ("pyfetch -O page.html https://host/a?id=7", "save one URL as page.html"),
+    ("pyfetch -O page.html 'https://host/a?id=7'", "save one URL as page.html"),
     ("pyfetch -w 32 --rate 5/s urls.txt", "fetch 32 at once, 5/s a host"),
     ("pyfetch --name '{host}/{dir}/{name}' urls.txt", "keep the site's directories"),
     ("pyfetch --failed-to failed.txt urls.txt", "write a list of what failed"),

@@ -19,15 +19,17 @@ OWN_OPTIONS = (
     GroupedOption(
         ("--prune",),
         Group.FILES,
-        "After the run, move the fetched files that the list does not name any more to"
-        " `.pyfetch/pruned/`. It asks before.",
+        "Move fetched files that the list no longer names to `.pyfetch/pruned/`, after the run."
+        " On a terminal, it asks before; elsewhere it needs `--yes`.",
         is_flag=True,
     ),
-    GroupedOption(("--yes",), Group.FILES, "Let `--prune` move them unasked.", is_flag=True),
+    GroupedOption(
+        ("--yes",), Group.FILES, "Let `--prune` move files without a question.", is_flag=True
+    ),
     GroupedOption(
         ("--cleanup",),
         Group.FILES,
-        "Remove the parts and the backups in DIR, list them, and fetch nothing.",
+        "Remove the unfinished parts and the backups in DIR, and list them. Nothing is fetched.",
         is_flag=True,
     ),
     GroupedOption(
@@ -66,8 +68,8 @@ OWN_OPTIONS = (
     GroupedOption(
         ("--verify",),
         Group.CHECKS,
-        "Compare the files in DIR with the state, and with `SHA256SUMS` there or as SOURCE. Fetch"
-        " nothing.",
+        "Check the files in DIR against the state, and against `SHA256SUMS` in DIR or as SOURCE."
+        " Nothing is fetched.",
         is_flag=True,
     ),
     GroupedOption(
@@ -119,7 +121,7 @@ OWN_OPTIONS = (
     GroupedOption(
         ("--no-osc",),
         Group.OUTPUT,
-        "Send no links and no progress for their tab to terminals that know these.",
+        "Send terminals no links (OSC 8) and no progress for their tab (OSC 9;4).",
         is_flag=True,
     ),
     GroupedOption(

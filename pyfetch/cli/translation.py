@@ -9,6 +9,7 @@ import re
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import click
@@ -45,11 +46,12 @@ def translated(arguments: Iterable[str], options: Iterable[click.Parameter]) -> 
     return _Translator(_own_words(options)).translate(arguments)
 
 
+@cache
 def foreign_words() -> dict[str, Word]:
     """All words of other tools, by the flag that is typed."""
     words: dict[str, Word] = {}
     for flags, text in ALIASES.items():
-        words |= _words(flags, _filled_in(shlex.split(text)))
+        words |= _words(flags, _filled_in(text))
     for flags, become in BY_VALUE.items():
         words |= _words(flags, become)
     for flags, note in DONE_ANYWAY.items():
@@ -65,8 +67,8 @@ def _words(flags: str, become: Callable[[str], list[str]], note: str = "") -> di
     }
 
 
-def _filled_in(template: list[str]) -> Callable[[str], list[str]]:
-    return lambda value: [part.replace("VALUE", value) for part in template]
+def _filled_in(template: str) -> Callable[[str], list[str]]:
+    return lambda value: [part.replace("VALUE", value) for part in shlex.split(template)]
 
 
 def _refusal(sentence: str) -> Callable[[str], list[str]]:

@@ -135,11 +135,29 @@ def test_a_word_of_another_tool_means_what_our_own_does(typed: str, meant: str) 
     assert outcome(typed) == outcome(meant)
 
 
+@pytest.mark.parametrize(
+    ("flag", "becomes"),
+    [(flag, becomes) for flags, becomes in ALIASES.items() for flag in flags.split()],
+)
+def test_each_alias_is_a_command_line_of_ours(flag: str, becomes: str) -> None:
+    """With a value that its option takes, in each of the ways in which it may be written."""
+    option = becomes.split()[0]
+    value = {"--proxy": "p:3128", "--retry-status": "404", "--config": "/dev/null"}.get(option, "5")
+    value = "http://h/" if option == "--base" else value
+    meant = parsed(f"{becomes.replace('VALUE', value)} URL" if option != "--" else f"{value} URL")
+    if not flag.endswith("="):
+        assert parsed(f"{flag} URL") == meant
+        return
+    name = flag.removesuffix("=")
+    joined = f"{name}={value}" if name.startswith("--") else f"{name}{value}"
+    for typed in (f"{name} {value} URL", f"{joined} URL"):
+        assert parsed(typed) == meant
+
+
 @pytest.mark.parametrize("flag", [flag for flag, word in WORDS.items() if word.note])
 def test_a_word_for_what_happens_anyway_changes_nothing_and_says_so(flag: str) -> None:
-    line = f"{flag} value URL" if WORDS[flag].takes_value else f"{flag} URL"
-    assert parsed(line) == parsed("URL")
-    assert notes(line) == [f"{flag}: {WORDS[flag].note}"]
+    line = [flag, "value", "URL"] if WORDS[flag].takes_value else [flag, "URL"]
+    assert translated(line, command.params) == (["--", "URL"], [f"{flag}: {WORDS[flag].note}"])
 
 
 def test_words_with_the_same_reason_get_one_sentence() -> None:
@@ -152,9 +170,9 @@ def test_words_with_the_same_reason_get_one_sentence() -> None:
 @pytest.mark.parametrize("flag", [flag for flags in INSTEAD for flag in flags.split()])
 def test_a_word_for_what_is_done_in_another_way_gets_a_sentence(flag: str) -> None:
     sentence = next(text for flags, text in INSTEAD.items() if flag in flags.split())
-    for line in (f"{flag} URL", f"URL {flag}", f"{flag} 5 URL"):
+    for line in ([flag, "URL"], ["URL", flag], [flag, "5", "URL"]):
         with pytest.raises(click.UsageError) as raised:
-            parsed(line)
+            translated(line, command.params)
         assert sentence in raised.value.format_message()
         assert flag in raised.value.format_message()
 
