@@ -166,8 +166,8 @@ class Download:
             return FOR_ALL
         # With a range or a condition, a 500 gets one try more, if it gets any, before these are
         # to blame.
-        settings = self._settings
-        is_last = not settings.retries or -500 in settings.retry_status
+        retries = self._settings.of_host(self._transfer.assignment.origin).retries
+        is_last = not retries or -500 in self._settings.retry_status
         return Question(
             part=known,
             part_length=part.length if part and known else 0,
