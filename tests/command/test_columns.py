@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer
+from tests.support.waiting import until
 
 Route = Callable[[Handler], None]
 BY_ID = ("--url-column", "image_url", "--name", "{input.id}{type_ext}", "-o", "data")
@@ -88,6 +89,15 @@ def test_a_table_may_have_any_separator(
     assert list(files(data)) == ["7.gif"]
 
 
+def test_a_heading_may_be_quoted(pyfetch: Command, server: LoopbackServer, data: Path) -> None:
+    server.routes["/1"] = of_type("image/gif")
+    table = write(pyfetch, "list.csv", f'"id","image_url"\n"7","{server.url}/1"\n')
+    fetched(pyfetch, table, *BY_ID)
+    assert list(files(data)) == ["7.gif"]
+    ended = pyfetch(table, "--url-column", "other", "-o", "data")
+    assert "no column 'other', but only: id, image_url" in ended.err
+
+
 @pytest.mark.parametrize("form", ["jsonl", "json"])
 def test_objects_have_their_url_under_a_key_of_any_name(
     pyfetch: Command, server: LoopbackServer, data: Path, form: str
@@ -128,6 +138,16 @@ def test_a_table_without_heading_has_numbers_for_its_columns(
     table = write(pyfetch, "list.csv", f"a,{server.url}/1\nb,{server.url}/2\n")
     fetched(pyfetch, table, "--url-column", "2", "-o", "data", "--name", "{input.1}")
     assert sorted(files(data)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("first", ["htp://h/1", "example.org/1.jpg", "ftp://h/1"])
+def test_a_first_row_with_a_bad_url_is_a_failure_and_no_heading(
+    pyfetch: Command, server: LoopbackServer, first: str
+) -> None:
+    server.routes["/2"] = of_type("image/webp")
+    table = write(pyfetch, "list.csv", f"a,{first}\nb,{server.url}/2\n")
+    results = fetched(pyfetch, table, "--url-column", "2", "-o", "data", "--name", "{input.1}")
+    assert [result["outcome"] for result in results] == ["failed", "fetched"]
 
 
 def test_an_unknown_column_is_an_error_that_lists_those_there_are(pyfetch: Command) -> None:
@@ -363,6 +383,20 @@ def test_two_entries_of_one_list_that_want_one_name_are_kept_apart(
     assert sorted(files(data).values()) == [b"a", b"b"]
     assert paths(fetched(pyfetch, table, *BY_ID)) == first
     assert sorted(files(data).values()) == [b"a", b"b"]
+
+
+def test_the_first_in_the_list_gets_the_name_whoever_answers_first(
+    pyfetch: Command, server: LoopbackServer, data: Path
+) -> None:
+    def late(handler: Handler) -> None:
+        until(lambda: (data / "1.jpg").exists() or len(files(data)) == 1)
+        of_type("image/jpeg", b"first")(handler)
+
+    server.routes |= {"/a": late, "/b": of_type("image/jpeg", b"second")}
+    table = images(pyfetch, f"1,{server.url}/a,", f"1,{server.url}/b,")
+    first, second = paths(fetched(pyfetch, table, *BY_ID))
+    assert first == "1.jpg"
+    assert files(data) == {first: b"first", second: b"second"}
 
 
 @pytest.mark.parametrize(
