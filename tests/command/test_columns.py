@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,12 @@ from typing import Any
 import pytest
 
 from tests.support.command import Command, InstalledCommand
+from tests.support.processes import children_of
 from tests.support.server import Handler, LoopbackServer
 from tests.support.waiting import until
 
 Route = Callable[[Handler], None]
+SOON = 20.0
 BY_ID = ("--url-column", "image_url", "--name", "{input.id}{type_ext}", "-o", "data")
 
 
@@ -485,6 +490,36 @@ def test_names_by_columns_and_media_types_hold_over_processes(
     again = forked(table, *BY_ID, "--processes", "2", "--format", "jsonl", "--if-exists", "skip")
     assert [row["path"] for row in again.results] == [row["path"] for row in first.results]
     assert {row["outcome"] for row in again.results} == {"skipped"}
+
+
+def test_a_name_that_a_killed_process_got_is_the_same_for_the_one_that_goes_on(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    body, go_on = bytes(range(256)) * 1000, threading.Event()
+
+    def slowly(handler: Handler) -> None:
+        handler.head(200, Content_Length=str(len(body)), Content_Type="image/png", ETag='"1"')
+        handler.send(body[:100_000])
+        handler.wfile.flush()
+        go_on.wait(SOON)
+        handler.send(body[100_000:])
+
+    rows = []
+    for number in range(20):
+        server.routes[f"/{number}"] = slowly
+        rows.append(f"{number // 2},{server.url}/{number},")
+    table = write(Command(forked.directory), "images.csv", "\n".join(["id,image_url,x", *rows]))
+    with forked.start(table, *BY_ID, "--processes", "2") as running:
+        until(lambda: server.at_once == 8)
+        first, *_ = children_of(running.pid)
+        os.kill(first, signal.SIGKILL)
+        go_on.set()
+        running.communicate()
+    assert running.returncode == 0
+    found = files(forked.directory / "data")
+    assert {*found.values()} == {body}
+    assert len(found) == 20
+    assert {f"{number}.png" for number in range(10)} <= found.keys()
 
 
 def test_names_that_servers_give_hold_over_processes(
