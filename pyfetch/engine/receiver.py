@@ -212,11 +212,12 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        metadata = None
         # A body that came whole with its first bytes leaves nothing to continue.
-        if self.answer is not None and first != self._total:
+        is_whole = first == self._total
+        metadata = None
+        if self.answer is not None and not is_whole:
             metadata = metadata_of(self._target, self.answer, total)
-        part.begin(total, metadata)
+        part.begin(total, metadata, is_whole=is_whole)
         self._begun = True
 
     def _wanted_answer(self) -> Response:

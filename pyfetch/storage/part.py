@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
+from pyfetch.storage.filesystem import (
+    NAMELESS_FILE,
+    NEW_FILE,
+    OLD_FILE,
+    READ_FILE,
+    errors_of,
+    identity,
+)
 from pyfetch.storage.parts import (
     PartMetadata,
     Parts,
@@ -46,6 +53,7 @@ class Part:
         self._fsync = fsync
         self._metadata: PartMetadata | None = None
         self._descriptor = -1
+        self._is_named = self._may_be_on_disk = False
         self._file_is: tuple[int, int] | None = None
         """Device and inode of a part that was found."""
         self._unchecked = 0
@@ -113,16 +121,21 @@ class Part:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file)
         return descriptor
 
-    def begin(self, total: int | None, metadata: PartMetadata | None = None) -> None:
+    def begin(
+        self, total: int | None, metadata: PartMetadata | None = None, *, is_whole: bool = False
+    ) -> None:
         """Begin from nothing, in a new file.
 
         `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
+        `is_whole`: all bytes are there already, so the file needs no name before its final one.
         """
         with self._errors():
             if self._key in self._parts.there():
                 self.drop()
             self._need_space(total or 0)
             parts = self._directory.parts
+            self._is_named = not (is_whole and self._parts.may_be_nameless())
+            self._may_be_on_disk = True
             self._descriptor = self._open_new(parts)
             if metadata is not None:
                 metadata = metadata._replace(boot=current_boot())
@@ -134,6 +147,8 @@ class Part:
                 self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
+        if not self._is_named:
+            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a process that was killed has left it
@@ -146,6 +161,7 @@ class Part:
         with self._errors():
             self._need_space(max(0, self._metadata.total - self.length))
             self._descriptor = self._open_found(OLD_FILE)
+            self._is_named = self._may_be_on_disk = True
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._metadata.boot != current_boot():
@@ -183,7 +199,10 @@ class Part:
                 os.fsync(self._descriptor)
             status = os.fstat(self._descriptor)
             self._directory.check_parts()
-            placer = Placer(self._directory, self._file, self._descriptor, status, placement)
+            placer = Placer(
+                self._directory, self._file, self._descriptor, status, placement,
+                is_named=self._is_named,
+            )  # fmt: skip
             try:
                 placed = placer.place(self._path)
             except PartReplacedError as error:
@@ -207,6 +226,8 @@ class Part:
         """Remove the part and its metadata."""
         self._close()
         self._metadata, self.length = None, 0
+        if not self._may_be_on_disk and self._key not in self._parts.there():
+            return
         with self._errors():
             parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
