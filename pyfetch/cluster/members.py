@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
-from pyfetch.cluster.workload import Workload, split
+from pyfetch.cluster.workload import Workload, split_settings
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
@@ -82,7 +82,7 @@ class Members:
     def __init__(
         self, settings: Settings, heard: Callable[[MemberReport], None], *, watched: bool
     ) -> None:
-        self._split = split(settings)
+        self._split = split_settings(settings)
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
@@ -98,7 +98,7 @@ class Members:
         """Descriptors that each process must keep open as long as it lives."""
         self._ready = [WorkerProcess() for _ in self._split]
         # A run that is made may never begin.
-        weakref.finalize(self, _end_all, self._ready)
+        weakref.finalize(self, _kill_all, self._ready)
 
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members)
@@ -153,8 +153,8 @@ class Members:
 
     def kill(self) -> None:
         """Kill all processes, and wait until they are gone."""
-        _end_all([member.process for member in self._members])
-        _end_all(self._ready)
+        _kill_all([member.process for member in self._members])
+        _kill_all(self._ready)
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
@@ -167,7 +167,7 @@ class Members:
         return member
 
 
-def _end_all(processes: list[WorkerProcess]) -> None:
+def _kill_all(processes: list[WorkerProcess]) -> None:
     while processes:
         process = processes.pop()
         process.kill()

@@ -9,7 +9,7 @@ from pyfetch.engine.existing_file import Kept, recorded_facts
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
-from pyfetch.http.validators import kept, media_type_of
+from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.transfer import Transfer
 
@@ -45,10 +45,10 @@ class AttemptReport:
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
-                last_modified=kept(headers.get("Last-Modified")),
+                last_modified=kept_value(headers.get("Last-Modified")),
                 sha256=there.sha256,
                 answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(kept(headers.get("Content-Type"))) or None,
+                media_type=media_type_of(kept_value(headers.get("Content-Type"))) or None,
             )
         result = self._result(
             there.outcome,
@@ -107,7 +107,7 @@ class AttemptReport:
             index=self.target.index,
             url=str(self.target.url),
             outcome=outcome,
-            final_url=kept(str(head.url)) if head else None,
+            final_url=kept_value(str(head.url)) if head else None,
             status=head.status if head else None,
             size=size,
             path=path,
@@ -115,10 +115,10 @@ class AttemptReport:
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
-            content_type=kept(headers.get("Content-Type")),
-            content_encoding=kept(headers.get("Content-Encoding")),
-            etag=kept(headers.get("ETag")) or (facts.etag if facts else None),
-            last_modified=kept(headers.get("Last-Modified"))
+            content_type=kept_value(headers.get("Content-Type")),
+            content_encoding=kept_value(headers.get("Content-Encoding")),
+            etag=kept_value(headers.get("ETag")) or (facts.etag if facts else None),
+            last_modified=kept_value(headers.get("Last-Modified"))
             or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,

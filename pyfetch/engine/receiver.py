@@ -28,13 +28,14 @@ HASHED_LATE = 256 * 1024 * 1024
 A longer part is hashed before the request: a server would not wait so long for its reader.
 """
 
-_GONE = frozenset({404, 410})
+_GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None where the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, before the body.
+    `on_wanted` is called with the head whose body will be the file, and with the file's media type
+    (empty: it is not known), before the body.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class BodyWriter:
         question: Question,
         *,
         part_digest: PartDigest | None = None,
-        on_wanted: Callable[[Response], None] = lambda _: None,
+        on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -207,7 +208,7 @@ class BodyWriter:
                 self._drop()
             raise
         self._total = self._transfer.size = total
-        self._on_wanted(head)
+        self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
@@ -227,7 +228,7 @@ class BodyWriter:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         status = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if head.status in _GONE and not self._part_is_of_another_mirror(head):
+            if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):

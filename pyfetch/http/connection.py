@@ -95,11 +95,11 @@ class Connection:
         self._connect(transfer)
         try:
             if proxy and proxy.scheme == "https":
-                self._start_tls(proxy.host, transfer)
+                self._start_tls(proxy.host, self._connector.trust, transfer)
             if proxy and route.is_tunnel:
                 self._open_tunnel(proxy, transfer)
             if route.scheme == "https":
-                self._start_tls(route.host, transfer)
+                self._start_tls(route.host, route.trust or self._connector.trust, transfer)
         except TimeoutError as error:
             raise HandshakeTimeoutError from error
 
@@ -191,10 +191,10 @@ class Connection:
         if buffer.holds_bytes:
             raise ConnectionError("the proxy sent data before the host could send any")
 
-    def _start_tls(self, host: str, transfer: Transfer) -> None:
+    def _start_tls(self, host: str, trust: Trust, transfer: Transfer) -> None:
         """Shake hands with `host` over what the connection is so far."""
         lower, stoppable = self._sockets()
-        context = self._connector.trust.context
+        context = trust.context
         # A zone is local to this machine, and no certificate names one. Nor does any end in a dot.
         name = host.partition("%")[0].rstrip(".")
         if isinstance(lower, ssl.SSLSocket):  # to a host, through a proxy that speaks TLS itself

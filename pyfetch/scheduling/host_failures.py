@@ -122,7 +122,7 @@ class Blame(Enum):
     HOST = "the host"
 
 
-class _Refused:
+class _RefusedUrl:
     """A URL that was refused."""
 
     __slots__ = ("at", "is_its_own")
@@ -150,7 +150,7 @@ class Refusals:
     __slots__ = ("_refused", "_served")
 
     def __init__(self) -> None:
-        self._refused: OrderedDict[int, _Refused] = OrderedDict()
+        self._refused: OrderedDict[int, _RefusedUrl] = OrderedDict()
         """The URL that was refused last is the last one."""
         self._served = -float("inf")
         """When the newest of the requests was sent that were served."""
@@ -173,7 +173,7 @@ class Refusals:
             for other, refused in self._refused.items()
             if other != index and not refused.is_its_own and now - refused.at < COINCIDENCE
         ]
-        self._refused[index] = _Refused(now)
+        self._refused[index] = _RefusedUrl(now)
         self._refused.move_to_end(index)
         if len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)

@@ -7,17 +7,18 @@ so it never ends a transfer that gets a byte now and then.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.models import Failure
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
 
-TICK = 1.0
+LOOK_EVERY = 1.0
 """Seconds between two looks at the transfers."""
 SLOW_FOR = 60.0
 """Seconds over which the speed of a body is measured."""
-_LONGEST_GAP = 5 * TICK
+_LONGEST_GAP = 5 * LOOK_EVERY
 """Seconds between two looks that count, at most."""
 
 
@@ -41,6 +42,8 @@ class StallDetector(NamedTuple):
     """Seconds that one step may take: to connect, to shake hands, to answer."""
     min_speed: int = 0
     """Bytes a second that a body must bring at least; 0: any number will do."""
+    timeout_of: Callable[[str], float] | None = None
+    """Returns the timeout for an origin; None: it is the same for all."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
@@ -58,8 +61,11 @@ class StallDetector(NamedTuple):
             return Observation(now, step, transfer.received, ours)
         if not answered:
             # One tick more than the timeout: the socket's own comes first, if it comes at all.
-            late = now - before.at > self.timeout + TICK
-            return f"no whole answer within {format_seconds(self.timeout)}" if late else before
+            timeout = self.timeout
+            if self.timeout_of:
+                timeout = self.timeout_of(transfer.assignment.origin)
+            late = now - before.at > timeout + LOOK_EVERY
+            return f"no whole answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:
@@ -122,10 +128,10 @@ class InFlight:
         return self._ended_bytes + current
 
     def end_stalled(self, now: float) -> None:
-        """Stop the transfers that stall. Looks at them once every `TICK` seconds at most."""
+        """Stop the transfers that stall. Looks at them once every `LOOK_EVERY` seconds at most."""
         if self._stalls is None or not self._transfers or now < self._next_look:
             return
-        self._next_look = now + TICK
+        self._next_look = now + LOOK_EVERY
         self._watched += min(now - self._looked_at, _LONGEST_GAP)
         self._looked_at = now
         for index, transfer in self._transfers.items():

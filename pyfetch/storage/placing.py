@@ -24,8 +24,8 @@ from pyfetch.storage.filesystem import identity, link_open_file
 
 _BLOCK = 1024 * 1024
 
-# What file systems without hard links answer.
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+"""What file systems without hard links answer."""
 
 
 class WhenThere(Enum):
@@ -138,7 +138,7 @@ class Placer:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS or not self.is_named:
+            if error.errno not in NO_LINKS or not self.is_named:
                 raise
             # Without hard links no step fails if the name is taken: look first.
             if name_is_taken(place, place.name):
@@ -236,7 +236,7 @@ class Placer:
             except FileExistsError:
                 number += 1
             except OSError as error:
-                if error.errno not in _NO_LINKS:
+                if error.errno not in NO_LINKS:
                     raise
                 if name_is_taken(place, backup):
                     number += 1
