@@ -202,14 +202,14 @@ class Download:
         recorded = recorded_facts(self._target, kept.status)
         fields = head.headers if head else {}
         if expected.of_type:
-            known = (recorded and recorded.media_type) or fields.get("Content-Type")
+            known = (recorded and recorded.media_type) or fields.get("content-type")
             if not (known and expected.allow(kept.status.st_size, known)):
                 raise self._again()
         if self._rename is not None:
-            disposition = fields.get("Content-Disposition")
+            disposition = fields.get("content-disposition")
             given = recorded.unused_name if recorded else file_name_given(disposition)
             media_type = (
-                recorded.media_type if recorded else media_type_of(fields.get("Content-Type"))
+                recorded.media_type if recorded else media_type_of(fields.get("content-type"))
             )
             said = self._deciding(given, media_type)
             if said != NOTHING_SAID and self._rename(self._target, said).path != self._target.path:
@@ -230,7 +230,7 @@ class Download:
         """
         if self._rename is None or part is None:
             return
-        given = file_name_given(head.headers.get("Content-Disposition"))
+        given = file_name_given(head.headers.get("content-disposition"))
         self._said = self._deciding(given, media_type)
         if self._said == NOTHING_SAID:
             return

@@ -92,7 +92,7 @@ class BodyWriter:
         if self._verdict is Verdict.REST:
             self._continue(head)
         elif self._verdict is Verdict.WHOLE:
-            found = parse_content_range(head.headers.get("Content-Range"))
+            found = parse_content_range(head.headers.get("content-range"))
             is_partial = head.status == 206 and found
             self._expect(found.total if is_partial and found else head.length, head)
         else:
@@ -149,8 +149,8 @@ class BodyWriter:
 
     def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
         said = self._said(head)
-        modified = modified_at(said.last_modified, head.headers.get("Date"), time.time())
-        given = head.headers.get("Content-Disposition")
+        modified = modified_at(said.last_modified, head.headers.get("date"), time.time())
+        given = head.headers.get("content-disposition")
         self.placed = part.commit(placement, modified=modified)
         return FileFacts(
             size=self._transfer.received,
@@ -173,7 +173,7 @@ class BodyWriter:
     def _continue(self, head: Response) -> None:
         """Go on behind what is in the part."""
         part = self._part
-        found = parse_content_range(head.headers.get("Content-Range"))
+        found = parse_content_range(head.headers.get("content-range"))
         assert part, "the verdict was REST"  # noqa: S101
         assert found, "the verdict was REST"  # noqa: S101
         self._transfer.received = self._transfer.resumed = part.length
@@ -233,7 +233,7 @@ class BodyWriter:
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):
             return head
-        content_range = head.headers.get("Content-Range")
+        content_range = head.headers.get("content-range")
         if head.status in (200, 203, 206):
             of = f" ({content_range})" if content_range else ""
             detail = f"the answer {status} brings a part{of}, though the whole was asked for"

@@ -48,7 +48,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
     """Decide how the body of a response is framed, by its status and fields."""
     if status in _WITHOUT_BODY:
         return Framing(length=0)
-    coding = fields.get("Transfer-Encoding")
+    coding = fields.get("transfer-encoding")
     if coding is not None:  # it overrides Content-Length
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
         if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
@@ -56,7 +56,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
         if codings:
             detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
             return Framing(error=detail)
-    announced = fields.get("Content-Length")
+    announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
     first, *others = announced.split(",")  # a field that came twice is joined by a comma
@@ -227,7 +227,7 @@ def receive_response(
 
 def _keeps_alive(minor: int, fields: Fields) -> bool:
     """Whether the connection stays open after this response (RFC 9112, section 9.3)."""
-    connection = fields.get("Connection")
+    connection = fields.get("connection")
     if connection is None:
         return minor > 0
     options = {option.strip(" \t") for option in connection.lower().split(",")}
