@@ -92,8 +92,9 @@ class Url(NamedTuple):
     @property
     def path(self) -> str:
         """The path (RFC 3986, section 3.3), percent-encoded: empty, or it begins with `/`."""
-        _, slash, path = without_query(self.identity).partition("://")[2].partition("/")
-        return f"{slash}{path}"
+        url = without_query(self.identity)
+        start = url.find("/", len("https://"))
+        return url[start:] if start >= 0 else ""
 
     @property
     def query(self) -> str:
