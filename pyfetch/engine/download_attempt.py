@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
@@ -97,29 +97,27 @@ class Download:
 
         Raises `TargetError`, or `NeedsAnotherRequest`.
         """
-        path, final = self._target.path, self._final
+        target, final = self._target, self._final
+        path = target.path
+        settings = self._settings
+        expected = Expectations(settings, self._transfer.assignment.length)
         if path is None or final is None:
-            writer = self._get(client, None, Wanted(replaces=False))
+            writer = self._get(client, None, Wanted(replaces=False), expected)
             self._finish(writer, None)
             return self._fetched(writer, None)
-        settings = self._settings
         self._there = look(self._parts.directory, path)
-        expected = Expectations(settings, self._transfer.assignment.length)
-        found = judge_existing(
-            final, self._there, self._policy, self._target, self._transfer, expected
-        )
+        found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self.report.stays(found)
-        url = self._target.identity
-        with Part(self._parts, path, url, fsync=settings.fsync) as part:
+        with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
             try:
-                writer = self._get(client, part, found)
+                writer = self._get(client, part, found, expected)
             except _NamedFileStays as stays:
                 part.drop()
                 return self.report.stays(stays.kept)
             if writer.unchanged:
                 with errors_of(final):
-                    kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
+                    kept = Kept(Outcome.UNCHANGED, final, os.stat(final))  # noqa: PTH116
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self.report.stays(kept)
@@ -127,7 +125,9 @@ class Download:
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 
-    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
+    def _get(
+        self, client: Client, part: Part | None, wanted: Wanted, expected: Expectations
+    ) -> BodyWriter:
         """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one."""
         task = self._transfer.assignment
         if task.refusal:
@@ -136,10 +136,11 @@ class Download:
         question = self._question(part, wanted, is_second=redirects.whole)
         writer = BodyWriter(
             self._target,
-            self._settings,
             self._transfer,
             part,
             question,
+            expected,
+            names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
         )

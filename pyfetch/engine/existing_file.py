@@ -59,6 +59,10 @@ def judge_existing(
         return Wanted(replaces)
     if policy is IfExists.FAIL:
         raise already_there(final)
+    if policy is IfExists.SKIP and not target.checksum:
+        if target.known.of_other_url:
+            return Wanted(replaces=True)
+        return Kept(Outcome.SKIPPED, final, status)
     recorded = recorded_facts(target, status)
     if policy is IfExists.REFRESH and not expected.allow(
         status.st_size, recorded.media_type if recorded else None
@@ -66,10 +70,6 @@ def judge_existing(
         return Wanted(replaces)
     if target.checksum:
         return _judge_by_checksum(final, status, policy, target, transfer)
-    if policy is IfExists.SKIP and target.known.of_other_url:
-        return Wanted(replaces=True)
-    if policy is IfExists.SKIP:
-        return Kept(Outcome.SKIPPED, final, status)
     fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
         return Wanted(replaces)

@@ -16,7 +16,6 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
@@ -41,18 +40,19 @@ class BodyWriter:
     def __init__(
         self,
         target: Target,
-        settings: Settings,
         transfer: Transfer,
         part: Part | None,
         question: Question,
+        expected: Expectations,
         *,
+        names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
         on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
-        self._expectations = Expectations(settings, transfer.assignment.length)
-        self._names_by_servers = settings.content_disposition
+        self._expectations = expected
+        self._names_by_servers = names_by_servers
         self._part = part
         self._question = question
         self._on_wanted = on_wanted

@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from http.client import IncompleteRead
 from typing import NamedTuple
 
@@ -61,9 +61,8 @@ def framing_of(status: int, fields: Fields) -> Framing:
         return UNTIL_CLOSE
     first, *others = announced.split(",")  # a field that came twice is joined by a comma
     length = first.strip()
-    if not (length.isascii() and length.isdigit() and len(length) < 20) or any(
-        other.strip() != length for other in others
-    ):
+    is_number = length.isascii() and length.isdigit() and len(length) < 20
+    if not is_number or (others and any(other.strip() != length for other in others)):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
@@ -225,10 +224,15 @@ def receive_response(
     return Response(url, status_line, fields, framing, buffer, on_end)
 
 
+@lru_cache(16)
+def _connection_options(connection: str) -> frozenset[str]:
+    return frozenset(option.strip(" \t") for option in connection.lower().split(","))
+
+
 def _keeps_alive(minor: int, fields: Fields) -> bool:
     """Whether the connection stays open after this response (RFC 9112, section 9.3)."""
     connection = fields.get("connection")
     if connection is None:
         return minor > 0
-    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    options = _connection_options(connection)
     return "close" not in options and (minor > 0 or "keep-alive" in options)

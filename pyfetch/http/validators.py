@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pyfetch.facts import FileFacts, Known
 from pyfetch.headers import parse_http_date
 
-_STRONG_ETAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
+
+@cache
+def _strong_etag() -> re.Pattern[str]:
+    """A strong ETag (RFC 9110, section 8.8.3): to compile it takes a part of the start-up."""
+    return re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+
 
 CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
@@ -115,14 +120,14 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 def is_validator(text: str) -> bool:
     """Whether `If-Range` may hold this: a strong ETag, or a date."""
     return len(text) <= LONGEST_VALUE and (
-        bool(re.fullmatch(_STRONG_ETAG, text))
+        bool(_strong_etag().fullmatch(text))
         or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
     )
 
 
 def is_etag(text: str) -> bool:
     """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
-    return len(text) <= LONGEST_VALUE and bool(re.fullmatch(_STRONG_ETAG, text.removeprefix("W/")))
+    return len(text) <= LONGEST_VALUE and bool(_strong_etag().fullmatch(text.removeprefix("W/")))
 
 
 def is_of_another_version(

@@ -44,8 +44,7 @@ class Part:
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
         self._directory = parts.directory
-        self._path = path
-        self._final = parts.final(path)
+        self.goes_to(path)
         self._key = key = part_key(path)
         self._file = f"{key}.part"
         self._metadata_file = f"{key}.json"
@@ -70,9 +69,6 @@ class Part:
             self._keep(self._metadata)
         else:
             self.drop()
-
-    def _errors(self) -> errors_of:
-        return errors_of(self._final, self._directory.check)
 
     def continuable(self) -> PartMetadata | None:
         """What is known of a part that an earlier attempt left; sets `length`.
@@ -108,7 +104,7 @@ class Part:
     def blocks(self) -> Iterator[bytes]:
         """The bytes of a part that can be continued."""
         left = self.length
-        with self._errors(), open(self._open_found(READ_FILE), "rb") as file:
+        with self._errors, open(self._open_found(READ_FILE), "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)
                 yield block
@@ -129,7 +125,7 @@ class Part:
         `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
         `is_whole`: all bytes are there already, so the file needs no name before its final one.
         """
-        with self._errors():
+        with self._errors:
             if self._key in self._parts.there():
                 self.drop()
             self._need_space(total or 0)
@@ -158,7 +154,7 @@ class Part:
     def go_on(self) -> None:
         """Go on behind the bytes that `continuable` found."""
         assert self._metadata, "continuable() comes first"  # noqa: S101
-        with self._errors():
+        with self._errors:
             self._need_space(max(0, self._metadata.total - self.length))
             self._descriptor = self._open_found(OLD_FILE)
             self._is_named = self._may_be_on_disk = True
@@ -172,10 +168,11 @@ class Part:
         """Let it become another file than the one it began for."""
         self._path = path
         self._final = self._parts.final(path)
+        self._errors = errors_of(self._final, self._directory.check)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
-        with self._errors():
+        with self._errors:
             self._unchecked += len(data)
             if self._parts.min_free and self._unchecked >= _CHECK_SPACE_EVERY:
                 self._need_space(0)
@@ -192,7 +189,7 @@ class Part:
         `modified`: what its modification time is set to, in seconds since the epoch. Raises
         `TargetError` (`exists`) if the name is taken by what may not be replaced.
         """
-        with self._errors():
+        with self._errors:
             if modified is not None:
                 os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
@@ -213,7 +210,8 @@ class Part:
                 if placement.when_there is WhenThere.KEEP:
                     self.drop()  # what is there stays, in the next run too
                 raise
-            self.goes_to(placed.path)
+            if placed.path != self._path:
+                self.goes_to(placed.path)
             self._close()
             if self._metadata:
                 os.unlink(self._metadata_file, dir_fd=self._directory.parts)
@@ -228,7 +226,7 @@ class Part:
         self._metadata, self.length = None, 0
         if not self._may_be_on_disk and self._key not in self._parts.there():
             return
-        with self._errors():
+        with self._errors:
             parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._file, dir_fd=parts)
