@@ -76,6 +76,8 @@ class Assignment(NamedTuple):
     """Why the host must not be asked, if it must not."""
     failed_status: int | None = None
     """Status of the answer to the attempt before, if this URL was asked then and that failed."""
+    resumed: int | None = None
+    """Bytes of the body that were there before this run; None while no attempt brought any."""
 
     @property
     def origin(self) -> str:

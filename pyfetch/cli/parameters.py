@@ -243,6 +243,29 @@ _OWN = (
         show_default="table on a terminal, else tsv",
     ),
     GroupedOption(
+        ("--rows",),
+        Group.OUTPUT,
+        "Show all results, failures only (as they happen, not in the order of the list), or none.",
+        type=click.Choice(["all", "failures", "none"]),
+        metavar="all|failures|none",
+        default="all",
+    ),
+    GroupedOption(
+        ("--progress",),
+        Group.OUTPUT,
+        "Show bars, a line of JSON each second on standard error, or nothing. `auto`: bars on a"
+        " terminal, unless `--quiet` is given.",
+        type=click.Choice(["auto", "bar", "json", "none"]),
+        metavar="auto|bar|json|none",
+        default="auto",
+    ),
+    GroupedOption(
+        ("--no-osc",),
+        Group.OUTPUT,
+        "Send no links and no progress for their tab to terminals that know these.",
+        is_flag=True,
+    ),
+    GroupedOption(
         ("--unordered",),
         Group.OUTPUT,
         "Show results as they finish, not in the order of the list.",
@@ -257,8 +280,14 @@ _OWN = (
     GroupedOption(
         ("-v", "--verbose"),
         Group.OUTPUT,
-        "Say more on standard error. Once: each retry. Twice: everything.",
+        "Say more on standard error. Once: addresses, answers, waits, retries. Twice: heads, too.",
         count=True,
+    ),
+    GroupedOption(
+        ("--log-file",),
+        Group.OUTPUT,
+        "Append to this file all that `-vv` would say.",
+        metavar="FILE",
     ),
 )
 

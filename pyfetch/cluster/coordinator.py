@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.members import Member, MemberReport, Members
@@ -60,6 +61,9 @@ class Coordinator(Driver[MemberReport]):
     @property
     def in_flight(self) -> list[Transfer]:
         return self._members.in_flight
+
+    def activity(self) -> Activity:
+        return self._members.activity()
 
     @property
     def workers_summary(self) -> str | None:
