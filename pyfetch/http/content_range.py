@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _CONTENT_RANGE = r"(?ai)bytes (\d{1,19})-(\d{1,19})/(\d{1,19})"
-# Senders that call a slice 200 break the syntax, too. Another unit speaks of no bytes.
+# Servers that send a part of a file with status 200 often get this syntax wrong, too.
 _LIKE_ONE = r"(?ai)bytes[ \t=:]+(\d{1,19})\s*-\s*(\d{1,19})\s*/\s*(\d{1,19}|\*)"
 
 
@@ -33,11 +33,11 @@ def parse_content_range(value: str | None) -> ContentRange | None:
 
 
 def is_slice(value: str | None, length: int | None) -> bool:
-    """Whether a body that its status calls whole is only a part of the whole.
+    """Whether the body of a 200 is only a part of the file, though the status says otherwise.
 
-    `value` is the `Content-Range` of the response, `length` the bytes that are announced of the
-    body. RFC 9110 gives the field no meaning in a 200, but servers that answer a range with the
-    wrong status say with it what they send.
+    `value` is the `Content-Range` of the response, `length` the announced length of the body in
+    bytes. RFC 9110 gives the field no meaning in a 200, but servers that answer a range request
+    with the wrong status use it to say what they send.
     """
     if value is None:
         return False

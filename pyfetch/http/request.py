@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
 )
-"""Fields of a user that are sent to other origins, too. Any other field may be a secret that is
-meant for the first origin."""
+"""Fields set by the user that are also sent to other origins. Any other field may be a secret that
+is meant for the first origin."""
 
 _UNAUTHORIZED = 401
 _MAX_LOGINS = 3
-"""Most demands to log in that are answered in a row: more of them never end."""
+"""Demands to log in that are answered in a row, at most."""
 
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]*)?"
@@ -60,15 +60,15 @@ class RequestBuilder:
         self._digest_logins: DigestLogins | None = None
         self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
-        # `OriginConfigs` reads the environment, once for an origin and not for each request.
+        # `OriginConfigs` reads the environment, once an origin; `requests` would for each request.
         self._session.trust_env = False
-        # Without a content coding, the bytes that are saved are those that the server has.
+        # Without a content coding, the saved bytes are those of the file on the server.
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
         self._fields = _combined(settings.headers)
         self._authorizes = any(name.lower() == "authorization" for name in self._fields)
-        # Fields of all requests that need none of their own. They are never changed: `Route`
-        # encodes them once.
+        # The fields of all requests that need no others. This dictionary is never changed, as
+        # `Route` encodes it only once.
         self._common_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
             {**self._session.headers, **self._fields}
         )
@@ -97,7 +97,7 @@ class RequestBuilder:
         if state.away:
             fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
         try:
-            # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
+            # If one `%` is no escape, as in a zone, `requests` escapes all of them again.
             url = escape_url(state.url.text)
             address, zone = re.search(_ZONE, url), ""
             if address:
@@ -106,7 +106,7 @@ class RequestBuilder:
             prepared = self._session.prepare_request(request)
             if address and prepared.url:
                 prepared.url = prepared.url.replace(f"[{address[1]}]", zone, 1)
-            # The session would copy them into a jar whose policy sends them to subdomains.
+            # The session would copy them into a jar that sends them to subdomains, too.
             prepared.prepare_cookies(cookies)
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
@@ -126,7 +126,7 @@ class RequestBuilder:
         return cookies_after(state.cookies, state.origin, sent, extract)
 
     def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """Build what `requests` would make of a plain URL, without the time that it takes."""
+        """Build the request for a plain URL as `requests` would, but faster."""
         request = requests.PreparedRequest()
         request.method = "GET"
         request.url = url
@@ -137,7 +137,7 @@ class RequestBuilder:
         return request
 
     def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
-        """Whether to send the last request once more: this response says how to log in."""
+        """Whether to send the last request again, because this response says how to log in."""
         if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
             return False
         login = self._login(state, target)
@@ -152,7 +152,7 @@ class RequestBuilder:
         return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
 
     def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
-        """What logs the next request in: by Digest where that was demanded, else by Basic."""
+        """The login of the next request: Digest if the server has demanded that, else Basic."""
         login = self._login(state, target)
         if login is None:
             return None
@@ -163,7 +163,7 @@ class RequestBuilder:
         return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
-        """User and password: of the URL, or else of the netrc file if no field has any.
+        """User and password of the URL, or else those of netrc if no field of the user has any.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """
@@ -175,8 +175,8 @@ class RequestBuilder:
         entry = self._origins.of(state.url).login
         if entry is None or (not state.away and self._has_authorization(target)):
             return None
-        # A redirect may lead to a host of the netrc file, as to one where users log in. But it
-        # must not make us send the password in clear text, or to a port of the redirect's choice.
+        # A redirect may lead to a host that has a login in netrc. But it must not make us send
+        # that password in clear text, or to a port that the redirecting server has chosen.
         is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
         if state.away and not (entry.is_named and is_safe):
             return None
