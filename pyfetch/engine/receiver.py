@@ -23,18 +23,18 @@ from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
-"""Bytes of a part up to which it is hashed only when its rest comes.
+"""A part up to this length, in bytes, is hashed when the answer has come.
 
-A longer part is hashed before the request: a server would not wait so long for its reader.
+A longer part is hashed before the request, as a server would not wait so long for its reader.
 """
 
 _GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
-    """The `Receiver` of one GET. `part` is None where the body is hashed, but not kept.
+    """The `Receiver` of one GET. `part` is None if the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, before the body.
+    `on_wanted` is called, before the body, with the head of an answer that brings the file.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class BodyWriter:
         self._digest = Digest(target.checksum)
         self._total: int | None = None
         self.part_digest = part_digest
-        """The digest of what is in the part, once it was computed."""
+        """The digest of the old part, once it was computed."""
         self.answer: Response | None = None
-        """The head of the answer, once it has come."""
+        """The answer, once its head has come."""
         self.placed: Placed | None = None
         """Where the file went, once it has its name."""
         transfer.received = transfer.resumed = 0
@@ -76,7 +76,7 @@ class BodyWriter:
 
     @property
     def start_again(self) -> bool:
-        """Whether the answer is of no use: ask for the whole body, without conditions."""
+        """Whether the answer is of no use: the whole has to be requested, without conditions."""
         return self._verdict is Verdict.ASK_AGAIN
 
     @property
@@ -85,7 +85,7 @@ class BodyWriter:
         return self._verdict is Verdict.UNCHANGED
 
     def head(self, head: Response) -> bool:
-        """Whether the body is wanted. Raises `TargetError` if it is known not to fit."""
+        """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
         self.answer = head
         self._verdict = self._question.verdict(head)
         if self._verdict is Verdict.REST:
@@ -118,9 +118,9 @@ class BodyWriter:
     def finish(self, placement: Placement | None = None) -> FileFacts | None:
         """Give the part its final name, as `placement` says; sets `placed`.
 
-        Returns the facts of the file, None if none is kept or if `start_again` is set by a
-        checksum that a continued part does not have. Raises `TargetError` if the body is not
-        what was wanted.
+        Returns the facts of the file; None if no file is kept, or if `start_again` is now true
+        because a continued part has the wrong checksum. Raises `TargetError` if the body is not
+        what was expected.
         """
         head = self._wanted_answer()
         received = self._transfer.received
@@ -163,14 +163,14 @@ class BodyWriter:
         )
 
     def _said(self, head: Response) -> Representation:
-        """What is known of the content: what a 206 does not repeat, the first answer has said."""
+        """What is known of the content. A 206 need not repeat what the first answer has said."""
         part = self._question.part
         if self._verdict is Verdict.REST and part:
             return part.completed_by(head.headers)
         return Representation.of(head.headers)
 
     def _continue(self, head: Response) -> None:
-        """Go on behind what is in the part."""
+        """Prepare to append to the part."""
         part = self._part
         found = parse_content_range(head.headers.get("Content-Range"))
         assert part, "the verdict was REST"  # noqa: S101
@@ -182,7 +182,7 @@ class BodyWriter:
         self._begun = True
 
     def _digest_of(self, part: Part) -> Digest:
-        """The digest of what is in the part, which is read once for all requests of an attempt."""
+        """The digest of the old part. The part is read once for all requests of an attempt."""
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
@@ -194,7 +194,7 @@ class BodyWriter:
         return known.digest.copy()
 
     def _expect(self, total: int | None, head: Response) -> None:
-        """Check what the head says about the body, before the body comes."""
+        """Check type and size of the body as the head announces them."""
         try:
             if self._expectations.of_type:
                 self._expectations.check_type(self._said(head).media_type)
@@ -202,7 +202,7 @@ class BodyWriter:
                 self._expectations.check_not_too_large(total)
                 self._expectations.check_whole_size(total)
         except TargetError:
-            # Another answer, such as a log-in page, says nothing about the part.
+            # An answer that is not the rest (a login page, say) tells nothing about the part.
             if self._verdict is Verdict.REST:
                 self._drop()
             raise
@@ -213,14 +213,14 @@ class BodyWriter:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
         metadata = None
-        # A body that came whole with its first bytes leaves nothing to continue.
+        # If the first piece is the whole body, there will be nothing to continue.
         if self.answer is not None and first != self._total:
             metadata = metadata_of(self._target, self.answer, total)
         part.begin(total, metadata)
         self._begun = True
 
     def _wanted_answer(self) -> Response:
-        """The head of an answer with the content. Raises `TargetError` for any other."""
+        """The answer, if its body is wanted. Raises `TargetError` for any other answer."""
         head = self.answer
         if head is None:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
@@ -239,7 +239,7 @@ class BodyWriter:
         raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
 
     def _part_is_of_another_mirror(self, head: Response) -> bool:
-        """Whether this answer says nothing about the part, which came from another mirror."""
+        """Whether the part came from another mirror, so that this answer is not about it."""
         question = self._question
         return bool(question.part and self._target.mirrors) and not question.is_about_part(head)
 

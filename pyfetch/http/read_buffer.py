@@ -97,7 +97,7 @@ class ReadBuffer:
         return filled
 
     def read_line(self, limit: int) -> bytes:
-        """Return the next line with its line feed; part of it at the end, or after `limit` bytes."""
+        """Return the next line with its line feed; less at the end, or if it exceeds `limit`."""
         while True:
             end = self._data.find(b"\n", max(self._start, self._searched)) + 1
             if end:

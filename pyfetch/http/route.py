@@ -83,7 +83,7 @@ class Route:
         self.is_forwarded = by_http_proxy and scheme == "http"
         """Whether an HTTP proxy gets the request itself, with the whole URL in it."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
-        """Fields of the last request, and their lines: mostly the next request has the same ones."""
+        """Fields of the last request, and their lines: most requests have the same ones."""
 
     def __repr__(self) -> str:
         return f"<Route {self.scheme}://{self.authority} by {self.proxy}>"
@@ -106,7 +106,6 @@ class Route:
 
     def encode(self, url: str, fields: RequestFields) -> bytes:
         """The head of a GET (RFC 9112, section 3). Raises `ValueError` for what cannot be sent."""
-
         target = request_target(url)
         if _NOT_IN_TARGET.search(target):
             raise ValueError("its path has a character that no URL may have")

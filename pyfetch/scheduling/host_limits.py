@@ -1,4 +1,4 @@
-"""Limits of the requests to a host: as set, as the host imposed them, and as remembered. Pure."""
+"""Limits of the requests to a host, as values: set by the user, learned, and remembered. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyfetch.models import Failure
 from pyfetch.scheduling.host_rate import HostRate
 
 MOST_REMEMBERED = 16_384
-"""Hosts whose failures or rates are remembered, at most, the latest ones."""
+"""Hosts whose failures or rates are remembered, at most: the latest ones."""
 
 
 class Limits(NamedTuple):
@@ -33,7 +33,7 @@ class Refusal(NamedTuple):
 
 
 class HostMemory(NamedTuple):
-    """What to keep of a host for which nothing waits: little, as there may be many hosts."""
+    """What is remembered of a host for which no target waits: little, as there may be many."""
 
     not_before: float
     """The host must not be asked earlier, in seconds."""
@@ -44,17 +44,17 @@ class HostMemory(NamedTuple):
 
 
 class HostMemories:
-    """The memories of hosts, by origin.
+    """What is remembered of hosts, by origin.
 
-    All that must be left alone until a certain time are remembered until then: the user or the
-    host has asked for that. Of the others, the oldest are forgotten: if such a host is asked
-    again, it is found out again that it is down.
+    A host that must not be asked before a certain time is remembered until then, as the user or
+    the host has asked for that. Of the others, the oldest are forgotten: if such a host is down,
+    that will be found out again.
     """
 
     def __init__(self) -> None:
         self._memories: OrderedDict[str, HostMemory] = OrderedDict()
         self._details: dict[str, str] = {}
-        """One copy of each text: most hosts fail for one of a few reasons."""
+        """Each text once: most hosts fail for one of a few reasons."""
 
     def __len__(self) -> int:
         return len(self._memories)
@@ -68,7 +68,7 @@ class HostMemories:
             detail = self._details.setdefault(refusal.detail, refusal.detail)
             memory = memory._replace(refusal=refusal._replace(detail=detail))
         self._memories[origin] = memory
-        for _ in range(2):  # so that what has become due goes faster than new ones come
+        for _ in range(2):  # two for each new one, so that those whose time has come do go
             if len(self._memories) <= MOST_REMEMBERED:
                 return
             oldest, kept = self._memories.popitem(last=False)
@@ -76,5 +76,5 @@ class HostMemories:
                 self._memories[oldest] = kept
 
     def take(self, origin: str) -> HostMemory | None:
-        """Return what is remembered of a host, and forget it."""
+        """Remove and return what is remembered of a host."""
         return self._memories.pop(origin, None)

@@ -12,11 +12,11 @@ _NEAR = 0.85, 1.05
 _DOUBLING = 2.5
 """Seconds in which the rate doubles if no limit is near."""
 _SLOW = 0.1
-"""Growth near a limit, as a fraction of the rate, over `_SLOW_SECONDS` or `_SLOW_REQUESTS`."""
+"""Growth near a limit, as a fraction of the rate, in `_SLOW_SECONDS` or `_SLOW_REQUESTS`."""
 _SLOW_SECONDS = 30.0
 _SLOW_REQUESTS = 150
 COINCIDENCE = 60.0
-"""Seconds within which two refusals belong together."""
+"""Two refusals within this many seconds belong together."""
 _SLOWEST = 1 / 60
 """The lowest rate, in requests a second: one a minute."""
 _MOMENT = 1e-3
@@ -26,10 +26,10 @@ _MOMENT = 1e-3
 class HostRate:
     """Requests a second to one host; unlimited until the host pushes back (429, 503).
 
-    The first refusal may be chance. After a second one soon, the rate becomes what the host
-    accepted between the two, pause included. Each further refusal lowers the rate by a tenth.
-    Between refusals, the rate grows: slowly near the rate that was refused last, and faster
-    beyond. CUBIC does the same with a window (RFC 9438, section 4.1).
+    The first refusal may be chance. If a second one comes soon, the rate becomes the one that the
+    host accepted between the two, pause included. Each further refusal lowers the rate by a tenth.
+    Between refusals the rate grows: slowly near the rate that was refused last, faster below and
+    above it. CUBIC does the same with a window (RFC 9438, section 4.1).
     """
 
     __slots__ = ("_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "rate")
@@ -56,7 +56,7 @@ class HostRate:
         return 1 / self.rate
 
     def accepted(self, now: float, *, held_back: bool) -> None:
-        """The host accepted a request. `held_back`: the request had to wait because of the rate."""
+        """Take in that a request was accepted. `held_back`: it had to wait because of the rate."""
         if self._pushed or self._began is None:
             if self._began is not None:
                 took = max(now - self._began, _MOMENT)
@@ -71,9 +71,9 @@ class HostRate:
             self.rate *= self._growth()
 
     def pushed_back(self, now: float) -> None:
-        """The host answered that there are too many requests."""
+        """Take in that the host has refused a request."""
         if now - self._last > COINCIDENCE:
-            self._began = None  # no requests for a while: the rate of this time means nothing
+            self._began = None  # there were no requests for a while: that is not the host's rate
         if self.rate < math.inf:
             self._limit = self.rate
             self.rate *= _DECREASE
@@ -106,7 +106,7 @@ class HostShare:
         """Up to where the limit grows fast."""
 
     def answered(self) -> None:
-        """The host has answered: it may take more."""
+        """Take in an answer: the host may take more."""
         if self.limit < math.inf:
             self.limit += 1 if self.limit < self.threshold else 1 / self.limit
             if self.limit > MOST_WORKERS:
