@@ -1,4 +1,4 @@
-"""Fields of a request as people write them: `Name: value` (RFC 9110, section 5)."""
+"""Header fields of HTTP messages: names and values, and dates in them (RFC 9110, section 5)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TypeVar, overload
 
 _REMEMBERED = 256
-"""Most answers of a second have the same date."""
+"""Dates that are remembered: most answers within a second have the same one."""
 
 _LONGEST_DATE = 80
 """In characters: more than any date needs."""
@@ -35,12 +35,15 @@ _T = TypeVar("_T")
 
 
 class Fields(Mapping[str, str]):
-    """Values by name, in any case; of a field that comes again, all in a list (section 5.3)."""
+    """The values of fields by name, in upper or lower case.
+
+    The values of a field that comes several times are joined by commas (section 5.3).
+    """
 
     __slots__ = ("_by_name", "_lines")
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        """From each line its name, in lower case, and its value."""
+        """`lines`: the name, in lower case, and the value of each line."""
         self._lines = lines
         self._by_name = by_name = dict(lines)
         if len(by_name) < len(lines):
@@ -52,7 +55,7 @@ class Fields(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._by_name[name.lower()]
 
-    # Not by way of a KeyError, as Mapping has it: most fields are not there.
+    # `Mapping` would raise and catch a KeyError for each missing field, and most are missing.
     @overload
     def get(self, name: str) -> str | None: ...
     @overload
@@ -61,7 +64,7 @@ class Fields(Mapping[str, str]):
         return self._by_name.get(name.lower(), default)
 
     def get_all(self, name: str, default: _T | None = None) -> list[str] | _T | None:
-        """The values of one name one by one, as they came: some are no list (`Set-Cookie`)."""
+        """The values of a field one by one; some must not be joined (`Set-Cookie`)."""
         name = name.lower()
         return [value for key, value in self._lines if key == name] or default
 
@@ -76,9 +79,9 @@ _NO_TOKEN = frozenset(' "(),/:;<=>?@[\\]{}')
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Name and value of a field. Raises `ValueError`, whose text does not say the value.
+    """The name and value of a field that a user has written as `Name: value`.
 
-    A value may be a secret, so it is not shown even where it is wrong.
+    Raises `ValueError`. Its text does not show the value, which may be a secret.
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()

@@ -1,4 +1,4 @@
-"""Sizes, rates and times: read from what people write, and shown to them."""
+"""Sizes, rates and times: parsed from text that people write, and formatted for them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
 
 
 def parse_rate(text: str) -> float:
-    """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
+    """Times a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
     match = re.fullmatch(_RATE, text)
     if not match or not float(match[1]):
         raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
@@ -43,7 +43,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_speed(text: str) -> int:
-    """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
+    """Bytes a second, for `10K/s` or `10K`. Raises `ValueError`."""
     try:
         return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
     except ValueError:

@@ -182,7 +182,7 @@ class Download:
         return NeedsAnotherRequest(self._redirects()._replace(whole=True, part_digest=None))
 
     def _finish(self, writer: BodyWriter, placement: Placement | None) -> FileFacts | None:
-        """Give the file its name. Raises `NeedsAnotherRequest` if a continued part was a wrong one."""
+        """Give the file its name. Raises `NeedsAnotherRequest` if the old part was a wrong one."""
         facts = writer.finish(placement)
         if writer.start_again:
             raise self._again()

@@ -1,4 +1,4 @@
-"""The format of a list: by its first block, or else by the name of its file."""
+"""Detects the format of a list from its beginning, or else from the name of its file."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _BY_SUFFIX = {
     ".xml": InputFormat.SITEMAP,
 }
 _OPTION = re.compile(rb"[ \t]+[a-z][a-z0-9-]*=")
-# Possessive, so that a hostile beginning is scanned once.
+# Possessive, so that even a hostile beginning is scanned only once.
 _BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
 _ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
 
 
 def format_of(content: Content, name: str, wanted: InputFormat) -> InputFormat:
-    """Return the format of a source. Reads no further ahead than it must.
+    """Return the format of a source. Reads no further than necessary.
 
-    `wanted` is what the user says. Only the first line that `--failed-to` writes says more; it
-    is no part of the content from then on.
+    `wanted` is what the user says; only a first line that `--failed-to` has written overrides it,
+    and is then removed from the content.
     """
     beginning = _beginning(content)
     by_itself = declared(beginning)
@@ -70,7 +70,7 @@ def detect(beginning: bytes, name: str) -> InputFormat:
 
 
 def delimiter_of(heading: bytes) -> str | None:
-    """Return what separates the columns in a line of column names; None if none is `url`."""
+    """Return the separator in a line of column names; None if no column is `url`."""
     for delimiter in ("\t", ",", ";"):
         try:
             fields = next(csv.reader([heading.decode(errors="replace")], delimiter=delimiter))
@@ -113,7 +113,7 @@ def _says_too_little(beginning: bytes) -> bool:
 
 
 def _is_plain(line: bytes) -> bool:
-    """Whether it is a URL or a comment, as the first line of no other format can be."""
+    """Whether the line is a URL or a comment, with which no other format can begin."""
     line = line.strip()
     return line.startswith(b"#") or is_url(line.decode(errors="replace"))
 
@@ -125,7 +125,7 @@ def _delimited(line: bytes, named: InputFormat | None) -> InputFormat | None:
     delimiter = delimiter_of(line)
     if delimiter is None:
         return None
-    if not delimiter:  # a lone column: nothing separates it from others
+    if not delimiter:  # there is only one column
         return named if named is InputFormat.CSV else InputFormat.TSV
     return InputFormat.TSV if delimiter == "\t" else InputFormat.CSV
 
@@ -141,7 +141,7 @@ def _root(beginning: bytes) -> bytes | None:
 
 
 def _has_root(beginning: bytes) -> bool:
-    """Whether the root element has come, or a document type, which is refused."""
+    """Whether the root element is there, or a document type, which will be refused."""
     beginning = beginning.removeprefix(UTF_8_MARK)
     before = re.match(_BEFORE_ROOT, beginning)
     rest = beginning[before.end() if before else 0 :]

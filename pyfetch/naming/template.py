@@ -1,6 +1,6 @@
 """Name templates such as `{host}/{dir}/{name}`: the path of a target's file.
 
-The path consists of safe components, whatever a URL, a server or a list says.
+All components of the path are safe, whatever a URL, a server or a list contains.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def check_template(text: str) -> str:
         _refuse(text, r"'\' separates nothing here (write / between components)")
     if text.startswith("/"):
         _refuse(text, "it begins with / (write it without: it is below the output directory)")
-    for component in text.split("/"):  # fields have no slash in them, as is known by now
+    for component in text.split("/"):  # no field has a slash in it, as was checked above
         _check_component(text, component)
     return text
 
@@ -87,7 +87,7 @@ def _check_component(text: str, component: str) -> None:
             f"{component!r} has more than {{dir}} in it, which is any number of directories"
             " (write {dir} alone between slashes)",
         )
-    # With `_` for each field: a fault that is left is there whatever the fields contain.
+    # Replace each field by `_`: a fault that is left does not depend on the fields.
     sample = "".join(literal + "_" * (name is not None) for literal, name, _, _ in parts)
     if why := fault(sample):
         _refuse(text, f"{component!r} is no safe name: {why} (write another)")
@@ -140,9 +140,9 @@ class Template:
 
 
 def wanted_path(target: Target, template: Template, given: str | None = None) -> RelativePath:
-    """The path that the list gives the target's file, else the path that the template gives.
+    """The path of the file by the list or, if the list has none, by the template.
 
-    A path in the list that ends in a separator is a directory: the file keeps its own name.
+    A path in the list that ends in a separator is a directory: the file keeps its name.
     """
     if not target.out:
         return template.path(target, given)
@@ -154,9 +154,9 @@ def wanted_path(target: Target, template: Template, given: str | None = None) ->
 
 
 def belongs_to_entry(target: Target) -> bool:
-    """Whether the path is the entry's own, so that it stays where the entry gets another URL.
+    """Whether the path belongs to the entry of the list, even if its URL changes between runs.
 
-    The list says the whole of it then: a directory alone (`dir=`) gets the URL's name.
+    It does if the list gives the whole path; with `dir=` alone, the name comes from the URL.
     """
     return bool(target.out) and _SEPARATOR.split(target.out or "")[-1] not in {"", "."}
 
@@ -166,9 +166,9 @@ def _own_name(target: Target, given: str | None) -> PathComponent:
 
 
 def _filling(text: str, *, is_last: bool = False) -> _Filling:
-    """A function that fills one component of a template. It gives none if the result is empty."""
+    """A function that fills one component of a template. It returns none if that is empty."""
     if text == "{name}":
-        return lambda _, name: [name]  # safe already; most templates end with it
+        return lambda _, name: [name]  # `name` is safe already; most templates end with it
     if text == "{dir}":
         none = [safe("")] if is_last else []
         return lambda target, _: directories(target.url) or none
