@@ -96,8 +96,9 @@ check: lint ## The same, and the tests with branch coverage
 	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
 .PHONY: docs
-docs: $(VENV)/ready ## Write the README's table of options anew
+docs: $(VENV)/ready ## Write the README's table of options and the man page anew
 	$(BIN)/python -m tools.option_table
+	$(BIN)/python -m tools.man_page
 
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pyfetch import cpu
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import ignoring_query, with_login
 from pyfetch.models import Entry, Result
 from pyfetch.naming.template import check_template
 from pyfetch.settings import Settings
@@ -79,6 +79,8 @@ class Batch:
         settings = self._settings
         if settings.ignore_query:
             entries = ignoring_query(entries, settings.ignore_query)
+        if settings.user is not None:
+            entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return

@@ -116,6 +116,8 @@ class Target:
     known: Known = UNKNOWN
     if_exists: IfExists | None = None
     """What to do if its file is there already; None: what the settings say."""
+    takes_login: bool = False
+    """Whether the user and password of the settings (`--user`) are meant for its origin."""
 
     @property
     def origin(self) -> str:
@@ -145,7 +147,7 @@ class Target:
         # `dataclasses.replace` takes four times as long, and each target passes here.
         return Target(
             self.index, self.url, path, self.checksum, self.size, self.mirrors, self.headers,
-            self.out, self.input, known, self.if_exists,
+            self.out, self.input, known, self.if_exists, self.takes_login,
         )  # fmt: skip
 
     def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:

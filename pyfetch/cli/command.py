@@ -9,38 +9,45 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from pyfetch import __version__
-from pyfetch.cli.parameters import CONTEXT, OPTIONS, GroupedCommand, settings_from_options
-from pyfetch.settings import InputFormat
-
-
-@click.command(cls=GroupedCommand, context_settings=CONTEXT, params=[*OPTIONS])
-@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.version_option(
-    __version__, "-V", "--version", message="%(prog)s %(version)s", allow_from_autoenv=False
+from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.parameters import (
+    CONTEXT,
+    FILE_NAME,
+    NOTES,
+    OPTIONS,
+    TranslatingCommand,
+    settings_from_options,
 )
-def command(sources: tuple[str, ...], **options: Any) -> int:
-    """Fetch many URLs at once and show what became of each, in the order given.
+from pyfetch.settings import InputFormat, Settings
 
-    A SOURCE is a file with a URL a line, - for standard input, or a URL. With none,
-    standard input is read. Files are saved in --output-dir, whole or not at all.
 
-    Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
-    """
+@click.command(
+    cls=TranslatingCommand,
+    context_settings=CONTEXT,
+    params=[*OPTIONS, *ANSWERS, click.Argument(["sources"], nargs=-1, type=FILE_NAME)],
+    add_help_option=False,
+)
+@click.pass_context
+def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
+    """Run what the command line asks for. Returns the exit status; raises `RunError`."""
+    for note in context.meta.get(NOTES, ()) if not options["quiet"] else ():
+        click.echo(f"pyfetch: {note}", err=True)
     if options["cleanup"]:
         if sources or options["plan"]:
             raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
         from pyfetch.cli.cleanup import show_cleanup
 
         return show_cleanup(settings_from_options(options), quiet=options["quiet"])
+    out = _place(context, sources, options)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")
     allowed = options["allow_failures"] or (0, 0)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
-    settings = settings_from_options(options)
+    settings = _settings(options)
     from pyfetch.cli.display import OutputOptions
     from pyfetch.cli.run import SourceSpec, run
 
@@ -49,6 +56,7 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
+        out=out,
     )
     output = OutputOptions(
         format=options["format"],
@@ -64,6 +72,32 @@ def command(sources: tuple[str, ...], **options: Any) -> int:
 
         return show_plan(spec, settings, output)
     return run(spec, settings, output)
+
+
+def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, Any]) -> str | None:
+    """The path of `-O`, if any; the output directory in `options` is then the one above it."""
+    chosen = context.get_parameter_source("output_dir") is ParameterSource.COMMANDLINE
+    if not chosen and options["out"] is None:
+        return None
+    from pyfetch.cli.destination import check_output_dir, place_of_one
+
+    output_dir = options["output_dir"] if chosen else None
+    if options["out"] is None:
+        check_output_dir(options["output_dir"], sources)
+        return None
+    place = place_of_one(options["out"], output_dir, sources, discard=options["discard"])
+    options["output_dir"], out = place
+    return out
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    """The settings; the password of `-u NAME` is asked for."""
+    user = options["user"]
+    if user is not None and ":" not in user:
+        from pyfetch.cli.password import asked_for
+
+        options = options | {"user": f"{user}:{asked_for(user)}"}
+    return settings_from_options(options)
 
 
 def _standard_input() -> tuple[str, ...]:

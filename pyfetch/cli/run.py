@@ -29,6 +29,8 @@ class SourceSpec(NamedTuple):
     skip_duplicates: bool = False
     base: str | None = None
     """URL that relative ones of the list are resolved with."""
+    out: str | None = None
+    """Path of the file of the only URL, below the output directory."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -38,6 +40,7 @@ class SourceSpec(NamedTuple):
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
             base=self.base,
+            out=self.out,
         )
 
 

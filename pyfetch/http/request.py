@@ -66,6 +66,7 @@ class RequestBuilder:
         self._session.headers["Accept-Encoding"] = "identity"
         self._session.headers["User-Agent"] = user_agent
         self._fields = _combined(settings.headers)
+        self._user = None if settings.user is None else _credentials(settings.user)
         self._authorizes = any(name.lower() == "authorization" for name in self._fields)
         # The fields of all requests that need no others. This dictionary is never changed, as
         # `Route` encodes it only once.
@@ -82,7 +83,7 @@ class RequestBuilder:
         a URL that cannot be requested.
         """
         cookies = cookies_for(state.cookies, state.origin, self._cookies)
-        has_own_fields = cookies is not None or target.headers or state.away
+        has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
         if (
             not has_own_fields
             and self._origins.of(state.url).login is None
@@ -163,7 +164,7 @@ class RequestBuilder:
         return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
-        """User and password of the URL, or else those of netrc if no field of the user has any.
+        """User and password of the URL, else those of the settings or netrc if no field has any.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """
@@ -172,6 +173,8 @@ class RequestBuilder:
             user, _, password = userinfo.partition(":")
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
+        if self._user and target.takes_login and state.origin == target.origin and not state.away:
+            return None if self._has_authorization(target) else self._user
         entry = self._origins.of(state.url).login
         if entry is None or (not state.away and self._has_authorization(target)):
             return None
@@ -186,6 +189,11 @@ class RequestBuilder:
         return self._authorizes or any(
             name.lower() == "authorization" for name, _ in target.headers
         )
+
+
+def _credentials(text: str) -> Credentials:
+    user, _, password = text.partition(":")
+    return Credentials(user.encode(), password.encode())
 
 
 def _combined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

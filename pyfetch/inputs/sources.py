@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -41,7 +42,8 @@ class Sources:
 
     Raises `UsageError`: at once for a file that cannot be read, and while it is iterated for one
     that cannot be used. With `keep_lines`, `line_of` returns what was read. `base` resolves
-    relative URLs (RFC 3986, section 5).
+    relative URLs (RFC 3986, section 5). `out`: the path, below the output directory, for each
+    argument that is a URL.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Sources:
         input_format: InputFormat = InputFormat.AUTO,
         skip_duplicates: bool = False,
         base: str | None = None,
+        out: str | None = None,
     ) -> None:
         self.duplicates = 0
         """Records that were dropped by `skip_duplicates`."""
@@ -61,6 +64,7 @@ class Sources:
         self._keep_lines = keep_lines
         self._format = input_format
         self._skip_duplicates = skip_duplicates
+        self._out = out
         self._base = None if base is None else checked_base(base)
         self._lines_by_index: dict[int, bytes] = {}
         self._format_of_lines = InputFormat.JSONL
@@ -114,8 +118,11 @@ class Sources:
     def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
         """Each record of a source, and where it is (file and line)."""
         if is_url(argument):
-            record = RecordBuilder([argument]).record()
-            numbered = NumberedRecord(record, 0, os.fsencode(argument))
+            builder, line = RecordBuilder([argument]), argument
+            if self._out is not None:
+                builder.add("out", self._out)
+                line = f"{argument}  out={shlex.quote(self._out)}"
+            numbered = NumberedRecord(builder.record(), 0, os.fsencode(line))
             self._note_format(None)
             yield f"argument {masked_url(argument)!r}", numbered
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -88,6 +89,17 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
         out=record.out,
         input=record.input,
     )
+
+
+def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    first = None
+    for one in entries:
+        if isinstance(one, Target):
+            first = first or one.origin
+            yield replace(one, takes_login=True) if one.origin == first else one
+        else:
+            yield one
 
 
 def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:

@@ -86,7 +86,6 @@ def _extended(value: str) -> str:
 
 def _as_utf_8_if_it_is(value: str) -> str:
     """The text, read as UTF-8, which most servers send; else as Latin-1, as the RFC says."""
-
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -10,12 +10,17 @@ from pyfetch.settings.kinds import Flag, Kind
 
 
 class Group(StrEnum):
-    """The groups in which `--help` shows the options."""
+    """The groups in which `--help` shows the options: each is named for a task."""
 
-    FILES = "What and where"
-    SERVERS = "Who is asked"
-    TRANSFERS = "How"
-    OUTPUT = "What is shown"
+    FILES = "Save files"
+    LISTS = "Read lists"
+    CHECKS = "Check what comes"
+    REQUESTS = "Log in and send headers"
+    SERVERS = "Connect to servers"
+    TRANSFERS = "Fetch faster or slower"
+    FAILURES = "Wait, try again, give up"
+    OUTPUT = "Show results"
+    HELP = "Get help"
 
 
 _KEY = "setting"
@@ -30,7 +35,7 @@ class Setting(NamedTuple):
     flags: tuple[str, ...]
     """Of its option: the short one first."""
     help: str
-    """One sentence or two; backticks enclose what is typed as it stands."""
+    """One sentence or several; backticks enclose what is typed as it stands."""
     metavar: str
     """What stands for the value in `--help`."""
 

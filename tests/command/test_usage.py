@@ -230,8 +230,8 @@ def test_a_line_of_tsv_is_always_one_line_of_five_fields(
 
 def test_help_is_in_groups_and_shows_defaults(pyfetch: Command) -> None:
     shown = pyfetch("--help").out
-    assert re.search(r"^What and where:$", shown, re.MULTILINE)
-    assert re.search(r"--retries N\s+More tries[^[]*\[default:\s+3;", shown)
+    assert re.search(r"^Save files:$", shown, re.MULTILINE)
+    assert re.search(r"--retries N\s+Try again[^-]*Default:\s+3$", shown, re.MULTILINE)
 
 
 def test_the_version(pyfetch: Command) -> None:
