@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from enum import Enum
 
-from pyfetch.scheduling.host_rate import COINCIDENCE
+from pyfetch.scheduling.host_limits import COINCIDENCE
 
 SEVERAL = 3
 """After this many failures in a row a host is suspect: only probes are sent to it."""

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Blame, Reach, Reachability, Refusals
-from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
-from pyfetch.scheduling.host_rate import HostRate, HostShare
+from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
 
 DOWN_FOR = 300.0
