@@ -11,7 +11,7 @@ from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Question, Verdict
 from pyfetch.facts import FileFacts
-from pyfetch.http.content_range import parse_content_range
+from pyfetch.headers import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError

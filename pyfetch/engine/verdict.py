@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-from pyfetch.http.content_range import is_slice, parse_content_range
+from pyfetch.headers import is_slice, parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_of_another_version, is_same_etag
 from pyfetch.storage.parts import PartMetadata
