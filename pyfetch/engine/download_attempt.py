@@ -249,7 +249,11 @@ class Download:
         placed = writer.placed
         backup = self._parts.final(placed.backup) if placed and placed.backup else None
         if backup:
-            _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
+            _log.warning(
+                "%s was not written by pyfetch, or was changed since: it is kept as %s",
+                self._final,
+                backup,
+            )
         outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
         sha256 = (facts and facts.sha256) or writer.sha256
         return self.report.fetched(outcome, self._final, sha256, facts, backup)

@@ -111,7 +111,7 @@ def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
 
 def already_there(final: str) -> TargetError:
     """The failure of a target whose file is there already."""
-    return TargetError(Failure.EXISTS, f"{final} is there")
+    return TargetError(Failure.EXISTS, f"{final} exists already")
 
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:

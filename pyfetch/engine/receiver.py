@@ -104,7 +104,7 @@ class BodyWriter:
         try:
             self._expectations.check_not_too_large(received)
             if self._total is not None and received > self._total:
-                detail = f"the body goes on beyond its announced {self._total} bytes"
+                detail = f"the body is longer than its announced {self._total} bytes"
                 raise TargetError(Failure.TRUNCATED, detail)
         except TargetError:
             self._drop()
@@ -234,9 +234,9 @@ class BodyWriter:
         content_range = head.headers.get("Content-Range")
         if head.status in (200, 203, 206):
             of = f" ({content_range})" if content_range else ""
-            detail = f"the answer {status} brings a part{of}, though the whole was asked for"
+            detail = f"the answer {status} has only a part{of}, though the whole was requested"
             raise TargetError(Failure.WRONG_CONTENT, detail)
-        raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
+        raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} has no content")
 
     def _part_is_of_another_mirror(self, head: Response) -> bool:
         """Whether the part came from another mirror, so that this answer is not about it."""

@@ -124,7 +124,7 @@ class ThreadEngine(Driver[Never]):
                 if not turns or self._dispatcher.take_back(turns.pop().transfer):
                     return
                 if self._no_threads_until < self._clock():
-                    raise StoppedError(f"the system starts no threads: {error}") from error
+                    raise StoppedError(f"the system refuses to start threads: {error}") from error
                 return
             self._no_threads_until = self._clock() + _WITHOUT_THREADS
             self._at_work.add(worker)
@@ -180,7 +180,7 @@ def engine_over_threads(
     wanted = settings.most_workers
     affordable = descriptor_budget(wanted, wanted).workers
     if affordable < wanted:
-        _log.info("at most %d workers: there are descriptors for no more", affordable)
+        _log.info("at most %d workers: there are too few file descriptors", affordable)
         jobs.workers.at_most(affordable)
     return ThreadEngine(
         download, executor, jobs=jobs, read_ahead=read_ahead, fail_fast=settings.fail_fast

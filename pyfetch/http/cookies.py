@@ -149,7 +149,7 @@ def load_cookies(file: str) -> RequestsCookieJar:
         raise UsageError(f"cannot read the cookies in {file}: {_FORMAT}")
     if bad:
         numbers = ", ".join(map(str, bad[:_MOST_NAMED])) + ", …" * (len(bad) > _MOST_NAMED)
-        _log.warning("passed over in %s, as they are no cookies: line %s", file, numbers)
+        _log.warning("ignored in %s, as they are no cookies: line %s", file, numbers)
     return jar
 
 

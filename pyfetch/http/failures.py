@@ -34,7 +34,7 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
             detail = f"no connection within {timeout.connect_timeout:g} s"
             return TargetError(Failure.TIMEOUT, detail, HostSignal.UNREACHED)
         if any(isinstance(cause, HandshakeTimeoutError) for cause in causes):
-            detail = f"connected, but no end of the handshake within {timeout.connect_timeout:g} s"
+            detail = f"connected, but no complete handshake within {timeout.connect_timeout:g} s"
         else:
             detail = f"no answer within {timeout.read_timeout:g} s"
         return TargetError(Failure.TIMEOUT, detail, HostSignal.SILENT)
@@ -51,7 +51,9 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
 def of_body(error: Exception, transfer: Transfer) -> TargetError:
     """The failure for an exception that was raised while the body was read."""
     if isinstance(error, TimeoutError):
-        return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
+        return TargetError(
+            Failure.TIMEOUT, f"no more data after {transfer.received} bytes of the body"
+        )
     expected = f" of {transfer.size}" if transfer.size is not None else ""
     detail = f"the body ended after {transfer.received}{expected} bytes"
     return TargetError(Failure.TRUNCATED, detail)

@@ -125,7 +125,7 @@ class Route:
             for name, value in fields.items()
         )
         if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
-            raise ValueError("a field has the end of a line in it")
+            raise ValueError("a header field has a line break in it")
         proxy = self.proxy if self.is_forwarded else None
         return f"{host}{lines}{proxy.authorization if proxy else ''}"
 

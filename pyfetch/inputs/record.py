@@ -176,5 +176,5 @@ def _checked_path(key: str, text: str) -> str:
 def _size(text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
-        raise Refused("size is no number of bytes")
+        raise Refused("size must be a number of bytes")
     return int(text)

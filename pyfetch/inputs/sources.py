@@ -137,7 +137,7 @@ class Sources:
                         yield f"line {found.number}{of}", found
                 except Unreadable as error:
                     number = error.number or content.line
-                    bad = BadRecord(f"it cannot be read from here on: {error.detail}")
+                    bad = BadRecord(f"the rest of it cannot be read: {error.detail}")
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error

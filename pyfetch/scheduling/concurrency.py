@@ -141,7 +141,7 @@ class AdaptiveWorkerLimit(WorkerLimit):
                     return  # a single low measurement may be chance
                 self._pause = _FIRST_PAUSE
                 if measure.limit > 1:
-                    why = "answers take longer" if slower else "less comes through"
+                    why = "answers take longer" if slower else "the throughput has fallen"
                     self._before, self._decide = measure, self._fewer
                     self._go(measure.limit // 2, f"{why}, so fewer are tried")
                     return

@@ -225,7 +225,7 @@ class Host:
             self._paused_until = max(self._paused_until, until)
             return
         self._waiting_since = None
-        all_used = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
+        all_used = f"has refused requests for {now - since:.0f} s, which is all of --max-wait"
         self._refuse(until, result, self._policy.refusal(seconds) or all_used)
 
     def _not_reached(self, now: float, reach: Reach, result: Result) -> None:

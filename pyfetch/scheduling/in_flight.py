@@ -59,7 +59,7 @@ class StallDetector(NamedTuple):
         if not answered:
             # One look later than the timeout, so that the socket's own timeout can come first.
             late = now - before.at > self.timeout + LOOK_EVERY
-            return f"no whole answer within {format_seconds(self.timeout)}" if late else before
+            return f"no complete answer within {format_seconds(self.timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:

@@ -151,4 +151,4 @@ class Deadlines:
         """Why an attempt at the time `then` would be too late, as a clause; empty if it is not."""
         if self._max_time is None or then < job.started + self._max_time:
             return ""
-        return f"no time left of {self._max_time:g} s"
+        return f"no time is left of the {self._max_time:g} s of --max-time"

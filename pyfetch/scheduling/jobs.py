@@ -86,7 +86,7 @@ class Jobs:
                 # Make the attempt nevertheless: if the file is there, no host has to be asked.
                 refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
                 return self._start(job, now, refusal)
-            done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
+            done = self._done_here(job, job.failed, now, f"not tried again: {refused.detail}")
             if done:
                 return done
 

@@ -178,7 +178,9 @@ class OutputDirectory:
     def _below(self, here: int, name: str, path: str, *, make: bool) -> int:
         """Descriptor of a directory inside `here`; -1 if it is missing and must not be made."""
         if name in _NOT_BELOW or name.casefold() == OWN_DIRECTORY:
-            raise TargetError(Failure.DISK, f"{self.final(path)} is no place for files")
+            raise TargetError(
+                Failure.DISK, f"{self.final(path)} is reserved: no file can be saved there"
+            )
         try:
             try:
                 below = os.open(name, _OPEN_BELOW, dir_fd=here)
@@ -202,7 +204,7 @@ class OutputDirectory:
         with errors_of(shown):
             status = os.stat(name, dir_fd=here, follow_symlinks=False)
         if not stat.S_ISLNK(status.st_mode):
-            detail = f"{shown} is there and is no directory, so nothing can go below it"
+            detail = f"{shown} exists already and is no directory, so no file can be saved below it"
             return TargetError(Failure.EXISTS, detail)
         if self.leads_to(shown) is None:
             return TargetError(Failure.DISK, f"{shown} is a link that leads out of {self.path}")

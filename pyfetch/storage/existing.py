@@ -68,7 +68,7 @@ def in_the_way(final: str, status: os.stat_result) -> TargetError:
         kind = "a directory"
     elif stat.S_ISLNK(status.st_mode):
         kind = "a link that was made meanwhile"
-    return TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
+    return TargetError(Failure.EXISTS, f"{final} exists already and is {kind}")
 
 
 def open_file(final: str) -> BinaryIO:

@@ -108,7 +108,9 @@ class Placer:
             # Something had the name before, and is gone now.
             if self._take_free_name(place):
                 return self._placed(path)
-            detail = f"{self.directory.final(path)} comes and goes: something else writes there"
+            detail = (
+                f"{self.directory.final(path)} appears and disappears: another program writes there"
+            )
             raise TargetError(Failure.EXISTS, detail)
 
     def _placed(self, path: str, backup: str | None = None) -> Placed:
@@ -169,7 +171,7 @@ class Placer:
         elif not stat.S_ISREG(there.st_mode):
             raise in_the_way(final, there)
         if placement.when_there is WhenThere.KEEP:
-            raise TargetError(Failure.EXISTS, f"{final} came into being meanwhile")
+            raise TargetError(Failure.EXISTS, f"{final} was created meanwhile")
         if placement.when_there is WhenThere.REPLACE and placement.instead is None:
             self._replace(place)
             return self._placed(path)

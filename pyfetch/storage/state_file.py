@@ -136,7 +136,7 @@ def _version(database: sqlite3.Connection, file: Path | None) -> int:
 
 
 def _not_ours(file: Path | None) -> StoppedError:
-    return StoppedError(f"{file} is somebody else's database: move it away")
+    return StoppedError(f"{file} belongs to another program: move it away")
 
 
 class HasFile(Protocol):
@@ -170,8 +170,8 @@ class DatabaseErrors(ErrorTranslation):
 def damaged(file: Path | None, why: object) -> StoppedError:
     """The error for a state that cannot be read."""
     return StoppedError(
-        f"the state {file} is damaged: {why} (move it away to begin without what it knew: then all"
-        " is fetched anew)"
+        f"the state {file} is damaged: {why} (move it away to start without it: then all files are"
+        " fetched again)"
     )
 
 

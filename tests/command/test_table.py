@@ -22,7 +22,7 @@ WHOLE = re.compile(r"[━╸╺]* *\d.*B/s, (\d\S* (m?s|s left)|[\d:]+( left)?)"
 
 
 def stalling(*, size: int, sent: int) -> Callable[[Handler], None]:
-    """A page of `size` bytes that falls silent after `sent`."""
+    """A page of `size` bytes that falls no more data after `sent`."""
 
     def page(handler: Handler) -> None:
         handler.head(200, Content_Length=str(size))

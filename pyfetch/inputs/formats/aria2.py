@@ -51,7 +51,7 @@ class _UriLines:
         try:
             text = _text(line)
             if text[:1] in (" ", "\t"):
-                raise Refused("an option that no URI stands above")
+                raise Refused("an option without a URI above it")
             self._builder.urls = [url.strip() for url in text.split("\t") if url.strip()]
         except Refused as error:
             self._wrong = str(error)

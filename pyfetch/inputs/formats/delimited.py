@@ -84,7 +84,7 @@ def _columns(header: _TableRow, name: str) -> list[str]:
     if "url" not in columns:
         raise UsageError(f"cannot use {name}: it has no column 'url', but only: {shown}")
     if len(set(columns)) < len(columns):
-        raise UsageError(f"cannot use {name}: two of its columns have one name: {shown}")
+        raise UsageError(f"cannot use {name}: two of its columns have the same name: {shown}")
     return columns
 
 

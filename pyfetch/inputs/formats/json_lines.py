@@ -129,13 +129,13 @@ def _headers(value: object) -> list[str]:
         return _texts("header", value, many=True)
     for name, content in value.items():
         if not isinstance(name, str) or not isinstance(content, str) or ":" in name:
-            raise Refused("headers is no object whose values are texts")
+            raise Refused("headers must be an object whose values are texts")
     return [f"{name}: {content}" for name, content in value.items()]
 
 
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Refused("size is no number of bytes")
+        raise Refused("size must be a number of bytes")
     return value if isinstance(value, str) else str(max(-1, min(value, 10**18)))
 
 
