@@ -29,7 +29,7 @@ $(VENV)/ready-to-check: $(VENV)/ready-to-test
 	touch $@
 
 .PHONY: demo
-demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compare every byte
+demo: $(VENV)/ready ## The show: 2,000 URLs from the loopback, a kill, a resume, and every byte compared
 	$(BIN)/python -m tools.demo
 
 .PHONY: run

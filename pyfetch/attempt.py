@@ -77,6 +77,11 @@ class Assignment(NamedTuple):
     failed_status: int | None = None
     """Status of the answer to the last attempt, if that was for this URL and failed."""
 
+    @property
+    def origin(self) -> str:
+        """Origin (`scheme://host:port`) of the request with which the attempt begins."""
+        return self.redirects.origin if self.redirects else self.url.origin
+
     @classmethod
     def first_of(cls, target: Target, now: float = 0.0) -> Assignment:
         """The first attempt at a target, which begins now."""

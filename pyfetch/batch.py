@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from pyfetch import cpu
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
-from pyfetch.inputs.targets import ignoring_query, with_login
+from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
-from pyfetch.naming.template import check_template
+from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.storage.state import State
 
 
 class Batch:
@@ -68,17 +69,21 @@ class Batch:
             self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
 
     def results(
-        self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
+        self,
+        entries: Iterable[Entry],
+        *,
+        pausing: Callable[[], None] = lambda: None,
+        at_end: Callable[[State], None] = lambda _: None,
     ) -> Generator[Result, None, None]:
         """Yield the result of each entry, in input order or as soon as it is known.
 
-        `pausing` is called before this waits for more results. The work goes on while the caller
-        is busy, until too many results wait for it. If the caller leaves the loop, the work stops.
-        Raises a `RunError` if the run cannot start, or cannot go on after these results.
+        `pausing` is called before more results are waited for; `at_end` with the state of the files
+        after the last result, unless the run was stopped. The work goes on while the
+        caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
+        `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        if settings.ignore_query:
-            entries = ignoring_query(entries, settings.ignore_query)
+        entries = as_settings_say(entries, settings)
         if settings.user is not None:
             entries = with_login(entries)
         if settings.discard:
@@ -102,9 +107,11 @@ class Batch:
                 ledger = FileLedger(
                     settings, state, lasting=settings.state, check_directory=directory.check
                 )
-                if settings.content_disposition and self._download:
+                if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, lock)
+                if not self.stopped:
+                    at_end(state)
         finally:
             self._engine.when_idle(partial(_let_go, lock, directory))
 

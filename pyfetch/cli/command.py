@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.parameters import (
     CONTEXT,
     FILE_NAME,
@@ -26,7 +27,12 @@ from pyfetch.settings import InputFormat, Settings
 @click.command(
     cls=TranslatingCommand,
     context_settings=CONTEXT,
-    params=[*OPTIONS, *ANSWERS, click.Argument(["sources"], nargs=-1, type=FILE_NAME)],
+    params=[
+        *OPTIONS,
+        *CONFIG_OPTIONS,
+        *ANSWERS,
+        click.Argument(["sources"], nargs=-1, type=FILE_NAME),
+    ],
     add_help_option=False,
 )
 @click.pass_context
@@ -34,12 +40,27 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     """Run what the command line asks for. Returns the exit status; raises `RunError`."""
     for note in context.meta.get(NOTES, ()) if not options["quiet"] else ():
         click.echo(f"pyfetch: {note}", err=True)
+    hosts: Any = ()
+    configuration = configuration_of(context)
+    if configuration:
+        from pyfetch.cli.config_layers import hosts_under, options_over
+
+        hosts = hosts_under(configuration, context, options)
+        options = options_over(configuration, context, options)
+    if options["show_config"]:
+        from pyfetch.cli.show_config import show_config
+
+        return show_config(context, options)
     if options["cleanup"]:
-        if sources or options["plan"]:
-            raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
+        if sources or options["plan"] or options["verify"]:
+            raise click.UsageError(
+                "--cleanup fetches nothing: leave out SOURCE, --plan and --verify"
+            )
         from pyfetch.cli.cleanup import show_cleanup
 
-        return show_cleanup(settings_from_options(options), quiet=options["quiet"])
+        return show_cleanup(settings_from_options(options, hosts), quiet=options["quiet"])
+    if options["verify"]:
+        return _verify(sources, options, hosts)
     out = _place(context, sources, options)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
@@ -47,15 +68,18 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     allowed = options["allow_failures"] or (0, 0)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
-    settings = _settings(options)
+    settings = _settings(options, hosts)
     from pyfetch.cli.display import OutputOptions
     from pyfetch.cli.run import SourceSpec, run
+    from pyfetch.inputs.columns import Columns
+    from pyfetch.naming.template_text import columns_of
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
+        columns=Columns(options["url_column"], columns_of(settings.name)),
         out=out,
     )
     output = OutputOptions(
@@ -65,6 +89,8 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         verbose=options["verbose"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
+        prune=options["prune"],
+        yes=options["yes"],
         allowed=allowed,
     )
     if options["plan"]:
@@ -72,6 +98,16 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 
         return show_plan(spec, settings, output)
     return run(spec, settings, output)
+
+
+def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
+    if options["plan"] or options["prune"]:
+        raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
+    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.verify import show_verification
+
+    output = OutputOptions(format=options["format"], quiet=options["quiet"])
+    return show_verification(settings_from_options(options, hosts), output, sources)
 
 
 def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, Any]) -> str | None:
@@ -90,14 +126,14 @@ def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, 
     return out
 
 
-def _settings(options: dict[str, Any]) -> Settings:
+def _settings(options: dict[str, Any], hosts: Any) -> Settings:
     """The settings; the password of `-u NAME` is asked for."""
     user = options["user"]
     if user is not None and ":" not in user:
         from pyfetch.cli.password import asked_for
 
         options = options | {"user": f"{user}:{asked_for(user)}"}
-    return settings_from_options(options)
+    return settings_from_options(options, hosts)
 
 
 def _standard_input() -> tuple[str, ...]:

@@ -35,6 +35,10 @@ class OutputOptions(NamedTuple):
     """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
     """The file for the input lines that failed; None: no such file."""
+    prune: bool = False
+    """Whether to move the files that the list does not name any more."""
+    yes: bool = False
+    """Whether to do so without a question."""
     allowed: tuple[int, Fraction | int] = (0, 0)
     """How many failures still count as success: a number, and a fraction of all."""
 
@@ -56,8 +60,8 @@ class Display:
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
         # Lines of TSV and bars on the same terminal would overwrite each other.
-        mixed = bool(self._sinks) and _same_terminal(out, err)
-        self._bars = _can_draw(err) and not options.quiet and not mixed
+        mixed = bool(self._sinks) and same_terminal(out, err)
+        self._bars = can_draw(err) and not options.quiet and not mixed
         self._write: Callable[[str], None] = self._write_plainly
 
     @property
@@ -97,7 +101,7 @@ class Display:
             if self._table or self._bars:
                 from pyfetch.output.screen import Screen
 
-                together = _same_terminal(self._out, self._err)
+                together = same_terminal(self._out, self._err)
                 screen = Screen(self._out, self._out if together else self._err)
                 if self._table:
                     self._sinks.append(screen.table(batched=self._bars and together))
@@ -118,11 +122,13 @@ class Display:
             self._err.flush()
 
 
-def _can_draw(stream: TextIO) -> bool:
+def can_draw(stream: TextIO) -> bool:
+    """Whether bars can be drawn there."""
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def _same_terminal(out: TextIO, err: TextIO) -> bool:
+def same_terminal(out: TextIO, err: TextIO) -> bool:
+    """Whether both are one terminal."""
     if not (out.isatty() and err.isatty()):
         return False
     return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev

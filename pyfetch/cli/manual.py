@@ -41,6 +41,7 @@ ENVIRONMENT = (
         "http_proxy, https_proxy, all_proxy, no_proxy",
         "Proxies, and the hosts that are reached without one.",
     ),
+    ("XDG_CONFIG_HOME", "Where `pyfetch/config.toml` is, in place of `~/.config`."),
     ("NETRC", "The file of users and passwords, in place of `~/.netrc`."),
     ("REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE", "The authorities to trust, as `--cacert`."),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "The authorities to trust, as with OpenSSL."),

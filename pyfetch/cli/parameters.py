@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pyfetch.settings import SETTINGS, Group, InputFormat, Setting, Settings
+from pyfetch.settings import SETTINGS, Group, HostTable, InputFormat, Setting, Settings
 from pyfetch.settings.kinds import Choice, Flag, Kind
 from pyfetch.units import parse_allowance
 
@@ -129,12 +129,22 @@ def _option(setting: Setting) -> GroupedOption:
     )
 
 
-_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items()}
+_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items() if setting.flags}
 
 
-def settings_from_options(values: dict[str, Any]) -> Settings:
-    """The settings that the options say. Raises `UsageError`."""
-    said: dict[str, Any] = {}
+_SETTING_OF: dict[click.Option, Setting] = {
+    option: SETTINGS[name] for name, option in _OF_SETTINGS.items()
+}
+
+
+def setting_of(option: click.Option) -> Setting | None:
+    """The setting behind an option; None: it is of the command alone."""
+    return _SETTING_OF.get(option)
+
+
+def settings_from_options(values: dict[str, Any], hosts: HostTable = ()) -> Settings:
+    """The settings that the options say, and those of hosts. Raises `UsageError`."""
+    said: dict[str, Any] = {"hosts": hosts}
     for name, option in _OF_SETTINGS.items():
         value = values[str(option.name)]
         said[name] = not value if SETTINGS[name].negated else value
@@ -149,6 +159,14 @@ _OWN = (
         type=FILE_NAME,
         metavar="FILE",
     ),
+    GroupedOption(
+        ("--prune",),
+        Group.FILES,
+        "After the run, move the fetched files that the list does not name any more to"
+        " `.pyfetch/pruned/`. It asks before.",
+        is_flag=True,
+    ),
+    GroupedOption(("--yes",), Group.FILES, "Let `--prune` move them unasked.", is_flag=True),
     GroupedOption(
         ("--cleanup",),
         Group.FILES,
@@ -171,6 +189,12 @@ _OWN = (
         metavar="URL",
     ),
     GroupedOption(
+        ("--url-column",),
+        Group.LISTS,
+        "Take the URL from this column or JSON key, not from `url`. In tables, its number will do.",
+        metavar="NAME",
+    ),
+    GroupedOption(
         ("--skip-duplicates",),
         Group.LISTS,
         "Drop URLs that the list has had before.",
@@ -180,6 +204,13 @@ _OWN = (
         ("--plan",),
         Group.LISTS,
         "Show what would be fetched, and ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--verify",),
+        Group.CHECKS,
+        "Compare the files in DIR with the state, and with `SHA256SUMS` there or as SOURCE. Fetch"
+        " nothing.",
         is_flag=True,
     ),
     GroupedOption(

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.batch import Batch
 from pyfetch.cli.display import Display, OutputOptions
@@ -17,8 +17,12 @@ from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.output.summary import Summary
 from pyfetch.settings import InputFormat, Settings
+
+if TYPE_CHECKING:  # loaded where files are to be pruned only
+    from pyfetch.cli.prune import Pruning
 
 
 class SourceSpec(NamedTuple):
@@ -29,6 +33,8 @@ class SourceSpec(NamedTuple):
     skip_duplicates: bool = False
     base: str | None = None
     """URL that relative ones of the list are resolved with."""
+    columns: Columns = BY_NAME
+    """Which column of the list has the URL, and which ones it must have."""
     out: str | None = None
     """Path of the file of the only URL, below the output directory."""
 
@@ -40,6 +46,7 @@ class SourceSpec(NamedTuple):
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
             base=self.base,
+            columns=self.columns,
             out=self.out,
         )
 
@@ -56,6 +63,11 @@ class _Run:
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
         self._insecure = settings.insecure
+        self._pruning: Pruning | None = None
+        if options.prune:
+            from pyfetch.cli.prune import Pruning
+
+            self._pruning = Pruning(settings, yes=options.yes)
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
         self._summary = Summary()
@@ -84,7 +96,11 @@ class _Run:
                 self._say_summary(time.monotonic() - began, interrupted=bool(interruption.signal))
             within = self._summary.within(*self._options.allowed)
             failed = error.exit_status if error else int(not within)
-            return interruption.exit_status or failed
+        # Ctrl-C ends a question at once.
+        if self._pruning:
+            ended_well = not (error or interruption.signal)
+            self._pruning.finish(self._display.say, self._options, ended_well=ended_well)
+        return interruption.exit_status or failed
 
     def _fetch(self) -> RunError | None:
         """Run the batch and let the reports take their names; the first error, if any."""
@@ -120,9 +136,14 @@ class _Run:
 
         display = self._display
         pausing = partial(unless_broken, display.flush)
-        with closing(self._batch.results(self._sources, pausing=pausing)) as results:
+        pruning = self._pruning
+        at_end = pruning.look if pruning else lambda _: None
+        results = self._batch.results(self._sources, pausing=pausing, at_end=at_end)
+        with closing(results):
             for result in results:
                 self._summary.add(result)
+                if pruning:
+                    pruning.show(result)
                 self._reports.show(result)
                 unless_broken(partial(display.show, result))
         unless_broken(display.flush)

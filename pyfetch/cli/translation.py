@@ -14,9 +14,7 @@ from typing import NamedTuple
 import click
 
 from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, GLUED, INSTEAD
-
-_MOST_LETTERS = 2
-"""So many letters may differ between a word and an option that it is taken for."""
+from pyfetch.cli.spelling import near
 
 
 class Translation(NamedTuple):
@@ -176,29 +174,7 @@ def _tell(flag: str, become: Callable[[], list[str] | str]) -> list[str]:
 
 
 def _unknown(flag: str, known: Iterable[str]) -> click.UsageError:
-    near = sorted(
-        (word for word in known if word.startswith("--") and _is_near(flag, word)),
-        key=lambda word: (_distance(flag, word), word),
-    )
-    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
-    return click.UsageError(f"there is no option {flag}{meant}; pyfetch --help lists all")
-
-
-def _is_near(flag: str, word: str) -> bool:
-    """Whether at most two letters differ, and fewer than half of the shorter word."""
-    most = min(_MOST_LETTERS, (min(len(flag), len(word)) - 3) // 2)
-    return abs(len(flag) - len(word)) <= most and _distance(flag, word) <= most
-
-
-def _distance(one: str, other: str) -> int:
-    """Letters to change, add, leave out or swap with the next one (optimal string alignment)."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        earlier, before, row = before, row, [i]
-        for j, b in enumerate(other, 1):
-            least = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if earlier and j > 1 and a == other[j - 2] and one[i - 2] == b:
-                least = min(least, earlier[j - 2] + 1)
-            row.append(least)
-    return row[-1]
+    words = (word.removeprefix("--") for word in known if word.startswith("--"))
+    meant = " or ".join(f"--{word}" for word in near(flag.removeprefix("--"), words))
+    hint = f" (did you mean {meant}?)" if meant else ""
+    return click.UsageError(f"there is no option {flag}{hint}; pyfetch --help lists all")

@@ -133,6 +133,10 @@ class Coordinator(Driver[MemberReport]):
             case messages.TargetDone(result, facts, path):
                 target = member.finished(result.index)
                 self._finish(target, Finished(result, facts=facts, path=path))
+            case messages.NameWanted(index, said, beside):
+                named = self._ledger.rename(member.targets[index], said, beside=beside)
+                assert named.path is not None  # noqa: S101 - else no name is asked for
+                member.process.send(messages.NameGiven(index, named.path, named.known))
             case messages.InFlightReport():
                 member.reported(message)
             case messages.NeedsMore():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pyfetch.errors import RunError
-from pyfetch.facts import FileFacts
+from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 
 
@@ -26,7 +27,15 @@ class StopNow:
     """Stop the run."""
 
 
-ToProcess = Begin | list[Target] | StopNow | None
+class NameGiven(NamedTuple):
+    """The answer to `NameWanted`: where the file of a target goes."""
+
+    target_index: int
+    path: str
+    known: Known
+
+
+ToProcess = Begin | list[Target] | NameGiven | StopNow | None
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -38,6 +47,15 @@ class TargetDone(NamedTuple):
     """New facts about its file."""
     path: str | None
     """Path of its file, if that is not the target's own path."""
+
+
+class NameWanted(NamedTuple):
+    """An answer has come that says how the file of a target is to be called."""
+
+    target_index: int
+    said: Said
+    beside: bool
+    """Whether the name needs a suffix, because a file that stays has it."""
 
 
 class TransferState(NamedTuple):
@@ -74,5 +92,5 @@ class ProcessEnded(NamedTuple):
     """How many workers turned out best, and why."""
 
 
-FromProcess = TargetDone | InFlightReport | NeedsMore | LogLine | ProcessEnded
+FromProcess = TargetDone | NameWanted | InFlightReport | NeedsMore | LogLine | ProcessEnded
 """Messages of a process; they come in lists."""

@@ -25,6 +25,7 @@ from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
@@ -83,13 +84,17 @@ def _fetch(
         return engine.waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
-    engine = engine_over_threads(settings, Downloader(settings), read_ahead)
+    downloader = Downloader(settings)
+    names = _Names(send)
+    if settings.content_disposition or settings.names_by_type:
+        downloader.rename = names.ask
+    engine = engine_over_threads(settings, downloader, read_ahead)
     every = _REPORT_EVERY if watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(connection, engine, read_ahead), ledger):
+        for result in engine.run(_targets(connection, engine, read_ahead, names), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
@@ -98,7 +103,7 @@ def _fetch(
 
 
 def _targets(
-    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead
+    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
     for message in _messages(connection):
@@ -106,16 +111,21 @@ def _targets(
             read_ahead.given(len(message))
             yield from message
             continue
-        # No more targets will come, but there may be a message to stop.
-        daemon(lambda: _stop_when_told(connection, engine), "stop").start()
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+            continue
+        # No more targets will come; but names, and a message to stop, may.
+        daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
         if isinstance(message, messages.StopNow):
             engine.stop()
         return
 
 
-def _stop_when_told(connection: Connection, engine: ThreadEngine) -> None:
+def _hear_the_rest(connection: Connection, engine: ThreadEngine, names: _Names) -> None:
     for message in _messages(connection):
-        if isinstance(message, messages.StopNow):
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+        elif isinstance(message, messages.StopNow):
             engine.stop()
 
 
@@ -174,6 +184,26 @@ class _Outbox:
                 _die()
             if isinstance(together[-1], messages.ProcessEnded):
                 return
+
+
+class _Names:
+    """Asks the coordinator, which has the state, for the names that depend on answers."""
+
+    def __init__(self, send: Callable[[messages.FromProcess], None]) -> None:
+        self._send = send
+        self._wanted: dict[int, queue.SimpleQueue[messages.NameGiven]] = {}
+
+    def ask(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with the path that the coordinator gives it. Waits for that."""
+        given = self._wanted[target.index] = queue.SimpleQueue()
+        self._send(messages.NameWanted(target.index, said, beside))
+        name = given.get()
+        del self._wanted[target.index]
+        return target.at(name.path, name.known)
+
+    def give(self, name: messages.NameGiven) -> None:
+        """A name has come."""
+        self._wanted[name.target_index].put(name)
 
 
 class _Outcomes(NoLedger):

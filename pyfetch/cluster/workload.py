@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pyfetch.settings import AUTO, MOST_WORKERS, Settings
+from pyfetch.settings import AUTO, MOST_WORKERS, HostSettings, Settings
 
 AHEAD = 1.0
 """Seconds of work that a process should have in addition to what its workers are doing."""
@@ -86,12 +86,13 @@ class Workload:
 def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process.
 
-    Workers and the limit for a host (`--per-host`) are divided among them, so there are no more
-    processes than that limit. With a limit of requests or bytes a second there is one process,
-    which is fast enough for it.
+    Workers and the caps for hosts are divided, so there are no more processes than the lowest cap
+    allows. With a limit of requests or bytes a second there is one process: it is fast enough.
     """
-    number = min(settings.process_number, settings.most_workers, settings.per_host or MOST_WORKERS)
-    if settings.rate or settings.limit_rate:
+    limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
+    caps = [one.per_host or MOST_WORKERS for one in limits]
+    number = min(settings.process_number, settings.most_workers, *caps)
+    if any(one.rate or one.limit_rate for one in limits):
         number = 1
     return [
         replace(
@@ -102,6 +103,10 @@ def split_settings(settings: Settings) -> list[Settings]:
             else _share(settings.workers, number, place),
             max_workers=_share(settings.max_workers, number, place),
             per_host=settings.per_host and settings.per_host // number,
+            hosts=tuple(
+                (pattern, said._replace(per_host=said.per_host and said.per_host // number))
+                for pattern, said in settings.hosts
+            ),
             fail_fast=False,
         )
         for place in range(number)

@@ -10,7 +10,7 @@ from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Conditions
-from pyfetch.facts import FileFacts
+from pyfetch.facts import FileFacts, Known
 from pyfetch.http.validators import conditional_fields, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
@@ -96,8 +96,8 @@ def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
     return target.known.facts if is_known else None
 
 
-def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
-    """Decide whether a file with the name that a server has just given stays; None: it does not.
+def judge_named(final: str, found: Found, policy: IfExists, known: Known) -> Kept | None:
+    """Judge what was found under a name that an answer has just decided. None: the body may come.
 
     Raises `TargetError` if the target has to fail because the file is there.
     """
@@ -106,7 +106,9 @@ def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
         return None
     if policy is IfExists.FAIL:
         raise already_there(final)
-    return Kept(Outcome.SKIPPED, final, status) if policy is IfExists.SKIP else None
+    if policy is IfExists.SKIP and not known.of_other_url:
+        return Kept(Outcome.SKIPPED, final, status)
+    return None
 
 
 def already_there(final: str) -> TargetError:

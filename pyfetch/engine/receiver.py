@@ -34,7 +34,8 @@ _GONE_STATUSES = frozenset({404, 410})
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None if the body is hashed, but not kept.
 
-    `on_wanted` is called, before the body, with the head of an answer that brings the file.
+    `on_wanted` is called with the head whose body will be the file, and with the file's media type
+    (empty: it is not known), before the body.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class BodyWriter:
         question: Question,
         *,
         part_digest: PartDigest | None = None,
-        on_wanted: Callable[[Response], None] = lambda _: None,
+        on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -207,7 +208,7 @@ class BodyWriter:
                 self._drop()
             raise
         self._total = self._transfer.size = total
-        self._on_wanted(head)
+        self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length

@@ -96,11 +96,11 @@ class Connection:
         self._connect(transfer)
         try:
             if proxy and proxy.scheme == "https":
-                self._start_tls(proxy.host, transfer)
+                self._start_tls(proxy.host, self._connector.trust, transfer)
             if proxy and route.is_tunnel:
                 self._open_tunnel(proxy, transfer)
             if route.scheme == "https":
-                self._start_tls(route.host, transfer)
+                self._start_tls(route.host, route.trust or self._connector.trust, transfer)
         except TimeoutError as error:
             raise HandshakeTimeoutError from error
 
@@ -192,10 +192,10 @@ class Connection:
         if buffer.holds_bytes:
             raise ConnectionError("the proxy sent data before the host could send any")
 
-    def _start_tls(self, host: str, transfer: Transfer) -> None:
+    def _start_tls(self, host: str, trust: Trust, transfer: Transfer) -> None:
         """Start TLS with `host` over the connection, which may have TLS to a proxy already."""
         lower, stoppable = self._sockets()
-        context = self._connector.trust.context
+        context = trust.context
         # No certificate names an IPv6 zone, which is local to this machine, or a final dot.
         name = host.partition("%")[0].rstrip(".")
         if isinstance(lower, ssl.SSLSocket):  # TLS to the host inside the TLS of a proxy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -18,6 +18,7 @@ from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.request_defaults import authorizes, combined, harmless
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -25,12 +26,6 @@ from pyfetch.urls import escape_url
 
 if TYPE_CHECKING:
     from pyfetch.http.digest import DigestLogins
-
-_HARMLESS = frozenset(
-    {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
-)
-"""Fields set by the user that are also sent to other origins. Any other field may be a secret that
-is meant for the first origin."""
 
 _UNAUTHORIZED = 401
 _MAX_LOGINS = 3
@@ -53,7 +48,7 @@ class RequestBuilder:
     Raises `UsageError` for a cookie file that cannot be used.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
+    def __init__(self, settings: Settings, origins: OriginConfigs) -> None:
         self._origins = origins
         self._lock = threading.Lock()
         """Held to make `_digest_logins`."""
@@ -62,17 +57,9 @@ class RequestBuilder:
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once an origin; `requests` would for each request.
         self._session.trust_env = False
-        # Without a content coding, the saved bytes are those of the file on the server.
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.headers["User-Agent"] = user_agent
-        self._fields = _combined(settings.headers)
+        self._session.headers = origins.session_fields
         self._user = None if settings.user is None else _credentials(settings.user)
-        self._authorizes = any(name.lower() == "authorization" for name in self._fields)
-        # The fields of all requests that need no others. This dictionary is never changed, as
-        # `Route` encodes it only once.
-        self._common_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
-            {**self._session.headers, **self._fields}
-        )
+        self._authorizes = authorizes(name for name, _ in settings.headers)
 
     def build(
         self, state: RedirectState, headers: Mapping[str, str], target: Target
@@ -84,19 +71,18 @@ class RequestBuilder:
         """
         cookies = cookies_for(state.cookies, state.origin, self._cookies)
         has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
+        config = self._origins.of(state.url)
         if (
             not has_own_fields
-            and self._origins.of(state.url).login is None
+            and config.defaults.login is None
             and _PLAIN_URL.fullmatch(state.url.text)
         ):
-            return self._build_plain(state.url.text, headers)
+            return _plain_request(state.url.text, config.common_fields, headers)
         auth = self._auth(state, target)
-        own = target.headers
-        if state.origin != target.origin:  # a mirror: secrets are meant for the target's origin
-            own = tuple((name, value) for name, value in own if name.lower() in _HARMLESS)
-        fields = self._fields | _combined(own)
-        if state.away:
-            fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
+        fields = dict((config.after_redirect if state.away else config.defaults).fields)
+        own = combined(target.headers)
+        # Secrets are meant for the target's origin: not for a mirror, or after a redirect.
+        fields |= harmless(own) if state.away or state.origin != target.origin else own
         try:
             # If one `%` is no escape, as in a zone, `requests` escapes all of them again.
             url = escape_url(state.url.text)
@@ -125,17 +111,6 @@ class RequestBuilder:
             extract_cookies(jar, request, response)
 
         return cookies_after(state.cookies, state.origin, sent, extract)
-
-    def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """Build the request for a plain URL as `requests` would, but faster."""
-        request = requests.PreparedRequest()
-        request.method = "GET"
-        request.url = url
-        request.headers = self._common_fields
-        if headers:
-            request.headers = request.headers.copy()
-            request.headers.update(headers)
-        return request
 
     def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
         """Whether to send the last request again, because this response says how to log in."""
@@ -173,32 +148,30 @@ class RequestBuilder:
             user, _, password = userinfo.partition(":")
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
+        has_authorization = authorizes(name for name, _ in target.headers)
         if self._user and target.takes_login and state.origin == target.origin and not state.away:
-            return None if self._has_authorization(target) else self._user
-        entry = self._origins.of(state.url).login
-        if entry is None or (not state.away and self._has_authorization(target)):
-            return None
-        # A redirect may lead to a host that has a login in netrc. But it must not make us send
-        # that password in clear text, or to a port that the redirecting server has chosen.
-        is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
-        if state.away and not (entry.is_named and is_safe):
+            return None if self._authorizes or has_authorization else self._user
+        config = self._origins.of(state.url)
+        entry = (config.after_redirect if state.away else config.defaults).login
+        if entry is None or (has_authorization and not state.away):
             return None
         return Credentials(entry.user.encode(), entry.password.encode())
 
-    def _has_authorization(self, target: Target) -> bool:
-        return self._authorizes or any(
-            name.lower() == "authorization" for name, _ in target.headers
-        )
+
+def _plain_request(
+    url: str, fields: CaseInsensitiveDict[str | bytes], headers: Mapping[str, str]
+) -> requests.PreparedRequest:
+    """What `requests` would make of a plain URL, without the time that it takes."""
+    request = requests.PreparedRequest()
+    request.method = "GET"
+    request.url = url
+    request.headers = fields
+    if headers:
+        request.headers = request.headers.copy()
+        request.headers.update(headers)
+    return request
 
 
 def _credentials(text: str) -> Credentials:
     user, _, password = text.partition(":")
     return Credentials(user.encode(), password.encode())
-
-
-def _combined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Fields by name. Values of the same name become one list (RFC 9110, section 5.3)."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields

@@ -12,6 +12,8 @@ from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
+from pyfetch.naming.template import Template, why_unnamed
+from pyfetch.settings import Settings
 from pyfetch.system import temporary_database
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
@@ -102,9 +104,28 @@ def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield one
 
 
-def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
-    """The same entries, with identities of URLs that leave out these parameters."""
+def as_settings_say(entries: Iterable[Entry], settings: Settings) -> Iterable[Entry]:
+    """The same entries, as a run with these settings takes them.
+
+    Some query parameters do not count (`--ignore-query`), and what lacks a column from which its
+    name is made (`{input.COLUMN}`) fails.
+    """
+    if settings.ignore_query:
+        entries = _ignoring_query(entries, settings.ignore_query)
+    template = Template(settings.name)
+    return entries if settings.discard or not template.columns else _named(entries, template)
+
+
+def _ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
+
+
+def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
+    for one in entries:
+        if isinstance(one, Target) and (why := why_unnamed(one, template)):
+            yield one.as_failed(Failure.INVALID_URL, why)
+        else:
+            yield one
 
 
 class Duplicates:

@@ -7,6 +7,7 @@ would never end a transfer that gets a byte now and then.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.models import Failure
@@ -41,6 +42,8 @@ class StallDetector(NamedTuple):
     """Seconds that one step may take: the connection, the TLS handshake, the answer."""
     min_speed: int = 0
     """Lowest speed of a body, in bytes a second; 0: any will do."""
+    timeout_of: Callable[[str], float] | None = None
+    """Returns the timeout for an origin; None: it is the same for all."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
@@ -58,8 +61,11 @@ class StallDetector(NamedTuple):
             return Observation(now, step, transfer.received, ours)
         if not answered:
             # One look later than the timeout, so that the socket's own timeout can come first.
-            late = now - before.at > self.timeout + LOOK_EVERY
-            return f"no complete answer within {format_seconds(self.timeout)}" if late else before
+            timeout = self.timeout
+            if self.timeout_of:
+                timeout = self.timeout_of(transfer.assignment.origin)
+            late = now - before.at > timeout + LOOK_EVERY
+            return f"no complete answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.host_limits import RulesOf
 from pyfetch.scheduling.in_flight import InFlight, StallDetector
 from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
@@ -45,10 +46,13 @@ class Jobs:
         retry: RetryPolicy,
         max_time: float | None = None,
         stalls: StallDetector | None = None,
+        rules_of: RulesOf | None = None,
     ) -> None:
+        """`rules_of`: where hosts have a policy of their own."""
         self._queues = queues
         self.workers = workers
         self._retry = retry
+        self._rules_of = rules_of
         self._deadlines = Deadlines(max_time)
         self._jobs: dict[int, Job] = {}
         self._stalls = stalls
@@ -216,9 +220,10 @@ class Jobs:
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Plan another attempt, if the job has retries and time left."""
         result = attempt.result
-        wait = self._retry.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
+        policy = self._rules_of(job.origin).policy if self._rules_of else self._retry
+        wait = policy.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
         if wait is None:
-            why_not = self._retry.refusal(attempt.asked_wait)
+            why_not = policy.refusal(attempt.asked_wait)
             return self._done_here(job, attempt, now, why_not)
         too_late = self._deadlines.too_late(job, now + wait)
         if too_late:

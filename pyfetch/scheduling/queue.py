@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from heapq import heappop, heappush
 
 from pyfetch.models import HostSignal, Result, Target
-from pyfetch.scheduling.host_limits import HostMemories, Limits, Refusal
+from pyfetch.scheduling.host_limits import HostMemories, HostRules, Limits, Refusal, RulesOf
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.retry import RetryPolicy
@@ -58,9 +58,16 @@ class HostQueues:
     is called for the earlier one.
     """
 
-    def __init__(self, limits: Limits | None = None, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        policy: RetryPolicy | None = None,
+        rules_of: RulesOf | None = None,
+    ) -> None:
+        """`rules_of`: where hosts have limits or a policy of their own."""
         self._limits = limits or Limits()
         self._policy = policy or RetryPolicy()
+        self._rules_of = rules_of or (lambda _: HostRules(self._limits, self._policy))
         self._queues: dict[str, HostQueue] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
         """Origins for which nothing waits or runs, in the order in which they were last asked."""
@@ -180,7 +187,8 @@ class HostQueues:
     def _queue_of(self, origin: str) -> HostQueue:
         queue = self._queues.get(origin)
         if queue is None:
-            host = Host(self._limits, self._policy, self._memories.take(origin))
+            rules = self._rules_of(origin)
+            host = Host(rules.limits, rules.policy, self._memories.take(origin))
             queue = self._queues[origin] = HostQueue(host)
         self._idle.pop(origin, None)
         return queue

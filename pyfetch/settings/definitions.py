@@ -17,6 +17,14 @@ from typing import Literal
 from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
+from pyfetch.settings.host_settings import (
+    HOSTS,
+    HostSettings,
+    HostTable,
+    matching,
+    stricter,
+    together,
+)
 from pyfetch.settings.kinds import (
     AUTO,
     DIRECTORY,
@@ -31,6 +39,8 @@ from pyfetch.settings.kinds import (
     SPEED,
     SPEED_ABOVE_ZERO,
     TEXT,
+    TRANSFERS,
+    TRIES,
     Choice,
     count,
     count_or_auto,
@@ -93,7 +103,7 @@ class Settings:
         TEXT,
         "--name",
         "Name files by this template. Its fields are `{index} {scheme} {host} {dir} {name} {stem}"
-        " {ext} {query} {hash}`.",
+        " {ext} {query} {hash}`, `{type_ext}` (by media type) and `{input.COLUMN}` (of the list).",
         "TEMPLATE",
     )
     content_disposition: bool = _files(
@@ -155,7 +165,7 @@ class Settings:
         USER_AND_PASSWORD,
         "-u, --user",
         "Log in to the host of the first URL. `-u NAME` asks for the password, which `ps` then"
-        " does not show. Other hosts: a netrc file.",
+        " does not show. Other hosts: the configuration, or a netrc file.",
     )
     cookies: str | None = _requests(
         None, FILE, "--cookies", "Send the cookies of this file (Netscape's format)."
@@ -223,7 +233,7 @@ class Settings:
     )
     per_host: int | None = _transfers(
         None,
-        count(1, MOST_WORKERS),
+        TRANSFERS,
         "--per-host",
         "Run at most this many transfers to one host.",
     )
@@ -264,7 +274,7 @@ class Settings:
         "Give up a URL after this long, all tries and waits together.",
     )
     retries: int = _failures(
-        3, count(0, 1_000_000), "--retries", "Try again so often after a failure that may pass."
+        3, TRIES, "--retries", "Try again so often after a failure that may pass."
     )
     retry_status: tuple[int, ...] = _failures(
         (),
@@ -297,6 +307,35 @@ class Settings:
         "Keep the threads on one CPU, except for work that gains from several.",
     )
 
+    hosts: HostTable = _servers(  # noqa: RUF009 - it makes a field
+        (),
+        HOSTS,
+        "",
+        "Settings of single hosts: `{'*.example.org': {'per_host': 2}}`.",
+    )
+
+    def of_host(self, origin: str) -> HostSettings:
+        """What holds for an origin (`scheme://host:port`): its own settings, else the general ones.
+
+        Of two limits, the stricter one holds. The limit of all transfers together is not in it.
+        """
+        general = HostSettings(
+            per_host=self.per_host,
+            rate=None if self.rate_total else self.rate,
+            headers=self.headers,
+            proxy=self.proxy,
+            cacert=self.cacert,
+            timeout=self.timeout,
+            retries=self.retries,
+        )
+        if not self.hosts:
+            return general
+        own = together(said for _, said in matching(self.hosts, origin))
+        return own.over(general)._replace(
+            per_host=stricter(own.per_host, general.per_host),
+            rate=stricter(own.rate, general.rate),
+        )
+
     @property
     def most_workers(self) -> int:
         """The most transfers that there will be at once."""
@@ -306,7 +345,13 @@ class Settings:
     def names_files(self) -> bool:
         """Whether files are named that all fetching needs: a certificate, cookies and so on."""
         named = (self.cookies, self.netrc_file, self.cacert, self.cert, self.key)
-        return any(named) or bool(bundle_of_the_environment())
+        of_hosts = (said.cacert for _, said in self.hosts)
+        return any(named) or any(of_hosts) or bool(bundle_of_the_environment())
+
+    @property
+    def names_by_type(self) -> bool:
+        """Whether the media type of an answer may decide the name of its file."""
+        return "{type_ext}" in self.name
 
     @property
     def process_number(self) -> int:
@@ -371,10 +416,6 @@ class Settings:
         yield (
             "--insecure trusts everybody: then --cacert means nothing",
             self.insecure and self.cacert,
-        )
-        yield (
-            "--content-disposition is for one process: leave --processes out",
-            self.content_disposition and self.processes != 1,
         )
         yield (
             "--ipv4 and --ipv6 exclude each other",

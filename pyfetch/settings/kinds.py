@@ -105,6 +105,10 @@ def count_or_auto(least: int, most: int) -> Number:
     return Number(least, most, _integer, f"N|{AUTO}", or_auto=True)
 
 
+TRANSFERS = count(1, MOST_WORKERS)
+"""How many transfers may run at once."""
+TRIES = count(0, 1_000_000)
+"""How often something is tried again."""
 SECONDS = Number(0, LONGEST_TIME, parse_duration, "TIME", whole=False)
 """A time: `10` or `10s`, `500ms`, `5m`, `1h30m`."""
 SECONDS_ABOVE_ZERO = Number(SHORTEST_TIME, LONGEST_TIME, parse_duration, "TIME", whole=False)

@@ -209,6 +209,28 @@ class ProxyURL(Kind):
 PROXY_URL = ProxyURL()
 
 
+class ProxyURLOrNone(ProxyURL):
+    """The URL of a proxy, or the empty text for no proxy."""
+
+    def check(self, value: object) -> str:
+        """The same text."""
+        return "" if value == "" else super().check(value)
+
+
+PROXY_URL_OR_NONE = ProxyURLOrNone()
+
+
+class UserAgent(Kind):
+    """The value of the field `User-Agent` (RFC 9110, section 10.1.5)."""
+
+    def check(self, value: object) -> str:
+        """The same text, without blanks around it."""
+        return parse_header(f"User-Agent: {super().check(value)}")[1]
+
+
+USER_AGENT = UserAgent()
+
+
 def check_proxy(proxy: str) -> None:
     """Raises `UsageError` for what is not the URL of a proxy; its text does not show the URL."""
     try:

@@ -20,6 +20,7 @@ class Group(StrEnum):
     TRANSFERS = "Fetch faster or slower"
     FAILURES = "Wait, try again, give up"
     OUTPUT = "Show results"
+    CONFIGURATION = "Use a configuration"
     HELP = "Get help"
 
 
@@ -33,7 +34,7 @@ class Setting(NamedTuple):
     default: object
     kind: Kind
     flags: tuple[str, ...]
-    """Of its option: the short one first."""
+    """Of its option: the short one first. None: the command line has no option for it."""
     help: str
     """One sentence or several; backticks enclose what is typed as it stands."""
     metavar: str
@@ -44,7 +45,8 @@ class Setting(NamedTuple):
         cls, group: Group, default: object, kind: Kind, flags: str, text: str, metavar: str = ""
     ) -> Any:
         """The field of a dataclass for this setting. `flags`: as in `--help`; `text`: the help."""
-        known = cls(group, default, kind, tuple(flags.split(", ")), text, metavar or kind.metavar)
+        names = tuple(flags.split(", ")) if flags else ()
+        known = cls(group, default, kind, names, text, metavar or kind.metavar)
         return field(default=default, metadata={_KEY: known})
 
     @classmethod

@@ -10,6 +10,7 @@ from pathlib import Path
 from pyfetch.attempt import Finished
 from pyfetch.facts import Known
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import before_paths
 from pyfetch.storage.paths import PathAllocator
@@ -64,17 +65,19 @@ class FileLedger:
             self._open[path] = self._open.get(path, 0) + 1
             return target.at(path, known)
 
-    def rename(self, target: Target, given: str, *, beside: bool = False) -> Target:
-        """The target with a path of its own, made from the name that its server has given.
+    @property
+    def follows_answers(self) -> bool:
+        """Whether `rename` is to be called with what each answer says."""
+        return self._names.follows_answers
 
-        `beside`: with a suffix, as a file that must not be replaced has that name.
-        """
+    def rename(self, target: Target, said: Said, *, beside: bool = False) -> Target:
         with self._lock:
             self._given.pop(target.index, None)
             choose = self._names.free if beside else self._names.of
-            path, known = choose(target, given, lambda path: self._in_use(path, target))
+            path, known = choose(target, said, lambda path: self._in_use(path, target))
             self._given[target.index] = path
-            self.commit()  # before the file appears, the state on disk must say whose it is
+            if path != target.path:
+                self.commit()  # before the file appears, the state on disk must say whose it is
             return target.at(path, known)
 
     def starting(self, target: Target) -> Target:

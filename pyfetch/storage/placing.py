@@ -24,8 +24,8 @@ from pyfetch.storage.filesystem import identity
 
 _BLOCK = 1024 * 1024
 
-# Errors of file systems without hard links.
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+"""What file systems without hard links answer."""
 
 
 class WhenThere(Enum):
@@ -123,7 +123,7 @@ class Placer:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             # Without hard links, there is no step that fails if the name is taken: look first.
             if name_is_taken(place, place.name):
@@ -223,7 +223,7 @@ class Placer:
             except FileExistsError:
                 number += 1
             except OSError as error:
-                if error.errno not in _NO_LINKS:
+                if error.errno not in NO_LINKS:
                     raise
                 if name_is_taken(place, backup):
                     number += 1

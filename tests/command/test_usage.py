@@ -290,6 +290,9 @@ LOADED_BY_OTHERS = {
     "pyfetch.output.plan",  # by --plan
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
+    "tomllib",  # where there is a configuration
+    "pyfetch.cli.config_file",
+    "pyfetch.cli.spelling",  # where an option is unknown
 }
 
 
