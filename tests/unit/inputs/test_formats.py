@@ -631,7 +631,7 @@ def test_gzip_that_is_cut_off_is_one_failure_after_what_came(
 ) -> None:
     content = gzip.compress(EACH[chosen].encode())
     entries = folder.read(content[:-9], input_format=chosen)
-    refused(entries[-1], "cannot be read from here on: its gzip data are cut off")
+    refused(entries[-1], "the rest of it cannot be read: its gzip data are cut off")
     assert len(urls(entries[:-1])) in (0, 1, 2)
 
 
@@ -653,7 +653,7 @@ def test_damaged_gzip_is_one_failure(folder: Folder, content: bytes) -> None:
 def test_gzip_that_is_damaged_in_the_middle_is_one_failure(folder: Folder) -> None:
     content = bytearray(gzip.compress(os.urandom(100_000).hex("\n", 32).encode()))
     content[len(content) // 2 :] = b"\xff" * (len(content) // 2)
-    refused(folder.read(bytes(content))[-1], "cannot be read from here on: its gzip data are")
+    refused(folder.read(bytes(content))[-1], "the rest of it cannot be read: its gzip data are")
 
 
 # Blocks
