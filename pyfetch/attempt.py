@@ -76,6 +76,8 @@ class Assignment(NamedTuple):
     """Why the host must not be asked; None: it may be."""
     failed_status: int | None = None
     """Status of the answer to the last attempt, if that was for this URL and failed."""
+    resumed: int | None = None
+    """Bytes of the body that were there before this run; None while no attempt brought any."""
 
     @property
     def origin(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
+from pyfetch.activity import Activity
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say, with_login
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
     from pyfetch.storage.state import State
+
+
+PutInOrder = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Result]]
 
 
 class Batch:
@@ -47,7 +51,7 @@ class Batch:
     ) -> None:
         check_template(settings.name)
         self._settings = settings
-        self._put_in_order = in_order if ordered else as_finished
+        self._put_in_order: PutInOrder = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
@@ -74,15 +78,19 @@ class Batch:
         *,
         pausing: Callable[[], None] = lambda: None,
         at_end: Callable[[State], None] = lambda _: None,
+        finished: Callable[[Result], None] | None = None,
     ) -> Generator[Result, None, None]:
         """Yield the result of each entry, in input order or as soon as it is known.
 
         `pausing` is called before more results are waited for; `at_end` with the state of the files
-        after the last result, unless the run was stopped. The work goes on while the
+        after the last result, unless the run was stopped; `finished` with each result as soon
+        as it is complete, before its turn has come. The work goes on while the
         caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
         `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
+        if finished:
+            self._put_in_order = partial(_told, finished, self._put_in_order)
         entries = as_settings_say(entries, settings)
         if settings.user is not None:
             entries = with_login(entries)
@@ -128,6 +136,10 @@ class Batch:
         """The transfers in flight; for any thread."""
         return self._engine.in_flight
 
+    def activity(self) -> Activity:
+        """What has come so far, and who waits for whom; for any thread, a few times a second."""
+        return self._engine.activity()
+
     @property
     def workers_summary(self) -> str | None:
         """How many workers turned out best, and why; None if the number is fixed."""
@@ -154,6 +166,22 @@ class Batch:
                 yield from self._put_in_order(finished, self._read_ahead.shown)
             except InputFailed as failed:
                 raise failed.error from None
+
+
+def _told(
+    finished: Callable[[Result], None],
+    put_in_order: PutInOrder,
+    results: Iterable[Result],
+    shown: Callable[[Result], None],
+) -> Iterator[Result]:
+    """The results in order, each of which `finished` is told of before."""
+
+    def told() -> Iterator[Result]:
+        for result in results:
+            finished(result)
+            yield result
+
+    return put_in_order(told(), shown)
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

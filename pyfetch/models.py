@@ -36,6 +36,16 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Change(StrEnum):
+    """What a file that was fetched is beside what had its name before."""
+
+    NEW = "new"
+    """Nothing had its name."""
+    CHANGED = "changed"
+    SAME = "same"
+    """It has the same bytes as the file that pyfetch had put there."""
+
+
 class Failure(StrEnum):
     """Why a target failed. Tables, JSON, the state and retries all use these codes."""
 
@@ -204,6 +214,12 @@ class Result:
     backup: str | None = None
     """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
     output directory."""
+    change: Change | None = None
+    """What a file that was fetched is beside the one that was there; None: nothing was kept."""
+    resumed: int = 0
+    """Bytes of the file that were there before this run asked for it."""
+    kept: int = 0
+    """Bytes of a failed target that are kept as a part, to go on from in another run."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.

@@ -7,9 +7,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from pyfetch.attempt import Assignment
 from pyfetch.models import Failure, Target, TargetError
+
+
+class Phase(StrEnum):
+    """What an attempt does before bytes of the body come."""
+
+    STARTING = "starting"
+    CHECKING = "checking"
+    """It reads what is on the disk, to compare it or to go on behind it."""
+    RESOLVING = "resolving"
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+    """The request is sent; the answer has not come."""
 
 
 class Transfer:
@@ -28,6 +41,7 @@ class Transfer:
         "assignment",
         "latency",
         "ours",
+        "phase",
         "received",
         "resumed",
         "size",
@@ -44,6 +58,8 @@ class Transfer:
         """How many of these bytes an earlier attempt has left."""
         self.size: int | None = None
         """Bytes of the whole body, if the server has announced them."""
+        self.phase = Phase.STARTING
+        """What it does while nothing of the body has come."""
         self.steps = 0
         """How many times the attempt has begun a step: a connection, a handshake, a request."""
         self.ours = 0.0

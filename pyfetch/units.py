@@ -105,3 +105,9 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_clock(seconds: float) -> str:
+    """A time in whole seconds for people, where it changes as they look: `18 s`, `6:10`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else format_seconds(whole)

@@ -15,7 +15,9 @@ from pyfetch.settings.request_kinds import HEADERS
 DEFAULTS = "defaults"
 PROFILE = "profile"
 HOST = "host"
-NOT_IN_A_FILE = frozenset({"config", "no-config", "profile", "show-config", "plan", "cleanup"})
+NOT_IN_A_FILE = frozenset(
+    {"config", "no-config", "profile", "show-config", "plan", "cleanup", "verify"}
+)
 """Options that say what to do now."""
 OF_ONE_URL = frozenset({"user", "out"})
 """Options that are about one URL of the command line."""

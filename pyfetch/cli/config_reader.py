@@ -64,6 +64,9 @@ class _Reader:
         for name, table in self._file.table.items():
             if name in (DEFAULTS, PROFILE, HOST) and isinstance(table, dict):
                 continue
+            if name in (DEFAULTS, PROFILE, HOST):
+                example = next(one for one in _SECTIONS if one.startswith(name))
+                raise self._file.wrong((), name, f"it is a section: [{example}]")
             if isinstance(table, dict):
                 meant = nearest(name, (DEFAULTS, PROFILE, HOST))
                 hint = f"did you mean {meant}?" if meant else f"there are {', '.join(_SECTIONS)}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.parameters import FILE_NAME, GroupedOption
+from pyfetch.cli.click_types import FILE_NAME, GroupedOption
 from pyfetch.errors import UsageError
 from pyfetch.settings import Group
 
@@ -100,7 +100,8 @@ def _check_variables(context: click.Context) -> None:
     variables = [name for name in os.environ if name.startswith(_VARIABLE)]
     if not variables:
         return
-    known = {variable_of(parameter) for parameter in context.command.params} | _NO_OPTIONS
+    options = [one for one in context.command.params if isinstance(one, click.Option)]
+    known = {variable_of(one) for one in options if one.allow_from_autoenv} | _NO_OPTIONS
     for name in variables:
         if name in known or not os.environ[name] or re.fullmatch(_OF_A_SERVICE, name):
             continue

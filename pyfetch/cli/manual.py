@@ -113,8 +113,8 @@ def _default(option: click.Option) -> str:
 
 def readme() -> str:
     """A link to the README that came with this installation; empty if there is none."""
-    places = (
-        Path(__file__).parents[2] / "README.md",  # in a clone
-        Path(sysconfig.get_path("data"), "share/doc/pyfetch/README.md"),
-    )
-    return next((place.as_uri() for place in places if place.is_file()), "")
+    clone = Path(__file__).parents[2]
+    if not (clone / "man" / "pyfetch.1").is_file():  # it is where packages are installed
+        clone = Path(sysconfig.get_path("data"), "share/doc/pyfetch")
+    place = clone / "README.md"
+    return place.as_uri() if place.is_file() else ""

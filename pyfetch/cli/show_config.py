@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -31,6 +32,13 @@ from pyfetch.text import MASK, escaped, masked
 
 _COLUMN = 36
 """Where the remarks begin, if the values before them are short."""
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_OTHER_VARIABLES = {
+    "proxy": (*_PROXIES, *(name.upper() for name in _PROXIES)),
+    "cacert": ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    "netrc-file": ("NETRC",),
+}
+"""What holds where an option is not set, by its key."""
 
 
 def show_config(context: click.Context, options: Mapping[str, Any]) -> int:
@@ -87,7 +95,8 @@ def _source(
         case ParameterSource.DEFAULT_MAP:
             pass
         case _:
-            return "built in"
+            named = [name for name in _OTHER_VARIABLES.get(key, ()) if os.environ.get(name)]
+            return f"{', '.join(named)} holds" if named else "built in"
     if configuration and (key == HEADER or not sources):
         sections = configuration.sections_of(key)
         sources = [*(_place(configuration, section, key) for section in sections), *sources]

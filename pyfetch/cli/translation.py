@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import click
 
-from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, GLUED, INSTEAD
+from pyfetch.cli.alias_values import BY_VALUE, GLUED
+from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD
 from pyfetch.cli.spelling import near
 
 
@@ -121,10 +122,10 @@ class _Translator:
 
     def _letters(self, argument: str) -> None:
         """Take one letter after the other (`-sSL`), up to one that takes the rest as its value."""
-        for pattern, become in GLUED.items():
+        for pattern, sentence in GLUED.items():
             found = re.fullmatch(pattern, argument)
             if found:
-                _tell(argument, lambda: become(found[1]))  # noqa: B023 - it is called at once
+                raise click.UsageError(f"{argument}: {sentence(found[1])}")
         for place, letter in enumerate(argument[1:], 2):
             flag, rest = f"-{letter}", argument[place:]
             if flag not in self._own and flag not in self._foreign:
@@ -164,10 +165,10 @@ class _Translator:
             self._notes.setdefault(word.note, []).append(flag)
 
 
-def _tell(flag: str, become: Callable[[], list[str] | str]) -> list[str]:
+def _tell(flag: str, become: Callable[[], list[str]]) -> list[str]:
     """What a word becomes; a `ValueError` becomes an error of the command line."""
     try:
-        return [*become()]
+        return become()
     except ValueError as error:
         text = str(error)
         raise click.UsageError(text if text.startswith(flag) else f"{flag}: {text}") from None

@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.members import Member, MemberReport, Members
@@ -62,6 +63,9 @@ class Coordinator(Driver[MemberReport]):
     @property
     def in_flight(self) -> list[Transfer]:
         return self._members.in_flight
+
+    def activity(self) -> Activity:
+        return self._members.activity()
 
     @property
     def workers_summary(self) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pyfetch.activity import IDLE, Activity, combined
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
@@ -38,6 +39,8 @@ class Member:
     """Targets that it has not done yet, by index."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
     """The transfers in flight, as it has reported last."""
+    activity: Activity = IDLE
+    """What it has reported to come in, and to wait."""
     ended: bool = False
     """Whether it has reported that it is done."""
     spoke: bool = False
@@ -63,6 +66,7 @@ class Member:
             for state in report.transfers
             if state.target_index in self.targets
         ]
+        self.activity = report.activity
 
 
 class MemberReport(NamedTuple):
@@ -94,6 +98,8 @@ class Members:
         """How many processes there may be at once."""
         self.workers = sum(part.most_workers for part in self._split)
         """How many workers all of them have together, at most."""
+        self._received_by_gone = 0
+        """Bytes that have come to processes which are gone."""
         self.held: tuple[int, ...] = ()
         """Descriptors that each process has to keep open as long as it runs."""
         self._ready = [WorkerProcess() for _ in self._split]
@@ -115,6 +121,11 @@ class Members:
             for transfer in member.transfers
             if transfer.target.index in member.targets
         ]
+
+    def activity(self) -> Activity:
+        """What was going on a moment ago in all of them; for any thread."""
+        gone = Activity(received=self._received_by_gone)
+        return combined([gone, *(member.activity for member in list(self._members))])
 
     def with_room(self) -> Member | None:
         """The process with the fewest targets for each worker, if it should get more; else None.
@@ -142,6 +153,7 @@ class Members:
     def remove(self, member: Member) -> None:
         """Remove a process that has ended. Another one may have its settings."""
         self._members.remove(member)
+        self._received_by_gone += member.activity.received
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
@@ -177,4 +189,5 @@ def _kill_all(processes: list[WorkerProcess]) -> None:
 def _transfer_of(target: Target, state: TransferState) -> Transfer:
     transfer = Transfer(Assignment.first_of(target))
     transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
+    transfer.phase = state.phase
     return transfer

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
+from pyfetch.transfer import Phase
 
 
 class Begin(NamedTuple):
@@ -65,12 +67,14 @@ class TransferState(NamedTuple):
     received: int
     resumed: int
     size: int | None
+    phase: Phase
 
 
 class InFlightReport(NamedTuple):
     """All transfers in flight; also shows that the process is alive."""
 
     transfers: list[TransferState]
+    activity: Activity
 
 
 class NeedsMore:

@@ -153,10 +153,12 @@ def _report_what_is_in_flight(
     while True:
         time.sleep(every)
         transfers = [
-            messages.TransferState(each.target.index, each.received, each.resumed, each.size)
+            messages.TransferState(
+                each.target.index, each.received, each.resumed, each.size, each.phase
+            )
             for each in engine.in_flight
         ]
-        send(messages.InFlightReport(transfers))
+        send(messages.InFlightReport(transfers, engine.activity()))
 
 
 class _Outbox:

@@ -10,7 +10,8 @@ from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
 from pyfetch.http.validators import kept_value, media_type_of
-from pyfetch.models import HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.storage.part import Part
 from pyfetch.transfer import Transfer
 
 
@@ -24,12 +25,17 @@ class AttemptReport:
         """The head of the last answer."""
         self.asked = False
         """Whether a request was sent."""
+        self.part: Part | None = None
+        """What the body was written to, once there is anything to be written."""
         self._transfer = transfer
         self._clock = clock
 
     def failed(self, error: TargetError) -> Finished:
         """The outcome of the attempt that raised this."""
-        return self._finished(self._result(Outcome.FAILED, error=error), error.sign)
+        result = self._result(
+            Outcome.FAILED, error=error, in_part=self.part.length if self.part else 0
+        )
+        return self._finished(result, error.sign)
 
     def goes_on(self, redirects: RedirectState) -> GoesOn:
         """The outcome of the attempt that needs another request."""
@@ -66,13 +72,18 @@ class AttemptReport:
         sha256: str,
         facts: FileFacts | None,
         backup: str | None,
+        change: Change | None,
     ) -> Finished:
         """The outcome if the whole body was received.
 
-        `final`: the file; `backup`: where the file that had this name is kept, if there is one.
+        `final`: the file; `backup`: where the file that had this name is kept, if there is one;
+        `change`: whether the file is new, updated or the same.
+
         """
         size = self._transfer.received
-        result = self._result(outcome, size=size, path=final, sha256=sha256, backup=backup)
+        result = self._result(
+            outcome, size=size, path=final, sha256=sha256, backup=backup, change=change
+        )
         return self._finished(result, HostSignal.NONE, facts)
 
     def _finished(
@@ -99,6 +110,8 @@ class AttemptReport:
         error: TargetError | None = None,
         facts: FileFacts | None = None,
         backup: str | None = None,
+        change: Change | None = None,
+        in_part: int = 0,
     ) -> Result:
         head = self.answer
         headers = head.headers if head else {}
@@ -123,4 +136,12 @@ class AttemptReport:
             sha256=sha256,
             input=self.target.input,
             backup=backup,
+            change=change,
+            resumed=self._resumed(),
+            kept=in_part,
         )
+
+    def _resumed(self) -> int:
+        """Bytes of the body that were there before the first attempt of this run."""
+        before = self._transfer.assignment.resumed
+        return self._transfer.resumed if before is None else before

@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
+from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
 from pyfetch.engine.results import RunState
@@ -162,6 +163,10 @@ class Driver(ABC, Generic[Heard]):
     @abstractmethod
     def in_flight(self) -> list[Transfer]:
         """What is running now; a snapshot for any thread."""
+
+    @abstractmethod
+    def activity(self) -> Activity:
+        """What has come so far, and who waits for whom; for any thread, a few times a second."""
 
     @property
     @abstractmethod

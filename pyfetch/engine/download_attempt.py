@@ -23,7 +23,7 @@ from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.http.validators import media_type_of
-from pyfetch.models import Outcome, Target
+from pyfetch.models import Change, Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
@@ -31,10 +31,12 @@ from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.storage.placing import Placed, Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
+
+_NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
 
 
 class Rename(Protocol):
@@ -112,6 +114,7 @@ class Download:
             return self.report.stays(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
+            self.report.part = part
             try:
                 writer = self._get(client, part, found)
             except _NamedFileStays as stays:
@@ -162,6 +165,7 @@ class Download:
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
+            _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
         if not (known or wanted.conditions):
             return FOR_ALL
         # A 500 may be caused by the range or the condition. Assume that after the second one, or
@@ -274,4 +278,13 @@ class Download:
             )
         outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
         sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(outcome, self._final, sha256, facts, backup)
+        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
+        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
+
+    def _change(self, placed: Placed, sha256: str) -> Change:
+        """What the file is beside the one that it has replaced, if any."""
+        if not placed.replaced:
+            return Change.NEW
+        before = self._target.known.facts
+        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        return Change.SAME if is_same else Change.CHANGED

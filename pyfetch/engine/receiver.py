@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.verdict import Question, Verdict
+from pyfetch.engine.reasons import about_answer
+from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
 from pyfetch.http.response import Response
@@ -20,13 +22,15 @@ from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
 """A part up to this length, in bytes, is hashed when the answer has come.
 
 A longer part is hashed before the request, as a server would not wait so long for its reader.
 """
+
+_log = logging.getLogger(__name__)
 
 _GONE_STATUSES = frozenset({404, 410})
 
@@ -89,6 +93,10 @@ class BodyWriter:
         """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
         self.answer = head
         self._verdict = self._question.verdict(head)
+        if self._question is not FOR_ALL and _log.isEnabledFor(logging.INFO):
+            why = about_answer(self._question, head, self._verdict)
+            if why:
+                _log.info("%s: %s", self._target.url, why)
         if self._verdict is Verdict.REST:
             self._continue(head)
         elif self._verdict is Verdict.WHOLE:
@@ -132,6 +140,7 @@ class BodyWriter:
             self._expectations.check_whole_size(received)
             mismatch = self._digest.mismatch()
             if mismatch and self._transfer.resumed:
+                _log.info("%s: the continued part is not the file: %s", self._target.url, mismatch)
                 self._drop()
                 self._verdict = Verdict.ASK_AGAIN
                 return None
@@ -187,6 +196,7 @@ class BodyWriter:
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
+            self._transfer.phase = Phase.CHECKING
             with cpu.anywhere():
                 for block in part.blocks():
                     digest.update(block)

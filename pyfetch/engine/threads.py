@@ -15,6 +15,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Never
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.dispatcher import Dispatcher, Turn
@@ -74,6 +75,9 @@ class ThreadEngine(Driver[Never]):
     @property
     def in_flight(self) -> list[Transfer]:
         return self._dispatcher.in_flight
+
+    def activity(self) -> Activity:
+        return self._dispatcher.activity()
 
     @property
     def waiting(self) -> int:

@@ -9,19 +9,21 @@ import contextlib
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyfetch import cpu
+from pyfetch.http import trace
 from pyfetch.http.address_race import WorkingAddresses, connect_in_turn, connect_to_first
-from pyfetch.http.name_lookup import Address, NameLookUps
+from pyfetch.http.name_lookup import Address, NameLookUps, is_ip_address
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
 from pyfetch.http.response_head import read_head
 from pyfetch.http.route import Proxy, Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 from pyfetch.urls import Url
 
 AddressJudge = Callable[[str], str | None]
@@ -93,6 +95,7 @@ class Connection:
         """
         self._transfer = transfer
         route, proxy = self.route, self.route.proxy
+        began = time.monotonic()
         self._connect(transfer)
         try:
             if proxy and proxy.scheme == "https":
@@ -103,6 +106,10 @@ class Connection:
                 self._start_tls(route.host, route.trust or self._connector.trust, transfer)
         except TimeoutError as error:
             raise HandshakeTimeoutError from error
+        if trace.is_on() and self._stoppable:
+            with contextlib.suppress(OSError):
+                peer = self._stoppable.getpeername()
+                trace.connected(route, peer, time.monotonic() - began)
 
     def send(
         self,
@@ -120,6 +127,7 @@ class Connection:
         self._transfer = transfer
         connection, stoppable = self._sockets()
         transfer.uses(stoppable)
+        transfer.phase = Phase.WAITING
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)
         # A server that closes the connection may have responded first: read that response.
@@ -147,6 +155,9 @@ class Connection:
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
+        transfer.phase = Phase.CONNECTING
+        if trace.is_on() and not is_ip_address(host):
+            trace.resolved(host, found)
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
         timeout = connector.connect_timeout

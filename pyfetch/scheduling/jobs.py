@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
@@ -15,6 +16,7 @@ from pyfetch.scheduling.in_flight import InFlight, StallDetector
 from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.waiting import who_waits
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
@@ -178,6 +180,10 @@ class Jobs:
         if step:
             _log.info("%s", step)
         return step is not None
+
+    def activity(self, now: float) -> Activity:
+        """What has come so far, and who waits for whom."""
+        return who_waits(self._queues, now, self.in_flight.bytes_received())
 
     def due(self, *, may_start: bool = True) -> float | None:
         """When something has to be done even if nothing happens before; None: never.

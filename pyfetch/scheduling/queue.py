@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from pyfetch.models import HostSignal, Result, Target
@@ -178,6 +179,21 @@ class HostQueues:
             times.append(self._asked_at + self._limits.interval_of_all)
         return min(times, default=None)
 
+    def waiting_for_a_time(self) -> Iterator[tuple[float, HostQueue | None]]:
+        """Yield the time of each timer, and the queue whose host it is for; None: for a retry."""
+        for time, index, origin, target in self._timers:
+            if target is not None:
+                if index not in self._dropped:
+                    yield time, None
+                continue
+            queue = self._queues.get(origin)
+            if queue and queue.wakes_at == time:
+                yield time, queue
+
+    def holds_back_all(self, now: float) -> bool:
+        """Whether the rate for all hosts together keeps targets from being started now."""
+        return now < self._asked_at + self._limits.interval_of_all and any(self._fronts.values())
+
     def _make_ready(self, target: Target, origin: str) -> None:
         queue = self._queue_of(origin)
         queue.add(target)
@@ -188,8 +204,8 @@ class HostQueues:
         queue = self._queues.get(origin)
         if queue is None:
             rules = self._rules_of(origin)
-            host = Host(rules.limits, rules.policy, self._memories.take(origin))
-            queue = self._queues[origin] = HostQueue(host)
+            host = Host(rules.limits, rules.policy, self._memories.take(origin), origin)
+            queue = self._queues[origin] = HostQueue(origin, host)
         self._idle.pop(origin, None)
         return queue
 

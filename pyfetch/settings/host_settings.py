@@ -123,13 +123,18 @@ class HostSettings(NamedTuple):
         }
 
     def over(self, general: HostSettings) -> HostSettings:
-        """These settings and, where nothing is said, more general ones. Headers add up."""
+        """These settings and, where nothing is said, more general ones. Headers add up.
+
+        Of a user and a header `Authorization`, the more specific one stays.
+        """
         pairs = zip(self, general, strict=True)
         merged = HostSettings._make(own if own is not None else other for own, other in pairs)
-        headers = headers_over(self.headers, general.headers)
-        if self.user is not None:  # one of the two is sent only
+        headers, user = headers_over(self.headers, general.headers), merged.user
+        if self.user is not None:
             headers = without_header("authorization", headers)
-        return merged if headers == merged.headers else merged._replace(headers=headers)
+        elif user is not None and has_header("authorization", self.headers):
+            user = None
+        return merged._replace(headers=headers, user=user)
 
 
 HOST_KINDS: dict[str, Kind] = {
@@ -214,6 +219,11 @@ def headers_over(specific: HeaderFields, general: HeaderFields) -> HeaderFields:
     return (*(field for field in general if field[0].lower() not in names), *specific)
 
 
+def has_header(name: str, headers: HeaderFields) -> bool:
+    """Whether there is such a field. `name`: in lower case."""
+    return any(field[0].lower() == name for field in headers)
+
+
 def without_header(name: str, headers: HeaderFields) -> HeaderFields:
     """The others. `name`: in lower case."""
     return tuple(field for field in headers if field[0].lower() != name)
@@ -265,6 +275,6 @@ def _host_settings(pattern: HostPattern, value: object) -> HostSettings:
         headers = without_header("user-agent", checked.get("headers", ()))
         checked["headers"] = (*headers, ("User-Agent", agent))
     result = HostSettings(**checked)
-    if result.user and any(name.lower() == "authorization" for name, _ in result.headers):
+    if result.user and has_header("authorization", result.headers):
         raise UsageError(f"hosts: {pattern} has a user and a header Authorization: choose one")
     return result

@@ -65,6 +65,8 @@ class Placed(NamedTuple):
     """Path of the backup of the earlier file, below the output directory."""
     adopted: bool = False
     """Whether the earlier file has the same bytes: it stays, and the part is removed."""
+    replaced: bool = False
+    """A file that was there is gone from its name."""
 
 
 class PartReplacedError(TargetError):
@@ -113,8 +115,8 @@ class Placer:
             )
             raise TargetError(Failure.EXISTS, detail)
 
-    def _placed(self, path: str, backup: str | None = None) -> Placed:
-        return Placed(path, self.status.st_mtime_ns, backup)
+    def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
+        return Placed(path, self.status.st_mtime_ns, backup, replaced=replaced)
 
     def _take_free_name(self, place: Place) -> bool:
         """Take the name if nothing has it, in one step. Returns whether it was free."""
@@ -174,7 +176,7 @@ class Placer:
             raise TargetError(Failure.EXISTS, f"{final} was created meanwhile")
         if placement.when_there is WhenThere.REPLACE and placement.instead is None:
             self._replace(place)
-            return self._placed(path)
+            return self._placed(path, replaced=True)
         return self._place_over_file(path, place, there)
 
     def _place_over_file(self, path: str, place: Place, there: os.stat_result) -> Placed:
@@ -183,7 +185,7 @@ class Placer:
             content = os.stat(place.name, dir_fd=place.descriptor)
         if is_ours(self.placement.known, content, time.time()):
             self._replace(place)
-            return self._placed(path)
+            return self._placed(path, replaced=True)
         if self._is_equal(place, content):
             os.unlink(self.part, dir_fd=self.directory.parts)
             return Placed(path, content.st_mtime_ns, adopted=True)
@@ -191,7 +193,7 @@ class Placer:
         if instead:
             self.placement = Placement(WhenThere.KEEP)
             return self.place(instead())
-        return self._placed(path, self._back_up(path, place, there))
+        return self._placed(path, self._back_up(path, place, there), replaced=True)
 
     def _is_equal(self, place: Place, there: os.stat_result) -> bool:
         """Whether the file that is there has the same bytes as the part."""

@@ -44,6 +44,14 @@ def test_the_command_line_counts_more_than_variables_profile_and_defaults(
     assert values["min-speed"] == ("10", "built in")
 
 
+def test_variables_of_other_tools_that_hold_are_named(pyfetch: Command) -> None:
+    pyfetch.environment |= {"https_proxy": "http://p", "CURL_CA_BUNDLE": "x", "NETRC": "y"}
+    values = shown(pyfetch("--show-config", "--netrc-file", "z"))
+    assert values["proxy"] == ("", "https_proxy holds")
+    assert values["cacert"] == ("", "CURL_CA_BUNDLE holds")
+    assert values["netrc-file"] == ('"z"', "command line")
+
+
 def test_every_option_that_may_stand_in_a_file_is_shown(pyfetch: Command) -> None:
     values = shown(pyfetch("--show-config"))
     options = [one for one in command.params if one.param_type_name == "option"]
@@ -208,7 +216,8 @@ WRONG = [
     ("[default]\nworkers = 3\n", "line 1", "[default]", "did you mean defaults?"),
     ("[server]\n", "line 1", "[server]", "there are defaults, profile.NAME"),
     ("workers = 3\n", "line 1", "workers", "below [defaults]"),
-    ("defaults = 3\n", "line 1", "defaults", "below [defaults]"),
+    ("defaults = 3\n", "line 1", "defaults", "a section: [defaults]"),
+    ('[[host]]\nname = "h"\n', "", "host", 'a section: [host."EXAMPLE.ORG"]'),
     ("[profile]\nworkers = 3\n", "line 2", "[profile] workers", "below [profile.NAME]"),
     ("[profile.unused]\nworkers = 0\n", "line 2", "workers", "from 1 to 1024"),
     ("[defaults]\nworkers = 2000\n", "line 2", "workers", "from 1 to 1024"),
@@ -294,6 +303,7 @@ def test_two_sections_for_the_same_hosts_are_a_usage_error(pyfetch: Command) -> 
     [
         ("PYFETCH_WROKERS", "PYFETCH_WORKERS"), ("PYFETCH_NOSTATE", "PYFETCH_NO_STATE"),
         ("PYFETCH_CONCURRENCY", None), ("PYFETCH_STATE", None), ("PYFETCH_workers", None),
+        ("PYFETCH_SOURCES", None), ("PYFETCH_H", None),
     ],
 )  # fmt: skip
 def test_a_variable_that_stands_for_no_option_is_a_usage_error(

@@ -205,7 +205,7 @@ def test_a_login_of_the_host_counts_more_than_the_netrc_file_and_less_than_the_u
     pyfetch.environment["NETRC"] = str(netrc)
     pyfetch.configure(f'[host."127.0.0.1"]\n{key}\n')
     own = basic("me", "netrc") if key.startswith("user") else "Bearer x"
-    assert pyfetch("--discard", at(first), at(first).replace("//", "//a:b@")).status == 0
+    assert pyfetch("--discard", "-w", "1", at(first), at(first).replace("//", "//a:b@")).status == 0
     assert [asked.headers["Authorization"] for asked in first.asked] == [own, basic("a", "b")]
 
 
