@@ -1,7 +1,7 @@
-"""What `--verify` does: compare what is in an output directory with what the state knows of it.
+"""`--verify`: compares the files in an output directory with what the state knows of them.
 
-Nothing is written, and nothing is asked of a server. Every file is reached from the descriptor of
-the directory, without following a link.
+It writes nothing and sends no request. Every file is opened relative to the descriptor of the
+directory, without following links.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from pyfetch import cpu
 from pyfetch.checksum import Checksum
@@ -26,6 +26,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
+from pyfetch.storage.expected_file import ExpectedFile
 from pyfetch.storage.filesystem import OWN_DIRECTORY, READ_FILE, identity
 from pyfetch.storage.lock import is_held
 from pyfetch.storage.state import State
@@ -35,45 +36,27 @@ from pyfetch.urls import masked_url
 _BLOCK = 1024 * 1024
 _MOST_THREADS = 8
 _AHEAD = 8
-"""Files that wait for each thread."""
+"""Files in the queue for each thread."""
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 
 
-class ExpectedFile(NamedTuple):
-    """What is known of one file."""
-
-    path: str
-    """Below the output directory."""
-    url: str | None
-    size: int | None
-    """In bytes; None: the state does not know the file."""
-    modified_ns: int | None
-    sha256: str | None
-    demanded: tuple[Checksum, ...]
-    """What lists of checksums say."""
-
-    @property
-    def is_known(self) -> bool:
-        return self.size is not None or bool(self.demanded)
-
-
 class Verification:
-    """What is to be compared: on disk, however many files there are. For a `with` statement."""
+    """The files to compare: in a temporary database, as there may be millions."""
 
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
         self.number = 0
-        """Files to look at."""
+        """Files to compare."""
         self.read = 0
         """Bytes that were read so far."""
         self.total = 0
-        """Bytes that there are to read, as far as it is known."""
+        """Bytes to read, as far as known."""
         self.done = 0
-        """Files that were looked at."""
+        """Files that were compared."""
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._own: set[tuple[int, int]] = set()
-        """Files that are lists of checksums themselves."""
+        """Device and inode of each list of checksums."""
         self._database = temporary_database(
             "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
             " sha256 TEXT, demanded TEXT)",
@@ -89,11 +72,11 @@ class Verification:
         self.directory.close()
 
     def stop(self) -> None:
-        """End soon, from any thread; the files that were not read yet are left out."""
+        """End soon, from any thread. Files that were not read yet are left out."""
         self._stopped.set()
 
     def expect_state(self, state: State) -> None:
-        """Expect what this state knows."""
+        """Expect all files that this state knows."""
         for file in state.files():
             self._database.execute(
                 "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, NULL)",
@@ -105,7 +88,7 @@ class Verification:
             self._database.execute(query, (os.fsencode(path),))
 
     def expect_checksum(self, path: bytes, checksum: Checksum) -> None:
-        """Expect this checksum of a file, as a list of checksums says."""
+        """Expect this checksum, from a list of checksums, of a file."""
         self._database.execute(
             "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, ?) ON CONFLICT (path)"
             " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
@@ -113,11 +96,11 @@ class Verification:
         )
 
     def is_list(self, status: os.stat_result) -> None:
-        """A file with this status is a list of checksums: nobody need know it."""
+        """Do not report the file with this status, as it is a list of checksums."""
         self._own.add(identity(status))
 
     def look_around(self) -> None:
-        """Find the files that are there. Those of other output directories below are left out."""
+        """Find the files that are there, except those in other output directories below."""
         root = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.directory.root)
         try:
             for where, directories, names, here in os.fwalk(".", dir_fd=root):
@@ -142,9 +125,9 @@ class Verification:
         )
 
     def results(self, pausing: Callable[[], None] = lambda: None) -> Iterator[VerifiedFile]:
-        """Yield what was found of each file, in the order of their paths. Several threads read.
+        """Yield the result for each file, in the order of their paths. Several threads read files.
 
-        `pausing` is called before the next one is waited for.
+        `pausing` is called before this waits for the next result.
         """
         threads = max(2, min(cpu.available(), _MOST_THREADS))
         waiting: deque[Future[VerifiedFile | None]] = deque()
@@ -177,7 +160,7 @@ class Verification:
             yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """BarStyle at one file. None: there is no time for it any more."""
+        """Look at one file. None: the verification was stopped."""
         if self._stopped.is_set():
             return None
         final = self.directory.final(expected.path)
@@ -212,12 +195,12 @@ class Verification:
                 detail = f"it has {size} bytes, and had {expected.size} when it was fetched"
                 return found(status=Condition.CHANGED, size=size, detail=detail)
             digests = self._digests(stream, expected)
-        wrong = _wrong(expected, there, digests)
+        wrong = expected.fault(there, digests)
         return found(
             status=Condition.CHANGED if wrong else Condition.OK,
             size=size,
             sha256=digests["sha256"],
-            detail=wrong or _remark(expected, there),
+            detail=wrong or expected.remark(there),
         )
 
     def _digests(self, stream: FileIO, expected: ExpectedFile) -> dict[str, str]:
@@ -245,32 +228,11 @@ def _opened(place: Place) -> FileIO:
 
 
 class _StoppedReading(Exception):  # noqa: N818 - no error, but it unwinds the work as one does
-    """The run is to end."""
-
-
-def _wrong(expected: ExpectedFile, there: os.stat_result, digests: dict[str, str]) -> str | None:
-    """How the content is not as it should be, as a sentence; None if it is."""
-    if not (expected.sha256 or expected.demanded) and there.st_mtime_ns != expected.modified_ns:
-        return "it was modified after it was fetched, and no checksum of it is known"
-    if expected.sha256 and digests["sha256"] != expected.sha256:
-        return f"its content is not what was fetched (that had the sha256 {expected.sha256})"
-    for checksum in expected.demanded:
-        if digests[checksum.algorithm] != checksum.digest:
-            found = digests[checksum.algorithm]
-            return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
-    return None
-
-
-def _remark(expected: ExpectedFile, there: os.stat_result) -> str | None:
-    if expected.modified_ns not in (None, there.st_mtime_ns):
-        return "its content is as it was fetched, though its modification time is not"
-    if not expected.sha256 and not expected.demanded:
-        return "no checksum is known: only its size and time were compared"
-    return None
+    """The verification was stopped."""
 
 
 def check_nobody_is_at_work(directory: OutputDirectory) -> None:
-    """Raise `StoppedError` if a run is at work in the directory: its files are about to change."""
+    """Raise `StoppedError` if a run is at work in the directory, so that files may change."""
     if is_held(directory.root):
         raise StoppedError(
             f"a run is at work in {directory.path}, and its files are about to change"
