@@ -100,7 +100,7 @@ class Verification:
             yield found
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: there is no time for it any more."""
+        """BarStyle at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self.directory.final(expected.path)
