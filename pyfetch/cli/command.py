@@ -72,14 +72,14 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
     from pyfetch.inputs.columns import Columns
-    from pyfetch.naming.template_text import columns_of
+    from pyfetch.naming.template_text import columns_in
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_of(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name)),
         out=out,
     )
     output = OutputOptions(

@@ -1,12 +1,11 @@
-"""`--verify`: compares the files in an output directory with what the state knows of them.
+"""What `--verify` does: compare what is in an output directory with what the state knows of it.
 
-It writes nothing and sends no request. Every file is opened relative to the descriptor of the
-directory, without following links.
+Nothing is written, and nothing is asked of a server. Every file is reached from the descriptor of
+the directory, without following a link.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -21,119 +20,67 @@ from pathlib import Path
 from typing import Self
 
 from pyfetch import cpu
-from pyfetch.checksum import Checksum
 from pyfetch.errors import StoppedError
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.expected_file import ExpectedFile
-from pyfetch.storage.filesystem import OWN_DIRECTORY, READ_FILE, identity
+from pyfetch.storage.expected_files import ExpectedFile, ExpectedFiles
+from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.lock import is_held
-from pyfetch.storage.state import State
-from pyfetch.system import temporary_database
 from pyfetch.urls import masked_url
 
 _BLOCK = 1024 * 1024
 _MOST_THREADS = 8
 _AHEAD = 8
-"""Files in the queue for each thread."""
+"""Files that wait for each thread."""
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 
 
 class Verification:
-    """The files to compare: in a temporary database, as there may be millions."""
+    """Looks at what is `expected` in an output directory. For a `with` statement."""
 
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
-        self.number = 0
-        """Files to compare."""
+        self.expected = ExpectedFiles()
         self.read = 0
         """Bytes that were read so far."""
-        self.total = 0
-        """Bytes to read, as far as known."""
         self.done = 0
-        """Files that were compared."""
+        """Files that were looked at."""
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._own: set[tuple[int, int]] = set()
-        """Device and inode of each list of checksums."""
-        self._database = temporary_database(
-            "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
-            " sha256 TEXT, demanded TEXT)",
-            "backup (path BLOB PRIMARY KEY)",
-        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._database.close()
+        self.expected.close()
         self.directory.close()
 
+    @property
+    def number(self) -> int:
+        """Files to look at."""
+        return self.expected.number
+
+    @property
+    def total(self) -> int:
+        """Bytes that there are to read, as far as it is known."""
+        return self.expected.size
+
     def stop(self) -> None:
-        """End soon, from any thread. Files that were not read yet are left out."""
+        """End soon, from any thread; the files that were not read yet are left out."""
         self._stopped.set()
 
-    def expect_state(self, state: State) -> None:
-        """Expect all files that this state knows."""
-        for file in state.files():
-            self._database.execute(
-                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, NULL)",
-                (os.fsencode(file.path), file.url, file.size, file.modified_ns, file.sha256),
-            )
-            self.total += file.size
-        for path in state.backups():
-            query = "INSERT OR IGNORE INTO backup VALUES (?)"
-            self._database.execute(query, (os.fsencode(path),))
-
-    def expect_checksum(self, path: bytes, checksum: Checksum) -> None:
-        """Expect this checksum, from a list of checksums, of a file."""
-        self._database.execute(
-            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, ?) ON CONFLICT (path)"
-            " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
-            (path, str(checksum)),
-        )
-
-    def is_list(self, status: os.stat_result) -> None:
-        """Do not report the file with this status, as it is a list of checksums."""
-        self._own.add(identity(status))
-
-    def look_around(self) -> None:
-        """Find the files that are there, except those in other output directories below."""
-        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.directory.root)
-        try:
-            for where, directories, names, here in os.fwalk(".", dir_fd=root):
-                if where != "." and OWN_DIRECTORY in directories:
-                    directories.clear()
-                    continue
-                directories[:] = [one for one in directories if one != OWN_DIRECTORY]
-                for name in names:
-                    with contextlib.suppress(FileNotFoundError):
-                        status = os.stat(name, dir_fd=here, follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode) and identity(status) not in self._own:
-                            self._add(os.fsencode(f"{where}/{name}".removeprefix("./")))
-        finally:
-            os.close(root)
-        (self.number,) = self._database.execute("SELECT count(*) FROM expected").fetchone()
-
-    def _add(self, path: bytes) -> None:
-        self._database.execute(
-            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, NULL"
-            " WHERE NOT EXISTS (SELECT 1 FROM backup WHERE path = ?1)",
-            (path,),
-        )
-
     def results(self, pausing: Callable[[], None] = lambda: None) -> Iterator[VerifiedFile]:
-        """Yield the result for each file, in the order of their paths. Several threads read files.
+        """Yield what was found of each file, in the order of their paths. Several threads read.
 
-        `pausing` is called before this waits for the next result.
+        `pausing` is called before the next one is waited for.
         """
         threads = max(2, min(cpu.available(), _MOST_THREADS))
         waiting: deque[Future[VerifiedFile | None]] = deque()
         with ThreadPoolExecutor(threads, "verify") as pool:
             try:
-                for expected in self._expected():
+                for expected in self.expected:
                     waiting.append(pool.submit(self._verify, expected))
                     while len(waiting) > threads * _AHEAD or (waiting and waiting[0].done()):
                         yield from self._next(waiting, pausing)
@@ -152,15 +99,8 @@ class Verification:
             self.done += 1
             yield found
 
-    def _expected(self) -> Iterator[ExpectedFile]:
-        for path, url, size, modified_ns, sha256, demanded in self._database.execute(
-            "SELECT * FROM expected ORDER BY path"
-        ):
-            checksums = (Checksum(*text.split("=")) for text in (demanded or "").split())
-            yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))
-
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: the verification was stopped."""
+        """BarStyle at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self.directory.final(expected.path)
@@ -195,12 +135,12 @@ class Verification:
                 detail = f"it has {size} bytes, and had {expected.size} when it was fetched"
                 return found(status=Condition.CHANGED, size=size, detail=detail)
             digests = self._digests(stream, expected)
-        wrong = expected.fault(there, digests)
+        wrong = _wrong(expected, there, digests)
         return found(
             status=Condition.CHANGED if wrong else Condition.OK,
             size=size,
             sha256=digests["sha256"],
-            detail=wrong or expected.remark(there),
+            detail=wrong or _remark(expected, there),
         )
 
     def _digests(self, stream: FileIO, expected: ExpectedFile) -> dict[str, str]:
@@ -228,11 +168,32 @@ def _opened(place: Place) -> FileIO:
 
 
 class _StoppedReading(Exception):  # noqa: N818 - no error, but it unwinds the work as one does
-    """The verification was stopped."""
+    """The run is to end."""
+
+
+def _wrong(expected: ExpectedFile, there: os.stat_result, digests: dict[str, str]) -> str | None:
+    """How the content is not as it should be, as a sentence; None if it is."""
+    if not (expected.sha256 or expected.demanded) and there.st_mtime_ns != expected.modified_ns:
+        return "it was modified after it was fetched, and no checksum of it is known"
+    if expected.sha256 and digests["sha256"] != expected.sha256:
+        return f"its content is not what was fetched (that had the sha256 {expected.sha256})"
+    for checksum in expected.demanded:
+        if digests[checksum.algorithm] != checksum.digest:
+            found = digests[checksum.algorithm]
+            return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
+    return None
+
+
+def _remark(expected: ExpectedFile, there: os.stat_result) -> str | None:
+    if expected.modified_ns not in (None, there.st_mtime_ns):
+        return "its content is as it was fetched, though its modification time is not"
+    if not expected.sha256 and not expected.demanded:
+        return "no checksum is known: only its size and time were compared"
+    return None
 
 
 def check_nobody_is_at_work(directory: OutputDirectory) -> None:
-    """Raise `StoppedError` if a run is at work in the directory, so that files may change."""
+    """Raise `StoppedError` if a run is at work in the directory: its files are about to change."""
     if is_held(directory.root):
         raise StoppedError(
             f"a run is at work in {directory.path}, and its files are about to change"
