@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TypeVar, overload
+from typing import TypeVar
 
 _REMEMBERED = 256
 """Most answers of a second have the same date."""
@@ -34,42 +34,29 @@ def _parsed_date(value: str) -> float | None:
 _T = TypeVar("_T")
 
 
-class Fields(Mapping[str, str]):
-    """Values by name, in any case; of a field that comes again, all in a list (section 5.3)."""
+class Fields(dict[str, str]):
+    """The fields of a response by name; of one that comes again, all in a list (section 5.3).
 
-    __slots__ = ("_by_name", "_lines")
+    Names are in lower case, as HTTP/2 has them (RFC 9113, section 8.2.1): a response is asked for
+    twenty of them, and `dict` itself answers.
+    """
+
+    __slots__ = ("_lines",)
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
         """From each line its name, in lower case, and its value."""
+        super().__init__(lines)
         self._lines = lines
-        self._by_name = by_name = dict(lines)
-        if len(by_name) < len(lines):
+        if len(self) < len(lines):
             values: dict[str, list[str]] = {}
             for name, value in lines:
                 values.setdefault(name, []).append(value)
-            self._by_name = {name: ", ".join(several) for name, several in values.items()}
-
-    def __getitem__(self, name: str) -> str:
-        return self._by_name[name.lower()]
-
-    # Not by way of a KeyError, as Mapping has it: most fields are not there.
-    @overload
-    def get(self, name: str) -> str | None: ...
-    @overload
-    def get(self, name: str, default: str | _T) -> str | _T: ...
-    def get(self, name: str, default: str | _T | None = None) -> str | _T | None:
-        return self._by_name.get(name.lower(), default)
+            self.update((name, ", ".join(several)) for name, several in values.items())
 
     def get_all(self, name: str, default: _T | None = None) -> list[str] | _T | None:
         """The values of one name one by one, as they came: some are no list (`Set-Cookie`)."""
         name = name.lower()
         return [value for key, value in self._lines if key == name] or default
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
 
 
 _NO_TOKEN = frozenset(' "(),/:;<=>?@[\\]{}')

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pyfetch.signed_query import LEFT_OUT, unsigned
@@ -48,15 +48,14 @@ class UnsupportedScheme(ValueError):  # noqa: N818 - it says what is wrong with 
         self.scheme = scheme
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Url:
+class Url(NamedTuple):
     """One http or https URL; `parse_url` makes it. Its `str` and `repr` hide the password."""
 
     text: str
     """The URL as it was given, credentials included: never to be shown."""
-    origin: str = field(compare=False)
+    origin: str
     """`scheme://host:port` (RFC 6454, section 4): what connections and pauses belong to."""
-    identity: str = field(compare=False)
+    identity: str
     """What owns a file's name and a part: the URL without credentials, fragment and what signs it.
 
     It ends in `#` if a part of the query was left out."""
@@ -93,8 +92,9 @@ class Url:
     @property
     def path(self) -> str:
         """The path (RFC 3986, section 3.3), percent-encoded: empty, or it begins with `/`."""
-        _, slash, path = without_query(self.identity).partition("://")[2].partition("/")
-        return f"{slash}{path}"
+        url = without_query(self.identity)
+        start = url.find("/", len("https://"))
+        return url[start:] if start >= 0 else ""
 
     @property
     def query(self) -> str:

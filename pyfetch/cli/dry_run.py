@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from pyfetch.cli.display import OutputOptions
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError

@@ -11,7 +11,6 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
@@ -200,7 +199,7 @@ class Coordinator(Driver[MemberReport]):
         is_ours = self._if_exists is IfExists.RENAME or (
             self._if_exists is IfExists.FAIL and target.known.placed_by_us
         )
-        return replace(target, if_exists=IfExists.REFRESH) if is_ours else target
+        return target._replace(if_exists=IfExists.REFRESH) if is_ours else target
 
     def _end(self) -> None:
         """Let the processes end; in a run that was stopped, give them only a moment."""

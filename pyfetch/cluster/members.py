@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pyfetch.activity import IDLE, Activity, combined
+from pyfetch.activity import IDLE, Activity, combined_activity
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
@@ -125,7 +125,7 @@ class Members:
     def activity(self) -> Activity:
         """What was going on a moment ago in all of them; for any thread."""
         gone = Activity(received=self._received_by_gone)
-        return combined([gone, *(member.activity for member in list(self._members))])
+        return combined_activity([gone, *(member.activity for member in list(self._members))])
 
     def with_room(self) -> Member | None:
         """The process with the least to do, if it has room for more.
@@ -143,7 +143,7 @@ class Members:
         member.spoke, member.silent_looks, self._stillborn = True, 0, 0
 
     def end_the_silent(self) -> None:
-        """Look at all processes, and kill those that send nothing any more."""
+        """BarStyle at all processes, and kill those that send nothing any more."""
         # Counted, not timed: if all of us were suspended, nobody was silent.
         for member in self._members:
             member.silent_looks += 1

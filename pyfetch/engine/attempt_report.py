@@ -51,10 +51,10 @@ class AttemptReport:
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
-                last_modified=kept_value(headers.get("Last-Modified")),
+                last_modified=kept_value(headers.get("last-modified")),
                 sha256=there.sha256,
                 answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(kept_value(headers.get("Content-Type"))) or None,
+                media_type=media_type_of(kept_value(headers.get("content-type"))) or None,
             )
         result = self._result(
             there.outcome,
@@ -127,10 +127,10 @@ class AttemptReport:
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
-            content_type=kept_value(headers.get("Content-Type")),
-            content_encoding=kept_value(headers.get("Content-Encoding")),
-            etag=kept_value(headers.get("ETag")) or (facts.etag if facts else None),
-            last_modified=kept_value(headers.get("Last-Modified"))
+            content_type=kept_value(headers.get("content-type")),
+            content_encoding=kept_value(headers.get("content-encoding")),
+            etag=kept_value(headers.get("etag")) or (facts.etag if facts else None),
+            last_modified=kept_value(headers.get("last-modified"))
             or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
@@ -99,30 +99,28 @@ class Download:
 
         Raises `TargetError`, or `NeedsAnotherRequest`.
         """
-        path, final = self._target.path, self._final
+        target, final = self._target, self._final
+        path = target.path
+        settings = self._settings
+        expected = Expectations(settings, self._transfer.assignment.length)
         if path is None or final is None:
-            writer = self._get(client, None, Wanted(replaces=False))
+            writer = self._get(client, None, Wanted(replaces=False), expected)
             self._finish(writer, None)
             return self._fetched(writer, None)
-        settings = self._settings
         self._there = look(self._parts.directory, path)
-        expected = Expectations(settings, self._transfer.assignment.length)
-        found = judge_existing(
-            final, self._there, self._policy, self._target, self._transfer, expected
-        )
+        found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self.report.stays(found)
-        url = self._target.identity
-        with Part(self._parts, path, url, fsync=settings.fsync) as part:
+        with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
             self.report.part = part
             try:
-                writer = self._get(client, part, found)
+                writer = self._get(client, part, found, expected)
             except _NamedFileStays as stays:
                 part.drop()
                 return self.report.stays(stays.kept)
             if writer.unchanged:
                 with errors_of(final):
-                    kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
+                    kept = Kept(Outcome.UNCHANGED, final, os.stat(final))  # noqa: PTH116
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self.report.stays(kept)
@@ -130,7 +128,9 @@ class Download:
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 
-    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
+    def _get(
+        self, client: Client, part: Part | None, wanted: Wanted, expected: Expectations
+    ) -> BodyWriter:
         """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one."""
         task = self._transfer.assignment
         if task.refusal:
@@ -139,10 +139,11 @@ class Download:
         question = self._question(part, wanted, is_second=redirects.whole)
         writer = BodyWriter(
             self._target,
-            self._settings,
             self._transfer,
             part,
             question,
+            expected,
+            names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
         )
@@ -206,14 +207,14 @@ class Download:
         recorded = recorded_facts(self._target, kept.status)
         fields = head.headers if head else {}
         if expected.of_type:
-            known = (recorded and recorded.media_type) or fields.get("Content-Type")
+            known = (recorded and recorded.media_type) or fields.get("content-type")
             if not (known and expected.allow(kept.status.st_size, known)):
                 raise self._again()
         if self._rename is not None:
-            disposition = fields.get("Content-Disposition")
+            disposition = fields.get("content-disposition")
             given = recorded.unused_name if recorded else file_name_given(disposition)
             media_type = (
-                recorded.media_type if recorded else media_type_of(fields.get("Content-Type"))
+                recorded.media_type if recorded else media_type_of(fields.get("content-type"))
             )
             said = self._deciding(given, media_type)
             if said != NOTHING_SAID and self._rename(self._target, said).path != self._target.path:
@@ -234,7 +235,7 @@ class Download:
         """
         if self._rename is None or part is None:
             return
-        given = file_name_given(head.headers.get("Content-Disposition"))
+        given = file_name_given(head.headers.get("content-disposition"))
         self._said = self._deciding(given, media_type)
         if self._said == NOTHING_SAID:
             return

@@ -65,6 +65,10 @@ def judge_existing(
         return Wanted(replaces)
     if policy is IfExists.FAIL:
         raise already_there(final)
+    if policy is IfExists.SKIP and not target.checksum:
+        if target.known.of_other_url:
+            return _wanted_anew(final, "it came from another URL")
+        return Kept(Outcome.SKIPPED, final, status)
     recorded = recorded_facts(target, status)
     if policy is IfExists.REFRESH and not expected.allow(
         status.st_size, recorded.media_type if recorded else None
@@ -72,10 +76,6 @@ def judge_existing(
         return _wanted_anew(final, "it is not as the options of this run want it")
     if target.checksum:
         return _judge_by_checksum(final, status, policy, target, transfer)
-    if policy is IfExists.SKIP and target.known.of_other_url:
-        return _wanted_anew(final, "it came from another URL")
-    if policy is IfExists.SKIP:
-        return Kept(Outcome.SKIPPED, final, status)
     fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
         return _wanted_anew(final, without_conditions(target, status))

@@ -35,7 +35,8 @@ class ReadAhead:
         self._widest = WIDEST if widest is None else widest
         self._read = 0
         """Entries that were read but not yet shown."""
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         # To wake the reader for each result would cost two changes of thread for each URL.
         self._batch = max(1, size // 8)
         self._shown = 0
@@ -47,7 +48,7 @@ class ReadAhead:
 
     def acquire(self) -> bool:
         """Wait until one more entry may be read. False: none may be any more."""
-        with self._changed:
+        with self._lock:  # in place of `with self._changed`, which takes twice as long
             while not self.closed and (
                 self._read >= self._width or self._bytes >= self._most_bytes
             ):
@@ -94,12 +95,14 @@ class ReadAhead:
 def size_of(entry: Entry) -> int:
     """Return about how many bytes of memory the texts of an entry take."""
     if isinstance(entry, Result):
-        texts = [entry.url, entry.detail or ""]
+        size = len(entry.url) + len(entry.detail or "")
     else:
-        texts = [entry.url.text, entry.out or ""]
-        texts += [mirror.text for mirror in entry.mirrors]
-        texts += [text for header in entry.headers for text in header]
-    return sum(map(len, texts)) + (_size_of_value(entry.input) if entry.input else 0)
+        size = len(entry.url.text) + len(entry.out or "")
+        if entry.mirrors:
+            size += sum(len(mirror.text) for mirror in entry.mirrors)
+        if entry.headers:
+            size += sum(len(name) + len(value) for name, value in entry.headers)
+    return size + (_size_of_value(entry.input) if entry.input else 0)
 
 
 def _size_of_value(value: object) -> int:

@@ -18,7 +18,6 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
@@ -45,18 +44,19 @@ class BodyWriter:
     def __init__(
         self,
         target: Target,
-        settings: Settings,
         transfer: Transfer,
         part: Part | None,
         question: Question,
+        expected: Expectations,
         *,
+        names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
         on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
-        self._expectations = Expectations(settings, transfer.assignment.length)
-        self._names_by_servers = settings.content_disposition
+        self._expectations = expected
+        self._names_by_servers = names_by_servers
         self._part = part
         self._question = question
         self._on_wanted = on_wanted
@@ -100,7 +100,7 @@ class BodyWriter:
         if self._verdict is Verdict.REST:
             self._continue(head)
         elif self._verdict is Verdict.WHOLE:
-            found = parse_content_range(head.headers.get("Content-Range"))
+            found = parse_content_range(head.headers.get("content-range"))
             is_partial = head.status == 206 and found
             self._expect(found.total if is_partial and found else head.length, head)
         else:
@@ -158,8 +158,8 @@ class BodyWriter:
 
     def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
         said = self._said(head)
-        modified = modified_at(said.last_modified, head.headers.get("Date"), time.time())
-        given = head.headers.get("Content-Disposition")
+        modified = modified_at(said.last_modified, head.headers.get("date"), time.time())
+        given = head.headers.get("content-disposition")
         self.placed = part.commit(placement, modified=modified)
         return FileFacts(
             size=self._transfer.received,
@@ -182,7 +182,7 @@ class BodyWriter:
     def _continue(self, head: Response) -> None:
         """Go on behind what is in the part."""
         part = self._part
-        found = parse_content_range(head.headers.get("Content-Range"))
+        found = parse_content_range(head.headers.get("content-range"))
         assert part, "the verdict was REST"  # noqa: S101
         assert found, "the verdict was REST"  # noqa: S101
         self._transfer.received = self._transfer.resumed = part.length
@@ -223,11 +223,12 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        metadata = None
         # A body that came whole with its first bytes leaves nothing to continue.
-        if self.answer is not None and first != self._total:
+        is_whole = first == self._total
+        metadata = None
+        if self.answer is not None and not is_whole:
             metadata = metadata_of(self._target, self.answer, total)
-        part.begin(total, metadata)
+        part.begin(total, metadata, is_whole=is_whole)
         self._begun = True
 
     def _wanted_answer(self) -> Response:
@@ -242,7 +243,7 @@ class BodyWriter:
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):
             return head
-        content_range = head.headers.get("Content-Range")
+        content_range = head.headers.get("content-range")
         if head.status in (200, 203, 206):
             of = f" ({content_range})" if content_range else ""
             detail = f"the answer {status} brings a part{of}, though the whole was asked for"

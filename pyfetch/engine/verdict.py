@@ -45,11 +45,11 @@ class Conditions(NamedTuple):
         """
         if head.url.identity == self.answered_by:
             return True
-        etag, found = self.fields.get("If-None-Match"), head.headers.get("ETag")
+        etag, found = self.fields.get("If-None-Match"), head.headers.get("etag")
         if etag is None or found is None or not is_same_etag(etag, found):
             return False
         # Some servers say 0 in a 304, though it is not to be said there (RFC 9110, section 8.6).
-        length = head.headers.get("Content-Length", "0").strip()
+        length = head.headers.get("content-length", "0").strip()
         same_length = length in ("0", str(self.size))
         return same_length and without_query(head.url.identity) == without_query(self.answered_by)
 
@@ -81,7 +81,7 @@ class Question(NamedTuple):
 
     def verdict(self, head: Response) -> Verdict:
         """Judge the head of the answer."""
-        status, content_range = head.status, head.headers.get("Content-Range")
+        status, content_range = head.status, head.headers.get("content-range")
         asked_for_more = self.part is not None or self.conditions is not None
         if status == 304 and self.conditions and self.conditions.are_met_by(head):
             return Verdict.UNCHANGED
@@ -113,7 +113,7 @@ class Question(NamedTuple):
     def _is_rest(self, head: Response) -> bool:
         """Whether this 206 is exactly the rest of the part (RFC 9110, section 15.3.7)."""
         part = self.part
-        found = parse_content_range(head.headers.get("Content-Range"))
+        found = parse_content_range(head.headers.get("content-range"))
         if part is None or found is None or not self.is_about_part(head):
             return False
         if is_of_another_version(head.headers, part.validator, part.representation):

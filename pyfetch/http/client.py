@@ -178,7 +178,7 @@ class Client:
 
     def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
         """Say once a run that a body is not what its media type says."""
-        coding = response.headers.get("Content-Encoding")
+        coding = response.headers.get("content-encoding")
         if self._has_warned or not coding or response.status >= 300:
             return
         fields = self._origins.of(response.url).defaults.fields

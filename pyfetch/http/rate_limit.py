@@ -26,7 +26,7 @@ def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | 
     """
     now = _answered(headers, now)
     return (
-        parse_retry_after(headers.get("Retry-After"), now)
+        parse_retry_after(headers.get("retry-after"), now)
         or _wait_of_limits(headers, spent_only=False)
         or _reset(headers, now)
         or None
@@ -47,7 +47,7 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
 
 def _answered(headers: Mapping[str, str], now: float | None) -> float:
     """When the answer was sent, by the clock that its times are from (RFC 9110, 6.6.1)."""
-    answered = parse_http_date(headers.get("Date"))
+    answered = parse_http_date(headers.get("date"))
     if answered is not None:
         return answered
     return time.time() if now is None else now
@@ -68,11 +68,11 @@ def parse_retry_after(value: str | None, answered: float) -> float | None:
 
 def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | None:
     """Seconds by `RateLimit` and `RateLimit-Policy`: the longest of the limits that are spent."""
-    limits = _items(headers.get("RateLimit"))
+    limits = _items(headers.get("ratelimit"))
     if not limits:
         return None
     windows = {
-        name: parameters.get("w") for name, parameters in _items(headers.get("RateLimit-Policy"))
+        name: parameters.get("w") for name, parameters in _items(headers.get("ratelimit-policy"))
     }
     waits = []
     for name, parameters in limits:
@@ -112,7 +112,7 @@ def _seconds(value: object) -> float | None:
 
 def _reset(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait by `X-RateLimit-Reset`, which may be a time since the epoch."""
-    for name in ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset"):
+    for name in ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset"):
         value = headers.get(name, "").strip()
         try:
             seconds = float(value) if value.isascii() and value[:1].isdigit() else None
@@ -124,7 +124,7 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _remaining(headers: Mapping[str, str]) -> int | None:
-    for name in ("RateLimit-Remaining", "X-RateLimit-Remaining", "X-Rate-Limit-Remaining"):
+    for name in ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining"):
         value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit():
             return int(value[:18])

@@ -103,7 +103,7 @@ class RequestBuilder:
         self, state: RedirectState, request: requests.PreparedRequest, response: Response
     ) -> Mapping[str, CookieJar]:
         """Return the cookies of an attempt with those that this response sets."""
-        if "Set-Cookie" not in response.headers:
+        if "set-cookie" not in response.headers:
             return state.cookies
         sent = cookies_for(state.cookies, state.origin, self._cookies)
 

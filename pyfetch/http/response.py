@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from http.client import IncompleteRead
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
     """Decide how the body of a response is framed, by its status and fields."""
     if status in _WITHOUT_BODY:
         return Framing(length=0)
-    coding = fields.get("Transfer-Encoding")
+    coding = fields.get("transfer-encoding")
     if coding is not None:  # it overrides Content-Length
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
         if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
@@ -56,14 +56,13 @@ def framing_of(status: int, fields: Fields) -> Framing:
         if codings:
             detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
             return Framing(error=detail)
-    announced = fields.get("Content-Length")
+    announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
     first, *others = announced.split(",")  # a field that came twice is joined by a comma
     length = first.strip()
-    if not (length.isascii() and length.isdigit() and len(length) < 20) or any(
-        other.strip() != length for other in others
-    ):
+    is_number = length.isascii() and length.isdigit() and len(length) < 20
+    if not is_number or (others and any(other.strip() != length for other in others)):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
@@ -225,10 +224,15 @@ def receive_response(
     return Response(url, status_line, fields, framing, buffer, on_end)
 
 
+@lru_cache(16)
+def _connection_options(connection: str) -> frozenset[str]:
+    return frozenset(option.strip(" \t") for option in connection.lower().split(","))
+
+
 def _keeps_alive(minor: int, fields: Fields) -> bool:
     """Whether the connection stays open after this response (RFC 9112, section 9.3)."""
-    connection = fields.get("Connection")
+    connection = fields.get("connection")
     if connection is None:
         return minor > 0
-    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    options = _connection_options(connection)
     return "close" not in options and (minor > 0 or "keep-alive" in options)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pyfetch.facts import FileFacts, Known
 from pyfetch.headers import parse_http_date
 
-_STRONG_ETAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
+
+@cache
+def _strong_etag() -> re.Pattern[str]:
+    """A strong ETag (RFC 9110, section 8.8.3): to compile it takes a part of the start-up."""
+    return re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+
 
 CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
@@ -39,10 +44,10 @@ class Representation(NamedTuple):
     def of(cls, headers: Mapping[str, str]) -> Representation:
         """What the fields of a 200 say."""
         return cls(
-            kept_value(headers.get("ETag")),
-            kept_value(headers.get("Last-Modified")),
-            coding_of(headers.get("Content-Encoding")),
-            media_type_of(headers.get("Content-Type")),
+            kept_value(headers.get("etag")),
+            kept_value(headers.get("last-modified")),
+            coding_of(headers.get("content-encoding")),
+            media_type_of(headers.get("content-type")),
         )
 
     def is_contradicted_by(self, headers: Mapping[str, str]) -> bool:
@@ -51,9 +56,9 @@ class Representation(NamedTuple):
         A field that is absent contradicts nothing: a 206 need not repeat it (RFC 9110, section
         15.3.7).
         """
-        etag, modified = headers.get("ETag"), headers.get("Last-Modified")
-        coding = headers.get("Content-Encoding")
-        media_type = media_type_of(headers.get("Content-Type"))
+        etag, modified = headers.get("etag"), headers.get("last-modified")
+        coding = headers.get("content-encoding")
+        media_type = media_type_of(headers.get("content-type"))
         return (
             bool(self.etag and etag and not is_same_etag(self.etag, etag))
             or bool(self.last_modified and modified and not _is_same(self.last_modified, modified))
@@ -102,27 +107,27 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     That is a strong ETag or, where there is no ETag at all, a `Last-Modified` that was old
     enough at the time of the response (section 8.8.2.2).
     """
-    etag = headers.get("ETag")
+    etag = headers.get("etag")
     if etag is not None:
         return etag if is_etag(etag) and not etag.startswith("W/") else None
-    modified = parse_http_date(kept_value(headers.get("Last-Modified")))
-    answered = parse_http_date(headers.get("Date"))
+    modified = parse_http_date(kept_value(headers.get("last-modified")))
+    answered = parse_http_date(headers.get("date"))
     if modified is None or answered is None or answered - modified < CLOCKS_APART:
         return None
-    return headers["Last-Modified"]
+    return headers["last-modified"]
 
 
 def is_validator(text: str) -> bool:
     """Whether `If-Range` may hold this: a strong ETag, or a date."""
     return len(text) <= LONGEST_VALUE and (
-        bool(re.fullmatch(_STRONG_ETAG, text))
+        bool(_strong_etag().fullmatch(text))
         or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
     )
 
 
 def is_etag(text: str) -> bool:
     """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
-    return len(text) <= LONGEST_VALUE and bool(re.fullmatch(_STRONG_ETAG, text.removeprefix("W/")))
+    return len(text) <= LONGEST_VALUE and bool(_strong_etag().fullmatch(text.removeprefix("W/")))
 
 
 def is_of_another_version(
@@ -133,7 +138,7 @@ def is_of_another_version(
     `validator` is what `If-Range` named, empty without that field. A strong ETag has to be
     repeated (RFC 9110, section 15.3.7): many servers that do not repeat it have ignored the field.
     """
-    if validator.startswith('"') and headers.get("ETag") != validator:
+    if validator.startswith('"') and headers.get("etag") != validator:
         return True
     return known.is_contradicted_by(headers)
 

@@ -57,7 +57,8 @@ def detect(beginning: bytes, name: str, columns: Columns = BY_NAME) -> InputForm
         return InputFormat.METALINK if _root(beginning) == b"metalink" else InputFormat.SITEMAP
     lines = [line for line in beginning.split(b"\n", 100) if line.strip()]
     first = beginning.lstrip()[:1]
-    if columns.url is not None and first not in (b"[", b"{", b'"'):
+    is_table = named in (InputFormat.CSV, InputFormat.TSV) if first == b'"' else first not in b"[{"
+    if columns.url is not None and is_table:
         return _table(lines, named, columns)
     if lines and not _is_plain(lines[0]) and (table := _delimited(lines[0], named, columns)):
         return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
@@ -99,7 +98,7 @@ def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
     for one in entries:
         if isinstance(one, Target):
             first = first or one.origin
-            yield replace(one, takes_login=True) if one.origin == first else one
+            yield one._replace(takes_login=True) if one.origin == first else one
         else:
             yield one
 

@@ -23,7 +23,6 @@ from pyfetch.naming.components import (
     text_digest,
 )
 from pyfetch.naming.list_columns import column_text, why_not_named
-from pyfetch.naming.media_types import type_extension
 from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_of, fields_of
 from pyfetch.urls import DEFAULT_PORTS, Url
 
@@ -60,7 +59,7 @@ _FIELDS: dict[str, _Field] = {
     "name": lambda _, own: own.name,
     "stem": lambda _, own: split_extension(own.name)[0],
     "ext": lambda _, own: split_extension(own.name)[1],
-    "type_ext": lambda _, own: type_extension(own.media_type, split_extension(own.name)[1]),
+    "type_ext": lambda _, own: _type_extension(own),
     "query": lambda target, _: decoded(target.url.query),
     "hash": lambda target, _: text_digest(target.identity),
 }
@@ -137,6 +136,12 @@ def why_unnamed(target: Target, template: Template) -> str | None:
 
 def _is_column(field: str) -> bool:
     return field.startswith(BEFORE_COLUMN)
+
+
+def _type_extension(own: _Own) -> str:
+    from pyfetch.naming.media_types import type_extension  # a table that few templates need
+
+    return type_extension(own.media_type, split_extension(own.name)[1])
 
 
 def _own_name(target: Target, given: str | None) -> PathComponent:

@@ -18,7 +18,7 @@ _SHORT = 64
 class HostQueue:
     """One host and the targets that are ready for it: by place in the input, but for probes."""
 
-    __slots__ = ("_ready", "_taken", "host", "origin", "unproven", "wakes_at")
+    __slots__ = ("_ready", "_taken", "host", "origin", "shown", "unproven", "wakes_at")
 
     def __init__(self, origin: str, host: Host) -> None:
         self.origin = origin
@@ -27,6 +27,8 @@ class HostQueue:
         """A heap of targets and their indexes."""
         self._taken: set[int] = set()
         """Indexes of targets that are in the heap still, but were taken out."""
+        self.shown: tuple[bool, int] | None = None
+        """In which heap of fronts, and with which target, this queue stands; None: in none."""
         self.unproven = 0
         """Attempts in flight that began before the host had answered anything."""
         self.wakes_at: float | None = None

@@ -39,8 +39,8 @@ class Host:
 
     __slots__ = (
         "_asked_at", "_asked_before", "_before", "_limits", "_origin", "_paused_for",
-        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_reach", "_refusals",
-        "_share", "_waiting_since", "refusal", "running",
+        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_refusals",
+        "_share", "_waiting_since", "reach", "refusal", "running",
     )  # fmt: skip
 
     def __init__(
@@ -63,7 +63,8 @@ class Host:
         """Why, in a word or a number."""
         self._share = HostShare()
         self._rate = (memory and memory.rate) or HostRate()
-        self._reach = Reachability(policy.retries)
+        self.reach = Reachability(policy.retries)
+        """Whether it answers; read several times for each target."""
         self._refusals: Refusals | None = None
         """None while it has refused nothing."""
         self._pushes = 0
@@ -75,20 +76,15 @@ class Host:
         """When it first refused since its last good answer."""
 
     @property
-    def answers(self) -> bool:
-        """Whether it answered the last request."""
-        return self._reach.answers
-
-    @property
     def wants_another_url(self) -> bool:
         """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
         if self.refusal is not None:
             return False  # no request will be made
-        return self._reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
+        return self.reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
         """Whether the host lately refused the URL with this index, or was silent about it."""
-        if self._reach.has_met_silence(index):
+        if self.reach.has_met_silence(index):
             return True
         return self._refusals is not None and index in self._refusals
 
@@ -148,9 +144,9 @@ class Host:
                 self._is_alive()
                 too_much = self._pushed_back(now, began, asked, result)
             case HostSignal.UNREACHED if result:
-                self._not_reached(now, self._reach.failed(now, began), result)
+                self._not_reached(now, self.reach.failed(now, began), result)
             case HostSignal.SILENT if result:
-                reach = self._reach.met_silence(now, began, result.index)
+                reach = self.reach.met_silence(now, began, result.index)
                 self._not_reached(now, reach, result)
             case HostSignal.NOT_ASKED if self._asked_at == began:
                 self._asked_at = self._asked_before
@@ -172,10 +168,10 @@ class Host:
         return HostMemory(not_before, refusal, self._rate if learned else None)
 
     def _is_alive(self) -> None:
-        if self._reach.is_suspect:
+        if self.reach.is_suspect:
             self.refusal = None
             self._paused_until = -math.inf
-        self._reach.answered()
+        self.reach.answered()
 
     def _answered(self, now: float, began: float, result: Result | None) -> None:
         self._is_alive()
@@ -254,13 +250,13 @@ class Host:
         match reach:
             case Reach.PAUSE:
                 self._share = HostShare(1.0)
-                pause = self._policy.backoff(self._reach.rounds)
+                pause = self._policy.backoff(self.reach.rounds)
                 self._paused(now, now + pause, "not reached")
             case Reach.PROBE_OTHERS:
                 self._share = HostShare(SILENT_PROBES)
             case Reach.DOWN:
                 self._share = HostShare(1.0)
-                why = f"could not be reached {self._reach.in_a_row} times in a row"
+                why = f"could not be reached {self.reach.in_a_row} times in a row"
                 self._refuse(now + DOWN_FOR, result, why)
             case Reach.GOES_ON:
                 pass

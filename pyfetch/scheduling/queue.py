@@ -130,7 +130,8 @@ class HostQueues:
             return None
         _, origin = front
         queue = self._queues[origin]
-        heappop(self._fronts[queue.host.answers])
+        heappop(self._fronts[front is proven])
+        queue.shown = None
         target = queue.take(self._dropped, self._policy.randomness)
         self._show_front(origin, queue)
         self._waiting -= 1
@@ -141,7 +142,7 @@ class HostQueues:
         queue = self._queue_of(origin)
         queue.host.started(now)
         self._asked_before, self._asked_at = self._asked_at, now
-        if not queue.host.answers:
+        if not queue.host.reach.answers:
             queue.unproven += 1
             self._unproven += 1
 
@@ -159,7 +160,7 @@ class HostQueues:
         too_much = queue.host.ended(now, began, sign, asked, result)
         if sign is HostSignal.NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
-        known = queue.unproven if queue.host.answers else min(queue.unproven, 1)
+        known = queue.unproven if queue.host.reach.answers else min(queue.unproven, 1)
         queue.unproven -= known
         self._unproven -= known
         self._show_front(origin, queue)
@@ -204,13 +205,17 @@ class HostQueues:
             rules = self._rules_of(origin)
             host = Host(rules.limits, rules.policy, self._memories.take(origin), origin)
             queue = self._queues[origin] = HostQueue(origin, host)
-        self._idle.pop(origin, None)
+        if self._idle:
+            self._idle.pop(origin, None)
         return queue
 
     def _show_front(self, origin: str, queue: HostQueue) -> None:
         front = queue.front
         if front is not None:
-            heappush(self._fronts[queue.host.answers], (front, origin))
+            shown = queue.host.reach.answers, front
+            if queue.shown != shown:
+                queue.shown = shown
+                heappush(self._fronts[shown[0]], (front, origin))
         elif not queue.host.running:
             self._idle[origin] = None
             self._idle.move_to_end(origin)
@@ -221,7 +226,7 @@ class HostQueues:
         while fronts:
             index, origin = fronts[0]
             queue = self._queues.get(origin)
-            if queue and queue.front == index and queue.host.answers == answers:
+            if queue and queue.front == index and queue.host.reach.answers == answers:
                 if index in self._dropped:
                     self._dropped.discard(index)
                     queue.take_first()
@@ -234,6 +239,8 @@ class HostQueues:
                     queue.wakes_at = time
                     heappush(self._timers, (time, 0, origin, None))
             heappop(fronts)
+            if queue and queue.shown == (answers, index):
+                queue.shown = None
         return None
 
     def _wake(self, now: float) -> None:

@@ -30,7 +30,7 @@ NOTHING = Found()
 
 
 def look(directory: OutputDirectory, path: str) -> Found:
-    """Look what is there under a path below the output directory.
+    """BarStyle what is there under a path below the output directory.
 
     Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are
     never replaced. A symbolic link may be: it goes, and what it leads to stays as it is.

@@ -26,6 +26,8 @@ NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags for a file that this process makes; `open` fails if anything has its name."""
 OLD_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Flags to write to a file that is there; `open` fails for a link."""
+NAMELESS_FILE = os.O_WRONLY | getattr(os, "O_TMPFILE", 0) | os.O_CLOEXEC
+"""Flags for a new file without a name, in the directory that `open` names. For Linux."""
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Flags to read a file; `open` fails for a link, and does not wait where a FIFO is."""
 
@@ -95,6 +97,14 @@ def needed_for(output_dir: Path) -> Iterator[None]:
             f"cannot write to the output directory {output_dir}: {error.filename or ''}:"
             f" {error.strerror} (mend that or name another directory with --output-dir)"
         ) from error
+
+
+def link_open_file(descriptor: int, name: str, directory: int) -> None:
+    """Give an open file a name in this directory, whatever has its former name now.
+
+    Raises `OSError`; `FileNotFoundError` where there is no `/proc`, as on macOS.
+    """
+    os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=directory, follow_symlinks=True)
 
 
 class FreeSpace:

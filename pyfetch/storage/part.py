@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
+from pyfetch.storage.filesystem import (
+    NAMELESS_FILE,
+    NEW_FILE,
+    OLD_FILE,
+    READ_FILE,
+    errors_of,
+    identity,
+)
 from pyfetch.storage.parts import (
     PartMetadata,
     Parts,
@@ -40,8 +47,7 @@ class Part:
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
         self._directory = parts.directory
-        self._path = path
-        self._final = parts.final(path)
+        self.goes_to(path)
         self._key = key = part_key(path)
         self._file = f"{key}.part"
         self._metadata_file = f"{key}.json"
@@ -49,6 +55,7 @@ class Part:
         self._fsync = fsync
         self._metadata: PartMetadata | None = None
         self._descriptor = -1
+        self._is_named = self._may_be_on_disk = False
         self._file_is: tuple[int, int] | None = None
         """Device and inode of a part that was found."""
         self._unchecked = 0
@@ -67,9 +74,6 @@ class Part:
             self._drop_as("the server gave no ETag or date to know the same version by")
         else:
             self.drop()
-
-    def _errors(self) -> errors_of:
-        return errors_of(self._final, self._directory.check)
 
     def continuable(self) -> PartMetadata | None:
         """What is known of a part that an earlier attempt left; sets `length`.
@@ -111,7 +115,7 @@ class Part:
     def blocks(self) -> Iterator[bytes]:
         """The bytes of a part that can be continued."""
         left = self.length
-        with self._errors(), open(self._open_found(READ_FILE), "rb") as file:
+        with self._errors, open(self._open_found(READ_FILE), "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)
                 yield block
@@ -124,16 +128,21 @@ class Part:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file)
         return descriptor
 
-    def begin(self, total: int | None, metadata: PartMetadata | None = None) -> None:
+    def begin(
+        self, total: int | None, metadata: PartMetadata | None = None, *, is_whole: bool = False
+    ) -> None:
         """Begin from nothing, in a new file.
 
         `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
+        `is_whole`: all bytes are there already, so the file needs no name before its final one.
         """
-        with self._errors():
+        with self._errors:
             if self._key in self._parts.there():
                 self.drop()
             self._need_space(total or 0)
             parts = self._directory.parts
+            self._is_named = not (is_whole and self._parts.may_be_nameless())
+            self._may_be_on_disk = True
             self._descriptor = self._open_new(parts)
             if metadata is not None:
                 metadata = metadata._replace(boot=current_boot())
@@ -145,6 +154,8 @@ class Part:
                 self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
+        if not self._is_named:
+            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a process that was killed has left it
@@ -154,9 +165,10 @@ class Part:
     def go_on(self) -> None:
         """Go on behind the bytes that `continuable` found."""
         assert self._metadata, "continuable() comes first"  # noqa: S101
-        with self._errors():
+        with self._errors:
             self._need_space(max(0, self._metadata.total - self.length))
             self._descriptor = self._open_found(OLD_FILE)
+            self._is_named = self._may_be_on_disk = True
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._metadata.boot != current_boot():
@@ -167,10 +179,11 @@ class Part:
         """Let it become another file than the one it began for."""
         self._path = path
         self._final = self._parts.final(path)
+        self._errors = errors_of(self._final, self._directory.check)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
-        with self._errors():
+        with self._errors:
             self._unchecked += len(data)
             if self._parts.min_free and self._unchecked >= _CHECK_SPACE_EVERY:
                 self._need_space(0)
@@ -187,14 +200,17 @@ class Part:
         `modified`: what its modification time is set to, in seconds since the epoch. Raises
         `TargetError` (`exists`) if the name is taken by what may not be replaced.
         """
-        with self._errors():
+        with self._errors:
             if modified is not None:
                 os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
                 os.fsync(self._descriptor)
             status = os.fstat(self._descriptor)
             self._directory.check_parts()
-            placer = Placer(self._directory, self._file, self._descriptor, status, placement)
+            placer = Placer(
+                self._directory, self._file, self._descriptor, status, placement,
+                is_named=self._is_named,
+            )  # fmt: skip
             try:
                 placed = placer.place(self._path)
             except PartReplacedError as error:
@@ -205,7 +221,8 @@ class Part:
                 if placement.when_there is WhenThere.KEEP:
                     self.drop()  # what is there stays, in the next run too
                 raise
-            self.goes_to(placed.path)
+            if placed.path != self._path:
+                self.goes_to(placed.path)
             self._close()
             if self._metadata:
                 os.unlink(self._metadata_file, dir_fd=self._directory.parts)
@@ -218,7 +235,9 @@ class Part:
         """Remove the part and its metadata."""
         self._close()
         self._metadata, self.length = None, 0
-        with self._errors():
+        if not self._may_be_on_disk and self._key not in self._parts.there():
+            return
+        with self._errors:
             parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._file, dir_fd=parts)

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -21,9 +22,11 @@ from pyfetch.http.validators import Representation, is_etag, is_validator, stron
 from pyfetch.models import Target
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import (
+    NAMELESS_FILE,
     READ_FILE,
     FreeSpace,
     errors_of,
+    link_open_file,
 )
 from pyfetch.urls import masked_url
 
@@ -48,6 +51,8 @@ class Parts:
         self.final = output_dir.final
         self._lock = threading.Lock()
         self._there: set[str] | None = None
+        self._may_be_nameless: bool | None = None
+        """None: nobody has tried."""
 
     def there(self) -> set[str]:
         """The keys of those that may be on disk; the directory is read at the first call."""
@@ -57,6 +62,33 @@ class Parts:
                     names = os.listdir(self.directory.parts)  # noqa: PTH208 - no Path
                     self._there = {name.partition(".")[0] for name in names}
         return self._there
+
+    def may_be_nameless(self) -> bool:
+        """Whether a part can be written without a name, and get one later.
+
+        Nothing is left of such a part when its process is killed, and to make it and name it
+        changes directories once in place of three times. Linux can do it, on most file systems.
+        """
+        if self._may_be_nameless is None:
+            with self._lock, errors_of(self.output_dir, self.directory.check):
+                self._may_be_nameless = _names_later(self.directory.parts)
+        return self._may_be_nameless
+
+
+def _names_later(parts: int) -> bool:
+    if not hasattr(os, "O_TMPFILE"):
+        return False
+    name = f"{secrets.token_hex(16)}.part"  # `sweep` removes it if this process is killed here
+    try:
+        descriptor = os.open(".", NAMELESS_FILE, 0o600, dir_fd=parts)
+        try:
+            link_open_file(descriptor, name, parts)
+            os.unlink(name, dir_fd=parts)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def part_key(path: str) -> str:

@@ -109,9 +109,12 @@ class PathAllocator:
         """The target's own path, whatever file is there; and what is known of that."""
         wanted = self._expected.pop(target.index, None) if said == NOTHING_SAID else None
         wanted = self._clear_of_files(wanted or self.wanted(target, said))
-        known = self.claim(wanted, target)
         is_servers = said.name is not None
-        if known is None and not is_servers and belongs_to_entry(target, self._template):
+        # Of several that want one name, the first of the list gets it, whoever answers first.
+        is_beside = said.media_type is not None and not is_servers and self._is_beside(target)
+        known = None if is_beside else self.claim(wanted, target)
+        may_take_over = belongs_to_entry(target, self._template) and not (is_servers or is_beside)
+        if known is None and may_take_over:
             known = self._taken_over(wanted, target)
         path = wanted
         if known is None:
@@ -121,6 +124,11 @@ class PathAllocator:
             # Only the state can tell whose file of this name is there.
             known = known._replace(placed_by_us=False)
         return path, known
+
+    def _is_beside(self, target: Target) -> bool:
+        """Whether another target has the path that this one wanted before its answer came."""
+        wanted = self._clear_of_files(self.wanted(target))
+        return not self._state.owns(wanted, target.identity)
 
     def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
         """What is known of a path that another URL got in an earlier run: the entry's own.

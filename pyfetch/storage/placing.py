@@ -20,7 +20,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours, name_is_taken, opened
-from pyfetch.storage.filesystem import identity
+from pyfetch.storage.filesystem import identity, link_open_file
 
 _BLOCK = 1024 * 1024
 
@@ -76,7 +76,7 @@ class PartReplacedError(TargetError):
 class Placer:
     """Gives one part its final name."""
 
-    __slots__ = ("descriptor", "directory", "part", "placement", "status")
+    __slots__ = ("descriptor", "directory", "is_named", "part", "placement", "status")
 
     def __init__(
         self,
@@ -85,6 +85,8 @@ class Placer:
         descriptor: int,
         status: os.stat_result,
         placement: Placement,
+        *,
+        is_named: bool,
     ) -> None:
         self.directory = directory
         self.part = part
@@ -94,6 +96,8 @@ class Placer:
         self.status = status
         """Of the part, by its open descriptor."""
         self.placement = placement
+        self.is_named = is_named
+        """Whether the part has its name already. Most take a free name and never need it."""
 
     def place(self, path: str) -> Placed:
         """Give it the name. Raises `TargetError` if it cannot have that, and `OSError`."""
@@ -104,6 +108,7 @@ class Placer:
             is_new = found.status is None and found.link is None
             if is_new and self._take_free_name(place):
                 return self._placed(path)
+            self._give_name()
             with contextlib.suppress(FileNotFoundError):
                 there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
                 return self._place_over(path, place, there)
@@ -116,6 +121,18 @@ class Placer:
     def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
         return Placed(path, self.status.st_mtime_ns, backup, replaced=replaced)
 
+    def _give_name(self) -> None:
+        """Give the part its name, if it has none: what replaces a file needs one."""
+        if self.is_named:
+            return
+        parts = self.directory.parts
+        try:
+            link_open_file(self.descriptor, self.part, parts)
+        except FileExistsError:  # a process that was killed has left it
+            os.unlink(self.part, dir_fd=parts)
+            link_open_file(self.descriptor, self.part, parts)
+        self.is_named = True
+
     def _take_free_name(self, place: Place) -> bool:
         """Take the name if nothing has it, in one step. Returns whether that was so."""
         try:
@@ -123,23 +140,21 @@ class Placer:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in NO_LINKS:
+            if error.errno not in NO_LINKS or not self.is_named:
                 raise
             # Without hard links no step fails if the name is taken: look first.
             if name_is_taken(place, place.name):
                 return False
             self._replace(place)
         else:
-            os.unlink(self.part, dir_fd=self.directory.parts)
+            if self.is_named:
+                os.unlink(self.part, dir_fd=self.directory.parts)
         return True
 
     def _link(self, place: Place) -> None:
         # By its descriptor, it is the file that this run has written, whatever has its name now.
         try:
-            os.link(
-                f"/proc/self/fd/{self.descriptor}", place.name, dst_dir_fd=place.descriptor,
-                follow_symlinks=True,
-            )  # fmt: skip
+            link_open_file(self.descriptor, place.name, place.descriptor)
         except FileNotFoundError:  # macOS has no /proc; or the part has no name any more
             self._check_name()
             os.link(

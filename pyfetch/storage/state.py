@@ -86,7 +86,7 @@ class State:
         return self._tables.changed
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Look up together the paths that `claim` will be asked for next: that is quicker."""
+        """BarStyle up together the paths that `claim` will be asked for next: that is quicker."""
         with self._errors:
             self._tables.expect(map(_key, paths))
 

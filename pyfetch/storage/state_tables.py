@@ -65,7 +65,7 @@ class StateTables:
         """Whether there are changes that a killed process would lose."""
 
     def expect(self, keys: Iterable[str]) -> None:
-        """Look up together the rows that `row` will be asked for next."""
+        """BarStyle up together the rows that `row` will be asked for next."""
         left = list(set(keys))
         self._looked_up.clear()
         self._begin()
