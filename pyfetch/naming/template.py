@@ -1,6 +1,6 @@
 """Name templates such as `{host}/{dir}/{name}`: the path of a target's file.
 
-The path consists of safe components, whatever a URL, a server or a list says.
+All components of the path are safe, whatever a URL, a server or a list contains.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Template:
 def wanted_path(target: Target, template: Template, said: Said = NOTHING_SAID) -> RelativePath:
     """The path that the list gives the target's file, else the path that the template gives.
 
-    A path in the list that ends in a separator is a directory: the file keeps its own name.
+    A path in the list that ends in a separator is a directory: the file keeps its name.
     """
     if not target.out:
         return template.path(target, said)
@@ -149,7 +149,7 @@ def _own_name(target: Target, given: str | None) -> PathComponent:
 
 
 def _filling(text: str, *, is_last: bool = False) -> _Filling:
-    """A function that fills one component of a template. It gives none if the result is empty."""
+    """A function that fills one component of a template. It returns none if that is empty."""
     if text == "{name}":
         return lambda _, own: [own.name]  # safe already; most templates end with it
     if text == "{dir}":

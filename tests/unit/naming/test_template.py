@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import unicodedata
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, example, given
@@ -401,7 +400,7 @@ def test_a_template_knows_whether_it_depends_on_the_answer(template: str, uses_t
 def test_whatever_a_list_says_a_target_goes_to_one_safe_path(
     said: dict[str, object], media_type: str | None, text: str
 ) -> None:
-    wanting = replace(target("http://h/x.txt"), input=said)
+    wanting = target("http://h/x.txt")._replace(input=said)
     template = Template(text)
     path = wanted_path(wanting, template, Said(media_type=media_type))
     assert breaches_of_path(path) == []
