@@ -18,12 +18,14 @@ def command_again(arguments: Sequence[str], sources: Sequence[str], failed_to: s
     `arguments`: those of this run, `sources` included; `failed_to`: where the list was written.
     An ellipsis stands for arguments that may hold a secret, or that are too long to be shown.
     """
-    kept = [one for one in arguments if not failed_to or one not in sources]
-    text = shlex.join(kept)
-    secret = any(one.startswith(_MAY_HOLD_SECRETS) or "@" in one for one in kept)
-    if secret or len(text) > _LONGEST:
-        text = "…"
+    options = [one for one in arguments if one not in sources]
+    kept = shlex.join(options if failed_to else arguments)
+    if any(one.startswith(_MAY_HOLD_SECRETS) or "@" in one for one in arguments):
+        kept = "…"
+    elif len(kept) > _LONGEST:
+        rest = shlex.join(options)
+        kept = f"… {rest}".rstrip() if len(rest) <= _LONGEST else "…"
     if failed_to:
-        return f"pyfetch {shlex.quote(failed_to)} {text}"
+        return f"pyfetch {shlex.quote(failed_to)} {kept}"
     piped = "… | " if _STANDARD_INPUT in sources and _STANDARD_INPUT not in arguments else ""
-    return f"{piped}pyfetch {text} --failed-to {_SUGGESTED}"
+    return f"{piped}pyfetch {kept} --failed-to {_SUGGESTED}"
