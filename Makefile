@@ -45,8 +45,8 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command
 	$(PYTEST) $(AT_ONCE) tests/unit tests/command
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready-to-test ## Run the unit tests alone, with fewer examples
-	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick tests/unit
+test-unit: $(VENV)/ready-to-test ## Run the quick unit tests alone, with fewer examples
+	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 .PHONY: test-all
 test-all: $(VENV)/ready-to-test ## Run everything: stress tests too, and many more examples

@@ -12,10 +12,10 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.click_types import FILE_NAME
 from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.parameters import (
     CONTEXT,
-    FILE_NAME,
     NOTES,
     OPTIONS,
     TranslatingCommand,
@@ -145,6 +145,6 @@ def _standard_input() -> tuple[str, ...]:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError(
             "no URLs: name a file of them (pyfetch urls.txt), give some"
-            " (pyfetch https://…), or pipe them in (… | pyfetch)"
+            " (pyfetch https://…), or pipe them in (… | pyfetch); pyfetch -h shows more"
         )
     return ("-",)

@@ -120,7 +120,7 @@ class Planner:
             return Action.FETCH
         policy = self._settings.if_exists
         if policy is IfExists.FAIL:
-            raise TargetError(Failure.EXISTS, f"{final} is there")
+            raise TargetError(Failure.EXISTS, f"{final} exists already")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
         if earlier or status is None or policy in (IfExists.REPLACE, IfExists.RENAME):

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pyfetch.activity import IDLE
 from pyfetch.output import terminals
-from pyfetch.output.bars import Look, transfer_lines, waiting_lines, whole_line
+from pyfetch.output.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.output.counts import Counts, RunCounts, RunProgress
 from pyfetch.output.estimate import Estimator
 from pyfetch.output.live import LiveLines
@@ -58,13 +58,13 @@ class Progress(LiveLines):
         self._estimator.observe(now, self._activity.received, counts.finished, running)
         if self._in_terminal:
             fraction = self._estimator.fraction(counts.total)
-            self._percent = terminals.progress(100 * fraction if counts.total else None)
+            self._percent = terminals.progress_sequence(100 * fraction if counts.total else None)
         return self._fitted(running, counts)
 
     def _fitted(self, running: list[Transfer], counts: Counts) -> list[Text]:
         """As many lines as leave room for rows."""
         width, height = self._console.size
-        look = Look(width, height, self._console.options.ascii_only)
+        look = BarStyle(width, height, self._console.options.ascii_only)
         waits = waiting_lines(self._activity, look) if height > _FEW else []
         # The line for the whole, one for those not shown, and one kept free for rows, or as
         # much as half of a screen that is higher than a few lines.

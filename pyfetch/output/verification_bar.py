@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.bars import Look, bar
+from pyfetch.output.bars import BarStyle, bar
 from pyfetch.output.live import LiveLines
 from pyfetch.output.verification import Watched
 from pyfetch.units import format_size
@@ -24,7 +24,7 @@ class VerificationBar(LiveLines):
 
     def _lines(self) -> list[Text]:
         watched, (columns, rows) = self._watched, self._console.size
-        look = Look(columns, rows, self._console.options.ascii_only)
+        look = BarStyle(columns, rows, self._console.options.ascii_only)
         part = min(1.0, watched.read / watched.total) if watched.total else 0.0
         figures = f"{watched.done}/{watched.number} files, {format_size(watched.read)}"
         width = max(_LEAST, columns - len(figures) - _SPARE)

@@ -374,7 +374,7 @@ def test_a_state_that_cannot_be_used_ends_it_with_3_and_a_sentence(
     ended = plan(pyfetch, f"{used.url}/a/x")
     assert (ended.status, ended.out) == (3, "")
     (line,) = ended.err.splitlines()
-    sentence = {"garbage": "damaged", "newer": "newer pyfetch", "foreign": "somebody else's"}
+    sentence = {"garbage": "damaged", "newer": "newer pyfetch", "foreign": "another program"}
     assert sentence[damage] in line
     assert "data/.pyfetch/state.sqlite3" in line
     assert "move" in line

@@ -135,7 +135,7 @@ def test_what_is_connected_to_says_so(forked: InstalledCommand, columns: int) ->
 
 def test_what_waits_for_a_name_says_so(pyfetch: Command) -> None:
     from pyfetch.http.name_lookup import NameLookUps
-    from tests.unit.output.test_bars import transfer
+    from tests.support.transfers import transfer
 
     waiting = transfer("http://never.invalid/", 0, None)
     opened = threading.Event()
@@ -318,3 +318,15 @@ def test_a_pipe_gets_neither_links_nor_progress(
     forked.environment["VTE_VERSION"] = "8000"
     ended = forked(f"{server.url}/a", "--format", "table")
     assert "\x1b" not in ended.out + ended.err
+
+
+def test_rows_in_a_file_are_not_seen_and_failures_have_lines_on_the_terminal(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    server.routes["/first"] = dripping(1000, 500)
+    urls = [f"{server.url}/{name}" for name in ("missing", "first")]
+    with (
+        (forked.directory / "rows").open("wb") as rows,
+        Terminal(forked, *urls, "--format", "table", stdout=rows.fileno()) as screen,
+    ):
+        screen.wait_for("failed: 1 ")

@@ -53,6 +53,13 @@ class LoadedProcess:
                 return int(told.readline())
 
 
+_NOT_FORKED: dict[str, Any] = {
+    "executable": None, "gid": None, "pass_fds": (), "preexec_fn": None, "process_group": -1,
+    "shell": False, "uid": None, "umask": -1,
+}  # fmt: skip
+"""What is not done for a process that is forked, and how it looks where nobody asks for it."""
+
+
 class _Forked(subprocess.Popen[bytes]):
     """Differs from others in where its process comes from."""
 
@@ -64,6 +71,8 @@ class _Forked(subprocess.Popen[bytes]):
     def _execute_child(self, *arguments: Any) -> None:
         made: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # noqa: SLF001
         asked = inspect.signature(made).bind(self, *arguments).arguments
+        refused = [name for name, unasked in _NOT_FORKED.items() if asked[name] != unasked]
+        assert not refused, f"what is forked is not given {refused}: use `installed`"
         ends = [
             (asked[given], asked[kept])
             for given, kept in (

@@ -4,12 +4,18 @@ To start Python and to import what a run needs takes ten times as long as most r
 A fork of a process that has done so is a process of its own all the same: with signals, pipes,
 a terminal and an end of its own. The processes of `--processes` are forked ahead, too, each from
 the command before it has begun. This module is run as a program, and imports no test.
+
+Objects that were there before a fork are left alone by the forked processes: memory is shared until
+one of the two writes to it. Neither is garbage looked for among them, nor are they taken apart at
+the end, as the interpreter does with what it has loaded.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import gc
 import importlib
 import inspect
 import json
@@ -20,7 +26,9 @@ import socket
 import subprocess
 import sys
 import termios
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 _ALSO_LOADED = ("rich.live", "rich.progress", "rich.table", "sqlite3", "defusedxml.ElementTree")
 
@@ -33,6 +41,8 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in _ALSO_LOADED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _serve(control: socket.socket) -> None:
@@ -123,8 +133,7 @@ def _be_worker(told: socket.socket) -> None:
     told.close()
     if not descriptors:
         os._exit(0)
-    work(descriptors[0])
-    sys.exit()
+    _end_with(lambda: work(descriptors[0]))
 
 
 _Popen = subprocess.Popen
@@ -147,6 +156,25 @@ class _StartedWorker(_Popen[bytes]):
         return None
 
 
+def _end_with(program: Callable[[], object]) -> NoReturn:
+    """Run this and end with its status, as the interpreter does, but take nothing apart.
+
+    An exception goes on to the interpreter, which shows it.
+    """
+    try:
+        program()
+        status = 0
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        status = ended.code
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for its threads
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
 def _main() -> None:
     _load()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -159,4 +187,4 @@ if __name__ == "__main__":
     _main()
     from pyfetch.cli.main import main
 
-    main()
+    _end_with(main)

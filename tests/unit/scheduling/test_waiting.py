@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyfetch.activity import Activity, HostWait, combined
+from pyfetch.activity import Activity, HostWait, combined_activity
 from pyfetch.attempt import Finished
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import WorkerLimit
@@ -127,6 +127,6 @@ def test_several_processes_are_shown_as_one() -> None:
     other = Activity(
         received=7, retries=2, retry_in=(1.0, 2.0), paused=(HostWait("http://a:80", 9, "503", 2),)
     )
-    assert combined([one, Activity(received=1), other]) == Activity(
+    assert combined_activity([one, Activity(received=1), other]) == Activity(
         received=13, retries=3, retry_in=(1.0, 3.0), paused=(HostWait("http://a:80", 9, "503", 3),)
     )
