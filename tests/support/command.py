@@ -140,6 +140,11 @@ class InstalledCommand:
         }
         return self.popen(*arguments, **(pipes | options))
 
+    def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program that uses the library, with the streams of this process, or others."""
+        given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
+        return subprocess.Popen([sys.executable, "-c", code], **given)
+
     def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
         """The same with the streams of this process, or others; and with a terminal to obey."""
         # Not as a preexec_fn: those are not safe beside the threads of the tests' servers.

@@ -63,10 +63,10 @@ _NOT_FORKED: dict[str, Any] = {
 class _Forked(subprocess.Popen[bytes]):
     """Differs from others in where its process comes from."""
 
-    def __init__(self, loaded: LoadedProcess, terminal: str, *arguments: Any, **options: Any):
+    def __init__(self, loaded: LoadedProcess, request: dict[str, Any], **options: Any) -> None:
         self._loaded = loaded
-        self._terminal = terminal
-        super().__init__(*arguments, **options)
+        self._request = request
+        super().__init__(request["arguments"], **options)
 
     def _execute_child(self, *arguments: Any) -> None:
         made: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # noqa: SLF001
@@ -81,11 +81,10 @@ class _Forked(subprocess.Popen[bytes]):
         ]  # fmt: skip
         self.pid = self._loaded.fork(
             [number if given == -1 else given for number, (given, _) in enumerate(ends)],
-            arguments=asked["args"],
+            **self._request,
             directory=str(asked["cwd"]),
             environment=asked["env"],
             session=asked["start_new_session"],
-            terminal=self._terminal,
         )
         self._child_created = True
         for given, kept in ends:
@@ -111,5 +110,12 @@ class ForkedCommand(InstalledCommand):
         return Ended(running.returncode, out.decode(), err.decode())
 
     def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
+        argv = [COMMAND, *WITHOUT_WAITS, *arguments]
+        return self._fork({"arguments": argv, "terminal": terminal, "program": ""}, options)
+
+    def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
+        return self._fork({"arguments": ["-c"], "terminal": "", "program": code}, options)
+
+    def _fork(self, request: dict[str, Any], options: dict[str, Any]) -> _Forked:
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
-        return _Forked(self._loaded, terminal, [COMMAND, *WITHOUT_WAITS, *arguments], **given)
+        return _Forked(self._loaded, request, **given)
