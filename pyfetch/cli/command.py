@@ -12,10 +12,10 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.click_types import FILE_NAME
 from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.parameters import (
     CONTEXT,
-    FILE_NAME,
     NOTES,
     OPTIONS,
     TranslatingCommand,
@@ -69,7 +69,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     settings = _settings(options, hosts)
-    from pyfetch.cli.display import OutputOptions, ProgressForm, Rows, check_progress
+    from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_of
@@ -108,7 +108,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
     if options["plan"] or options["prune"]:
         raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
-    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.output_options import OutputOptions
     from pyfetch.cli.verify import show_verification
 
     output = OutputOptions(format=options["format"], quiet=options["quiet"])
@@ -145,6 +145,6 @@ def _standard_input() -> tuple[str, ...]:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError(
             "no URLs: name a file of them (pyfetch urls.txt), give some"
-            " (pyfetch https://…), or pipe them in (… | pyfetch)"
+            " (pyfetch https://…), or pipe them in (… | pyfetch); pyfetch -h shows more"
         )
     return ("-",)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.parameters import FILE_NAME, GroupedOption
+from pyfetch.cli.click_types import FILE_NAME, GroupedOption
 from pyfetch.errors import UsageError
 from pyfetch.settings import Group
 

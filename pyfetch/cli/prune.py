@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from pyfetch.cli.display import OutputOptions
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, IfExists, Result
 from pyfetch.settings import Settings

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.batch import Batch
 from pyfetch.cli.again import command_again
-from pyfetch.cli.display import Display, OutputOptions, ProgressForm
+from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions, ProgressForm
 from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TextIO
 
 from pyfetch.checksum import parse_checksum
-from pyfetch.cli.display import OutputOptions, can_draw, same_terminal
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.facts import Condition
 from pyfetch.inputs import is_url
 from pyfetch.inputs.formats.checksums import parse_checksum_line
 from pyfetch.inputs.stream import numbered_lines
+from pyfetch.output.streams import can_draw, same_terminal
 from pyfetch.output.verification import (
     VerificationScreen,
     VerificationSink,

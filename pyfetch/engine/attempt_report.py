@@ -1,4 +1,4 @@
-"""How an attempt ended, as values: its result, what it says about the host, facts of the file."""
+"""Builds the outcome of an attempt: its result, what it tells about the host, and file facts."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pyfetch.transfer import Transfer
 
 
 class AttemptReport:
-    """What is to be said of one attempt, collected while it is made."""
+    """Collects what is known of an attempt while it is made, and builds its outcome."""
 
     def __init__(self, target: Target, transfer: Transfer, clock: Callable[[], float]) -> None:
         self.target = target
-        """The target, at the path that its file gets in the end."""
+        """The target, with the path that its file gets in the end."""
         self.answer: Response | None = None
         """The head of the last answer."""
         self.asked = False
@@ -42,7 +42,7 @@ class AttemptReport:
         return GoesOn(redirects, wait_when_spent(self.answer.headers) if self.answer else None)
 
     def stays(self, there: Kept) -> Finished:
-        """The outcome where the file stays, with facts about it if the state had none."""
+        """The outcome if the existing file stays, with new facts if the state had none."""
         status = there.status
         facts = recorded_facts(self.target, status)
         new = None
@@ -51,10 +51,10 @@ class AttemptReport:
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
-                last_modified=kept_value(headers.get("Last-Modified")),
+                last_modified=kept_value(headers.get("last-modified")),
                 sha256=there.sha256,
                 answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(kept_value(headers.get("Content-Type"))) or None,
+                media_type=media_type_of(kept_value(headers.get("content-type"))) or None,
             )
         result = self._result(
             there.outcome,
@@ -74,10 +74,11 @@ class AttemptReport:
         backup: str | None,
         change: Change | None,
     ) -> Finished:
-        """The outcome where the body came whole.
+        """The outcome if the whole body was received.
 
-        `final`: the file; `backup`: where the one is that had its name, if that was kept;
-        `change`: what the file is beside that.
+        `final`: the file; `backup`: where the file that had this name is kept, if there is one;
+        `change`: whether the file is new, updated or the same.
+
         """
         size = self._transfer.received
         result = self._result(
@@ -88,7 +89,7 @@ class AttemptReport:
     def _finished(
         self, result: Result, sign: HostSignal, facts: FileFacts | None = None
     ) -> Finished:
-        """The outcome with what the answer says about the host, or `sign` if there is none."""
+        """The outcome, with what the answer tells about the host, or `sign` without an answer."""
         head = self.answer
         wait = None
         if not self.asked:
@@ -127,10 +128,10 @@ class AttemptReport:
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
-            content_type=kept_value(headers.get("Content-Type")),
-            content_encoding=kept_value(headers.get("Content-Encoding")),
-            etag=kept_value(headers.get("ETag")) or (facts.etag if facts else None),
-            last_modified=kept_value(headers.get("Last-Modified"))
+            content_type=kept_value(headers.get("content-type")),
+            content_encoding=kept_value(headers.get("content-encoding")),
+            etag=kept_value(headers.get("etag")) or (facts.etag if facts else None),
+            last_modified=kept_value(headers.get("last-modified"))
             or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,

@@ -195,7 +195,10 @@ def _opened(name: PathComponent, parent: int) -> tuple[int, str]:
 
 
 def _linked(place: Place, there: os.stat_result, name: PathComponent, where: int) -> str:
-    """Give the file a free name in a directory, and take its old one. Returns the new name."""
+    """Give the file a free name in a directory, and take its old one. Returns the new name.
+
+    Raises `FileNotFoundError` if something else has its old name by now.
+    """
     for number in count():
         tried = numbered(name, number) if number else name
         try:
@@ -213,11 +216,19 @@ def _linked(place: Place, there: os.stat_result, name: PathComponent, where: int
                 continue
             os.rename(place.name, tried, src_dir_fd=place.descriptor, dst_dir_fd=where)
             return tried
-        now = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-        if identity(now) == identity(there):
-            os.unlink(place.name, dir_fd=place.descriptor)
-        return tried
+        if _is(there, tried, where):
+            if _is(there, place.name, place.descriptor):
+                os.unlink(place.name, dir_fd=place.descriptor)
+            return tried
+        os.unlink(tried, dir_fd=where)  # it is what has come in its place meanwhile
+        raise FileNotFoundError
     raise AssertionError
+
+
+def _is(there: os.stat_result, name: str, directory: int) -> bool:
+    """Whether this name is that of the file with this status."""
+    now = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    return identity(now) == identity(there)
 
 
 def _remove_empty(directory: OutputDirectory, path: str) -> None:

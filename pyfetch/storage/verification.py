@@ -177,7 +177,7 @@ class Verification:
             yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: there is no time for it any more."""
+        """BarStyle at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self.directory.final(expected.path)

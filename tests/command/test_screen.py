@@ -135,7 +135,7 @@ def test_what_is_connected_to_says_so(forked: InstalledCommand, columns: int) ->
 
 def test_what_waits_for_a_name_says_so(pyfetch: Command) -> None:
     from pyfetch.http.name_lookup import NameLookUps
-    from tests.unit.output.test_bars import transfer
+    from tests.support.transfers import transfer
 
     waiting = transfer("http://never.invalid/", 0, None)
     opened = threading.Event()

@@ -68,6 +68,7 @@ class TestWords:
             (["-w", "%{http_code}"], "--format jsonl"),
             (["--rate", "500K"], "--limit-rate"),
             (["--format", "json"], "write --format jsonl"),
+            (["--progress=dot:giga"], "write --progress bar"),
             (["--timeout", "5x"], "--timeout: '5x' is no time (write it like 10, 500ms, 30s"),
             (["--max-size", "5Q"], "write it like 300, 10M"),
             (["--retries", "-1"], "from 0 to"),
@@ -86,12 +87,31 @@ class TestWords:
         pyfetch.environment["PYFETCH_WORKERS"] = "many"
         assert "PYFETCH_WORKERS: must be" in pyfetch("http://127.0.0.1:1/").err
 
-    def test_no_word_of_another_tool_is_read_from_the_environment(
-        self, pyfetch: Command, server: LoopbackServer
+    def test_a_variable_named_after_a_word_of_another_tool_is_no_option(
+        self, pyfetch: Command
     ) -> None:
-        server.pages["/a"] = Page(b"a")
-        pyfetch.environment |= {"PYFETCH_JOBS": "none", "PYFETCH_HELP": "1", "PYFETCH_H": "1"}
-        assert pyfetch("--discard", f"{server.url}/a").status == 0
+        pyfetch.environment["PYFETCH_JOBS"] = "8"
+        ended = pyfetch("--discard", "http://127.0.0.1:1/")
+        assert ended.status == 2
+        assert "PYFETCH_JOBS stands for no option" in ended.err
+
+
+class TestHelp:
+    def test_short_help_leaves_nothing_above_a_screen_of_24_lines(
+        self, forked: InstalledCommand
+    ) -> None:
+        with Terminal(forked, "-h", columns=80, rows=24) as terminal:
+            assert terminal.end() == 0
+        assert terminal.left == []
+        assert terminal.visible[0].startswith("Usage: pyfetch")
+        assert len(terminal.visible) == 23
+
+    @pytest.mark.parametrize("flag", ["-h", "--help"])
+    def test_help_comes_whatever_else_is_wrong(self, pyfetch: Command, flag: str) -> None:
+        pyfetch.environment["PYFETCH_WORKERS"] = "none"
+        ended = pyfetch("--rate", "5", flag)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("Usage: pyfetch")
 
 
 class TestDestination:
@@ -185,6 +205,11 @@ class TestDestination:
         assert said in ended.err
         assert len(ended.err.splitlines()) == 1
 
+    def test_a_plan_shows_the_file_of_one_url(self, pyfetch: Command) -> None:
+        ended = pyfetch("--plan", "-O", "data/x.bin", "http://h/a")
+        assert ended.out.split("\t")[:3] == ["fetch", "http://h/a", "data/x.bin"]
+        assert not (pyfetch.directory / "data").exists()
+
     def test_a_url_that_failed_keeps_the_name_that_it_was_to_get(
         self, pyfetch: Command, server: LoopbackServer
     ) -> None:
@@ -225,6 +250,7 @@ class TestHeadersOfAFile:
             ("@wrong", "line 2 of wrong: no header (write it as 'Name: value')"),
             ("@bytes", "cannot read bytes: it is not UTF-8"),
             ("@-", "write @/dev/stdin"),
+            ("@/dev/zero", "/dev/zero is too long"),
         ],
     )
     def test_a_file_of_headers_that_cannot_be_used_is_an_error_that_shows_no_secret(

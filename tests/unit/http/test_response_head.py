@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 import socket
 from http.client import HTTPException
+from pathlib import Path
 from typing import cast
 
 import pytest
 
+import pyfetch
 from pyfetch.headers import Fields
 from pyfetch.http import response_head
 from pyfetch.http.read_buffer import ReadBuffer
@@ -42,7 +45,7 @@ def test_lines_that_come_again_mean_the_same_and_others_their_own() -> None:
     for tag in (b"1", b"2", b"1"):
         status_line, fields = head_of(first % tag)
         assert status_line == StatusLine(1, 200, "OK")
-        assert fields["SERVER"] == "a, b"
+        assert fields["server"] == "a, b"
         assert fields.get_all("server") == ["a", "b"]
         assert fields["etag"] == tag.decode()
 
@@ -175,3 +178,25 @@ def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_length() -> None:
         assert len(fields["a"]) == size
 
     assert takes_linear_time(read, 100_000)
+
+
+def test_fields_of_a_response_are_asked_for_in_lower_case() -> None:
+    """`Fields` is a `dict`, so it would not find them under any other name."""
+    wrong = []
+    for file in Path(pyfetch.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=asked, attr="get"),
+                    args=[ast.Constant(value=str(name)), *_],
+                ):
+                    pass
+                case ast.Compare(
+                    left=ast.Constant(value=str(name)), comparators=[ast.Attribute() as asked]
+                ):
+                    pass
+                case _:
+                    continue
+            if ast.unparse(asked) in ("headers", "fields", "head.headers", "response.headers"):
+                wrong += [f"{file}: {name}"] * (name != name.lower())
+    assert wrong == []

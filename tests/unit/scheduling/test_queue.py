@@ -468,7 +468,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert target in due
         # Only among hosts that have answered, or among those that have not, does the order hold.
         origin, _ = self.waiting.pop(target)
-        answers = self.hosts[origin].answers
+        answers = self.hosts[origin].reach.answers
         alike = [t for t in due if t is target or self.answers(t) == answers]
         first = min(alike, key=lambda t: t.index)
         if target is not first:
@@ -486,7 +486,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.starts[origin].append(self.now)
 
     def answers(self, target: Target) -> bool:
-        return self.hosts[self.waiting[target][0]].answers
+        return self.hosts[self.waiting[target][0]].reach.answers
 
     @invariant()
     def it_counts_what_waits(self) -> None:
