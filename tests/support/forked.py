@@ -60,6 +60,9 @@ _NOT_FORKED: dict[str, Any] = {
 """What is not done for a process that is forked, and how it looks where nobody asks for it."""
 
 
+_NOTHING_ELSE: dict[str, Any] = {"terminal": "", "closed": (), "program": ""}
+
+
 class _Forked(subprocess.Popen[bytes]):
     """Differs from others in where its process comes from."""
 
@@ -109,13 +112,15 @@ class ForkedCommand(InstalledCommand):
             out, err = running.communicate(written, timeout=LONGEST)
         return Ended(running.returncode, out.decode(), err.decode())
 
-    def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
+    def popen(
+        self, *arguments: str, terminal: str = "", closed: tuple[int, ...] = (), **options: Any
+    ) -> subprocess.Popen[bytes]:
         argv = [COMMAND, *WITHOUT_WAITS, *arguments]
-        return self._fork({"arguments": argv, "terminal": terminal, "program": ""}, options)
+        return self._fork(options, arguments=argv, terminal=terminal, closed=closed)
 
     def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
-        return self._fork({"arguments": ["-c"], "terminal": "", "program": code}, options)
+        return self._fork(options, arguments=["-c"], program=code)
 
-    def _fork(self, request: dict[str, Any], options: dict[str, Any]) -> _Forked:
+    def _fork(self, options: dict[str, Any], **request: Any) -> _Forked:
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
-        return _Forked(self._loaded, request, **given)
+        return _Forked(self._loaded, _NOTHING_ELSE | request, **given)

@@ -96,6 +96,9 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     sys.stderr = open(  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
     )
+    for number in request["closed"]:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
 
 
 _workers: list[tuple[int, socket.socket]] = []
@@ -174,7 +177,8 @@ def _end_with(program: Callable[[], object]) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for its threads
     atexit._run_exitfuncs()  # noqa: SLF001
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream:
+            stream.flush()
     os._exit(status)
 
 
