@@ -37,8 +37,8 @@ _GONE_STATUSES = frozenset({404, 410})
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None if the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, and with the file's media type
-    (empty: it is not known), before the body.
+    `on_wanted` is called, before the body, with the head of an answer that brings the file, and
+    with the media type of the file (empty: not known).
     """
 
     def __init__(
@@ -223,7 +223,7 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        # A body that came whole with its first bytes leaves nothing to continue.
+        # If the first piece is the whole body, there will be nothing to continue.
         is_whole = first == self._total
         metadata = None
         if self.answer is not None and not is_whole:
