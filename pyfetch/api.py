@@ -39,18 +39,18 @@ def fetch_all(
             print(result.status, result.size, result.url)
 
     `urls` may be any iterable, even an endless generator, of URLs or of mappings with the keys of
-    a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). A thread of its own reads it, at most
-    some thousand URLs ahead of the results. `settings` are the fields of
-    `pyfetch.Settings`; with `discard=True` no file is kept. A URL that fails is a
-    result with an `error`, not an exception.
+    a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). Another thread reads it, at most some
+    thousand URLs ahead of the results. `settings` are the fields of `pyfetch.Settings`;
+    with `discard=True` no file is kept. If a URL fails, its result has an `error`; there is no
+    exception.
 
     Nothing is fetched before the first result is asked for. Leaving the loop early stops the
-    work, also while something still refers to the results. To take some of them and go on later,
-    use `next`, or a `Batch`.
+    work, even if the results are still referred to. To take some results and go on later, call
+    `next` instead of starting a second loop, or use a `Batch`.
 
-    Raises `RunError`: at once for settings that make no sense (it is a `ValueError` too), in the
-    loop if the output directory cannot be written. What `urls` raises, `SystemExit` and the like
-    included, is raised after the results of the URLs before.
+    Raises `UsageError`, a `RunError` and `ValueError`, at once for settings that make no sense;
+    and in the loop, `RunError` if the output directory cannot be written. Whatever `urls` raises,
+    even `SystemExit`, is raised after the results of the URLs before.
     """
     batch = Batch(urls, ordered=ordered, on_result=on_result, on_progress=on_progress, **settings)
     return _Results(batch)
@@ -175,7 +175,7 @@ class Batch(Iterator[Result]):
 
 
 class _Results(Iterator[Result]):
-    """The results of a batch. Only a loop refers to what it iterates, so leaving it ends that."""
+    """The results of a batch. A loop gets a generator, which Python closes if the loop is left."""
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch

@@ -1,11 +1,11 @@
 """Errors that stop a whole run, each with the exit status it ends with.
 
-    RunError                what every one of them is
+    RunError                the base class of both
     ├── UsageError      2   the command, a setting or an input file cannot be used
     └── StoppedError    3   the run had to stop: disk full, directory not writable
 
-What goes wrong with one URL is no exception but a failed result. A program that wants one calls
-`Result.raise_for_status`, which raises `pyfetch.models.FetchError`.
+If one URL fails, there is no such exception, but a failed result. A program that wants an exception
+calls `Result.raise_for_status`, which raises `pyfetch.models.FetchError`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,25 @@ class UsageError(RunError, ValueError):
 
 
 class StoppedError(RunError):
-    """The run had to stop; the same command goes on once the cause is gone."""
+    """The run had to stop. The same command continues it once the cause is removed."""
 
     exit_status = 3
+
+
+class ErrorTranslation:
+    """A context manager that replaces an exception raised within it by another one."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            translated = self.translated(error)
+            if translated is not None:
+                raise translated from error
+
+    def translated(self, error: BaseException) -> Exception | None:
+        """The exception to raise instead; None: `error` is passed on. May raise one itself."""
+        raise NotImplementedError

@@ -1,12 +1,14 @@
-"""What is known of a file: of one that was saved, and of the name that a target gets."""
+"""What is known of a file: facts of one that was saved, and what the state knows of a name."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 
 class FileFacts(NamedTuple):
-    """A file that was saved, and what the answer said that it came with."""
+    """Facts of a file that was saved, from the disk and from the answer that brought it."""
 
     size: int
     """In bytes."""
@@ -14,7 +16,7 @@ class FileFacts(NamedTuple):
     """Modification time on disk, in nanoseconds since the epoch."""
     etag: str | None = None
     last_modified: str | None = None
-    """As the server sent it; None where it cannot serve as a validator."""
+    """As the server sent it; None if it is no valid time."""
     sha256: str | None = None
     """In hexadecimal digits."""
     answered_by: str | None = None
@@ -22,22 +24,71 @@ class FileFacts(NamedTuple):
     media_type: str | None = None
     """In lower case, without parameters; None if it is not known."""
     unused_name: str | None = None
-    """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
+    """The name that the server gave, in a run without `--content-disposition`."""
+
+
+class RecordedFile(NamedTuple):
+    """A file that pyfetch has fetched, as the state has it."""
+
+    path: str
+    """Below the output directory."""
+    url: str
+    """Whose file it is: without credentials, fragment and signature."""
+    size: int
+    """In bytes."""
+    modified_ns: int
+    """Modification time on disk, in nanoseconds since the epoch."""
+    sha256: str | None
+    """In hexadecimal digits."""
 
 
 class Known(NamedTuple):
-    """What the state knows about the file of a target's name."""
+    """What the state knows of the file at a target's path."""
 
     facts: FileFacts | None = None
     """None: the state knows of no file."""
     placed_by_us: bool = False
-    """Nothing had this name when the URL got it, and no run has ended without a file since: a
-    file that is there now comes from a run that was killed before it could note it."""
+    """Whether nothing had this name when the URL got it, and no run has ended without a file since.
+    Then a file that is there comes from a run that was killed before it could note that."""
     went_to: str | None = None
-    """Path of the file, if the server has named it."""
+    """Path of the file, if the server has given it another name."""
     of_other_url: bool = False
-    """The file came from another URL, which owned the name in an earlier run."""
+    """Whether the file came from another URL, which owned the name in an earlier run."""
 
 
 UNKNOWN = Known()
-"""The state knows nothing, or there is none."""
+"""For a target of which the state knows nothing, or if there is no state."""
+
+
+class Condition(StrEnum):
+    """What `--verify` finds of a file."""
+
+    OK = "ok"
+    """It is there as it was fetched, and as each checksum demands."""
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    """It is there, and neither the state nor a list of checksums knows of it."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is no failure."""
+        return self in (Condition.OK, Condition.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """What `--verify` says of one file. Its fields are the keys of a JSON Lines object."""
+
+    path: str
+    """Starts with the output directory."""
+    status: Condition
+    size: int | None = None
+    """Bytes that are there; None: there is none, or it could not be read."""
+    url: str | None = None
+    """Whose file it is, if the state knows, with `***` for secrets."""
+    sha256: str | None = None
+    """Of what is there, in hexadecimal digits; None: it was not computed."""
+    detail: str | None = None
+    """What is not as it should be, as a sentence for people."""

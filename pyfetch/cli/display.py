@@ -9,70 +9,27 @@ import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from enum import StrEnum
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pyfetch.batch import Batch
 from pyfetch.cli.log import logging_to
-from pyfetch.errors import UsageError
-from pyfetch.models import Result
+from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
+from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
+from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
 from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from pyfetch.output.screen import Screen
 
 _NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
 """A blank at which no line ends."""
 
 _log = logging.getLogger(__name__)
-
-
-class Rows(StrEnum):
-    """Which results are shown."""
-
-    ALL = "all"
-    FAILURES = "failures"
-    NONE = "none"
-
-
-class ProgressForm(StrEnum):
-    """How the progress of a run is shown on standard error."""
-
-    AUTO = "auto"
-    """Bars on a terminal, unless `--quiet` is given."""
-    BAR = "bar"
-    """Bars, also with `--quiet`."""
-    JSON = "json"
-    NONE = "none"
-
-
-class OutputOptions(NamedTuple):
-    """What the command shows, where, and which reports it writes."""
-
-    format: str | None = None
-    """`table`, `tsv` or `jsonl`; None: what suits standard output."""
-    rows: Rows = Rows.ALL
-    progress: ProgressForm = ProgressForm.AUTO
-    extras: bool = True
-    """Whether terminals that know them are sent links and progress of their own."""
-    ordered: bool = True
-    quiet: bool = False
-    verbose: int = 0
-    log_file: str | None = None
-    """The file for all that can be said of the run; None: no such file."""
-    checksums: str | None = None
-    """The file for the lines that `sha256sum -c` reads; None: no such file."""
-    failed_to: str | None = None
-    """The file for the input lines that failed; None: no such file."""
-    allowed: tuple[int, Fraction | int] = (0, 0)
-    """How many failures still count as success: a number, and a fraction of all."""
 
 
 class Display:
@@ -93,11 +50,12 @@ class Display:
         if chosen != "table" and self.writes_out:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
         # Lines of TSV and bars on the same terminal would overwrite each other.
-        mixed = bool(self._sinks) and _same_terminal(out, err)
+        mixed = bool(self._sinks) and same_terminal(out, err)
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
-        self._bars = _can_draw(err) and not mixed and self._wants_bars(options)
+        self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._screen: Screen | None = None
+        self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
 
     @staticmethod
@@ -119,7 +77,8 @@ class Display:
             self._show(result)
         elif self._screen:
             self._screen.finished(result)
-        _log.info("failed: %s: %s", result.url, sentence_about(result))
+        if result.error is not Failure.CANCELLED:
+            _log.info("failed: %s: %s", result.url, sentence_about(result))
 
     def show(self, result: Result) -> None:
         """Show one result in its turn. Raises `OSError` where it cannot be written."""
@@ -135,7 +94,7 @@ class Display:
     def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
-        if self._screen:
+        if self._screen and self._rows_above_bars:
             self._screen.shown(result)
 
     def flush(self) -> None:
@@ -147,6 +106,11 @@ class Display:
         """Write one line to standard error, secrets masked. May be called from any thread."""
         self._write(masked(escaped(line)))
 
+    @property
+    def width(self) -> int | None:
+        """Cells of a line on standard error; None where that is no terminal."""
+        return terminal_width(self._err) - 1 if self._err.isatty() else None
+
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.
 
@@ -156,9 +120,9 @@ class Display:
             self._write(line)
 
     def warn(self, line: str) -> None:
-        """Write one line that must not be missed; on a terminal it is red."""
+        """Write one line that must not be missed; on a terminal it is yellow."""
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
-        self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
+        self._write(f"\x1b[33m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
     def logging(self) -> AbstractContextManager[None]:
         """Within, show the log on standard error: warnings, and more with `--verbose`."""
@@ -191,11 +155,11 @@ class Display:
         from pyfetch.output.counts import RunCounts
         from pyfetch.output.screen import Screen
 
-        together = _same_terminal(self._out, self._err)
         out = self._out
-        self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
+        err = out if same_terminal(out, self._err) else self._err
+        self._screen = Screen(out, err, extras=self._options.extras)
         if self.is_table:
-            self._sinks.append(self._screen.table(batched=self._bars and together))
+            self._sinks.append(self._screen.table(batched=self._rows_above_bars))
         if self._bars:
             # With --verbose or --quiet, there is a line for each failure anyhow.
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)
@@ -215,10 +179,8 @@ class Display:
             os.write(self._err.fileno(), LAST_WORDS)
 
     def _lines_of(self, text: str, indent: str) -> list[str]:
-        if not self._err.isatty():
-            return [text]
-        width = _columns(self._err) - 1
-        if len(text) <= width:
+        width = self.width
+        if width is None or len(text) <= width:
             return [text]
         whole = re.sub(_NUMBER_AND_UNIT, "\xa0", text)
         lines = wrap(
@@ -230,29 +192,3 @@ class Display:
         with contextlib.suppress(OSError):  # nobody reads standard error any more
             self._err.write(line + "\n")
             self._err.flush()
-
-
-def check_progress(form: ProgressForm, err: TextIO) -> None:
-    """Raise `UsageError` where bars are demanded that cannot be drawn."""
-    if form is ProgressForm.BAR and not _can_draw(err):
-        raise UsageError("--progress bar needs a terminal on standard error (json does not)")
-
-
-def _columns(stream: TextIO) -> int:
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80
-
-
-def _can_draw(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
-
-
-def _same_terminal(out: TextIO, err: TextIO) -> bool:
-    if not (out.isatty() and err.isatty()):
-        return False
-    return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev

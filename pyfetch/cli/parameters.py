@@ -1,89 +1,53 @@
-"""Click's options: made from the settings, and those of the command alone."""
+"""The parameters of the command, most of them made from the settings, and how they are parsed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from pyfetch.settings import SETTINGS, Group, InputFormat, Setting, Settings
-from pyfetch.settings.kinds import Choice, Flag, Kind, Number
-from pyfetch.units import parse_allowance
-
-if TYPE_CHECKING:
-    _ParamType = click.ParamType[object]
-else:
-    _ParamType = click.ParamType  # generic in newer versions only
+from pyfetch.cli.click_types import GroupedOption, Parsed
+from pyfetch.cli.own_options import OWN_OPTIONS
+from pyfetch.errors import UsageError
+from pyfetch.settings import (
+    SETTINGS,
+    ContradictionError,
+    Group,
+    HostTable,
+    Setting,
+    Settings,
+)
+from pyfetch.settings.kinds import Choice, Flag, Kind
 
 CONTEXT = {
-    "help_option_names": ["-h", "--help"],
+    "help_option_names": [],
     "auto_envvar_prefix": "PYFETCH",
-    "max_content_width": 100,
-    "show_default": True,
 }
 
 
-class GroupedOption(click.Option):
-    """An option below a heading of `--help`, with its help as Markdown too."""
-
-    def __init__(self, flags: tuple[str, ...], group: Group, text: str, **attributes: Any) -> None:
-        super().__init__(flags, help=text.replace("`", ""), **attributes)
-        self.group = group
-        self.markdown = text
+NOTES = "pyfetch.cli.notes"
+"""Where Click's context keeps what is to be said of words that were not needed."""
 
 
-class GroupedCommand(click.Command):
-    """A command whose `--help` shows its options below the names of their groups."""
+class TranslatingCommand(click.Command):
+    """A command that understands words of other tools, too."""
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record:
-                sections.setdefault(getattr(param, "group", "Other"), []).append(record)
-        for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records)
-
-
-class Parsed(_ParamType):
-    """A type whose values are read by a function; its `ValueError` says what is wrong."""
-
-    def __init__(
-        self,
-        name: str,
-        parse: Callable[[str], object],
-        split: Callable[[str], list[str]] = str.split,
-    ) -> None:
-        self.name = name
-        self._parse = parse
-        self._split = split
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> object:
-        """The value; one that is no text is a default, and needs no reading."""
-        if not isinstance(value, str):
-            return value
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return self._parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption:
+            from pyfetch.cli.translation import translated
 
-    def split_envvar_value(self, rv: str) -> list[str]:
-        """The values of an option that may be repeated, from its environment variable."""
-        return self._split(rv)
+            translation = translated(args, self.params)
+            ctx.meta[NOTES] = translation.notes
+            return super().parse_args(ctx, translation.arguments)
 
 
 def _type_of(kind: Kind) -> click.ParamType[Any]:
-    """Click's own types where it has one: their help shows the choices and the bounds."""
-    match kind:
-        case Choice():
-            return click.Choice([str(choice) for choice in kind.choices])
-        case Number(whole=True, or_auto=False, metavar="N"):
-            return click.IntRange(int(kind.least), int(kind.most))
-    return Parsed(kind.metavar.lower(), kind.parse, kind.split)
+    if isinstance(kind, Choice):
+        return click.Choice([str(choice) for choice in kind.choices])
+    completes = {"FILE": "file", "DIR": "dir"}.get(kind.metavar, "plain")
+    return Parsed(kind.metavar.lower(), kind.parse, kind.split, completes)
 
 
 def _default_of(setting: Setting) -> object:
@@ -100,128 +64,42 @@ def _option(setting: Setting) -> GroupedOption:
         group,
         text,
         type=_type_of(setting.kind),
-        metavar=None if isinstance(setting.kind, Choice) else setting.metavar,
+        metavar=setting.metavar,
         multiple=setting.kind.several,
         default=None if setting.kind.several else _default_of(setting),
     )
 
 
-_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items()}
+_OF_SETTINGS = {name: _option(setting) for name, setting in SETTINGS.items() if setting.flags}
 
 
-def settings_from_options(values: dict[str, Any]) -> Settings:
-    """The settings that the options say. Raises `UsageError`."""
-    said: dict[str, Any] = {}
+_SETTING_OF: dict[click.Option, Setting] = {
+    option: SETTINGS[name] for name, option in _OF_SETTINGS.items()
+}
+
+
+def setting_of(option: click.Option) -> Setting | None:
+    """The setting behind an option; None: it is of the command alone."""
+    return _SETTING_OF.get(option)
+
+
+def settings_from_options(values: dict[str, Any], hosts: HostTable = ()) -> Settings:
+    """The settings that the options say, and those of hosts. Raises `UsageError`."""
+    said: dict[str, Any] = {"hosts": hosts}
     for name, option in _OF_SETTINGS.items():
         value = values[str(option.name)]
         said[name] = not value if SETTINGS[name].negated else value
-    return Settings(**said)
+    try:
+        return Settings(**said)
+    except ContradictionError as error:
+        raise UsageError(error.in_options()) from None
 
 
-_OWN = (
-    GroupedOption(
-        ("--input-format",),
-        Group.FILES,
-        "The format of the list; `auto`: detect it by content and file name.",
-        type=click.Choice([str(choice) for choice in InputFormat]),
-        default="auto",
-    ),
-    GroupedOption(
-        ("--base",),
-        Group.FILES,
-        "The URL that relative ones in a list, and names in `SHA256SUMS`, are resolved with.",
-        metavar="URL",
-    ),
-    GroupedOption(
-        ("--skip-duplicates",), Group.FILES, "Drop URLs that the list has had before.", is_flag=True
-    ),
-    GroupedOption(
-        ("--plan",),
-        Group.FILES,
-        "Show what would be fetched to where, and ask no server.",
-        is_flag=True,
-    ),
-    GroupedOption(
-        ("--cleanup",),
-        Group.FILES,
-        "Remove the parts and the backups in DIR, list them, and fetch nothing.",
-        is_flag=True,
-    ),
-    GroupedOption(
-        ("--allow-failures",),
-        Group.TRANSFERS,
-        "Exit status 0 while no more than so many fail.",
-        type=Parsed("allowance", parse_allowance),
-        metavar="N|P%",
-    ),
-    GroupedOption(
-        ("--format",),
-        Group.OUTPUT,
-        "How results are shown on standard output.",
-        type=click.Choice(["table", "tsv", "jsonl"]),
-        show_default="table on a terminal, else tsv",
-    ),
-    GroupedOption(
-        ("--rows",),
-        Group.OUTPUT,
-        "Which results are shown; `failures` come as they happen, not in input order.",
-        type=click.Choice(["all", "failures", "none"]),
-        default="all",
-    ),
-    GroupedOption(
-        ("--progress",),
-        Group.OUTPUT,
-        "What is shown of a run: bars (`auto`: on a terminal, without `--quiet`), a line of JSON"
-        " a second on standard error, or nothing.",
-        type=click.Choice(["auto", "bar", "json", "none"]),
-        default="auto",
-    ),
-    GroupedOption(
-        ("--no-osc",),
-        Group.OUTPUT,
-        "Send no links on paths and no progress for its tab to terminals that know them.",
-        is_flag=True,
-    ),
-    GroupedOption(
-        ("--unordered",),
-        Group.OUTPUT,
-        "Show results as they finish, not in input order.",
-        is_flag=True,
-    ),
-    GroupedOption(
-        ("--checksums",),
-        Group.OUTPUT,
-        "Write a line for each file there, as `sha256sum -c` reads them.",
-        metavar="FILE",
-    ),
-    GroupedOption(
-        ("--failed-to",),
-        Group.OUTPUT,
-        "Write the records of the list that failed, as a list for another run.",
-        metavar="FILE",
-    ),
-    GroupedOption(
-        ("-q", "--quiet"),
-        Group.OUTPUT,
-        "Only failures, on standard error. Results too if `--format` is given.",
-        is_flag=True,
-    ),
-    GroupedOption(
-        ("-v", "--verbose"),
-        Group.OUTPUT,
-        "Say more on standard error: addresses, answers, waits, retries; twice: heads, too.",
-        count=True,
-        show_default=False,
-    ),
-    GroupedOption(
-        ("--log-file",),
-        Group.OUTPUT,
-        "Append all that `-vv` would say to this file.",
-        metavar="FILE",
-    ),
+_GROUPS = [*Group]
+
+OPTIONS = sorted(
+    (*_OF_SETTINGS.values(), *OWN_OPTIONS),
+    key=lambda option: (_GROUPS.index(option.group), len(min(option.opts, key=len)) > 2),
 )
-
-OPTIONS = tuple(
-    option for group in Group for option in (*_OF_SETTINGS.values(), *_OWN) if option.group is group
-)
-"""All options but `--version` and `--help`, in the order of `--help`."""
+"""All options but those that answer and end, in the order of `--help`: by group, those of one
+letter first."""

@@ -8,18 +8,24 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.batch import Batch
-from pyfetch.cli.display import Display, OutputOptions, ProgressForm
+from pyfetch.cli.again import command_again
+from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions, ProgressForm
 from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.models import Result
 from pyfetch.output.summary import Summary
 from pyfetch.settings import InputFormat, Settings
+
+if TYPE_CHECKING:  # loaded where files are to be pruned only
+    from pyfetch.cli.prune import Pruning
 
 _FEW = 5
 """Results whose rows are in sight when the run ends, so that no failure is told twice."""
@@ -34,6 +40,10 @@ class SourceSpec(NamedTuple):
     skip_duplicates: bool = False
     base: str | None = None
     """URL that relative ones of the list are resolved with."""
+    columns: Columns = BY_NAME
+    """Which column of the list has the URL, and which ones it must have."""
+    out: str | None = None
+    """Path of the file of the only URL, below the output directory."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -43,6 +53,8 @@ class SourceSpec(NamedTuple):
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
             base=self.base,
+            columns=self.columns,
+            out=self.out,
         )
 
 
@@ -57,7 +69,13 @@ class _Run:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
-        self._insecure = settings.insecure
+        self._settings = settings
+        self._spec = spec
+        self._pruning: Pruning | None = None
+        if options.prune:
+            from pyfetch.cli.prune import Pruning
+
+            self._pruning = Pruning(settings, yes=options.yes)
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
         self._summary = Summary()
@@ -86,13 +104,17 @@ class _Run:
                 self._say_summary(time.monotonic() - began, interrupted=bool(interruption.signal))
             within = self._summary.within(*self._options.allowed)
             failed = error.exit_status if error else int(not within)
-            return interruption.exit_status or failed
+        # Ctrl-C ends a question at once.
+        if self._pruning:
+            ended_well = not (error or interruption.signal)
+            self._pruning.finish(self._display.say, self._options, ended_well=ended_well)
+        return interruption.exit_status or failed
 
     def _fetch(self) -> RunError | None:
         """Run the batch and let the reports take their names; the first error, if any."""
         error: RunError | None = None
         try:
-            if self._insecure:
+            if self._settings.insecure:
                 self._display.warn("--insecure: certificates are not verified; anybody may answer")
             with self._display.watching(self._batch, self._summary, self._fraction_read):
                 if self._display.writes_out:
@@ -122,16 +144,21 @@ class _Run:
 
         display = self._display
         pausing = partial(unless_broken, display.flush)
+        pruning = self._pruning
+        at_end = pruning.look if pruning else lambda _: None
 
         def finished(result: Result) -> None:
             self._summary.add(result)
             if result.failed:
                 unless_broken(partial(display.finished, result))
 
-        with closing(
-            self._batch.results(self._sources, pausing=pausing, finished=finished)
-        ) as results:
+        results = self._batch.results(
+            self._sources, pausing=pausing, at_end=at_end, finished=finished
+        )
+        with closing(results):
             for result in results:
+                if pruning:
+                    pruning.show(result)
                 self._reports.show(result)
                 unless_broken(partial(display.show, result))
         unless_broken(display.flush)
@@ -167,16 +194,12 @@ class _Run:
         """Tell what failed, at which hosts, and how to try it again."""
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
-        for text in failures.told():
+        for text in failures.told(display.width):
             display.tell(text, _BELOW)
         by_host = failures.by_host()
         if by_host:
             display.tell(f"  by host: {by_host}", _BELOW)
-        file = self._options.failed_to
-        again = (
-            f"pyfetch … {file} --failed-to {file}"
-            if file
-            else "pyfetch … --failed-to failed.txt (it was not given: without it, the whole list"
-            " is gone through again)"
-        )
-        display.tell(f"  to try them again: {again}", _BELOW)
+        failed_to = self._options.failed_to
+        again = command_again(sys.argv[1:], self._spec.arguments, failed_to, self._settings)
+        why = "" if failed_to else " (it was not given: the whole list is looked at again)"
+        display.tell(f"  to try them again: {again}{why}", _BELOW)

@@ -1,6 +1,7 @@
-"""A run over processes, each of which has an engine of its own.
+"""A run over several processes, each of which has an engine of its own.
 
-Names, state and order stay here. What a process that ends has not done is given to another one.
+This process keeps the names, the state and the order. If another one ends too early, its targets
+are given to the others.
 """
 
 from __future__ import annotations
@@ -11,20 +12,11 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
+from pyfetch.cluster import messages
 from pyfetch.cluster.members import Member, MemberReport, Members
-from pyfetch.cluster.messages import (
-    FromProcess,
-    InFlightReport,
-    LogLine,
-    NeedsMore,
-    ProcessEnded,
-    StopNow,
-    TargetDone,
-)
 from pyfetch.cluster.process import Gone
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
@@ -38,13 +30,13 @@ from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 5.0
-"""Seconds between two looks at which processes send nothing."""
+"""Seconds between two checks for processes that send nothing."""
 _MOST_REMEMBERED = 256
-"""Warnings that are remembered so that each is logged once."""
+"""Warnings that are remembered, at most, so that each is logged once."""
 _EXIT_WAIT = 5.0
-"""Seconds that processes get to end when all is done."""
+"""Seconds that processes get to end once all is done."""
 MOST_DEATHS = 3
-"""Processes that may end while they have a target before that is given up."""
+"""A target fails after this many processes have ended while they had it."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,11 +71,11 @@ class Coordinator(Driver[MemberReport]):
         return "; ".join(self._summaries) or None
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        call()  # once `run` has ended, no process is left
+        call()  # when `run` has ended, all processes have ended
 
     def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
         self._ledger = ledger
-        if lock:  # held as long as any process lives that may write
+        if lock:  # each process that may write files holds the lock, too
             self._members.held = (lock.descriptor,)
 
     def _commit(self) -> None:
@@ -107,7 +99,7 @@ class Coordinator(Driver[MemberReport]):
         now = self._clock()
         if self._look_at <= now:
             self._look_at = now + _LOOK_EVERY
-            self._members.end_the_silent()  # what they had goes to others
+            self._members.end_the_silent()  # their targets go to others
         commit_at = self._ledger.commit_due()
         if commit_at is not None and commit_at <= now:
             self._ledger.commit()
@@ -121,7 +113,7 @@ class Coordinator(Driver[MemberReport]):
             member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
 
     def _shard_size(self, workload: Workload) -> int:
-        """How many targets a process gets now: none that idle workers of others could begin."""
+        """How many targets a process gets now; those that idle workers could begin go to others."""
         waiting = len(self._waiting)
         spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
@@ -139,28 +131,32 @@ class Coordinator(Driver[MemberReport]):
         for message in report.messages:
             self._follow(report.member, message)
 
-    def _follow(self, member: Member, message: FromProcess) -> None:
+    def _follow(self, member: Member, message: messages.FromProcess) -> None:
         match message:
-            case TargetDone(result, facts, path):
+            case messages.TargetDone(result, facts, path):
                 target = member.finished(result.index)
                 self._finish(target, Finished(result, facts=facts, path=path))
-            case InFlightReport():
+            case messages.NameWanted(index, said, beside):
+                named = self._ledger.rename(member.targets[index], said, beside=beside)
+                assert named.path is not None  # noqa: S101 - else no name is asked for
+                member.process.send(messages.NameGiven(index, named.path, named.known))
+            case messages.InFlightReport():
                 member.reported(message)
-            case NeedsMore():
+            case messages.NeedsMore():
                 member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
                     self._read_ahead.widen()
-            case LogLine():
+            case messages.LogLine():
                 self._log_once(message)
-            case ProcessEnded():
+            case messages.ProcessEnded():
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
                 if message.error:
                     raise message.error
 
-    def _log_once(self, line: LogLine) -> None:
-        """Log a line; a warning that several processes send is logged once."""
+    def _log_once(self, line: messages.LogLine) -> None:
+        """Log a line. A warning that several processes send is logged once."""
         if line.level >= logging.WARNING:
             if line.text in self._warned:
                 return
@@ -177,7 +173,7 @@ class Coordinator(Driver[MemberReport]):
         self._state.deliver(attempt.result)
 
     def _take_back(self, member: Member, gone: Gone) -> None:
-        """Give what a process has not done to others, or give it up."""
+        """Give the targets of a process that has ended to others, or let them fail."""
         self._members.remove(member)
         if member.ended or self.stopped:
             return
@@ -198,27 +194,27 @@ class Coordinator(Driver[MemberReport]):
     def _as_lost(self, target: Target) -> Target:
         """The target for another process, after the one that had it was killed.
 
-        The killed process may have put the file in its place without reporting it. If nothing
-        had the name before, `fail` and `rename` need not protect what is there now.
+        That process may have placed the file without reporting it. If nothing had the name before,
+        `--if-exists fail` and `rename` must not protect the file that is there now.
         """
         is_ours = self._if_exists is IfExists.RENAME or (
             self._if_exists is IfExists.FAIL and target.known.placed_by_us
         )
-        return replace(target, if_exists=IfExists.REFRESH) if is_ours else target
+        return target._replace(if_exists=IfExists.REFRESH) if is_ours else target
 
     def _end(self) -> None:
-        """Let the processes end; in a run that was stopped, give them only a moment."""
+        """Let the processes end. In a run that was stopped, they get only a moment."""
         if self._state.abandoned:
             return
         for member in self._members:
-            member.process.send(StopNow() if self.stopped else None)
+            member.process.send(messages.StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
         while len(self._members) and (left := until - time.monotonic()) > 0:
             reports = list(self._taken) or self._mailbox.take(left)
             self._taken.clear()
             for report in reports:
                 if isinstance(report, MemberReport):
-                    with contextlib.suppress(RunError):  # the run has one already, or is done
+                    with contextlib.suppress(RunError):  # the run has an error already, or is done
                         self._hear(report)
         for member in self._members:
             for target in member.targets.values():

@@ -1,4 +1,4 @@
-"""What a run and its processes tell each other: plain values, pickled."""
+"""Messages between a run and its processes: plain values, sent as pickles."""
 
 from __future__ import annotations
 
@@ -6,29 +6,38 @@ from typing import NamedTuple
 
 from pyfetch.activity import Activity
 from pyfetch.errors import RunError
-from pyfetch.facts import FileFacts
+from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.timing import Phase
 
 
 class Begin(NamedTuple):
-    """The first message to a process: how it is to fetch."""
+    """The first message to a process, with its settings."""
 
     settings: Settings
     log_level: int
-    """Lowest level of the log lines that are wanted."""
+    """Log lines below this level are not sent."""
     watched: bool
-    """Whether somebody looks at what is in flight, so that it must be reported often."""
+    """Whether transfers in flight are shown, so that they must be reported often."""
     place: int
-    """Which of the processes it is: each is pinned to another CPU."""
+    """Number of the process, from 0: each is pinned to another CPU."""
 
 
 class StopNow:
     """Stop the run."""
 
 
-ToProcess = Begin | list[Target] | StopNow | None
+class NameGiven(NamedTuple):
+    """The answer to `NameWanted`: where the file of a target goes."""
+
+    target_index: int
+    path: str
+    known: Known
+
+
+ToProcess = Begin | list[Target] | NameGiven | StopNow | None
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -39,7 +48,16 @@ class TargetDone(NamedTuple):
     facts: FileFacts | None
     """New facts about its file."""
     path: str | None
-    """Where its file is, if not at the target's own path."""
+    """Path of its file, if that is not the target's own path."""
+
+
+class NameWanted(NamedTuple):
+    """An answer has come that says how the file of a target is to be called."""
+
+    target_index: int
+    said: Said
+    beside: bool
+    """Whether the name needs a suffix, because a file that stays has it."""
 
 
 class TransferState(NamedTuple):
@@ -53,14 +71,14 @@ class TransferState(NamedTuple):
 
 
 class InFlightReport(NamedTuple):
-    """All transfers that are running; also a sign of life."""
+    """All transfers in flight; also shows that the process is alive."""
 
     transfers: list[TransferState]
     activity: Activity
 
 
 class NeedsMore:
-    """A worker has nothing to do, because the targets of the process may not start yet."""
+    """A worker is idle, because the targets that the process has may not start yet."""
 
 
 class LogLine(NamedTuple):
@@ -75,8 +93,8 @@ class ProcessEnded(NamedTuple):
 
     error: RunError | None
     workers: str | None
-    """How many workers were settled on, and why."""
+    """How many workers turned out best, and why."""
 
 
-FromProcess = TargetDone | InFlightReport | NeedsMore | LogLine | ProcessEnded
-"""What a process tells; several messages come in one list."""
+FromProcess = TargetDone | NameWanted | InFlightReport | NeedsMore | LogLine | ProcessEnded
+"""Messages of a process; they come in lists."""

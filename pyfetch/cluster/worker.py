@@ -1,7 +1,6 @@
-"""The main program of a worker process: an engine over threads, for the targets it is given.
+"""The main program of a worker process: an engine over threads, for the targets that it gets.
 
-It ends with the process that made it: one that is left over must not write files while another
-run goes on.
+It ends when the process that started it ends, so that it never writes files during another run.
 """
 
 from __future__ import annotations
@@ -19,119 +18,118 @@ from typing import NoReturn
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
-from pyfetch.cluster.messages import (
-    Begin,
-    FromProcess,
-    InFlightReport,
-    LogLine,
-    NeedsMore,
-    ProcessEnded,
-    StopNow,
-    TargetDone,
-    ToProcess,
-    TransferState,
-)
-from pyfetch.cluster.process import HOLD, SIGNALS
+from pyfetch.cluster import messages
+from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
-from pyfetch.system import daemon
+from pyfetch.system import STOPPING_SIGNALS, daemon
 
 _REPORT_EVERY = 0.2
-"""Seconds between two reports of what is in flight."""
+"""Seconds between two reports of transfers in flight."""
 _ALIVE_EVERY = 2.0
-"""The same where nobody looks at it: then a report is a sign of life."""
+"""The same if they are not shown: then a report only says that this process is alive."""
 _MOST_HELD = 8
 """Descriptors that come with the first message, at most."""
 
 
 def main(descriptor: int) -> None:
-    """Run a worker process, whose maker is at the other end of this socket."""
-    # The process that made us gets these signals too, and tells us.
-    for number in SIGNALS:
+    """Run a worker process; the process that started it is at the other end of this socket."""
+    # The other process gets these signals, too, and sends a message.
+    for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     _keep_open(descriptor)
     connection = Connection(descriptor)
     begin = next(_messages(connection))
-    assert isinstance(begin, Begin)  # noqa: S101
+    assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
-        cpu.pin(begin.place)  # before any thread is started: threads inherit it
+        cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
-        ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
+        ended = _fetch(connection, outbox.put, begin.settings, watched=begin.watched)
     except RunError as error:
-        ended = ProcessEnded(error, None)
+        ended = messages.ProcessEnded(error, None)
     outbox.put(ended)
     outbox.wait_until_sent()
 
 
 def _keep_open(descriptor: int) -> None:
-    """Wait for the descriptors that must stay open as long as this process lives."""
+    """Receive the descriptors that have to stay open as long as this process runs."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         try:
             data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
         except OSError:
             data = b""
-    if data != HOLD:  # the process that made us is gone
+    if data != HOLD:  # the process that started this one has ended
         sys.exit(1)
 
 
-def _fetch_all(
+def _fetch(
     connection: Connection,
-    send: Callable[[FromProcess], None],
+    send: Callable[[messages.FromProcess], None],
     settings: Settings,
     *,
     watched: bool,
-) -> ProcessEnded:
+) -> messages.ProcessEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
-            send(NeedsMore())
+            send(messages.NeedsMore())
         return engine.waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
-    engine = engine_over_threads(settings, Downloader(settings), read_ahead)
+    downloader = Downloader(settings)
+    names = _Names(send)
+    if settings.content_disposition or settings.names_by_type:
+        downloader.rename = names.ask
+    engine = engine_over_threads(settings, downloader, read_ahead)
     every = _REPORT_EVERY if watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(connection, engine, read_ahead), ledger):
+        for result in engine.run(_targets(connection, engine, read_ahead, names), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
-            send(TargetDone(result, attempt.facts, attempt.path))
+            send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return ProcessEnded(error, engine.workers_summary)
+    return messages.ProcessEnded(error, engine.workers_summary)
 
 
 def _targets(
-    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead
+    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
-    """The targets to fetch, as they come. This process ends with the one that sends them."""
+    """The targets to fetch, as they come. This process ends if the one that sends them does."""
     for message in _messages(connection):
         if isinstance(message, list):
             read_ahead.given(len(message))
             yield from message
             continue
-        # No more targets will come; but a message to stop may.
-        daemon(lambda: _stop_when_told(connection, engine), "stop").start()
-        if isinstance(message, StopNow):
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+            continue
+        # No more targets will come, but there may be names, or a message to stop.
+        daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
+        if isinstance(message, messages.StopNow):
             engine.stop()
         return
 
 
-def _stop_when_told(connection: Connection, engine: ThreadEngine) -> None:
+def _hear_the_rest(connection: Connection, engine: ThreadEngine, names: _Names) -> None:
     for message in _messages(connection):
-        if isinstance(message, StopNow):
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+        elif isinstance(message, messages.StopNow):
             engine.stop()
 
 
-def _messages(connection: Connection) -> Iterator[ToProcess]:
+def _messages(connection: Connection) -> Iterator[messages.ToProcess]:
     while True:
         try:
             yield connection.recv()
@@ -140,29 +138,36 @@ def _messages(connection: Connection) -> Iterator[ToProcess]:
 
 
 def _die() -> NoReturn:
-    """End at once, with all threads: the maker is gone, and no file may be written any more."""
+    """End at once, with all threads: the process that started this one has ended.
+
+    This process, too, holds the lock of the output directory. If it stopped in order, or waited
+    for a thread in a system call, the user's next run would be refused in the meantime. And
+    `sys.exit` would only end the thread that calls it, which is not the main one.
+    """
     os._exit(1)
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[FromProcess], None], every: float
+    engine: ThreadEngine, send: Callable[[messages.FromProcess], None], every: float
 ) -> None:
     while True:
         time.sleep(every)
         transfers = [
-            TransferState(each.target.index, each.received, each.resumed, each.size, each.phase)
+            messages.TransferState(
+                each.target.index, each.received, each.resumed, each.size, each.phase
+            )
             for each in engine.in_flight
         ]
-        send(InFlightReport(transfers, engine.activity()))
+        send(messages.InFlightReport(transfers, engine.activity()))
 
 
 class _Outbox:
-    """Sends messages in a thread of its own: together those that came meanwhile."""
+    """Sends messages in a thread of its own, all that are waiting in one list."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._messages: queue.SimpleQueue[FromProcess] = queue.SimpleQueue()
-        self.put = self._messages.put
+        self._waiting: queue.SimpleQueue[messages.FromProcess] = queue.SimpleQueue()
+        self.put = self._waiting.put
         self._sender = daemon(self._send, "sender")
         self._sender.start()
 
@@ -172,19 +177,39 @@ class _Outbox:
 
     def _send(self) -> None:
         while True:
-            messages = [self._messages.get()]
-            while not self._messages.empty():
-                messages.append(self._messages.get())
+            together = [self._waiting.get()]
+            while not self._waiting.empty():
+                together.append(self._waiting.get())
             try:
-                self._connection.send(messages)
+                self._connection.send(together)
             except OSError:
                 _die()
-            if isinstance(messages[-1], ProcessEnded):
+            if isinstance(together[-1], messages.ProcessEnded):
                 return
 
 
+class _Names:
+    """Asks the coordinator, which has the state, for the names that depend on answers."""
+
+    def __init__(self, send: Callable[[messages.FromProcess], None]) -> None:
+        self._send = send
+        self._wanted: dict[int, queue.SimpleQueue[messages.NameGiven]] = {}
+
+    def ask(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with the path that the coordinator gives it. Waits for that."""
+        given = self._wanted[target.index] = queue.SimpleQueue()
+        self._send(messages.NameWanted(target.index, said, beside))
+        name = given.get()
+        del self._wanted[target.index]
+        return target.at(name.path, name.known)
+
+    def give(self, name: messages.NameGiven) -> None:
+        """A name has come."""
+        self._wanted[name.target_index].put(name)
+
+
 class _Outcomes(NoLedger):
-    """Keeps how each target's last attempt ended until its result comes by."""
+    """Keeps how the last attempt at each target ended, until the result of the target is sent."""
 
     def __init__(self) -> None:
         self.finished_attempts: dict[int, Finished] = {}
@@ -194,7 +219,7 @@ class _Outcomes(NoLedger):
 
 
 class _EndlessReadAhead(ReadAhead):
-    """Lets all be read that was given, for the coordinator has the bound. Asks it for more."""
+    """Reads all targets that come, as the coordinator limits their number; asks it for more."""
 
     def __init__(self, ask_for_more: Callable[[], bool]) -> None:
         super().__init__(sys.maxsize, most_bytes=sys.maxsize)
@@ -212,15 +237,15 @@ class _EndlessReadAhead(ReadAhead):
         return super().acquire()
 
     def widen(self) -> None:
-        # Below zero: the reader waits for one more than there is.
+        # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()
 
 
-def _log_to(send: Callable[[FromProcess], None], level: int) -> None:
+def _log_to(send: Callable[[messages.FromProcess], None], level: int) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            send(LogLine(record.levelno, self.format(record)))
+            send(messages.LogLine(record.levelno, self.format(record)))
 
     logger = logging.getLogger("pyfetch")
     logger.addHandler(Handler())

@@ -12,7 +12,7 @@ from pyfetch.http.name_lookup import Address
 from pyfetch.http.response import Response
 from pyfetch.http.route import Route
 from pyfetch.text import MASK, masked
-from pyfetch.urls import Url
+from pyfetch.urls import Url, masked_url
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _SECRET_IN_RESPONSES = frozenset({"set-cookie", "authentication-info"})
 
 
 def is_on() -> bool:
-    """Whether `resolved`, `connected` and `answered` are read (`-v`)."""
+    """Whether `name_resolved`, `connected` and `answered` are read (`-v`)."""
     return _log.isEnabledFor(logging.INFO)
 
 
@@ -37,7 +37,7 @@ def shows_heads() -> bool:
     return _log.isEnabledFor(logging.DEBUG)
 
 
-def resolved(host: str, addresses: Sequence[Address]) -> None:
+def name_resolved(host: str, addresses: Sequence[Address]) -> None:
     """A name was looked up."""
     found = dict.fromkeys(str(address[4][0]) for address in addresses)
     _log.info("%s is %s", host, ", ".join(found) or "no address")
@@ -72,7 +72,7 @@ def request_head(head: bytes) -> None:
 def response_head(response: Response) -> None:
     """The head of a response."""
     shown = (
-        (name, MASK if name.lower() in _SECRET_IN_RESPONSES else value)
+        (name, MASK if name.lower() in _SECRET_IN_RESPONSES else masked_url(value))
         for name, value in response.headers.items()
     )
     _log.debug("%s", _head("<", f"{response.status} {response.reason}".rstrip(), shown))

@@ -1,17 +1,20 @@
-"""The SOURCE arguments of a command line, read one after the other, lazily."""
+"""Reads the SOURCE arguments of a command line, one after the other, lazily."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
 from typing import IO
 
 from pyfetch.errors import UsageError
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
 from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
 from pyfetch.inputs.stream import Content
@@ -33,15 +36,19 @@ _READERS = {
 }
 """Module and function for each format. A run loads only those that it needs."""
 
+_WITH_COLUMNS = frozenset({InputFormat.CSV, InputFormat.TSV, InputFormat.JSONL, InputFormat.JSON})
+"""Formats whose readers are told in which column the URL is."""
+
 Reader = Callable[[Content], Iterator[NumberedRecord]]
 
 
 class Sources:
-    """The entries of all sources. Each is a URL, `-` for standard input, or a file.
+    """The entries of all sources. A source is a URL, `-` for standard input, or a file.
 
     Raises `UsageError` at once for a file that cannot be read, and while it is iterated for one
     that cannot be used. With `keep_lines`, `line_of` gives back what was read. Relative URLs
-    are resolved with `base` (RFC 3986, section 5).
+    are resolved with `base` (RFC 3986, section 5). `columns`: what tables and objects must have.
+    `out`: the path, below the output directory, of what each argument that is a URL is saved to.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class Sources:
         input_format: InputFormat = InputFormat.AUTO,
         skip_duplicates: bool = False,
         base: str | None = None,
+        columns: Columns = BY_NAME,
+        out: str | None = None,
     ) -> None:
         self.duplicates = 0
         """Records that were dropped by `skip_duplicates`."""
@@ -61,6 +70,8 @@ class Sources:
         self._keep_lines = keep_lines
         self._format = input_format
         self._skip_duplicates = skip_duplicates
+        self._columns = columns
+        self._out = out
         self._base = None if base is None else checked_base(base)
         self._lines_by_index: dict[int, bytes] = {}
         self._format_of_lines = InputFormat.JSONL
@@ -72,7 +83,7 @@ class Sources:
 
     @property
     def fraction_read(self) -> float | None:
-        """How much of all sources has been read, from 0 to 1; None if their size is not known."""
+        """The fraction of all sources that was read, from 0 to 1; None if sizes are not known."""
         return min(self._read / self._size, 1.0) if self._size else None
 
     def has(self, file: Path) -> bool:
@@ -81,21 +92,21 @@ class Sources:
         return any(name == file for name in names)
 
     def line_of(self, index: int) -> bytes:
-        """Return the line for an entry, without its end. It is forgotten by this.
+        """Return the line of an entry, without its end, once: it is forgotten after that.
 
-        It is as it was in the list, if there is only one and its records are lines; else it is a
-        line of JSON that is read as the same record.
+        If there is only one list, and its records are lines, this is the line of the list; else it
+        is a line of JSON that is read as the same record.
         """
         return self._lines_by_index.pop(index, b"")
 
     def before_lines(self, first: bytes, name: str) -> bytes:
-        """Return what must stand before `first` in a file of this name: a heading, if any.
+        """Return the lines that must be before `first` in a file of this name, such as a heading.
 
-        With it, what `line_of` gives is read as the same records, whatever it is.
+        With them, the lines of `line_of` are read as the same records.
         """
         from pyfetch.inputs.written_back import preamble
 
-        return preamble(self._heading, first, self._format_of_lines, name)
+        return preamble(self._heading, first, self._format_of_lines, name, self._columns)
 
     def __iter__(self) -> Iterator[Entry]:
         index = 0
@@ -112,10 +123,13 @@ class Sources:
                     yield made
 
     def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
-        """Each record of a source, and where it stands."""
+        """Each record of a source, and where it is (file and line)."""
         if is_url(argument):
-            record = RecordBuilder([argument]).record()
-            numbered = NumberedRecord(record, 0, os.fsencode(argument))
+            builder, line = RecordBuilder([argument]), argument
+            if self._out is not None:
+                builder.add("out", self._out)
+                line = f"{argument}  out={shlex.quote(self._out)}"
+            numbered = NumberedRecord(builder.record(), 0, os.fsencode(line))
             self._note_format(None)
             yield f"argument {masked_url(argument)!r}", numbered
             return
@@ -130,7 +144,7 @@ class Sources:
                         yield f"line {found.number}{of}", found
                 except Unreadable as error:
                     number = error.number or content.line
-                    bad = BadRecord(f"it cannot be read from here on: {error.detail}")
+                    bad = BadRecord(f"the rest of it cannot be read: {error.detail}")
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
@@ -141,10 +155,12 @@ class Sources:
         as_it_is = self._is_kept_as_it_is
         if not as_it_is and self._base:
             found = found._replace(record=resolved(found.record, self._base))
-        return line_of(found, where, self._format_of_lines, as_it_is=as_it_is)
+        return line_of(
+            found, where, self._format_of_lines, as_it_is=as_it_is, columns=self._columns
+        )
 
     def _note_format(self, of_list: InputFormat | None) -> None:
-        """Decide with the first source in which format the records are written back."""
+        """Decide, for the first source, in which format records are written back."""
         if self._keep_lines and not self._lines_by_index:
             from pyfetch.inputs.written_back import format_for
 
@@ -155,23 +171,30 @@ class Sources:
     def _reader(self, content: Content, name: str) -> Reader:
         from pyfetch.inputs.detect import format_of  # only where there is a list
 
-        chosen = format_of(content, name, self._format)
+        chosen = format_of(content, name, self._format, self._columns)
         if chosen is InputFormat.CHECKSUMS and not self._base:
             raise UsageError(
                 f"cannot use {content.name}: it has checksums and names, but no URLs"
                 " (say with --base URL where the files are)"
             )
+        if self._columns.url is not None and chosen not in _WITH_COLUMNS:
+            raise UsageError(
+                f"cannot use {content.name}: a list of the format {chosen} has no columns"
+                " (--url-column is for csv, tsv, jsonl and json)"
+            )
         self._note_format(chosen)
         module, function = _READERS[chosen]
-        reader: Reader = getattr(import_module(f"pyfetch.inputs.formats.{module}"), function)
-        return reader
+        reader: Callable[..., Iterator[NumberedRecord]] = getattr(
+            import_module(f"pyfetch.inputs.formats.{module}"), function
+        )
+        return partial(reader, columns=self._columns) if chosen in _WITH_COLUMNS else reader
 
     def _count(self, size: int) -> None:
         self._read += size
 
     def _open(self, argument: str) -> AbstractContextManager[RawIOBase | IO[bytes]]:
-        # Unbuffered: a line of a pipe is there at once, and the interpreter need not wait at its
-        # end for a lock that is held in a read.
+        # Unbuffered, so that each line of a pipe is read at once. A buffer has a lock, too, which
+        # a blocked read holds, and for which the interpreter would wait at its end.
         if argument == "-":
             return nullcontext(open(self._stdin, "rb", buffering=0, closefd=False))
         return Path(argument).open("rb", buffering=0)
@@ -185,7 +208,7 @@ def _readable_size(argument: str) -> int | None:
         status = Path(argument).stat()
         if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             Path(argument).open("rb").close()
-        # Anything else is opened only once, when it is read: closing a FIFO ends its writer.
+        # Anything else must be opened only once, to read it: closing a FIFO ends its writer.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"cannot read {masked_url(argument)}: {reason}"

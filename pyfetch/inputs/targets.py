@@ -1,24 +1,25 @@
-"""Records become entries: targets to fetch, or at once failed results; and which came before."""
+"""Makes entries of records: targets to fetch, or failed results; and recognizes duplicates."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
+from pyfetch.naming.template import Template, why_unnamed
+from pyfetch.settings import Settings
 from pyfetch.system import temporary_database
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
 
 def checked_url(text: str) -> Url:
-    """Return the URL of a list. Raises `TargetError` if it cannot be fetched."""
+    """Return the URL that a list contains. Raises `TargetError` if it cannot be fetched."""
     try:
         url = parse_url(text)
         if may_hold_credentials(text):
@@ -39,7 +40,7 @@ def checked_url(text: str) -> Url:
 
 
 def checked_base(text: str) -> str:
-    """Return the URL that relative ones are resolved with. Raises `UsageError` for none."""
+    """Return the base of relative URLs. Raises `UsageError` if it is no URL."""
     try:
         parse_url(text)
     except ValueError as error:
@@ -55,13 +56,13 @@ def resolved(record: Record | BadRecord, base: str | None) -> Record | BadRecord
 
 
 def _resolved(url: str, base: str) -> str:
-    with contextlib.suppress(ValueError):  # `checked_url` says what is wrong with it
+    with contextlib.suppress(ValueError):  # `checked_url` will say what is wrong
         return url if is_url(url) else urljoin(base, url)
     return url
 
 
 def entry(index: int, record: Record | BadRecord, where: str, base: str | None = None) -> Entry:
-    """Return the entry for a record. `where` says in a failure's detail where it stands."""
+    """Return the entry for a record. `where`: where the record is, for the detail of a failure."""
     if base is not None:
         record = resolved(record, base)
     if isinstance(record, BadRecord):
@@ -76,7 +77,7 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
             what = f"{where}, mirror {number}"
             mirrors.append(checked_url(mirror))
     except TargetError as error:
-        # A blank in a password may have made mirrors of its second half.
+        # If a password contains a blank, its second half may look like a mirror.
         shown = shown_of_split(text, " ".join(others))
         return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
@@ -91,15 +92,45 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
     )
 
 
-def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
-    """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
+def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    first = None
+    for one in entries:
+        if isinstance(one, Target):
+            first = first or one.origin
+            yield one._replace(takes_login=True) if one.origin == first else one
+        else:
+            yield one
+
+
+def as_settings_say(entries: Iterable[Entry], settings: Settings) -> Iterable[Entry]:
+    """The same entries, as a run with these settings takes them.
+
+    Some query parameters do not count (`--ignore-query`), and what lacks a column from which its
+    name is made (`{input.COLUMN}`) fails.
+    """
+    if settings.ignore_query:
+        entries = _ignoring_query(entries, settings.ignore_query)
+    template = Template(settings.name)
+    return entries if settings.discard or not template.columns else _named(entries, template)
+
+
+def _ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
 
 
-class Duplicates:
-    """Digests of the files that a list has asked for, in a temporary database.
+def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
+    for one in entries:
+        if isinstance(one, Target) and (why := why_unnamed(one, template)):
+            yield one.as_failed(Failure.INVALID_URL, why)
+        else:
+            yield one
 
-    For one thread, except that any may close it.
+
+class Duplicates:
+    """Remembers the files that were requested, as digests in a temporary database.
+
+    For one thread, but any thread may close it.
     """
 
     def __init__(self) -> None:
@@ -108,16 +139,11 @@ class Duplicates:
     def __enter__(self) -> Duplicates:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._database.close()
 
     def seen(self, target: Target) -> bool:
-        """Whether a target of the same URL and the same `out` came before."""
+        """Whether a target with the same URL and the same `out` came before."""
         key = f"{target.url.exact}\0{target.out or ''}".encode(errors="surrogatepass")
         digest = hashlib.blake2b(key, digest_size=16).digest()
         added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,))

@@ -17,6 +17,8 @@ _REASONS_SHOWN = 6
 _HOSTS_SHOWN = 5
 _LONGEST_URL = 100
 """Characters of a URL that is told whole."""
+_BESIDE = 8
+"""Cells beside a URL: its number and a colon."""
 _CONNECTION_FAILED = "connection failed: "
 
 
@@ -81,17 +83,29 @@ class Failures:
             return ""
         return _counted(self._hosts, _HOSTS_SHOWN)
 
-    def told(self) -> list[str]:
-        """The first failures, one a text: number, URL and reason."""
-        texts = [f"{one.index:>6} {_short(one.url)}: {sentence_about(one)}" for one in self.first]
+    def told(self, width: int | None = None) -> list[str]:
+        """The first failures, one a text: number, URL and reason.
+
+        `width`: cells of a terminal, where names are cut that are longer than its lines.
+        """
+        texts = [
+            f"{one.index:>6} {_short(one.url, width)}: {sentence_about(one)}" for one in self.first
+        ]
         if self.number > len(self.first):
             texts.append(f"       and {self.number - len(self.first)} more")
         return texts
 
 
-def _short(url: str) -> str:
+def _short(url: str, width: int | None) -> str:
     """The URL, or what it is called where it is long."""
-    return escaped(url) if len(url) <= _LONGEST_URL else label_of_url(url)
+    room = _LONGEST_URL if width is None else min(_LONGEST_URL, width - _BESIDE)
+    if len(url) <= room:
+        return escaped(url)
+    if width is None:
+        return label_of_url(url)
+    from pyfetch.output.label_column import cut  # loads what a terminal needs
+
+    return cut(label_of_url(url), max(room, _BESIDE))
 
 
 def _count(counter: Counter[str], name: str) -> None:

@@ -24,16 +24,21 @@ class Action(StrEnum):
     """Compare the file with its checksum, and fetch it if that differs."""
     SKIP = "skip"
     FAIL = "fail"
+    PRUNE = "prune"
+    """Move the file away: the list does not name it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a run would do about one entry. Its fields are the keys of a JSON Lines object."""
+    """What a run would do about one entry, or about one file that is to be pruned.
 
-    index: int
-    """Place in the input, from 1."""
+    Its fields are the keys of a JSON Lines object.
+    """
+
+    index: int | None
+    """Place in the input, from 1; None for a file that the list does not name."""
     url: str
-    """As the list gives it, with `***` for user and password."""
+    """As the list gives it, or the state has it, with `***` for user and password."""
     action: Action
     path: str | None = None
     """The file, as a path that starts with the output directory."""
@@ -63,14 +68,15 @@ def plan_sink(out: TextIO, form: str) -> PlanSink:
 
 
 class _PlanTsv:
-    """TSV: `action`, `url`, `path`, `instead_of`, `error`; `-` for a missing value."""
+    """TSV: `action`, `url`, `path`, `instead_of`, `error`, `detail`; `-` for a missing value."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def show(self, planned: Planned) -> None:
         values = (
-            planned.action, planned.url, planned.path, planned.instead_of, planned.error
+            planned.action, planned.url, planned.path, planned.instead_of, planned.error,
+            planned.detail,
         )  # fmt: skip
         line = "\t".join("-" if not value else escaped(value) for value in values)
         self._out.write(line + "\n")

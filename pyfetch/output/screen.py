@@ -55,7 +55,7 @@ class Screen:
 
     def _above(self) -> list[Text]:
         rows = self._table.take() if self._table else []
-        return rows + (self._failing.take() if self._failing else [])
+        return rows + (self._failing.take(self._bars.width) if self._failing else [])
 
 
 def console_on(stream: TextIO) -> Console:

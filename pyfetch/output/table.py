@@ -163,7 +163,7 @@ class PlanRows:
             self._headed = True
             heading = f"{'#':>{_NUMBER}} {'action':<{_ACTION}} {fitted('URL', url)} goes to"
             self._print(Text(heading, style="bold"))
-        row = Text(f"{planned.index:>{_NUMBER}} ")
+        row = Text(f"{planned.index or '-':>{_NUMBER}} ")
         row.append(f"{planned.action:<{_ACTION}}", _ACTION_STYLES.get(planned.action, ""))
         row.append(f" {fitted(shown_url(planned.url), url)} ")
         if planned.error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_PROGRESS_SINCE = {"WezTerm": (0,), "ghostty": (0,), "iTerm.app": (3, 6, 6)}
+_PROGRESS_SINCE = {"WezTerm": (), "ghostty": (), "iTerm.app": (3, 6, 6)}
 """Versions of programs (`TERM_PROGRAM`) from which on they show progress."""
 _PROGRESS_SINCE_VTE = 8000
 """GNOME's terminals: `VTE_VERSION` is 8000 for 0.80.0."""
@@ -41,7 +41,7 @@ def shows_links(environment: Mapping[str, str]) -> bool:
     return _number(environment.get("VTE_VERSION", "")) >= _LINKS_SINCE_VTE
 
 
-def progress(percent: float | None) -> str:
+def progress_sequence(percent: float | None) -> str:
     """What shows this progress in percent; None: that it is not known."""
     return "\x1b]9;4;3\x1b\\" if percent is None else f"\x1b]9;4;1;{percent:.0f}\x1b\\"
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from http.cookiejar import CookieJar
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from pyfetch.models import IfExists
 
@@ -40,7 +39,7 @@ class SettingKeywords(TypedDict, total=False):
     min_size: Size
     expect_type: str | Iterable[str]
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
-    cookies: StrPath | Mapping[str, str] | CookieJar | None
+    cookies: StrPath | None
     netrc_file: StrPath | None
     netrc: bool
     proxy: str | None
@@ -50,6 +49,8 @@ class SettingKeywords(TypedDict, total=False):
     insecure: bool
     max_redirects: int
     no_downgrade: bool
+    hosts: Mapping[str, Mapping[str, Any]] | Iterable[tuple[str, Mapping[str, Any]]]
+    user: str | None
     public_only: bool
     ipv4: bool
     ipv6: bool

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command, InstalledCommand
+from tests.support.command import Command
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
 
 BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input", "backup",
+    "input", "backup", "change", "resumed", "kept",
 ]  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def test_bodies_are_saved_byte_by_byte_with_their_modification_time(
     ended = pyfetch("-o", "data", f"{server.url}/a/one.bin", f"{server.url}/two.txt")
     assert ended.status == 0
     assert ended.rows == [
-        ["200", "300000", f"{server.url}/a/one.bin", "data/one.bin", "-"],
-        ["200", "3", f"{server.url}/two.txt", "data/two.txt", "-"],
+        ["200", "300000", f"{server.url}/a/one.bin", "data/one.bin", "-", "-"],
+        ["200", "3", f"{server.url}/two.txt", "data/two.txt", "-", "-"],
     ]
     data = pyfetch.directory / "data"
     assert (data / "one.bin").read_bytes() == BODY
@@ -70,6 +70,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
         "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
+        "change": "new", "resumed": 0, "kept": 0,
     }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_discard_counts_every_byte_and_keeps_nothing(
 ) -> None:
     server.pages["/x"] = Page(BODY)
     ended = pyfetch("--discard", "-o", "data", f"{server.url}/x")
-    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-"]]
+    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-", "-"]]
     assert files_in(pyfetch.directory) == []
     assert not (pyfetch.directory / "data").exists()
 
@@ -102,16 +103,17 @@ def test_what_is_saved_is_what_the_server_has_not_what_it_decodes_to(
     ("processes", "coding"), [("1", "gzip"), ("1", "br, gzip"), ("1", "X-Gzip"), ("2", "gzip")]
 )
 def test_a_body_that_is_coded_unasked_is_said_once_and_in_its_result(
-    forked: InstalledCommand, server: LoopbackServer, coding: str, processes: str
+    request: pytest.FixtureRequest, server: LoopbackServer, coding: str, processes: str
 ) -> None:
     """It is saved as it came: its name and its media type do not tell that."""
+    run = request.getfixturevalue("forked" if processes == "2" else "pyfetch")
     for number in range(8):
         server.routes[f"/{number}.json"] = lambda h: h.answer(200, b"?", Content_Encoding=coding)
     urls = [f"{server.url}/{number}.json" for number in range(8)]
-    ended = forked("--format", "jsonl", "--processes", processes, *urls)
+    ended = run("--format", "jsonl", "--processes", processes, *urls)
     assert {one["content_encoding"] for one in ended.results} == {coding}
     assert ended.err.count(f"Content-Encoding: {coding}") == 1
-    assert (forked.directory / "0.json").read_bytes() == b"?"
+    assert (run.directory / "0.json").read_bytes() == b"?"
 
 
 def test_a_body_in_no_coding_and_that_of_an_error_are_no_news(
@@ -304,7 +306,7 @@ def test_a_body_that_is_not_whole_leaves_no_file_and_the_older_one_as_it_was(
     expected = {name: (error, error) for name, (_, error) in WRONG.items()}
     found = zip(errors[0:-1:2], errors[1:-1:2], strict=True)
     assert dict(zip(WRONG, found, strict=True)) == expected
-    assert ended.rows[-1][3:] == ["good", "-"]
+    assert ended.rows[-1][3:] == ["good", "-", "-"]
     assert {row[3] for row in ended.rows[:-1]} == {"-"}
     old = [f"old{number}" for number in range(len(WRONG))]
     assert files_in(pyfetch.directory) == sorted(["good", *old])

@@ -65,6 +65,18 @@ class Command:
             # An installed command has its bytecode; it is not compiled for each run.
             and name != "PYTHONDONTWRITEBYTECODE"
         }
+        self.environment["XDG_CONFIG_HOME"] = str(directory / ".config")
+
+    @property
+    def configuration(self) -> Path:
+        """The file that it is configured by, if a test writes one."""
+        return self.directory / ".config" / "pyfetch" / "config.toml"
+
+    def configure(self, text: str, mode: int = 0o600) -> None:
+        """Write that file."""
+        self.configuration.parent.mkdir(parents=True, exist_ok=True)
+        self.configuration.write_text(text)
+        self.configuration.chmod(mode)
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Ended:
         """Run it to its end."""
@@ -128,10 +140,23 @@ class InstalledCommand:
         }
         return self.popen(*arguments, **(pipes | options))
 
-    def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
-        """The same with the streams of this process, or others; and with a terminal to obey."""
+    def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program that uses the library, with the streams of this process, or others."""
+        given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
+        return subprocess.Popen([sys.executable, "-c", code], **given)
+
+    def popen(
+        self, *arguments: str, terminal: str = "", closed: tuple[int, ...] = (), **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """The same with the streams of this process, or others.
+
+        `terminal`: one to obey. `closed`: numbers of standard streams that are closed.
+        """
         # Not as a preexec_fn: those are not safe beside the threads of the tests' servers.
         launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, terminal] if terminal else []
+        if closed:
+            closing = " ".join(f"{number}>&-" for number in closed)
+            launcher = [*launcher, "sh", "-c", f'exec "$@" {closing}', "sh"]
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
         return subprocess.Popen([*launcher, COMMAND, *WITHOUT_WAITS, *arguments], **given)
 

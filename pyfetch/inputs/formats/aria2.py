@@ -1,6 +1,6 @@
 """Input files of aria2: a line with a URI and its mirrors, then indented lines `name=value`.
 
-Options that say nothing of the file, but of how aria2 is to fetch it, are passed over.
+Options that do not describe the file, but how aria2 has to fetch it, are ignored with a warning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger("pyfetch.inputs")
 def read_aria2(content: Content) -> Iterator[NumberedRecord]:
     """A record for each URI line and the indented lines below it."""
     ignored: set[str] = set()
-    record: _Record | None = None
+    record: _UriLines | None = None
     try:
         for line in numbered_lines(content):
             text = line.content
@@ -34,7 +34,7 @@ def read_aria2(content: Content) -> Iterator[NumberedRecord]:
                 continue
             if record:
                 yield record.found()
-            record = _Record(line)
+            record = _UriLines(line)
     except Unreadable as error:
         error.number = record.number if record else None
         raise
@@ -42,7 +42,7 @@ def read_aria2(content: Content) -> Iterator[NumberedRecord]:
         yield record.found()
 
 
-class _Record:
+class _UriLines:
     def __init__(self, line: Line) -> None:
         self.number = line.number
         self._builder = RecordBuilder()
@@ -51,7 +51,7 @@ class _Record:
         try:
             text = _text(line)
             if text[:1] in (" ", "\t"):
-                raise Refused("an option that no URI stands above")
+                raise Refused("an option without a URI above it")
             self._builder.urls = [url.strip() for url in text.split("\t") if url.strip()]
         except Refused as error:
             self._wrong = str(error)

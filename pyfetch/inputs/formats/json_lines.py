@@ -1,7 +1,7 @@
 """JSON Lines: each line is an object, or a string that is a URL.
 
 pyfetch's own results are such a list: a null value counts as missing, and unknown keys become
-`input`. `json_line` writes any record so that it is read as the same.
+`input`. `json_line` writes any record as a line that is read as the same record.
 """
 
 from __future__ import annotations
@@ -10,36 +10,40 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pyfetch.inputs.columns import BY_NAME, URL, Columns
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
+from pyfetch.naming.list_columns import value_at
+from pyfetch.text import masked
 
 _DEEPEST = 100
-_URLS = ("url", "mirrors", "urls")
+_SHOWN = 200
+_URLS = (URL, "mirrors", "urls")
 _INPUT = "passed-through"
-"""An object with the keys of `input`, where one of them would be taken for a key that is known."""
+"""Key for an object with all of `input`, if one of its keys would be taken for a known one."""
 _INVALID = "invalid-record"
-"""Why a record cannot be used. An object with this key is a bad record."""
+"""Key that makes an object a bad record; its value says why the record cannot be used."""
 _TEXT = "record"
-"""With it: the record as it was in its list."""
+"""Key, in a bad record, for the text of the record in its list."""
 _KNOWN = frozenset({*KEYS, *_URLS, "headers", "size", _INPUT, _INVALID})
 
 
-def read_json_lines(content: Content) -> Iterator[NumberedRecord]:
+def read_json_lines(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedRecord]:
     """Yield a record for each line that is not blank."""
     for line in numbered_lines(content, MAX_RECORD):
         if line.too_long or line.content.strip():
             yield NumberedRecord(
-                _record(line), line.number, None if line.too_long else line.content
+                _record(line, columns), line.number, None if line.too_long else line.content
             )
 
 
-def _record(line: Line) -> Record | BadRecord:
+def _record(line: Line, columns: Columns) -> Record | BadRecord:
     if line.too_long:
         return BadRecord(f"longer than {MAX_RECORD} bytes")
-    return record_from_json(line.content)
+    return record_from_json(line.content, columns)
 
 
-def record_from_json(text: bytes) -> Record | BadRecord:
+def record_from_json(text: bytes, columns: Columns = BY_NAME) -> Record | BadRecord:
     """Return the record for a JSON string, which is a URL, or for an object."""
     try:
         value = json.loads(text.decode())
@@ -52,10 +56,13 @@ def record_from_json(text: bytes) -> Record | BadRecord:
     except RecursionError:
         return BadRecord("nested too deeply")
     if isinstance(value, str):
-        return record_from_object({"url": value})
+        return record_from_object({URL: value})
     if not isinstance(value, dict):
         return BadRecord("neither a JSON object nor a string")
-    return record_from_object(value)
+    try:
+        return record_from_object(_with_url(value, columns.url))
+    except Refused as error:
+        return BadRecord(str(error), input=value)
 
 
 def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
@@ -88,15 +95,17 @@ def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
         return builder.bad(error)
 
 
-def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
-    """Return a line that is read as the same record. `raw`: the text of a bad one in its list."""
+def json_line(
+    record: Record | BadRecord, raw: bytes | None = None, columns: Columns = BY_NAME
+) -> bytes:
+    """Return a line that is read as the same record. `raw`: the text of a bad record."""
     if isinstance(record, BadRecord):
         said: dict[str, Any] = {_INVALID: record.detail, "url": record.url}
         if raw is not None:
             said[_TEXT] = raw.decode(errors="backslashreplace")
         return json.dumps(said | ({_INPUT: record.input} if record.input else {})).encode()
     url, *mirrors = record.urls
-    said = {"url": url}
+    said = {columns.of_url: url}
     if mirrors:
         said["mirrors"] = mirrors
     if record.out is not None:
@@ -108,8 +117,33 @@ def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
     if record.headers:
         said["header"] = [f"{name}: {value}" for name, value in record.headers]
     passed = record.input or {}
-    said |= {_INPUT: passed} if _KNOWN & passed.keys() else passed
+    said |= {_INPUT: passed} if (_KNOWN | {columns.of_url}) & passed.keys() else passed
     return json.dumps(said).encode()
+
+
+def _with_url(said: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
+    """The same object with its URL under the key `url`, as the user has named it otherwise.
+
+    Raises `Refused` where there is none.
+    """
+    if name is None or name == URL or _INVALID in said:
+        return said
+    others = {key: value for key, value in said.items() if key != name}
+    passed = others.get(_INPUT)
+    if URL in others:
+        passed = {URL: others[URL], **(passed if isinstance(passed, Mapping) else {})}
+    return {**others, URL: _urls_at(said, name), _INPUT: passed}
+
+
+def _urls_at(said: Mapping[str, Any], name: str) -> list[str]:
+    value = value_at(said, name)
+    if value is None and name not in said:
+        known = masked(", ".join(map(repr, said)))[:_SHOWN]
+        raise Refused(f"it has no key {name!r}, but only: {known or 'none'}")
+    urls = _texts(name, value, many=True)
+    if len(urls) > 1 and name not in _URLS:
+        raise Refused(f"{name} is a list of {len(urls)} texts, where one URL is needed")
+    return urls
 
 
 def _texts(key: str, value: object, *, many: bool | None = None) -> list[str]:
@@ -129,18 +163,18 @@ def _headers(value: object) -> list[str]:
         return _texts("header", value, many=True)
     for name, content in value.items():
         if not isinstance(name, str) or not isinstance(content, str) or ":" in name:
-            raise Refused("headers is no object whose values are texts")
+            raise Refused("headers must be an object whose values are texts")
     return [f"{name}: {content}" for name, content in value.items()]
 
 
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Refused("size is no number of bytes")
+        raise Refused("size must be a number of bytes")
     return value if isinstance(value, str) else str(max(-1, min(value, 10**18)))
 
 
 def _too_deep(value: object) -> bool:
-    """Whether it is nested so deeply that writing it again may exceed the recursion limit."""
+    """Whether a value is nested so deeply that writing it may exceed the recursion limit."""
     level: list[object] = [value]
     for _ in range(_DEEPEST):
         level = [inner for outer in level for inner in _children(outer)]

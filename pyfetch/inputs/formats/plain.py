@@ -38,11 +38,11 @@ def read_plain(content: Content) -> Iterator[NumberedRecord]:
 
 def _record(line: Line) -> Record | BadRecord | None:
     if not line.too_long:
-        return parse(line.content)
+        return parse_line(line.content)
     return None if line.content == b"#" else BadRecord(f"longer than {MAX_LINE} bytes")
 
 
-def parse(line: bytes) -> Record | BadRecord | None:
+def parse_line(line: bytes) -> Record | BadRecord | None:
     """Return the record of a line; None if it is blank or a comment."""
     line = line.removeprefix(UTF_8_MARK).strip()
     if not line or line.startswith(b"#"):
@@ -68,9 +68,9 @@ def parse(line: bytes) -> Record | BadRecord | None:
 
 
 def _without_mirrors(rest: str, builder: RecordBuilder) -> str:
-    """Take the URLs that follow tabs from the front. Returns what is left.
+    """Add the URLs that follow tabs, at the beginning, to `builder`. Returns the rest.
 
-    Raises `Refused` where something else than a URL or an option follows a tab.
+    Raises `Refused` if something other than a URL or an option follows a tab.
     """
     position = 0
     while (match := _AFTER_SPACES.match(rest, position)) and "\t" in match[1]:

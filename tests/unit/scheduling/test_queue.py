@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling import host_limits, queue
 from pyfetch.scheduling.host_failures import SEVERAL, SILENT_PROBES
-from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
@@ -169,6 +169,20 @@ def test_requests_to_a_host_keep_their_distance() -> None:
     assert asking(schedule, NOW + 1.0) == [4]
 
 
+def test_a_host_has_limits_of_its_own() -> None:
+    own = {"a": Limits(per_host=1), "b": Limits(interval=3600)}
+    schedule = HostQueues(
+        None, AT_ONCE, lambda origin: HostRules(own.get(origin, Limits()), AT_ONCE)
+    )
+    for target in (at(1, "a"), at(2, "a"), at(3, "b"), at(4, "b"), at(5, "c"), at(6, "c")):
+        schedule.add(target)
+    assert asking(schedule) == [1, 3, 5, 6]
+    answer(schedule, "a")
+    assert asking(schedule) == [2]
+    assert asking(schedule, NOW + 3599) == []
+    assert asking(schedule, NOW + 3600) == [4]
+
+
 def test_requests_to_whomever_keep_their_distance() -> None:
     schedule = holding(at(1, "a"), at(2, "b"), limits=Limits(interval_of_all=0.5))
     assert asking(schedule) == [1]
@@ -219,6 +233,7 @@ def test_the_probe_of_a_host_that_refused_its_only_url_is_that_url() -> None:
     assert asking(schedule, NOW + 10) == [1]
 
 
+@pytest.mark.slow
 def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "REMEMBERED", 50)
     monkeypatch.setattr(host_limits, "MOST_REMEMBERED", 100)
@@ -309,6 +324,7 @@ def test_a_name_is_free_again_when_its_last_target_is_done() -> None:
     assert started(schedule) == [2]
 
 
+@pytest.mark.slow
 def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> None:
     schedule = HostQueues()
     for index in range(1, 2 * REMEMBERED):
@@ -321,6 +337,7 @@ def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> 
     assert traces(schedule) <= 2 * (REMEMBERED + 1) + 2
 
 
+@pytest.mark.slow
 def test_a_host_that_has_to_be_left_alone_is_remembered() -> None:
     schedule = HostQueues(Limits(interval=3600), AT_ONCE)
     for index in range(1, 2 * REMEMBERED):
@@ -451,7 +468,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert target in due
         # Only among hosts that have answered, or among those that have not, does the order hold.
         origin, _ = self.waiting.pop(target)
-        answers = self.hosts[origin].answers
+        answers = self.hosts[origin].reach.answers
         alike = [t for t in due if t is target or self.answers(t) == answers]
         first = min(alike, key=lambda t: t.index)
         if target is not first:
@@ -469,7 +486,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.starts[origin].append(self.now)
 
     def answers(self, target: Target) -> bool:
-        return self.hosts[self.waiting[target][0]].answers
+        return self.hosts[self.waiting[target][0]].reach.answers
 
     @invariant()
     def it_counts_what_waits(self) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     fetch_all([], workers="auto", timeout=timedelta(seconds=5), rate="5/s", max_size="10M")
     Batch([], output_dir=Path("data"), timeout=None, headers={"X": "1"}, verify=False)
-    fetch("x", auth=("user", "password"), if_exists="skip", cookies={"a": "b"})
+    fetch("x", auth=("user", "password"), if_exists="skip", cookies=Path("cookies.txt"))
 
 
 def test_each_setting_is_a_keyword() -> None:
