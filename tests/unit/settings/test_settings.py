@@ -59,7 +59,9 @@ def is_right(kind: Kind, value: object) -> bool:
         case Flag():
             return isinstance(value, bool)
         case Number():
-            if value == "10M":  # of the values above, the only one with a unit
+            if (
+                isinstance(value, str) and value == "10M"
+            ):  # of the values above, the only one with a unit
                 return kind.metavar in {"SIZE", "SPEED"}
             types = int if kind.whole else (int, float)
             is_number = isinstance(value, types) and not isinstance(value, bool)
