@@ -62,7 +62,7 @@ def is_right(kind: Kind, value: object) -> bool:
             if (
                 isinstance(value, str) and value == "10M"
             ):  # of the values above, the only one with a unit
-                return kind.metavar in {"SIZE", "SPEED"}
+                return kind.metavar in {"SIZE", "SPEED", "TIME"}
             types = int if kind.whole else (int, float)
             is_number = isinstance(value, types) and not isinstance(value, bool)
             return is_number and kind.least <= value <= kind.most  # type: ignore[operator]
