@@ -73,7 +73,7 @@ def transfer_lines(running: Sequence[Transfer], pace: Estimator, style: BarStyle
 def bar(part: float, width: int, style: BarStyle) -> Text:
     """A bar of `width` cells, of which this part is done."""
     done, missing = ("#", "-") if style.ascii_only else ("━", "─")
-    cells = round(part * width)
+    cells = int(part * width)  # rounded down: a bar that is full is done
     text = Text(done * cells, "cyan")
     return text.append(missing * (width - cells), "dim")
 
@@ -119,7 +119,7 @@ def _whole_figures(counts: Counts, estimator: Estimator, style: BarStyle) -> Tex
     if left is None or style.width >= _WIDE:
         parts.append(Text(f"{format_clock(counts.elapsed)} elapsed"))
     if left is not None:
-        parts.append(Text(f"{format_clock(left)} left"))
+        parts.append(Text(f"{format_clock(max(1, left))} left"))
     figures = Text(", ").join(parts)
     figures.stylize("bold")
     return figures
@@ -146,7 +146,7 @@ def _progress(transfer: Transfer) -> str:
 def _speed(pace: Pace) -> str:
     """Rate and time left, in columns."""
     rate = "" if pace.rate is None else f"{format_size(pace.rate)}/s"
-    left = "" if pace.left is None else f"{format_clock(pace.left)} left"
+    left = "" if pace.left is None else f"{format_clock(max(1, pace.left))} left"
     return f"{rate:>{_RATE}} {padded(left, _LEFT)}"
 
 

@@ -82,7 +82,7 @@ class Summary:
         if self.interrupted:
             counts.append(f"interrupted {self.interrupted}")
         came = self.size - self.resumed
-        resumed = f", {format_size(self.resumed)} of them from before" if self.resumed else ""
+        resumed = f" ({format_size(self.resumed)} of them from before)" if self.resumed else ""
         rate = f", {format_size(came / seconds)}/s" if came > 0 and seconds > 0 else ""
         return (
             f"{', '.join(counts)}; {format_size(self.size)}{resumed}"

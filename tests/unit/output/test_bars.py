@@ -150,6 +150,13 @@ def test_many_that_wait_take_three_lines(width: int) -> None:
     assert lines[-1].plain == "and 7 more hosts wait"
 
 
+def test_a_bar_is_full_when_all_is_there_and_the_last_second_is_a_second() -> None:
+    nearly = transfer("http://h/x", 999, 1000)
+    line = line_of(nearly, watched(nearly, 400), 80)
+    assert "━─" in line
+    assert line.endswith(" 1 s left")
+
+
 def test_a_terminal_without_unicode_gets_bars_of_ascii() -> None:
     half = transfer("http://h/x", 50, 100)
     (line,) = transfer_lines([half], Estimator(0.0), BarStyle(80, 24, ascii_only=True))
