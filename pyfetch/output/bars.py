@@ -30,7 +30,7 @@ _LEAST_BAR = 12
 _RESUMED = 23
 _SPARE = 4
 """Cells at the end of the last line that stay free."""
-MOST_WAITS = 3
+MOST_WAITS = 4
 """Lines for who waits, at most."""
 
 
@@ -81,19 +81,15 @@ def bar(part: float, width: int, style: BarStyle) -> Text:
 def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
     """Who waits, and for whom."""
     width = style.width - 1
-    waits = [_paused(wait, width) for wait in activity.paused]
-    if activity.retries:
-        waits.append(_retries(activity))
+    hosts = [_paused(wait, width) for wait in activity.paused]
+    hosts += [f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s" for wait in activity.slowed]
+    urls = [_retries(activity)] if activity.retries else []
     if activity.held_back:
-        waits.append(f"{_urls(activity.held_back)} held back by --rate")
-    waits += [
-        f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s and no more"
-        for wait in activity.slowed
-    ]
-    if len(waits) > MOST_WAITS:
-        more = len(waits) - MOST_WAITS + 1
-        waits[MOST_WAITS - 1 :] = [f"and {more} more hosts wait"]
-    return [Text(cut_middle(wait, width), "yellow") for wait in waits]
+        urls.append(f"{_urls(activity.held_back)} held back by --rate")
+    room = MOST_WAITS - len(urls)
+    if len(hosts) > room:
+        hosts[room - 1 :] = [f"and {len(hosts) - room + 1} more hosts wait"]
+    return [Text(cut_middle(wait, width), "yellow") for wait in hosts + urls]
 
 
 def whole_line(counts: Counts, estimator: Estimator, style: BarStyle) -> Text:
@@ -181,7 +177,7 @@ def _paused(wait: HostWait, width: int) -> str:
 
 def _retries(activity: Activity) -> str:
     first, last = (format_clock(max(1, seconds)) for seconds in activity.retry_in)
-    when = first if first == last else f"{first.removesuffix(' s')}-{last}"
+    when = first if first == last else f"{first} to {last}"
     tries = "tries" if activity.retries == 1 else "try"
     return f"{_urls(activity.retries)} {tries} again in {when}"
 
