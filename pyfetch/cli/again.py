@@ -5,22 +5,27 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from pyfetch.settings import Settings
+from pyfetch.text import masked
+
 _LONGEST = 120
 """Characters of a command that is shown whole."""
-_MAY_HOLD_SECRETS = ("-H", "--header", "-u", "--user", "--proxy", "-x", "--cookies", "--key")
 _SUGGESTED = "failed.txt"
 _STANDARD_INPUT = "-"
 
 
-def command_again(arguments: Sequence[str], sources: Sequence[str], failed_to: str | None) -> str:
+def command_again(
+    arguments: Sequence[str], sources: Sequence[str], failed_to: str | None, settings: Settings
+) -> str:
     """The command line, with what failed as its list, or with an option that writes that list.
 
     `arguments`: those of this run, `sources` included; `failed_to`: where the list was written.
     An ellipsis stands for arguments that may hold a secret, or that are too long to be shown.
+    Whether one does is asked of the settings: an option may be written in many ways.
     """
     options = [one for one in arguments if one not in sources]
     kept = shlex.join(options if failed_to else arguments)
-    if any(one.startswith(_MAY_HOLD_SECRETS) or "@" in one for one in arguments):
+    if settings.headers or settings.user or settings.proxy or masked(kept) != kept:
         kept = "…"
     elif len(kept) > _LONGEST:
         rest = shlex.join(options)

@@ -19,7 +19,7 @@ from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.streams import can_draw, columns_of, same_terminal
+from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
 from pyfetch.text import escaped, masked
 
@@ -109,7 +109,7 @@ class Display:
     @property
     def width(self) -> int | None:
         """Cells of a line on standard error; None where that is no terminal."""
-        return columns_of(self._err) - 1 if self._err.isatty() else None
+        return terminal_width(self._err) - 1 if self._err.isatty() else None
 
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.

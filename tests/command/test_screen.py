@@ -78,7 +78,7 @@ def test_finished_counts_as_finished_though_the_first_url_still_runs(
 def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
-    size, half = 200_000_000, 150_000_000
+    size, half = 20_000_000, 15_000_000
     slow = rest(f"bytes {half}-{size - 1}/{size}", b"", ETag=ETAG, Content_Length=str(size - half))
 
     def page(handler: Handler) -> None:
@@ -97,7 +97,7 @@ def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     assert forked(f"{server.url}/big", "--retries", "0").status == 1
     with Terminal(forked, f"{server.url}/big", columns=columns) as screen:
         if columns > 40:
-            screen.wait_for("resumed at 150.0 MB")
+            screen.wait_for("resumed at 15.0 MB")
         screen.wait_for(" 75 %")
         screen.wait_for(lambda: re.search(r"\d kB/s, .* left", whole(screen)) is not None)
 
