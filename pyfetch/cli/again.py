@@ -23,12 +23,14 @@ def command_again(
     An ellipsis stands for arguments that may hold a secret, or that are too long to be shown.
     Whether one does is asked of the settings: an option may be written in many ways.
     """
-    kept = [one for one in arguments if not failed_to or one not in sources]
-    text = shlex.join(kept)
-    secret = bool(settings.headers or settings.user or settings.proxy) or masked(text) != text
-    if secret or len(text) > _LONGEST:
-        text = "…"
+    options = [one for one in arguments if one not in sources]
+    kept = shlex.join(options if failed_to else arguments)
+    if settings.headers or settings.user or settings.proxy or masked(kept) != kept:
+        kept = "…"
+    elif len(kept) > _LONGEST:
+        rest = shlex.join(options)
+        kept = f"… {rest}".rstrip() if len(rest) <= _LONGEST else "…"
     if failed_to:
-        return f"pyfetch {shlex.quote(failed_to)} {text}"
+        return f"pyfetch {shlex.quote(failed_to)} {kept}"
     piped = "… | " if _STANDARD_INPUT in sources and _STANDARD_INPUT not in arguments else ""
-    return f"{piped}pyfetch {text} --failed-to {_SUGGESTED}"
+    return f"{piped}pyfetch {kept} --failed-to {_SUGGESTED}"

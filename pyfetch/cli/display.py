@@ -55,6 +55,7 @@ class Display:
             self._sinks.append(FailureLines(self.say))
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._screen: Screen | None = None
+        self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
 
     @staticmethod
@@ -93,7 +94,7 @@ class Display:
     def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
-        if self._screen and self.is_table:
+        if self._screen and self._rows_above_bars:
             self._screen.shown(result)
 
     def flush(self) -> None:
@@ -154,11 +155,11 @@ class Display:
         from pyfetch.output.counts import RunCounts
         from pyfetch.output.screen import Screen
 
-        together = same_terminal(self._out, self._err)
         out = self._out
-        self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
+        err = out if same_terminal(out, self._err) else self._err
+        self._screen = Screen(out, err, extras=self._options.extras)
         if self.is_table:
-            self._sinks.append(self._screen.table(batched=self._bars and together))
+            self._sinks.append(self._screen.table(batched=self._rows_above_bars))
         if self._bars:
             # With --verbose or --quiet, there is a line for each failure anyhow.
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)

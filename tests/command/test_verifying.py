@@ -250,10 +250,10 @@ def test_quiet_says_only_what_is_wrong(pyfetch: Command, data: Path) -> None:
     assert ended.err.startswith("missing data/a\n")
 
 
-def test_on_a_terminal_there_are_rows_and_a_bar(installed: InstalledCommand, data: Path) -> None:
+def test_on_a_terminal_there_are_rows_and_a_bar(forked: InstalledCommand, data: Path) -> None:
     with (data / "d" / "b").open("wb") as file:
         file.truncate(1)
-    with Terminal(installed, "--verify", "-o", "data") as terminal:
+    with Terminal(forked, "--verify", "-o", "data") as terminal:
         assert terminal.end() == 1
         assert "ok             12 B data/a" in terminal.text
         assert "changed" in terminal.text

@@ -352,14 +352,14 @@ class TestUser:
         assert [asked.headers.get("Authorization") for asked in other.asked] == [None] * 2
 
     def test_the_password_is_asked_for_on_the_terminal_which_does_not_show_it(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         """Also where the list is standard input."""
         server.pages["/a"] = Page(b"a")
-        with (installed.directory / "urls").open("w+") as urls:
+        with (forked.directory / "urls").open("w+") as urls:
             urls.write(f"{server.url}/a\n")
             urls.seek(0)
-            with Terminal(installed, "--discard", "-u", "me", stdin=urls.fileno()) as terminal:
+            with Terminal(forked, "--discard", "-u", "me", stdin=urls.fileno()) as terminal:
                 terminal.wait_for("Password for me:")
                 terminal.type("s3cret\r")
                 assert terminal.end() == 0

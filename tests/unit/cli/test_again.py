@@ -21,6 +21,8 @@ from pyfetch.settings import Settings
         (["http://h/?X-Amz-Signature=s3cret"], ["http://h/?X-Amz-Signature=s3cret"], None,
          "pyfetch … --failed-to failed.txt"),
         ([f"http://host/{n}" for n in range(99)], ["x"], None, "pyfetch … --failed-to failed.txt"),
+        (["-w", "3", f"http://{'x' * 200}/"], [f"http://{'x' * 200}/"], None,
+         "pyfetch … -w 3 --failed-to failed.txt"),
     ],
 )  # fmt: skip
 def test_it_has_the_arguments_of_the_run_and_no_secret(
