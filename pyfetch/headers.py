@@ -48,7 +48,7 @@ class Fields(dict[str, str]):
     __slots__ = ("_lines",)
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        """From each line its name, in lower case, and its value."""
+        """`lines`: the name, in lower case, and the value of each line."""
         super().__init__(lines)
         self._lines = lines
         if len(self) < len(lines):

@@ -141,7 +141,7 @@ class Target(NamedTuple):
         return self.url.identity
 
     def ignoring(self, parameters: Sequence[str]) -> Target:
-        """The same target, for which query parameters that match these patterns do not count."""
+        """The same target, with URLs whose identities leave out these query parameters."""
         return self._replace(
             url=self.url.ignoring(parameters),
             mirrors=tuple(mirror.ignoring(parameters) for mirror in self.mirrors),

@@ -52,11 +52,11 @@ class Url(NamedTuple):
     """One http or https URL; `parse_url` makes it. Its `str` and `repr` hide the password."""
 
     text: str
-    """The URL as it was given, credentials included: never to be shown."""
+    """The URL as it was given, including credentials: must not be shown."""
     origin: str
     """`scheme://host:port` (RFC 6454, section 4): what connections and pauses belong to."""
     identity: str
-    """What owns a file's name and a part: the URL without credentials, fragment and what signs it.
+    """What the state knows the URL by: the URL without credentials, fragment and signature.
 
     It ends in `#` if a part of the query was left out."""
 

@@ -13,7 +13,7 @@ ALIASES = {
     "--force-sequential": "--workers 1",
     "-i= --input-file= --batch-file= --arg-file= --url= --metalink-file=": "-- VALUE",
     "-B=": "--base VALUE",
-    "--directory-prefix= --dir= --out-dir= --outdir= --destination=": "--output-dir VALUE",
+    "--directory-prefix= --dir= --out-dir= --outdir= --save-dir=": "--output-dir VALUE",
     "--output-document= --output=": "--out VALUE",
     "-A= --user-agent=": "--header 'User-Agent: VALUE'",
     "--referer=": "--header 'Referer: VALUE'",

@@ -22,6 +22,7 @@ from pyfetch.cli.parameters import (
     settings_from_options,
 )
 from pyfetch.settings import InputFormat, Settings
+from pyfetch.urls import is_url
 
 
 @click.command(
@@ -72,14 +73,14 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
     from pyfetch.inputs.columns import Columns
-    from pyfetch.naming.template_text import columns_of
+    from pyfetch.naming.template_text import columns_in
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_of(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name)),
         out=out,
     )
     output = OutputOptions(
@@ -134,6 +135,8 @@ def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, 
 def _settings(options: dict[str, Any], hosts: Any) -> Settings:
     """The settings; the password of `-u NAME` is asked for."""
     user = options["user"]
+    if user is not None and is_url(user):
+        raise click.UsageError("-u takes a name: -u NAME, or -u NAME:PASSWORD")
     if user is not None and ":" not in user:
         from pyfetch.cli.password import asked_for
 

@@ -88,7 +88,8 @@ def _read(
 def _is_missing(path: str) -> bool:
     try:
         os.stat(path)  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Of a directory that we may not enter: the home is another user's, as under `sudo -u`.
         return True
     except OSError:  # reported when it is read
         pass

@@ -19,7 +19,7 @@ from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.streams import can_draw, columns_of, same_terminal
+from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
 from pyfetch.text import escaped, masked
 
@@ -55,6 +55,7 @@ class Display:
             self._sinks.append(FailureLines(self.say))
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._screen: Screen | None = None
+        self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
 
     @staticmethod
@@ -93,7 +94,7 @@ class Display:
     def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
-        if self._screen and self.is_table:
+        if self._screen and self._rows_above_bars:
             self._screen.shown(result)
 
     def flush(self) -> None:
@@ -108,7 +109,7 @@ class Display:
     @property
     def width(self) -> int | None:
         """Cells of a line on standard error; None where that is no terminal."""
-        return columns_of(self._err) - 1 if self._err.isatty() else None
+        return terminal_width(self._err) - 1 if self._err.isatty() else None
 
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.
@@ -154,11 +155,11 @@ class Display:
         from pyfetch.output.counts import RunCounts
         from pyfetch.output.screen import Screen
 
-        together = same_terminal(self._out, self._err)
         out = self._out
-        self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
+        err = out if same_terminal(out, self._err) else self._err
+        self._screen = Screen(out, err, extras=self._options.extras)
         if self.is_table:
-            self._sinks.append(self._screen.table(batched=self._bars and together))
+            self._sinks.append(self._screen.table(batched=self._rows_above_bars))
         if self._bars:
             # With --verbose or --quiet, there is a line for each failure anyhow.
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)

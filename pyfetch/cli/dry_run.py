@@ -26,8 +26,8 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
-from pyfetch.storage.pruning import UnnamedFiles
 from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.system import temporary_database
 from pyfetch.text import escaped
 from pyfetch.urls import masked_url

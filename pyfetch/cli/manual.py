@@ -47,6 +47,12 @@ ENVIRONMENT = (
     ("SSL_CERT_FILE, SSL_CERT_DIR", "The authorities to trust, as with OpenSSL."),
     ("NO_COLOR", "If set, no colours are used."),
 )
+FILES = (
+    ("~/.config/pyfetch/config.toml", "The configuration: defaults, profiles, settings of hosts."),
+    ("DIR/.pyfetch/", "What pyfetch knows of the files in DIR: state, lock, unfinished parts."),
+    ("~/.netrc", "Users and passwords of hosts."),
+)
+"""What the man page alone has."""
 EXIT_STATUSES = (
     ("0", "Every URL succeeded, or no more failed than `--allow-failures` permits."),
     ("1", "Some failed."),

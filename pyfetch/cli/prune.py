@@ -15,8 +15,9 @@ from pyfetch.errors import UsageError
 from pyfetch.models import Failure, IfExists, Result
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY
-from pyfetch.storage.pruning import PRUNED_DIRECTORY, UnnamedFiles, prune
+from pyfetch.storage.pruning import PRUNED_DIRECTORY, prune
 from pyfetch.storage.state import State
+from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.text import escaped
 from pyfetch.units import format_size
 

@@ -143,8 +143,8 @@ class Members:
         member.spoke, member.silent_looks, self._stillborn = True, 0, 0
 
     def end_the_silent(self) -> None:
-        """BarStyle at all processes, and kill those that send nothing any more."""
-        # Counted, not timed: if all of us were suspended, nobody was silent.
+        """Check all processes, and kill those that send nothing any more."""
+        # Checks are counted, not time: while all processes are suspended, none of them hangs.
         for member in self._members:
             member.silent_looks += 1
             if member.silent_looks > _SILENT_LOOKS:

@@ -114,7 +114,7 @@ def _targets(
         if isinstance(message, messages.NameGiven):
             names.give(message)
             continue
-        # No more targets will come; but names, and a message to stop, may.
+        # No more targets will come, but there may be names, or a message to stop.
         daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
         if isinstance(message, messages.StopNow):
             engine.stop()

@@ -86,8 +86,9 @@ class Workload:
 def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process.
 
-    Workers and the caps for hosts are divided, so there are no more processes than the lowest cap
-    allows. With a limit of requests or bytes a second there is one process: it is fast enough.
+    Workers and the limits for hosts (`--per-host`) are divided among them, so there are no more
+    processes than the lowest limit. With a limit of requests or bytes a second there is one
+    process, which is fast enough for it.
     """
     limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
     caps = [one.per_host or MOST_WORKERS for one in limits]

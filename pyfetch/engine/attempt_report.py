@@ -12,6 +12,7 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.storage.part import Part
+from pyfetch.storage.placing import Placed
 from pyfetch.transfer import Transfer
 
 
@@ -67,24 +68,33 @@ class AttemptReport:
 
     def fetched(
         self,
-        outcome: Outcome,
         final: str | None,
         sha256: str,
         facts: FileFacts | None,
+        placed: Placed | None,
         backup: str | None,
-        change: Change | None,
     ) -> Finished:
         """The outcome if the whole body was received.
 
-        `final`: the file; `backup`: where the file that had this name is kept, if there is one;
-        `change`: whether the file is new, updated or the same.
-
+        `final`: the file; `placed`: how it got its name, None if it is not kept; `backup`: where
+        the file that had this name is kept, if there is one.
         """
+        is_same_file = placed is not None and placed.adopted
+        outcome = Outcome.UNCHANGED if is_same_file else Outcome.FETCHED
+        change = self._change(placed, sha256) if placed and not is_same_file else None
         size = self._transfer.received
         result = self._result(
             outcome, size=size, path=final, sha256=sha256, backup=backup, change=change
         )
         return self._finished(result, HostSignal.NONE, facts)
+
+    def _change(self, placed: Placed, sha256: str) -> Change:
+        """Whether the file is new, the same as the one that it has replaced, or another one."""
+        if not placed.replaced:
+            return Change.NEW
+        before = self.target.known.facts
+        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        return Change.SAME if is_same else Change.CHANGED
 
     def _finished(
         self, result: Result, sign: HostSignal, facts: FileFacts | None = None

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade
-from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest, Rename
+from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest
 from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.ledger import Rename
 from pyfetch.storage.parts import Parts
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer

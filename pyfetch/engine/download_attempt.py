@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from typing import Protocol
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -23,31 +22,21 @@ from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.http.validators import media_type_of
-from pyfetch.models import Change, Outcome, Target
+from pyfetch.models import Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.ledger import Rename
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placed, Placement, WhenThere
+from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
 
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
-
-
-class Rename(Protocol):
-    """Gives targets the paths that depend on what their answers say."""
-
-    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
-        """The target with a path of its own, made from what its answer says.
-
-        `beside`: the path gets a suffix, so that no file has it yet.
-        """
-        ...
 
 
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
@@ -199,9 +188,9 @@ class Download:
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
         """Raise `NeedsAnotherRequest` if a 304 would keep a file that this run does not want.
 
-        With `--expect-type` and `{type_ext}` its type has to be known, and with
-        `--content-disposition` the name that the server gives: both are known from when it was
-        fetched, or from the 304.
+        With `--expect-type` and `{type_ext}` the type has to be known, and with
+        `--content-disposition` the name that the server gives. Both are known from the earlier run,
+        or from the 304.
         """
         head = self.report.answer
         recorded = recorded_facts(self._target, kept.status)
@@ -221,7 +210,7 @@ class Download:
                 raise self._again()
 
     def _deciding(self, given: str | None, media_type: str | None) -> Said:
-        """What the path depends on of what an answer says."""
+        """Those parts of an answer on which the path depends."""
         settings = self._settings
         return Said(
             given if settings.content_disposition else None,
@@ -277,15 +266,5 @@ class Download:
                 self._final,
                 backup,
             )
-        outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
         sha256 = (facts and facts.sha256) or writer.sha256
-        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
-        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
-
-    def _change(self, placed: Placed, sha256: str) -> Change:
-        """What the file is beside the one that it has replaced, if any."""
-        if not placed.replaced:
-            return Change.NEW
-        before = self._target.known.facts
-        is_same = before is not None and before.sha256 == sha256 and not placed.backup
-        return Change.SAME if is_same else Change.CHANGED
+        return self.report.fetched(self._final, sha256, facts, placed, backup)

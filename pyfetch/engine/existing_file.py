@@ -110,7 +110,7 @@ def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
 
 
 def judge_named(final: str, found: Found, policy: IfExists, known: Known) -> Kept | None:
-    """Judge what was found under a name that an answer has just decided. None: the body may come.
+    """Decide whether a file with the name that an answer has just given stays; None: it does not.
 
     Raises `TargetError` if the target has to fail because the file is there.
     """

@@ -37,8 +37,8 @@ _GONE_STATUSES = frozenset({404, 410})
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None if the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, and with the file's media type
-    (empty: it is not known), before the body.
+    `on_wanted` is called, before the body, with the head of an answer that brings the file, and
+    with the media type of the file (empty: not known).
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class BodyWriter:
         self._question = question
         self._on_wanted = on_wanted
         self._verdict = Verdict.NO_FILE
+        self._representation: Representation | None = None
         self._begun = False
         self._digest = Digest(target.checksum)
         self._total: int | None = None
@@ -92,6 +93,7 @@ class BodyWriter:
     def head(self, head: Response) -> bool:
         """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
         self.answer = head
+        self._representation = None
         self._verdict = self._question.verdict(head)
         if self._question is not FOR_ALL and _log.isEnabledFor(logging.INFO):
             why = about_answer(self._question, head, self._verdict)
@@ -173,11 +175,13 @@ class BodyWriter:
         )
 
     def _said(self, head: Response) -> Representation:
-        """What is known of the content. A 206 need not repeat what the first answer has said."""
-        part = self._question.part
-        if self._verdict is Verdict.REST and part:
-            return part.completed_by(head.headers)
-        return Representation.of(head.headers)
+        """What is known of the content: what a 206 does not repeat, the first answer has said."""
+        if self._representation is None:
+            part = self._question.part if self._verdict is Verdict.REST else None
+            headers = head.headers
+            said = part.completed_by(headers) if part else Representation.of(headers)
+            self._representation = said
+        return self._representation
 
     def _continue(self, head: Response) -> None:
         """Prepare to append to the part."""
@@ -223,7 +227,7 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        # A body that came whole with its first bytes leaves nothing to continue.
+        # If the first piece is the whole body, there will be nothing to continue.
         is_whole = first == self._total
         metadata = None
         if self.answer is not None and not is_whole:

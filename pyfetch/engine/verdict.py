@@ -48,7 +48,7 @@ class Conditions(NamedTuple):
         etag, found = self.fields.get("If-None-Match"), head.headers.get("etag")
         if etag is None or found is None or not is_same_etag(etag, found):
             return False
-        # Some servers say 0 in a 304, though it is not to be said there (RFC 9110, section 8.6).
+        # Some servers send 0 with a 304, though they must not (RFC 9110, section 8.6).
         length = head.headers.get("content-length", "0").strip()
         same_length = length in ("0", str(self.size))
         return same_length and without_query(head.url.identity) == without_query(self.answered_by)
@@ -80,7 +80,7 @@ class Question(NamedTuple):
         return fields
 
     def verdict(self, head: Response) -> Verdict:
-        """Judge the head of the answer."""
+        """What the answer with this head is."""
         status, content_range = head.status, head.headers.get("content-range")
         asked_for_more = self.part is not None or self.conditions is not None
         if status == 304 and self.conditions and self.conditions.are_met_by(head):

@@ -179,7 +179,7 @@ class Client:
         return [limit for limit in (own, self._bandwidth) if limit]
 
     def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
-        """Say once a run that a body is not what its media type says."""
+        """Warn, once a run, that a body is compressed and is saved as it is."""
         coding = response.headers.get("content-encoding")
         if self._has_warned or not coding or response.status >= 300:
             return

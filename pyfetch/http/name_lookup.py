@@ -73,7 +73,7 @@ class NameLookUps:
         """Notified when there is a look-up for an idle thread."""
         self._queue: deque[_LookUp] = deque()
         self._shared: dict[tuple[str, int], _LookUp] = {}
-        """BarStyle-ups that other transfers may wait for, too: queued or under way."""
+        """Look-ups that other transfers may wait for, too: queued or under way."""
         self._threads = 0
         self._idle = 0
 

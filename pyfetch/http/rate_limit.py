@@ -46,7 +46,7 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
 
 
 def _answered(headers: Mapping[str, str], now: float | None) -> float:
-    """When the answer was sent, by the clock that its times are from (RFC 9110, 6.6.1)."""
+    """When the response was sent, by the server's clock (`Date`; RFC 9110, section 6.6.1)."""
     answered = parse_http_date(headers.get("date"))
     if answered is not None:
         return answered

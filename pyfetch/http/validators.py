@@ -125,7 +125,7 @@ def is_validator(text: str) -> bool:
 
 
 def is_etag(text: str) -> bool:
-    """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
+    """Whether this is a strong or weak ETag (RFC 9110, section 8.8.3), and not too long."""
     return len(text) <= LONGEST_VALUE and bool(_strong_etag().fullmatch(text.removeprefix("W/")))
 
 

@@ -23,7 +23,7 @@ from pyfetch.naming.components import (
     text_digest,
 )
 from pyfetch.naming.list_columns import column_text, why_not_named
-from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_of, fields_of
+from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_in, fields_of
 from pyfetch.urls import DEFAULT_PORTS, Url
 
 _OF_ONE_URL = frozenset({"name", "stem", "query", "hash"})
@@ -84,7 +84,7 @@ class Template:
         self._fillings = [_filling(parent) for parent in parents]
         self._fillings.append(_filling(last, is_last=True))
         fields, of_last = fields_of(text), fields_of(last)
-        self.columns = columns_of(text)
+        self.columns = columns_in(text)
         """The columns of the list that it is made from."""
         self.uses_type = "type_ext" in fields
         """Whether the path depends on the media type of the answer."""

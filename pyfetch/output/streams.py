@@ -6,7 +6,7 @@ import os
 from typing import TextIO
 
 
-def columns_of(stream: TextIO) -> int:
+def terminal_width(stream: TextIO) -> int:
     """Columns of the terminal that a stream leads to."""
     said = os.environ.get("COLUMNS", "")
     if said.isdecimal() and int(said):

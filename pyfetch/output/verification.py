@@ -70,10 +70,13 @@ class VerifiedFailures:
 class Watched(Protocol):
     """How far the work has come; read from another thread."""
 
-    number: int
+    @property
+    def number(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+
     done: int
     read: int
-    total: int
 
 
 class VerificationScreen:

@@ -26,7 +26,7 @@ class HostQueue:
         self._ready: list[tuple[int, Target]] = []
         """A heap of targets and their indexes."""
         self._taken: set[int] = set()
-        """Indexes of targets that are in the heap still, but were taken out."""
+        """Indexes of targets that were taken out, but whose entries are still in the heap."""
         self.shown: tuple[bool, int] | None = None
         """In which heap of fronts, and with which target, this queue stands; None: in none."""
         self.unproven = 0

@@ -82,7 +82,7 @@ class Host:
         return self.reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
-        """Whether the host lately refused the URL with this index, or was silent about it."""
+        """Whether the host lately refused the URL with this index, or did not answer it."""
         if self.reach.has_met_silence(index):
             return True
         return self._refusals is not None and index in self._refusals

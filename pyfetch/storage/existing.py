@@ -30,7 +30,7 @@ NOTHING = Found()
 
 
 def look(directory: OutputDirectory, path: str) -> Found:
-    """BarStyle what is there under a path below the output directory.
+    """Find out what is at a path below the output directory.
 
     Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are never
     replaced. A symbolic link may be replaced; the file that it leads to stays as it is.

@@ -73,6 +73,8 @@ class FileLedger:
     def rename(self, target: Target, said: Said, *, beside: bool = False) -> Target:
         with self._lock:
             self._given.pop(target.index, None)
+            if said.name is None and self._names.wanted(target, said) == target.path:
+                return target  # its own path had the right extension already
             choose = self._names.free if beside else self._names.of
             path, known = choose(target, said, lambda path: self._in_use(path, target))
             self._given[target.index] = path

@@ -25,7 +25,7 @@ PARTS_DIRECTORY = "parts"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 """Flags to create a file; `open` fails if anything has its name."""
 OLD_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Flags to write to a file that is there; `open` fails for a link."""
+"""Flags to write to an existing file; `open` fails for a link."""
 NAMELESS_FILE = os.O_WRONLY | getattr(os, "O_TMPFILE", 0) | os.O_CLOEXEC
 """Flags for a new file without a name, in the directory that `open` names. For Linux."""
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

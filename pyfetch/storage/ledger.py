@@ -68,3 +68,14 @@ class NoLedger:
 
     def commit(self) -> None:
         pass
+
+
+class Rename(Protocol):
+    """Gives targets the paths that depend on what their answers say."""
+
+    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with a path of its own, made from what its answer says.
+
+        `beside`: the path gets a suffix, so that no file has it yet.
+        """
+        ...

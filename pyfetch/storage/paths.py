@@ -66,8 +66,8 @@ class PathAllocator:
     ) -> tuple[RelativePath, Known]:
         """A path that belongs to this target only, and what is known of its file.
 
-        `said`: what the answer says that the path depends on. `in_use`: whether a target that is
-        not done has this path, for `--if-exists rename`.
+        `said`: those parts of the answer on which the path depends. `in_use`: whether an unfinished
+        target has this path, for `--if-exists rename`.
         """
         path, known = self.home(target, said)
         if said == NOTHING_SAID and self.follows_answers and known.went_to:

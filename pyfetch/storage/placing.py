@@ -66,7 +66,7 @@ class Placed(NamedTuple):
     adopted: bool = False
     """Whether the earlier file has the same bytes: it stays, and the part is removed."""
     replaced: bool = False
-    """A file that was there is gone from its name."""
+    """Whether an earlier file of this name was replaced."""
 
 
 class PartReplacedError(TargetError):
@@ -157,7 +157,7 @@ class Placer:
         # The descriptor certainly is the file that this run has written, whatever its name is now.
         try:
             link_open_file(self.descriptor, place.name, place.descriptor)
-        except FileNotFoundError:  # macOS has no /proc; or the part has no name any more
+        except FileNotFoundError:  # macOS has no /proc, or the part was removed
             self._check_name()
             os.link(
                 self.part, place.name, src_dir_fd=self.directory.parts,

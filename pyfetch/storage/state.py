@@ -86,7 +86,7 @@ class State:
         return self._tables.changed
 
     def expect(self, paths: Iterable[str]) -> None:
-        """BarStyle up together the paths that `claim` will be asked for next: that is quicker."""
+        """Look up several paths at once for which `claim` will be called next: this is faster."""
         with self._errors:
             self._tables.expect(map(_key, paths))
 

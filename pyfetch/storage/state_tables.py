@@ -63,7 +63,7 @@ class StateTables:
         """Whether there are changes that a killed process would lose."""
 
     def expect(self, keys: Iterable[str]) -> None:
-        """BarStyle up together the rows that `row` will be asked for next."""
+        """Look up several rows at once for which `row` will be called next."""
         left = list(set(keys))
         self._looked_up.clear()
         self._begin()

@@ -303,6 +303,32 @@ def test_a_rerun_finds_the_file_again_under_the_extension_of_its_type(
     assert sorted(files(data)) == ["7.jpg", "8.png"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "outcome", "names"),
+    [
+        ("replace", "fetched", ["7.jpg"]),
+        ("rename", "fetched", ["7-1.jpg", "7.jpg"]),
+        ("fail", "failed", ["7.jpg"]),
+    ],
+)
+@pytest.mark.parametrize("state", [(), ("--no-state",)])
+def test_what_is_to_be_done_with_a_file_that_is_there_holds_for_names_by_type(
+    pyfetch: Command,
+    server: LoopbackServer,
+    data: Path,
+    policy: str,
+    outcome: str,
+    names: list[str],
+    state: tuple[str, ...],
+) -> None:
+    server.routes["/1"] = of_type("image/jpeg")
+    table = images(pyfetch, f"7,{server.url}/1,")
+    fetched(pyfetch, table, *BY_ID, *state)
+    (result,) = fetched(pyfetch, table, *BY_ID, *state, "--if-exists", policy)
+    assert result["outcome"] == outcome
+    assert sorted(files(data)) == names
+
+
 def test_a_file_of_another_type_now_gets_its_extension(
     pyfetch: Command, server: LoopbackServer, data: Path
 ) -> None:

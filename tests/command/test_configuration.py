@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -169,6 +171,21 @@ def test_without_a_directory_for_configurations_the_file_is_below_dot_config(
     del pyfetch.environment["XDG_CONFIG_HOME"]
     pyfetch.environment["HOME"] = str(pyfetch.directory)
     assert shown(pyfetch("--show-config"))["workers"][0] == "3"
+
+
+def test_in_the_home_of_another_user_there_is_no_configuration(
+    pyfetch: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a service that another user's environment has come along with."""
+    true_stat = os.stat
+
+    def closed(path: str, **options: Any) -> os.stat_result:
+        if path == str(pyfetch.configuration):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return true_stat(path, **options)
+
+    monkeypatch.setattr("pyfetch.cli.configuration.os.stat", closed)
+    assert shown(pyfetch("--show-config"))["workers"] == ("8", "built in")
 
 
 def test_no_config_reads_none_and_config_reads_another(pyfetch: Command, tmp_path: Path) -> None:

@@ -96,6 +96,37 @@ class TestWords:
         assert "PYFETCH_JOBS stands for no option" in ended.err
 
 
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "given",
+        [
+            ["-u", "me:s3cret"],
+            ["-vume:s3cret"],
+            ["-fsSLu", "me:s3cret"],
+            ["-vH", "Authorization: Bearer s3cret"],
+            ["--header=A: s3cret"],
+            ["--oauth2-bearer", "s3cret"],
+            ["-b", "token=s3cret"],
+            ["-x", "me:s3cret@127.0.0.1:1"],
+            ["-kx", "http://me:s3cret@127.0.0.1:1"],
+            ["--all-proxy=http://me:s3cret@127.0.0.1:1"],
+        ],
+    )
+    def test_no_way_to_write_a_secret_shows_it_after_a_failure(
+        self, pyfetch: Command, given: list[str]
+    ) -> None:
+        """Not even in the command that tries again what has failed."""
+        ended = pyfetch("--retries", "0", *given, "http://127.0.0.1:1/x")
+        assert ended.status == 1
+        assert "s3cret" not in ended.out + ended.err
+
+    def test_the_command_to_try_again_is_shown_where_it_holds_no_secret(
+        self, pyfetch: Command
+    ) -> None:
+        ended = pyfetch("--retries", "0", "-j", "4", "http://127.0.0.1:1/x")
+        assert "-j 4 http://127.0.0.1:1/x --failed-to failed.txt" in ended.err
+
+
 class TestHelp:
     def test_short_help_leaves_nothing_above_a_screen_of_24_lines(
         self, forked: InstalledCommand
@@ -345,6 +376,11 @@ class TestUser:
         ended = pyfetch("--discard", "-u", "me", "http://127.0.0.1:1/")
         assert ended.status == 2
         assert "write -u me:PASSWORD, or use a netrc file" in ended.err
+
+    def test_a_url_is_no_user(self, pyfetch: Command) -> None:
+        ended = pyfetch("-u", "http://me:s3cret@h/")
+        assert ended.status == 2
+        assert ended.err == "pyfetch: -u takes a name: -u NAME, or -u NAME:PASSWORD\n"
 
     def test_neither_a_repr_nor_an_error_shows_the_password(self) -> None:
         assert "s3cret" not in repr(Settings(user="me:s3cret"))

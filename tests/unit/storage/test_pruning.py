@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from pyfetch.facts import FileFacts
-from pyfetch.storage.pruning import Pruned, UnnamedFiles, prune
+from pyfetch.storage.pruning import Pruned, prune
 from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.storage.unnamed_files import UnnamedFiles
 
 
 @pytest.fixture
