@@ -144,7 +144,7 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
 
 
 def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
-    forked: InstalledCommand, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """Whatever is the cause: one URL does not take a run down with it."""
     deaths: list[int] = []
@@ -159,8 +159,8 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     server.routes["/deadly"] = kill
     server.pages["/x"] = Page(b"x")
     urls = f"{server.url}/x\n{server.url}/deadly\n{server.url}/x?2\n"
-    (forked.directory / "list").write_text(urls)
-    running = forked.start(*TWO, "--discard", "--workers", "1", "list")
+    (installed.directory / "list").write_text(urls)
+    running = installed.start(*TWO, "--discard", "--workers", "1", "list")
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "internal", "-"]
