@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
-from pyfetch.scheduling.host_failures import SILENT_PROBES, Blame, Reach, Reachability, Refusals
+from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
 from pyfetch.scheduling.host_rate import HostRate
+from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 
@@ -17,16 +19,13 @@ DOWN_FOR = 300.0
 
 
 class _Before(NamedTuple):
-    """What the host could take before a refusal that may be one URL's alone."""
+    """What the host could take before refusals that may be their URLs' own trouble."""
 
-    began: float
-    """When the refused attempt began."""
-    target_index: int
-    """Of the target that was refused."""
     share: float
     threshold: float
     paused_until: float
     refusal: Refusal | None
+    rate: HostRate
 
 
 class Host:
@@ -80,7 +79,7 @@ class Host:
         """Refusals that counted since the last good answer."""
         self._pushed_at = -math.inf
         self._before: _Before | None = None
-        """Set while the last refusal may have been one URL's alone."""
+        """Set while the last refusals may have been their URLs' own trouble."""
         self._waiting_since: float | None = None
         """When it first refused since its last good answer."""
 
@@ -180,9 +179,9 @@ class Host:
         self._is_alive()
         is_served = result is None or result.status is None or result.status < 500
         if self._refusals is not None and is_served:
-            self._refusals.served(began)
+            self._refusals.served(began, result and result.index)
             if self._before is not None:
-                self._other_url_served(began, result, self._before)
+                self._judge_again(began, self._refusals, self._before)
         if began < self._pushed_at:
             return  # the request was sent before the host refused
         self._pushes = 0
@@ -194,24 +193,27 @@ class Host:
         held_back = now - self._asked_at < 2 * self._rate.interval
         self._rate.accepted(now, held_back=held_back)
 
-    def _other_url_served(self, began: float, result: Result | None, before: _Before) -> None:
-        """End a pause that one refusal has caused, if this answer shows that it was a URL's alone.
-
-        The server got this request after the one that it refused, and served it.
-        """
-        if began <= before.began or (result and result.index == before.target_index):
+    def _judge_again(self, began: float, refusals: Refusals, before: _Before) -> None:
+        """Undo what refusals have caused, if this answer shows that they were their URLs' own."""
+        if not refusals.are_outweighed:
+            if began >= self._pushed_at:
+                self._before = None  # the pause was kept to
             return
         self._before = None
         self._share, self._threshold = before.share, before.threshold
         self._paused_until, self.refusal = before.paused_until, before.refusal
         self._pushes = 0
         self._waiting_since = None
+        if began < self._pushed_at:  # else the host may have served it because of the pause
+            self._rate = before.rate
 
     def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> bool:
         """The host has refused a request. Returns whether that counts against the host."""
         if self._refusals is None:
             self._refusals = Refusals()
-        blame = self._refusals.judge(result.index, result.status, now)
+        blame = self._refusals.judge(
+            result.index, result.status, began, now, limit_is_known=self._rate.rate < math.inf
+        )
         if blame is Blame.URL:
             if self._refusals.all_explained():
                 self._unlearn()
@@ -219,13 +221,13 @@ class Host:
         if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
             if asked:
                 self._pause(now, asked, result)
+            return blame is Blame.HOST
+        if blame is Blame.HOST and self._rate.rate < math.inf:
             self._before = None
-            return True
-        self._before = None
-        if blame is Blame.UNSURE:
+        elif self._before is None:
             self._before = _Before(
-                began, result.index, self._share, self._threshold, self._paused_until,
-                self.refusal,
+                self._share, self._threshold, self._paused_until, self.refusal,
+                copy.copy(self._rate),
             )  # fmt: skip
         self._pushes += 1
         self._pushed_at = now
@@ -235,7 +237,7 @@ class Host:
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
-        return True
+        return blame is Blame.HOST
 
     def _unlearn(self) -> None:
         """Forget limits that were learned from URLs whose trouble was their own."""
@@ -245,11 +247,18 @@ class Host:
             self._pushes = 0
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
-        """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`."""
+        """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`.
+
+        A host that has not refused several URLs in a row gets another one as a probe first.
+        """
         until = now + seconds
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
             self._paused_until = max(self._paused_until, until)
+            return
+        if self._refusals is not None and not self._refusals.is_shut(self.running - 1):
+            pause = min(self._policy.backoff(self._pushes), self._policy.max_wait)
+            self._paused_until = max(self._paused_until, now + pause)
             return
         self._waiting_since = None
         refusal = self._policy.refusal(seconds)
