@@ -23,6 +23,8 @@ _BACK = 0.75
 """Factor of the limit after a host has pushed back."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two probes."""
+_FIRST_PATIENCE = 1.0
+"""Seconds in which nothing comes through before more workers are tried; doubles each time."""
 
 
 class WorkerLimit:
@@ -63,6 +65,9 @@ class AdaptiveWorkerLimit(WorkerLimit):
     more or fewer now and then, ever more rarely (Hellerstein, Morrison and Eilebrecht, "Applying
     Control Theory in the Real World: Experience With Building a Controller for the .NET
     Thread Pool", 2010). It goes back by a quarter when hosts push back, as AIMD does.
+
+    Where nothing comes through for a while, all workers hang at URLs that are not answered:
+    they do not load anything, and more workers may find other URLs that are.
     """
 
     def __init__(self, most: int, first: int = FIRST) -> None:
@@ -79,6 +84,9 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._pause = _FIRST_PAUSE
         self._probe_at = 0.0
         self._up_next = True
+        self._patience = _FIRST_PATIENCE
+        self._nothing_since: float | None = None
+        """When the first of the measurements in a row ended in which nothing came through."""
         self._now = 0.0
 
     def at_most(self, number: int) -> None:
@@ -102,7 +110,11 @@ class AdaptiveWorkerLimit(WorkerLimit):
         if measure is None:
             return None
         before = self.limit
-        self._decide(measure)
+        if measure.rate or measure.pushed_back:
+            self._patience, self._nothing_since = _FIRST_PATIENCE, None
+            self._decide(measure)
+        else:
+            self._nothing_comes()
         changed = self.limit != before
         self._meter.begin_again(now, changed=changed)
         return f"workers {before} → {self.limit}: {self._why}" if changed else None
@@ -110,6 +122,16 @@ class AdaptiveWorkerLimit(WorkerLimit):
     def summary(self) -> str | None:
         limit, why = self._settled_on
         return f"workers: {limit} in the end ({why})"
+
+    def _nothing_comes(self) -> None:
+        """Double the limit if nothing has come through for long enough."""
+        if self._nothing_since is None:
+            self._nothing_since = self._now - _FIRST_PATIENCE  # a measurement lasts as long
+        if self._now - self._nothing_since >= self._patience and self.limit < self._most:
+            self._patience *= 2
+            self._nothing_since = self._now
+            self._before, self._decide = None, self._climb
+            self._go(self.limit * 2, "nothing comes through, so other URLs are tried")
 
     def _climb(self, measure: Measure) -> None:
         """Double the limit as long as that helps."""

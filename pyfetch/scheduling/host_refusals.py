@@ -66,7 +66,7 @@ class Refusals:
         self._newest_served = self._newest_refused = -math.inf
         """When the newest of the requests was sent that were served, or refused."""
         self._in_a_row = 0
-        """URLs that were refused since a request was served which was sent after them."""
+        """Refusals that paused the host since a request was served which was sent after them."""
         self._proof = self._wanted = 0
         """Requests that were served though they were sent after all refused ones, and how many
         of them show that the refusals were the URLs' own."""
@@ -114,7 +114,6 @@ class Refusals:
             if other != index and not refused.is_its_own and now - refused.at < COINCIDENCE
         ]
         self._remember(index, now)
-        self._in_a_row += before is None
         if status != _TOO_MANY_REQUESTS and all(each.at <= self._newest_served for each in others):
             return Blame.URL
         if not limit_is_known:
@@ -122,6 +121,7 @@ class Refusals:
             served_later = self._newest_served > began
             if not others and (some_are_their_own or served_later):
                 return Blame.URL
+        self._in_a_row += before is None
         self._proof, self._wanted = 0, len(others) + 1
         self._newest_refused = max(self._newest_refused, began)
         return Blame.HOST if len(others) >= (1 if limit_is_known else 2) else Blame.UNSURE

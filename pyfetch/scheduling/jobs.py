@@ -228,7 +228,8 @@ class Jobs:
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
         job.try_again(attempt)
-        self._queues.again(job.target, job.origin, now + wait)
+        hung = result.error is Failure.TIMEOUT and attempt.sign is not HostSignal.UNREACHED
+        self._queues.again(job.target, job.origin, now + wait, hung=hung)
         return None
 
     def _done_here(
