@@ -26,6 +26,7 @@ class Transfer:
         "_socket",
         "_stopped",
         "assignment",
+        "has_asked",
         "latency",
         "ours",
         "received",
@@ -46,6 +47,8 @@ class Transfer:
         """Bytes of the whole body, where the server has said so."""
         self.steps = 0
         """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
+        self.has_asked = False
+        """Whether the present step is to send a request and to wait for its answer."""
         self.ours = 0.0
         """Seconds for which the body had to wait for us, up to the last `ours_ends`."""
         self._ours_since: float | None = None

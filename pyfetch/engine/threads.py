@@ -208,5 +208,5 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         max_wait=settings.max_wait,
         statuses=retried_statuses(settings.retry_status),
     )
-    stalls = StallDetector(max(settings.timeout, settings.connect_timeout), settings.min_speed)
+    stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
     return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)

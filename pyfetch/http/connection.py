@@ -91,6 +91,7 @@ class Connection:
         `HTTPException` for a proxy that speaks no HTTP, and `TargetError`.
         """
         self._transfer = transfer
+        transfer.has_asked = False
         route, proxy = self.route, self.route.proxy
         self._connect(transfer)
         try:
@@ -118,6 +119,7 @@ class Connection:
         """
         self._transfer = transfer
         connection, stoppable = self._sockets()
+        transfer.has_asked = True
         transfer.uses(stoppable)
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)

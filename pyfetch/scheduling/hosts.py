@@ -179,7 +179,7 @@ class Host:
         self._is_alive()
         is_served = result is None or result.status is None or result.status < 500
         if self._refusals is not None and is_served:
-            self._refusals.served(began, result and result.index)
+            self._refusals.served(began, None if result is None else result.index)
             if self._before is not None:
                 self._judge_again(began, self._refusals, self._before)
         if began < self._pushed_at:

@@ -38,9 +38,12 @@ class StallDetector(NamedTuple):
     """Says when a transfer must be ended because it makes too little progress."""
 
     timeout: float
-    """Seconds that one step may take: to connect, to shake hands, to answer."""
+    """Seconds that an answer may take, up to the end of its head."""
     min_speed: int = 0
     """Bytes a second that a body must bring at least; 0: any number will do."""
+    connect_timeout: float = 0.0
+    """Seconds that a step before the request may take, if that is longer than `timeout`: to
+    connect, to shake hands."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
@@ -58,8 +61,11 @@ class StallDetector(NamedTuple):
             return Observation(now, step, transfer.received, ours)
         if not answered:
             # One tick more than the timeout: the socket's own comes first, if it comes at all.
-            late = now - before.at > self.timeout + TICK
-            return f"no whole answer within {format_seconds(self.timeout)}" if late else before
+            timeout = self.timeout
+            if not transfer.has_asked:
+                timeout = max(timeout, self.connect_timeout)
+            late = now - before.at > timeout + TICK
+            return f"no whole answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:
