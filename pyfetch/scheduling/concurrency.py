@@ -27,16 +27,72 @@ _FIRST_PATIENCE = 1.0
 """Seconds in which nothing comes through before more workers are tried; doubles each time."""
 
 
+_FIRST_REST, _LONGEST_REST = 5.0, 120.0
+"""Seconds after a shortage of descriptors or threads until one more transfer is tried."""
+
+
+class Ceiling:
+    """The most transfers at once for which the machine has descriptors and threads, as it seems.
+
+    A shortage lowers it; then it rises by an eighth at a time. If that leads to another shortage,
+    the next rise comes after twice the time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.value = most
+        self._most = most
+        self._rest = _FIRST_REST
+        self._has_risen = False
+        """Whether it has risen since the last shortage."""
+        self._rises_at = 0.0
+
+    def cap(self, number: int) -> None:
+        """Let it never rise beyond this number, and never fall below one."""
+        self._most = max(1, min(self._most, number))
+        self.value = min(self.value, self._most)
+
+    def lower(self, number: int, now: float) -> None:
+        """There were descriptors and threads for no more than this number, or for one."""
+        if self._has_risen:
+            self._rest = min(_LONGEST_REST, self._rest * 2)
+            self._has_risen = False
+        self.value = max(1, min(self.value, number))
+        self._rises_at = now + self._rest
+
+    def due(self) -> float | None:
+        """When `rise` will raise it; None: never."""
+        return self._rises_at if self.value < self._most else None
+
+    def rise(self, now: float) -> bool:
+        """Raise it if it is time for that. Returns whether it is higher now."""
+        if self.value >= self._most or now < self._rises_at:
+            return False
+        self.value = min(self._most, self.value + max(1, self.value // 8))
+        self._has_risen = True
+        self._rises_at = now + self._rest
+        return True
+
+
 class WorkerLimit:
     """How many transfers may run at once: a fixed number."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Transfers that may run now."""
+        self._ceiling = Ceiling(limit)
 
     def at_most(self, number: int) -> None:
-        """Let no more transfers than this run at once from now on, and at least one."""
-        self.limit = max(1, min(self.limit, number))
+        """Let no more transfers than this run at once, and at least one."""
+        self._ceiling.cap(number)
+        self._keep_below_ceiling()
+
+    def fall_short(self, number: int, now: float) -> None:
+        """There are descriptors and threads for no more than this number, for the time being."""
+        self._ceiling.lower(number, now)
+        self._keep_below_ceiling()
+
+    def _keep_below_ceiling(self) -> None:
+        self.limit = self._ceiling.value
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         """A transfer has ended that began then and was answered after `latency` seconds."""
@@ -46,12 +102,18 @@ class WorkerLimit:
 
     def due(self) -> float | None:
         """When `review` must be called though nothing has ended; None: never."""
+        return self._ceiling.due()
 
     def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
         """Reconsider the limit. Returns the change that was made, as a line for the log.
 
         `received` returns the bytes that have come in the whole run.
         """
+        before = self.limit
+        if not self._ceiling.rise(now):
+            return None
+        self.limit = self._ceiling.value
+        return f"workers {before} → {self.limit}: there may be descriptors or threads again"
 
     def summary(self) -> str | None:
         """The number in the end and why, as a clause for people; None for a fixed number."""
@@ -72,7 +134,7 @@ class AdaptiveWorkerLimit(WorkerLimit):
 
     def __init__(self, most: int, first: int = FIRST) -> None:
         super().__init__(min(first, most))
-        self._most = most
+        self._ceiling = Ceiling(most)
         self._settled_on = (self.limit, "so it began")
         self._why = ""
         self._decide = self._climb
@@ -89,8 +151,11 @@ class AdaptiveWorkerLimit(WorkerLimit):
         """When the first of the measurements in a row ended in which nothing came through."""
         self._now = 0.0
 
-    def at_most(self, number: int) -> None:
-        self._most = max(1, min(self._most, number))
+    @property
+    def _most(self) -> int:
+        return self._ceiling.value
+
+    def _keep_below_ceiling(self) -> None:
         if self.limit > self._most:
             self._hold(self._most, None, "this machine has no descriptors or threads for more")
 
@@ -101,10 +166,11 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._meter.idle(full=full)
 
     def due(self) -> float | None:
-        return self._meter.due()
+        return self._meter.due()  # the ceiling can wait for a measurement
 
     def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
         self._now = now
+        self._ceiling.rise(now)
         rounds = 1 if self._decide == self._climb else 2
         measure = self._meter.measure(now, self.limit, running, received, rounds=rounds)
         if measure is None:

@@ -132,7 +132,7 @@ class Jobs:
         )
         job.take_back()
         limit = self.workers.limit
-        self.workers.at_most(len(self.in_flight))
+        self.workers.fall_short(len(self.in_flight), now)
         if self.workers.limit < limit:
             _log.info("out of descriptors or threads: workers %d → %d", limit, self.workers.limit)
         self._queues.again(job.target, job.origin, now + _WAIT_NOT_MADE)
