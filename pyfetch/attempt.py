@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.checksum import Digest
-from pyfetch.models import FileFacts, HostSignal, Length, Result, Target, TargetError
+from pyfetch.facts import FileFacts
+from pyfetch.models import HostSignal, Length, Result, Target, TargetError
 from pyfetch.urls import Url
 
 if TYPE_CHECKING:

@@ -1,17 +1,36 @@
-"""Text from the network, made harmless before it is shown."""
+"""What may be shown: text from the network made harmless, with passwords and signatures masked."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-if TYPE_CHECKING:  # loaded where there is a fraction only
-    from fractions import Fraction
-
+MASK = "***"
+"""What is shown in place of a user and password, or of a signature."""
 
 # C0 and C1 controls, Unicode's line ends, bidi marks, embeddings, overrides and isolates,
 # invisible joiners and the byte order mark, and half a surrogate pair.
 _HARMFUL = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+
+# The patterns below are compiled by `re` at their first use, since most runs use none of them.
+
+# A URL in a text ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, section 3.2).
+# Only ASCII blanks count: any other space may be part of a password.
+_USERINFO = r"(?<=//)[^/?#\x00-\x20]*@"
+# A password that begins with digits and has a `/`, `?` or `#` passes for a port and a path. Nobody
+# can know which of the two it is. It is taken for a password where the "host" has no dot and what
+# follows the `@` may be a host: not the version of a package (`cdn:80/pkg@1.2/x`).
+_AFTER_PORT = r"(?<=//)(?!localhost:)[^/?#:@.\[\x00-\x20]+:[0-9]*+((?:[^/\x00-\x20]|/(?!/))++)"
+_HOST = r"[A-Za-z\[]|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:[:/?#]|\Z)"
+_AUTHORITY_ALONE = r"([^/]*//)[^/?#]*\Z"
+# What signs a URL for a time (AWS, Google, CloudFront, Azure, Alibaba and the like); also in a URL
+# that is percent-encoded within another one.
+_SIGNATURE = (
+    r"(?i)(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
+    r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token)|q-signature|signature|sig)"
+    r"(?:=|%3D))(?:(?!%26|%23)[^&#;,\s\"'<>])+"
+)
 
 
 def escaped(text: str) -> str:
@@ -28,82 +47,73 @@ def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode(errors="surrogatepass"))
 
 
-_SIZE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*"
-_PREFIXES = "kmgtp"
+def may_hold_credentials(url: str) -> bool:
+    """Whether what looks like a port and a path may be a password: `//me:12/secret@host/`."""
+    if "@" not in url:
+        return False
+    return any(_end_of_userinfo(match[1]) is not None for match in re.finditer(_AFTER_PORT, url))
 
 
-def parse_size(text: str) -> int:
-    """Bytes in `10M`, `1.5GiB`, `300kB`, `12`.
+def masked(text: str) -> str:
+    """Return the text with `***` for the user, password and signature of each URL in it."""
+    if "@" in text:
+        text = re.sub(_USERINFO, f"{MASK}@", text)
+        text = re.sub(_AFTER_PORT, _without_userinfo, text)
+    return masked_signatures(text)
 
-    As in GNU coreutils: `K` and `KiB` are 1024 bytes, `KB` is 1000. Raises `ValueError`.
+
+def _without_userinfo(match: re.Match[str]) -> str:
+    end = _end_of_userinfo(match[1])
+    return match[0] if end is None else MASK + match[1][end:]
+
+
+def _end_of_userinfo(after_port: str) -> int | None:
+    """Where the `@` stands that ends user and password, if they may be what this looks like."""
+    if after_port[0] == "/":
+        within = re.split("[?#]", after_port, maxsplit=1)[0]
+    elif after_port[0] in "?#":
+        within = after_port.partition("/")[0] if "@" in after_port.partition("/")[0] else ""
+    else:
+        return None
+    at = within.rfind("@")
+    if at < 2 or within[at - 1] == "/" or not re.match(_HOST, after_port[at + 1 :]):
+        return None
+    return at
+
+
+def masked_signatures(text: str) -> str:
+    """Return the text with `***` for each value that signs a URL (`X-Amz-Signature`, `sig` …)."""
+    # Few texts have a `sig` in them, and to look for that takes no time.
+    if "sig" in text or "Sig" in text or "oken" in text or "SIG" in text:
+        return re.sub(_SIGNATURE, rf"\1{MASK}", text)
+    return text
+
+
+def masked_value(value: Any) -> Any:
+    """Return a value of JSON with all texts in it masked, keys too; itself if none needs it.
+
+    It must not be nested so deeply that the recursion limit could be reached.
     """
-    match = re.fullmatch(_SIZE, text)
-    if not match:
-        raise ValueError(f"{text!r} is no size (write it like 300, 10M, 1.5GiB or 20MB)")
-    number, prefix, suffix = match.groups()
-    base = 1000 if (suffix or "").lower() == "b" else 1024
-    power = _PREFIXES.index(prefix.lower()) + 1 if prefix else 0
-    if number.isdecimal():
-        return int(number) * int(base**power)
-    from fractions import Fraction
-
-    return int(Fraction(number) * base**power)
-
-
-_RATE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*"
-_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
-
-
-def parse_rate(text: str) -> float:
-    """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
-    match = re.fullmatch(_RATE, text)
-    if not match or not float(match[1]):
-        raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
-    return float(match[1]) / _SECONDS[match[2].lower()]
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, Mapping):
+        pairs = [(masked_value(key), masked_value(inner)) for key, inner in value.items()]
+        same = all(
+            new_key is key and new is inner
+            for (new_key, new), (key, inner) in zip(pairs, value.items(), strict=True)
+        )
+        return value if same else dict(pairs)
+    if isinstance(value, list | tuple):
+        items = [masked_value(item) for item in value]
+        same = all(new is item for new, item in zip(items, value, strict=True))
+        return value if same else items
+    return value
 
 
-def parse_speed(text: str) -> int:
-    """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
-    try:
-        return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
-    except ValueError:
-        raise ValueError(f"{text!r} is no speed (write it like 10K/s)") from None
+def shown_of_split(url: str, rest: str) -> str:
+    """Return what may be shown of a URL that a blank separates from `rest`.
 
-
-_SHARE = r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%"
-
-
-def parse_allowance(text: str) -> tuple[int, Fraction | int]:
-    """A number, or a fraction of all: (3, 0) for `3`, (0, 1/20) for `5%`. Raises `ValueError`."""
-    match = re.fullmatch(_SHARE, text.strip())
-    if not match or float(match[2] or 0) > 100:
-        raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
-    number, percent = match.groups()
-    if number:
-        return int(number), 0
-    from fractions import Fraction
-
-    return 0, Fraction(percent) / 100
-
-
-def format_size(size: float) -> str:
-    """A size in bytes for people, in decimal units: `999 B`, `1.5 kB`, `20.0 MB`."""
-    if size < 999.5:
-        return f"{size:.0f} B"
-    power = 0
-    while (size >= 999.95 or not power) and power < len(_PREFIXES):
-        size /= 1000
-        power += 1
-    return f"{size:.1f} {' kMGTP'[power]}B"
-
-
-def format_seconds(seconds: float) -> str:
-    """A time in seconds for people: `45 ms`, `3.2 s`, `4:05`, `1:02:03`."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    The blank may stand in a password: then the half before it is not shown.
+    """
+    half = re.match(_AUTHORITY_ALONE, url)
+    return f"{half[1]}{MASK}" if half and "@" in rest else url

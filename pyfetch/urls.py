@@ -1,25 +1,22 @@
-"""URLs, each taken apart once, and the masking of the passwords and signatures in them.
+"""URLs, each taken apart once.
 
-Whatever is shown, logged or written goes through `str(url)` or through `masked`; `Url.text` is for
-requests alone.
+Whatever is shown, logged or written goes through `str(url)` or, for texts that may hold a URL,
+through `text.masked`; `Url.text` is for requests alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from pyfetch.signed_query import LEFT_OUT, unsigned
+from pyfetch.text import MASK, masked, masked_signatures
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 """The schemes that can be fetched, and the port of each where its URL names none."""
-
-MASK = "***"
-"""What is shown in place of a user and password, or of a signature."""
 
 # Nearly all URLs: printable ASCII, without credentials. One match takes them apart.
 _PLAIN = re.compile(
@@ -27,32 +24,14 @@ _PLAIN = re.compile(
 )
 # `host:8080/path` has a port, not a scheme.
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
+
 # What follows is compiled by `re` at its first use, since most runs use none of it.
-
 _MUST_BE_ENCODED = r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]"
-
-# A URL in a text ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, section 3.2).
-# Only ASCII blanks count: any other space may be part of a password.
-_USERINFO = r"(?<=//)[^/?#\x00-\x20]*@"
-# A password that begins with digits and has a `/`, `?` or `#` passes for a port and a path. Nobody
-# can know which of the two it is. It is taken for a password where the "host" has no dot and what
-# follows the `@` may be a host: not the version of a package (`cdn:80/pkg@1.2/x`).
-_AFTER_PORT = r"(?<=//)(?!localhost:)[^/?#:@.\[\x00-\x20]+:[0-9]*+((?:[^/\x00-\x20]|/(?!/))++)"
-_HOST = r"[A-Za-z\[]|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:[:/?#]|\Z)"
 _BLANK_OR_BACKSLASH = r"[\x00-\x20\\]"
-_AUTHORITY_ALONE = r"([^/]*//)[^/?#]*\Z"
-# What signs a URL for a time (AWS, Google, CloudFront, Azure, Alibaba and the like); also in a URL
-# that is percent-encoded within another one.
-_SIGNATURE = (
-    r"(?i)(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
-    r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token)|q-signature|signature|sig)"
-    r"(?:=|%3D))(?:(?!%26|%23)[^&#;,\s\"'<>])+"
-)
 _HOST_AND_PATH = (
     r"(?:[^\s/?#@]*@)?"
     r"(?:www\.[^\s/]+|(?:(?:[\w-]+\.)+[A-Za-z]{2,}|localhost|[0-9]+(?:\.[0-9]+){3})(?::[0-9]+)?/)"
 )
-
 _SCHEME_AND_AUTHORITY = r"(?:[^/?#]*:)?//[^/?#]*"
 _STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 _ALLOWED = "!#$%&'()*+,/:;=?@[]~"
@@ -226,69 +205,6 @@ def looks_like_a_url(text: str) -> bool:
     return not is_url(text) and re.match(_HOST_AND_PATH, text) is not None
 
 
-def may_hold_credentials(url: str) -> bool:
-    """Whether what looks like a port and a path may be a password: `//me:12/secret@host/`."""
-    if "@" not in url:
-        return False
-    return any(_end_of_userinfo(match[1]) is not None for match in re.finditer(_AFTER_PORT, url))
-
-
-def masked(text: str) -> str:
-    """Return the text with `***` for the user, password and signature of each URL in it."""
-    if "@" in text:
-        text = re.sub(_USERINFO, f"{MASK}@", text)
-        text = re.sub(_AFTER_PORT, _without_userinfo, text)
-    return masked_signatures(text)
-
-
-def _without_userinfo(match: re.Match[str]) -> str:
-    end = _end_of_userinfo(match[1])
-    return match[0] if end is None else MASK + match[1][end:]
-
-
-def _end_of_userinfo(after_port: str) -> int | None:
-    """Where the `@` stands that ends user and password, if they may be what this looks like."""
-    if after_port[0] == "/":
-        within = re.split("[?#]", after_port, maxsplit=1)[0]
-    elif after_port[0] in "?#":
-        within = after_port.partition("/")[0] if "@" in after_port.partition("/")[0] else ""
-    else:
-        return None
-    at = within.rfind("@")
-    if at < 2 or within[at - 1] == "/" or not re.match(_HOST, after_port[at + 1 :]):
-        return None
-    return at
-
-
-def masked_signatures(text: str) -> str:
-    """Return the text with `***` for each value that signs a URL (`X-Amz-Signature`, `sig` …)."""
-    # Few texts have a `sig` in them, and to look for that takes no time.
-    if "sig" in text or "Sig" in text or "oken" in text or "SIG" in text:
-        return re.sub(_SIGNATURE, rf"\1{MASK}", text)
-    return text
-
-
-def masked_value(value: Any) -> Any:
-    """Return a value of JSON with all texts in it masked, keys too; itself if none needs it.
-
-    It must not be nested so deeply that the recursion limit could be reached.
-    """
-    if isinstance(value, str):
-        return masked(value)
-    if isinstance(value, Mapping):
-        pairs = [(masked_value(key), masked_value(inner)) for key, inner in value.items()]
-        same = all(
-            new_key is key and new is inner
-            for (new_key, new), (key, inner) in zip(pairs, value.items(), strict=True)
-        )
-        return value if same else dict(pairs)
-    if isinstance(value, list | tuple):
-        items = [masked_value(item) for item in value]
-        same = all(new is item for new, item in zip(items, value, strict=True))
-        return value if same else items
-    return value
-
-
 def masked_url(text: str) -> str:
     """Return what should be one URL, masked. If it is none, all before its last `@` is hidden."""
     if "@" not in text:
@@ -304,12 +220,3 @@ def masked_url(text: str) -> str:
     scheme, slashes, _ = before_at.partition("//")
     hidden = f"{scheme}//{MASK}" if slashes and "@" not in scheme else MASK
     return masked_signatures(f"{hidden}@{rest}")
-
-
-def shown_of_split(url: str, rest: str) -> str:
-    """Return what may be shown of a URL that a blank separates from `rest`.
-
-    The blank may stand in a password: then the half before it is not shown.
-    """
-    half = re.match(_AUTHORITY_ALONE, url)
-    return f"{half[1]}{MASK}" if half and "@" in rest else url

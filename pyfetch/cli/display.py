@@ -15,8 +15,7 @@ from pyfetch.models import Result
 from pyfetch.output import Sink
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.summary import Summary
-from pyfetch.text import escaped
-from pyfetch.urls import masked
+from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
     from fractions import Fraction

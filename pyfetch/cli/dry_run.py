@@ -17,8 +17,9 @@ from pyfetch.cli.main import imports_done
 from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
+from pyfetch.facts import Known
 from pyfetch.inputs.targets import ignoring_query
-from pyfetch.models import Entry, Failure, Known, Result, Target, TargetError
+from pyfetch.models import Entry, Failure, Result, Target, TargetError
 from pyfetch.output.plan import Action, Planned, plan_sink
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory

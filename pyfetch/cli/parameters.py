@@ -9,7 +9,7 @@ import click
 
 from pyfetch.settings import SETTINGS, Group, InputFormat, Setting, Settings
 from pyfetch.settings.kinds import Choice, Flag, Kind, Number
-from pyfetch.text import parse_allowance
+from pyfetch.units import parse_allowance
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[object]

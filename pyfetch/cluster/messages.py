@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pyfetch.errors import RunError
-from pyfetch.models import FileFacts, Result, Target
+from pyfetch.facts import FileFacts
+from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
 
 

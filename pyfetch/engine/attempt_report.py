@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from pyfetch.attempt import Finished, GoesOn, RedirectState
 from pyfetch.engine.existing_file import Kept, recorded_facts
+from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
 from pyfetch.http.validators import kept, media_type_of
-from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.models import HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.transfer import Transfer
 
 

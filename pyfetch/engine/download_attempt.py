@@ -19,9 +19,10 @@ from pyfetch.engine.existing_file import (
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
+from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
-from pyfetch.models import FileFacts, Outcome, Target
+from pyfetch.models import Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look

@@ -10,8 +10,9 @@ from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Conditions
+from pyfetch.facts import FileFacts
 from pyfetch.http.validators import conditions, is_as_recorded
-from pyfetch.models import Failure, FileFacts, IfExists, Outcome, Target, TargetError
+from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK

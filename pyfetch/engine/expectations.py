@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pyfetch.http.validators import media_type_of
 from pyfetch.models import Failure, Length, TargetError
 from pyfetch.settings import Settings
-from pyfetch.text import format_size
+from pyfetch.units import format_size
 
 
 class Expectations:

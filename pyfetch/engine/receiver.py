@@ -10,10 +10,11 @@ from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import Question, Verdict
+from pyfetch.facts import FileFacts
 from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
-from pyfetch.models import Failure, FileFacts, Target, TargetError
+from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.settings import Settings
 from pyfetch.storage.part import Part

@@ -1,4 +1,8 @@
-"""Connects to whichever of several addresses answers first (Happy Eyeballs, RFC 8305)."""
+"""Connects to one of a host's addresses.
+
+Directly, that is whichever answers first (Happy Eyeballs, RFC 8305); through a SOCKS proxy, the
+addresses are tried one after the other.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from pyfetch.http.name_lookup import Address
+from pyfetch.http.route import Proxy, connect_through, new_socket
 from pyfetch.transfer import Transfer
 
 STAGGER = 0.25
@@ -56,6 +61,40 @@ class _Attempt(NamedTuple):
     socket: socket.socket
     address: Address
     deadline: float
+
+
+def connect_in_turn(
+    addresses: Sequence[Address],
+    timeout: float,
+    transfer: Transfer,
+    socks: Proxy | None = None,
+    target: tuple[str, int] = ("", 0),
+) -> socket.socket:
+    """Try one address after the other. Returns a connection to the first one that accepts it.
+
+    `socks`: the proxy that the addresses are of, `target`: host and port that it connects to.
+    `timeout`: seconds for each address. Raises the `OSError` of the address that failed last.
+    """
+    failed = OSError("the name has no address")
+    for family, kind, protocol, _, address in addresses:
+        connection = new_socket(socks, family, kind, protocol)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.settimeout(timeout)
+            transfer.uses(connection)
+            if socks:
+                connect_through(connection, socks, address, target)
+            else:
+                connection.connect(address)
+        except OSError as error:
+            connection.close()
+            failed = error
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise failed
 
 
 def connect_to_first(

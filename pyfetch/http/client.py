@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Mapping
 from http.client import HTTPException
+from typing import Protocol
 
 import requests
 from urllib3 import Timeout
@@ -26,7 +27,7 @@ from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.pool import ConnectionPool
 from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
 from pyfetch.http.request import RequestBuilder
-from pyfetch.http.response import Receiver, Response
+from pyfetch.http.response import Response
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
@@ -46,6 +47,29 @@ MAX_IDLE = 256
 """Most idle connections, unless there are more workers."""
 
 _BROKEN = (requests.RequestException, HTTPError, HTTPException, ConnectError, OSError, ValueError)
+
+
+class Receiver(Protocol):
+    """What a client pushes a response to: `head` once, then `chunk` for each piece of the body.
+
+    This is the seam between HTTP clients and the engine. A client needs to know nothing about
+    files, and a receiver nothing about connections. Whatever a receiver raises ends the
+    transfer and is passed on to the caller of the client.
+    """
+
+    def head(self, head: Response) -> bool:
+        """Take the head of the final response. Returns whether its body is wanted.
+
+        A receiver uses the head's fields only: it never reads from it.
+        """
+        ...
+
+    def chunk(self, data: bytes | memoryview) -> None:
+        """Take the next piece of the body, which is never empty.
+
+        The client may overwrite `data` as soon as this returns.
+        """
+        ...
 
 
 class Client:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyfetch import cpu
-from pyfetch.http.address_race import WorkingAddresses, connect_to_first
+from pyfetch.http.address_race import WorkingAddresses, connect_in_turn, connect_to_first
 from pyfetch.http.name_lookup import Address, NameLookUps
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
 from pyfetch.http.response_head import read_head
-from pyfetch.http.route import Proxy, Route, connect_through, new_socket
+from pyfetch.http.route import Proxy, Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.transfer import Transfer
@@ -150,50 +150,17 @@ class Connection:
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
+        timeout = connector.connect_timeout
         try:
-            if socks:
-                self._connect_in_turn(addresses, transfer, socks, target)
-            elif len(addresses) == 1:  # nothing to choose from: half the system calls
-                self._connect_in_turn(addresses, transfer)
+            if socks or len(addresses) == 1:  # nothing to choose from: half the system calls
+                connection = connect_in_turn(addresses, timeout, transfer, socks, target)
             else:
-                connection, address = connect_to_first(
-                    addresses, connector.connect_timeout, transfer
-                )
-                self._socket = self._stoppable = connection
+                connection, address = connect_to_first(addresses, timeout, transfer)
                 if address is not addresses[0]:
                     connector.working.note((host, port), address)
         except OSError as error:
             raise ConnectError(str(error)) from error
-
-    def _connect_in_turn(
-        self,
-        addresses: Sequence[Address],
-        transfer: Transfer,
-        socks: Proxy | None = None,
-        target: tuple[str, int] = ("", 0),
-    ) -> None:
-        """Connect to the first address that accepts a connection. Raises `OSError`."""
-        failed = OSError("the name has no address")
-        for family, kind, protocol, _, address in addresses:
-            connection = new_socket(socks, family, kind, protocol)
-            try:
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connection.settimeout(self._connector.connect_timeout)
-                transfer.uses(connection)
-                if socks:
-                    connect_through(connection, socks, address, target)
-                else:
-                    connection.connect(address)
-            except OSError as error:
-                connection.close()
-                failed = error
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                self._socket = self._stoppable = connection
-                return
-        raise failed
+        self._socket = self._stoppable = connection
 
     def _socks_target(self, proxy: Proxy, transfer: Transfer) -> tuple[str, int]:
         """What a SOCKS proxy is asked to connect to: the name, or an address that it is here."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
-from pyfetch.urls import MASK, Url
+from pyfetch.text import MASK
+from pyfetch.urls import Url
 
 _DEFAULT = "default"
 _WORD = r'"((?:[^"\\]|\\.)*)"|(\S+)'

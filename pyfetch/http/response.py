@@ -1,8 +1,4 @@
-"""`Response`: the head of an HTTP response at once, and its body piece by piece.
-
-`Receiver` is the seam between a client and what becomes of a response: a client pushes to it, so
-the rules for resuming, names, sizes and checksums are written once for every client.
-"""
+"""`Response`: the head of an HTTP response at once, and its body piece by piece."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import cache
 from http.client import IncompleteRead
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import FILL_SECONDS, ReadBuffer
@@ -227,29 +223,6 @@ def receive_response(
     status_line, fields = read_head(buffer)
     framing = framing_of(status_line.status, fields)
     return Response(url, status_line, fields, framing, buffer, on_end)
-
-
-class Receiver(Protocol):
-    """What a client pushes a response to: `head` once, then `chunk` for each piece of the body.
-
-    This is the seam between HTTP clients and the engine. A client needs to know nothing about
-    files, and a receiver nothing about connections. Whatever a receiver raises ends the
-    transfer and is passed on to the caller of the client.
-    """
-
-    def head(self, head: Response) -> bool:
-        """Take the head of the final response. Returns whether its body is wanted.
-
-        A receiver uses the head's fields only: it never reads from it.
-        """
-        ...
-
-    def chunk(self, data: bytes | memoryview) -> None:
-        """Take the next piece of the body, which is never empty.
-
-        The client may overwrite `data` as soon as this returns.
-        """
-        ...
 
 
 def _keeps_alive(minor: int, fields: Fields) -> bool:

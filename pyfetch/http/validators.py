@@ -8,8 +8,8 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
 
+from pyfetch.facts import FileFacts, Known
 from pyfetch.headers import parse_http_date
-from pyfetch.models import FileFacts, Known
 
 _STRONG_ETAG = r'"[\x21\x23-\x7e\x80-\xff]*"'
 

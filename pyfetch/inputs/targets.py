@@ -13,16 +13,8 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.system import temporary_database
-from pyfetch.urls import (
-    UnsupportedScheme,
-    Url,
-    is_url,
-    looks_like_a_url,
-    masked_url,
-    may_hold_credentials,
-    parse_url,
-    shown_of_split,
-)
+from pyfetch.text import may_hold_credentials, shown_of_split
+from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
 
 def checked_url(text: str) -> Url:

@@ -18,8 +18,8 @@ from rich.text import Text
 from pyfetch.output.cells import fitted, shown_url
 from pyfetch.output.summary import Summary
 from pyfetch.system import daemon
-from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
+from pyfetch.units import format_seconds, format_size
 
 TICK = 0.125
 """Seconds between two frames."""

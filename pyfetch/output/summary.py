@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pyfetch.models import Failure, Outcome, Result
-from pyfetch.text import format_seconds, format_size
+from pyfetch.units import format_seconds, format_size
 
 if TYPE_CHECKING:
     from fractions import Fraction

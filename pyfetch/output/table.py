@@ -12,7 +12,8 @@ from rich.text import Text
 from pyfetch.models import Outcome, Result
 from pyfetch.output.cells import fitted, shown_url
 from pyfetch.output.plan import Action, Planned
-from pyfetch.text import escaped, format_seconds, format_size
+from pyfetch.text import escaped
+from pyfetch.units import format_seconds, format_size
 
 _STYLES = {
     Outcome.FETCHED: "green",

@@ -1,8 +1,10 @@
-"""The request rate that a host accepts, learned from its refusals (429, 503). Pure."""
+"""What a host takes, learned from its refusals (429, 503): requests a second, and at once. Pure."""
 
 from __future__ import annotations
 
 import math
+
+from pyfetch.settings import MOST_WORKERS
 
 _DECREASE = 0.9
 _NEAR = 0.85, 1.05
@@ -83,3 +85,34 @@ class HostRate:
         if nearest * self._limit <= self.rate <= farthest * self._limit:
             return 1 + min(_SLOW / _SLOW_REQUESTS, _SLOW * self.interval / _SLOW_SECONDS)
         return math.exp2(min(1.0, self.interval / _DOUBLING))
+
+
+class HostShare:
+    """Attempts at once that a host takes; unlimited until the host pushes back.
+
+    After a refusal one attempt is made. Each answer to it allows one more, up to half of what
+    there were; then each round of answers does. That is slow start and congestion avoidance (RFC
+    5681, section 3.1): additive increase with multiplicative decrease, which shares a host
+    evenly among its clients (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
+    Congestion Avoidance", 1989).
+    """
+
+    __slots__ = ("limit", "threshold")
+
+    def __init__(self, limit: float = math.inf, threshold: float = math.inf) -> None:
+        self.limit = limit
+        """Attempts at once."""
+        self.threshold = threshold
+        """Up to where the limit grows fast."""
+
+    def answered(self) -> None:
+        """The host has answered: it may take more."""
+        if self.limit < math.inf:
+            self.limit += 1 if self.limit < self.threshold else 1 / self.limit
+            if self.limit > MOST_WORKERS:
+                self.limit = math.inf
+
+    @classmethod
+    def after_refusal(cls, running: int) -> HostShare:
+        """The share of a host that has refused a request while `running` attempts were made."""
+        return cls(1.0, max(1.0, running / 2))

@@ -9,10 +9,9 @@ from typing import NamedTuple
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
-from pyfetch.scheduling.host_rate import HostRate
+from pyfetch.scheduling.host_rate import HostRate, HostShare
 from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.settings import MOST_WORKERS
 
 DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
@@ -21,8 +20,7 @@ DOWN_FOR = 300.0
 class _Before(NamedTuple):
     """What the host could take before refusals that may be their URLs' own trouble."""
 
-    share: float
-    threshold: float
+    share: HostShare
     paused_until: float
     refusal: Refusal | None
     rate: HostRate
@@ -32,31 +30,14 @@ class Host:
     """One origin and what it can take, learned from how attempts at it end.
 
     A host that refuses (429, 503) is paused, then probed with one request. Then its share of
-    the workers grows: by one with each answer up to half of what it was, then by one with
-    each round of answers. That is slow start and congestion avoidance (RFC 5681, section 3.1):
-    additive increase with multiplicative decrease, which shares a host evenly among its clients
-    (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for Congestion Avoidance",
-    1989).
+    the workers grows again (`HostShare`).
     """
 
     __slots__ = (
-        "_asked_at",
-        "_asked_before",
-        "_before",
-        "_limits",
-        "_paused_until",
-        "_policy",
-        "_pushed_at",
-        "_pushes",
-        "_rate",
-        "_reach",
-        "_refusals",
-        "_share",
-        "_threshold",
-        "_waiting_since",
-        "refusal",
-        "running",
-    )
+        "_asked_at", "_asked_before", "_before", "_limits", "_paused_until", "_policy",
+        "_pushed_at", "_pushes", "_rate", "_reach", "_refusals", "_share", "_waiting_since",
+        "refusal", "running",
+    )  # fmt: skip
 
     def __init__(
         self, limits: Limits, policy: RetryPolicy, memory: HostMemory | None = None
@@ -69,8 +50,7 @@ class Host:
         self.refusal: Refusal | None = memory.refusal if memory else None
         self._asked_at = self._asked_before = -math.inf
         self._paused_until = memory.not_before if memory else -math.inf
-        self._share = self._threshold = math.inf
-        """Attempts at once that the host takes, and up to where that grows fast."""
+        self._share = HostShare()
         self._rate = (memory and memory.rate) or HostRate()
         self._reach = Reachability(policy.retries)
         self._refusals: Refusals | None = None
@@ -93,7 +73,7 @@ class Host:
         """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
         if self.refusal is not None:
             return False  # no request will be made
-        return self._reach.is_silent or (self._pushes > 0 and self._share <= 1)
+        return self._reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
         """Whether the host lately refused the URL with this index, or was silent about it."""
@@ -105,7 +85,7 @@ class Host:
         """The earliest time for another request; None: not before one has ended."""
         if self.refused(now):
             return now  # its targets fail at once: that costs no request
-        if self.running >= min(self._share, self._limits.per_host or math.inf):
+        if self.running >= min(self._share.limit, self._limits.per_host or math.inf):
             return None
         interval = max(self._limits.interval, self._rate.interval)
         return max(self._paused_until, self._asked_at + interval)
@@ -186,10 +166,7 @@ class Host:
             return  # the request was sent before the host refused
         self._pushes = 0
         self._waiting_since = None
-        if self._share < math.inf:
-            self._share += 1 if self._share < self._threshold else 1 / self._share
-            if self._share > MOST_WORKERS:
-                self._share = math.inf
+        self._share.answered()
         held_back = now - self._asked_at < 2 * self._rate.interval
         self._rate.accepted(now, held_back=held_back)
 
@@ -200,7 +177,7 @@ class Host:
                 self._before = None  # the pause was kept to
             return
         self._before = None
-        self._share, self._threshold = before.share, before.threshold
+        self._share = before.share
         self._paused_until, self.refusal = before.paused_until, before.refusal
         self._pushes = 0
         self._waiting_since = None
@@ -226,13 +203,11 @@ class Host:
             self._before = None
         elif self._before is None:
             self._before = _Before(
-                self._share, self._threshold, self._paused_until, self.refusal,
-                copy.copy(self._rate),
-            )  # fmt: skip
+                self._share, self._paused_until, self.refusal, copy.copy(self._rate)
+            )
         self._pushes += 1
         self._pushed_at = now
-        self._threshold = max(1.0, self.running / 2)
-        self._share = 1.0
+        self._share = HostShare.after_refusal(self.running)
         self._rate.pushed_back(now)
         if self._waiting_since is None:
             self._waiting_since = now
@@ -241,9 +216,8 @@ class Host:
 
     def _unlearn(self) -> None:
         """Forget limits that were learned from URLs whose trouble was their own."""
-        if self._pushes or self._share < math.inf or self._rate.rate < math.inf:
-            self._share = self._threshold = math.inf
-            self._rate = HostRate()
+        if self._pushes or self._share.limit < math.inf or self._rate.rate < math.inf:
+            self._share, self._rate = HostShare(), HostRate()
             self._pushes = 0
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
@@ -261,21 +235,19 @@ class Host:
             self._paused_until = max(self._paused_until, now + pause)
             return
         self._waiting_since = None
-        refusal = self._policy.refusal(seconds)
-        if not refusal:
-            refusal = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
-        self._refuse(until, result, refusal)
+        all_used = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
+        self._refuse(until, result, self._policy.refusal(seconds) or all_used)
 
     def _not_reached(self, now: float, reach: Reach, result: Result) -> None:
         match reach:
             case Reach.PAUSE:
-                self._share, self._threshold = 1.0, math.inf
+                self._share = HostShare(1.0)
                 pause = self._policy.backoff(self._reach.rounds)
                 self._paused_until = max(self._paused_until, now + pause)
             case Reach.PROBE_OTHERS:
-                self._share, self._threshold = SILENT_PROBES, math.inf
+                self._share = HostShare(SILENT_PROBES)
             case Reach.DOWN:
-                self._share, self._threshold = 1.0, math.inf
+                self._share = HostShare(1.0)
                 why = f"could not be reached {self._reach.in_a_row} times in a row"
                 self._refuse(now + DOWN_FOR, result, why)
             case Reach.GOES_ON:

@@ -10,8 +10,8 @@ import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure
-from pyfetch.text import format_seconds, format_size
 from pyfetch.transfer import Transfer
+from pyfetch.units import format_seconds, format_size
 
 TICK = 1.0
 """Seconds between two looks at the transfers."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Literal, cast
 
-from pyfetch.text import parse_rate, parse_size, parse_speed
+from pyfetch.units import parse_rate, parse_size, parse_speed
 
 AUTO: Literal["auto"] = "auto"
 """In place of a number: pyfetch finds out which is best."""

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from pyfetch.errors import UsageError
 from pyfetch.headers import parse_header
 from pyfetch.settings.kinds import Kind, items, shown
-from pyfetch.urls import MASK, masked_url
+from pyfetch.text import MASK
+from pyfetch.urls import masked_url
 
 _MEDIA_TYPE = r"(?a)[\w!#$&^.+*-]+/[\w!#$&^.+*-]+"
 _PARAMETER_NAME = r"[!-%'-<>-~]+"

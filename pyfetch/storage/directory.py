@@ -205,34 +205,11 @@ class OutputDirectory:
         if not stat.S_ISLNK(status.st_mode):
             detail = f"{shown} is there and is no directory, so nothing can go below it"
             return TargetError(Failure.EXISTS, detail)
-        if self._relative(shown) is None:
+        if self.leads_to(shown) is None:
             return TargetError(Failure.DISK, f"{shown} is a link that leads out of {self.path}")
         return TargetError(Failure.EXISTS, f"{shown} is a link where a directory is needed")
 
-    def without_links(self, path: str) -> str:
-        """The path of the same directory without the links on its way that stay inside.
-
-        So that one file has one path, whichever link a list goes through. A link that leads out,
-        or to `.pyfetch`, stays: `place` refuses it. `path` may be missing on the disk.
-        """
-        real: list[str] = []
-        components = path.split("/")
-        for depth, component in enumerate(components):
-            leading = self.final("/".join([*real, component]))
-            try:
-                is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
-            except OSError:
-                return "/".join([*real, *components[depth:]])
-            target = self._relative(leading) if is_link else None
-            if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):
-                return "/".join([*real, *components[depth:]])
-            if target is None:
-                real.append(component)
-            else:
-                real = target.split("/") if target else []
-        return "/".join(real)
-
-    def _relative(self, place: str) -> str | None:
+    def leads_to(self, place: str) -> str | None:
         """The path of what a link leads to, below the output directory; None if outside of it."""
         root, real = os.path.realpath(self.path), os.path.realpath(place)
         if real == root:

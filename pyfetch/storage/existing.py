@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import stat
+from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from pyfetch.facts import Known
 from pyfetch.http.validators import is_as_recorded, is_placed_by_us
-from pyfetch.models import Failure, Known, TargetError
+from pyfetch.models import Failure, TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 
@@ -88,3 +92,23 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
     """
     size, modified_ns = status.st_size, status.st_mtime_ns
     return is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now)
+
+
+@contextlib.contextmanager
+def opened(name: str, directory: int, status: os.stat_result) -> Iterator[BinaryIO]:
+    """Open a file to read it. Raises `OSError` if it is not the one with this status."""
+    # A link is followed: that what it leads to is the file that was looked at is seen here.
+    descriptor = os.open(name, READ_FILE & ~os.O_NOFOLLOW, dir_fd=directory)
+    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
+        if identity(os.fstat(descriptor)) != identity(status):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
+        yield stream
+
+
+def name_is_taken(place: Place, name: str) -> bool:
+    """Whether anything has this name in the directory of a place."""
+    try:
+        os.stat(name, dir_fd=place.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

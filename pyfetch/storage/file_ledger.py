@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyfetch.attempt import Finished
-from pyfetch.models import Known, Target
+from pyfetch.facts import Known
+from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import before_paths
 from pyfetch.storage.paths import PathAllocator

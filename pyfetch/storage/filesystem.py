@@ -15,7 +15,7 @@ from types import TracebackType
 
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
-from pyfetch.text import format_size
+from pyfetch.units import format_size
 
 OWN_DIRECTORY = ".pyfetch"
 """Directory of pyfetch's own files, below the output directory: parts, state and lock."""

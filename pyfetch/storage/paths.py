@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from pyfetch.models import Known, Target
+from pyfetch.facts import Known
+from pyfetch.models import Target
 from pyfetch.naming.components import (
     RelativePath,
     beside,
@@ -17,7 +20,7 @@ from pyfetch.naming.components import (
 from pyfetch.naming.template import Template, belongs_to_entry, wanted_path
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import is_there
+from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.state import State
 
 _REMEMBERED = 4096
@@ -89,7 +92,7 @@ class PathAllocator:
             return path
         real = self._without_links.get(directory)
         if real is None:
-            real = self._directory.without_links(directory)
+            real = without_links(self._directory, directory)
             if len(self._without_links) >= _REMEMBERED:
                 self._without_links.clear()
             self._without_links[directory] = real
@@ -171,3 +174,27 @@ class PathAllocator:
                 self._no_files.add(directory)
             depth, end = depth + 1, path.find("/", end + 1)
         return path
+
+
+def without_links(root: OutputDirectory, path: str) -> str:
+    """The path of the same directory without the links on its way that stay inside `root`.
+
+    So that one file has one path, whichever link a list goes through. A link that leads out, or
+    to `.pyfetch`, stays: `OutputDirectory.place` refuses it. `path` may be missing on the disk.
+    """
+    real: list[str] = []
+    components = path.split("/")
+    for depth, component in enumerate(components):
+        leading = root.final("/".join([*real, component]))
+        try:
+            is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
+        except OSError:
+            return "/".join([*real, *components[depth:]])
+        target = root.leads_to(leading) if is_link else None
+        if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):
+            return "/".join([*real, *components[depth:]])
+        if target is None:
+            real.append(component)
+        else:
+            real = target.split("/") if target else []
+    return "/".join(real)

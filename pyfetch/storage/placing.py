@@ -11,15 +11,16 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from pyfetch.models import UNKNOWN, Failure, Known, TargetError
+from pyfetch.facts import UNKNOWN, Known
+from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours
-from pyfetch.storage.filesystem import READ_FILE, identity
+from pyfetch.storage.existing import NOTHING, Found, in_the_way, is_ours, name_is_taken, opened
+from pyfetch.storage.filesystem import identity
 
 _BLOCK = 1024 * 1024
 
@@ -123,7 +124,7 @@ class Placer:
             if error.errno not in _NO_LINKS:
                 raise
             # Without hard links no step fails if the name is taken: look first.
-            if _is_there(place, place.name):
+            if name_is_taken(place, place.name):
                 return False
             self._replace(place)
         else:
@@ -195,8 +196,8 @@ class Placer:
         if there.st_size != self.status.st_size or not stat.S_ISREG(there.st_mode):
             return False
         with (
-            _opened(self.part, self.directory.parts, self.status) as new,
-            _opened(place.name, place.descriptor, there) as old,
+            opened(self.part, self.directory.parts, self.status) as new,
+            opened(place.name, place.descriptor, there) as old,
         ):
             while block := new.read(_BLOCK):
                 self.placement.check()
@@ -208,7 +209,7 @@ class Placer:
         """Keep the file that is there under a backup name, and take its name. Returns the path."""
         parent, slash, _ = path.rpartition("/")
         name = PathComponent(place.name)
-        number = first_free(lambda number: _is_there(place, backup_name(name, number)))
+        number = first_free(lambda number: name_is_taken(place, backup_name(name, number)))
         while True:
             backup = backup_name(name, number)
             try:
@@ -222,7 +223,7 @@ class Placer:
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                if _is_there(place, backup):
+                if name_is_taken(place, backup):
                     number += 1
                     continue
                 os.rename(name, backup, src_dir_fd=place.descriptor, dst_dir_fd=place.descriptor)
@@ -233,22 +234,3 @@ class Placer:
             raise TargetError(Failure.EXISTS, detail)
         self._replace(place)
         return f"{parent}{slash}{backup}"
-
-
-@contextlib.contextmanager
-def _opened(name: str, directory: int, status: os.stat_result) -> Iterator[BinaryIO]:
-    """Open a file to read it. Raises `OSError` if it is not the one with this status."""
-    # A link is followed: that what it leads to is the file that was looked at is seen here.
-    descriptor = os.open(name, READ_FILE & ~os.O_NOFOLLOW, dir_fd=directory)
-    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
-        if identity(os.fstat(descriptor)) != identity(status):
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), name)
-        yield stream
-
-
-def _is_there(place: Place, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=place.descriptor, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True

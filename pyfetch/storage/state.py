@@ -11,17 +11,10 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
-from pyfetch.models import FileFacts, Known
+from pyfetch.facts import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
-from pyfetch.storage.pending_rows import (
-    MOST_PENDING,
-    FileRow,
-    GivenNames,
-    PendingRows,
-    SignedOwners,
-)
+from pyfetch.storage.given_names import GivenNames, SignedOwners
 from pyfetch.storage.state_file import (
     STATE_FILE,
     VERSION,
@@ -31,21 +24,15 @@ from pyfetch.storage.state_file import (
     damaged,
     opened_to_read,
 )
+from pyfetch.storage.state_tables import FileRow, StateTables
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
 
-_LOOK_UP = (
-    "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-    " media_type, unused_name, went_to, of_other_url FROM file WHERE key"
-)
 _TAKE_OVER = (
     "UPDATE file SET url = ?, of_other_url = (size IS NOT NULL), status = NULL, etag = NULL,"
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL, media_type = NULL,"
     " unused_name = NULL WHERE key = ?"
 )
-_AT_ONCE = 64
-"""Keys that are looked up by one statement: each statement lets other threads run."""
-
 _TEXT = frozenset({str, type(None)})
 
 
@@ -59,13 +46,7 @@ class State:
         self.signed = SignedOwners()
         """Which of several URLs with one identity has got which path in this run."""
         self._errors = DatabaseErrors(self)
-        self._looked_up: dict[str, list[Any] | None] = {}
-        """By key, rows as they are in the database; None where there is none."""
         self._journal = "WAL" if file else "OFF"
-        self._pending = PendingRows()
-        self._in_transaction = self._changed = False
-        self._has_directories: bool | None = None
-        """Whether any path goes through a directory; None: nobody has looked."""
         with self._errors:
             if file:
                 check_owner(file)
@@ -75,6 +56,7 @@ class State:
             )
             try:
                 bring_up_to_date(self._database, file, self._journal)
+                self._tables = StateTables(self._database)
                 self._given = GivenNames(self._database)
             except BaseException:
                 self._database.close()
@@ -100,21 +82,12 @@ class State:
     @property
     def uncommitted(self) -> bool:
         """Whether there are changes that a killed process would lose."""
-        return self._changed
+        return self._tables.changed
 
     def expect(self, paths: Iterable[str]) -> None:
         """Look up together the paths that `claim` will be asked for next: that is quicker."""
-        keys = list({_key(path) for path in paths})
-        self._looked_up.clear()
         with self._errors:
-            self._begin()
-            while keys:
-                several, keys = keys[:_AT_ONCE], keys[_AT_ONCE:]
-                self._looked_up.update(dict.fromkeys(several))
-                rows = self._database.execute(
-                    f"{_LOOK_UP} IN ({', '.join('?' * len(several))})", several
-                )
-                self._looked_up.update({key: row for key, *row in rows})
+            self._tables.expect(map(_key, paths))
 
     def claim(
         self, path: str, url: str, is_free: Callable[[], bool], *, takes_over: bool = False
@@ -127,29 +100,25 @@ class State:
         """
         key = _key(path)
         with self._errors:
-            self._begin()  # a look-up outside of a transaction is one of its own, with its locks
-            if key in self._pending.rows:
-                self._write()
-            row = self._row(key)
+            row = self._tables.row(key)
             if row is None:
-                if self._has_below(key):
+                if self._tables.has_below(key):
                     return None
-                self._has_directories = self._has_directories or "/" in key
                 was_free = is_free()
-                self._put(key, FileRow(path, url, was_free))
+                self._tables.put(key, FileRow(path, url, was_free))
                 self._given.add(key)
                 return Known(None, was_free)
             named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
                 if not takes_over or named != path or self._given.has(key):
                     return None
-                self._change(_TAKE_OVER, (url, key))
+                self._tables.change(_TAKE_OVER, (url, key))
                 rest, went_to = [*rest[:1], None, None, None, None], None
                 of_other_url = size is not None
             self._given.add(key)
             if size is None and not was_free and is_free():
                 was_free = True
-                self._change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
+                self._tables.change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
         facts = None if size is None else self._facts(size, *rest)
         if went_to is not None and not (isinstance(went_to, str) and is_safe_path(went_to)):
             went_to = None
@@ -173,115 +142,64 @@ class State:
     def _owner(self, path: str) -> object:
         key = _key(path)
         with self._errors:
-            self._begin()
-            if key in self._pending.rows:
-                self._write()
-            row = self._row(key)
+            row = self._tables.row(key)
         return row[1] if row else None
 
     def add_backup(self, path: str) -> None:
         """Note that a file of somebody else's was moved to this path."""
         with self._errors:
-            self._change("INSERT OR IGNORE INTO backup VALUES (?)", (path,))
+            self._tables.change("INSERT OR IGNORE INTO backup VALUES (?)", (path,))
 
     def backups(self) -> list[str]:
         """The paths of all backups that were noted."""
         with self._errors:
-            self._begin()
-            found = self._database.execute("SELECT path FROM backup ORDER BY path").fetchall()
-        return [path for (path,) in found if isinstance(path, str)]
+            return [path for path in self._tables.backups() if isinstance(path, str)]
 
     def forget_backup(self, path: str) -> None:
         """Note that this backup is gone."""
         with self._errors:
-            self._change("DELETE FROM backup WHERE path = ?", (path,))
+            self._tables.change("DELETE FROM backup WHERE path = ?", (path,))
 
     def is_taken(self, path: str) -> bool:
         """Whether this path is some URL's."""
-        key = _key(path)
         with self._errors:
-            query = "SELECT 1 FROM file WHERE key = ?"
-            return (
-                key in self._pending.rows
-                or self._database.execute(query, (key,)).fetchone() is not None
-            )
-
-    def _row(self, key: str) -> list[Any] | None:
-        if key in self._looked_up:
-            return self._looked_up[key]
-        found = self._database.execute(f"{_LOOK_UP} = ?", (key,)).fetchone()
-        return list(found[1:]) if found else None
-
-    def _has_below(self, key: str) -> bool:
-        if self._has_directories is None:
-            query = "SELECT 1 FROM file WHERE instr(key, '/') LIMIT 1"
-            self._has_directories = self._database.execute(query).fetchone() is not None
-        if not self._has_directories:
-            return False
-        if key in self._pending.directories:
-            return True
-        # "0" comes behind "/": between them is all that begins with the directory's name.
-        query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
-        return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
+            return self._tables.has(_key(path))
 
     def went_to(self, path: str, other: str) -> None:
         """Note that the server has given another name to the file of this path."""
         with self._errors:
-            self._write()
-            self._change("UPDATE file SET went_to = ? WHERE key = ?", (other, _key(path)))
+            self._tables.set_went_to(_key(path), other)
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a name that a URL has claimed."""
         key = _key(path)
-        row = self._pending.rows.get(key) or FileRow(path)
+        row = self._tables.pending(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors:
-            self._put(key, row)
+            self._tables.put(key, row)
 
     def ended_without_a_file(self, path: str) -> None:
         """Note that this run put no file there: one that comes later is not of its making."""
         key = _key(path)
-        row = self._pending.rows.get(key)
+        row = self._tables.pending(key)
         if row is None:
             with self._errors:
-                self._change("UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (key,))
+                self._tables.change(
+                    "UPDATE file SET was_free = 0 WHERE key = ? AND size IS NULL", (key,)
+                )
         elif row.facts is None:
             row.was_free = False
 
     def commit(self) -> None:
         """Write the changes, so that they outlive this process however it ends."""
-        if self._changed:
+        if self._tables.changed:
             with self._errors:
-                self._write()
-                self._database.execute("COMMIT")
-            self._in_transaction = self._changed = False
+                self._tables.commit()
 
     def close(self) -> None:
         self.signed.close()
         with self._errors:
             self._database.close()
-
-    def _put(self, key: str, row: FileRow) -> None:
-        self._changed = True
-        self._pending.put(key, row)
-        if len(self._pending.rows) >= MOST_PENDING:
-            self._write()
-
-    def _write(self) -> None:
-        self._looked_up.clear()
-        self._begin()
-        self._pending.write(self._database)
-
-    def _change(self, statement: str, values: tuple[object, ...]) -> None:
-        self._changed = True
-        self._looked_up.clear()
-        self._begin()
-        self._database.execute(statement, values)
-
-    def _begin(self) -> None:
-        if not self._in_transaction:
-            self._database.execute("BEGIN IMMEDIATE")
-            self._in_transaction = True
 
 
 def _key(path: str) -> str:

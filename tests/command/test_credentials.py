@@ -13,7 +13,8 @@ import pytest
 import responses
 
 from pyfetch import fetch_all
-from pyfetch.urls import masked, masked_url
+from pyfetch.text import masked
+from pyfetch.urls import masked_url
 from tests.support.certificates import server_with_tls
 from tests.support.command import Command, InstalledCommand
 from tests.support.measuring import bytes_in

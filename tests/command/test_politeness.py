@@ -302,7 +302,7 @@ def test_few_descriptors_mean_fewer_transfers_and_no_failure(
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE])
 @pytest.mark.parametrize(
     "opens",
-    ["pyfetch.storage.part.Part._open_new", "pyfetch.http.connection.new_socket"],
+    ["pyfetch.storage.part.Part._open_new", "pyfetch.http.address_race.new_socket"],
     ids=["part", "connection"],
 )
 def test_an_attempt_that_gets_no_descriptor_is_made_later_and_does_not_count(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.errors import StoppedError
-from pyfetch.models import FileFacts, Known
+from pyfetch.facts import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page

@@ -56,7 +56,7 @@ _STATE = """
 import sys
 from pathlib import Path
 from pyfetch.storage.state import State
-from pyfetch.models import FileFacts
+from pyfetch.facts import FileFacts
 
 state = State(Path(sys.argv[1]) if sys.argv[1] else None)
 for i in range(60_000):

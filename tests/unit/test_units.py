@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.text import format_seconds, format_size, parse_size
+from pyfetch.units import format_seconds, format_size, parse_size
 
 
 @pytest.mark.parametrize(

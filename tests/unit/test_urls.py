@@ -9,7 +9,8 @@ import time
 import pytest
 
 from pyfetch.models import Outcome, Result, Target
-from pyfetch.urls import UnsupportedScheme, escape_url, masked, masked_url, masked_value, parse_url
+from pyfetch.text import masked, masked_value
+from pyfetch.urls import UnsupportedScheme, escape_url, masked_url, parse_url
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 

@@ -17,8 +17,9 @@ from unittest.mock import patch
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.batch import Batch
+from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
-from pyfetch.models import FileFacts, HostSignal, Outcome, Result, Target
+from pyfetch.models import HostSignal, Outcome, Result, Target
 from pyfetch.output.lines import Tsv
 from pyfetch.output.summary import Summary
 from pyfetch.settings import Settings

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pyfetch.models import FileFacts
+from pyfetch.facts import FileFacts
 from pyfetch.storage.state import State
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))

@@ -30,7 +30,8 @@ from pyfetch.models import Result, Target, TargetError
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import Template, wanted_path
-from pyfetch.urls import escape_url, masked, masked_url, parse_url
+from pyfetch.text import masked
+from pyfetch.urls import escape_url, masked_url, parse_url
 
 NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")

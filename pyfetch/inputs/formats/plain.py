@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pyfetch.inputs.decoding import UTF_8_MARK
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_LINE, Content, Line, numbered_lines
-from pyfetch.urls import is_url, shown_of_split
+from pyfetch.text import shown_of_split
+from pyfetch.urls import is_url
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
 _AFTER_SPACES = re.compile(r"([ \t\v\f\r]+)([^ \t\v\f\r]+)")

@@ -15,6 +15,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.paths import without_links
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_one_directory_has_one_path_whichever_link_leads_to_it(
     }  # fmt: skip
     for name, target in links.items():
         (data / name).symlink_to(target)
-    assert directory.without_links(path) == expected
+    assert without_links(directory, path) == expected
 
 
 def open_descriptors() -> int:

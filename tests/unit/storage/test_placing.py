@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.models import Failure, FileFacts, Known, TargetError
+from pyfetch.facts import FileFacts, Known
+from pyfetch.models import Failure, TargetError
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import look

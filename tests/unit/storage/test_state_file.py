@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.errors import StoppedError
-from pyfetch.models import FileFacts, Known
+from pyfetch.facts import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from pyfetch.urls import parse_url
 

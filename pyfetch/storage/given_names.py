@@ -1,0 +1,66 @@
+"""Names as this run alone has given them: on disk, so that memory stays flat."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from pyfetch.system import temporary_database
+from pyfetch.urls import Url
+
+_MOST_PENDING = 512
+"""Names that are held in memory, at most."""
+
+
+class GivenNames:
+    """The names that this run has given to targets, by their keys.
+
+    They are in a temporary table of the state's database, gone when that is closed.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._pending: set[str] = set()
+        """Those that are not in the table yet."""
+        database.execute("PRAGMA temp.cache_size = -256")  # in KiB: it is hardly read
+        database.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID"
+        )
+
+    def add(self, key: str) -> None:
+        """Note that this run has given this name."""
+        self._pending.add(key)
+        if len(self._pending) >= _MOST_PENDING:
+            rows = [(key,) for key in self._pending]
+            self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
+            self._pending.clear()
+
+    def has(self, key: str) -> bool:
+        """Whether this run has given this name."""
+        if key in self._pending:
+            return True
+        query = "SELECT 1 FROM temp.given WHERE key = ?"
+        return self._database.execute(query, (key,)).fetchone() is not None
+
+
+class SignedOwners:
+    """Which of several URLs with one identity has got which path in this run.
+
+    Signed anew tomorrow, they find their files again as long as they come in the same order. The
+    paths are in a temporary database: there may be millions.
+    """
+
+    def __init__(self) -> None:
+        self._database: sqlite3.Connection | None = None
+
+    def claim(self, path: str, url: Url) -> bool:
+        """Whether the path is this URL's: it was, or nobody's and is from now on."""
+        if self._database is None:
+            self._database = temporary_database("owner (path TEXT PRIMARY KEY, url TEXT)")
+        execute = self._database.execute
+        execute("INSERT OR IGNORE INTO owner VALUES (?, ?)", (path, url.exact))
+        (owner,) = execute("SELECT url FROM owner WHERE path = ?", (path,)).fetchone()
+        return bool(owner == url.exact)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()

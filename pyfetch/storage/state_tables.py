@@ -1,0 +1,201 @@
+"""The tables of the state's database: rows are looked up and written, many at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pyfetch.facts import FileFacts
+
+_MOST_PENDING = 512
+"""Rows that are held in memory, at most."""
+
+_CLAIM = ("key", "path", "url", "was_free")
+_FACTS = (
+    "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by",
+    "media_type", "unused_name", "fetched_at",
+)  # fmt: skip
+_TEXTS = {"etag", "last_modified", "sha256", "answered_by", "media_type", "unused_name"}
+_LOOK_UP = (
+    "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
+    " media_type, unused_name, went_to, of_other_url FROM file WHERE key"
+)
+# After each statement the thread waits for the interpreter's lock again, which costs more than
+# the row. More rows would need more than the 999 parameters that old versions of SQLite take.
+_AT_ONCE = 64
+"""Rows of one statement, at most."""
+
+
+@dataclass(slots=True)
+class FileRow:
+    """A row of the table `file`: who owns a name, and what was fetched to it."""
+
+    path: str
+    url: str = ""
+    """Empty in the row of a name whose owner is in the database."""
+    was_free: bool = False
+    status: int | None = None
+    facts: FileFacts | None = None
+    fetched_at: float | None = None
+
+
+class StateTables:
+    """The tables of an open database. Changes are in one transaction until `commit`.
+
+    Many new rows are written by one statement, and many rows may be looked up by one: after each
+    statement this thread waits for the interpreter's lock again. All methods raise
+    `sqlite3.Error`.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._pending: dict[str, FileRow] = {}
+        """Rows that are to be written, by key."""
+        self._pending_directories: set[str] = set()
+        """Keys of all directories that the paths of these rows go through."""
+        self._looked_up: dict[str, list[Any] | None] = {}
+        """By key, rows as they are in the database; None where there is none."""
+        self._has_directories: bool | None = None
+        """Whether any path goes through a directory; None: nobody has looked."""
+        self._in_transaction = False
+        self.changed = False
+        """Whether there are changes that a killed process would lose."""
+
+    def expect(self, keys: Iterable[str]) -> None:
+        """Look up together the rows that `row` will be asked for next."""
+        left = list(set(keys))
+        self._looked_up.clear()
+        self._begin()
+        while left:
+            several, left = left[:_AT_ONCE], left[_AT_ONCE:]
+            self._looked_up.update(dict.fromkeys(several))
+            rows = self._database.execute(
+                f"{_LOOK_UP} IN ({', '.join('?' * len(several))})", several
+            )
+            self._looked_up.update({key: row for key, *row in rows})
+
+    def row(self, key: str) -> list[Any] | None:
+        """The row of a key, as the columns from `path` on; None if there is none."""
+        self._begin()  # a look-up outside of a transaction is one of its own, with its locks
+        if key in self._pending:
+            self._write()
+        if key in self._looked_up:
+            return self._looked_up[key]
+        found = self._database.execute(f"{_LOOK_UP} = ?", (key,)).fetchone()
+        return list(found[1:]) if found else None
+
+    def has(self, key: str) -> bool:
+        """Whether there is a row of this key."""
+        query = "SELECT 1 FROM file WHERE key = ?"
+        return key in self._pending or self._database.execute(query, (key,)).fetchone() is not None
+
+    def has_below(self, key: str) -> bool:
+        """Whether there is a row whose path goes through this directory."""
+        if self._has_directories is None:
+            query = "SELECT 1 FROM file WHERE instr(key, '/') LIMIT 1"
+            self._has_directories = self._database.execute(query).fetchone() is not None
+        if not self._has_directories:
+            return False
+        if key in self._pending_directories:
+            return True
+        # "0" comes behind "/": between them is all that begins with the directory's name.
+        query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
+        return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
+
+    def pending(self, key: str) -> FileRow | None:
+        """The row of a key that is to be written; None if there is none."""
+        return self._pending.get(key)
+
+    def put(self, key: str, row: FileRow) -> None:
+        """Add a row, or replace one."""
+        self.changed = True
+        self._pending[key] = row
+        end = key.find("/")
+        if end >= 0:
+            self._has_directories = True
+        while end >= 0:
+            self._pending_directories.add(key[:end])
+            end = key.find("/", end + 1)
+        if len(self._pending) >= _MOST_PENDING:
+            self._write()
+
+    def change(self, statement: str, values: tuple[object, ...]) -> None:
+        """Execute a statement that changes rows which are written."""
+        self.changed = True
+        self._looked_up.clear()
+        self._begin()
+        self._database.execute(statement, values)
+
+    def set_went_to(self, key: str, other: str) -> None:
+        """Note the path of the file that the server has given another name."""
+        self._write()
+        self.change("UPDATE file SET went_to = ? WHERE key = ?", (other, key))
+
+    def backups(self) -> list[object]:
+        """The paths of all backups."""
+        self._begin()
+        found = self._database.execute("SELECT path FROM backup ORDER BY path").fetchall()
+        return [path for (path,) in found]
+
+    def commit(self) -> None:
+        """Write the changes, so that they outlive this process however it ends."""
+        self._write()
+        self._database.execute("COMMIT")
+        self._in_transaction = self.changed = False
+
+    def _write(self) -> None:
+        self._looked_up.clear()
+        self._begin()
+        claims, noted = [], []
+        for key, row in self._pending.items():
+            if row.facts is None:
+                claims.append((key, row.path, row.url, int(row.was_free)))
+            else:
+                noted.append(_values(key, row, row.facts))
+        _write(self._database, _CLAIM, claims)
+        _write(self._database, _CLAIM + _FACTS, noted)
+        self._pending.clear()
+        self._pending_directories.clear()
+
+    def _begin(self) -> None:
+        if not self._in_transaction:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._in_transaction = True
+
+
+def _write(
+    database: sqlite3.Connection, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]
+) -> None:
+    done = 0
+    while left := len(rows) - done:
+        size = min(_AT_ONCE, 1 << (left.bit_length() - 1))  # few statements to prepare
+        values = [value for row in rows[done : done + size] for value in row]
+        database.execute(_put(columns, size), values)
+        done += size
+
+
+@cache
+def _put(columns: tuple[str, ...], rows: int) -> str:
+    row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
+    # A row that is there already keeps its owner.
+    changed = ("path", *_FACTS)
+    changes = ", ".join(
+        f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
+    )
+    return (
+        f"INSERT INTO file ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"  # noqa: S608
+        f" ON CONFLICT (key) DO UPDATE SET {changes}, of_other_url = 0"
+    )
+
+
+def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
+    # Numbers and texts only: for anything else, None included, sqlite3 looks for an adapter, which
+    # takes longer than the row. An empty text stands for NULL.
+    return (
+        key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
+        facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
+        facts.media_type or "", facts.unused_name or "", row.fetched_at,
+    )  # fmt: skip

@@ -1,0 +1,89 @@
+"""Sizes, rates and times: read from what people write, and shown to them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # loaded where there is a fraction only
+    from fractions import Fraction
+
+_SIZE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:([kmgtp])(i?b)?|b)?\s*"
+_PREFIXES = "kmgtp"
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `10M`, `1.5GiB`, `300kB`, `12`.
+
+    As in GNU coreutils: `K` and `KiB` are 1024 bytes, `KB` is 1000. Raises `ValueError`.
+    """
+    match = re.fullmatch(_SIZE, text)
+    if not match:
+        raise ValueError(f"{text!r} is no size (write it like 300, 10M, 1.5GiB or 20MB)")
+    number, prefix, suffix = match.groups()
+    base = 1000 if (suffix or "").lower() == "b" else 1024
+    power = _PREFIXES.index(prefix.lower()) + 1 if prefix else 0
+    if number.isdecimal():
+        return int(number) * int(base**power)
+    from fractions import Fraction
+
+    return int(Fraction(number) * base**power)
+
+
+_RATE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*"
+_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
+
+
+def parse_rate(text: str) -> float:
+    """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
+    match = re.fullmatch(_RATE, text)
+    if not match or not float(match[1]):
+        raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
+    return float(match[1]) / _SECONDS[match[2].lower()]
+
+
+def parse_speed(text: str) -> int:
+    """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
+    try:
+        return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
+    except ValueError:
+        raise ValueError(f"{text!r} is no speed (write it like 10K/s)") from None
+
+
+_SHARE = r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%"
+
+
+def parse_allowance(text: str) -> tuple[int, Fraction | int]:
+    """A number, or a fraction of all: (3, 0) for `3`, (0, 1/20) for `5%`. Raises `ValueError`."""
+    match = re.fullmatch(_SHARE, text.strip())
+    if not match or float(match[2] or 0) > 100:
+        raise ValueError(f"{text!r} is neither a number nor a share (write it like 3 or 5%)")
+    number, percent = match.groups()
+    if number:
+        return int(number), 0
+    from fractions import Fraction
+
+    return 0, Fraction(percent) / 100
+
+
+def format_size(size: float) -> str:
+    """A size in bytes for people, in decimal units: `999 B`, `1.5 kB`, `20.0 MB`."""
+    if size < 999.5:
+        return f"{size:.0f} B"
+    power = 0
+    while (size >= 999.95 or not power) and power < len(_PREFIXES):
+        size /= 1000
+        power += 1
+    return f"{size:.1f} {' kMGTP'[power]}B"
+
+
+def format_seconds(seconds: float) -> str:
+    """A time in seconds for people: `45 ms`, `3.2 s`, `4:05`, `1:02:03`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
