@@ -104,7 +104,12 @@ class WorkerLimit:
         """When `review` must be called though nothing has ended; None: never."""
         return self._ceiling.due()
 
-    def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
+    def review(
+        self,
+        now: float,
+        running: int,  # noqa: ARG002 - for a limit that adapts
+        received: Callable[[], int],  # noqa: ARG002
+    ) -> str | None:
         """Reconsider the limit. Returns the change that was made, as a line for the log.
 
         `received` returns the bytes that have come in the whole run.

@@ -110,7 +110,7 @@ class Host:
         asked: float | None,
         result: Result | None,
     ) -> bool:
-        """Take in how an attempt has ended. Returns whether the host has been asked too much.
+        """Take in how an attempt has ended. Returns whether fewer workers would have been better.
 
         `began`: when it began. `asked`: seconds for which the host wants to be left alone.
         `result`: what became of the attempt; None if it goes on with another request.
@@ -185,11 +185,16 @@ class Host:
             self._rate = before.rate
 
     def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> bool:
-        """The host has refused a request. Returns whether that counts against the host."""
+        """The host has refused a request. Returns whether fewer workers would have been better.
+
+        If the host's limit is known already, its rate follows from this, and not the workers'
+        number.
+        """
         if self._refusals is None:
             self._refusals = Refusals()
+        limit_is_known = self._rate.rate < math.inf
         blame = self._refusals.judge(
-            result.index, result.status, began, now, limit_is_known=self._rate.rate < math.inf
+            result.index, result.status, began, now, limit_is_known=limit_is_known
         )
         if blame is Blame.URL:
             if self._refusals.all_explained():
@@ -198,8 +203,8 @@ class Host:
         if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
             if asked:
                 self._pause(now, asked, result)
-            return blame is Blame.HOST
-        if blame is Blame.HOST and self._rate.rate < math.inf:
+            return blame is Blame.HOST and not limit_is_known
+        if blame is Blame.HOST and limit_is_known:
             self._before = None
         elif self._before is None:
             self._before = _Before(
@@ -212,7 +217,7 @@ class Host:
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
-        return blame is Blame.HOST
+        return blame is Blame.HOST and not limit_is_known
 
     def _unlearn(self) -> None:
         """Forget limits that were learned from URLs whose trouble was their own."""
