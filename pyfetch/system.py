@@ -1,4 +1,4 @@
-"""What the operating system gives a process: descriptors, threads, temporary databases."""
+"""What the operating system gives a process: descriptors and threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    import sqlite3
+from typing import NamedTuple
 
 # Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
 # that the system delivers to another thread would not wake the main thread from its wait.
@@ -79,14 +76,15 @@ def is_out_of_resources(error: BaseException) -> bool:
             if cause.errno in _NO_MORE:
                 return True
             # The C library has many names for it where it cannot open a socket or a file.
-            if type(cause).__name__ == "gaierror" and _has_no_descriptor():
+            if type(cause).__name__ == "gaierror" and has_no_descriptor():
                 return True
         pending += [each for each in cause.args if isinstance(each, BaseException)]
         pending += [each for each in (cause.__cause__, cause.__context__) if each is not None]
     return False
 
 
-def _has_no_descriptor() -> bool:
+def has_no_descriptor() -> bool:
+    """Whether the process may open no more files now."""
     try:
         descriptor = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -108,22 +106,6 @@ def daemon(target: Callable[[], None], name: str) -> threading.Thread:
         target()
 
     return threading.Thread(target=run, name=f"pyfetch-{name}", daemon=True)
-
-
-def temporary_database(*tables: str) -> sqlite3.Connection:
-    """A private SQLite database with these tables (`name (columns)`), gone when it is closed.
-
-    It is in memory as long as it is small, else in a temporary file. One transaction is open from
-    the start; any thread may use it, one at a time.
-    """
-    import sqlite3  # most runs need none, and to load it takes milliseconds
-
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = OFF")
-    for table in tables:
-        database.execute(f"CREATE TABLE {table} WITHOUT ROWID")
-    database.execute("BEGIN")
-    return database
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
+from pyfetch.database import Database
 from pyfetch.facts import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.given_names import GivenNames, SignedOwners
@@ -52,7 +53,7 @@ class State:
                 check_owner(file)
             # An empty name: a private database that goes to a temporary file as it grows.
             self._database = sqlite3.connect(
-                file or "", isolation_level=None, check_same_thread=False
+                file or "", isolation_level=None, check_same_thread=False, factory=Database
             )
             try:
                 bring_up_to_date(self._database, file, self._journal)
