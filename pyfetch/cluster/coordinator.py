@@ -81,6 +81,7 @@ class Coordinator(Driver[MemberReport]):
         self._ledger = ledger
         if lock:  # held as long as any process lives that may write
             self._members.held = (lock.descriptor,)
+            self._members.directory = lock.identity()
 
     def _commit(self) -> None:
         self._ledger.commit()

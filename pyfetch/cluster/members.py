@@ -16,6 +16,7 @@ from pyfetch.cluster.workload import Workload, split
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
 
 _SILENT_LOOKS = 6
@@ -96,6 +97,8 @@ class Members:
         """How many workers all of them have together, at most."""
         self.held: tuple[int, ...] = ()
         """Descriptors that each process must keep open as long as it lives."""
+        self.directory: DirectoryIdentity | None = None
+        """What the output directory must be for each process."""
         self._ready = [WorkerProcess() for _ in self._split]
         # A run that is made may never begin.
         weakref.finalize(self, _end_all, self._ready)
@@ -162,7 +165,8 @@ class Members:
         process = self._ready.pop() if self._ready else WorkerProcess()
         member = Member(process, place, Workload(settings.most_workers, time.monotonic()))
         self._members.append(member)
-        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched, place), self.held)
+        level = _log.getEffectiveLevel()
+        process.begin(Begin(settings, level, self._watched, place, self.directory), self.held)
         process.listen(lambda messages: self._heard(MemberReport(member, messages)))
         return member
 

@@ -8,6 +8,7 @@ from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts
 from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import DirectoryIdentity
 
 
 class Begin(NamedTuple):
@@ -20,6 +21,8 @@ class Begin(NamedTuple):
     """Whether somebody looks at what is in flight, so that it must be reported often."""
     place: int
     """Which of the processes it is: each is pinned to another CPU."""
+    directory: DirectoryIdentity | None = None
+    """What the output directory must be, where files are kept."""
 
 
 class StopNow:

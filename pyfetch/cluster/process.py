@@ -109,6 +109,7 @@ class WorkerProcess:
     def wait(self) -> None:
         """Wait until it is gone; kill it before."""
         self._process.wait()
+        self._socket.close()  # it may never have begun
 
     def _how_it_ended(self) -> str:
         # Its work may be given to another one only when it can certainly write no file any more.

@@ -37,7 +37,6 @@ from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
-from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import daemon
 
@@ -64,7 +63,7 @@ def main(descriptor: int) -> None:
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
-        ended = _fetch_all(connection, outbox.put, begin.settings, watched=begin.watched)
+        ended = _fetch_all(connection, outbox.put, begin)
     except RunError as error:
         ended = ProcessEnded(error, None)
     outbox.put(ended)
@@ -83,11 +82,7 @@ def _keep_open(descriptor: int) -> None:
 
 
 def _fetch_all(
-    connection: Connection,
-    send: Callable[[FromProcess], None],
-    settings: Settings,
-    *,
-    watched: bool,
+    connection: Connection, send: Callable[[FromProcess], None], begin: Begin
 ) -> ProcessEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
@@ -95,8 +90,9 @@ def _fetch_all(
         return engine.waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
-    engine = engine_over_threads(settings, Downloader(settings), read_ahead)
-    every = _REPORT_EVERY if watched else _ALIVE_EVERY
+    downloader = Downloader(begin.settings, directory=begin.directory)
+    engine = engine_over_threads(begin.settings, downloader, read_ahead)
+    every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None

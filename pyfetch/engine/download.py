@@ -16,6 +16,7 @@ from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.storage.parts import Parts
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
@@ -28,15 +29,21 @@ _log = logging.getLogger(__name__)
 class Downloader:
     """Makes attempts, in any number of threads, which share their connections.
 
-    Raises `UsageError` for files that the settings name and that cannot be used.
+    `directory`: what the output directory must be, if that is known. Raises `UsageError` for
+    files that the settings name and that cannot be used.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        directory: DirectoryIdentity | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, bandwidth)
-        self.directory = OutputDirectory(Path(settings.output_dir))
+        self.directory = OutputDirectory(Path(settings.output_dir), directory)
         self._parts = Parts(self.directory, settings.min_free)
         self.rename: Rename | None = None
         """Called for each answer that names its file; None where servers name no files."""

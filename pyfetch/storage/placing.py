@@ -128,8 +128,14 @@ class Placer:
                 return False
             self._replace(place)
         else:
-            os.unlink(self.part, dir_fd=self.directory.parts)
+            self._remove_name()
         return True
+
+    def _remove_name(self) -> None:
+        """Remove the part's name, unless it is that of another file by now."""
+        with contextlib.suppress(FileNotFoundError, PartReplacedError):
+            self._check_name()
+            os.unlink(self.part, dir_fd=self.directory.parts)
 
     def _link(self, place: Place) -> None:
         # By its descriptor, it is the file that this run has written, whatever has its name now.
@@ -183,7 +189,7 @@ class Placer:
             self._replace(place)
             return self._placed(path)
         if self._is_equal(place, content):
-            os.unlink(self.part, dir_fd=self.directory.parts)
+            self._remove_name()
             return Placed(path, content.st_mtime_ns, adopted=True)
         instead = self.placement.instead
         if instead:
