@@ -29,7 +29,7 @@ $(VENV)/ready-to-check: $(VENV)/ready-to-test
 	touch $@
 
 .PHONY: demo
-demo: $(VENV)/ready ## Fetch hundreds of real files from the loopback and compare every byte
+demo: $(VENV)/ready ## The show: 2,000 URLs from the loopback, a kill, a resume, and every byte compared
 	$(BIN)/python -m tools.demo
 
 .PHONY: run
@@ -96,8 +96,9 @@ check: lint ## The same, and the tests with branch coverage
 	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
 .PHONY: docs
-docs: $(VENV)/ready ## Write the README's table of options anew
+docs: $(VENV)/ready ## Write the README's table of options and the man page anew
 	$(BIN)/python -m tools.option_table
+	$(BIN)/python -m tools.man_page
 
 .PHONY: format
 format: $(VENV)/ready-to-check ## Format the code

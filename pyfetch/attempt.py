@@ -76,6 +76,13 @@ class Assignment(NamedTuple):
     """Why the host must not be asked, if it must not."""
     failed_status: int | None = None
     """Status of the answer to the attempt before, if this URL was asked then and that failed."""
+    resumed: int | None = None
+    """Bytes of the body that were there before this run; None while no attempt brought any."""
+
+    @property
+    def origin(self) -> str:
+        """Origin (`scheme://host:port`) of the request with which the attempt begins."""
+        return self.redirects.origin if self.redirects else self.url.origin
 
     @classmethod
     def first_of(cls, target: Target, now: float = 0.0) -> Assignment:

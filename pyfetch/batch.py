@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
+from pyfetch.activity import Activity
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
-from pyfetch.naming.template import check_template
+from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.storage.state import State
+
+
+PutInOrder = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Result]]
 
 
 class Batch:
@@ -46,7 +51,7 @@ class Batch:
     ) -> None:
         check_template(settings.name)
         self._settings = settings
-        self._put_in_order = in_order if ordered else as_finished
+        self._put_in_order: PutInOrder = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
@@ -68,17 +73,27 @@ class Batch:
             self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
 
     def results(
-        self, entries: Iterable[Entry], *, pausing: Callable[[], None] = lambda: None
+        self,
+        entries: Iterable[Entry],
+        *,
+        pausing: Callable[[], None] = lambda: None,
+        at_end: Callable[[State], None] = lambda _: None,
+        finished: Callable[[Result], None] | None = None,
     ) -> Generator[Result, None, None]:
         """Yield what becomes of each entry, as soon as it is known and its turn has come.
 
-        `pausing` is called before more results are waited for. The work goes on while the
+        `pausing` is called before more results are waited for; `at_end` with the state of the files
+        after the last result, unless the run was stopped; `finished` with each result as soon
+        as it is complete, before its turn has come. The work goes on while the
         caller is busy, as far as results may wait; if the caller leaves, it stops. Raises a
         `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        if settings.ignore_query:
-            entries = ignoring_query(entries, settings.ignore_query)
+        if finished:
+            self._put_in_order = partial(_told, finished, self._put_in_order)
+        entries = as_settings_say(entries, settings)
+        if settings.user is not None:
+            entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)
             return
@@ -100,9 +115,11 @@ class Batch:
                 ledger = FileLedger(
                     settings, state, lasting=settings.state, check_directory=directory.check
                 )
-                if settings.content_disposition and self._download:
+                if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, lock)
+                if not self.stopped:
+                    at_end(state)
         finally:
             self._engine.when_idle(partial(_let_go, lock, directory))
 
@@ -118,6 +135,10 @@ class Batch:
     def in_flight(self) -> list[Transfer]:
         """What is running now; for any thread."""
         return self._engine.in_flight
+
+    def activity(self) -> Activity:
+        """What has come so far, and who waits for whom; for any thread, a few times a second."""
+        return self._engine.activity()
 
     @property
     def workers_summary(self) -> str | None:
@@ -145,6 +166,22 @@ class Batch:
                 yield from self._put_in_order(finished, self._read_ahead.shown)
             except InputFailed as failed:
                 raise failed.error from None
+
+
+def _told(
+    finished: Callable[[Result], None],
+    put_in_order: PutInOrder,
+    results: Iterable[Result],
+    shown: Callable[[Result], None],
+) -> Iterator[Result]:
+    """The results in order, each of which `finished` is told of before."""
+
+    def told() -> Iterator[Result]:
+        for result in results:
+            finished(result)
+            yield result
+
+    return put_in_order(told(), shown)
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

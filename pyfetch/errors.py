@@ -26,3 +26,22 @@ class StoppedError(RunError):
     """The run had to stop; the same command goes on once the cause is gone."""
 
     exit_status = 3
+
+
+class ErrorTranslation:
+    """A context manager that turns an error within it into one of another kind."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if error is not None:
+            translated = self.translated(error)
+            if translated is not None:
+                raise translated from error
+
+    def translated(self, error: BaseException) -> Exception | None:
+        """The error to raise instead; None to let it pass. May itself raise."""
+        raise NotImplementedError

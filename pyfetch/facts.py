@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -25,6 +27,21 @@ class FileFacts(NamedTuple):
     """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
 
 
+class RecordedFile(NamedTuple):
+    """A file that pyfetch has fetched, as the state has it."""
+
+    path: str
+    """Below the output directory."""
+    url: str
+    """Whose file it is: without credentials, fragment and signature."""
+    size: int
+    """In bytes."""
+    modified_ns: int
+    """Modification time on disk, in nanoseconds since the epoch."""
+    sha256: str | None
+    """In hexadecimal digits."""
+
+
 class Known(NamedTuple):
     """What the state knows about the file of a target's name."""
 
@@ -41,3 +58,37 @@ class Known(NamedTuple):
 
 UNKNOWN = Known()
 """The state knows nothing, or there is none."""
+
+
+class Condition(StrEnum):
+    """What `--verify` finds of a file."""
+
+    OK = "ok"
+    """It is there as it was fetched, and as each checksum demands."""
+    CHANGED = "changed"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    """It is there, and neither the state nor a list of checksums knows of it."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it is no failure."""
+        return self in (Condition.OK, Condition.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedFile:
+    """What `--verify` says of one file. Its fields are the keys of a JSON Lines object."""
+
+    path: str
+    """Starts with the output directory."""
+    status: Condition
+    size: int | None = None
+    """Bytes that are there; None: there is none, or it could not be read."""
+    url: str | None = None
+    """Whose file it is, if the state knows, with `***` for secrets."""
+    sha256: str | None = None
+    """Of what is there, in hexadecimal digits; None: it was not computed."""
+    detail: str | None = None
+    """What is not as it should be, as a sentence for people."""

@@ -36,6 +36,16 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class Change(StrEnum):
+    """What a file that was fetched is beside what had its name before."""
+
+    NEW = "new"
+    """Nothing had its name."""
+    CHANGED = "changed"
+    SAME = "same"
+    """It has the same bytes as the file that pyfetch had put there."""
+
+
 class Failure(StrEnum):
     """Why a target failed: one code for retries, state, table, JSON and exit status alike."""
 
@@ -116,6 +126,8 @@ class Target:
     known: Known = UNKNOWN
     if_exists: IfExists | None = None
     """What to do if its file is there; None: as the settings say."""
+    takes_login: bool = False
+    """Whether the user and password of the settings (`--user`) are meant for its origin."""
 
     @property
     def origin(self) -> str:
@@ -145,7 +157,7 @@ class Target:
         # `dataclasses.replace` takes four times as long, and each target passes here.
         return Target(
             self.index, self.url, path, self.checksum, self.size, self.mirrors, self.headers,
-            self.out, self.input, known, self.if_exists,
+            self.out, self.input, known, self.if_exists, self.takes_login,
         )  # fmt: skip
 
     def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:
@@ -202,6 +214,12 @@ class Result:
     backup: str | None = None
     """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
     output directory."""
+    change: Change | None = None
+    """What a file that was fetched is beside the one that was there; None: nothing was kept."""
+    resumed: int = 0
+    """Bytes of the file that were there before this run asked for it."""
+    kept: int = 0
+    """Bytes of a failed target that are kept as a part, to go on from in another run."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.

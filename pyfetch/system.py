@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-# Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
-# that the system delivers to another thread would not wake the main thread from its wait.
-_FOR_MAIN = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a run to stop."""
 
 _FOR_A_WORKER = 3
 """Descriptors that a worker may need at once: a connection, a part, and what is beside them."""
@@ -23,7 +22,7 @@ _RESERVED = 10
 _NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
 
 _at_end: list[Callable[[], None]] = []
-"""What `_end_all` calls, in the order in which it was registered."""
+"""What `_call_all` calls, in the order in which it was registered."""
 _is_registered = False
 
 
@@ -94,8 +93,12 @@ def has_no_descriptor() -> bool:
 
 
 def leave_signals_to_main() -> None:
-    """Block, in this thread, the signals for which the main thread has handlers."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _FOR_MAIN)
+    """Block the signals that stop a run in this thread: the main thread has to get them.
+
+    Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
+    that the system delivers to another thread would not wake the main thread from its wait.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
 
 
 def daemon(target: Callable[[], None], name: str) -> threading.Thread:
@@ -112,14 +115,17 @@ def daemon(target: Callable[[], None], name: str) -> threading.Thread:
 def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
     """If the program ends within, call this before Python waits for its threads to end.
 
-    A program may end while it holds a generator that it has not used up. Nothing public comes
-    before `concurrent.futures` waits for its workers, which would go on until then.
+    A program may end while it holds a generator that it has not used up. Its workers would then
+    go on as long as servers let them: `concurrent.futures` joins them before `atexit` calls
+    anything, and until then nothing public tells that the program ends. So this uses what
+    `concurrent.futures` itself uses, `threading._register_atexit`, of which the last that was
+    registered is called first.
     """
     global _is_registered
     if not _is_registered:
         _is_registered = True
         with contextlib.suppress(RuntimeError):  # the program is ending already
-            threading._register_atexit(_end_all)  # type: ignore[attr-defined]  # noqa: SLF001
+            threading._register_atexit(_call_all)  # type: ignore[attr-defined]  # noqa: SLF001
     _at_end.append(call)
     try:
         yield
@@ -127,6 +133,6 @@ def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
         _at_end.remove(call)
 
 
-def _end_all() -> None:
+def _call_all() -> None:
     for call in _at_end:
         call()

@@ -7,9 +7,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 
 from pyfetch.attempt import Assignment
 from pyfetch.models import Failure, Target, TargetError
+
+
+class Phase(StrEnum):
+    """What an attempt does before bytes of the body come."""
+
+    STARTING = "starting"
+    CHECKING = "checking"
+    """It reads what is on the disk, to compare it or to go on behind it."""
+    RESOLVING = "resolving"
+    CONNECTING = "connecting"
+    WAITING = "waiting"
+    """The request is sent; the answer has not come."""
 
 
 class Transfer:
@@ -29,6 +42,7 @@ class Transfer:
         "has_asked",
         "latency",
         "ours",
+        "phase",
         "received",
         "resumed",
         "size",
@@ -45,6 +59,8 @@ class Transfer:
         """How many of these bytes an earlier attempt left."""
         self.size: int | None = None
         """Bytes of the whole body, where the server has said so."""
+        self.phase = Phase.STARTING
+        """What it does while nothing of the body has come."""
         self.steps = 0
         """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
         self.has_asked = False

@@ -30,16 +30,34 @@ def parse_size(text: str) -> int:
     return int(Fraction(number) * base**power)
 
 
-_RATE = r"(?i)\s*(\d+(?:\.\d*)?|\.\d+)\s*/\s*(s|sec|min|m|h)\s*"
-_SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_DURATION = rf"(?i)\s*(?:{_NUMBER}|(?:{_NUMBER}\s*(?:ms|min|m|sec|s|h|d)\s*)+)\s*"
+_PART_OF_DURATION = rf"(?i){_NUMBER}\s*(ms|min|m|sec|s|h|d)?"
+_SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `10`, `10s`, `500ms`, `5m`, `1h30m`, `2d`. Raises `ValueError`."""
+    if not re.fullmatch(_DURATION, text):
+        raise ValueError(f"{text!r} is no time (write it like 10, 500ms, 30s, 5m or 1h30m)")
+    parts = re.findall(_PART_OF_DURATION, text)
+    return float(sum(float(number) * _SECONDS[unit.lower() or "s"] for number, unit in parts))
+
+
+_RATE = rf"\s*{_NUMBER}\s*/\s*(.+)"
 
 
 def parse_rate(text: str) -> float:
-    """How often a second, for `5/s`, `100/min`, `1000/h`. Raises `ValueError`."""
+    """How often a second, for `5/s`, `100/min`, `1000/h`, `1/10s`. Raises `ValueError`."""
     match = re.fullmatch(_RATE, text)
-    if not match or not float(match[1]):
-        raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min or 1000/h)")
-    return float(match[1]) / _SECONDS[match[2].lower()]
+    try:
+        number, per = match.groups() if match else ("", "")
+        rate = float(number) / parse_duration(per if per[:1].isdigit() else f"1{per}")
+    except (ValueError, ZeroDivisionError):
+        rate = 0.0
+    if not rate:
+        raise ValueError(f"{text!r} is no rate (write it like 5/s, 100/min, 1000/h or 1/10s)")
+    return rate
 
 
 def parse_speed(text: str) -> int:
@@ -47,7 +65,7 @@ def parse_speed(text: str) -> int:
     try:
         return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
     except ValueError:
-        raise ValueError(f"{text!r} is no speed (write it like 10K/s)") from None
+        raise ValueError(f"{text!r} is no speed (write it like 10K/s or 1.5MB/s)") from None
 
 
 _SHARE = r"(\d+)|(\d+(?:\.\d*)?|\.\d+)\s*%"
@@ -87,3 +105,9 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_clock(seconds: float) -> str:
+    """A time in whole seconds for people, where it changes as they look: `18 s`, `6:10`."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else format_seconds(whole)

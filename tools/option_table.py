@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from pyfetch.cli.command import command
+from pyfetch.cli.manual import OptionText, option_texts
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN = "<!-- options: made by `make docs` -->\n"
@@ -15,12 +14,10 @@ END = "<!-- end of options -->\n"
 
 def option_table() -> str:
     """The table, in Markdown: one row an option, in the order of `--help`."""
-    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
-        options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
-        rows = [
-            f"| {_flags(one, context)} | {_default(one, context)} | {_cell(_help(one))} |\n"
-            for one in options
-        ]
+    rows = [
+        f"| {_flags(one)} | {_cell(one.default)} | {_cell(one.text)} |\n"
+        for one in option_texts(command.params)
+    ]
     return "| option | default | meaning |\n|---|---|---|\n" + "".join(rows)
 
 
@@ -33,27 +30,8 @@ def with_table(text: str) -> str:
     return before + BEGIN + "\n" + option_table() + "\n" + END + after
 
 
-def _flags(option: click.Option, context: click.Context) -> str:
-    record = option.get_help_record(context)
-    flags = record[0].replace("[", "").replace("]", "") if record else ""
-    return ", ".join(f"`{_cell(flag)}`" for flag in flags.split(", "))
-
-
-def _default(option: click.Option, context: click.Context) -> str:
-    default = option.get_default(context)
-    if option.expose_value is False:
-        return ""
-    if isinstance(option.show_default, str):
-        return option.show_default
-    if option.is_flag or option.count:
-        return "on" if default else "off"
-    if isinstance(default, str):
-        return f"`{_cell(default)}`"
-    return f"{default:g}" if isinstance(default, int | float) else "none"
-
-
-def _help(option: click.Option) -> str:
-    return getattr(option, "markdown", None) or option.help or ""
+def _flags(option: OptionText) -> str:
+    return ", ".join(f"`{_cell(flag)}`" for flag in option.flags)
 
 
 def _cell(text: str) -> str:

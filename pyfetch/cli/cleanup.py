@@ -11,7 +11,10 @@ from pyfetch.errors import StoppedError
 from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import clean_up
+from pyfetch.storage.filesystem import OWN_DIRECTORY
+from pyfetch.storage.pruning import PRUNED_DIRECTORY, kept_files
 from pyfetch.text import escaped
+from pyfetch.units import format_size
 
 
 def show_cleanup(settings: Settings, *, quiet: bool) -> int:
@@ -35,4 +38,12 @@ def show_cleanup(settings: Settings, *, quiet: bool) -> int:
     if not quiet and sys.stderr:
         number = len(removed)
         sys.stderr.write(f"pyfetch: removed {number} {'file' if number == 1 else 'files'}\n")
+        kept, size = kept_files(Path(settings.output_dir))
+        if kept:
+            where = Path(settings.output_dir, OWN_DIRECTORY, PRUNED_DIRECTORY)
+            files = "pruned file stays" if kept == 1 else "pruned files stay"
+            sys.stderr.write(
+                f"pyfetch: {kept} {files} ({format_size(size)}): remove {escaped(str(where))} if"
+                " nobody needs them\n"
+            )
     return 0

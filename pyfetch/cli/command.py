@@ -9,61 +9,136 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from pyfetch import __version__
-from pyfetch.cli.parameters import CONTEXT, OPTIONS, GroupedCommand, settings_from_options
-from pyfetch.settings import InputFormat
-
-
-@click.command(cls=GroupedCommand, context_settings=CONTEXT, params=[*OPTIONS])
-@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.version_option(
-    __version__, "-V", "--version", message="%(prog)s %(version)s", allow_from_autoenv=False
+from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
+from pyfetch.cli.parameters import (
+    CONTEXT,
+    FILE_NAME,
+    NOTES,
+    OPTIONS,
+    TranslatingCommand,
+    settings_from_options,
 )
-def command(sources: tuple[str, ...], **options: Any) -> int:
-    """Fetch many URLs at once and show what became of each, in the order given.
+from pyfetch.settings import InputFormat, Settings
 
-    A SOURCE is a file with a URL a line, - for standard input, or a URL. With none,
-    standard input is read. Files are saved in --output-dir, whole or not at all.
 
-    Exit status: 0 all came, 1 some failed, 2 wrong usage, 3 the run had to stop.
-    """
+@click.command(
+    cls=TranslatingCommand,
+    context_settings=CONTEXT,
+    params=[
+        *OPTIONS,
+        *CONFIG_OPTIONS,
+        *ANSWERS,
+        click.Argument(["sources"], nargs=-1, type=FILE_NAME),
+    ],
+    add_help_option=False,
+)
+@click.pass_context
+def command(context: click.Context, /, sources: tuple[str, ...], **options: Any) -> int:
+    """Run what the command line asks for. Returns the exit status; raises `RunError`."""
+    for note in context.meta.get(NOTES, ()) if not options["quiet"] else ():
+        click.echo(f"pyfetch: {note}", err=True)
+    hosts: Any = ()
+    configuration = configuration_of(context)
+    if configuration:
+        from pyfetch.cli.config_layers import hosts_under, options_over
+
+        hosts = hosts_under(configuration, context, options)
+        options = options_over(configuration, context, options)
+    if options["show_config"]:
+        from pyfetch.cli.show_config import show_config
+
+        return show_config(context, options)
     if options["cleanup"]:
-        if sources or options["plan"]:
-            raise click.UsageError("--cleanup fetches nothing: leave out SOURCE and --plan")
+        if sources or options["plan"] or options["verify"]:
+            raise click.UsageError(
+                "--cleanup fetches nothing: leave out SOURCE, --plan and --verify"
+            )
         from pyfetch.cli.cleanup import show_cleanup
 
-        return show_cleanup(settings_from_options(options), quiet=options["quiet"])
+        return show_cleanup(settings_from_options(options, hosts), quiet=options["quiet"])
+    if options["verify"]:
+        return _verify(sources, options, hosts)
+    out = _place(context, sources, options)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
         raise click.UsageError("standard input is closed")
     allowed = options["allow_failures"] or (0, 0)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
-    settings = settings_from_options(options)
-    from pyfetch.cli.display import OutputOptions
+    settings = _settings(options, hosts)
+    from pyfetch.cli.display import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
+    from pyfetch.inputs.columns import Columns
+    from pyfetch.naming.template_text import columns_of
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
+        columns=Columns(options["url_column"], columns_of(settings.name)),
+        out=out,
     )
     output = OutputOptions(
         format=options["format"],
+        rows=Rows(options["rows"]),
+        progress=ProgressForm(options["progress"]),
+        extras=not options["no_osc"],
         ordered=not options["unordered"],
         quiet=options["quiet"],
         verbose=options["verbose"],
+        log_file=options["log_file"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
+        prune=options["prune"],
+        yes=options["yes"],
         allowed=allowed,
     )
+    check_progress(output.progress, sys.stderr)
     if options["plan"]:
         from pyfetch.cli.dry_run import show_plan
 
         return show_plan(spec, settings, output)
     return run(spec, settings, output)
+
+
+def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
+    if options["plan"] or options["prune"]:
+        raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
+    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.verify import show_verification
+
+    output = OutputOptions(format=options["format"], quiet=options["quiet"])
+    return show_verification(settings_from_options(options, hosts), output, sources)
+
+
+def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, Any]) -> str | None:
+    """The path of `-O`, if any; the output directory in `options` is then the one above it."""
+    chosen = context.get_parameter_source("output_dir") is ParameterSource.COMMANDLINE
+    if not chosen and options["out"] is None:
+        return None
+    from pyfetch.cli.destination import check_output_dir, place_of_one
+
+    output_dir = options["output_dir"] if chosen else None
+    if options["out"] is None:
+        check_output_dir(options["output_dir"], sources)
+        return None
+    place = place_of_one(options["out"], output_dir, sources, discard=options["discard"])
+    options["output_dir"], out = place
+    return out
+
+
+def _settings(options: dict[str, Any], hosts: Any) -> Settings:
+    """The settings; the password of `-u NAME` is asked for."""
+    user = options["user"]
+    if user is not None and ":" not in user:
+        from pyfetch.cli.password import asked_for
+
+        options = options | {"user": f"{user}:{asked_for(user)}"}
+    return settings_from_options(options, hosts)
 
 
 def _standard_input() -> tuple[str, ...]:

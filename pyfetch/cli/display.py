@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from enum import StrEnum
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pyfetch.batch import Batch
-from pyfetch.models import Result
+from pyfetch.cli.log import logging_to
+from pyfetch.errors import UsageError
+from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
+from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.summary import Summary
 from pyfetch.text import escaped, masked
@@ -20,7 +26,31 @@ from pyfetch.text import escaped, masked
 if TYPE_CHECKING:
     from fractions import Fraction
 
-_SHOW_CURSOR = b"\x1b[?25h\r\n"
+    from pyfetch.output.screen import Screen
+
+_NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
+"""A blank at which no line ends."""
+
+_log = logging.getLogger(__name__)
+
+
+class Rows(StrEnum):
+    """Which results are shown."""
+
+    ALL = "all"
+    FAILURES = "failures"
+    NONE = "none"
+
+
+class ProgressForm(StrEnum):
+    """How the progress of a run is shown on standard error."""
+
+    AUTO = "auto"
+    """Bars on a terminal, unless `--quiet` is given."""
+    BAR = "bar"
+    """Bars, also with `--quiet`."""
+    JSON = "json"
+    NONE = "none"
 
 
 class OutputOptions(NamedTuple):
@@ -28,47 +58,90 @@ class OutputOptions(NamedTuple):
 
     format: str | None = None
     """`table`, `tsv` or `jsonl`; None: what suits standard output."""
+    rows: Rows = Rows.ALL
+    progress: ProgressForm = ProgressForm.AUTO
+    extras: bool = True
+    """Whether terminals that know them are sent links and progress of their own."""
     ordered: bool = True
     quiet: bool = False
     verbose: int = 0
+    log_file: str | None = None
+    """The file for all that can be said of the run; None: no such file."""
     checksums: str | None = None
     """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
     """The file for the input lines that failed; None: no such file."""
+    prune: bool = False
+    """Whether to move the files that the list does not name any more."""
+    yes: bool = False
+    """Whether to do so without a question."""
     allowed: tuple[int, Fraction | int] = (0, 0)
     """How many failures still count as success: a number, and a fraction of all."""
 
 
 class Display:
-    """Shows results on `out`, and bars and messages on `err`."""
+    """Shows results on `out`, and bars and messages on `err`. Raises `UsageError`."""
 
     def __init__(self, options: OutputOptions, out: TextIO, err: TextIO) -> None:
-        self._verbose = options.verbose
+        self._options = options
         self._out = out
         self._err = err
         chosen = options.format or ("table" if out.isatty() else "tsv")
         self.writes_out = bool(options.format) or not options.quiet
         """Whether anything goes to standard output."""
-        self._table = chosen == "table" and self.writes_out
+        if options.rows is Rows.NONE:
+            self.writes_out = False
+        self.is_table = chosen == "table" and self.writes_out
+        """Whether results are rows of a table."""
         self._sinks: list[Sink] = []
         if chosen != "table" and self.writes_out:
             self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
+        # Lines of TSV and bars on the same terminal would overwrite each other.
+        mixed = bool(self._sinks) and same_terminal(out, err)
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
-        # Lines of TSV and bars on the same terminal would overwrite each other.
-        mixed = bool(self._sinks) and _same_terminal(out, err)
-        self._bars = _can_draw(err) and not options.quiet and not mixed
+        self._bars = can_draw(err) and not mixed and self._wants_bars(options)
+        self._screen: Screen | None = None
         self._write: Callable[[str], None] = self._write_plainly
+
+    @staticmethod
+    def _wants_bars(options: OutputOptions) -> bool:
+        return options.progress is ProgressForm.BAR or (
+            options.progress is ProgressForm.AUTO and not options.quiet
+        )
 
     @property
     def draws(self) -> bool:
-        """Whether bars show what is in flight."""
-        return self._bars
+        """Whether what is in flight is shown."""
+        return self._bars or self._options.progress is ProgressForm.JSON
+
+    def finished(self, result: Result) -> None:
+        """A result is complete, though those before it may not be. Raises `OSError`."""
+        if not result.failed:
+            return
+        if self._rows_at_once:
+            self._show(result)
+        elif self._screen:
+            self._screen.finished(result)
+        if result.error is not Failure.CANCELLED:
+            _log.info("failed: %s: %s", result.url, sentence_about(result))
 
     def show(self, result: Result) -> None:
-        """Show one result. Raises `OSError` where it cannot be written."""
+        """Show one result in its turn. Raises `OSError` where it cannot be written."""
+        if self._options.rows is Rows.FAILURES and not (result.failed and not self._rows_at_once):
+            return
+        self._show(result)
+
+    @property
+    def _rows_at_once(self) -> bool:
+        """Whether rows need not wait for others: there are rows of failures only."""
+        return self.is_table and self._options.rows is Rows.FAILURES
+
+    def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
+        if self._screen and self.is_table:
+            self._screen.shown(result)
 
     def flush(self) -> None:
         """Write out what is buffered, before a wait for the next result. Raises `OSError`."""
@@ -79,6 +152,19 @@ class Display:
         """Write one line to standard error, secrets masked. May be called from any thread."""
         self._write(masked(escaped(line)))
 
+    @property
+    def width(self) -> int | None:
+        """Cells of a line on standard error; None where that is no terminal."""
+        return _columns(self._err) - 1 if self._err.isatty() else None
+
+    def tell(self, text: str, indent: str = "") -> None:
+        """Say a longer text: on a terminal in lines that break between words.
+
+        `indent` begins all lines but the first.
+        """
+        for line in self._lines_of(masked(escaped(text)), indent):
+            self._write(line)
+
     def warn(self, line: str) -> None:
         """Write one line that must not be missed; on a terminal it is red."""
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
@@ -86,31 +172,67 @@ class Display:
 
     def logging(self) -> AbstractContextManager[None]:
         """Within, show the log on standard error: warnings, and more with `--verbose`."""
-        return _logging_to(self.say, self._verbose)
+        return logging_to(self.say, self._options.verbose, self._options.log_file)
 
     @contextmanager
     def watching(
         self, batch: Batch, summary: Summary, fraction_read: Callable[[], float | None]
     ) -> Iterator[None]:
-        """Within, show the table and the bars of the running batch, where they are wanted."""
+        """Within, show the table and the progress of the running batch, where they are wanted."""
         with self.logging(), contextlib.ExitStack() as stack:
-            if self._table or self._bars:
-                from pyfetch.output.screen import Screen
+            if self._options.progress is ProgressForm.JSON:
+                from pyfetch.output.counts import RunCounts
+                from pyfetch.output.progress_lines import ProgressLines
 
-                together = _same_terminal(self._out, self._err)
-                screen = Screen(self._out, self._out if together else self._err)
-                if self._table:
-                    self._sinks.append(screen.table(batched=self._bars and together))
-                if self._bars:
-                    stack.enter_context(screen.progress(batch, summary, fraction_read))
-                    self._write = screen.say
-                    stack.callback(setattr, self, "_write", self._write_plainly)
+                counts = RunCounts(batch, summary, fraction_read)
+                lines = ProgressLines(batch, counts, summary, self._write_plainly)
+                stack.enter_context(lines)
+            if self.is_table or self._bars:
+                self._draw(stack, batch, summary, fraction_read)
             yield
+
+    def _draw(
+        self,
+        stack: contextlib.ExitStack,
+        batch: Batch,
+        summary: Summary,
+        fraction_read: Callable[[], float | None],
+    ) -> None:
+        from pyfetch.output.counts import RunCounts
+        from pyfetch.output.screen import Screen
+
+        together = same_terminal(self._out, self._err)
+        out = self._out
+        self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
+        if self.is_table:
+            self._sinks.append(self._screen.table(batched=self._bars and together))
+        if self._bars:
+            # With --verbose or --quiet, there is a line for each failure anyhow.
+            failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)
+            if self._options.rows is Rows.NONE:
+                failures = False
+            counts = RunCounts(batch, summary, fraction_read)
+            progress = self._screen.progress(batch, counts, failures=failures)
+            stack.enter_context(progress)
+            self._write = progress.say
+            stack.callback(setattr, self, "_write", self._write_plainly)
 
     def give_the_cursor_back(self) -> None:
         """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""
         if self._bars and select.select([], [self._err], [], 0)[1]:
-            os.write(self._err.fileno(), _SHOW_CURSOR)
+            from pyfetch.output.painter import LAST_WORDS
+
+            os.write(self._err.fileno(), LAST_WORDS)
+
+    def _lines_of(self, text: str, indent: str) -> list[str]:
+        width = self.width
+        if width is None or len(text) <= width:
+            return [text]
+        whole = re.sub(_NUMBER_AND_UNIT, "\xa0", text)
+        lines = wrap(
+            whole, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        return [line.replace("\xa0", " ") for line in lines]
 
     def _write_plainly(self, line: str) -> None:
         with contextlib.suppress(OSError):  # nobody reads standard error any more
@@ -118,33 +240,29 @@ class Display:
             self._err.flush()
 
 
-def _can_draw(stream: TextIO) -> bool:
+def check_progress(form: ProgressForm, err: TextIO) -> None:
+    """Raise `UsageError` where bars are demanded that cannot be drawn."""
+    if form is ProgressForm.BAR and not can_draw(err):
+        raise UsageError("--progress bar needs a terminal on standard error (json does not)")
+
+
+def _columns(stream: TextIO) -> int:
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether bars can be drawn there."""
     return stream.isatty() and os.environ.get("TERM", "") != "dumb"
 
 
-def _same_terminal(out: TextIO, err: TextIO) -> bool:
+def same_terminal(out: TextIO, err: TextIO) -> bool:
+    """Whether both are one terminal."""
     if not (out.isatty() and err.isatty()):
         return False
     return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev
-
-
-@contextmanager
-def _logging_to(say: Callable[[str], None], verbose: int) -> Iterator[None]:
-    logger = logging.getLogger("pyfetch")
-    handler = _Handler(say)
-    logger.addHandler(handler)
-    logger.setLevel([logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)])
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-class _Handler(logging.Handler):
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        for line in self.format(record).splitlines():
-            self._say(f"pyfetch: {line}")

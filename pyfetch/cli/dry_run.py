@@ -18,7 +18,7 @@ from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
 from pyfetch.facts import Known
-from pyfetch.inputs.targets import ignoring_query
+from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Failure, Result, Target, TargetError
 from pyfetch.output.plan import Action, Planned, plan_sink
 from pyfetch.settings import IfExists, Settings
@@ -26,8 +26,10 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
+from pyfetch.storage.pruning import UnnamedFiles
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.text import escaped
+from pyfetch.urls import masked_url
 
 _COUNTED_IN_MEMORY = 4096
 
@@ -54,6 +56,7 @@ class Planner:
         self.actions: Counter[Action] = Counter()
         self.renamed = 0
         """How many entries get another name because theirs is taken."""
+        self._entries = self._unreadable = 0
 
     def __enter__(self) -> Self:
         return self
@@ -64,10 +67,22 @@ class Planner:
 
     def of(self, entry: Entry) -> Planned:
         """What a run would do with this entry after those before it."""
+        self._entries += 1
+        self._unreadable += isinstance(entry, Result)
         planned = self._of(entry)
         self.actions[planned.action] += 1
         self.renamed += planned.instead_of is not None
         return planned
+
+    def unnamed(self) -> Iterator[Planned]:
+        """The files that `--prune` would move after the entries so far."""
+        if self._unreadable or not self._entries:
+            return
+        with closing(UnnamedFiles(self._state, self._output_dir)) as files:
+            for file in files:
+                self.actions[Action.PRUNE] += 1
+                final = self._directory.final(file.path)
+                yield Planned(None, masked_url(file.url), Action.PRUNE, final)
 
     def hosts(self) -> Iterator[tuple[str, int]]:
         """The origins and how many requests each would get, the most first."""
@@ -166,12 +181,20 @@ def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> i
     imports_done()
     out = sys.stdout or io.StringIO()
     sources = spec.sources()
+    shown = bool(options.format) or not options.quiet
+    if options.prune:
+        from pyfetch.cli.prune import check_prunable
+
+        check_prunable(settings)
     with Planner(settings) as planner:
         try:
             sink = plan_sink(out, options.format or ("table" if out.isatty() else "tsv"))
-            for entry in ignoring_query(sources, settings.ignore_query):
+            for entry in as_settings_say(sources, settings):
                 planned = planner.of(entry)
-                if not options.quiet or options.format:
+                if shown:
+                    sink.show(planned)
+            for planned in planner.unnamed() if options.prune else ():
+                if shown:
                     sink.show(planned)
             out.flush()
         except BrokenPipeError:

@@ -89,7 +89,9 @@ def _status() -> int:
     try:
         status: int = command(prog_name="pyfetch", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        from pyfetch.cli.wrong_use import sentence
+
+        click.echo(f"pyfetch: {sentence(error)}", err=True)
         return error.exit_code
     except RunError as error:
         click.echo(f"pyfetch: {error}", err=True)

@@ -8,17 +8,27 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.batch import Batch
-from pyfetch.cli.display import Display, OutputOptions
+from pyfetch.cli.again import command_again
+from pyfetch.cli.display import Display, OutputOptions, ProgressForm
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
+from pyfetch.inputs.columns import BY_NAME, Columns
+from pyfetch.models import Result
 from pyfetch.output.summary import Summary
 from pyfetch.settings import InputFormat, Settings
+
+if TYPE_CHECKING:  # loaded where files are to be pruned only
+    from pyfetch.cli.prune import Pruning
+
+_FEW = 5
+"""Results whose rows are in sight when the run ends, so that no failure is told twice."""
+_BELOW = " " * 7
 
 
 class SourceSpec(NamedTuple):
@@ -29,6 +39,10 @@ class SourceSpec(NamedTuple):
     skip_duplicates: bool = False
     base: str | None = None
     """URL that relative ones of the list are resolved with."""
+    columns: Columns = BY_NAME
+    """Which column of the list has the URL, and which ones it must have."""
+    out: str | None = None
+    """Path of the file of the only URL, below the output directory."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -38,6 +52,8 @@ class SourceSpec(NamedTuple):
             input_format=self.input_format,
             skip_duplicates=self.skip_duplicates,
             base=self.base,
+            columns=self.columns,
+            out=self.out,
         )
 
 
@@ -53,6 +69,12 @@ class _Run:
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
         self._insecure = settings.insecure
+        self._spec = spec
+        self._pruning: Pruning | None = None
+        if options.prune:
+            from pyfetch.cli.prune import Pruning
+
+            self._pruning = Pruning(settings, yes=options.yes)
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
         self._summary = Summary()
@@ -81,7 +103,11 @@ class _Run:
                 self._say_summary(time.monotonic() - began, interrupted=bool(interruption.signal))
             within = self._summary.within(*self._options.allowed)
             failed = error.exit_status if error else int(not within)
-            return interruption.exit_status or failed
+        # Ctrl-C ends a question at once.
+        if self._pruning:
+            ended_well = not (error or interruption.signal)
+            self._pruning.finish(self._display.say, self._options, ended_well=ended_well)
+        return interruption.exit_status or failed
 
     def _fetch(self) -> RunError | None:
         """Run the batch and let the reports take their names; the first error, if any."""
@@ -96,7 +122,7 @@ class _Run:
         except RunError as caught:
             error = caught
         # A run that could not begin leaves an older report as it is.
-        if self._summary.shown or not error:
+        if self._summary.finished or not error:
             try:
                 self._reports.commit(whole=not self._batch.stopped)
             except RunError as caught:
@@ -117,9 +143,21 @@ class _Run:
 
         display = self._display
         pausing = partial(unless_broken, display.flush)
-        with closing(self._batch.results(self._sources, pausing=pausing)) as results:
+        pruning = self._pruning
+        at_end = pruning.look if pruning else lambda _: None
+
+        def finished(result: Result) -> None:
+            self._summary.add(result)
+            if result.failed:
+                unless_broken(partial(display.finished, result))
+
+        results = self._batch.results(
+            self._sources, pausing=pausing, at_end=at_end, finished=finished
+        )
+        with closing(results):
             for result in results:
-                self._summary.add(result)
+                if pruning:
+                    pruning.show(result)
                 self._reports.show(result)
                 unless_broken(partial(display.show, result))
         unless_broken(display.flush)
@@ -132,10 +170,38 @@ class _Run:
         return self._sources.fraction_read
 
     def _say_summary(self, seconds: float, *, interrupted: bool) -> None:
-        duplicates = self._sources.duplicates
-        dropped = f"; {duplicates} duplicates dropped" if duplicates else ""
-        sentence = self._summary.sentence(seconds)
-        self._display.say(f"pyfetch: {'interrupted: ' * interrupted}{sentence}{dropped}")
+        if self._options.progress is ProgressForm.JSON:
+            return  # the last line has said it
+        summary, display = self._summary, self._display
+        many = summary.finished > _FEW or not display.is_table
+        if summary.failures.number and not self._options.quiet and many:
+            self._say_failures()
+        said = [summary.sentence(seconds)]
+        not_begun = self._batch.read - summary.finished if self._batch.input_ended else 0
+        if interrupted and not_begun > 0:
+            said[0] = said[0].replace(";", f", not begun {not_begun};", 1)
+        if self._sources.duplicates:
+            said.append(f"{self._sources.duplicates} duplicates dropped")
+        if summary.kept():
+            said.append(summary.kept())
+        display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
         workers = self._batch.workers_summary
         if workers:
-            self._display.say(f"pyfetch: {workers}")
+            display.tell(f"pyfetch: {workers}", "  ")
+
+    def _say_failures(self) -> None:
+        """Tell what failed, at which hosts, and how to try it again."""
+        failures, display = self._summary.failures, self._display
+        display.say("pyfetch: failed:")
+        for text in failures.told(display.width):
+            display.tell(text, _BELOW)
+        by_host = failures.by_host()
+        if by_host:
+            display.tell(f"  by host: {by_host}", _BELOW)
+        again = command_again(sys.argv[1:], self._spec.arguments, self._options.failed_to)
+        why = (
+            ""
+            if self._options.failed_to
+            else " (it was not given: the whole list is looked at again)"
+        )
+        display.tell(f"  to try them again: {again}{why}", _BELOW)

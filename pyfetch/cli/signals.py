@@ -12,16 +12,12 @@ from functools import partial
 from types import FrameType
 from typing import Any, Self, TextIO
 
-from pyfetch.system import daemon
+from pyfetch.system import STOPPING_SIGNALS, daemon
 
 LONGEST_STOP = 1.7
 """Seconds that an orderly stop may take before the process just ends."""
 
 _TOGETHER = 0.01
-
-_SIGNALS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
 
 
 class Interruption:
@@ -54,7 +50,7 @@ class Interruption:
         os.set_blocking(told, False)
         # The interpreter writes to it at once, whichever thread the signal arrives in.
         signal.set_wakeup_fd(told, warn_on_full_buffer=False)
-        for number in _SIGNALS:
+        for number in STOPPING_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, _ignored_here)
         daemon(self._act, "signals").start()
@@ -73,6 +69,11 @@ class Interruption:
         if len(came) == 1:
             select.select([self._noted], [], [], LONGEST_STOP)
         self._last_act()
+        # Nothing public keeps the promise to be gone in time. This is not the main thread, so it
+        # can neither raise `SystemExit` there nor give a signal its default action. And an end in
+        # order would wait: for a thread in a system call that lasts (`fsync`, a network disk), as
+        # the threads of an executor are joined; and for whoever should read the pipe that standard
+        # output goes to, as that is flushed once more.
         os._exit(128 + self.signal)
 
     def _next(self) -> list[int]:

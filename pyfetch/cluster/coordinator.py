@@ -13,17 +13,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
+from pyfetch.cluster import messages
 from pyfetch.cluster.members import Member, MemberReport, Members
-from pyfetch.cluster.messages import (
-    FromProcess,
-    InFlightReport,
-    LogLine,
-    NeedsMore,
-    ProcessEnded,
-    StopNow,
-    TargetDone,
-)
 from pyfetch.cluster.process import Gone
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
@@ -69,6 +62,9 @@ class Coordinator(Driver[MemberReport]):
     @property
     def in_flight(self) -> list[Transfer]:
         return self._members.in_flight
+
+    def activity(self) -> Activity:
+        return self._members.activity()
 
     @property
     def workers_summary(self) -> str | None:
@@ -136,27 +132,31 @@ class Coordinator(Driver[MemberReport]):
         for message in report.messages:
             self._follow(report.member, message)
 
-    def _follow(self, member: Member, message: FromProcess) -> None:
+    def _follow(self, member: Member, message: messages.FromProcess) -> None:
         match message:
-            case TargetDone(result, facts, path):
+            case messages.TargetDone(result, facts, path):
                 target = member.finished(result.index)
                 self._finish(target, Finished(result, facts=facts, path=path))
-            case InFlightReport():
+            case messages.NameWanted(index, said, beside):
+                named = self._ledger.rename(member.targets[index], said, beside=beside)
+                assert named.path is not None  # noqa: S101 - else no name is asked for
+                member.process.send(messages.NameGiven(index, named.path, named.known))
+            case messages.InFlightReport():
                 member.reported(message)
-            case NeedsMore():
+            case messages.NeedsMore():
                 member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
                     self._read_ahead.widen()
-            case LogLine():
+            case messages.LogLine():
                 self._log_once(message)
-            case ProcessEnded():
+            case messages.ProcessEnded():
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
                 if message.error:
                     raise message.error
 
-    def _log_once(self, line: LogLine) -> None:
+    def _log_once(self, line: messages.LogLine) -> None:
         """Log a line; a warning that several processes send is logged once."""
         if line.level >= logging.WARNING:
             if line.text in self._warned:
@@ -208,7 +208,7 @@ class Coordinator(Driver[MemberReport]):
         if self._state.abandoned:
             return
         for member in self._members:
-            member.process.send(StopNow() if self.stopped else None)
+            member.process.send(messages.StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
         while len(self._members) and (left := until - time.monotonic()) > 0:
             reports = list(self._taken) or self._mailbox.take(left)

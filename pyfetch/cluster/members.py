@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pyfetch.activity import IDLE, Activity, combined
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
-from pyfetch.cluster.workload import Workload, split
+from pyfetch.cluster.workload import Workload, split_settings
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
@@ -39,6 +40,8 @@ class Member:
     """Targets that it has and that are not done, by index."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
     """What it has reported to be in flight."""
+    activity: Activity = IDLE
+    """What it has reported to come in, and to wait."""
     ended: bool = False
     """Whether it has reported that it is done."""
     spoke: bool = False
@@ -64,6 +67,7 @@ class Member:
             for state in report.transfers
             if state.target_index in self.targets
         ]
+        self.activity = report.activity
 
 
 class MemberReport(NamedTuple):
@@ -83,7 +87,7 @@ class Members:
     def __init__(
         self, settings: Settings, heard: Callable[[MemberReport], None], *, watched: bool
     ) -> None:
-        self._split = split(settings)
+        self._split = split_settings(settings)
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
@@ -95,13 +99,15 @@ class Members:
         """How many processes there may be at once."""
         self.workers = sum(part.most_workers for part in self._split)
         """How many workers all of them have together, at most."""
+        self._received_by_gone = 0
+        """Bytes that have come to processes which are gone."""
         self.held: tuple[int, ...] = ()
         """Descriptors that each process must keep open as long as it lives."""
         self.directory: DirectoryIdentity | None = None
         """What the output directory must be for each process."""
         self._ready = [WorkerProcess() for _ in self._split]
         # A run that is made may never begin.
-        weakref.finalize(self, _end_all, self._ready)
+        weakref.finalize(self, _kill_all, self._ready)
 
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members)
@@ -118,6 +124,11 @@ class Members:
             for transfer in member.transfers
             if transfer.target.index in member.targets
         ]
+
+    def activity(self) -> Activity:
+        """What was going on a moment ago in all of them; for any thread."""
+        gone = Activity(received=self._received_by_gone)
+        return combined([gone, *(member.activity for member in list(self._members))])
 
     def with_room(self) -> Member | None:
         """The process with the least to do, if it has room for more.
@@ -145,6 +156,7 @@ class Members:
     def remove(self, member: Member) -> None:
         """The process is gone; another one may have its place."""
         self._members.remove(member)
+        self._received_by_gone += member.activity.received
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
@@ -156,8 +168,8 @@ class Members:
 
     def kill(self) -> None:
         """Kill all processes, and wait until they are gone."""
-        _end_all([member.process for member in self._members])
-        _end_all(self._ready)
+        _kill_all([member.process for member in self._members])
+        _kill_all(self._ready)
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
@@ -171,7 +183,7 @@ class Members:
         return member
 
 
-def _end_all(processes: list[WorkerProcess]) -> None:
+def _kill_all(processes: list[WorkerProcess]) -> None:
     while processes:
         process = processes.pop()
         process.kill()
@@ -181,4 +193,5 @@ def _end_all(processes: list[WorkerProcess]) -> None:
 def _transfer_of(target: Target, state: TransferState) -> Transfer:
     transfer = Transfer(Assignment.first_of(target))
     transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
+    transfer.phase = state.phase
     return transfer

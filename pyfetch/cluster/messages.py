@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.errors import RunError
-from pyfetch.facts import FileFacts
+from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
+from pyfetch.transfer import Phase
 
 
 class Begin(NamedTuple):
@@ -29,7 +32,15 @@ class StopNow:
     """Stop the run."""
 
 
-ToProcess = Begin | list[Target] | StopNow | None
+class NameGiven(NamedTuple):
+    """The answer to `NameWanted`: where the file of a target goes."""
+
+    target_index: int
+    path: str
+    known: Known
+
+
+ToProcess = Begin | list[Target] | NameGiven | StopNow | None
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -43,6 +54,15 @@ class TargetDone(NamedTuple):
     """Where its file is, if not at the target's own path."""
 
 
+class NameWanted(NamedTuple):
+    """An answer has come that says how the file of a target is to be called."""
+
+    target_index: int
+    said: Said
+    beside: bool
+    """Whether the name needs a suffix, because a file that stays has it."""
+
+
 class TransferState(NamedTuple):
     """The figures of a transfer that is running."""
 
@@ -50,12 +70,14 @@ class TransferState(NamedTuple):
     received: int
     resumed: int
     size: int | None
+    phase: Phase
 
 
 class InFlightReport(NamedTuple):
     """All transfers that are running; also a sign of life."""
 
     transfers: list[TransferState]
+    activity: Activity
 
 
 class NeedsMore:
@@ -77,5 +99,5 @@ class ProcessEnded(NamedTuple):
     """How many workers were settled on, and why."""
 
 
-FromProcess = TargetDone | InFlightReport | NeedsMore | LogLine | ProcessEnded
+FromProcess = TargetDone | NameWanted | InFlightReport | NeedsMore | LogLine | ProcessEnded
 """What a process tells; several messages come in one list."""

@@ -20,10 +20,7 @@ from typing import NamedTuple
 
 from pyfetch.cluster.messages import Begin, FromProcess, ToProcess
 from pyfetch.errors import StoppedError
-from pyfetch.system import daemon
-
-SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-"""Signals that a worker process ignores: the process that made it acts on them."""
+from pyfetch.system import STOPPING_SIGNALS, daemon
 
 HOLD = b"H"
 """Comes before all messages, together with descriptors that the process must keep open."""
@@ -52,7 +49,7 @@ class WorkerProcess:
         try:
             # Signals that are blocked here stay blocked there until they are ignored: one that
             # comes while it starts must not end it with a traceback.
-            before_signals = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            before_signals = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
                 # -P: do not import what lies in the current directory.
                 [sys.executable, "-P", "-c", command],

@@ -19,26 +19,16 @@ from typing import NoReturn
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
-from pyfetch.cluster.messages import (
-    Begin,
-    FromProcess,
-    InFlightReport,
-    LogLine,
-    NeedsMore,
-    ProcessEnded,
-    StopNow,
-    TargetDone,
-    ToProcess,
-    TransferState,
-)
-from pyfetch.cluster.process import HOLD, SIGNALS
+from pyfetch.cluster import messages
+from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 from pyfetch.storage.ledger import NoLedger
-from pyfetch.system import daemon
+from pyfetch.system import STOPPING_SIGNALS, daemon
 
 _REPORT_EVERY = 0.2
 """Seconds between two reports of what is in flight."""
@@ -51,21 +41,21 @@ _MOST_HELD = 8
 def main(descriptor: int) -> None:
     """Run a worker process, whose maker is at the other end of this socket."""
     # The process that made us gets these signals too, and tells us.
-    for number in SIGNALS:
+    for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     _keep_open(descriptor)
     connection = Connection(descriptor)
     begin = next(_messages(connection))
-    assert isinstance(begin, Begin)  # noqa: S101
+    assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started: threads inherit it
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
-        ended = _fetch_all(connection, outbox.put, begin)
+        ended = _fetch(connection, outbox.put, begin)
     except RunError as error:
-        ended = ProcessEnded(error, None)
+        ended = messages.ProcessEnded(error, None)
     outbox.put(ended)
     outbox.wait_until_sent()
 
@@ -81,32 +71,36 @@ def _keep_open(descriptor: int) -> None:
         sys.exit(1)
 
 
-def _fetch_all(
-    connection: Connection, send: Callable[[FromProcess], None], begin: Begin
-) -> ProcessEnded:
+def _fetch(
+    connection: Connection, send: Callable[[messages.FromProcess], None], begin: messages.Begin
+) -> messages.ProcessEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
-            send(NeedsMore())
+            send(messages.NeedsMore())
         return engine.waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
-    downloader = Downloader(begin.settings, directory=begin.directory)
-    engine = engine_over_threads(begin.settings, downloader, read_ahead)
+    settings = begin.settings
+    downloader = Downloader(settings, directory=begin.directory)
+    names = _Names(send)
+    if settings.content_disposition or settings.names_by_type:
+        downloader.rename = names.ask
+    engine = engine_over_threads(settings, downloader, read_ahead)
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(connection, engine, read_ahead), ledger):
+        for result in engine.run(_targets(connection, engine, read_ahead, names), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
-            send(TargetDone(result, attempt.facts, attempt.path))
+            send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return ProcessEnded(error, engine.workers_summary)
+    return messages.ProcessEnded(error, engine.workers_summary)
 
 
 def _targets(
-    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead
+    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends with the one that sends them."""
     for message in _messages(connection):
@@ -114,20 +108,25 @@ def _targets(
             read_ahead.given(len(message))
             yield from message
             continue
-        # No more targets will come; but a message to stop may.
-        daemon(lambda: _stop_when_told(connection, engine), "stop").start()
-        if isinstance(message, StopNow):
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+            continue
+        # No more targets will come; but names, and a message to stop, may.
+        daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
+        if isinstance(message, messages.StopNow):
             engine.stop()
         return
 
 
-def _stop_when_told(connection: Connection, engine: ThreadEngine) -> None:
+def _hear_the_rest(connection: Connection, engine: ThreadEngine, names: _Names) -> None:
     for message in _messages(connection):
-        if isinstance(message, StopNow):
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+        elif isinstance(message, messages.StopNow):
             engine.stop()
 
 
-def _messages(connection: Connection) -> Iterator[ToProcess]:
+def _messages(connection: Connection) -> Iterator[messages.ToProcess]:
     while True:
         try:
             yield connection.recv()
@@ -136,20 +135,27 @@ def _messages(connection: Connection) -> Iterator[ToProcess]:
 
 
 def _die() -> NoReturn:
-    """End at once, with all threads: the maker is gone, and no file may be written any more."""
+    """End at once, with all threads: the process that made this one is gone.
+
+    The lock of the output directory is free when this process has ended. If it ended in order, or
+    waited for a thread in a system call, a run that is started now would be refused. And
+    `sys.exit` would end no more than the thread that calls it, which is not the main one.
+    """
     os._exit(1)
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[FromProcess], None], every: float
+    engine: ThreadEngine, send: Callable[[messages.FromProcess], None], every: float
 ) -> None:
     while True:
         time.sleep(every)
         transfers = [
-            TransferState(each.target.index, each.received, each.resumed, each.size)
+            messages.TransferState(
+                each.target.index, each.received, each.resumed, each.size, each.phase
+            )
             for each in engine.in_flight
         ]
-        send(InFlightReport(transfers))
+        send(messages.InFlightReport(transfers, engine.activity()))
 
 
 class _Outbox:
@@ -157,8 +163,8 @@ class _Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._messages: queue.SimpleQueue[FromProcess] = queue.SimpleQueue()
-        self.put = self._messages.put
+        self._waiting: queue.SimpleQueue[messages.FromProcess] = queue.SimpleQueue()
+        self.put = self._waiting.put
         self._sender = daemon(self._send, "sender")
         self._sender.start()
 
@@ -168,15 +174,35 @@ class _Outbox:
 
     def _send(self) -> None:
         while True:
-            messages = [self._messages.get()]
-            while not self._messages.empty():
-                messages.append(self._messages.get())
+            together = [self._waiting.get()]
+            while not self._waiting.empty():
+                together.append(self._waiting.get())
             try:
-                self._connection.send(messages)
+                self._connection.send(together)
             except OSError:
                 _die()
-            if isinstance(messages[-1], ProcessEnded):
+            if isinstance(together[-1], messages.ProcessEnded):
                 return
+
+
+class _Names:
+    """Asks the coordinator, which has the state, for the names that depend on answers."""
+
+    def __init__(self, send: Callable[[messages.FromProcess], None]) -> None:
+        self._send = send
+        self._wanted: dict[int, queue.SimpleQueue[messages.NameGiven]] = {}
+
+    def ask(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with the path that the coordinator gives it. Waits for that."""
+        given = self._wanted[target.index] = queue.SimpleQueue()
+        self._send(messages.NameWanted(target.index, said, beside))
+        name = given.get()
+        del self._wanted[target.index]
+        return target.at(name.path, name.known)
+
+    def give(self, name: messages.NameGiven) -> None:
+        """A name has come."""
+        self._wanted[name.target_index].put(name)
 
 
 class _Outcomes(NoLedger):
@@ -213,10 +239,10 @@ class _EndlessReadAhead(ReadAhead):
             self._has_asked = self._ask_for_more()
 
 
-def _log_to(send: Callable[[FromProcess], None], level: int) -> None:
+def _log_to(send: Callable[[messages.FromProcess], None], level: int) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            send(LogLine(record.levelno, self.format(record)))
+            send(messages.LogLine(record.levelno, self.format(record)))
 
     logger = logging.getLogger("pyfetch")
     logger.addHandler(Handler())

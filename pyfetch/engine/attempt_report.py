@@ -9,8 +9,9 @@ from pyfetch.engine.existing_file import Kept, recorded_facts
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
-from pyfetch.http.validators import kept, media_type_of
-from pyfetch.models import HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.http.validators import kept_value, media_type_of
+from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
+from pyfetch.storage.part import Part
 from pyfetch.transfer import Transfer
 
 
@@ -24,12 +25,17 @@ class AttemptReport:
         """The head of the last answer."""
         self.asked = False
         """Whether a request was sent."""
+        self.part: Part | None = None
+        """What the body was written to, once there is anything to be written."""
         self._transfer = transfer
         self._clock = clock
 
     def failed(self, error: TargetError) -> Finished:
         """The outcome of the attempt that raised this."""
-        return self._finished(self._result(Outcome.FAILED, error=error), error.sign)
+        result = self._result(
+            Outcome.FAILED, error=error, in_part=self.part.length if self.part else 0
+        )
+        return self._finished(result, error.sign)
 
     def goes_on(self, redirects: RedirectState) -> GoesOn:
         """The outcome of the attempt that needs another request."""
@@ -45,10 +51,10 @@ class AttemptReport:
             facts = new = FileFacts(
                 status.st_size,
                 status.st_mtime_ns,
-                last_modified=kept(headers.get("Last-Modified")),
+                last_modified=kept_value(headers.get("Last-Modified")),
                 sha256=there.sha256,
                 answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(kept(headers.get("Content-Type"))) or None,
+                media_type=media_type_of(kept_value(headers.get("Content-Type"))) or None,
             )
         result = self._result(
             there.outcome,
@@ -66,13 +72,17 @@ class AttemptReport:
         sha256: str,
         facts: FileFacts | None,
         backup: str | None,
+        change: Change | None,
     ) -> Finished:
         """The outcome where the body came whole.
 
-        `final`: the file; `backup`: where the one is that had its name, if that was kept.
+        `final`: the file; `backup`: where the one is that had its name, if that was kept;
+        `change`: what the file is beside that.
         """
         size = self._transfer.received
-        result = self._result(outcome, size=size, path=final, sha256=sha256, backup=backup)
+        result = self._result(
+            outcome, size=size, path=final, sha256=sha256, backup=backup, change=change
+        )
         return self._finished(result, HostSignal.NONE, facts)
 
     def _finished(
@@ -99,6 +109,8 @@ class AttemptReport:
         error: TargetError | None = None,
         facts: FileFacts | None = None,
         backup: str | None = None,
+        change: Change | None = None,
+        in_part: int = 0,
     ) -> Result:
         head = self.answer
         headers = head.headers if head else {}
@@ -107,7 +119,7 @@ class AttemptReport:
             index=self.target.index,
             url=str(self.target.url),
             outcome=outcome,
-            final_url=kept(str(head.url)) if head else None,
+            final_url=kept_value(str(head.url)) if head else None,
             status=head.status if head else None,
             size=size,
             path=path,
@@ -115,12 +127,20 @@ class AttemptReport:
             detail=error.detail if error else None,
             attempts=task.number - (not self.asked),
             elapsed=self._clock() - task.started,
-            content_type=kept(headers.get("Content-Type")),
-            content_encoding=kept(headers.get("Content-Encoding")),
-            etag=kept(headers.get("ETag")) or (facts.etag if facts else None),
-            last_modified=kept(headers.get("Last-Modified"))
+            content_type=kept_value(headers.get("Content-Type")),
+            content_encoding=kept_value(headers.get("Content-Encoding")),
+            etag=kept_value(headers.get("ETag")) or (facts.etag if facts else None),
+            last_modified=kept_value(headers.get("Last-Modified"))
             or (facts.last_modified if facts else None),
             sha256=sha256,
             input=self.target.input,
             backup=backup,
+            change=change,
+            resumed=self._resumed(),
+            kept=in_part,
         )
+
+    def _resumed(self) -> int:
+        """Bytes of the body that were there before the first attempt of this run."""
+        before = self._transfer.assignment.resumed
+        return self._transfer.resumed if before is None else before

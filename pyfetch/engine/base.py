@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
+from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
 from pyfetch.engine.results import RunState
@@ -28,7 +29,7 @@ from pyfetch.transfer import Transfer
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""
 
-Report = TypeVar("Report")
+Heard = TypeVar("Heard")
 """What those who fetch report to the thread of the run."""
 
 
@@ -39,7 +40,7 @@ class Wake:
 _WAKE = Wake()
 
 
-class Driver(ABC, Generic[Report]):
+class Driver(ABC, Generic[Heard]):
     """One run. `run` may be iterated once; `stop` may be called from any thread or signal."""
 
     def __init__(
@@ -51,8 +52,8 @@ class Driver(ABC, Generic[Report]):
     ) -> None:
         self._read_ahead = read_ahead
         self._clock = clock
-        self._mailbox: Mailbox[Entry | InputEnded | Wake | Report] = Mailbox()
-        self._taken: deque[Entry | InputEnded | Wake | Report] = deque()
+        self._mailbox: Mailbox[Entry | InputEnded | Wake | Heard] = Mailbox()
+        self._taken: deque[Entry | InputEnded | Wake | Heard] = deque()
         """What was taken from the mailbox and not handled yet."""
         self._state = RunState(partial(self._mailbox.put, _WAKE), fail_fast=fail_fast)
         self._input_ended: InputEnded | None = None
@@ -143,7 +144,7 @@ class Driver(ABC, Generic[Report]):
                 return
             self._taken.extend(self._wait())
 
-    def _handle(self, item: Entry | InputEnded | Wake | Report) -> None:
+    def _handle(self, item: Entry | InputEnded | Wake | Heard) -> None:
         match item:
             case Target():
                 self.read += 1
@@ -162,6 +163,10 @@ class Driver(ABC, Generic[Report]):
     @abstractmethod
     def in_flight(self) -> list[Transfer]:
         """What is running now; a snapshot for any thread."""
+
+    @abstractmethod
+    def activity(self) -> Activity:
+        """What has come so far, and who waits for whom; for any thread, a few times a second."""
 
     @property
     @abstractmethod
@@ -205,11 +210,11 @@ class Driver(ABC, Generic[Report]):
         """Give work to those who fetch, as much as they can take."""
 
     @abstractmethod
-    def _wait(self) -> list[Entry | InputEnded | Wake | Report]:
+    def _wait(self) -> list[Entry | InputEnded | Wake | Heard]:
         """Wait for what comes next, but not beyond the time when something is due."""
 
     @abstractmethod
-    def _hear(self, report: Report) -> None:
+    def _hear(self, report: Heard) -> None:
         """Take in what one of those who fetch reports."""
 
     @abstractmethod

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.results import RunState
 from pyfetch.models import Result, Target
@@ -158,6 +159,11 @@ class Dispatcher:
     def in_flight(self) -> list[Transfer]:
         """What is running now; a snapshot, which takes no lock."""
         return self._jobs.in_flight.snapshot()
+
+    def activity(self) -> Activity:
+        """What has come so far, and who waits for whom: to be taken a few times a second."""
+        with self._lock:
+            return self._jobs.activity(self._clock())
 
     @property
     def waiting(self) -> int:

@@ -22,24 +22,28 @@ from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
-from pyfetch.models import Outcome, Target
+from pyfetch.http.validators import media_type_of
+from pyfetch.models import Change, Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
+from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.storage.placing import Placed, Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
 
+_NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
+
 
 class Rename(Protocol):
-    """Gives targets the names that servers choose."""
+    """Gives targets the paths that depend on what their answers say."""
 
-    def __call__(self, target: Target, given: str, *, beside: bool = False) -> Target:
-        """The target with a path of its own, made from the name that the server gave.
+    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with a path of its own, made from what its answer says.
 
         `beside`: with a suffix, where no file is.
         """
@@ -83,8 +87,8 @@ class Download:
         self._policy = target.if_exists or settings.if_exists
         self._there = NOTHING
         """What was found under the final name."""
-        self._given: str | None = None
-        """The name that the server gave."""
+        self._said = NOTHING_SAID
+        """What the answer says that the path depends on."""
 
     @property
     def _target(self) -> Target:
@@ -110,6 +114,7 @@ class Download:
             return self.report.stays(found)
         url = self._target.identity
         with Part(self._parts, path, url, fsync=settings.fsync) as part:
+            self.report.part = part
             try:
                 writer = self._get(client, part, found)
             except _NamedFileStays as stays:
@@ -121,7 +126,8 @@ class Download:
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self.report.stays(kept)
-            facts = self._finish(writer, self._placement(replaces=found.replaces))
+            replaces = found.replaces or self._target.known.of_other_url
+            facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 
     def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
@@ -138,7 +144,7 @@ class Download:
             part,
             question,
             part_digest=redirects.part_digest,
-            on_wanted=lambda head: self._take_name(head, part),
+            on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
         )
         self.report.asked = True
         try:
@@ -159,12 +165,13 @@ class Download:
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
+            _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
         if not (known or wanted.conditions):
             return FOR_ALL
         # With a range or a condition, a 500 gets one try more, if it gets any, before these are
         # to blame.
-        settings = self._settings
-        is_last = not settings.retries or -500 in settings.retry_status
+        retries = self._settings.of_host(self._transfer.assignment.origin).retries
+        is_last = not retries or -500 in self._settings.retry_status
         return Question(
             part=known,
             part_length=part.length if part and known else 0,
@@ -191,8 +198,9 @@ class Download:
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
         """Raise `NeedsAnotherRequest` if a 304 keeps a file that options of this run do not want.
 
-        With `--expect-type` its type has to be known, and with `--content-disposition` the name
-        that the server gives: both are known from when it was fetched, or from the 304.
+        With `--expect-type` and `{type_ext}` its type has to be known, and with
+        `--content-disposition` the name that the server gives: both are known from when it was
+        fetched, or from the 304.
         """
         head = self.report.answer
         recorded = recorded_facts(self._target, kept.status)
@@ -204,26 +212,40 @@ class Download:
         if self._rename is not None:
             disposition = fields.get("Content-Disposition")
             given = recorded.unused_name if recorded else file_name_given(disposition)
-            if given and self._rename(self._target, given).path != self._target.path:
+            media_type = (
+                recorded.media_type if recorded else media_type_of(fields.get("Content-Type"))
+            )
+            said = self._deciding(given, media_type)
+            if said != NOTHING_SAID and self._rename(self._target, said).path != self._target.path:
                 raise self._again()
 
-    def _take_name(self, head: Response, part: Part | None) -> None:
-        """Take the name that the server gives (RFC 6266), if names are the server's.
+    def _deciding(self, given: str | None, media_type: str | None) -> Said:
+        """What the path depends on of what an answer says."""
+        settings = self._settings
+        return Said(
+            given if settings.content_disposition else None,
+            (media_type or None) if settings.names_by_type else None,
+        )
+
+    def _take_name(self, head: Response, media_type: str, part: Part | None) -> None:
+        """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
         """
-        given = file_name_given(head.headers.get("Content-Disposition")) if self._rename else None
-        if self._rename is None or part is None or given is None:
+        if self._rename is None or part is None:
             return
-        self._given = given
-        target = self._rename(self._target, given)
+        given = file_name_given(head.headers.get("Content-Disposition"))
+        self._said = self._deciding(given, media_type)
+        if self._said == NOTHING_SAID:
+            return
+        target = self._rename(self._target, self._said)
         if target.path is None or target.path == self._target.path:
             return
         self.report.target = target
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
         self._there = look(self._parts.directory, target.path)
-        kept = judge_named(self._final, self._there, self._policy)
+        kept = judge_named(self._final, self._there, self._policy, target.known)
         if kept:
             raise _NamedFileStays(kept)
 
@@ -233,14 +255,14 @@ class Download:
         if replaces:
             outright = self._policy is IfExists.REPLACE
             when_there = WhenThere.REPLACE if outright else WhenThere.BACK_UP
-        instead = self._path_beside if self._given and replaces else None
+        instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
         return Placement(when_there, self._target.known, self._there, instead, check)
 
     def _path_beside(self) -> str:
         """Another path, where the name that the server gave is that of a file of the user's."""
-        assert self._rename and self._given  # noqa: S101, PT018 - the server has named it
-        self.report.target = self._rename(self._target, self._given, beside=True)
+        assert self._rename  # noqa: S101 - the server has named it
+        self.report.target = self._rename(self._target, self._said, beside=True)
         assert self._target.path  # noqa: S101 - it has got one
         self._final = self._parts.final(self._target.path)
         return self._target.path
@@ -252,4 +274,13 @@ class Download:
             _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
         outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
         sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(outcome, self._final, sha256, facts, backup)
+        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
+        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
+
+    def _change(self, placed: Placed, sha256: str) -> Change:
+        """What the file is beside the one that it has replaced, if any."""
+        if not placed.replaced:
+            return Change.NEW
+        before = self._target.known.facts
+        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        return Change.SAME if is_same else Change.CHANGED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import NamedTuple
@@ -9,14 +10,17 @@ from typing import NamedTuple
 from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
+from pyfetch.engine.reasons import without_conditions
 from pyfetch.engine.verdict import Conditions
-from pyfetch.facts import FileFacts
-from pyfetch.http.validators import conditions, is_as_recorded
+from pyfetch.facts import FileFacts, Known
+from pyfetch.http.validators import conditional_fields, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
+
+_log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
@@ -55,7 +59,9 @@ def judge_existing(
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
     if status is None:
         return Wanted(replaces)
-    if policy in (IfExists.REPLACE, IfExists.RENAME):
+    if policy is IfExists.REPLACE:
+        return _wanted_anew(final, "--if-exists replace")
+    if policy is IfExists.RENAME:
         return Wanted(replaces)
     if policy is IfExists.FAIL:
         raise already_there(final)
@@ -63,16 +69,16 @@ def judge_existing(
     if policy is IfExists.REFRESH and not expected.allow(
         status.st_size, recorded.media_type if recorded else None
     ):
-        return Wanted(replaces)
+        return _wanted_anew(final, "it is not as the options of this run want it")
     if target.checksum:
         return _judge_by_checksum(final, status, policy, target, transfer)
     if policy is IfExists.SKIP and target.known.of_other_url:
-        return Wanted(replaces=True)
+        return _wanted_anew(final, "it came from another URL")
     if policy is IfExists.SKIP:
         return Kept(Outcome.SKIPPED, final, status)
-    fields = conditions(target.known, status.st_size, status.st_mtime_ns, time.time())
+    fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
-        return Wanted(replaces)
+        return _wanted_anew(final, without_conditions(target, status))
     answered_by = recorded.answered_by if recorded else target.identity
     return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))
 
@@ -84,10 +90,17 @@ def _judge_by_checksum(
     if transfer.assignment.redirects:
         return Wanted(replaces=True)  # the file was hashed before the first request
     digest = _digest_of(final, target, transfer)
-    if digest.mismatch() is not None:
-        return Wanted(replaces=True)
+    mismatch = digest.mismatch()
+    if mismatch is not None:
+        return _wanted_anew(final, mismatch)
     outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
     return Kept(outcome, final, status, digest.sha256)
+
+
+def _wanted_anew(final: str, why: str) -> Wanted:
+    """A file that is there is fetched anew: here it may be replaced."""
+    _log.info("%s is fetched anew: %s", final, why)
+    return Wanted(replaces=True)
 
 
 def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
@@ -96,8 +109,8 @@ def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
     return target.known.facts if is_known else None
 
 
-def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
-    """Judge what was found under a name that a server has just given. None: the body may come.
+def judge_named(final: str, found: Found, policy: IfExists, known: Known) -> Kept | None:
+    """Judge what was found under a name that an answer has just decided. None: the body may come.
 
     Raises `TargetError` if there is such a file and there must be none.
     """
@@ -106,7 +119,9 @@ def judge_named(final: str, found: Found, policy: IfExists) -> Kept | None:
         return None
     if policy is IfExists.FAIL:
         raise already_there(final)
-    return Kept(Outcome.SKIPPED, final, status) if policy is IfExists.SKIP else None
+    if policy is IfExists.SKIP and not known.of_other_url:
+        return Kept(Outcome.SKIPPED, final, status)
+    return None
 
 
 def already_there(final: str) -> TargetError:
@@ -116,6 +131,7 @@ def already_there(final: str) -> TargetError:
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
     digest = Digest(target.checksum)
+    transfer.phase = Phase.CHECKING
     with errors_of(final), cpu.anywhere(), open_file(final) as file:
         while block := file.read(BLOCK):
             digest.update(block)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,8 @@ from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.verdict import Question, Verdict
+from pyfetch.engine.reasons import about_answer
+from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.response import Response
@@ -20,7 +22,7 @@ from pyfetch.settings import Settings
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import metadata_of
 from pyfetch.storage.placing import Placed, Placement
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
 """Bytes of a part up to which it is hashed only when its rest comes.
@@ -28,13 +30,16 @@ HASHED_LATE = 256 * 1024 * 1024
 A longer part is hashed before the request: a server would not wait so long for its reader.
 """
 
-_GONE = frozenset({404, 410})
+_log = logging.getLogger(__name__)
+
+_GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
     """The `Receiver` of one GET. `part` is None where the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, before the body.
+    `on_wanted` is called with the head whose body will be the file, and with the file's media type
+    (empty: it is not known), before the body.
     """
 
     def __init__(
@@ -46,7 +51,7 @@ class BodyWriter:
         question: Question,
         *,
         part_digest: PartDigest | None = None,
-        on_wanted: Callable[[Response], None] = lambda _: None,
+        on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -88,6 +93,10 @@ class BodyWriter:
         """Whether the body is wanted. Raises `TargetError` if it is known not to fit."""
         self.answer = head
         self._verdict = self._question.verdict(head)
+        if self._question is not FOR_ALL and _log.isEnabledFor(logging.INFO):
+            why = about_answer(self._question, head, self._verdict)
+            if why:
+                _log.info("%s: %s", self._target.url, why)
         if self._verdict is Verdict.REST:
             self._continue(head)
         elif self._verdict is Verdict.WHOLE:
@@ -131,6 +140,7 @@ class BodyWriter:
             self._expectations.check_whole_size(received)
             mismatch = self._digest.mismatch()
             if mismatch and self._transfer.resumed:
+                _log.info("%s: the continued part is not the file: %s", self._target.url, mismatch)
                 self._drop()
                 self._verdict = Verdict.ASK_AGAIN
                 return None
@@ -186,6 +196,7 @@ class BodyWriter:
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
+            self._transfer.phase = Phase.CHECKING
             with cpu.anywhere():
                 for block in part.blocks():
                     digest.update(block)
@@ -207,7 +218,7 @@ class BodyWriter:
                 self._drop()
             raise
         self._total = self._transfer.size = total
-        self._on_wanted(head)
+        self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
@@ -226,7 +237,7 @@ class BodyWriter:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
         status = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
-            if head.status in _GONE and not self._part_is_of_another_mirror(head):
+            if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
         if self._verdict in (Verdict.WHOLE, Verdict.REST):

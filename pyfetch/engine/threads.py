@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import Never
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.dispatcher import Dispatcher, Turn
@@ -23,7 +25,7 @@ from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
-from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
@@ -36,6 +38,9 @@ from pyfetch.transfer import Transfer
 
 _WITHOUT_THREADS = 10.0
 """Seconds for which the system may start no thread, though none is at work."""
+
+_MOST_ORIGINS = 1024
+"""Origins whose own settings are remembered, at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +75,9 @@ class ThreadEngine(Driver[Never]):
     @property
     def in_flight(self) -> list[Transfer]:
         return self._dispatcher.in_flight
+
+    def activity(self) -> Activity:
+        return self._dispatcher.activity()
 
     @property
     def waiting(self) -> int:
@@ -209,4 +217,18 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         statuses=retried_statuses(settings.retry_status),
     )
     stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
-    return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)
+    if not settings.hosts:
+        return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)
+    of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
+
+    def rules_of(origin: str) -> HostRules:
+        own = of_host(origin)
+        spaced = limits._replace(per_host=own.per_host, interval=1 / own.rate if own.rate else 0.0)
+        return HostRules(spaced, retry._replace(retries=own.retries or 0))
+
+    def timeout_of(origin: str) -> float:
+        return of_host(origin).timeout or settings.timeout
+
+    queues = HostQueues(limits, retry, rules_of)
+    stalls = stalls._replace(timeout_of=timeout_of)
+    return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of)

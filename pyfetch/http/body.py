@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from pyfetch import cpu
 from pyfetch.http.read_buffer import RECEIVE_SIZE
@@ -47,13 +47,13 @@ _per_thread = _PerThread()
 
 
 def read_pieces(
-    response: Response, transfer: Transfer, bandwidth: Bandwidth | None
+    response: Response, transfer: Transfer, limits: Sequence[Bandwidth] = ()
 ) -> Iterator[bytes | memoryview]:
     """Read the body of a response. A piece is valid until the next one is asked for.
 
     Raises `OSError`, `HTTPException`, and the `TargetError` that the transfer is stopped with.
     """
-    return _throttled(response, transfer, bandwidth) if bandwidth else _at_full_speed(response)
+    return _throttled(response, transfer, limits) if limits else _at_full_speed(response)
 
 
 def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
@@ -101,11 +101,15 @@ def _one_of_few(*, fast: bool) -> Iterator[None]:
             _turns.release()
 
 
-def _throttled(response: Response, transfer: Transfer, bandwidth: Bandwidth) -> Iterator[bytes]:
+def _throttled(
+    response: Response, transfer: Transfer, limits: Sequence[Bandwidth]
+) -> Iterator[bytes]:
+    size = min(limit.chunk for limit in limits)
     while True:
-        due = bandwidth.take(transfer)
-        data = response.read(bandwidth.chunk)
-        bandwidth.give_back(bandwidth.chunk - len(data), due)
+        grants = [limit.take(transfer, size) for limit in limits]
+        data = response.read(size)
+        for limit, due in zip(limits, grants, strict=True):
+            limit.give_back(size - len(data), due)
         if not data:
             return
         yield data
@@ -130,16 +134,16 @@ class Bandwidth:
         self._lock = threading.Lock()
         self._free_at = 0.0
         self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
-        """Bytes of one grant."""
+        """Bytes of one grant, where no other limit has smaller ones."""
 
-    def take(self, transfer: Transfer) -> float:
-        """Wait until `chunk` bytes may be read.
+    def take(self, transfer: Transfer, size: int | None = None) -> float:
+        """Wait until `size` bytes may be read, else `chunk`.
 
         Returns the time of the grant, for `give_back`. Raises what the transfer is stopped with.
         """
         with self._lock:
             due = max(self._free_at, self._clock() - _CREDIT)
-            self._free_at = due + self.chunk / self._rate
+            self._free_at = due + (size or self.chunk) / self._rate
         while (wait := due - self._clock()) > 0:
             transfer.check()
             nap = min(wait, _NAP)

@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from typing import Protocol
 
 import requests
-from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
 from pyfetch.attempt import RedirectState
@@ -83,9 +82,8 @@ class Client:
     ) -> None:
         self._settings = settings
         self._bandwidth = bandwidth
-        self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
-        self._origins = OriginConfigs(settings)
-        self._requests = RequestBuilder(settings, user_agent, self._origins)
+        self._origins = OriginConfigs(settings, user_agent)
+        self._requests = RequestBuilder(settings, self._origins)
         look_ups = NameLookUps(family=_address_family(settings))
         connector = Connector(
             Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
@@ -134,7 +132,7 @@ class Client:
             else:
                 state = follow(state, location, self._settings)
                 state = state._replace(cookies=cookies, asked=asked)
-            if state.origin != origin or self._settings.rate:
+            if state.origin != origin or self._origins.of(state.url).is_paced:
                 transfer.check()
                 return state
 
@@ -144,12 +142,12 @@ class Client:
         config = self._origins.of(state.url)
         transfer.check()
         url = _requested_url(state, request)
-        exchange = Exchange(self._pool, config.route, url, transfer, self._timeout)
+        exchange = Exchange(self._pool, config.route, url, transfer, config.timeout)
         try:
             return exchange.run(request, config.proxies)
         except _BROKEN as error:
             transfer.check()  # why it was stopped says more than what broke by that
-            raise failures.of_request(error, self._timeout) from error
+            raise failures.of_request(error, config.timeout) from error
 
     def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
         transfer.answered()
@@ -163,7 +161,7 @@ class Client:
             _drain(response, transfer)
             return
         try:
-            for data in read_pieces(response, transfer, self._bandwidth):
+            for data in read_pieces(response, transfer, self._limits_of(response)):
                 transfer.received += len(data)
                 transfer.ours_begins()
                 receiver.chunk(data)
@@ -173,13 +171,19 @@ class Client:
             raise failures.of_body(error, transfer) from error
         transfer.check()
 
+    def _limits_of(self, response: Response) -> Sequence[Bandwidth]:
+        """What a body has to keep to: the limit of its host first, then that of all."""
+        own = self._origins.of(response.url).bandwidth
+        return [limit for limit in (own, self._bandwidth) if limit]
+
     def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
         """Say once a run that a body is not what its media type says."""
         coding = response.headers.get("Content-Encoding")
         if self._has_warned or not coding or response.status >= 300:
             return
-        own = (*self._settings.headers, *transfer.target.headers)
-        was_asked_for = any(name.lower() == "accept-encoding" for name, _ in own)
+        fields = self._origins.of(response.url).defaults.fields
+        names = (*fields, *(name for name, _ in transfer.target.headers))
+        was_asked_for = any(name.lower() == "accept-encoding" for name in names)
         if coding.strip().lower() != "identity" and not was_asked_for:
             self._has_warned = True
             _log.warning(

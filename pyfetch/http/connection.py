@@ -9,19 +9,21 @@ import contextlib
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyfetch import cpu
+from pyfetch.http import trace
 from pyfetch.http.address_race import WorkingAddresses, connect_in_turn, connect_to_first
-from pyfetch.http.name_lookup import Address, NameLookUps
+from pyfetch.http.name_lookup import Address, NameLookUps, is_ip_address
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Response, receive_response
 from pyfetch.http.response_head import read_head
 from pyfetch.http.route import Proxy, Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 from pyfetch.urls import Url
 
 AddressJudge = Callable[[str], str | None]
@@ -93,16 +95,21 @@ class Connection:
         self._transfer = transfer
         transfer.has_asked = False
         route, proxy = self.route, self.route.proxy
+        began = time.monotonic()
         self._connect(transfer)
         try:
             if proxy and proxy.scheme == "https":
-                self._start_tls(proxy.host, transfer)
+                self._start_tls(proxy.host, self._connector.trust, transfer)
             if proxy and route.is_tunnel:
                 self._open_tunnel(proxy, transfer)
             if route.scheme == "https":
-                self._start_tls(route.host, transfer)
+                self._start_tls(route.host, route.trust or self._connector.trust, transfer)
         except TimeoutError as error:
             raise HandshakeTimeoutError from error
+        if trace.is_on() and self._stoppable:
+            with contextlib.suppress(OSError):
+                peer = self._stoppable.getpeername()
+                trace.connected(route, peer, time.monotonic() - began)
 
     def send(
         self,
@@ -121,6 +128,7 @@ class Connection:
         connection, stoppable = self._sockets()
         transfer.has_asked = True
         transfer.uses(stoppable)
+        transfer.phase = Phase.WAITING
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)
         # A server that closes the connection may have responded before: that is to be read.
@@ -148,6 +156,9 @@ class Connection:
         host, port = route.first_hop
         found = connector.look_ups.resolve(host, port, connector.connect_timeout, transfer)
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
+        transfer.phase = Phase.CONNECTING
+        if trace.is_on() and not is_ip_address(host):
+            trace.resolved(host, found)
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
         timeout = connector.connect_timeout
@@ -193,10 +204,10 @@ class Connection:
         if buffer.holds_bytes:
             raise ConnectionError("the proxy sent data before the host could send any")
 
-    def _start_tls(self, host: str, transfer: Transfer) -> None:
+    def _start_tls(self, host: str, trust: Trust, transfer: Transfer) -> None:
         """Shake hands with `host` over what the connection is so far."""
         lower, stoppable = self._sockets()
-        context = self._connector.trust.context
+        context = trust.context
         # A zone is local to this machine, and no certificate names one. Nor does any end in a dot.
         name = host.partition("%")[0].rstrip(".")
         if isinstance(lower, ssl.SSLSocket):  # to a host, through a proxy that speaks TLS itself

@@ -61,7 +61,7 @@ def _unambiguous(cause: BaseException) -> TargetError | None:
     """The failure, for an exception that has one meaning, whatever it was wrapped in."""
     match cause:
         case ssl.SSLCertVerificationError():
-            return TargetError(Failure.TLS, f"certificate refused: {_refusal(cause)}")
+            return TargetError(Failure.TLS, f"certificate refused: {_why_refused(cause)}")
         case LookUpTimeoutError():
             detail = f"the look-up of the host's name got {cause.strerror}"
             return TargetError(Failure.DNS, detail, HostSignal.UNREACHED)
@@ -80,7 +80,7 @@ def _unambiguous(cause: BaseException) -> TargetError | None:
 
 _HOW_TO_TRUST = "name its authority with --cacert if you trust it"
 # By OpenSSL's codes (X509_V_ERR_…).
-_REFUSALS = {
+_CERTIFICATE_FAULTS = {
     9: "it is not valid yet (is this machine's clock right?)",
     10: "it has expired",
     18: f"it is self-signed ({_HOW_TO_TRUST})",
@@ -92,11 +92,11 @@ _REFUSALS = {
 _WRONG_HOST = frozenset({62, 64})
 
 
-def _refusal(error: ssl.SSLCertVerificationError) -> str:
+def _why_refused(error: ssl.SSLCertVerificationError) -> str:
     """Why a certificate was refused, as a clause."""
     if error.verify_code in _WRONG_HOST:
         return f"it is for another host ({error.verify_message.rstrip('.')})"
-    return _REFUSALS.get(error.verify_code, error.verify_message)
+    return _CERTIFICATE_FAULTS.get(error.verify_code, error.verify_message)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyfetch.system import OutOfThreadsError, daemon
-from pyfetch.transfer import Transfer
+from pyfetch.transfer import Phase, Transfer
 
 Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 """Family, type, protocol, canonical name and socket address, as `getaddrinfo` returns them."""
@@ -87,6 +87,7 @@ class NameLookUps:
         """
         if is_ip_address(host):
             return _getaddrinfo(host, port, self._family)
+        transfer.phase = Phase.RESOLVING
         deadline = time.monotonic() + seconds
         with self._lock:
             look_up = self._join(host, port)

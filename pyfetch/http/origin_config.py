@@ -7,13 +7,22 @@ import threading
 from typing import NamedTuple
 
 import requests
-from requests.utils import get_environ_proxies, select_proxy, should_bypass_proxies
+from requests.structures import CaseInsensitiveDict
+from requests.utils import (
+    default_headers,
+    get_environ_proxies,
+    select_proxy,
+    should_bypass_proxies,
+)
+from urllib3 import Timeout
 
 from pyfetch.errors import UsageError
-from pyfetch.http.credentials import Login, Netrc
+from pyfetch.http.body import Bandwidth
+from pyfetch.http.request_defaults import DefaultsByOrigin, RequestDefaults
 from pyfetch.http.route import Route, parse_proxy, route_to
+from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.settings import Settings, check_proxy
+from pyfetch.settings import HostSettings, Settings, check_proxy, matching, together
 from pyfetch.urls import Url
 
 _CACHE_SIZE = 1024
@@ -25,17 +34,42 @@ class OriginConfig(NamedTuple):
     route: Route
     proxies: dict[str, str]
     """The proxy of the route, as an adapter of `requests` takes it."""
-    login: Login | None
-    """User and password of the netrc file for its host."""
+    defaults: RequestDefaults
+    """Fields and login of a request for a URL of the list."""
+    after_redirect: RequestDefaults
+    """The same for a request to which a redirect from another origin has led."""
+    common_fields: CaseInsensitiveDict[str | bytes]
+    """All fields of requests that need none of their own. They are never changed: `Route`
+    encodes them once."""
+    timeout: Timeout
+    bandwidth: Bandwidth | None
+    """Limits the bytes a second from this origin; None: it has no limit of its own."""
+    is_paced: bool
+    """Whether there is a limit to the number of requests in a second."""
 
 
 class OriginConfigs:
-    """The `OriginConfig` of each origin; for any thread."""
+    """The `OriginConfig` of each origin; for any thread.
 
-    def __init__(self, settings: Settings) -> None:
-        self._proxy = settings.proxy
+    Raises `UsageError` for files that the settings name and that cannot be used.
+    """
+
+    def __init__(self, settings: Settings, user_agent: str) -> None:
+        self._settings = settings
         self._public_only = settings.public_only
-        self._netrc = Netrc(settings)
+        self._defaults = DefaultsByOrigin(settings)
+        self.session_fields = default_headers()
+        """What each request has beside the fields of the settings."""
+        # Without a content coding, the bytes that are saved are those that the server has.
+        self.session_fields["Accept-Encoding"] = "identity"
+        self.session_fields["User-Agent"] = user_agent
+        self._trust = {
+            said.cacert: Trust(settings, said.cacert) for _, said in settings.hosts if said.cacert
+        }
+        self._timeout = Timeout(connect=settings.connect_timeout, read=settings.timeout)
+        self._common_fields: dict[tuple[tuple[str, str], ...], CaseInsensitiveDict[str | bytes]]
+        self._common_fields = {}
+        """By the fields of the settings: most origins have the same."""
         self._lock = threading.Lock()
         """Held to add to the cache."""
         self._cache: dict[str, OriginConfig] = {}
@@ -59,7 +93,8 @@ class OriginConfigs:
 
     def _read(self, url: Url) -> OriginConfig:
         text = url.text
-        proxy = self._proxy_for(text)
+        own = together(said for _, said in matching(self._settings.hosts, url.origin))
+        proxy = self._proxy_for(text, own)
         try:
             if not text.isascii():  # let `requests` encode the host, as it does for the request
                 request = requests.PreparedRequest()
@@ -68,12 +103,40 @@ class OriginConfigs:
             route = route_to(text, parse_proxy(proxy) if proxy else None)
         except ValueError as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
-        return OriginConfig(route, {"all": proxy} if proxy else {}, self._netrc.login(url))
+        if own.cacert:
+            route.trust = self._trust[own.cacert]
+        defaults, after_redirect = self._defaults.of(url)
+        return OriginConfig(
+            route,
+            {"all": proxy} if proxy else {},
+            defaults,
+            after_redirect,
+            self._common(defaults),
+            self._timeout_of(own),
+            Bandwidth(own.limit_rate) if own.limit_rate else None,
+            is_paced=bool(self._settings.rate or own.rate),
+        )
 
-    def _proxy_for(self, url: str) -> str | None:
-        if self._proxy is None:
+    def _timeout_of(self, own: HostSettings) -> Timeout:
+        if own.timeout is None:
+            return self._timeout
+        return Timeout(connect=self._settings.connect_timeout, read=own.timeout)
+
+    def _common(self, defaults: RequestDefaults) -> CaseInsensitiveDict[str | bytes]:
+        key = tuple(defaults.fields.items())
+        if key not in self._common_fields:
+            self._common_fields[key] = CaseInsensitiveDict(
+                {**self.session_fields, **defaults.fields}
+            )
+        return self._common_fields[key]
+
+    def _proxy_for(self, url: str, own: HostSettings) -> str | None:
+        if own.proxy is not None:
+            return own.proxy or None
+        if self._settings.proxy is None:
             return _environment_proxy(url)
-        return None if should_bypass_proxies(url, no_proxy=_no_proxy()) else self._proxy
+        bypassed = should_bypass_proxies(url, no_proxy=_no_proxy())
+        return None if bypassed else self._settings.proxy
 
 
 def _no_proxy() -> str | None:

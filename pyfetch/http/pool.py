@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 import weakref
 from collections import OrderedDict, deque
 from functools import partial
 from http.client import RemoteDisconnected
 
+from pyfetch.http import trace
 from pyfetch.http.connection import Connection, Connector
 from pyfetch.http.response import Response
 from pyfetch.http.route import Route
@@ -46,6 +48,8 @@ class ConnectionPool:
             try:
                 if not connection.is_open:
                     connection.open(transfer)
+                if trace.is_on():
+                    return self._send_traced(connection, url, request, transfer, timeout)
                 return connection.send(
                     url, request, transfer, timeout, partial(self._release, connection)
                 )
@@ -54,6 +58,22 @@ class ConnectionPool:
                 self._release(connection, reusable=False)
                 if not (may_be_stale and isinstance(error, _CLOSED_BY_SERVER)):
                     raise
+
+    def _send_traced(
+        self, connection: Connection, url: Url, request: bytes, transfer: Transfer, timeout: float
+    ) -> Response:
+        """The same as `Connection.send`, with lines for the log."""
+        reused, began = connection.has_responded, time.monotonic()
+        if trace.shows_heads():
+            trace.request_head(request)
+        response = connection.send(
+            url, request, transfer, timeout, partial(self._release, connection)
+        )
+        seconds = time.monotonic() - began
+        if trace.shows_heads():
+            trace.response_head(response)
+        trace.answered(url, response, reused=reused, seconds=seconds)
+        return response
 
     def close_idle(self) -> None:
         """Close all connections that no request uses."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -18,6 +18,7 @@ from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.request_defaults import authorizes, combined, harmless
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -25,12 +26,6 @@ from pyfetch.urls import escape_url
 
 if TYPE_CHECKING:
     from pyfetch.http.digest import DigestLogins
-
-_HARMLESS = frozenset(
-    {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
-)
-"""Fields of a user that are sent to other origins, too. Any other field may be a secret that is
-meant for the first origin."""
 
 _UNAUTHORIZED = 401
 _MAX_LOGINS = 3
@@ -53,7 +48,7 @@ class RequestBuilder:
     Raises `UsageError` for a cookie file that cannot be used.
     """
 
-    def __init__(self, settings: Settings, user_agent: str, origins: OriginConfigs) -> None:
+    def __init__(self, settings: Settings, origins: OriginConfigs) -> None:
         self._origins = origins
         self._lock = threading.Lock()
         """Held to make `_digest_logins`."""
@@ -62,16 +57,9 @@ class RequestBuilder:
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once for an origin and not for each request.
         self._session.trust_env = False
-        # Without a content coding, the bytes that are saved are those that the server has.
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.headers["User-Agent"] = user_agent
-        self._fields = _combined(settings.headers)
-        self._authorizes = any(name.lower() == "authorization" for name in self._fields)
-        # Fields of all requests that need none of their own. They are never changed: `Route`
-        # encodes them once.
-        self._common_fields: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(
-            {**self._session.headers, **self._fields}
-        )
+        self._session.headers = origins.session_fields
+        self._user = None if settings.user is None else _credentials(settings.user)
+        self._authorizes = authorizes(name for name, _ in settings.headers)
 
     def build(
         self, state: RedirectState, headers: Mapping[str, str], target: Target
@@ -82,20 +70,19 @@ class RequestBuilder:
         a URL that cannot be requested.
         """
         cookies = cookies_for(state.cookies, state.origin, self._cookies)
-        has_own_fields = cookies is not None or target.headers or state.away
+        has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
+        config = self._origins.of(state.url)
         if (
             not has_own_fields
-            and self._origins.of(state.url).login is None
+            and config.defaults.login is None
             and _PLAIN_URL.fullmatch(state.url.text)
         ):
-            return self._build_plain(state.url.text, headers)
+            return _plain_request(state.url.text, config.common_fields, headers)
         auth = self._auth(state, target)
-        own = target.headers
-        if state.origin != target.origin:  # a mirror: secrets are meant for the target's origin
-            own = tuple((name, value) for name, value in own if name.lower() in _HARMLESS)
-        fields = self._fields | _combined(own)
-        if state.away:
-            fields = {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
+        fields = dict((config.after_redirect if state.away else config.defaults).fields)
+        own = combined(target.headers)
+        # Secrets are meant for the target's origin: not for a mirror, or after a redirect.
+        fields |= harmless(own) if state.away or state.origin != target.origin else own
         try:
             # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
             url = escape_url(state.url.text)
@@ -125,17 +112,6 @@ class RequestBuilder:
 
         return cookies_after(state.cookies, state.origin, sent, extract)
 
-    def _build_plain(self, url: str, headers: Mapping[str, str]) -> requests.PreparedRequest:
-        """Build what `requests` would make of a plain URL, without the time that it takes."""
-        request = requests.PreparedRequest()
-        request.method = "GET"
-        request.url = url
-        request.headers = self._common_fields
-        if headers:
-            request.headers = request.headers.copy()
-            request.headers.update(headers)
-        return request
-
     def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
         """Whether to send the last request once more: this response says how to log in."""
         if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
@@ -163,7 +139,7 @@ class RequestBuilder:
         return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
-        """User and password: of the URL, or else of the netrc file if no field has any.
+        """User and password: of the URL, or else, if no field has any, of the settings or netrc.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """
@@ -172,25 +148,30 @@ class RequestBuilder:
             user, _, password = userinfo.partition(":")
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
-        entry = self._origins.of(state.url).login
-        if entry is None or (not state.away and self._has_authorization(target)):
-            return None
-        # A redirect may lead to a host of the netrc file, as to one where users log in. But it
-        # must not make us send the password in clear text, or to a port of the redirect's choice.
-        is_safe = state.origin.startswith("https:") and state.origin.endswith(":443")
-        if state.away and not (entry.is_named and is_safe):
+        has_authorization = authorizes(name for name, _ in target.headers)
+        if self._user and target.takes_login and state.origin == target.origin and not state.away:
+            return None if self._authorizes or has_authorization else self._user
+        config = self._origins.of(state.url)
+        entry = (config.after_redirect if state.away else config.defaults).login
+        if entry is None or (has_authorization and not state.away):
             return None
         return Credentials(entry.user.encode(), entry.password.encode())
 
-    def _has_authorization(self, target: Target) -> bool:
-        return self._authorizes or any(
-            name.lower() == "authorization" for name, _ in target.headers
-        )
+
+def _plain_request(
+    url: str, fields: CaseInsensitiveDict[str | bytes], headers: Mapping[str, str]
+) -> requests.PreparedRequest:
+    """What `requests` would make of a plain URL, without the time that it takes."""
+    request = requests.PreparedRequest()
+    request.method = "GET"
+    request.url = url
+    request.headers = fields
+    if headers:
+        request.headers = request.headers.copy()
+        request.headers.update(headers)
+    return request
 
 
-def _combined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Fields by name. Values of the same name become one list (RFC 9110, section 5.3)."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return fields
+def _credentials(text: str) -> Credentials:
+    user, _, password = text.partition(":")
+    return Credentials(user.encode(), password.encode())

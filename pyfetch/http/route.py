@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from urllib3.util import parse_url
 
+from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.urls import DEFAULT_PORTS
 
@@ -69,7 +70,9 @@ def parse_proxy(url: str) -> Proxy:
 class Route:
     """How an origin is reached. Requests of any thread share it."""
 
-    __slots__ = ("_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme")
+    __slots__ = (
+        "_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme", "trust",
+    )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
         self.scheme = scheme
@@ -82,6 +85,8 @@ class Route:
         """Whether an HTTP proxy is asked to connect to the host."""
         self.is_forwarded = by_http_proxy and scheme == "http"
         """Whether an HTTP proxy is sent the request itself, with the whole URL."""
+        self.trust: Trust | None = None
+        """Who may vouch for the host, where it has authorities of its own."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
         """Fields of the last request and their lines: mostly those of the next one, too."""
 

@@ -40,26 +40,28 @@ def holds_bytes(connection: socket.socket) -> bool:
 class Trust:
     """The TLS context of a run, made when it is first needed; for any thread.
 
-    Raises `UsageError`, at once, for files that cannot be used.
+    `cacert`: the authorities of some hosts, in place of those of the run. Raises `UsageError`, at
+    once, for files that cannot be used.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cacert: str | None = None) -> None:
         self._settings = settings
+        self._bundle = cacert or settings.cacert or bundle_of_the_environment()
         self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
-        if settings.cacert or settings.cert or bundle_of_the_environment():
-            self._context = _new_context(settings)
+        if self._bundle or settings.cert:
+            self._context = _new_context(settings, self._bundle)
 
     @property
     def context(self) -> ssl.SSLContext:
         with self._lock:
             if self._context is None:
-                self._context = _new_context(self._settings)
+                self._context = _new_context(self._settings, self._bundle)
             return self._context
 
 
-def _new_context(settings: Settings) -> ssl.SSLContext:
-    context = _verifying_context(settings.cacert or bundle_of_the_environment())
+def _new_context(settings: Settings, bundle: str | None) -> ssl.SSLContext:
+    context = _verifying_context(bundle)
     # A body may end with its connection. Then the end counts only if the other side says that it
     # closes (RFC 9112, section 9.8): anybody on the way can cut a connection. Python ignores that.
     context.options &= ~_IGNORE_UNEXPECTED_EOF

@@ -17,7 +17,7 @@ CLOCKS_APART = 60
 """Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
 
 
-LONGEST = 8 * 1024
+LONGEST_VALUE = 8 * 1024
 """Longest value of a field that is kept beyond its response, in characters."""
 
 
@@ -39,8 +39,8 @@ class Representation(NamedTuple):
     def of(cls, headers: Mapping[str, str]) -> Representation:
         """What the fields of a 200 say."""
         return cls(
-            kept(headers.get("ETag")),
-            kept(headers.get("Last-Modified")),
+            kept_value(headers.get("ETag")),
+            kept_value(headers.get("Last-Modified")),
             coding_of(headers.get("Content-Encoding")),
             media_type_of(headers.get("Content-Type")),
         )
@@ -80,9 +80,9 @@ def coding_of(content_encoding: str | None) -> str:
     return ", ".join(coding for coding in codings if coding not in ("", "identity"))
 
 
-def kept(value: str | None) -> str | None:
+def kept_value(value: str | None) -> str | None:
     """The value of a field as results and the state keep it: None if it is too long."""
-    return value if value is None or len(value) <= LONGEST else None
+    return value if value is None or len(value) <= LONGEST_VALUE else None
 
 
 def is_same_etag(one: str, other: str) -> bool:
@@ -105,7 +105,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("ETag")
     if etag is not None:
         return etag if is_etag(etag) and not etag.startswith("W/") else None
-    modified = parse_http_date(kept(headers.get("Last-Modified")))
+    modified = parse_http_date(kept_value(headers.get("Last-Modified")))
     answered = parse_http_date(headers.get("Date"))
     if modified is None or answered is None or answered - modified < CLOCKS_APART:
         return None
@@ -114,7 +114,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 def is_validator(text: str) -> bool:
     """Whether `If-Range` may hold this: a strong ETag, or a date."""
-    return len(text) <= LONGEST and (
+    return len(text) <= LONGEST_VALUE and (
         bool(re.fullmatch(_STRONG_ETAG, text))
         or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
     )
@@ -122,7 +122,7 @@ def is_validator(text: str) -> bool:
 
 def is_etag(text: str) -> bool:
     """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
-    return len(text) <= LONGEST and bool(re.fullmatch(_STRONG_ETAG, text.removeprefix("W/")))
+    return len(text) <= LONGEST_VALUE and bool(re.fullmatch(_STRONG_ETAG, text.removeprefix("W/")))
 
 
 def is_of_another_version(
@@ -170,7 +170,7 @@ def is_placed_by_us(known: Known, modified_ns: int, now: float) -> bool:
     return is_candidate and modified_ns % _SECOND == 0 and modified_ns <= now * _SECOND
 
 
-def conditions(known: Known, size: int, modified_ns: int, now: float) -> dict[str, str]:
+def conditional_fields(known: Known, size: int, modified_ns: int, now: float) -> dict[str, str]:
     """Return the fields that make a GET conditional (RFC 9110, section 13.1); may be none.
 
     `size` (bytes) and `modified_ns` (nanoseconds since the epoch) are those of the file on disk,

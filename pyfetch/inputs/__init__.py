@@ -1,7 +1,7 @@
 """From a list, in whatever format, to the targets of a run; read lazily.
 
 `formats/` has a module for each list format, `detect` chooses one, `sources` opens the input.
-May import: the values of `pyfetch` itself and `settings`.
+May import: the values of `pyfetch` itself, `settings` and `naming`.
 """
 
 from pyfetch.inputs.sources import Sources

@@ -6,6 +6,7 @@ import csv
 import re
 from pathlib import PurePath
 
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import UTF_8_MARK
 from pyfetch.inputs.formats.checksums import is_checksum_line
 from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, declared
@@ -29,21 +30,23 @@ _BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
 _ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
 
 
-def format_of(content: Content, name: str, wanted: InputFormat) -> InputFormat:
+def format_of(
+    content: Content, name: str, wanted: InputFormat, columns: Columns = BY_NAME
+) -> InputFormat:
     """Return the format of a source. Reads no further ahead than it must.
 
-    `wanted` is what the user says. Only the first line that `--failed-to` writes says more; it
-    is no part of the content from then on.
+    `wanted`, and which of the `columns` holds the URL, is what the user says. Only the first line
+    that `--failed-to` writes says more; it is no part of the content from then on.
     """
     beginning = _beginning(content)
     by_itself = declared(beginning)
     if by_itself in list(InputFormat):
         content.blank_first_line()
         return InputFormat(by_itself)
-    return detect(beginning, name) if wanted is InputFormat.AUTO else wanted
+    return detect(beginning, name, columns) if wanted is InputFormat.AUTO else wanted
 
 
-def detect(beginning: bytes, name: str) -> InputFormat:
+def detect(beginning: bytes, name: str, columns: Columns = BY_NAME) -> InputFormat:
     """Return the format of a list that begins like this, in a file of this name."""
     beginning = beginning.removeprefix(UTF_8_MARK)
     by_itself = declared(beginning)
@@ -53,9 +56,11 @@ def detect(beginning: bytes, name: str) -> InputFormat:
     if _is_xml(beginning):
         return InputFormat.METALINK if _root(beginning) == b"metalink" else InputFormat.SITEMAP
     lines = [line for line in beginning.split(b"\n", 100) if line.strip()]
-    if lines and (delimited := _delimited(lines[0], named)):
-        return delimited
     first = beginning.lstrip()[:1]
+    if columns.url is not None and first not in (b"[", b"{", b'"'):
+        return _table(lines, named, columns)
+    if lines and not _is_plain(lines[0]) and (table := _delimited(lines[0], named, columns)):
+        return table
     if first == b"[":
         return InputFormat.JSON
     if first in (b"{", b'"'):
@@ -69,16 +74,23 @@ def detect(beginning: bytes, name: str) -> InputFormat:
     return InputFormat.LINES
 
 
-def delimiter_of(heading: bytes) -> str | None:
-    """Return what separates the columns in a line of column names; None if none is `url`."""
+def delimiter_of(heading: bytes, columns: Columns = BY_NAME) -> str | None:
+    """Return what separates the columns in the first line of a table; empty if there is only one.
+
+    None if no column is that of the URLs.
+    """
+    alone = None
     for delimiter in ("\t", ",", ";"):
         try:
             fields = next(csv.reader([heading.decode(errors="replace")], delimiter=delimiter))
         except (csv.Error, StopIteration):
             continue
-        if "url" in [column.strip().lower() for column in fields]:
-            return delimiter if len(fields) > 1 else ""
-    return None
+        if columns.place_of_url(fields) is None:
+            continue
+        if len(fields) > 1:
+            return delimiter
+        alone = ""
+    return alone
 
 
 def is_like_aria2(lines: list[bytes]) -> bool:
@@ -118,16 +130,21 @@ def _is_plain(line: bytes) -> bool:
     return line.startswith(b"#") or is_url(line.decode(errors="replace"))
 
 
-def _delimited(line: bytes, named: InputFormat | None) -> InputFormat | None:
-    """The format of a table with this line of column names; None if it is no such line."""
-    if _is_plain(line):
-        return None
-    delimiter = delimiter_of(line)
+def _delimited(line: bytes, named: InputFormat | None, columns: Columns) -> InputFormat | None:
+    """The format of a table that begins with this line; None if it is no such line."""
+    delimiter = delimiter_of(line, columns)
     if delimiter is None:
         return None
     if not delimiter:  # a lone column: nothing separates it from others
         return named if named is InputFormat.CSV else InputFormat.TSV
     return InputFormat.TSV if delimiter == "\t" else InputFormat.CSV
+
+
+def _table(lines: list[bytes], named: InputFormat | None, columns: Columns) -> InputFormat:
+    """The format of what has columns, as the user says."""
+    found = _delimited(lines[0], named, columns) if lines else None
+    is_tabbed = bool(lines) and b"\t" in lines[0]
+    return found or named or (InputFormat.TSV if is_tabbed else InputFormat.CSV)
 
 
 def _is_xml(beginning: bytes) -> bool:

@@ -96,9 +96,9 @@ class RecordBuilder:
         if key == "referer":
             self._headers.append(_header(f"Referer: {value}"))
         elif key == "out":
-            self._out = _place(key, value)
+            self._out = _checked_path(key, value)
         elif key == "dir":
-            self._directory = _place(key, value)
+            self._directory = _checked_path(key, value)
         elif key == "size":
             self._size = _size(value)
         elif key == "checksum":
@@ -121,14 +121,14 @@ class RecordBuilder:
             (self._checksums[name] for name in ALGORITHMS if name in self._checksums), None
         )
         return Record(
-            tuple(self.urls), self._place(), checksum, self._size, tuple(self._headers), self.input
+            tuple(self.urls), self._path(), checksum, self._size, tuple(self._headers), self.input
         )
 
     def bad(self, detail: object) -> BadRecord:
         """Return a bad record with what has been read so far."""
         return BadRecord(str(detail), self.urls[0] if self.urls else "", self.input)
 
-    def _place(self) -> str | None:
+    def _path(self) -> str | None:
         if self._directory is None:
             return self._out
         return self._directory.rstrip("/") + "/" + (self._out or "")
@@ -161,7 +161,7 @@ def _header(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _place(key: str, text: str) -> str:
+def _checked_path(key: str, text: str) -> str:
     if not text.strip():
         raise Refused(f"{key} is empty")
     if "\0" in text:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
 from typing import IO
 
 from pyfetch.errors import UsageError
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
 from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
 from pyfetch.inputs.stream import Content
@@ -33,6 +36,9 @@ _READERS = {
 }
 """Module and function for each format. A run loads only those that it needs."""
 
+_WITH_COLUMNS = frozenset({InputFormat.CSV, InputFormat.TSV, InputFormat.JSONL, InputFormat.JSON})
+"""Formats whose readers are told in which column the URL is."""
+
 Reader = Callable[[Content], Iterator[NumberedRecord]]
 
 
@@ -41,7 +47,8 @@ class Sources:
 
     Raises `UsageError` at once for a file that cannot be read, and while it is iterated for one
     that cannot be used. With `keep_lines`, `line_of` gives back what was read. Relative URLs
-    are resolved with `base` (RFC 3986, section 5).
+    are resolved with `base` (RFC 3986, section 5). `columns`: what tables and objects must have.
+    `out`: the path, below the output directory, of what each argument that is a URL is saved to.
     """
 
     def __init__(
@@ -53,6 +60,8 @@ class Sources:
         input_format: InputFormat = InputFormat.AUTO,
         skip_duplicates: bool = False,
         base: str | None = None,
+        columns: Columns = BY_NAME,
+        out: str | None = None,
     ) -> None:
         self.duplicates = 0
         """Records that were dropped by `skip_duplicates`."""
@@ -61,6 +70,8 @@ class Sources:
         self._keep_lines = keep_lines
         self._format = input_format
         self._skip_duplicates = skip_duplicates
+        self._columns = columns
+        self._out = out
         self._base = None if base is None else checked_base(base)
         self._lines_by_index: dict[int, bytes] = {}
         self._format_of_lines = InputFormat.JSONL
@@ -95,7 +106,7 @@ class Sources:
         """
         from pyfetch.inputs.written_back import preamble
 
-        return preamble(self._heading, first, self._format_of_lines, name)
+        return preamble(self._heading, first, self._format_of_lines, name, self._columns)
 
     def __iter__(self) -> Iterator[Entry]:
         index = 0
@@ -114,8 +125,11 @@ class Sources:
     def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
         """Each record of a source, and where it stands."""
         if is_url(argument):
-            record = RecordBuilder([argument]).record()
-            numbered = NumberedRecord(record, 0, os.fsencode(argument))
+            builder, line = RecordBuilder([argument]), argument
+            if self._out is not None:
+                builder.add("out", self._out)
+                line = f"{argument}  out={shlex.quote(self._out)}"
+            numbered = NumberedRecord(builder.record(), 0, os.fsencode(line))
             self._note_format(None)
             yield f"argument {masked_url(argument)!r}", numbered
             return
@@ -141,7 +155,9 @@ class Sources:
         as_it_is = self._is_kept_as_it_is
         if not as_it_is and self._base:
             found = found._replace(record=resolved(found.record, self._base))
-        return line_of(found, where, self._format_of_lines, as_it_is=as_it_is)
+        return line_of(
+            found, where, self._format_of_lines, as_it_is=as_it_is, columns=self._columns
+        )
 
     def _note_format(self, of_list: InputFormat | None) -> None:
         """Decide with the first source in which format the records are written back."""
@@ -155,16 +171,23 @@ class Sources:
     def _reader(self, content: Content, name: str) -> Reader:
         from pyfetch.inputs.detect import format_of  # only where there is a list
 
-        chosen = format_of(content, name, self._format)
+        chosen = format_of(content, name, self._format, self._columns)
         if chosen is InputFormat.CHECKSUMS and not self._base:
             raise UsageError(
                 f"cannot use {content.name}: it has checksums and names, but no URLs"
                 " (say with --base URL where the files are)"
             )
+        if self._columns.url is not None and chosen not in _WITH_COLUMNS:
+            raise UsageError(
+                f"cannot use {content.name}: a list of the format {chosen} has no columns"
+                " (--url-column is for csv, tsv, jsonl and json)"
+            )
         self._note_format(chosen)
         module, function = _READERS[chosen]
-        reader: Reader = getattr(import_module(f"pyfetch.inputs.formats.{module}"), function)
-        return reader
+        reader: Callable[..., Iterator[NumberedRecord]] = getattr(
+            import_module(f"pyfetch.inputs.formats.{module}"), function
+        )
+        return partial(reader, columns=self._columns) if chosen in _WITH_COLUMNS else reader
 
     def _count(self, size: int) -> None:
         self._read += size

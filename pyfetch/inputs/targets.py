@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
+from pyfetch.naming.template import Template, why_unnamed
+from pyfetch.settings import Settings
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
@@ -90,9 +92,39 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
     )
 
 
-def ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
-    """The same entries, for whose URLs these query parameters do not count (`--ignore-query`)."""
+def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    first = None
+    for one in entries:
+        if isinstance(one, Target):
+            first = first or one.origin
+            yield replace(one, takes_login=True) if one.origin == first else one
+        else:
+            yield one
+
+
+def as_settings_say(entries: Iterable[Entry], settings: Settings) -> Iterable[Entry]:
+    """The same entries, as a run with these settings takes them.
+
+    Some query parameters do not count (`--ignore-query`), and what lacks a column from which its
+    name is made (`{input.COLUMN}`) fails.
+    """
+    if settings.ignore_query:
+        entries = _ignoring_query(entries, settings.ignore_query)
+    template = Template(settings.name)
+    return entries if settings.discard or not template.columns else _named(entries, template)
+
+
+def _ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
+
+
+def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
+    for one in entries:
+        if isinstance(one, Target) and (why := why_unnamed(one, template)):
+            yield one.as_failed(Failure.INVALID_URL, why)
+        else:
+            yield one
 
 
 class Duplicates:
@@ -109,12 +141,7 @@ class Duplicates:
     def __enter__(self) -> Duplicates:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._database.close()
 
     def seen(self, target: Target) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import is_marked
 from pyfetch.inputs.detect import detect, looks_like_an_option
 from pyfetch.inputs.formats.delimited import csv_line
 from pyfetch.inputs.formats.json_lines import json_line
-from pyfetch.inputs.formats.plain import parse
+from pyfetch.inputs.formats.plain import parse_line
 from pyfetch.inputs.record import BadRecord, NumberedRecord, Record
 from pyfetch.inputs.stream import declaration
 from pyfetch.settings import InputFormat
@@ -32,16 +33,24 @@ def format_for(arguments: Sequence[str], of_list: InputFormat | None) -> InputFo
     return InputFormat.JSONL
 
 
-def line_of(found: NumberedRecord, where: str, form: InputFormat, *, as_it_is: bool) -> bytes:
+def line_of(
+    found: NumberedRecord,
+    where: str,
+    form: InputFormat,
+    *,
+    as_it_is: bool,
+    columns: Columns = BY_NAME,
+) -> bytes:
     """Return the line for a record, without its end.
 
-    `as_it_is`: the list is in this format. `where`: where the record stands in it.
+    `as_it_is`: the list is in this format. `where`: where the record stands in it. `columns`: as
+    the next run will be told, too.
     """
     raw, record = found.raw, found.record
     if not as_it_is or (raw is None and form is InputFormat.JSONL):
         if isinstance(record, BadRecord):
             record = record._replace(detail=f"{where}: {record.detail}")
-        return json_line(record, raw)
+        return json_line(record, raw, columns)
     if raw is None:
         detail = record.detail if isinstance(record, BadRecord) else "it cannot be written"
         comment = escaped(f"# {where}: {detail}")
@@ -50,14 +59,20 @@ def line_of(found: NumberedRecord, where: str, form: InputFormat, *, as_it_is: b
     return raw.lstrip() if form is InputFormat.LINES and looks_like_an_option(raw) else raw
 
 
-def preamble(heading: bytes | None, first: bytes, form: InputFormat, name: str) -> bytes:
+def preamble(
+    heading: bytes | None,
+    first: bytes,
+    form: InputFormat,
+    name: str,
+    columns: Columns = BY_NAME,
+) -> bytes:
     """Return the lines that must stand before the first one, so that it is read in this format.
 
     `heading`: the line of column names of a table. `name`: the name of the file.
     """
     lines = [] if heading is None else [heading]
     beginning = b"".join(line + b"\n" for line in (*lines, first))
-    if is_marked(beginning) or detect(beginning, name) is not form:
+    if is_marked(beginning) or detect(beginning, name, columns) is not form:
         lines.insert(0, declaration(form))
     return b"".join(line + b"\n" for line in lines)
 
@@ -65,6 +80,6 @@ def preamble(heading: bytes | None, first: bytes, form: InputFormat, name: str) 
 def _is_line(argument: str) -> bool:
     try:
         is_one_line = is_url(argument) and not {*argument} & {*"\r\n"}
-        return is_one_line and parse(argument.encode()) == Record((argument,))
+        return is_one_line and parse_line(argument.encode()) == Record((argument,))
     except UnicodeEncodeError:
         return False

@@ -167,14 +167,14 @@ def joined(components: Sequence[PathComponent]) -> RelativePath:
     path = "/".join(components)
     if len(path) <= MAX_PATH // _MAX_BYTES_OF_CHARACTER or _size(path) <= MAX_PATH:
         return RelativePath(path)
-    middle, last = digest(path), components[-1]
+    middle, last = text_digest(path), components[-1]
     room = MAX_PATH - _size(f"{middle}/{last}")
     ends = accumulate(_size(f"{component}/") for component in components)
     leading = components[: sum(end <= room for end in ends)]
     return RelativePath("/".join([*leading, middle, last]))
 
 
-def digest(text: str) -> str:
+def text_digest(text: str) -> str:
     """The first 16 hexadecimal digits of a text's SHA-256."""
     return _sha256(text)[:16]
 

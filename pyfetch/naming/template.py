@@ -7,108 +7,62 @@ from __future__ import annotations
 
 import re
 import string
-import unicodedata
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NamedTuple
 
-from pyfetch.errors import UsageError
 from pyfetch.models import Target
 from pyfetch.naming.components import (
     PathComponent,
     RelativePath,
     decoded,
-    digest,
     directories,
-    fault,
     file_name,
     joined,
     safe,
     split_extension,
+    text_digest,
 )
+from pyfetch.naming.list_columns import column_text, why_not_named
+from pyfetch.naming.media_types import type_extension
+from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_of, fields_of
 from pyfetch.urls import DEFAULT_PORTS, Url
 
-FIELDS = ("index", "scheme", "host", "name", "stem", "ext", "query", "hash", "dir")
-_ZERO_PADDED = r"0([1-9][0-9]?)d?"
+_OF_ONE_URL = frozenset({"name", "stem", "query", "hash"})
+"""Fields that tell the URLs of one list apart."""
 
 
-def check_template(text: str) -> str:
-    """Check a template. Returns it in Unicode's normal form C, in which it is used.
+class Said(NamedTuple):
+    """What the head of an answer says that a name may depend on."""
 
-    Raises `UsageError` if it cannot be read, or if its own text is not a safe path.
-    """
-    text = unicodedata.normalize("NFC", text)
-    if not text:
-        raise UsageError("the name template is empty (write one like {host}/{dir}/{name})")
-    try:
-        parts = list(string.Formatter().parse(text))
-    except ValueError as error:
-        _refuse(text, f"{error} (write {{{{ or }}}} for a brace that begins or ends no field)")
-    for _, name, spec, conversion in parts:
-        if name is not None:
-            _check_field(text, name, spec or "", conversion)
-    if "\\" in text:
-        _refuse(text, r"'\' separates nothing here (write / between components)")
-    if text.startswith("/"):
-        _refuse(text, "it begins with / (write it without: it is below the output directory)")
-    for component in text.split("/"):  # fields have no slash in them, as is known by now
-        _check_component(text, component)
-    return text
+    name: str | None = None
+    """The name that the server gives (`Content-Disposition`); None: it gives none."""
+    media_type: str | None = None
+    """In lower case, without parameters; None: it is not known."""
 
 
-def _check_field(text: str, name: str, spec: str, conversion: str | None) -> None:
-    plain = re.split(r"[.\[]", name, maxsplit=1)[0]
-    if plain not in FIELDS:
-        known = ", ".join(f"{{{field}}}" for field in FIELDS)
-        _refuse(text, f"there is no field {{{name}}} (there are {known})")
-    if name != plain:
-        _refuse(text, f"{{{name}}} asks for a part of a field (write {{{plain}}})")
-    if conversion:
-        _refuse(text, f"{{{name}!{conversion}}} asks for a conversion (write {{{name}}})")
-    if spec and name != "index":
-        _refuse(text, f"{{{name}:{spec}}} asks for a format (write {{{name}}})")
-    if spec and not re.fullmatch(_ZERO_PADDED, spec):
-        _refuse(
-            text,
-            f"{{index:{spec}}} is no least number of digits from 1 to 99"
-            " (write {index:06} for at least 6)",
-        )
+class _Own(NamedTuple):
+    """The name that a target has by itself."""
+
+    name: PathComponent
+    media_type: str | None
 
 
-def _check_component(text: str, component: str) -> None:
-    parts = list(string.Formatter().parse(component))
-    if not parts:
-        _refuse(text, "a component is empty (write one / between two, and none at the end)")
-    if component in {".", ".."}:
-        _refuse(text, f"{component!r} is no name (leave it out: all is below the output directory)")
-    fields = [name for _, name, _, _ in parts if name is not None]
-    if "dir" in fields and component != "{dir}":
-        _refuse(
-            text,
-            f"{component!r} has more than {{dir}} in it, which is any number of directories"
-            " (write {dir} alone between slashes)",
-        )
-    # With `_` for each field: a fault that is left is there whatever the fields contain.
-    sample = "".join(literal + "_" * (name is not None) for literal, name, _, _ in parts)
-    if why := fault(sample):
-        _refuse(text, f"{component!r} is no safe name: {why} (write another)")
+NOTHING_SAID = Said()
+"""No answer has come."""
 
-
-def _refuse(text: str, why: str) -> NoReturn:
-    raise UsageError(f"the name template {text!r} cannot be used: {why}")
-
-
-_Field = Callable[[Target, PathComponent], str]
-_Filling = Callable[[Target, PathComponent], list[PathComponent]]
+_Field = Callable[[Target, _Own], str]
+_Filling = Callable[[Target, _Own], list[PathComponent]]
 
 _FIELDS: dict[str, _Field] = {
     "index": lambda target, _: str(target.index),
     "scheme": lambda target, _: target.url.scheme,
     "host": lambda target, _: _host(target.url),
-    "name": lambda _, name: name,
-    "stem": lambda _, name: split_extension(name)[0],
-    "ext": lambda _, name: split_extension(name)[1],
+    "name": lambda _, own: own.name,
+    "stem": lambda _, own: split_extension(own.name)[0],
+    "ext": lambda _, own: split_extension(own.name)[1],
+    "type_ext": lambda _, own: type_extension(own.media_type, split_extension(own.name)[1]),
     "query": lambda target, _: decoded(target.url.query),
-    "hash": lambda target, _: digest(target.identity),
+    "hash": lambda target, _: text_digest(target.identity),
 }
 _SEPARATOR = re.compile(r"[/\\]")
 
@@ -123,42 +77,66 @@ class Template:
         """Read a template: text with fields in braces, and `/` between components.
 
         Fields are `index`, `scheme`, `host` (with its port, if that is not the scheme's own),
-        `dir` (any number of components), `name`, `stem`, `ext` (with its dot), `query` and
-        `hash` (of the URL). `{index:06}` has at least six digits; `{{` and `}}` are braces.
+        `dir` (any number of components), `name`, `stem`, `ext` (with its dot), `type_ext` (the
+        extension for the media type), `query`, `hash` (of the URL) and `input.COLUMN` (of the
+        list). `{index:06}` has at least six digits; `{{` and `}}` are braces.
         """
         *parents, last = check_template(text).split("/")
         self._fillings = [_filling(parent) for parent in parents]
         self._fillings.append(_filling(last, is_last=True))
+        fields, of_last = fields_of(text), fields_of(last)
+        self.columns = columns_of(text)
+        """The columns of the list that it is made from."""
+        self.uses_type = "type_ext" in fields
+        """Whether the path depends on the media type of the answer."""
+        self.names_entries = (
+            any(map(_is_column, of_last))
+            and not _OF_ONE_URL.intersection(of_last)
+            and "index" not in fields
+        )
+        """Whether the list alone says which file it is: not the URL, nor the place in the list."""
 
-    def path(self, target: Target, given: str | None = None) -> RelativePath:
-        """The path of the target's file. `given`: the name that the server gave it."""
-        name = _own_name(target, given)
+    def path(self, target: Target, said: Said = NOTHING_SAID) -> RelativePath:
+        """The path of the target's file, as far as it is known by what the answer has `said`."""
+        own = _Own(_own_name(target, said.name), said.media_type)
         components: list[PathComponent] = []
         for filling in self._fillings:
-            components += filling(target, name)
+            components += filling(target, own)
         return joined(components)
 
 
-def wanted_path(target: Target, template: Template, given: str | None = None) -> RelativePath:
+def wanted_path(target: Target, template: Template, said: Said = NOTHING_SAID) -> RelativePath:
     """The path that the list gives the target's file, else the path that the template gives.
 
     A path in the list that ends in a separator is a directory: the file keeps its own name.
     """
     if not target.out:
-        return template.path(target, given)
+        return template.path(target, said)
     wanted = _SEPARATOR.split(target.out)
     components = [safe(part) for part in wanted if part not in {"", "."}]
     if wanted[-1] in {"", "."}:
-        components.append(_own_name(target, given))
+        components.append(_own_name(target, said.name))
     return joined(components)
 
 
-def belongs_to_entry(target: Target) -> bool:
+def belongs_to_entry(target: Target, template: Template) -> bool:
     """Whether the path is the entry's own, so that it stays where the entry gets another URL.
 
-    The list says the whole of it then: a directory alone (`dir=`) gets the URL's name.
+    The list says the whole of it then, or the template takes it from columns of the list. A
+    directory alone (`dir=`) gets the URL's name.
     """
-    return bool(target.out) and _SEPARATOR.split(target.out or "")[-1] not in {"", "."}
+    if not target.out:
+        return template.names_entries
+    return _SEPARATOR.split(target.out)[-1] not in {"", "."}
+
+
+def why_unnamed(target: Target, template: Template) -> str | None:
+    """Why the list does not say what this target's name is made from; None if it does."""
+    return None if target.out else why_not_named(target, template.columns)
+
+
+def _is_column(field: str) -> bool:
+    return field.startswith(BEFORE_COLUMN)
 
 
 def _own_name(target: Target, given: str | None) -> PathComponent:
@@ -168,14 +146,14 @@ def _own_name(target: Target, given: str | None) -> PathComponent:
 def _filling(text: str, *, is_last: bool = False) -> _Filling:
     """A function that fills one component of a template. It gives none if the result is empty."""
     if text == "{name}":
-        return lambda _, name: [name]  # safe already; most templates end with it
+        return lambda _, own: [own.name]  # safe already; most templates end with it
     if text == "{dir}":
         none = [safe("")] if is_last else []
         return lambda target, _: directories(target.url) or none
     pieces = _pieces(text)
 
-    def fill(target: Target, name: PathComponent) -> list[PathComponent]:
-        filled = "".join([piece(target, name) for piece in pieces])
+    def fill(target: Target, own: _Own) -> list[PathComponent]:
+        filled = "".join([piece(target, own) for piece in pieces])
         return [safe(filled)] if filled or is_last else []
 
     return fill
@@ -187,8 +165,15 @@ def _pieces(text: str) -> list[_Field]:
         if literal:
             pieces.append(_constant(literal))
         if name is not None:
-            pieces.append(_padded(spec) if spec else _FIELDS[name])
+            pieces.append(_field(name, spec))
     return pieces
+
+
+def _field(name: str, spec: str | None) -> _Field:
+    if _is_column(name):
+        column = name.removeprefix(BEFORE_COLUMN)
+        return lambda target, _: column_text(target, column) or ""
+    return _padded(spec) if spec else _FIELDS[name]
 
 
 def _constant(literal: str) -> _Field:

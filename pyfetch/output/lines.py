@@ -15,13 +15,15 @@ _KEYS = [field.name for field in fields(Result)]
 
 
 class Tsv:
-    """TSV: `status`, `size`, `url`, `path`, `error`; `-` for a missing value."""
+    """TSV: `status`, `size`, `url`, `path`, `error`, `detail`; `-` for a missing value."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def show(self, result: Result) -> None:
-        values = (result.status, result.size, result.url, result.path, result.error)
+        values = (
+            result.status, result.size, result.url, result.path, result.error, result.detail
+        )  # fmt: skip
         cells = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
         self._stream.write("\t".join(cells) + "\n")
 

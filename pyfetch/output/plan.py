@@ -24,16 +24,21 @@ class Action(StrEnum):
     """Compare the file with its checksum, and fetch it if that differs."""
     SKIP = "skip"
     FAIL = "fail"
+    PRUNE = "prune"
+    """Move the file away: the list does not name it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a run would do about one entry. Its fields are the keys of a JSON Lines object."""
+    """What a run would do about one entry, or about one file that is to be pruned.
 
-    index: int
-    """Place in the input, from 1."""
+    Its fields are the keys of a JSON Lines object.
+    """
+
+    index: int | None
+    """Place in the input, from 1; None for a file that the list does not name."""
     url: str
-    """As the list gives it, with `***` for user and password."""
+    """As the list gives it, or the state has it, with `***` for user and password."""
     action: Action
     path: str | None = None
     """The file, as a path that starts with the output directory."""

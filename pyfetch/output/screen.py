@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.progress import Progress, RunProgress
-from pyfetch.output.summary import Summary
+from pyfetch.models import Result
+from pyfetch.output import terminals
+from pyfetch.output.counts import RunCounts, RunProgress
+from pyfetch.output.failing import FailingNow
+from pyfetch.output.progress import Progress
 from pyfetch.output.table import Table
 
 _WIDTH_OF_A_FILE = 160
 
 
 class Screen:
-    """Consoles for rows (on `out`) and bars (on `err`): one and the same where they meet."""
+    """Consoles for rows (on `out`) and bars (on `err`): one and the same where they meet.
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    `extras`: whether terminals that are known to understand them are sent links and progress.
+    """
+
+    def __init__(self, out: TextIO, err: TextIO, *, extras: bool) -> None:
         self._rows = console_on(out)
         self._bars = self._rows if err is out else console_on(err)
+        self._extras = extras
         self._table: Table | None = None
+        self._failing: FailingNow | None = None
 
     def table(self, *, batched: bool) -> Table:
         """The sink that prints rows; `batched` where bars are drawn below them."""
-        self._table = Table(self._rows, batched=batched)
+        links = self._extras and self._rows.is_terminal and terminals.shows_links(os.environ)
+        self._table = Table(self._rows, batched=batched, links=links)
         return self._table
 
-    def progress(
-        self, watched: RunProgress, summary: Summary, fraction_read: Callable[[], float | None]
-    ) -> Progress:
-        """The bars. The rows of a batched table are printed ahead of each frame."""
-        rows = self._table.flush if self._table else lambda: None
-        return Progress(self._bars, watched, summary, fraction_read, before_frame=rows)
+    def progress(self, watched: RunProgress, counts: RunCounts, *, failures: bool) -> Progress:
+        """The bars. Rows of a batched table, and `failures`, are printed ahead of each frame."""
+        self._failing = FailingNow() if failures else None
+        in_terminal = self._extras and terminals.shows_progress(os.environ)
+        return Progress(self._bars, watched, counts, self._above, in_terminal=in_terminal)
 
-    def say(self, line: str) -> None:
-        """Print a line above the bars."""
-        self._bars.print(Text(line), soft_wrap=True)
+    def finished(self, result: Result) -> None:
+        """A result is complete, though its row may be still to come."""
+        if self._failing and result.failed:
+            self._failing.failed(result)
+
+    def shown(self, result: Result) -> None:
+        """The row of a result comes with the next frame."""
+        if self._failing and result.failed:
+            self._failing.shown(result)
+
+    def _above(self) -> list[Text]:
+        rows = self._table.take() if self._table else []
+        return rows + (self._failing.take(self._bars.width) if self._failing else [])
 
 
 def console_on(stream: TextIO) -> Console:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.models import Outcome, Result
-from pyfetch.output.cells import fitted, shown_url
+from pyfetch.models import Change, Failure, Outcome, Result
+from pyfetch.output.cells import fitted, padded, width_of
+from pyfetch.output.label_column import cut
+from pyfetch.output.labels import label_of_url, shown_url
 from pyfetch.output.plan import Action, Planned
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
@@ -22,78 +25,129 @@ _STYLES = {
     Outcome.FAILED: "red",
 }
 _LEAST = 12
+_NARROW = 60
+"""Columns below which a row has no times, and the name alone."""
 
 
 class Table:
     """One row for each result, below a heading that is printed with the first.
 
-    With `batched`, rows wait for `flush`: to print above the bars, these must be redrawn, which
-    for each row would take longer than the transfer.
+    With `batched`, rows wait for `take`: to print above the bars, these must be redrawn, which
+    for each row would take longer than the transfer. With `links`, paths are links.
     """
 
-    def __init__(self, console: Console, *, batched: bool = False) -> None:
+    def __init__(self, console: Console, *, batched: bool = False, links: bool = False) -> None:
         self._console = console
         self._batched = batched
-        self._rows: deque[Text] = deque()
+        self._links = links
+        self._results: deque[Result] = deque()
         self._headed = False
+        self._width = console.width
 
     def show(self, result: Result) -> None:
-        if not self._headed:
-            self._headed = True
-            self._rows.append(self._heading())
-        self._rows.append(self._row(result))
-        if not self._batched:
-            self.flush()
+        self._results.append(result)
+        if self._batched:
+            return
+        rows = self.take()
+        self._console.print(Text("\n").join(rows), no_wrap=True, crop=False, soft_wrap=True)
 
-    def flush(self) -> None:
-        """Print the waiting rows. May be called from any thread."""
+    def take(self) -> list[Text]:
+        """The rows to print now. May be called from any thread."""
         rows = []
-        while self._rows:
-            rows.append(self._rows.popleft())
-        if rows:
-            self._console.print(Text("\n").join(rows), no_wrap=True, crop=False, soft_wrap=True)
+        self._width = self._console.width
+        if self._results and not self._headed:
+            self._headed = True
+            rows.append(self._heading())
+        while self._results:
+            rows.append(self._row(self._results.popleft()))
+        return rows
+
+    @property
+    def _is_narrow(self) -> bool:
+        return self._width < _NARROW
 
     def _widths(self) -> tuple[int, int]:
         """Widths, in cells, of the columns for the URL and for the path."""
         # The last cell of a line stays empty: some terminals wrap after it.
-        left = max(self._console.width - 1 - _FIXED, 2 * _LEAST)
+        left = max(self._width - 1 - _FIXED, 2 * _LEAST)
         url = left * 11 // 20
         return url, left - url
 
     def _heading(self) -> Text:
+        if self._is_narrow:
+            line = f"{'#':>{_NUMBER}} {'status':>{_STATUS}} {'size':>{_SIZE}} saved as"
+            return Text(line, style="bold", end="")
         url, path = self._widths()
         line = _fixed("#", "status", "size", "time", "speed") + " " + fitted("URL", url)
         return Text(line + " " + fitted("saved as", path).rstrip(), style="bold", end="")
 
     def _row(self, result: Result) -> Text:
+        if self._is_narrow:
+            return self._narrow_row(result)
         url, path = self._widths()
         size = "-" if result.size is None else format_size(result.size)
-        fetched = result.outcome is Outcome.FETCHED
         speed = "-"
-        if fetched and result.size and result.elapsed > 0:
-            speed = f"{format_size(result.size / result.elapsed)}/s"
+        came = (result.size or 0) - result.resumed
+        if result.outcome is Outcome.FETCHED and came > 0 and result.elapsed > 0:
+            speed = f"{format_size(came / result.elapsed)}/s"
         took = format_seconds(result.elapsed) if result.attempts else "-"
         status = str(result.status or "-")
         line = Text(end="")
         line.append(_fixed(str(result.index), status, size, took, speed))
-        line.stylize(_STYLES[result.outcome], _NUMBER + 1, _NUMBER + 1 + _STATUS)
-        line.append(" " + fitted(shown_url(result.url), url) + " ")
+        line.stylize(_style(result), _NUMBER + 1, _NUMBER + 1 + _STATUS)
+        line.append(" " + _url_cell(result.url, url) + " ")
         if result.error:
             # Never shortened, since it says what to do: a long one gets lines of its own.
             reason = escaped(f"{result.error}: {result.detail}")
             if cell_len(reason) > path:
-                room = max(self._console.width - 1 - len(_INDENT), _LEAST)
-                reason = "".join(f"\n{_INDENT}{piece}" for piece in wrap(reason, room))
-            line.append(reason, "red")
+                reason = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
+            line.append(reason, _style(result))
         else:
-            line.append(*self._ending(result, path))
+            line.append(self._ending(result, path))
         return line
 
-    def _ending(self, result: Result, width: int) -> tuple[str, str]:
+    def _narrow_row(self, result: Result) -> Text:
+        """Number, status, size and name; a reason stands below."""
+        size = "-" if result.size is None else format_size(result.size)
+        line = Text(end="")
+        line.append(f"{result.index:>{_NUMBER}} {result.status or '-':>{_STATUS}} {size:>{_SIZE}} ")
+        line.stylize(_style(result), _NUMBER + 1, _NUMBER + 1 + _STATUS)
+        width = max(_LEAST, self._width - 1 - len(line))
+        if not result.error:
+            return line.append(self._ending(result, width))
+        line.append(cut(label_of_url(result.url), width))
+        reason = escaped(f"{result.error}: {result.detail}")
+        pieces = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
+        return line.append(pieces, _style(result))
+
+    def _wrapped(self, reason: str) -> list[str]:
+        room = max(self._width - 1 - len(_INDENT), _LEAST)
+        return wrap(reason, room, break_long_words=False, break_on_hyphens=False)
+
+    def _ending(self, result: Result, width: int) -> Text:
+        """Where the file is, and what has become of it if it is not simply new."""
         where = result.path or "(discarded)"
+        word = ""
         if result.outcome is not Outcome.FETCHED:
-            where = f"{result.outcome}: {where}"
-        return fitted(where, width).rstrip(), "dim" if result.path is None else ""
+            word = f"{result.outcome}: "
+        elif result.change is Change.CHANGED:
+            word = "changed: "
+        style = "dim" if result.path is None else ""
+        if self._links and result.path:
+            style = f"link {Path(result.path).absolute().as_uri()}"
+        path = cut(escaped(where), max(_LEAST, width - len(word)))
+        return Text(word).append(path, style)
+
+
+def _style(result: Result) -> str:
+    """The colour of a result: red is for failures alone."""
+    return "yellow" if result.error is Failure.CANCELLED else _STYLES[result.outcome]
+
+
+def _url_cell(url: str, width: int) -> str:
+    """A URL as it stands in the list, or what it is called where that is too long."""
+    text = escaped(shown_url(url))
+    return padded(text if width_of(text) <= width else cut(label_of_url(url), width), width)
 
 
 class PlanRows:
@@ -110,7 +164,7 @@ class PlanRows:
             self._headed = True
             heading = f"{'#':>{_NUMBER}} {'action':<{_ACTION}} {fitted('URL', url)} goes to"
             self._print(Text(heading, style="bold"))
-        row = Text(f"{planned.index:>{_NUMBER}} ")
+        row = Text(f"{planned.index or '-':>{_NUMBER}} ")
         row.append(f"{planned.action:<{_ACTION}}", _ACTION_STYLES.get(planned.action, ""))
         row.append(f" {fitted(shown_url(planned.url), url)} ")
         if planned.error:

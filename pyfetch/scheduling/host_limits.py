@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.models import Failure
 from pyfetch.scheduling.host_rate import HostRate
+from pyfetch.scheduling.retry import RetryPolicy
 
 MOST_REMEMBERED = 16_384
 """Hosts whose failures or rates are remembered, at most, the latest ones."""
@@ -21,6 +23,17 @@ class Limits(NamedTuple):
     """Seconds from one request to the next to the same host."""
     interval_of_all: float = 0.0
     """Seconds from one request to the next, to any host."""
+
+
+class HostRules(NamedTuple):
+    """What the settings say of one host."""
+
+    limits: Limits
+    policy: RetryPolicy
+
+
+RulesOf = Callable[[str], HostRules]
+"""Returns the rules for an origin. It is asked once for each host, and after failures."""
 
 
 class Refusal(NamedTuple):

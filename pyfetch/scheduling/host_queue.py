@@ -18,9 +18,10 @@ _SHORT = 64
 class HostQueue:
     """One host and the targets that are ready for it: by place in the input, but for probes."""
 
-    __slots__ = ("_ready", "_taken", "host", "unproven", "wakes_at")
+    __slots__ = ("_ready", "_taken", "host", "origin", "unproven", "wakes_at")
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, origin: str, host: Host) -> None:
+        self.origin = origin
         self.host = host
         self._ready: list[tuple[int, Target]] = []
         """A heap of targets and their indexes."""
@@ -30,6 +31,11 @@ class HostQueue:
         """Attempts in flight that began before the host had answered anything."""
         self.wakes_at: float | None = None
         """When a timer will look at this queue again."""
+
+    @property
+    def number_ready(self) -> int:
+        """How many targets are ready for the host."""
+        return len(self._ready) - len(self._taken)
 
     @property
     def front(self) -> int | None:

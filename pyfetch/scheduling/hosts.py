@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
 from pyfetch.scheduling.host_rate import HostRate, HostShare
 from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
+
+_log = logging.getLogger(__name__)
 
 DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
@@ -34,15 +37,20 @@ class Host:
     """
 
     __slots__ = (
-        "_asked_at", "_asked_before", "_before", "_limits", "_paused_until", "_policy",
-        "_pushed_at", "_pushes", "_rate", "_reach", "_refusals", "_share", "_waiting_since",
-        "refusal", "running",
+        "_asked_at", "_asked_before", "_before", "_limits", "_origin", "_paused_for",
+        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_reach", "_refusals",
+        "_share", "_waiting_since", "refusal", "running",
     )  # fmt: skip
 
     def __init__(
-        self, limits: Limits, policy: RetryPolicy, memory: HostMemory | None = None
+        self,
+        limits: Limits,
+        policy: RetryPolicy,
+        memory: HostMemory | None = None,
+        origin: str = "",
     ) -> None:
-        """`memory`: what was kept of this host when it was forgotten."""
+        """`memory`: what was kept of this host when it was forgotten; `origin`: for the log."""
+        self._origin = origin
         self._limits = limits
         self._policy = policy
         self.running = 0
@@ -50,6 +58,8 @@ class Host:
         self.refusal: Refusal | None = memory.refusal if memory else None
         self._asked_at = self._asked_before = -math.inf
         self._paused_until = memory.not_before if memory else -math.inf
+        self._paused_for = ""
+        """Why, in a word or a number."""
         self._share = HostShare()
         self._rate = (memory and memory.rate) or HostRate()
         self._reach = Reachability(policy.retries)
@@ -90,6 +100,17 @@ class Host:
         interval = max(self._limits.interval, self._rate.interval)
         return max(self._paused_until, self._asked_at + interval)
 
+    def wait(self, now: float) -> tuple[float, str] | None:
+        """For how many seconds the host is paused, and why; None: it is not."""
+        if self._paused_until <= now:
+            return None
+        return self._paused_until - now, self._paused_for
+
+    def learned_interval(self) -> float:
+        """Seconds between two requests that it accepts; 0 where `--rate` asks for no less."""
+        learned = self._rate.interval
+        return learned if learned > self._limits.interval else 0.0
+
     def refused(self, now: float) -> Refusal | None:
         """Why the host must not be asked now; None: it may be."""
         if self.refusal and self.refusal.until <= now:
@@ -121,7 +142,7 @@ class Host:
                 self._answered(now, began, result)
                 if asked and not self._policy.refusal(asked):
                     self._before = None  # the host itself says that it is asked too much
-                    self._paused_until = max(self._paused_until, now + asked)
+                    self._paused(now, now + asked, "its quota is spent")
             case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
                 too_much = self._pushed_back(now, began, asked, result)
@@ -233,11 +254,11 @@ class Host:
         until = now + seconds
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
-            self._paused_until = max(self._paused_until, until)
+            self._paused(now, until, str(result.status))
             return
         if self._refusals is not None and not self._refusals.is_shut(self.running - 1):
             pause = min(self._policy.backoff(self._pushes), self._policy.max_wait)
-            self._paused_until = max(self._paused_until, now + pause)
+            self._paused(now, now + pause, str(result.status))
             return
         self._waiting_since = None
         all_used = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
@@ -248,7 +269,7 @@ class Host:
             case Reach.PAUSE:
                 self._share = HostShare(1.0)
                 pause = self._policy.backoff(self._reach.rounds)
-                self._paused_until = max(self._paused_until, now + pause)
+                self._paused(now, now + pause, "not reached")
             case Reach.PROBE_OTHERS:
                 self._share = HostShare(SILENT_PROBES)
             case Reach.DOWN:
@@ -258,8 +279,14 @@ class Host:
             case Reach.GOES_ON:
                 pass
 
+    def _paused(self, now: float, until: float, reason: str) -> None:
+        if until > self._paused_until:
+            self._paused_until, self._paused_for = until, reason
+            _log.info("%s is paused for %.1f s: %s", self._origin, until - now, reason)
+
     def _refuse(self, until: float, result: Result, why: str) -> None:
         failure = result.error or Failure.HTTP
         if self.refusal and self.refusal.until > until:
             return
         self.refusal = Refusal(until, failure, f"{result.detail}; its host {why}")
+        _log.info("%s is not asked any more for a while: it %s", self._origin, why)

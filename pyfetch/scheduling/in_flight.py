@@ -7,17 +7,18 @@ so it never ends a transfer that gets a byte now and then.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.models import Failure
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
 
-TICK = 1.0
+LOOK_EVERY = 1.0
 """Seconds between two looks at the transfers."""
 SLOW_FOR = 60.0
 """Seconds over which the speed of a body is measured."""
-_LONGEST_GAP = 5 * TICK
+_LONGEST_GAP = 5 * LOOK_EVERY
 """Seconds between two looks that count, at most."""
 
 
@@ -44,6 +45,8 @@ class StallDetector(NamedTuple):
     connect_timeout: float = 0.0
     """Seconds that a step before the request may take, if that is longer than `timeout`: to
     connect, to shake hands."""
+    timeout_of: Callable[[str], float] | None = None
+    """Returns the timeout for an origin; None: it is the same for all."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
@@ -62,9 +65,11 @@ class StallDetector(NamedTuple):
         if not answered:
             # One tick more than the timeout: the socket's own comes first, if it comes at all.
             timeout = self.timeout
+            if self.timeout_of:
+                timeout = self.timeout_of(transfer.assignment.origin)
             if not transfer.has_asked:
                 timeout = max(timeout, self.connect_timeout)
-            late = now - before.at > timeout + TICK
+            late = now - before.at > timeout + LOOK_EVERY
             return f"no whole answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
@@ -128,10 +133,10 @@ class InFlight:
         return self._ended_bytes + current
 
     def end_stalled(self, now: float) -> None:
-        """Stop the transfers that stall. Looks at them once every `TICK` seconds at most."""
+        """Stop the transfers that stall. Looks at them once every `LOOK_EVERY` seconds at most."""
         if self._stalls is None or not self._transfers or now < self._next_look:
             return
-        self._next_look = now + TICK
+        self._next_look = now + LOOK_EVERY
         self._watched += min(now - self._looked_at, _LONGEST_GAP)
         self._looked_at = now
         for index, transfer in self._transfers.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
@@ -45,6 +45,8 @@ class Job:
     """How many of them do not count: those to earlier mirrors, and those before progress."""
     longest: int = 0
     """Bytes of the body up to which an attempt has come, at most."""
+    resumed: int | None = None
+    """Bytes of the body that were there before this run; None while no attempt brought any."""
     failed: Finished | None = None
     """The last attempt, if it failed and another will follow."""
     redirects: RedirectState | None = None
@@ -60,6 +62,7 @@ class Job:
         return Assignment(
             self.target, self.url, self.length, self.attempts, self.started, now,
             self.redirects, refusal, self.failed.result.status if self.failed else None,
+            self.resumed,
         )  # fmt: skip
 
     def take_back(self) -> None:
@@ -82,6 +85,8 @@ class Job:
 
     def learn_progress(self, transfer: Transfer, now: float, stalls: StallDetector | None) -> None:
         """Let the attempts begin anew if this one, which failed, brought the body further."""
+        if self.resumed is None and transfer.received:
+            self.resumed = transfer.resumed
         start = max(self.longest, transfer.resumed)
         self.longest = max(start, transfer.received)
         seconds = now - transfer.assignment.began - transfer.seconds_ours()
@@ -107,7 +112,10 @@ class Job:
 
     def as_failed(self, failure: Failure, detail: str) -> Finished:
         """Its end, where no attempt says what became of it."""
-        return Finished(self.target.as_failed(failure, detail, self.attempts))
+        failed = self.target.as_failed(failure, detail, self.attempts)
+        if self.failed and self.failed.result.kept:
+            failed = replace(failed, kept=self.failed.result.kept)
+        return Finished(failed)
 
 
 class Deadlines:

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
 from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.host_limits import RulesOf
 from pyfetch.scheduling.in_flight import InFlight, StallDetector
 from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.waiting import who_waits
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
@@ -45,10 +48,13 @@ class Jobs:
         retry: RetryPolicy,
         max_time: float | None = None,
         stalls: StallDetector | None = None,
+        rules_of: RulesOf | None = None,
     ) -> None:
+        """`rules_of`: where hosts have a policy of their own."""
         self._queues = queues
         self.workers = workers
         self._retry = retry
+        self._rules_of = rules_of
         self._deadlines = Deadlines(max_time)
         self._jobs: dict[int, Job] = {}
         self._stalls = stalls
@@ -175,6 +181,10 @@ class Jobs:
             _log.info("%s", step)
         return step is not None
 
+    def activity(self, now: float) -> Activity:
+        """What has come so far, and who waits for whom."""
+        return who_waits(self._queues, now, self.in_flight.bytes_received())
+
     def due(self, *, may_start: bool = True) -> float | None:
         """When something must be done though nothing happens; None: never.
 
@@ -216,9 +226,10 @@ class Jobs:
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
         """Let it be tried again, if it has attempts and time left for that."""
         result = attempt.result
-        wait = self._retry.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
+        policy = self._rules_of(job.origin).policy if self._rules_of else self._retry
+        wait = policy.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
         if wait is None:
-            why_not = self._retry.refusal(attempt.asked_wait)
+            why_not = policy.refusal(attempt.asked_wait)
             return self._done_here(job, attempt, now, why_not)
         too_late = self._deadlines.too_late(job, now + wait)
         if too_late:

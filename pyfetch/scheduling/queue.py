@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 from pyfetch.models import HostSignal, Result, Target
-from pyfetch.scheduling.host_limits import HostMemories, Limits, Refusal
+from pyfetch.scheduling.host_limits import HostMemories, HostRules, Limits, Refusal, RulesOf
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.retry import RetryPolicy
@@ -57,9 +58,16 @@ class HostQueues:
     is called for the earlier one.
     """
 
-    def __init__(self, limits: Limits | None = None, policy: RetryPolicy | None = None) -> None:
+    def __init__(
+        self,
+        limits: Limits | None = None,
+        policy: RetryPolicy | None = None,
+        rules_of: RulesOf | None = None,
+    ) -> None:
+        """`rules_of`: where hosts have limits or a policy of their own."""
         self._limits = limits or Limits()
         self._policy = policy or RetryPolicy()
+        self._rules_of = rules_of or (lambda _: HostRules(self._limits, self._policy))
         self._queues: dict[str, HostQueue] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
         """Origins for which nothing waits or runs; the one that was asked last is the last."""
@@ -202,6 +210,21 @@ class HostQueues:
             times.append(self._asked_at + self._limits.interval_of_all)
         return min(times, default=None)
 
+    def waiting_for_a_time(self) -> Iterator[tuple[float, HostQueue | None]]:
+        """Yield the time of each timer, and the queue whose host it is for; None: for a retry."""
+        for time, index, origin, target in self._timers:
+            if target is not None:
+                if index not in self._dropped:
+                    yield time, None
+                continue
+            queue = self._queues.get(origin)
+            if queue and queue.wakes_at == time:
+                yield time, queue
+
+    def holds_back_all(self, now: float) -> bool:
+        """Whether the rate for all hosts together keeps targets from being started now."""
+        return now < self._asked_at + self._limits.interval_of_all and any(self._fronts.values())
+
     def _make_ready(self, target: Target, origin: str) -> None:
         queue = self._queue_of(origin)
         queue.add(target)
@@ -211,8 +234,9 @@ class HostQueues:
     def _queue_of(self, origin: str) -> HostQueue:
         queue = self._queues.get(origin)
         if queue is None:
-            host = Host(self._limits, self._policy, self._memories.take(origin))
-            queue = self._queues[origin] = HostQueue(host)
+            rules = self._rules_of(origin)
+            host = Host(rules.limits, rules.policy, self._memories.take(origin), origin)
+            queue = self._queues[origin] = HostQueue(origin, host)
         self._idle.pop(origin, None)
         return queue
 

@@ -17,6 +17,14 @@ from typing import Literal
 from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
+from pyfetch.settings.host_settings import (
+    HOSTS,
+    HostSettings,
+    HostTable,
+    matching,
+    stricter,
+    together,
+)
 from pyfetch.settings.kinds import (
     AUTO,
     DIRECTORY,
@@ -28,9 +36,11 @@ from pyfetch.settings.kinds import (
     SECONDS,
     SECONDS_ABOVE_ZERO,
     SIZE,
-    SIZE_ABOVE_ZERO,
     SPEED,
+    SPEED_ABOVE_ZERO,
     TEXT,
+    TRANSFERS,
+    TRIES,
     Choice,
     count,
     count_or_auto,
@@ -41,6 +51,7 @@ from pyfetch.settings.request_kinds import (
     PARAMETER_NAMES,
     PROXY_URL,
     STATUSES,
+    USER_AND_PASSWORD,
 )
 from pyfetch.settings.setting import Group, Setting
 
@@ -62,107 +73,134 @@ class InputFormat(StrEnum):
 
 
 _files = partial(Setting.field, Group.FILES)
+_checks = partial(Setting.field, Group.CHECKS)
+_requests = partial(Setting.field, Group.REQUESTS)
 _servers = partial(Setting.field, Group.SERVERS)
 _transfers = partial(Setting.field, Group.TRANSFERS)
+_failures = partial(Setting.field, Group.FAILURES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
 class Settings:
     """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
 
+    # The first sentence of each help is what `-h` shows: it has to fit beside the flags.
+
     output_dir: str = _files(
-        ".", DIRECTORY, "-o, --output-dir", "Where files are saved; made if missing."
+        ".", DIRECTORY, "-o, --output-dir", "Save files in this directory. It is made if missing."
     )
-    discard: bool = _files(False, FLAG, "--discard", "Download and count every byte, keep no file.")
     if_exists: IfExists = _files(  # noqa: RUF009 - it makes a field
         IfExists.REFRESH,
         Choice(IfExists),
         "--if-exists",
-        "When the file is there: ask the server whether it changed, trust it, fetch it anew,"
-        " keep both, or fail that URL.",
+        "What to do when a file is there. `refresh`: ask the server whether it has changed."
+        " `skip`: leave it and ask nobody. `replace`: fetch it again, without a backup."
+        " `rename`: keep both. `fail`: the URL fails.",
+        "ACTION",
     )
     name: str = _files(
         "{name}",
         TEXT,
         "--name",
-        "The path of each file below DIR, from `{index} {scheme} {host} {dir} {name} {stem} {ext}"
-        " {query} {hash}`.",
+        "Name files by this template. Its fields are `{index} {scheme} {host} {dir} {name} {stem}"
+        " {ext} {query} {hash}`, `{type_ext}` (by media type) and `{input.COLUMN}` (of the list).",
         "TEMPLATE",
     )
     content_disposition: bool = _files(
         False,
         FLAG,
         "--content-disposition",
-        "Take the name that the server gives, where it gives one.",
+        "Use the name that the server gives, if it gives one.",
+    )
+    discard: bool = _files(
+        False, FLAG, "--discard", "Save no file. Each body is downloaded and its bytes are counted."
     )
     ignore_query: tuple[str, ...] = _files(
         (),
         PARAMETER_NAMES,
         "--ignore-query",
-        "Query parameters that do not tell files apart (`token`, `utm_*`), beside those that sign"
-        " URLs for S3, Google, CloudFront and Azure; may be repeated.",
+        "URLs that differ in this query parameter alone are the same file (`token`, `utm_*`)."
+        " What signs URLs of S3, Google, CloudFront and Azure never counts. May be repeated.",
     )
     state: bool = _files(
         True,
         FLAG,
         "--no-state",
-        "Remember nothing of this run: a file is refreshed by its modification time alone.",
+        "Remember nothing for the next run. Files are then compared by modification time alone.",
     )
     fsync: bool = _files(
         False,
         FLAG,
         "--fsync",
-        "Write each file and its directory through to the disk before its result is shown.",
+        "Write each file through to the disk before its result is shown. Files then survive a"
+        " loss of power.",
     )
-    min_free: int = _files(0, SIZE, "--min-free", "Stop before less than this is free on the disk.")
+    min_free: int = _files(
+        0, SIZE, "--min-free", "Stop the run when less than this is free on the disk."
+    )
     wait_lock: float = _files(
         0.0,
         SECONDS,
         "--wait-lock",
-        "Longest wait for another run in the same directory, in seconds.",
+        "Wait up to this long for another run in the same directory.",
     )
-    max_size: int | None = _files(
-        None, SIZE, "--max-size", "Refuse larger bodies (10M, 1.5GiB), by header or by count."
-    )
-    min_size: int = _files(0, SIZE, "--min-size", "Refuse smaller bodies.")
-    expect_type: tuple[str, ...] = _files(
+    max_size: int | None = _checks(None, SIZE, "--max-size", "Refuse larger files.")
+    min_size: int = _checks(0, SIZE, "--min-size", "Refuse smaller files.")
+    expect_type: tuple[str, ...] = _checks(
         (),
         MEDIA_TYPES,
         "--expect-type",
-        "Refuse bodies of other media types (`image/*`); may be repeated.",
+        "Refuse files of other media types (`image/*`). May be repeated.",
     )
 
-    headers: tuple[tuple[str, str], ...] = _servers(
-        (), HEADERS, "-H, --header", "Add this header to each request; may be repeated."
+    headers: tuple[tuple[str, str], ...] = _requests(
+        (),
+        HEADERS,
+        "-H, --header",
+        "Send this header (`'Accept: text/css'`). `@FILE` sends those in a file, one on each line,"
+        " which `ps` then does not show. May be repeated.",
     )
-    cookies: str | None = _servers(
-        None, FILE, "--cookies", "Send the cookies in this file (Netscape's format)."
+    user: str | None = _requests(
+        None,
+        USER_AND_PASSWORD,
+        "-u, --user",
+        "Log in to the host of the first URL. `-u NAME` asks for the password, which `ps` then"
+        " does not show. Other hosts: the configuration, or a netrc file.",
     )
-    netrc_file: str | None = _servers(
-        None, FILE, "--netrc-file", "Where users and passwords are; else `$NETRC` or `~/.netrc`."
+    cookies: str | None = _requests(
+        None, FILE, "--cookies", "Send the cookies of this file (Netscape's format)."
     )
-    netrc: bool = _servers(True, FLAG, "--no-netrc", "Read no users and passwords from a file.")
+    netrc_file: str | None = _requests(
+        None,
+        FILE,
+        "--netrc-file",
+        "Read users and passwords from this file, not from `$NETRC` or `~/.netrc`.",
+    )
+    netrc: bool = _requests(True, FLAG, "--no-netrc", "Read no users and passwords from a file.")
     proxy: str | None = _servers(
         None,
         PROXY_URL,
         "--proxy",
-        "The proxy for all requests, but for those of `no_proxy`; else the environment's.",
+        "Connect through this proxy. Hosts in `no_proxy` are reached without it. By default, the"
+        " environment names the proxy.",
     )
     cacert: str | None = _servers(
         None,
         FILE,
         "--cacert",
-        "Trust the authorities in this file or directory, in place of the system's.",
+        "Trust the authorities in this file or directory, and not those of the system.",
     )
     cert: str | None = _servers(
-        None, FILE, "--cert", "Show this certificate (PEM) to servers that want one."
+        None, FILE, "--cert", "Show this certificate (PEM) to servers that ask for one."
     )
     key: str | None = _servers(
-        None, FILE, "--key", "The certificate's key, where that is in a file of its own."
+        None, FILE, "--key", "The certificate's key, if it is not in the same file."
     )
-    insecure: bool = _servers(False, FLAG, "--insecure", "Do not verify certificates.")
+    insecure: bool = _servers(
+        False, FLAG, "--insecure", "Do not verify certificates. Anybody may then answer."
+    )
     max_redirects: int = _servers(
-        10, count(0, 1000), "--max-redirects", "Redirects that are followed, at most."
+        10, count(0, 1000), "--max-redirects", "Follow at most this many redirects of a URL."
     )
     no_downgrade: bool = _servers(
         False, FLAG, "--no-downgrade", "Follow no redirect from https to http."
@@ -171,7 +209,7 @@ class Settings:
         False,
         FLAG,
         "--public-only",
-        "Connect to public addresses only: for lists from strangers.",
+        "Connect to public addresses only. For lists from strangers.",
     )
 
     ipv4: bool = _servers(False, FLAG, "-4, --ipv4", "Connect to IPv4 addresses only.")
@@ -181,84 +219,122 @@ class Settings:
         8,
         count_or_auto(1, MOST_WORKERS),
         "-w, --workers",
-        "Transfers at once; `auto` finds out how many bring the most.",
+        "Run this many transfers at once. `auto` measures which number is best.",
     )
     processes: int | Literal["auto"] = _transfers(
         1,
         count_or_auto(1, MOST_PROCESSES),
         "--processes",
-        "Processes that share the workers, for many small files; `auto`: one a CPU.",
+        "Share the workers among this many processes, which helps with many small files. `auto`:"
+        " one for each CPU.",
     )
     max_workers: int = _transfers(
-        128, count(1, MOST_WORKERS), "--max-workers", "The most that `--workers auto` may come to."
+        128, count(1, MOST_WORKERS), "--max-workers", "The most workers that `auto` may use."
     )
     per_host: int | None = _transfers(
         None,
-        count(1, MOST_WORKERS),
+        TRANSFERS,
         "--per-host",
-        "Transfers at once to one host; the others go ahead meanwhile.",
+        "Run at most this many transfers to one host.",
     )
     rate: float | None = _transfers(
-        None, RATE, "--rate", "Requests to one host, at most: `5/s`, `100/min` or `1000/h`."
+        None,
+        RATE,
+        "--rate",
+        "Send at most this many requests to one host (`5/s`). Other hosts do not wait for it.",
     )
     rate_total: bool = _transfers(
-        False, FLAG, "--rate-total", "The rate is for all hosts together."
+        False, FLAG, "--rate-total", "Apply `--rate` to all hosts together."
     )
     limit_rate: int | None = _transfers(
         None,
-        SIZE_ABOVE_ZERO,
+        SPEED_ABOVE_ZERO,
         "--limit-rate",
-        "Bytes in a second over all transfers, at most.",
+        "Limit the speed of all transfers together (`2MB/s`).",
     )
-    timeout: float = _transfers(
-        30.0, SECONDS_ABOVE_ZERO, "--timeout", "Longest silence on a connection, in seconds."
+    timeout: float = _failures(
+        30.0, SECONDS_ABOVE_ZERO, "--timeout", "Give up a try after this long without any data."
     )
-    connect_timeout: float = _transfers(
+    connect_timeout: float = _failures(
         10.0,
         SECONDS_ABOVE_ZERO,
         "--connect-timeout",
-        "Longest wait for a connection, in seconds.",
+        "Give up a try after this long without a connection.",
     )
-    min_speed: int = _transfers(
+    min_speed: int = _failures(
         10,
         SPEED,
         "--min-speed",
-        "Give up a try that brings less than this for 60 seconds (`10K/s`); 0: never.",
+        "Give up a try that is slower than this for a minute. 0: never.",
     )
-    max_time: float | None = _transfers(
+    max_time: float | None = _failures(
         None,
         SECONDS_ABOVE_ZERO,
         "--max-time",
-        "Longest time for one URL, all tries together, in seconds.",
+        "Give up a URL after this long, all tries and waits together.",
     )
-    retries: int = _transfers(
-        3, count(0, 1_000_000), "--retries", "More tries after a failure that may pass."
+    retries: int = _failures(
+        3, TRIES, "--retries", "Try again so often after a failure that may pass."
     )
-    retry_status: tuple[int, ...] = _transfers(
+    retry_status: tuple[int, ...] = _failures(
         (),
         STATUSES,
         "--retry-status",
-        "Statuses to try again, too (`+418`), or not to (`-500`); with commas between several.",
+        "Also try again after these statuses (`+418`), or do not (`-500`). Commas separate"
+        " several.",
     )
-    retry_wait: float = _transfers(
+    retry_wait: float = _failures(
         1.0,
         SECONDS,
         "--retry-wait",
-        "Longest wait before the second try, in seconds; doubles with each further one, up to 60.",
+        "Wait at most this long before the second try. The bound doubles with each further one,"
+        " up to a minute.",
     )
-    max_wait: float = _transfers(
-        600.0, SECONDS, "--max-wait", "Longest time that a host may make us wait, in seconds."
+    max_wait: float = _failures(
+        600.0,
+        SECONDS,
+        "--max-wait",
+        "Give up a host that asks for a longer wait than this.",
     )
-    fail_fast: bool = _transfers(
-        False, FLAG, "--fail-fast", "Stop at the first failure that stays."
+    fail_fast: bool = _failures(
+        False, FLAG, "--fail-fast", "Stop the run when a URL has failed for good."
     )
 
     cpu_pin: bool = _transfers(
         True,
         FLAG,
         "--cpu-pin/--no-cpu-pin",
-        "Keep the threads of the command on one CPU, except for work that gains from several.",
+        "Keep the threads on one CPU, except for work that gains from several.",
     )
+
+    hosts: HostTable = _servers(  # noqa: RUF009 - it makes a field
+        (),
+        HOSTS,
+        "",
+        "Settings of single hosts: `{'*.example.org': {'per_host': 2}}`.",
+    )
+
+    def of_host(self, origin: str) -> HostSettings:
+        """What holds for an origin (`scheme://host:port`): its own settings, else the general ones.
+
+        Of two limits, the stricter one holds. The limit of all transfers together is not in it.
+        """
+        general = HostSettings(
+            per_host=self.per_host,
+            rate=None if self.rate_total else self.rate,
+            headers=self.headers,
+            proxy=self.proxy,
+            cacert=self.cacert,
+            timeout=self.timeout,
+            retries=self.retries,
+        )
+        if not self.hosts:
+            return general
+        own = together(said for _, said in matching(self.hosts, origin))
+        return own.over(general)._replace(
+            per_host=stricter(own.per_host, general.per_host),
+            rate=stricter(own.rate, general.rate),
+        )
 
     @property
     def most_workers(self) -> int:
@@ -269,7 +345,13 @@ class Settings:
     def names_files(self) -> bool:
         """Whether files are named that all fetching needs: a certificate, cookies and so on."""
         named = (self.cookies, self.netrc_file, self.cacert, self.cert, self.key)
-        return any(named) or bool(bundle_of_the_environment())
+        of_hosts = (said.cacert for _, said in self.hosts)
+        return any(named) or any(of_hosts) or bool(bundle_of_the_environment())
+
+    @property
+    def names_by_type(self) -> bool:
+        """Whether the media type of an answer may decide the name of its file."""
+        return "{type_ext}" in self.name
 
     @property
     def process_number(self) -> int:
@@ -334,10 +416,6 @@ class Settings:
         yield (
             "--insecure trusts everybody: then --cacert means nothing",
             self.insecure and self.cacert,
-        )
-        yield (
-            "--content-disposition is for one process: leave --processes out",
-            self.content_disposition and self.processes != 1,
         )
         yield (
             "--ipv4 and --ipv6 exclude each other",

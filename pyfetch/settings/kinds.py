@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, Literal, cast
 
-from pyfetch.units import parse_rate, parse_size, parse_speed
+from pyfetch.units import parse_duration, parse_rate, parse_size, parse_speed
 
 AUTO: Literal["auto"] = "auto"
 """In place of a number: pyfetch finds out which is best."""
-LONGEST = 31_536_000.0
+LONGEST_TIME = 31_536_000.0
 """The longest time that may be set, in seconds: a year."""
-LEAST = 0.001
+SHORTEST_TIME = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
 MOST_PROCESSES = 64
@@ -60,7 +60,7 @@ class Number(Kind):
         self,
         least: float,
         most: float,
-        from_text: Callable[[str], float],
+        from_text: Callable[[str], float | str],
         metavar: str,
         whole: bool = True,
         or_auto: bool = False,
@@ -88,18 +88,11 @@ class Number(Kind):
         raise ValueError(f"must be {kind} from {self.least:g} to {self.most:g}, not {shown(value)}")
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | str:
+    """The number, or the same text, which `check` refuses with the bounds."""
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < _LONGEST_SHOWN):
-        raise ValueError(f"must be a whole number, not {shown(text)}")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"must be a number of seconds, not {shown(text)}") from None
+    is_number = digits.isascii() and digits.isdigit() and len(digits) < _LONGEST_SHOWN
+    return int(text) if is_number else text
 
 
 def count(least: int, most: int) -> Number:
@@ -112,15 +105,20 @@ def count_or_auto(least: int, most: int) -> Number:
     return Number(least, most, _integer, f"N|{AUTO}", or_auto=True)
 
 
-SECONDS = Number(0, LONGEST, _seconds, "S", whole=False)
-SECONDS_ABOVE_ZERO = Number(LEAST, LONGEST, _seconds, "S", whole=False)
+TRANSFERS = count(1, MOST_WORKERS)
+"""How many transfers may run at once."""
+TRIES = count(0, 1_000_000)
+"""How often something is tried again."""
+SECONDS = Number(0, LONGEST_TIME, parse_duration, "TIME", whole=False)
+"""A time: `10` or `10s`, `500ms`, `5m`, `1h30m`."""
+SECONDS_ABOVE_ZERO = Number(SHORTEST_TIME, LONGEST_TIME, parse_duration, "TIME", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
 """A number of bytes: `300`, `10M`, `1.5GiB`."""
-SIZE_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_size, "SIZE")
 SPEED = Number(0, _MOST_BYTES, parse_speed, "SPEED")
-"""Bytes in a second: `10K/s`."""
-RATE = Number(1 / LONGEST, 1_000_000, parse_rate, "RATE", whole=False)
-"""How often in a second: `5/s`, `100/min`."""
+"""Bytes in a second: `10K/s` or `10K`."""
+SPEED_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_speed, "SPEED")
+RATE = Number(1 / LONGEST_TIME, 1_000_000, parse_rate, "RATE", whole=False)
+"""How often in a second: `5/s`, `100/min`, `1/10s`."""
 TEXT = Kind()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
@@ -98,28 +98,59 @@ STATUSES = Statuses()
 class Headers(Kind):
     """Header fields (RFC 9110, section 5). No message shows a value: that may be a secret."""
 
-    metavar = "'K: V'"
+    metavar = "LINE|@FILE"
     several = True
 
-    def parse(self, text: str) -> tuple[str, str]:
-        """Name and value of one."""
-        return parse_header(text)
+    def parse(self, text: str) -> tuple[tuple[str, str], ...]:
+        """Name and value of one; of `@FILE`, those of each of its lines."""
+        return _of_file(text[1:]) if text.startswith("@") else (parse_header(text),)
 
     def split(self, text: str) -> list[str]:
         """Those in one environment variable stand on lines of their own."""
         return [line for line in text.splitlines() if line.strip()]
 
     def check(self, value: object) -> tuple[tuple[str, str], ...]:
-        """A mapping, or pairs of name and value, as a tuple of pairs."""
+        """A mapping, or pairs of name and value, as a tuple of pairs.
+
+        A tuple of pairs may stand in place of one: that is what `parse` gives.
+        """
         found = items(value.items() if isinstance(value, Mapping) else value)
         if found is None:
             kind = type(value).__name__
             raise ValueError(f"must be pairs of name and value, not of type {kind}")
-        return tuple(_header(pair) for pair in found)
+        groups: Iterable[Any] = (one if _is_group(one) else [one] for one in found)
+        return tuple(_header(pair) for group in groups for pair in group)
 
     def masked(self, value: object) -> str:
         """The names, each with a mask for its value."""
         return repr(tuple((name, MASK) for name, _ in cast("Iterable[tuple[str, str]]", value)))
+
+
+def _is_group(value: Any) -> bool:
+    """Whether this is a tuple of pairs, and not one pair of texts."""
+    return isinstance(value, tuple) and all(isinstance(inner, tuple) for inner in value)
+
+
+def _of_file(path: str) -> tuple[tuple[str, str], ...]:
+    """The header fields of a file, one a line. Its lines may be secrets: no message shows one."""
+    if path == "-":
+        raise ValueError(
+            "@- is not read, since the list may come from standard input (write @/dev/stdin)"
+        )
+    try:
+        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - a Path has no `/dev/fd/3`
+            lines = file.read().splitlines()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ValueError(f"cannot read {path}: {reason}") from None
+    fields = []
+    for number, line in enumerate(lines, 1):
+        try:
+            if line.strip():
+                fields.append(parse_header(line))
+        except ValueError as error:
+            raise ValueError(f"line {number} of {path}: {error}") from None
+    return tuple(fields)
 
 
 def _header(pair: object) -> tuple[str, str]:
@@ -137,6 +168,25 @@ def _header(pair: object) -> tuple[str, str]:
 
 
 HEADERS = Headers()
+
+
+class UserAndPassword(Kind):
+    """User and password with a colon between them. No message shows them."""
+
+    metavar = "NAME:PASSWORD"
+
+    def check(self, value: object) -> str:
+        """The same text."""
+        if not isinstance(value, str) or ":" not in value:
+            raise ValueError("must be NAME:PASSWORD")
+        return value
+
+    def masked(self, value: object) -> str:
+        """The user alone."""
+        return repr(f"{str(value).partition(':')[0]}:{MASK}")
+
+
+USER_AND_PASSWORD = UserAndPassword()
 
 
 class ProxyURL(Kind):
@@ -157,6 +207,28 @@ class ProxyURL(Kind):
 
 
 PROXY_URL = ProxyURL()
+
+
+class ProxyURLOrNone(ProxyURL):
+    """The URL of a proxy, or the empty text for no proxy."""
+
+    def check(self, value: object) -> str:
+        """The same text."""
+        return "" if value == "" else super().check(value)
+
+
+PROXY_URL_OR_NONE = ProxyURLOrNone()
+
+
+class UserAgent(Kind):
+    """The value of the field `User-Agent` (RFC 9110, section 10.1.5)."""
+
+    def check(self, value: object) -> str:
+        """The same text, without blanks around it."""
+        return parse_header(f"User-Agent: {super().check(value)}")[1]
+
+
+USER_AGENT = UserAgent()
 
 
 def check_proxy(proxy: str) -> None:

@@ -10,12 +10,18 @@ from pyfetch.settings.kinds import Flag, Kind
 
 
 class Group(StrEnum):
-    """The groups in which `--help` shows the options."""
+    """The groups in which `--help` shows the options: each is named for a task."""
 
-    FILES = "What and where"
-    SERVERS = "Who is asked"
-    TRANSFERS = "How"
-    OUTPUT = "What is shown"
+    FILES = "Save files"
+    LISTS = "Read lists"
+    CHECKS = "Check what comes"
+    REQUESTS = "Log in and send headers"
+    SERVERS = "Connect to servers"
+    TRANSFERS = "Fetch faster or slower"
+    FAILURES = "Wait, try again, give up"
+    OUTPUT = "Show results"
+    CONFIGURATION = "Use a configuration"
+    HELP = "Get help"
 
 
 _KEY = "setting"
@@ -28,9 +34,9 @@ class Setting(NamedTuple):
     default: object
     kind: Kind
     flags: tuple[str, ...]
-    """Of its option: the short one first."""
+    """Of its option: the short one first. None: the command line has no option for it."""
     help: str
-    """One sentence or two; backticks enclose what is typed as it stands."""
+    """One sentence or several; backticks enclose what is typed as it stands."""
     metavar: str
     """What stands for the value in `--help`."""
 
@@ -39,7 +45,8 @@ class Setting(NamedTuple):
         cls, group: Group, default: object, kind: Kind, flags: str, text: str, metavar: str = ""
     ) -> Any:
         """The field of a dataclass for this setting. `flags`: as in `--help`; `text`: the help."""
-        known = cls(group, default, kind, tuple(flags.split(", ")), text, metavar or kind.metavar)
+        names = tuple(flags.split(", ")) if flags else ()
+        known = cls(group, default, kind, names, text, metavar or kind.metavar)
         return field(default=default, metadata={_KEY: known})
 
     @classmethod

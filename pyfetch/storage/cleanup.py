@@ -25,7 +25,7 @@ from pyfetch.storage.filesystem import (
 from pyfetch.storage.lock import RunLock
 from pyfetch.storage.state import STATE_FILE, State
 
-KEPT = 30 * 24 * 3600.0
+KEPT_FOR = 30 * 24 * 3600.0
 """Seconds for which a part is kept that no run writes to."""
 
 _OURS = r"[0-9a-f]{32}\.(?:part|json)"
@@ -35,10 +35,10 @@ def sweep(output_dir: Path, *, now: float | None = None) -> None:
     """Make the directory of parts, and remove the parts that are of no use.
 
     These are parts without metadata, which a killed run left, and those that nobody has written
-    to for `KEPT` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
+    to for `KEPT_FOR` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
     """
     with needed_for(output_dir):
-        _remove_parts(output_dir, time.time() - KEPT if now is None else now - KEPT)
+        _remove_parts(output_dir, time.time() - KEPT_FOR if now is None else now - KEPT_FOR)
 
 
 def clean_up(output_dir: Path, wait: float = 0.0) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pyfetch.attempt import Finished
 from pyfetch.facts import Known
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import before_paths
 from pyfetch.storage.paths import PathAllocator
@@ -60,17 +61,19 @@ class FileLedger:
             self._open[path] = self._open.get(path, 0) + 1
             return target.at(path, known)
 
-    def rename(self, target: Target, given: str, *, beside: bool = False) -> Target:
-        """The target with the name that its server has given, made its own.
+    @property
+    def follows_answers(self) -> bool:
+        """Whether `rename` is to be called with what each answer says."""
+        return self._names.follows_answers
 
-        `beside`: with a suffix, since that name is a file's that may not be replaced.
-        """
+    def rename(self, target: Target, said: Said, *, beside: bool = False) -> Target:
         with self._lock:
             self._given.pop(target.index, None)
             choose = self._names.free if beside else self._names.of
-            path, known = choose(target, given, lambda path: self._in_use(path, target))
+            path, known = choose(target, said, lambda path: self._in_use(path, target))
             self._given[target.index] = path
-            self.commit()  # before a file appears, the disk must say whose it is
+            if path != target.path:
+                self.commit()  # before a file appears, the disk must say whose it is
             return target.at(path, known)
 
     def starting(self, target: Target) -> Target:

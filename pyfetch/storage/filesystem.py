@@ -11,10 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
-from pyfetch.errors import StoppedError
+from pyfetch.errors import ErrorTranslation, StoppedError
 from pyfetch.models import Failure, TargetError
 from pyfetch.units import format_size
 
@@ -154,7 +153,7 @@ class FreeSpace:
             raise TargetError(Failure.DISK, detail)
 
 
-class errors_of:  # noqa: N801 - used as a function is, several times for each file
+class errors_of(ErrorTranslation):  # noqa: N801 - used as a function is, several times for each file
     """Turn an `OSError` within into an error of this file, or of the whole run.
 
     `check_directory` is called for a missing file: it raises if its directory is missing too.
@@ -168,19 +167,12 @@ class errors_of:  # noqa: N801 - used as a function is, several times for each f
         self._final = final
         self._check_directory = check_directory
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, OSError):
-            if self._check_directory and error.errno in (errno.ENOENT, errno.ESTALE):
-                self._check_directory()
-            raise _meaning(error, self._final) from error
+    def translated(self, error: BaseException) -> StoppedError | TargetError | None:
+        if not isinstance(error, OSError):
+            return None
+        if self._check_directory and error.errno in (errno.ENOENT, errno.ESTALE):
+            self._check_directory()
+        return _meaning(error, self._final)
 
 
 def _meaning(error: OSError, final: str | Path) -> StoppedError | TargetError:

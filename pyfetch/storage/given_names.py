@@ -30,9 +30,13 @@ class GivenNames:
         """Note that this run has given this name."""
         self._pending.add(key)
         if len(self._pending) >= _MOST_PENDING:
-            rows = [(key,) for key in self._pending]
-            self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
-            self._pending.clear()
+            self.write()
+
+    def write(self) -> None:
+        """Write all names into the table."""
+        rows = [(key,) for key in self._pending]
+        self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
+        self._pending.clear()
 
     def has(self, key: str) -> bool:
         """Whether this run has given this name."""

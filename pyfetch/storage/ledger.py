@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
+from pyfetch.naming.template import Said
 
 
 class Ledger(Protocol):
@@ -22,6 +23,13 @@ class Ledger(Protocol):
 
     def starting(self, target: Target) -> Target:
         """The target with what is known of its file now. Called before each attempt."""
+        ...
+
+    def rename(self, target: Target, said: Said, /, *, beside: bool = False) -> Target:
+        """The target with the path that follows from what its answer says, made its own.
+
+        `beside`: with a suffix, since that name is a file's that may not be replaced.
+        """
         ...
 
     def finished(self, target: Target, attempt: Finished) -> None:
@@ -47,6 +55,9 @@ class NoLedger:
         return target
 
     def starting(self, target: Target) -> Target:
+        return target
+
+    def rename(self, target: Target, _said: Said, /, *, beside: bool = False) -> Target:  # noqa: ARG002
         return target
 
     def finished(self, target: Target, attempt: Finished) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import math
 import os
 import stat
@@ -21,6 +22,8 @@ from pyfetch.storage.parts import (
     write_metadata,
 )
 from pyfetch.storage.placing import PartReplacedError, Placed, Placement, Placer, WhenThere
+
+_log = logging.getLogger(__name__)
 
 BLOCK = 1024 * 1024
 _CHECK_SPACE_EVERY = 16 * 1024 * 1024
@@ -60,6 +63,8 @@ class Part:
             return
         if self._metadata and self.length:
             self._keep(self._metadata)
+        elif self.length:
+            self._drop_as("the server gave no ETag or date to know the same version by")
         else:
             self.drop()
 
@@ -79,8 +84,8 @@ class Part:
             status = os.stat(self._file, dir_fd=parts, follow_symlinks=False)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError):
-            self.drop()
+        except (OSError, ValueError) as error:
+            self._drop_as(f"what is known of it cannot be read ({error})")
             return None
         length = status.st_size
         if metadata.boot != current_boot() or not metadata.boot:
@@ -91,11 +96,17 @@ class Part:
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
         most = metadata.total or math.inf
         if metadata.url != self._url or not is_ours or not 0 < length < most:
-            self.drop()
+            is_other = metadata.url != self._url
+            self._drop_as("it is of another URL" if is_other else "it holds nothing to go on from")
             return None
         self._metadata, self.length = metadata, length
         self._file_is = identity(status)
         return metadata
+
+    def _drop_as(self, why: str) -> None:
+        """Drop a part that does not go on, and say why."""
+        _log.info("%s: its part does not go on: %s", self._final, why)
+        self.drop()
 
     def blocks(self) -> Iterator[bytes]:
         """The bytes of a part that can be continued."""

@@ -17,7 +17,13 @@ from pyfetch.naming.components import (
     numbered_path,
     tagged_path,
 )
-from pyfetch.naming.template import Template, belongs_to_entry, wanted_path
+from pyfetch.naming.template import (
+    NOTHING_SAID,
+    Said,
+    Template,
+    belongs_to_entry,
+    wanted_path,
+)
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
@@ -36,7 +42,8 @@ class PathAllocator:
         self._directory = OutputDirectory(Path(settings.output_dir))
         self._policy = settings.if_exists
         self._template = Template(settings.name)
-        self._by_servers = settings.content_disposition
+        self.follows_answers = settings.content_disposition or self._template.uses_type
+        """Whether the last word on a path is the server's: its name or its media type."""
         self._state = state
         self._lasting = lasting
         self._no_files: set[str] = set()
@@ -54,16 +61,16 @@ class PathAllocator:
     def of(
         self,
         target: Target,
-        given: str | None = None,
+        said: Said = NOTHING_SAID,
         in_use: Callable[[str], bool] = lambda _: False,
     ) -> tuple[RelativePath, Known]:
         """A path that belongs to this target alone, and what is known of its file.
 
-        `given`: the name that the server has given. `in_use`: whether a target that is not done
-        has this path, for `--if-exists rename`.
+        `said`: what the answer says that the path depends on. `in_use`: whether a target that is
+        not done has this path, for `--if-exists rename`.
         """
-        path, known = self.home(target, given)
-        if given is None and self._by_servers and known.went_to:
+        path, known = self.home(target, said)
+        if said == NOTHING_SAID and self.follows_answers and known.went_to:
             moved = self.claim(known.went_to, target)
             if moved is not None:
                 path, known = RelativePath(known.went_to), moved
@@ -76,17 +83,17 @@ class PathAllocator:
         return path, known
 
     def free(
-        self, target: Target, given: str, in_use: Callable[[str], bool]
+        self, target: Target, said: Said, in_use: Callable[[str], bool]
     ) -> tuple[RelativePath, Known]:
         """A path with a suffix for a name that the server has given, where no file is."""
-        wanted = self._clear_of_files(self.wanted(target, given))
+        wanted = self._clear_of_files(self.wanted(target, said))
         tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
         free = (path for path in tags if not self._is_taken(target, path, in_use))
         return self._first_own(target, free)
 
-    def wanted(self, target: Target, given: str | None = None) -> RelativePath:
+    def wanted(self, target: Target, said: Said = NOTHING_SAID) -> RelativePath:
         """The path that the list or the template wants, whoever owns it."""
-        path = wanted_path(target, self._template, given)
+        path = wanted_path(target, self._template, said)
         directory, slash, name = path.rpartition("/")
         if not slash:
             return path
@@ -98,18 +105,19 @@ class PathAllocator:
             self._without_links[directory] = real
         return path if real == directory else RelativePath(f"{real}/{name}" if real else name)
 
-    def home(self, target: Target, given: str | None = None) -> tuple[RelativePath, Known]:
+    def home(self, target: Target, said: Said = NOTHING_SAID) -> tuple[RelativePath, Known]:
         """The target's own path, whatever file is there; and what is known of that."""
-        wanted = None if given else self._expected.pop(target.index, None)
-        wanted = self._clear_of_files(wanted or self.wanted(target, given))
+        wanted = self._expected.pop(target.index, None) if said == NOTHING_SAID else None
+        wanted = self._clear_of_files(wanted or self.wanted(target, said))
         known = self.claim(wanted, target)
-        if known is None and given is None and belongs_to_entry(target):
+        is_servers = said.name is not None
+        if known is None and not is_servers and belongs_to_entry(target, self._template):
             known = self._taken_over(wanted, target)
         path = wanted
         if known is None:
             tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
             path, known = self._first_own(target, tags)
-        if given and not self._lasting:
+        if is_servers and not self._lasting:
             # Only the state can tell whose file of this name is there.
             known = known._replace(placed_by_us=False)
         return path, known

@@ -24,8 +24,8 @@ from pyfetch.storage.filesystem import identity
 
 _BLOCK = 1024 * 1024
 
-# What file systems without hard links answer.
-_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES})
+"""What file systems without hard links answer."""
 
 
 class WhenThere(Enum):
@@ -65,6 +65,8 @@ class Placed(NamedTuple):
     """Path of the backup of the file that was there, below the output directory."""
     adopted: bool = False
     """The file that was there has the same bytes: it stays, and the part is gone."""
+    replaced: bool = False
+    """A file that was there is gone from its name."""
 
 
 class PartReplacedError(TargetError):
@@ -111,8 +113,8 @@ class Placer:
             detail = f"{self.directory.final(path)} comes and goes: something else writes there"
             raise TargetError(Failure.EXISTS, detail)
 
-    def _placed(self, path: str, backup: str | None = None) -> Placed:
-        return Placed(path, self.status.st_mtime_ns, backup)
+    def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
+        return Placed(path, self.status.st_mtime_ns, backup, replaced=replaced)
 
     def _take_free_name(self, place: Place) -> bool:
         """Take the name if nothing has it, in one step. Returns whether that was so."""
@@ -121,7 +123,7 @@ class Placer:
         except FileExistsError:
             return False
         except OSError as error:
-            if error.errno not in _NO_LINKS:
+            if error.errno not in NO_LINKS:
                 raise
             # Without hard links no step fails if the name is taken: look first.
             if name_is_taken(place, place.name):
@@ -178,7 +180,7 @@ class Placer:
             raise TargetError(Failure.EXISTS, f"{final} came into being meanwhile")
         if placement.when_there is WhenThere.REPLACE and placement.instead is None:
             self._replace(place)
-            return self._placed(path)
+            return self._placed(path, replaced=True)
         return self._place_over_file(path, place, there)
 
     def _place_over_file(self, path: str, place: Place, there: os.stat_result) -> Placed:
@@ -187,7 +189,7 @@ class Placer:
             content = os.stat(place.name, dir_fd=place.descriptor)
         if is_ours(self.placement.known, content, time.time()):
             self._replace(place)
-            return self._placed(path)
+            return self._placed(path, replaced=True)
         if self._is_equal(place, content):
             self._remove_name()
             return Placed(path, content.st_mtime_ns, adopted=True)
@@ -195,7 +197,7 @@ class Placer:
         if instead:
             self.placement = Placement(WhenThere.KEEP)
             return self.place(instead())
-        return self._placed(path, self._back_up(path, place, there))
+        return self._placed(path, self._back_up(path, place, there), replaced=True)
 
     def _is_equal(self, place: Place, there: os.stat_result) -> bool:
         """Whether the file that is there has the same bytes as the part."""
@@ -227,7 +229,7 @@ class Placer:
             except FileExistsError:
                 number += 1
             except OSError as error:
-                if error.errno not in _NO_LINKS:
+                if error.errno not in NO_LINKS:
                     raise
                 if name_is_taken(place, backup):
                     number += 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sqlite3
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from pyfetch.database import Database
-from pyfetch.facts import FileFacts, Known
+from pyfetch.facts import FileFacts, Known, RecordedFile
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.given_names import GivenNames, SignedOwners
 from pyfetch.storage.state_file import (
@@ -34,6 +34,7 @@ _TAKE_OVER = (
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL, media_type = NULL,"
     " unused_name = NULL WHERE key = ?"
 )
+_FILES = "SELECT path, url, size, modified_ns, sha256 FROM file WHERE size IS NOT NULL"
 _TEXT = frozenset({str, type(None)})
 
 
@@ -145,6 +146,31 @@ class State:
         with self._errors:
             row = self._tables.row(key)
         return row[1] if row else None
+
+    def files(self, *, unnamed: bool = False) -> Iterator[RecordedFile]:
+        """Yield all files that were fetched, in the order of their keys.
+
+        `unnamed`: only those whose names this run has given to no target.
+        """
+        with self._errors:
+            self._given.write()
+            where = "AND key NOT IN (SELECT key FROM temp.given)" if unnamed else ""
+            for row in self._tables.select(f"{_FILES} {where} ORDER BY key"):
+                found = RecordedFile(*row)
+                types = [*map(type, found)]
+                if types[:4] != [str, str, int, int] or types[4] not in _TEXT:
+                    raise damaged(self.file, "a column has a value of another type")
+                if is_safe_path(found.path):
+                    yield found
+
+    def forget(self, file: RecordedFile) -> None:
+        """Note that this file is gone, unless another one was fetched in its place."""
+        with self._errors:
+            self._tables.change(
+                "DELETE FROM file WHERE key = ? AND size = ? AND modified_ns = ?",
+                (_key(file.path), file.size, file.modified_ns),
+            )
+            self._tables.change("DELETE FROM file WHERE went_to = ? AND size IS NULL", (file.path,))
 
     def add_backup(self, path: str) -> None:
         """Note that a file of somebody else's was moved to this path."""

@@ -6,10 +6,9 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
-from pyfetch.errors import StoppedError
+from pyfetch.errors import ErrorTranslation, StoppedError
 from pyfetch.signed_query import unsigned
 from pyfetch.storage.filesystem import READ_FILE
 
@@ -147,33 +146,25 @@ class HasFile(Protocol):
     """The file that messages name."""
 
 
-class DatabaseErrors:
+class DatabaseErrors(ErrorTranslation):
     """Turn an error of SQLite or of the disk within into a `StoppedError`."""
 
     def __init__(self, state: HasFile) -> None:
         self._state = state
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if isinstance(error, sqlite3.OperationalError):
-            raise StoppedError(
-                f"cannot use the state {self._state.file or ''}: {error}"
-                " (mend that and run the same command again to go on)"
-            ) from error
+    def translated(self, error: BaseException) -> StoppedError | None:
         if isinstance(error, sqlite3.DatabaseError):
-            raise damaged(self._state.file, error) from error
-        if isinstance(error, OSError):
-            raise StoppedError(
-                f"cannot use the state {self._state.file or ''}: {error.strerror}"
-                " (mend that and run the same command again to go on)"
-            ) from error
+            if not isinstance(error, sqlite3.OperationalError):
+                return damaged(self._state.file, error)
+            reason: object = error
+        elif isinstance(error, OSError):
+            reason = error.strerror
+        else:
+            return None
+        return StoppedError(
+            f"cannot use the state {self._state.file or ''}: {reason}"
+            " (mend that and run the same command again to go on)"
+        )
 
 
 def damaged(file: Path | None, why: object) -> StoppedError:

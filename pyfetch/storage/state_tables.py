@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -128,6 +128,11 @@ class StateTables:
         self._looked_up.clear()
         self._begin()
         self._database.execute(statement, values)
+
+    def select(self, query: str) -> Iterator[tuple[Any, ...]]:
+        """The rows that a query finds, those that were put last included."""
+        self._write()
+        yield from self._database.execute(query)
 
     def set_went_to(self, key: str, other: str) -> None:
         """Note the path of the file that the server has given another name."""

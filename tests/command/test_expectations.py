@@ -22,7 +22,7 @@ from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
 from pyfetch.models import Failure, Outcome, Result, Target, TargetError
-from pyfetch.scheduling.in_flight import SLOW_FOR, TICK, InFlight, Observation, StallDetector
+from pyfetch.scheduling.in_flight import LOOK_EVERY, SLOW_FOR, InFlight, Observation, StallDetector
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.file_ledger import FileLedger
@@ -218,24 +218,24 @@ class TestStallDetector:
         transfer.steps = 1
         look = patience.look(transfer, None, 100.0)
         assert look == Observation(100.0, 1, 0)
-        assert patience.look(transfer, look, 130.0 + TICK) == look
+        assert patience.look(transfer, look, 130.0 + LOOK_EVERY) == look
         transfer.steps = 2
         look = patience.look(transfer, look, 131.5)
         assert look == Observation(131.5, 2, 0)
         assert patience.look(transfer, look, 160.0) == look
-        why = patience.look(transfer, look, 131.5 + 30 + TICK + 0.1)
+        why = patience.look(transfer, look, 131.5 + 30 + LOOK_EVERY + 0.1)
         assert why == "no whole answer within 30.0 s"
 
     def test_a_connection_may_take_its_own_timeout_and_the_answer_the_shorter_one(self) -> None:
         patience, transfer = StallDetector(2, connect_timeout=10), self.transfer()
         transfer.steps = 1
         look = patience.look(transfer, None, 100.0)
-        assert patience.look(transfer, look, 110.0 + TICK) == look  # type: ignore[arg-type]
-        assert "within 10.0 s" in str(patience.look(transfer, look, 110.1 + TICK))  # type: ignore[arg-type]
+        assert patience.look(transfer, look, 110.0 + LOOK_EVERY) == look  # type: ignore[arg-type]
+        assert "within 10.0 s" in str(patience.look(transfer, look, 110.1 + LOOK_EVERY))  # type: ignore[arg-type]
         transfer.steps, transfer.has_asked = 2, True
         look = patience.look(transfer, look, 111.5)  # type: ignore[arg-type]
-        assert patience.look(transfer, look, 113.5 + TICK) == look  # type: ignore[arg-type]
-        assert "within 2.0 s" in str(patience.look(transfer, look, 113.6 + TICK))  # type: ignore[arg-type]
+        assert patience.look(transfer, look, 113.5 + LOOK_EVERY) == look  # type: ignore[arg-type]
+        assert "within 2.0 s" in str(patience.look(transfer, look, 113.6 + LOOK_EVERY))  # type: ignore[arg-type]
 
     def test_a_body_may_take_its_time_where_no_speed_is_asked_for(self) -> None:
         patience, transfer = StallDetector(30), self.transfer()

@@ -20,7 +20,7 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input", "backup",
+    "input", "backup", "change", "resumed", "kept",
 ]  # fmt: skip
 
 
@@ -49,8 +49,8 @@ def test_bodies_are_saved_byte_by_byte_with_their_modification_time(
     ended = pyfetch("-o", "data", f"{server.url}/a/one.bin", f"{server.url}/two.txt")
     assert ended.status == 0
     assert ended.rows == [
-        ["200", "300000", f"{server.url}/a/one.bin", "data/one.bin", "-"],
-        ["200", "3", f"{server.url}/two.txt", "data/two.txt", "-"],
+        ["200", "300000", f"{server.url}/a/one.bin", "data/one.bin", "-", "-"],
+        ["200", "3", f"{server.url}/two.txt", "data/two.txt", "-", "-"],
     ]
     data = pyfetch.directory / "data"
     assert (data / "one.bin").read_bytes() == BODY
@@ -70,6 +70,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
         "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
+        "change": "new", "resumed": 0, "kept": 0,
     }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_discard_counts_every_byte_and_keeps_nothing(
 ) -> None:
     server.pages["/x"] = Page(BODY)
     ended = pyfetch("--discard", "-o", "data", f"{server.url}/x")
-    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-"]]
+    assert ended.rows == [["200", "300000", f"{server.url}/x", "-", "-", "-"]]
     assert files_in(pyfetch.directory) == []
     assert not (pyfetch.directory / "data").exists()
 
@@ -304,7 +305,7 @@ def test_a_body_that_is_not_whole_leaves_no_file_and_the_older_one_as_it_was(
     expected = {name: (error, error) for name, (_, error) in WRONG.items()}
     found = zip(errors[0:-1:2], errors[1:-1:2], strict=True)
     assert dict(zip(WRONG, found, strict=True)) == expected
-    assert ended.rows[-1][3:] == ["good", "-"]
+    assert ended.rows[-1][3:] == ["good", "-", "-"]
     assert {row[3] for row in ended.rows[:-1]} == {"-"}
     old = [f"old{number}" for number in range(len(WRONG))]
     assert files_in(pyfetch.directory) == sorted(["good", *old])

@@ -344,7 +344,7 @@ def test_fail_fast_stops_at_the_first_failure_that_stays(
     ended = pyfetch("--discard", "--fail-fast", "--workers", "2", stdin="\n".join(lines))
     assert ended.status == 1
     assert len(server.asked) < 20
-    assert ["404", "-", f"{server.url}/gone", "-", "http"] in ended.rows
+    assert ["404", "-", f"{server.url}/gone", "-", "http", "404 Not Found"] in ended.rows
 
 
 def test_fail_fast_lets_a_failure_pass_that_another_try_makes_good(

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from pyfetch.cluster.process import WorkerProcess
-from pyfetch.cluster.workload import AHEAD, Workload, split
+from pyfetch.cluster.workload import AHEAD, Workload, split_settings
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
@@ -104,7 +104,7 @@ def test_caps_for_a_host_hold_over_all_processes(
 
 
 def test_what_is_divided_is_no_more_than_the_whole() -> None:
-    parts = split(Settings(workers=9, max_workers=21, processes=4, per_host=7))
+    parts = split_settings(Settings(workers=9, max_workers=21, processes=4, per_host=7))
     assert len(parts) == 4
     assert sum(part.most_workers for part in parts) == 9
     assert sum(part.max_workers for part in parts) == 21
@@ -113,14 +113,14 @@ def test_what_is_divided_is_no_more_than_the_whole() -> None:
 
 @pytest.mark.parametrize("limit", [{"rate": 10.0}, {"limit_rate": 1_000_000}])
 def test_with_a_rate_one_process_is_enough(limit: dict[str, float]) -> None:
-    (part,) = split(Settings(processes=4, **limit))  # type: ignore[arg-type]
+    (part,) = split_settings(Settings(processes=4, **limit))  # type: ignore[arg-type]
     for name, whole in limit.items():
         assert getattr(part, name) == whole
 
 
 def test_there_are_no_more_processes_than_can_share_a_cap() -> None:
-    assert len(split(Settings(workers=2, processes=8))) == 2
-    assert len(split(Settings(per_host=3, processes=8))) == 3
+    assert len(split_settings(Settings(workers=2, processes=8))) == 2
+    assert len(split_settings(Settings(per_host=3, processes=8))) == 3
 
 
 def test_a_failure_that_may_pass_is_tried_again(

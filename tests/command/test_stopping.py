@@ -28,7 +28,8 @@ SOON = 10.0
 The servers of these tests stall for a minute. The promised two seconds are with the tests of
 stress.
 """
-EVERYTHING_STOPPED = "cancelled: the run was stopped"
+WHY = "the run was stopped"
+EVERYTHING_STOPPED = f"cancelled: {WHY}"
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def test_a_signal_ends_a_run_whose_servers_all_stall(
     asked_for(server, 3)
     end = run.stopped_by(number)
     assert (end.status, end.seconds < SOON) == (status, True)
-    assert end.rows == [["-", "-", url, "-", "cancelled"] for url in urls]
-    assert end.err.startswith("pyfetch: interrupted: fetched 0, failed 3 (cancelled 3); ")
+    assert end.rows == [["-", "-", url, "-", "cancelled", WHY] for url in urls]
+    assert end.err.startswith("pyfetch: stopped: fetched 0, interrupted 3; ")
     assert end.err.count("\n") == 1
 
 
@@ -170,19 +171,19 @@ def test_an_interrupted_run_shows_what_it_has_in_order_and_keeps_no_half_file(
     urls = [f"{server.url}/{name}" for name in ("a", "half", "c", "silent", "c?again")]
     data = pyfetch.directory / "data"
     run = start(*urls, "-o", "data")
-    assert run.line() == f"200\t1\t{urls[0]}\tdata/a\t-\n"
+    assert run.line() == f"200\t1\t{urls[0]}\tdata/a\t-\t-\n"
     asked_for(server, 2)
     until(lambda: len(final_names(data)) == 3, "three files")
     until(lambda: len(files_in(data)) == 4, "a part")
     end = run.stopped_by(signal.SIGINT)
     assert (end.status, end.seconds < SOON) == (130, True)
     half, c, silent, again = end.rows
-    assert half == ["200", "-", urls[1], "-", "cancelled"]
-    assert c == ["200", "3", urls[2], "data/c", "-"]
-    assert silent == ["-", "-", urls[3], "-", "cancelled"]
+    assert half == ["200", "-", urls[1], "-", "cancelled", WHY]
+    assert c == ["200", "3", urls[2], "data/c", "-", "-"]
+    assert silent == ["-", "-", urls[3], "-", "cancelled", WHY]
     assert again[:3] == ["200", "3", urls[4]]
     assert files_in(data) == ["a", "c", again[3].removeprefix("data/")]
-    assert end.err.startswith("pyfetch: interrupted: fetched 3, failed 2 (cancelled 2); 7 B in ")
+    assert end.err.startswith("pyfetch: stopped: fetched 3, interrupted 2; 7 B in ")
     assert end.err.count("\n") == 1
 
 
@@ -230,11 +231,12 @@ def test_a_retry_that_waits_is_not_waited_for(
     server.routes["/busy"] = lambda handler: handler.answer(status, b"", **headers)
     url = f"{server.url}/busy"
     run = start(url, "-v", "--retry-wait", "3600")
-    assert "; again in " in run.message()
+    while "; again in " not in run.message():
+        pass
     end = run.stopped_by(signal.SIGINT)
     assert (end.status, end.seconds < SOON) == (130, True)
     assert [(row[2], row[4]) for row in end.rows] == [(url, "cancelled")]
-    assert end.err.startswith("pyfetch: interrupted: fetched 0, failed 1 (cancelled 1); ")
+    assert "pyfetch: stopped: fetched 0, interrupted 1; " in end.err
 
 
 def test_a_standard_input_that_stays_open_is_not_waited_for(
@@ -244,14 +246,14 @@ def test_a_standard_input_that_stays_open_is_not_waited_for(
     run = start("-", "--discard", stdin=subprocess.PIPE)
     assert run.process.stdin
     run.process.stdin.write(f"{server.url}/a\n".encode())
-    assert run.line() == f"200\t1\t{server.url}/a\t-\t-\n"
+    assert run.line() == f"200\t1\t{server.url}/a\t-\t-\t-\n"
     began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
     assert run.process.wait(LONGEST_WAIT) == 130  # with its input still open
     assert time.monotonic() - began < SOON
     end = run.end()
     assert end.out == ""
-    assert end.err.startswith("pyfetch: interrupted: fetched 1; 1 B in ")
+    assert end.err.startswith("pyfetch: stopped: fetched 1; 1 B in ")
     assert end.err.count("\n") == 1
 
 
@@ -269,11 +271,11 @@ def test_a_connect_that_hangs_is_not_waited_for(
     arguments = [unanswered, f"{server.url}/a", "--connect-timeout", "30"]
     run = start(*arguments, "--discard", "--unordered")
     # The first has been started by the time that the second is done.
-    assert run.line() == f"200\t1\t{server.url}/a\t-\t-\n"
+    assert run.line() == f"200\t1\t{server.url}/a\t-\t-\t-\n"
     end = run.stopped_by(signal.SIGINT)
     assert (end.status, end.seconds < SOON) == (130, True)
-    assert end.rows == [["-", "-", unanswered, "-", "cancelled"]]
-    assert end.err.startswith("pyfetch: interrupted: fetched 1, failed 1 (cancelled 1); ")
+    assert end.rows == [["-", "-", unanswered, "-", "cancelled", WHY]]
+    assert end.err.startswith("pyfetch: stopped: fetched 1, interrupted 1; ")
 
 
 @pytest.fixture
@@ -335,8 +337,8 @@ def test_signals_that_were_ignored_from_the_start_stay_ignored(
     server.over.set()
     end = run.end()
     assert end.status == 0
-    assert end.rows == [["200", "4", f"{server.url}/late", "-", "-"]]
-    assert "interrupted" not in end.err
+    assert end.rows == [["200", "4", f"{server.url}/late", "-", "-", "-"]]
+    assert "stopped" not in end.err
 
 
 # --- Ctrl-C on a terminal
@@ -349,14 +351,14 @@ def test_ctrl_c_leaves_rows_a_summary_and_a_clean_screen(
     server.routes["/half"] = half_a_page
     urls = [f"{server.url}/{name}" for name in ("a", "half?1", "half?2")]
     with Terminal(forked, *urls, "--discard") as screen:
-        screen.wait_for(lambda: screen.shows("1/3") and screen.text.count("5 B/10 B") == 2)
+        screen.wait_for(lambda: screen.shows("1/3") and screen.text.count("50 % of     10 B") == 2)
         began = time.monotonic()
         screen.type("\x03")
         assert screen.end() == 130
         assert time.monotonic() - began < SOON
         assert screen.text.count(EVERYTHING_STOPPED) == 2
-        assert screen.lines[-1].startswith("pyfetch: interrupted: fetched 1, failed 2 (cancel")
-        assert "5 B/10 B" not in screen.text
+        assert screen.lines[-1].startswith("pyfetch: stopped: fetched 1, interrupted 2; ")
+        assert "50 %" not in screen.text
         assert "━" not in screen.text
         assert not screen.cursor_is_hidden
 
@@ -406,7 +408,7 @@ def test_a_reader_that_has_had_enough_ends_the_run_quietly(
     server.pages["/a"] = Page(b"x")
     server.routes["/half"] = half_a_page
     run = start(f"{server.url}/a", *(f"{server.url}/half?{n}" for n in range(3)), "-o", "data")
-    assert run.line() == f"200\t1\t{server.url}/a\tdata/a\t-\n"
+    assert run.line() == f"200\t1\t{server.url}/a\tdata/a\t-\t-\n"
     assert run.process.stdout
     asked_for(server, 3)
     run.process.stdout.close()
@@ -459,12 +461,12 @@ def test_a_run_whose_output_is_closed_does_its_work(
     saved = {path.name: path.read_text() for path in files}
     assert saved == {"0": "page 0", "1": "page 1", "2": "page 2"}
     rows = [["200", "6", url, f"data/{n}", "-"] for n, url in enumerate(urls)]
-    rows.append(["404", "-", f"{server.url}/no", "-", "http"])
+    rows.append(["404", "-", f"{server.url}/no", "-", "http", "404 Not Found"])
     assert end.rows == ([] if closed.startswith(">") else rows)
     if "2>&-" in closed:
         assert end.err == ""
     else:
-        assert end.err.startswith("pyfetch: fetched 3, failed 1 (http 1); 18 B in ")
+        assert end.err.startswith("pyfetch: fetched 3, failed 1 (404 ×1); 18 B in ")
         assert end.err.count("\n") == 1
 
 

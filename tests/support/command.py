@@ -65,6 +65,18 @@ class Command:
             # An installed command has its bytecode; it is not compiled for each run.
             and name != "PYTHONDONTWRITEBYTECODE"
         }
+        self.environment["XDG_CONFIG_HOME"] = str(directory / ".config")
+
+    @property
+    def configuration(self) -> Path:
+        """The file that it is configured by, if a test writes one."""
+        return self.directory / ".config" / "pyfetch" / "config.toml"
+
+    def configure(self, text: str, mode: int = 0o600) -> None:
+        """Write that file."""
+        self.configuration.parent.mkdir(parents=True, exist_ok=True)
+        self.configuration.write_text(text)
+        self.configuration.chmod(mode)
 
     def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Ended:
         """Run it to its end."""

@@ -111,10 +111,10 @@ def _fork_workers() -> None:
 
 def _be_worker(told: socket.socket) -> None:
     """Wait to be told; then do what the new interpreter would have been given as its program."""
-    from pyfetch.cluster.process import SIGNALS
     from pyfetch.cluster.worker import main as work
+    from pyfetch.system import STOPPING_SIGNALS
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)

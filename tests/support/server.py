@@ -158,6 +158,7 @@ class LoopbackServer(Serving, HTTPServer):
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         super().__init__(address, Handler)
+        self.address = address
         self.pages: dict[str, Page] = {}
         self.routes: dict[str, Callable[[Handler], None]] = {}
         self.asked: list[Asked] = []

@@ -119,6 +119,12 @@ class Terminal:
         """Type this; `\\x03` is Ctrl-C."""
         os.write(self._terminal, keys.encode())
 
+    def resize(self, columns: int) -> None:
+        """Make the window narrower or wider."""
+        rows = self._screen.lines
+        termios.tcsetwinsize(self._terminal, (rows, columns))
+        self._screen.resize(rows, columns)
+
     def hang_up(self) -> None:
         """Take the terminal away, as closing its window does."""
         os.close(self._terminal)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,13 @@ def test_what_it_names_is_there(path: str) -> None:
 def test_each_room_says_what_lives_there(room: str) -> None:
     first = (ROOT / "pyfetch" / room / "__init__.py").read_text()
     assert first.startswith('"""')
+
+
+def test_a_name_means_one_thing() -> None:
+    """No class or public function is called as one of another module, but for case and `_`."""
+    places: defaultdict[str, set[str]] = defaultdict(set)
+    for file in (ROOT / "pyfetch").rglob("*.py"):
+        for name in re.findall(r"^(?:class |def (?!_))(\w+)", file.read_text(), re.MULTILINE):
+            places[name.lower().strip("_")].add(str(file.relative_to(ROOT)))
+    shared = {name: files for name, files in places.items() if len(files) > 1}
+    assert shared == {"main": {"pyfetch/cli/main.py", "pyfetch/cluster/worker.py"}}

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.units import format_seconds, format_size, parse_size
+from pyfetch.units import (
+    format_seconds,
+    format_size,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    parse_speed,
+)
 
 
 @pytest.mark.parametrize(
@@ -112,3 +119,52 @@ def test_a_size_is_short_and_says_how_much(size: float) -> None:
 )
 def test_a_time_is_shown_as_people_say_it(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("10", 10), ("0", 0), ("2.5", 2.5), (".5", 0.5), ("10s", 10), ("10 sec", 10),
+        ("500ms", 0.5), ("5m", 300), ("5min", 300), ("1h30m", 5400), ("1d", 86400),
+        ("1H 2M 3S", 3723), (" 7 ", 7),
+    ],
+)  # fmt: skip
+def test_a_time_is_seconds_or_has_its_units(text: str, seconds: float) -> None:
+    assert parse_duration(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "s", "-1", "1e3", "nan", "inf", "10x", "5m10", "1,5s", "1:30", "10 s/s"]
+)
+def test_what_is_no_time_is_refused_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no time .*1h30m"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("5/s", 5), ("100/min", 100 / 60), ("90/h", 0.025), ("1/10s", 0.1), ("3/2 min", 0.025)],
+)
+def test_a_rate_is_a_number_in_a_time(text: str, rate: float) -> None:
+    assert parse_rate(text) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("text", ["", "5", "0/s", "/s", "5/", "5/0s", "5/x", "-1/s", "1/s/s"])
+def test_what_is_no_rate_is_refused_with_how_to_write_one(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no rate .*5/s"):
+        parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "speed"),
+    [("10K", 10240), ("10K/s", 10240), ("1MB/s", 1_000_000), ("1.5MB / sec", 1_500_000)],
+)
+def test_a_speed_is_a_size_with_or_without_a_second(text: str, speed: int) -> None:
+    assert parse_speed(text) == speed
+
+
+@given(st.text() | st.from_regex(r"\A[\d./smhd ]*\Z"))
+def test_no_text_makes_another_error_of_a_time_or_a_rate(text: str) -> None:
+    for parse in (parse_duration, parse_rate):
+        with contextlib.suppress(ValueError):
+            assert parse(text) >= 0

@@ -23,7 +23,7 @@ log = logging.getLogger("pyfetch.inputs")
 def read_aria2(content: Content) -> Iterator[NumberedRecord]:
     """A record for each URI line and the indented lines below it."""
     ignored: set[str] = set()
-    record: _Record | None = None
+    record: _UriLines | None = None
     try:
         for line in numbered_lines(content):
             text = line.content
@@ -34,7 +34,7 @@ def read_aria2(content: Content) -> Iterator[NumberedRecord]:
                 continue
             if record:
                 yield record.found()
-            record = _Record(line)
+            record = _UriLines(line)
     except Unreadable as error:
         error.number = record.number if record else None
         raise
@@ -42,7 +42,7 @@ def read_aria2(content: Content) -> Iterator[NumberedRecord]:
         yield record.found()
 
 
-class _Record:
+class _UriLines:
     def __init__(self, line: Line) -> None:
         self.number = line.number
         self._builder = RecordBuilder()

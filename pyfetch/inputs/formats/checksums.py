@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 from urllib.parse import quote
 
 from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuilder, Refused
@@ -33,10 +34,19 @@ def read_checksums(content: Content) -> Iterator[NumberedRecord]:
             yield NumberedRecord(_record(line), line.number, line.content)
 
 
-def _record(line: Line) -> Record | BadRecord:
-    if line.too_long:
-        return BadRecord(f"longer than {MAX_LINE} bytes")
-    gnu, bsd = re.fullmatch(_GNU, line.content), re.fullmatch(_BSD, line.content)
+class ChecksumLine(NamedTuple):
+    """What a line says."""
+
+    name: bytes
+    """Of the file, without `./` in front."""
+    algorithm: str
+    """Empty if no algorithm has digests of this length."""
+    digest: str
+
+
+def parse_checksum_line(line: bytes) -> ChecksumLine | None:
+    """Take a line apart, without its end; None if it has no checksum and name."""
+    gnu, bsd = re.fullmatch(_GNU, line), re.fullmatch(_BSD, line)
     if gnu:
         escaped, digest, name = gnu.groups()
         algorithm = _BY_DIGITS.get(len(digest), "")
@@ -44,15 +54,24 @@ def _record(line: Line) -> Record | BadRecord:
         escaped, named, name, digest = bsd.groups()
         algorithm = named.decode().lower()
     else:
-        return BadRecord("no checksum and name, as sha256sum writes them")
+        return None
     if escaped:
         name = re.sub(_ESCAPE, lambda match: _ESCAPED[match[1]], name)
     while name.startswith(b"./"):
         name = name[2:].lstrip(b"/")
-    builder = RecordBuilder([quote(name, safe="/")])
+    return ChecksumLine(name, algorithm, digest.decode())
+
+
+def _record(line: Line) -> Record | BadRecord:
+    if line.too_long:
+        return BadRecord(f"longer than {MAX_LINE} bytes")
+    said = parse_checksum_line(line.content)
+    if said is None:
+        return BadRecord("no checksum and name, as sha256sum writes them")
+    builder = RecordBuilder([quote(said.name, safe="/")])
     try:
-        builder.add(algorithm or "checksum", digest.decode())
-        builder.add("out", name.decode())
+        builder.add(said.algorithm or "checksum", said.digest)
+        builder.add("out", said.name.decode())
         return builder.record()
     except UnicodeDecodeError:
         return builder.bad("its name is not UTF-8")

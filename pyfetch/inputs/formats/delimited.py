@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) and TSV with a line of column names: each row is a record.
+"""CSV (RFC 4180) and TSV: each row is a record. The first row names the columns.
 
 A bad row spoils no other row: after a quote that is never closed, the lines that follow are
 read again, one by one.
@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pyfetch.errors import UsageError
+from pyfetch.inputs.columns import BY_NAME, URL, Columns
 from pyfetch.inputs.decoding import UTF_8_MARK, Unreadable
 from pyfetch.inputs.detect import delimiter_of
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
-from pyfetch.text import escaped
+from pyfetch.text import escaped, masked
 
-_KNOWN = frozenset({*KEYS, "url", "mirrors", "size"})
+_KNOWN = frozenset({*KEYS, "mirrors", "size"})
 _MOST_LINES = 10_000
 _SHOWN = 200
 
@@ -31,17 +32,17 @@ class _TableRow(NamedTuple):
     """Why it cannot be used."""
 
 
-def read_csv(content: Content) -> Iterator[NumberedRecord]:
+def read_csv(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedRecord]:
     """Yield a record a row; columns are separated by `,`, or by `;` if the heading says so.
 
-    Raises `UsageError` if the first line names no column `url`.
+    Raises `UsageError` if the heading has not the `columns` that are asked for.
     """
-    return _read(content, "," if _delimiter(content) != ";" else ";")
+    return _read(content, "," if _delimiter(content, columns) != ";" else ";", columns)
 
 
-def read_tsv(content: Content) -> Iterator[NumberedRecord]:
-    """Yield a record a row. Raises `UsageError` if the first line names no column `url`."""
-    return _read(content, "\t")
+def read_tsv(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedRecord]:
+    """Yield a record a row. Raises `UsageError` if the heading has not the `columns`."""
+    return _read(content, "\t", columns)
 
 
 def csv_line(text: str) -> bytes:
@@ -50,7 +51,7 @@ def csv_line(text: str) -> bytes:
     return f'"{quoted}"'.encode(errors="backslashreplace")
 
 
-def _delimiter(content: Content) -> str | None:
+def _delimiter(content: Content, columns: Columns) -> str | None:
     """What separates the columns in the first line that is not blank."""
     beginning = content.beginning
     while not (lines := [line for line in beginning.split(b"\n", 100)[:-1] if line.strip()]):
@@ -60,54 +61,93 @@ def _delimiter(content: Content) -> str | None:
         beginning = more
         if lines:
             break
-    return delimiter_of(lines[0].removeprefix(UTF_8_MARK))
+    return delimiter_of(lines[0].removeprefix(UTF_8_MARK), columns)
 
 
-def _read(content: Content, delimiter: str) -> Iterator[NumberedRecord]:
+def _read(content: Content, delimiter: str, columns: Columns) -> Iterator[NumberedRecord]:
     rows = _rows(content, delimiter)
-    header = next(rows, None)
-    if header is None:
+    first = next(rows, None)
+    if first is None:
         return
-    columns = _columns(header, content.name)
-    content.heading = header.raw
+    if first.wrong or columns.is_heading(first.fields):
+        table = _TableReader.below(first, columns, content.name)
+        content.heading = first.raw
+    else:
+        table = _TableReader.without_heading(first, columns, content.name)
+        yield table.numbered_record(first)
     for row in rows:
-        yield NumberedRecord(_record(row, columns), row.number, row.raw)
+        yield table.numbered_record(row)
 
 
-def _columns(header: _TableRow, name: str) -> list[str]:
-    """Return the names of the columns, known ones in lower case. Raises `UsageError`."""
-    if header.wrong:
-        raise UsageError(f"cannot use {name}: its line of column names is {header.wrong}")
-    columns = [field.strip() for field in header.fields]
-    columns = [column.lower() if column.lower() in _KNOWN else column for column in columns]
-    shown = escaped(", ".join(columns))[:_SHOWN]
-    if "url" not in columns:
-        raise UsageError(f"cannot use {name}: it has no column 'url', but only: {shown}")
-    if len(set(columns)) < len(columns):
-        raise UsageError(f"cannot use {name}: two of its columns have one name: {shown}")
-    return columns
+class _TableReader(NamedTuple):
+    """The columns of a table."""
 
+    names: list[str]
+    """Those that every format knows in lower case."""
+    url: str
+    """Which of them holds the URL."""
 
-def _record(row: _TableRow, columns: list[str]) -> Record | BadRecord:
-    if row.wrong:
-        return BadRecord(row.wrong)
-    builder = RecordBuilder()
-    said = dict(zip(columns, row.fields, strict=False))
-    builder.urls = [*said.get("url", "").split(), *said.get("mirrors", "").split()]
-    builder.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
-    try:
-        if not said.get("url", "").strip():
-            builder.urls.clear()
-        if len(row.fields) > len(columns):
-            raise Refused(f"{len(row.fields)} fields where there are {len(columns)} columns")
-        for key in (*KEYS, "size"):
-            value = said.get(key, "").strip()
-            for text in value.split("\n") if key == "header" else [value]:
-                if text.strip():
-                    builder.add(key, text)
-        return builder.record()
-    except Refused as error:
-        return builder.bad(error)
+    @classmethod
+    def below(cls, heading: _TableRow, columns: Columns, name: str) -> _TableReader:
+        """The table below this heading, in the list of this name. Raises `UsageError`."""
+        if heading.wrong:
+            raise UsageError(f"cannot use {name}: its line of column names is {heading.wrong}")
+        names = [field.strip() for field in heading.fields]
+        place = columns.place_of_url(names)
+        lowered = [one.lower() if one.lower() in _KNOWN else one for one in names]
+        if columns.url is None:
+            lowered = [one.lower() if one.lower() == URL else one for one in lowered]
+        shown = masked(escaped(", ".join(lowered)))[:_SHOWN]
+        if place is None:
+            asked = f"column {columns.of_url!r}"
+            hint = "" if columns.url else " (name the one with the URLs: --url-column NAME)"
+            raise UsageError(f"cannot use {name}: it has no {asked}, but only: {shown}{hint}")
+        if len(set(lowered)) < len(lowered):
+            raise UsageError(f"cannot use {name}: two of its columns have one name: {shown}")
+        table = cls(lowered, lowered[place])
+        table._check_needed(columns, name, shown)
+        return table
+
+    @classmethod
+    def without_heading(cls, first: _TableRow, columns: Columns, name: str) -> _TableReader:
+        """The table that begins with this row: the names of its columns are numbers."""
+        table = cls([str(number) for number in range(1, len(first.fields) + 1)], columns.of_url)
+        table._check_needed(columns, name, f"1 to {len(first.fields)}")
+        return table
+
+    def _check_needed(self, columns: Columns, name: str, shown: str) -> None:
+        for needed in columns.needed:
+            if needed not in self.names and "out" not in self.names:
+                raise UsageError(
+                    f"cannot use {name}: its files are named by {{input.{needed}}}, but it has only"
+                    f" the columns {shown}"
+                )
+
+    def numbered_record(self, row: _TableRow) -> NumberedRecord:
+        return NumberedRecord(self._record(row), row.number, row.raw)
+
+    def _record(self, row: _TableRow) -> Record | BadRecord:
+        if row.wrong:
+            return BadRecord(row.wrong)
+        builder = RecordBuilder()
+        said = dict(zip(self.names, row.fields, strict=False))
+        url, mirrors = said.pop(self.url, ""), said.pop("mirrors", "")
+        builder.urls = [*url.split(), *mirrors.split()]
+        builder.input = {key: value for key, value in said.items() if key not in _KNOWN} or None
+        try:
+            if not url.strip():
+                builder.urls.clear()
+            if len(row.fields) > len(self.names):
+                fields, names = len(row.fields), len(self.names)
+                raise Refused(f"{fields} fields where there are {names} columns")
+            for key in (*KEYS, "size"):
+                value = said.get(key, "").strip()
+                for text in value.split("\n") if key == "header" else [value]:
+                    if text.strip():
+                        builder.add(key, text)
+            return builder.record()
+        except Refused as error:
+            return builder.bad(error)
 
 
 def _rows(content: Content, delimiter: str) -> Iterator[_TableRow]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import UTF_8_MARK, Unreadable
 from pyfetch.inputs.formats.json_lines import record_from_json
 from pyfetch.inputs.record import BadRecord, NumberedRecord, Record
@@ -19,9 +20,9 @@ _WITHIN_A_STRING = re.compile(rb'["\\]')
 _NOT_BLANK = re.compile(rb"[^ \t\r\n]")
 
 
-def read_json_array(content: Content) -> Iterator[NumberedRecord]:
+def read_json_array(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedRecord]:
     """Yield a record for each element. Raises `Unreadable`."""
-    scanner = _Scanner()
+    scanner = _Scanner(columns)
     try:
         for block in content:
             yield from scanner.feed(block)
@@ -34,7 +35,8 @@ def read_json_array(content: Content) -> Iterator[NumberedRecord]:
 class _Scanner:
     """Finds where elements end, in linear time, and without understanding them."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
         self._depth = 0
         self._in_string = False
         self._escaped = False
@@ -135,4 +137,4 @@ class _Scanner:
             return BadRecord(f"longer than {MAX_RECORD} bytes")
         if not element.strip():
             return BadRecord("nothing stands before the comma")
-        return record_from_json(element)
+        return record_from_json(element, self._columns)

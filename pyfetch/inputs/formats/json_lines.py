@@ -10,11 +10,15 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pyfetch.inputs.columns import BY_NAME, URL, Columns
 from pyfetch.inputs.record import KEYS, BadRecord, NumberedRecord, Record, RecordBuilder, Refused
 from pyfetch.inputs.stream import MAX_RECORD, Content, Line, numbered_lines
+from pyfetch.naming.list_columns import value_at
+from pyfetch.text import masked
 
 _DEEPEST = 100
-_URLS = ("url", "mirrors", "urls")
+_SHOWN = 200
+_URLS = (URL, "mirrors", "urls")
 _INPUT = "passed-through"
 """An object with the keys of `input`, where one of them would be taken for a key that is known."""
 _INVALID = "invalid-record"
@@ -24,22 +28,22 @@ _TEXT = "record"
 _KNOWN = frozenset({*KEYS, *_URLS, "headers", "size", _INPUT, _INVALID})
 
 
-def read_json_lines(content: Content) -> Iterator[NumberedRecord]:
+def read_json_lines(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedRecord]:
     """Yield a record for each line that is not blank."""
     for line in numbered_lines(content, MAX_RECORD):
         if line.too_long or line.content.strip():
             yield NumberedRecord(
-                _record(line), line.number, None if line.too_long else line.content
+                _record(line, columns), line.number, None if line.too_long else line.content
             )
 
 
-def _record(line: Line) -> Record | BadRecord:
+def _record(line: Line, columns: Columns) -> Record | BadRecord:
     if line.too_long:
         return BadRecord(f"longer than {MAX_RECORD} bytes")
-    return record_from_json(line.content)
+    return record_from_json(line.content, columns)
 
 
-def record_from_json(text: bytes) -> Record | BadRecord:
+def record_from_json(text: bytes, columns: Columns = BY_NAME) -> Record | BadRecord:
     """Return the record for a JSON string, which is a URL, or for an object."""
     try:
         value = json.loads(text.decode())
@@ -52,10 +56,13 @@ def record_from_json(text: bytes) -> Record | BadRecord:
     except RecursionError:
         return BadRecord("nested too deeply")
     if isinstance(value, str):
-        return record_from_object({"url": value})
+        return record_from_object({URL: value})
     if not isinstance(value, dict):
         return BadRecord("neither a JSON object nor a string")
-    return record_from_object(value)
+    try:
+        return record_from_object(_with_url(value, columns.url))
+    except Refused as error:
+        return BadRecord(str(error), input=value)
 
 
 def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
@@ -88,7 +95,9 @@ def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
         return builder.bad(error)
 
 
-def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
+def json_line(
+    record: Record | BadRecord, raw: bytes | None = None, columns: Columns = BY_NAME
+) -> bytes:
     """Return a line that is read as the same record. `raw`: the text of a bad one in its list."""
     if isinstance(record, BadRecord):
         said: dict[str, Any] = {_INVALID: record.detail, "url": record.url}
@@ -96,7 +105,7 @@ def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
             said[_TEXT] = raw.decode(errors="backslashreplace")
         return json.dumps(said | ({_INPUT: record.input} if record.input else {})).encode()
     url, *mirrors = record.urls
-    said = {"url": url}
+    said = {columns.of_url: url}
     if mirrors:
         said["mirrors"] = mirrors
     if record.out is not None:
@@ -108,8 +117,33 @@ def json_line(record: Record | BadRecord, raw: bytes | None = None) -> bytes:
     if record.headers:
         said["header"] = [f"{name}: {value}" for name, value in record.headers]
     passed = record.input or {}
-    said |= {_INPUT: passed} if _KNOWN & passed.keys() else passed
+    said |= {_INPUT: passed} if (_KNOWN | {columns.of_url}) & passed.keys() else passed
     return json.dumps(said).encode()
+
+
+def _with_url(said: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
+    """The same object with its URL under the key `url`, as the user has named it otherwise.
+
+    Raises `Refused` where there is none.
+    """
+    if name is None or name == URL or _INVALID in said:
+        return said
+    others = {key: value for key, value in said.items() if key != name}
+    passed = others.get(_INPUT)
+    if URL in others:
+        passed = {URL: others[URL], **(passed if isinstance(passed, Mapping) else {})}
+    return {**others, URL: _urls_at(said, name), _INPUT: passed}
+
+
+def _urls_at(said: Mapping[str, Any], name: str) -> list[str]:
+    value = value_at(said, name)
+    if value is None and name not in said:
+        known = masked(", ".join(map(repr, said)))[:_SHOWN]
+        raise Refused(f"it has no key {name!r}, but only: {known or 'none'}")
+    urls = _texts(name, value, many=True)
+    if len(urls) > 1 and name not in _URLS:
+        raise Refused(f"{name} is a list of {len(urls)} texts, where one URL is needed")
+    return urls
 
 
 def _texts(key: str, value: object, *, many: bool | None = None) -> list[str]:

@@ -38,11 +38,11 @@ def read_plain(content: Content) -> Iterator[NumberedRecord]:
 
 def _record(line: Line) -> Record | BadRecord | None:
     if not line.too_long:
-        return parse(line.content)
+        return parse_line(line.content)
     return None if line.content == b"#" else BadRecord(f"longer than {MAX_LINE} bytes")
 
 
-def parse(line: bytes) -> Record | BadRecord | None:
+def parse_line(line: bytes) -> Record | BadRecord | None:
     """Return the record of a line; None if it is blank or a comment."""
     line = line.removeprefix(UTF_8_MARK).strip()
     if not line or line.startswith(b"#"):

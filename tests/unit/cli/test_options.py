@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
 
+from pyfetch.cli import help as help_text
+from pyfetch.cli import manual
 from pyfetch.cli.command import command
-from pyfetch.cli.parameters import OPTIONS, settings_from_options
+from pyfetch.cli.parameters import settings_from_options
+from pyfetch.cli.translation import foreign_words
 from pyfetch.errors import UsageError
-from pyfetch.settings import SETTINGS, Settings, settings_from
+from pyfetch.settings import SETTINGS, Group, Settings, settings_from
 from pyfetch.settings.kinds import Flag, Number
+from tools.man_page import MAN_PAGE, man_page
 from tools.option_table import option_table, with_table
 
 README = Path(__file__).parents[3] / "README.md"
@@ -33,12 +43,13 @@ def test_the_readme_has_the_table_that_make_docs_writes() -> None:
     "row",
     [
         "| `-w`, `--workers N\\|auto` | 8 | ",
-        "| `--timeout S` | 30 | ",
+        "| `--timeout TIME` | 30s | ",
         "| `--no-state` | off | ",
         "| `--cpu-pin / --no-cpu-pin` | on | ",
         "| `--max-size SIZE` | none | ",
         "| `-o`, `--output-dir DIR` | `.` | ",
         "| `--format table\\|tsv\\|jsonl` | table on a terminal, else tsv | ",
+        "| `-H`, `--header LINE\\|@FILE` | none | ",
         "| `-V`, `--version` |  | ",
     ],
 )
@@ -51,16 +62,146 @@ def test_a_readme_without_a_place_for_the_table_is_an_error() -> None:
         with_table("# pyfetch\n")
 
 
-def test_every_option_is_in_the_help_and_in_the_table() -> None:
-    table = option_table()
-    with command.make_context("pyfetch", [], resilient_parsing=True) as context:
-        shown = command.get_help(context)
-        options = [one for one in command.get_params(context) if isinstance(one, click.Option)]
-    assert len(options) == len(OPTIONS) + 2  # --version and --help
-    for option in options:
-        for flag in (*option.opts, *option.secondary_opts):
-            assert flag in shown
-            assert flag in table
+def test_the_man_page_is_the_one_that_make_docs_writes() -> None:
+    assert MAN_PAGE.read_text() == man_page(), "run `make docs`"
+
+
+def flags_of_the_command() -> list[str]:
+    options = [one for one in command.params if isinstance(one, click.Option)]
+    return [flag for one in options for flag in (*one.opts, *one.secondary_opts)]
+
+
+def test_settings_help_table_and_man_page_have_the_same_options() -> None:
+    """All of them, and none beside them."""
+    settings = {flag for one in SETTINGS.values() for name in one.flags for flag in name.split("/")}
+    expected = {*flags_of_the_command()}
+    assert settings <= expected
+    shown = re.findall(r"^  (-.*?)(?:   |$)", help_text.everything(command.params), re.MULTILINE)
+    rows = re.findall(r"^\| (`-.*?) \| ", option_table(), re.MULTILINE)
+    items = re.findall(r"^\.TP\n(\\fB\\-.*)$", man_page(), re.MULTILINE)
+    for said in (shown, rows, [re.sub(r"\\f[BR]|\\", "", item) for item in items]):
+        assert {flag for line in said for flag in flags_in(line)} == expected
+
+
+def flags_in(text: str) -> list[str]:
+    return re.findall(r"(?<![\w-])--?[a-zA-Z0-9][a-z0-9-]*", text)
+
+
+def test_help_table_and_man_page_say_the_same_of_each_option() -> None:
+    shown = " ".join(help_text.everything(command.params).split())
+    page = " ".join(man_page().replace("\\fB", "").replace("\\fR", "").replace("\\", "").split())
+    for text in manual.option_texts(command.params):
+        plain = text.text_and_default.replace("`", "")
+        assert plain in shown
+        assert plain.replace("'", "(aq").replace("~", "(ti") in page
+        assert text.text.replace("|", "\\|") in option_table()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_help_fits_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """But for what is one word, or an example that has to stay whole."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for line in help_text.everything(command.params).splitlines():
+        if not re.match("  (pyfetch |--)|More:| {6}PYFETCH|  [a-z_A-Z]+, ", line):
+            assert len(line) < min(columns, 100)
+
+
+def test_help_has_examples_variables_statuses_units_and_the_readme() -> None:
+    shown = help_text.everything(command.params)
+    for heading in ("Examples:", "Environment:", "Exit status:", *(f"{one}:" for one in Group)):
+        assert f"\n{heading}\n" in shown
+    assert "500ms" in shown
+    assert README.as_uri() in shown
+    assert "<=" not in shown
+
+
+def test_short_help_is_one_screen() -> None:
+    """24 lines of 80 columns, the last of them for the prompt."""
+    lines = help_text.one_screen(command.params).splitlines()
+    assert len(lines) <= 23
+    assert max(map(len, lines)) < 80
+    assert len([line for line in lines if line.startswith("  -")]) == 15
+    assert len([line for line in lines if line.startswith("  pyfetch ")]) == 5
+    assert "pyfetch --help" in lines[0]
+
+
+@pytest.mark.parametrize("example", [command for command, _ in manual.EXAMPLES])
+def test_the_examples_of_the_help_are_command_lines(example: str) -> None:
+    name, *arguments = shlex.split(example)
+    assert name == "pyfetch"
+    assert chosen(*arguments)
+
+
+def test_the_readme_knows_the_variables_and_exit_statuses_of_the_help() -> None:
+    text = README.read_text()
+    for names, _ in (*manual.ENVIRONMENT, *manual.EXIT_STATUSES):
+        for name in names.replace("PYFETCH_OPTION", "PYFETCH_<OPTION>").split(", "):
+            assert name in text
+
+
+def commands_in(markdown: str) -> Iterator[list[str]]:
+    """The arguments of each `pyfetch` in the blocks of shell code."""
+    for block in re.findall(r"^```(?:sh|crontab)\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            ends = [*(place for place, word in enumerate(words) if word in ("|", "&&", ">", "<"))]
+            for begin in (place for place, word in enumerate(words) if word == "pyfetch"):
+                yield words[begin + 1 : next((end for end in ends if end > begin), len(words))]
+
+
+def test_each_command_in_the_readme_is_one_that_works() -> None:
+    """As far as its arguments are concerned: the recipes take one command each."""
+    recipes = [line for line in commands_in(README.read_text()) if line[:1] != ["--completion"]]
+    assert len(recipes) >= 20
+    for arguments in recipes:
+        assert chosen(*arguments)
+
+
+def test_the_words_of_other_tools_in_the_readme_are_known() -> None:
+    section = README.read_text().partition("### Coming from")[2].partition("###")[0]
+    words = foreign_words()
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", section, re.MULTILINE)
+    assert len(rows) > 5
+    for typed, own in rows:
+        assert {*flags_in(typed)} <= {*words, *flags_of_the_command()}
+        assert {*flags_in(own)} <= {*flags_of_the_command(), "-O"}
+
+
+def test_the_first_screen_of_the_readme_says_where_it_runs() -> None:
+    first = " ".join(README.read_text().splitlines()[:24])
+    assert "Linux and macOS are supported; Windows is not." in first
+
+
+def test_man_page_and_readme_are_installed_with_the_package() -> None:
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text())
+    shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
+    assert shared[f"man/{MAN_PAGE.name}"] == "share/man/man1/pyfetch.1"
+    assert shared["README.md"] == "share/doc/pyfetch/README.md"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_of_the_shell(shell: str) -> None:
+    ended = CliRunner().invoke(command, ["--completion", shell])
+    assert "_PYFETCH_COMPLETE" in ended.output
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        (["--cookies"], "file"), (["--cacert"], "file"), (["--checksums"], "file"),
+        (["-O"], "file"), (["-o"], "dir"), ([], "file"), (["--rate"], None),
+    ],
+)  # fmt: skip
+def test_completion_completes_files_and_directories(typed: list[str], kind: str | None) -> None:
+    shell = ShellComplete(command, {}, "pyfetch", "_PYFETCH_COMPLETE")
+    assert [one.type for one in shell.get_completions(typed, "u")] == ([kind] if kind else [])
+
+
+def test_completion_completes_options_and_choices() -> None:
+    shell = ShellComplete(command, {}, "pyfetch", "_PYFETCH_COMPLETE")
+    assert "--workers" in [one.value for one in shell.get_completions([], "--w")]
+    assert [one.value for one in shell.get_completions(["--format"], "j")] == ["jsonl"]
 
 
 def test_without_options_the_settings_are_their_defaults() -> None:
@@ -101,6 +242,16 @@ def test_the_command_line_and_the_library_refuse_the_same_numbers(name: str) -> 
         (["--min-speed", "1K/s"], "min_speed", 1024),
         (["--rate", "120/min"], "rate", 2.0),
         (["-w", "auto"], "workers", "auto"),
+        (["--timeout", "10s"], "timeout", 10.0),
+        (["--max-time", "1m"], "max_time", 60.0),
+        (["--connect-timeout", "500ms"], "connect_timeout", 0.5),
+        (["--retry-wait", "2s"], "retry_wait", 2.0),
+        (["--max-wait", "1h30m"], "max_wait", 5400.0),
+        (["--wait-lock", "1d"], "wait_lock", 86400.0),
+        (["--limit-rate", "1MB/s"], "limit_rate", 1_000_000),
+        (["--min-free", "5G"], "min_free", 5 * 1024**3),
+        (["--min-size", "1k"], "min_size", 1024),
+        (["--rate", "1/10s"], "rate", 0.1),
         (["-H", "A: b", "--header", "C: d"], "headers", (("A", "b"), ("C", "d"))),
         (["--expect-type", "a/b", "--expect-type", "c/*"], "expect_type", ("a/b", "c/*")),
         (["--no-cpu-pin"], "cpu_pin", False),

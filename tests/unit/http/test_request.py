@@ -19,7 +19,7 @@ from pyfetch.urls import parse_url
 
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
     chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
-    builder = RequestBuilder(chosen, "pyfetch/1", OriginConfigs(chosen))
+    builder = RequestBuilder(chosen, OriginConfigs(chosen, "pyfetch/1"))
     return builder.build(
         RedirectState(parse_url(url)), conditions, Target(1, parse_url("http://h/"))
     )
@@ -62,7 +62,7 @@ def test_both_ways_send_the_same_fields() -> None:
 
 def test_what_one_request_needs_is_not_in_the_next() -> None:
     settings = Settings(netrc=False)
-    builder = RequestBuilder(settings, "pyfetch/1", OriginConfigs(settings))
+    builder = RequestBuilder(settings, OriginConfigs(settings, "pyfetch/1"))
     url = parse_url("http://h/x")
     state, target = RedirectState(url), Target(1, url)
     builder.build(state, {"Range": "bytes=5-"}, target)

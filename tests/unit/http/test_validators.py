@@ -6,7 +6,7 @@ import pytest
 
 from pyfetch.headers import Fields
 from pyfetch.http.validators import (
-    LONGEST,
+    LONGEST_VALUE,
     Representation,
     is_etag,
     is_of_another_version,
@@ -81,12 +81,12 @@ def test_what_is_not_known_of_an_older_part_contradicts_nothing() -> None:
 
 def test_a_validator_of_more_than_8_kib_is_not_kept() -> None:
     """It would make requests that servers refuse as too long."""
-    longest = f'"{"x" * (LONGEST - 2)}"'
+    longest = f'"{"x" * (LONGEST_VALUE - 2)}"'
     assert strong_validator(fields(ETag=longest)) == longest
-    for too_long in (f'"{"x" * (LONGEST - 1)}"', f'W/"{"x" * LONGEST}"'):
+    for too_long in (f'"{"x" * (LONGEST_VALUE - 1)}"', f'W/"{"x" * LONGEST_VALUE}"'):
         assert strong_validator(fields(ETag=too_long)) is None
         assert not is_etag(too_long)
         assert not is_validator(too_long)
         assert Representation.of(fields(ETag=too_long)).etag is None
-    padded = DATE + " " * LONGEST
+    padded = DATE + " " * LONGEST_VALUE
     assert strong_validator(fields(Last_Modified=padded, Date=LATER)) is None

@@ -330,7 +330,9 @@ def test_a_table_without_a_url_column_is_a_usage_error(folder: Folder, header: s
 
 
 def test_the_columns_that_were_found_are_named(folder: Folder) -> None:
-    with pytest.raises(UsageError, match=r"links\.csv: it has no column 'url', but only: a, b$"):
+    with pytest.raises(
+        UsageError, match=r"it has no column 'url', but only: a, b \(name .* --url-column NAME\)$"
+    ):
         folder.read("a,b\nc,d\n", "links.csv")
 
 

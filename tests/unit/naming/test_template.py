@@ -25,7 +25,8 @@ from pyfetch.naming.components import (
     tagged,
     tagged_path,
 )
-from pyfetch.naming.template import FIELDS, Template, wanted_path
+from pyfetch.naming.template import Said, Template, wanted_path
+from pyfetch.naming.template_text import FIELDS
 from pyfetch.urls import parse_url
 from tests.support.names import breaches, texts
 
@@ -51,7 +52,7 @@ def target(url: str, *, index: int = 1, out: str | None = None) -> Target:
 
 
 def filled(template: str, url: str, name: str | None = None) -> str:
-    return Template(template).path(target(url), name)
+    return Template(template).path(target(url), Said(name))
 
 
 def sha256(text: str) -> str:
@@ -340,18 +341,18 @@ def test_a_file_goes_where_the_list_wants_it_made_safe(out: str, path: str) -> N
 def test_a_wanted_place_that_ends_in_a_separator_is_a_directory(out: str, directory: str) -> None:
     wanting = target("http://h/x.txt", out=out)
     assert wanted_path(wanting, NAME) == f"{directory}x.txt"
-    assert wanted_path(wanting, NAME, "given.pdf") == f"{directory}given.pdf"
+    assert wanted_path(wanting, NAME, Said("given.pdf")) == f"{directory}given.pdf"
 
 
 @pytest.mark.parametrize("out", [None, ""])
 def test_where_the_list_wants_nothing_the_template_says_where(out: str | None) -> None:
     wanting = target("http://h/x", out=out)
     assert wanted_path(wanting, Template("{host}/{name}")) == "h/x"
-    assert wanted_path(wanting, Template("{host}/{name}"), "given") == "h/given"
+    assert wanted_path(wanting, Template("{host}/{name}"), Said("given")) == "h/given"
 
 
 def test_what_the_list_wants_goes_before_the_name_that_the_server_gave() -> None:
-    assert wanted_path(target("http://h/x", out="a"), NAME, "given") == "a"
+    assert wanted_path(target("http://h/x", out="a"), NAME, Said("given")) == "a"
 
 
 # Whatever comes
@@ -365,9 +366,9 @@ def test_any_target_goes_to_one_safe_path(
     url: str, out: str | None, name: str | None, text: str, index: int
 ) -> None:
     wanting = target(url, index=index, out=out)
-    path = wanted_path(wanting, Template(text), name)
+    path = wanted_path(wanting, Template(text), Said(name))
     assert breaches_of_path(path) == []
-    assert wanted_path(wanting, Template(text), name) == path
+    assert wanted_path(wanting, Template(text), Said(name)) == path
 
 
 # Paths that are too long

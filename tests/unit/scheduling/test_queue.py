@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling import host_limits, queue
 from pyfetch.scheduling.host_failures import SEVERAL, SILENT_PROBES
-from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
@@ -167,6 +167,20 @@ def test_requests_to_a_host_keep_their_distance() -> None:
     assert asking(schedule, NOW + 0.4) == []
     assert asking(schedule, NOW + 0.5) == [2]
     assert asking(schedule, NOW + 1.0) == [4]
+
+
+def test_a_host_has_limits_of_its_own() -> None:
+    own = {"a": Limits(per_host=1), "b": Limits(interval=3600)}
+    schedule = HostQueues(
+        None, AT_ONCE, lambda origin: HostRules(own.get(origin, Limits()), AT_ONCE)
+    )
+    for target in (at(1, "a"), at(2, "a"), at(3, "b"), at(4, "b"), at(5, "c"), at(6, "c")):
+        schedule.add(target)
+    assert asking(schedule) == [1, 3, 5, 6]
+    answer(schedule, "a")
+    assert asking(schedule) == [2]
+    assert asking(schedule, NOW + 3599) == []
+    assert asking(schedule, NOW + 3600) == [4]
 
 
 def test_requests_to_whomever_keep_their_distance() -> None:

@@ -14,6 +14,7 @@ import pytest
 from pyfetch import fetch_all
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
+from pyfetch.settings.host_settings import Hosts
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
 from pyfetch.settings.request_kinds import (
     Headers,
@@ -71,7 +72,7 @@ def is_right(kind: Kind, value: object) -> bool:
             )
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers() | Statuses():
+        case Headers() | Statuses() | Hosts():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False
@@ -145,7 +146,6 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"key": "key.pem"},
         {"netrc_file": "x", "netrc": False},
         {"insecure": True, "cacert": "x"},
-        {"content_disposition": True, "processes": 2},
         {"public_only": True, "proxy": "http://host:1"},
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pyfetch.http.validators import Representation
-from pyfetch.storage.cleanup import KEPT, sweep
+from pyfetch.storage.cleanup import KEPT_FOR, sweep
 from pyfetch.storage.filesystem import OLD_FILE, prepare
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata, Parts, current_boot, part_key, write_metadata
@@ -80,15 +80,15 @@ def set_age(file: Path, seconds: float) -> None:
 
 def test_a_part_that_nobody_has_written_to_for_30_days_goes(parts: Path) -> None:
     for file in parts.iterdir():
-        set_age(file, KEPT + 60)
+        set_age(file, KEPT_FOR + 60)
     sweep(parts.parent.parent)
     assert list(parts.iterdir()) == []
 
 
 def test_a_part_that_was_written_to_lately_stays_whatever_its_own_time_is(parts: Path) -> None:
     """The part's own time may be the one that the server said of the file."""
-    set_age(parts / f"{part_key('x')}.part", 10 * KEPT)
-    set_age(parts / f"{part_key('x')}.json", KEPT - 60)
+    set_age(parts / f"{part_key('x')}.part", 10 * KEPT_FOR)
+    set_age(parts / f"{part_key('x')}.json", KEPT_FOR - 60)
     sweep(parts.parent.parent)
     assert len(list(parts.iterdir())) == 2
 

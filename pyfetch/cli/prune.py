@@ -1,0 +1,131 @@
+"""`--prune`: ask, and move what the list does not name any more."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from pyfetch.cli.display import OutputOptions
+from pyfetch.errors import UsageError
+from pyfetch.models import Failure, IfExists, Result
+from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import OWN_DIRECTORY
+from pyfetch.storage.pruning import PRUNED_DIRECTORY, UnnamedFiles, prune
+from pyfetch.storage.state import State
+from pyfetch.text import escaped
+from pyfetch.units import format_size
+
+_SHOWN = 10
+"""Files that are named before the question."""
+_UNREADABLE = frozenset({Failure.INVALID_URL, Failure.UNSUPPORTED_SCHEME})
+
+
+class Pruning:
+    """What `--prune` does after one run. Raises `UsageError` where it makes no sense.
+
+    `yes`: whether the user has agreed beforehand.
+    """
+
+    def __init__(self, settings: Settings, *, yes: bool) -> None:
+        check_prunable(settings)
+        if not yes and not _is_terminal():
+            raise UsageError(
+                "--prune asks before it moves files, and there is no terminal to ask on:"
+                " add --yes, or see with --plan what it would move"
+            )
+        self._output_dir = Path(settings.output_dir)
+        self._wait = settings.wait_lock
+        self._yes = yes
+        self._entries = 0
+        self._unreadable = 0
+        self._found: UnnamedFiles | None = None
+
+    def show(self, result: Result) -> None:
+        """Take note of what became of an entry."""
+        self._entries += 1
+        self._unreadable += is_unreadable(result)
+
+    def look(self, state: State) -> None:
+        """Find what the list has not named, at the end of a run that came to its end."""
+        if self._entries and not self._unreadable:
+            self._found = UnnamedFiles(state, self._output_dir)
+
+    def finish(
+        self, say: Callable[[str], None], options: OutputOptions, *, ended_well: bool
+    ) -> None:
+        """Ask, move the files, and say so. Raises `StoppedError`."""
+        found = self._found
+        if found is None or not ended_well:
+            say(f"pyfetch: nothing is pruned: {self._why_not()}")
+            return
+        with closing(found):
+            if found.changed and not options.quiet:
+                say(f"pyfetch: {_files(found.changed)} changed since stay, though not in the list")
+            if not found.number:
+                return
+            if not self._yes and not self._agreed(found, say):
+                say("pyfetch: nothing is pruned, as you say")
+                return
+            number = 0
+            for pruned in prune(self._output_dir, found, self._wait):
+                number += 1
+                if options.verbose:
+                    say(f"pyfetch: {pruned.path} is now {pruned.to}")
+            if not options.quiet:
+                say(f"pyfetch: pruned: {_files(number)} moved to {self._where}")
+
+    @property
+    def _where(self) -> str:
+        return str(self._output_dir / OWN_DIRECTORY / PRUNED_DIRECTORY)
+
+    def _why_not(self) -> str:
+        if self._unreadable:
+            records = "record" if self._unreadable == 1 else "records"
+            return f"what {self._unreadable} {records} of the list would name is not known"
+        return "the run did not come to its end" if self._entries else "the list names nothing"
+
+    def _agreed(self, found: UnnamedFiles, say: Callable[[str], None]) -> bool:
+        for file in islice(found, _SHOWN):
+            say(f"  {file.path}")
+        if found.number > _SHOWN:
+            say(f"  and {found.number - _SHOWN} more")
+        question = (
+            f"The list does not name {_files(found.number)} ({format_size(found.size)})."
+            f" Move to {escaped(self._where)}?"
+        )
+        try:
+            return click.confirm(question, err=True)
+        except click.Abort:  # the end of the input, or Ctrl-C
+            return False
+
+
+def check_prunable(settings: Settings) -> None:
+    """Raise `UsageError` for settings with which it would not be known what is to be pruned."""
+    for option, excludes in (
+        ("--discard", settings.discard),
+        ("--no-state", not settings.state),
+        ("--if-exists rename", settings.if_exists is IfExists.RENAME),
+    ):
+        if excludes:
+            raise UsageError(f"--prune and {option} exclude each other")
+
+
+def is_unreadable(result: Result) -> bool:
+    """Whether this is the result of a record that could not be used, so what it names is not known.
+
+    A URL that a server leads to was asked for first.
+    """
+    return result.error in _UNREADABLE and not result.attempts
+
+
+def _is_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+def _files(number: int) -> str:
+    return f"{number} {'file' if number == 1 else 'files'}"

@@ -1,0 +1,155 @@
+"""`--verify`: compare the files in an output directory with the state and lists of checksums."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import TextIO
+
+from pyfetch.checksum import parse_checksum
+from pyfetch.cli.display import OutputOptions, can_draw, same_terminal
+from pyfetch.cli.main import imports_done
+from pyfetch.cli.signals import Interruption, ReaderWatch
+from pyfetch.errors import StoppedError, UsageError
+from pyfetch.facts import Condition
+from pyfetch.inputs import is_url
+from pyfetch.inputs.formats.checksums import parse_checksum_line
+from pyfetch.inputs.stream import numbered_lines
+from pyfetch.output.verification import (
+    VerificationScreen,
+    VerificationSink,
+    VerifiedFailures,
+    VerifiedJsonLines,
+    VerifiedTsv,
+    summary_of,
+)
+from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import OWN_DIRECTORY, before_paths, is_there
+from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.storage.verification import Verification, check_nobody_is_at_work
+from pyfetch.text import escaped, masked
+
+LIST = "SHA256SUMS"
+"""A list of checksums in the output directory itself, which is used unasked."""
+_BLOCK = 64 * 1024
+
+
+def show_verification(settings: Settings, options: OutputOptions, sources: Sequence[str]) -> int:
+    """Show what is as it was fetched and what is not. Returns the exit status.
+
+    `sources` are lists of checksums. Raises `RunError`.
+    """
+    imports_done()
+    with Verification(Path(settings.output_dir)) as verification:
+        _expect(verification, settings, sources)
+        began = time.monotonic()
+        with Interruption(verification.stop) as interruption:
+            counts = _show(verification, options)
+        if counts is None:
+            return ReaderWatch.EXIT_STATUS
+        failed = any(not condition.is_well for condition in counts)
+        if sys.stderr and (failed or not options.quiet):
+            sentence = summary_of(counts, verification.read, time.monotonic() - began)
+            interrupted = "interrupted: " if interruption.signal else ""
+            sys.stderr.write(f"pyfetch: {interrupted}{sentence}\n")
+        return interruption.exit_status or int(failed)
+
+
+def _expect(verification: Verification, settings: Settings, sources: Sequence[str]) -> None:
+    output_dir = Path(settings.output_dir)
+    for source in sources:
+        if is_url(source):
+            raise UsageError("--verify asks no server: a SOURCE is a file like SHA256SUMS here")
+    try:
+        check_nobody_is_at_work(verification.directory)
+    except OSError as error:
+        raise UsageError(f"cannot read {output_dir}: {error.strerror}") from error
+    state_file = output_dir / OWN_DIRECTORY / STATE_FILE
+    lists = [Path(source) for source in sources]
+    if is_there(os.fspath(output_dir / LIST)):
+        lists.append(output_dir / LIST)
+    knows = settings.state and is_there(os.fspath(state_file))
+    if not (knows or lists):
+        raise UsageError(
+            f"there is nothing to compare {output_dir} with: it has neither a state of pyfetch's"
+            f" nor {LIST} (name such a list as SOURCE)"
+        )
+    if knows:
+        with closing(State.copy_of(state_file)) as state:
+            verification.expect_state(state)
+    for file in lists:
+        _expect_list(verification, output_dir, file)
+    verification.look_around()
+
+
+def _expect_list(verification: Verification, output_dir: Path, file: Path) -> None:
+    """Expect what a list of checksums says. Raises `UsageError` for one that cannot be used."""
+    before = os.fsencode(before_paths(output_dir))
+    try:
+        with file.open("rb", buffering=0) as stream:
+            verification.is_list(os.fstat(stream.fileno()))
+            for line in numbered_lines(iter(lambda: stream.read(_BLOCK) or b"", b"")):
+                if line.content.startswith(b"#") or not line.content.strip():
+                    continue
+                said = None if line.too_long else parse_checksum_line(line.content)
+                if said is None or not said.algorithm:
+                    raise UsageError(
+                        f"cannot use {file}: line {line.number} has no checksum and name, as"
+                        " sha256sum writes them"
+                    )
+                checksum = parse_checksum(said.algorithm, said.digest)
+                # `--checksums` writes paths that begin with the output directory.
+                verification.expect_checksum(said.name.removeprefix(before), checksum)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {file}: {reason}") from error
+
+
+def _show(verification: Verification, options: OutputOptions) -> Counter[Condition] | None:
+    """Show all results. Returns how many there are of each kind; None: nobody reads them."""
+    out, err = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    counts: Counter[Condition] = Counter()
+    sinks, watching = _sinks(verification, options, out, err)
+    try:
+        with watching:
+            for found in verification.results(out.flush):
+                counts[found.status] += 1
+                for sink in sinks:
+                    sink.show(found)
+        out.flush()
+    except BrokenPipeError:
+        return None
+    except OSError as error:
+        raise StoppedError(f"cannot write the results: {error.strerror}") from error
+    return counts
+
+
+def _sinks(
+    verification: Verification, options: OutputOptions, out: TextIO, err: TextIO
+) -> tuple[list[VerificationSink], AbstractContextManager[object]]:
+    chosen = options.format or ("table" if out.isatty() else "tsv")
+    together = same_terminal(out, err)
+    screen = VerificationScreen(out, out if together else err)
+    sinks: list[VerificationSink] = []
+    if options.quiet:
+        sinks.append(VerifiedFailures(lambda line: _say(err, line)))
+    if options.format or not options.quiet:
+        sinks.append(_sink(chosen, out, screen))
+    draws = can_draw(err) and not options.quiet and not (together and chosen != "table")
+    return sinks, screen.watching(verification) if draws else nullcontext()
+
+
+def _sink(form: str, out: TextIO, screen: VerificationScreen) -> VerificationSink:
+    if form == "table":
+        return screen
+    return VerifiedTsv(out) if form == "tsv" else VerifiedJsonLines(out)
+
+
+def _say(err: TextIO, line: str) -> None:
+    err.write(f"{masked(escaped(line))}\n")

@@ -1,0 +1,83 @@
+"""What the log says of requests and responses. Secrets are masked.
+
+These functions are called only where somebody reads the log: `is_on` and `shows_heads` say so.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from pyfetch.http.name_lookup import Address
+from pyfetch.http.response import Response
+from pyfetch.http.route import Route
+from pyfetch.text import MASK, masked
+from pyfetch.urls import Url, masked_url
+
+_log = logging.getLogger(__name__)
+
+_SHOWN_IN_REQUESTS = frozenset(
+    {
+        "accept", "accept-encoding", "accept-language", "cache-control", "connection", "host",
+        "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+        "origin", "pragma", "range", "referer", "user-agent",
+    }
+)  # fmt: skip
+"""Fields of requests that hold no secret. Any other one may be a key to something."""
+_SECRET_IN_RESPONSES = frozenset({"set-cookie", "authentication-info"})
+
+
+def is_on() -> bool:
+    """Whether `resolved`, `connected` and `answered` are read (`-v`)."""
+    return _log.isEnabledFor(logging.INFO)
+
+
+def shows_heads() -> bool:
+    """Whether `request_head` and `response_head` are read (`-vv`)."""
+    return _log.isEnabledFor(logging.DEBUG)
+
+
+def resolved(host: str, addresses: Sequence[Address]) -> None:
+    """A name was looked up."""
+    found = dict.fromkeys(str(address[4][0]) for address in addresses)
+    _log.info("%s is %s", host, ", ".join(found) or "no address")
+
+
+def connected(route: Route, peer: object, seconds: float) -> None:
+    """A connection was opened, with TLS if there is any. `peer`: what `getpeername` returns."""
+    address = f"{peer[0]} port {peer[1]}" if isinstance(peer, tuple) else "its host"
+    proxy = f" through the proxy {route.proxy.host}:{route.proxy.port}" if route.proxy else ""
+    scheme, authority = route.scheme, route.authority
+    _log.info("connected to %s://%s%s at %s in %.3f s", scheme, authority, proxy, address, seconds)
+
+
+def answered(url: Url, response: Response, *, reused: bool, seconds: float) -> None:
+    """The head of a response is there."""
+    status = f"{response.status} {response.reason}".rstrip()
+    length = "" if response.length is None else f", {response.length} bytes"
+    connection = "a connection used before" if reused else "a new connection"
+    _log.info("%s: %s%s, after %.3f s, over %s", url, status, length, seconds, connection)
+
+
+def request_head(head: bytes) -> None:
+    """The head of a request, as it is sent."""
+    first, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
+    lines = (line.partition(": ") for line in fields)
+    shown = (
+        (name, value if name.lower() in _SHOWN_IN_REQUESTS else MASK) for name, _, value in lines
+    )
+    _log.debug("%s", _head(">", first, shown))
+
+
+def response_head(response: Response) -> None:
+    """The head of a response."""
+    shown = (
+        (name, MASK if name.lower() in _SECRET_IN_RESPONSES else masked_url(value))
+        for name, value in response.headers.items()
+    )
+    _log.debug("%s", _head("<", f"{response.status} {response.reason}".rstrip(), shown))
+
+
+def _head(mark: str, first: str, fields: Iterable[tuple[str, str]]) -> str:
+    lines = [first, *(f"{name}: {value}" for name, value in fields)]
+    return "\n".join(f"{mark} {masked(line)}" for line in lines)

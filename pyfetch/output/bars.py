@@ -1,0 +1,198 @@
+"""Lines for the running transfers, for who waits, and for the whole run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from pyfetch.activity import Activity, HostWait
+from pyfetch.output.cells import cut_middle, cut_start, padded, width_of
+from pyfetch.output.counts import Counts
+from pyfetch.output.estimate import Estimator, Pace
+from pyfetch.output.label_column import labels, widest
+from pyfetch.output.labels import label_of_url
+from pyfetch.transfer import Transfer
+from pyfetch.units import format_clock, format_size
+
+_NARROW = 56
+"""Columns below which a transfer has its name and its percent, and no more."""
+_BARS = 80
+"""Columns from which on there is room for a bar and the size beside rate and time."""
+_WIDE = 100
+_PERCENT = 17
+"""Cells of `100 % of 400.0 MB`."""
+_RATE, _LEFT = 10, 12
+_NARROW_FIGURE = 11
+_MEDIUM_FIGURES = 9 + 1 + _RATE + 1 + _LEFT
+_LEAST_BAR = 12
+_RESUMED = 23
+_SPARE = 4
+"""Cells at the end of the last line that stay free."""
+MOST_WAITS = 3
+"""Lines for who waits, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How it is drawn."""
+
+    width: int
+    """Columns of the screen."""
+    height: int
+    ascii_only: bool = False
+    """Whether the terminal has nothing beyond ASCII."""
+
+
+def transfer_lines(running: Sequence[Transfer], pace: Estimator, look: Look) -> list[Text]:
+    """One line for each of these transfers."""
+    targets = [transfer.target for transfer in running]
+    if look.width < _BARS:
+        wide = look.width >= _NARROW
+        names = labels(targets, look.width - 2 - (_MEDIUM_FIGURES if wide else _NARROW_FIGURE))
+        narrow = [
+            _medium_figures(each, pace.pace(each)) if wide else _narrow_figure(each)
+            for each in running
+        ]
+        return [Text(f"{name} {figure}") for name, figure in zip(names, narrow, strict=True)]
+    resumed = look.width >= _WIDE + 2 * _RESUMED and any(each.resumed for each in running)
+    figures = _PERCENT + _RATE + _LEFT + 4 + (_RESUMED if resumed else 0)
+    left = look.width - 1 - figures
+    name_width = max(8, min(widest(targets), left - 1 - _LEAST_BAR, left * 2 // 3))
+    lines = []
+    for name, each in zip(labels(targets, name_width), running, strict=True):
+        line = Text(f"{name} ")
+        part = min(1.0, each.received / each.size) if each.size else 0.0
+        line.append(bar(part, left - name_width - 1, look))
+        line.append(f" {_figures(each, pace.pace(each), resumed=resumed)}")
+        lines.append(line)
+    return lines
+
+
+def bar(part: float, width: int, look: Look) -> Text:
+    """A bar of `width` cells, of which this part is done."""
+    done, missing = ("#", "-") if look.ascii_only else ("━", "─")
+    cells = round(part * width)
+    text = Text(done * cells, "cyan")
+    return text.append(missing * (width - cells), "dim")
+
+
+def waiting_lines(activity: Activity, look: Look) -> list[Text]:
+    """Who waits, and for whom."""
+    width = look.width - 1
+    waits = [_paused(wait, width) for wait in activity.paused]
+    if activity.retries:
+        waits.append(_retries(activity))
+    if activity.held_back:
+        waits.append(f"{_urls(activity.held_back)} held back by --rate")
+    waits += [
+        f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s and no more"
+        for wait in activity.slowed
+    ]
+    if len(waits) > MOST_WAITS:
+        more = len(waits) - MOST_WAITS + 1
+        waits[MOST_WAITS - 1 :] = [f"and {more} more hosts wait"]
+    return [Text(cut_middle(wait, width), "yellow") for wait in waits]
+
+
+def whole_line(counts: Counts, estimator: Estimator, look: Look) -> Text:
+    """One line for the whole run: what is finished, how fast, and for how long still."""
+    figures = _whole_figures(counts, estimator, look)
+    width = look.width - _SPARE - figures.cell_len
+    if width < _LEAST_BAR:
+        figures.truncate(look.width - 1, overflow="ellipsis")
+        return figures
+    line = bar(estimator.fraction(counts.total), width, look)
+    return line.append(" ").append(figures)
+
+
+def _whole_figures(counts: Counts, estimator: Estimator, look: Look) -> Text:
+    total = f"/{'' if counts.is_exact else '~'}{counts.total}" if counts.total else " finished"
+    parts = [Text(f"{counts.finished}{total}")]
+    if counts.failed:
+        parts.append(Text(f"{counts.failed} failed", "red"))
+    if counts.interrupted:
+        parts.append(Text(f"{counts.interrupted} interrupted", "yellow"))
+    parts.append(Text(f"{format_size(estimator.rate)}/s"))
+    left = estimator.left(counts.total) if counts.total else None
+    if left is None or look.width >= _WIDE:
+        parts.append(Text(f"{format_clock(counts.elapsed)} elapsed"))
+    if left is not None:
+        parts.append(Text(f"{format_clock(left)} left"))
+    figures = Text(", ").join(parts)
+    figures.stylize("bold")
+    return figures
+
+
+def _narrow_figure(transfer: Transfer) -> str:
+    figure = f"{transfer.phase}…" if not transfer.received else _progress(transfer)
+    return f"{figure:>{_NARROW_FIGURE}}"
+
+
+def _medium_figures(transfer: Transfer, pace: Pace) -> str:
+    if not transfer.received:
+        return f"{transfer.phase}…"
+    if transfer.resumed and pace.rate is None:
+        return f"{_progress(transfer):>9} resumed at {format_size(transfer.resumed)}"
+    return f"{_progress(transfer):>9} {_speed(pace)}".rstrip()
+
+
+def _progress(transfer: Transfer) -> str:
+    """Percent, or bytes where the size is not known."""
+    return f"{_percent(transfer)} %" if transfer.size else format_size(transfer.received)
+
+
+def _speed(pace: Pace) -> str:
+    """Rate and time left, in columns."""
+    rate = "" if pace.rate is None else f"{format_size(pace.rate)}/s"
+    left = "" if pace.left is None else f"{format_clock(pace.left)} left"
+    return f"{rate:>{_RATE}} {padded(left, _LEFT)}"
+
+
+def _figures(transfer: Transfer, pace: Pace, *, resumed: bool) -> str:
+    """Percent and size, rate, and time left; or what it waits for."""
+    since = f"resumed at {format_size(transfer.resumed)}" if transfer.resumed else ""
+    behind = f" {since:<{_RESUMED - 1}}" if resumed else ""
+    if not transfer.received:
+        return f"{transfer.phase + '…':<{_PERCENT}}"
+    size = format_size(transfer.received)
+    if transfer.size:
+        size = f"{_percent(transfer):>3} % of {format_size(transfer.size):>8}"
+    if since and pace.rate is None and not resumed:
+        return f"{size:>{_PERCENT}}  {since}"
+    return f"{size:>{_PERCENT}} {_speed(pace)}{behind}".rstrip()
+
+
+def _percent(transfer: Transfer) -> int:
+    """In percent, rounded down: 100 is whole."""
+    return min(100, transfer.received * 100 // transfer.size) if transfer.size else 0
+
+
+def _paused(wait: HostWait, width: int) -> str:
+    """The host, for how long, why, and who waits: from the end on, what there is room for."""
+    why = f" ({wait.reason})" if wait.reason else ""
+    pause = f" paused {format_clock(max(1, wait.seconds))}{why}"
+    text = f"{_host(wait)}{pause}, {_wait(wait.targets)}"
+    if width_of(text) <= width:
+        return text
+    return cut_start(_host(wait), max(1, width - len(pause))) + pause
+
+
+def _retries(activity: Activity) -> str:
+    first, last = (format_clock(max(1, seconds)) for seconds in activity.retry_in)
+    when = first if first == last else f"{first.removesuffix(' s')}-{last}"
+    tries = "tries" if activity.retries == 1 else "try"
+    return f"{_urls(activity.retries)} {tries} again in {when}"
+
+
+def _host(wait: HostWait) -> str:
+    return label_of_url(wait.origin)
+
+
+def _urls(number: int) -> str:
+    return f"{number} URL" if number == 1 else f"{number} URLs"
+
+
+def _wait(number: int) -> str:
+    return f"{_urls(number)} {'waits' if number == 1 else 'wait'}"

@@ -1,0 +1,128 @@
+"""What `--verify` has found, as a table, as TSV or as JSON Lines; and a bar while it looks."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from typing import Protocol, TextIO
+
+from pyfetch.facts import Condition, VerifiedFile
+from pyfetch.text import escaped
+from pyfetch.units import format_size
+
+_KEYS = [field.name for field in fields(VerifiedFile)]
+_STYLES = {
+    Condition.OK: "green",
+    Condition.CHANGED: "red",
+    Condition.MISSING: "red",
+    Condition.UNREADABLE: "red",
+}
+_FRAMES_A_SECOND = 10
+
+
+class VerificationSink(Protocol):
+    """Shows what was found, file by file."""
+
+    def show(self, found: VerifiedFile) -> None:
+        """Show the next file. Raises `OSError` where it cannot be written."""
+        ...
+
+
+class VerifiedTsv:
+    """TSV: `status`, `size`, `url`, `path`, `detail`; `-` for a missing value."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, found: VerifiedFile) -> None:
+        values = (found.status, found.size, found.url, found.path, found.detail)
+        self._out.write("\t".join("-" if v is None else escaped(str(v)) for v in values) + "\n")
+
+
+class VerifiedJsonLines:
+    """JSON Lines: an object for each file, always with all keys of `VerifiedFile`."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, found: VerifiedFile) -> None:
+        self._out.write(json.dumps({key: getattr(found, key) for key in _KEYS}) + "\n")
+
+
+class VerifiedFailures:
+    """A line for each file that is not as it should be, and nothing else."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def show(self, found: VerifiedFile) -> None:
+        if not found.status.is_well:
+            self._say(
+                f"{found.status} {found.path}" + (f": {found.detail}" if found.detail else "")
+            )
+
+
+class Watched(Protocol):
+    """How far the work has come; read from another thread."""
+
+    number: int
+    done: int
+    read: int
+    total: int
+
+
+class VerificationScreen:
+    """Rows for people, and a bar below them. `err` is `out` where both are one terminal."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        from pyfetch.output.screen import console_on
+
+        self._rows = console_on(out)
+        self._bar = self._rows if err is out else console_on(err)
+
+    def show(self, found: VerifiedFile) -> None:
+        from rich.text import Text
+
+        size = "" if found.size is None else format_size(found.size)
+        row = Text(f"{found.status:<10} ", _STYLES.get(found.status, ""))
+        row.append(f"{size:>8} {escaped(found.path)}", "default")
+        if found.detail:
+            row.append(f": {escaped(found.detail)}", "default")
+        self._rows.print(row, no_wrap=True, crop=False, soft_wrap=True)
+
+    def watching(self, watched: Watched) -> AbstractContextManager[object]:
+        """Within, draw a bar that shows how far the work has come."""
+        from rich.live import Live
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        def frame() -> Table:
+            total = max(watched.total, watched.read)
+            figures = f"{watched.done}/{watched.number} files, {format_size(watched.read)}"
+            width = max(5, self._bar.width - len(figures) - len("^C") - 2)
+            grid = Table.grid(padding=(0, 1, 0, 0))
+            bar = ProgressBar(total=total or 1, completed=watched.read, width=width)
+            grid.add_row(bar, Text(figures, no_wrap=True))
+            return grid
+
+        return Live(
+            console=self._bar,
+            refresh_per_second=_FRAMES_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            get_renderable=frame,
+        )
+
+
+def summary_of(counts: Counter[Condition], size: int, seconds: float) -> str:
+    """One sentence for the end."""
+    parts = [f"{condition} {counts[condition]}" for condition in Condition if counts[condition]]
+    return (
+        f"verified {counts.total()} files, {format_size(size)} in {seconds:.1f} s:"
+        f" {', '.join(parts) or 'there are none'}"
+    )

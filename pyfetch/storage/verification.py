@@ -1,0 +1,278 @@
+"""What `--verify` does: compare what is in an output directory with what the state knows of it.
+
+Nothing is written, and nothing is asked of a server. Every file is reached from the descriptor of
+the directory, without following a link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from pyfetch import cpu
+from pyfetch.checksum import Checksum
+from pyfetch.database import temporary_database
+from pyfetch.errors import StoppedError
+from pyfetch.facts import Condition, VerifiedFile
+from pyfetch.models import TargetError
+from pyfetch.storage.directory import OutputDirectory, Place
+from pyfetch.storage.filesystem import OWN_DIRECTORY, READ_FILE, identity
+from pyfetch.storage.lock import is_held
+from pyfetch.storage.state import State
+from pyfetch.urls import masked_url
+
+_BLOCK = 1024 * 1024
+_MOST_THREADS = 8
+_AHEAD = 8
+"""Files that wait for each thread."""
+_NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
+
+
+class ExpectedFile(NamedTuple):
+    """What is known of one file."""
+
+    path: str
+    """Below the output directory."""
+    url: str | None
+    size: int | None
+    """In bytes; None: the state does not know the file."""
+    modified_ns: int | None
+    sha256: str | None
+    demanded: tuple[Checksum, ...]
+    """What lists of checksums say."""
+
+    @property
+    def is_known(self) -> bool:
+        return self.size is not None or bool(self.demanded)
+
+
+class Verification:
+    """What is to be compared: on disk, however many files there are. For a `with` statement."""
+
+    def __init__(self, output_dir: Path) -> None:
+        self.directory = OutputDirectory(output_dir)
+        self.number = 0
+        """Files to look at."""
+        self.read = 0
+        """Bytes that were read so far."""
+        self.total = 0
+        """Bytes that there are to read, as far as it is known."""
+        self.done = 0
+        """Files that were looked at."""
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._own: set[tuple[int, int]] = set()
+        """Files that are lists of checksums themselves."""
+        self._database = temporary_database(
+            "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
+            " sha256 TEXT, demanded TEXT)",
+            "backup (path BLOB PRIMARY KEY)",
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._database.close()
+        self.directory.close()
+
+    def stop(self) -> None:
+        """End soon, from any thread; the files that were not read yet are left out."""
+        self._stopped.set()
+
+    def expect_state(self, state: State) -> None:
+        """Expect what this state knows."""
+        for file in state.files():
+            self._database.execute(
+                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, NULL)",
+                (os.fsencode(file.path), file.url, file.size, file.modified_ns, file.sha256),
+            )
+            self.total += file.size
+        for path in state.backups():
+            query = "INSERT OR IGNORE INTO backup VALUES (?)"
+            self._database.execute(query, (os.fsencode(path),))
+
+    def expect_checksum(self, path: bytes, checksum: Checksum) -> None:
+        """Expect this checksum of a file, as a list of checksums says."""
+        self._database.execute(
+            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, ?) ON CONFLICT (path)"
+            " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
+            (path, str(checksum)),
+        )
+
+    def is_list(self, status: os.stat_result) -> None:
+        """A file with this status is a list of checksums: nobody need know it."""
+        self._own.add(identity(status))
+
+    def look_around(self) -> None:
+        """Find the files that are there. Those of other output directories below are left out."""
+        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.directory.root)
+        try:
+            for where, directories, names, here in os.fwalk(".", dir_fd=root):
+                if where != "." and OWN_DIRECTORY in directories:
+                    directories.clear()
+                    continue
+                directories[:] = [one for one in directories if one != OWN_DIRECTORY]
+                for name in names:
+                    with contextlib.suppress(FileNotFoundError):
+                        status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) and identity(status) not in self._own:
+                            self._add(os.fsencode(f"{where}/{name}".removeprefix("./")))
+        finally:
+            os.close(root)
+        (self.number,) = self._database.execute("SELECT count(*) FROM expected").fetchone()
+
+    def _add(self, path: bytes) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, NULL"
+            " WHERE NOT EXISTS (SELECT 1 FROM backup WHERE path = ?1)",
+            (path,),
+        )
+
+    def results(self, pausing: Callable[[], None] = lambda: None) -> Iterator[VerifiedFile]:
+        """Yield what was found of each file, in the order of their paths. Several threads read.
+
+        `pausing` is called before the next one is waited for.
+        """
+        threads = max(2, min(cpu.available(), _MOST_THREADS))
+        waiting: deque[Future[VerifiedFile | None]] = deque()
+        with ThreadPoolExecutor(threads, "verify") as pool:
+            try:
+                for expected in self._expected():
+                    waiting.append(pool.submit(self._verify, expected))
+                    while len(waiting) > threads * _AHEAD or (waiting and waiting[0].done()):
+                        yield from self._next(waiting, pausing)
+                while waiting:
+                    yield from self._next(waiting, pausing)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _next(
+        self, waiting: deque[Future[VerifiedFile | None]], pausing: Callable[[], None]
+    ) -> Iterator[VerifiedFile]:
+        if not waiting[0].done():
+            pausing()
+        found = waiting.popleft().result()
+        if found is not None:
+            self.done += 1
+            yield found
+
+    def _expected(self) -> Iterator[ExpectedFile]:
+        for path, url, size, modified_ns, sha256, demanded in self._database.execute(
+            "SELECT * FROM expected ORDER BY path"
+        ):
+            checksums = (Checksum(*text.split("=")) for text in (demanded or "").split())
+            yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))
+
+    def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
+        """Look at one file. None: there is no time for it any more."""
+        if self._stopped.is_set():
+            return None
+        final = self.directory.final(expected.path)
+        url = masked_url(expected.url) if expected.url else None
+        found = partial(VerifiedFile, final, url=url)
+        try:
+            return self._look_at(expected, found)
+        except _StoppedReading:
+            return None
+        except FileNotFoundError:
+            return found(status=Condition.MISSING)
+        except TargetError as error:
+            return found(status=Condition.UNREADABLE, detail=error.detail)
+        except OSError as error:
+            if error.errno in _NO_FILE:
+                detail = "a link, or something else that is no file, is in its place"
+                return found(status=Condition.CHANGED, detail=detail)
+            return found(status=Condition.UNREADABLE, detail=f"cannot read it: {error.strerror}")
+
+    def _look_at(self, expected: ExpectedFile, found: Callable[..., VerifiedFile]) -> VerifiedFile:
+        place = self.directory.place(expected.path)
+        if place is None:
+            return found(status=Condition.MISSING)
+        with place:
+            stream = _opened(place)
+        with stream:
+            there = os.fstat(stream.fileno())
+            size = there.st_size
+            if not expected.is_known:
+                return found(status=Condition.UNKNOWN, size=size)
+            if expected.size not in (None, size):
+                detail = f"it has {size} bytes, and had {expected.size} when it was fetched"
+                return found(status=Condition.CHANGED, size=size, detail=detail)
+            digests = self._digests(stream, expected)
+        wrong = _wrong(expected, there, digests)
+        return found(
+            status=Condition.CHANGED if wrong else Condition.OK,
+            size=size,
+            sha256=digests["sha256"],
+            detail=wrong or _remark(expected, there),
+        )
+
+    def _digests(self, stream: FileIO, expected: ExpectedFile) -> dict[str, str]:
+        """The digests of an open file, by their algorithms. Raises `_StoppedReading`."""
+        algorithms = {"sha256", *(checksum.algorithm for checksum in expected.demanded)}
+        hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
+        block = memoryview(bytearray(_BLOCK))
+        while size := stream.readinto(block):
+            if self._stopped.is_set():
+                raise _StoppedReading
+            for one in hashes.values():
+                one.update(block[:size])
+            with self._lock:
+                self.read += size
+        return {name: one.hexdigest() for name, one in hashes.items()}
+
+
+def _opened(place: Place) -> FileIO:
+    """Open a regular file to read it. Raises `OSError`, `_NO_FILE` for anything else."""
+    descriptor = os.open(place.name, READ_FILE, dir_fd=place.descriptor)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO))
+    return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - a descriptor has no path
+
+
+class _StoppedReading(Exception):  # noqa: N818 - no error, but it unwinds the work as one does
+    """The run is to end."""
+
+
+def _wrong(expected: ExpectedFile, there: os.stat_result, digests: dict[str, str]) -> str | None:
+    """How the content is not as it should be, as a sentence; None if it is."""
+    if not (expected.sha256 or expected.demanded) and there.st_mtime_ns != expected.modified_ns:
+        return "it was modified after it was fetched, and no checksum of it is known"
+    if expected.sha256 and digests["sha256"] != expected.sha256:
+        return f"its content is not what was fetched (that had the sha256 {expected.sha256})"
+    for checksum in expected.demanded:
+        if digests[checksum.algorithm] != checksum.digest:
+            found = digests[checksum.algorithm]
+            return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
+    return None
+
+
+def _remark(expected: ExpectedFile, there: os.stat_result) -> str | None:
+    if expected.modified_ns not in (None, there.st_mtime_ns):
+        return "its content is as it was fetched, though its modification time is not"
+    if not expected.sha256 and not expected.demanded:
+        return "no checksum is known: only its size and time were compared"
+    return None
+
+
+def check_nobody_is_at_work(directory: OutputDirectory) -> None:
+    """Raise `StoppedError` if a run is at work in the directory: its files are about to change."""
+    if is_held(directory.root):
+        raise StoppedError(
+            f"a run is at work in {directory.path}, and its files are about to change"
+            " (let it end first)"
+        )
