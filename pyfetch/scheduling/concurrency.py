@@ -23,8 +23,10 @@ _BACK = 0.75
 """Factor of the limit after a host has pushed back."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two probes."""
-_FIRST_PATIENCE = 1.0
-"""Seconds in which nothing comes through before more workers are tried; doubles each time."""
+_FIRST_PATIENCE, _LATER_PATIENCE = 1.0, 5.0
+"""Seconds in which nothing comes through before more workers are tried: before anything has, and
+since. A host that has answered may just be slow, and more requests would make it slower. The time
+doubles with each step."""
 
 
 _FIRST_REST, _LONGEST_REST = 5.0, 120.0
@@ -182,7 +184,7 @@ class AdaptiveWorkerLimit(WorkerLimit):
             return None
         before = self.limit
         if measure.rate or measure.pushed_back:
-            self._patience, self._nothing_since = _FIRST_PATIENCE, None
+            self._patience, self._nothing_since = _LATER_PATIENCE, None
             self._decide(measure)
         else:
             self._nothing_comes()
