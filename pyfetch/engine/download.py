@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +68,9 @@ class Downloader:
                 return self._not_made(download.report.failed(TargetError(Failure.CONNECT, detail)))
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
+            unwritable = _why_unwritable(target) if isinstance(error, UnicodeEncodeError) else None
+            if unwritable:
+                return download.report.failed(unwritable)
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
@@ -73,3 +78,16 @@ class Downloader:
     def _not_made(self, failed: Finished) -> NotMade:
         self._client.close_idle()
         return NotMade(failed)
+
+
+def _why_unwritable(target: Target) -> TargetError | None:
+    """Why the locale of a program that uses the library cannot write a target's name, if so."""
+    try:
+        os.fsencode(target.path or "")
+    except UnicodeEncodeError:
+        detail = (
+            f"the locale ({sys.getfilesystemencoding()}) has no characters for the name"
+            f" {target.path!a}: run Python in UTF-8 mode (PYTHONUTF8=1)"
+        )
+        return TargetError(Failure.DISK, detail)
+    return None
