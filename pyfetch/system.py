@@ -16,9 +16,9 @@ STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
 
 _FOR_A_WORKER = 3
-"""Descriptors that a worker may need at once: a connection, a part, and what is beside them."""
+"""Descriptors that a worker may need at once: a connection, a part, and one for other files."""
 _RESERVED = 10
-"""Descriptors that are left to the state, lists, reports and temporary databases."""
+"""Descriptors for the state, lists, reports and temporary databases."""
 _NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
 
 _at_end: list[Callable[[], None]] = []
@@ -27,7 +27,7 @@ _is_registered = False
 
 
 class OutOfThreadsError(Exception):
-    """The system starts no more threads for this process."""
+    """The system refuses to start another thread."""
 
 
 class DescriptorBudget(NamedTuple):
@@ -40,7 +40,7 @@ class DescriptorBudget(NamedTuple):
 
 
 def descriptor_budget(workers: int, idle_connections: int) -> DescriptorBudget:
-    """As many workers and idle connections as are wanted, or fewer if descriptors are few."""
+    """The wanted numbers of workers and idle connections, or less if there are few descriptors."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return DescriptorBudget(workers, idle_connections)
@@ -58,9 +58,10 @@ def _open_descriptors() -> int:
 
 
 def is_out_of_resources(error: BaseException) -> bool:
-    """Whether this error, or one that caused it, is that there are no more descriptors or such.
+    """Whether this error means that the machine has no descriptor, thread or memory left.
 
-    It says nothing about a server or a file: with fewer transfers at once, it would not occur.
+    Such an error says nothing about a server or a file: with fewer transfers at once, it would not
+    occur. The errors that caused it are examined, too.
     """
     seen: set[int] = set()
     pending = [error]
@@ -93,16 +94,16 @@ def has_no_descriptor() -> bool:
 
 
 def leave_signals_to_main() -> None:
-    """Block the signals that stop a run in this thread: the main thread has to get them.
+    """Block stopping signals in this thread, so that the main thread gets them.
 
-    Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
-    that the system delivers to another thread would not wake the main thread from its wait.
+    Python runs signal handlers in the main thread only. If the system delivered a Ctrl-C to another
+    thread of a program that uses the library, the main thread would go on waiting.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
 
 
 def daemon(target: Callable[[], None], name: str) -> threading.Thread:
-    """A thread, not yet started, that nobody waits for when the process ends."""
+    """A thread, not yet started, that does not keep the process from ending."""
 
     def run() -> None:
         leave_signals_to_main()
@@ -113,13 +114,13 @@ def daemon(target: Callable[[], None], name: str) -> threading.Thread:
 
 @contextlib.contextmanager
 def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
-    """If the program ends within, call this before Python waits for its threads to end.
+    """If the program ends within this context, call `call` before Python joins its threads.
 
-    A program may end while it holds a generator that it has not used up. Its workers would then
-    go on as long as servers let them: `concurrent.futures` joins them before `atexit` calls
-    anything, and until then nothing public tells that the program ends. So this uses what
-    `concurrent.futures` itself uses, `threading._register_atexit`, of which the last that was
-    registered is called first.
+    A program may end while it still has a generator with results to come. `concurrent.futures`
+    would then wait until the workers are done, and functions registered with `atexit` are only
+    called after that: there is no public way to learn earlier that the program ends. So this uses
+    `threading._register_atexit`, as `concurrent.futures` does. The function that was registered
+    last is called first.
     """
     global _is_registered
     if not _is_registered:

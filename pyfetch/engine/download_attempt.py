@@ -1,11 +1,10 @@
-"""One attempt at one target, from the look at what is there to the file in its place."""
+"""One attempt at one target: look at the existing file, send the request, place the new file."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -23,15 +22,16 @@ from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.http.validators import media_type_of
-from pyfetch.models import Change, Outcome, Target
+from pyfetch.models import Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.ledger import Rename
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placed, Placement, WhenThere
+from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
@@ -39,19 +39,8 @@ _log = logging.getLogger(__name__)
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
 
 
-class Rename(Protocol):
-    """Gives targets the paths that depend on what their answers say."""
-
-    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
-        """The target with a path of its own, made from what its answer says.
-
-        `beside`: with a suffix, where no file is.
-        """
-        ...
-
-
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
-    """The attempt needs another request, which others have to allow."""
+    """The attempt needs another request, and the scheduler decides when it may be sent."""
 
     def __init__(self, redirects: RedirectState) -> None:
         super().__init__(redirects)
@@ -59,7 +48,7 @@ class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds t
 
 
 class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
-    """The file of the name that the server gave is there, and stays."""
+    """There is a file of the name that the server gave, and it stays."""
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
@@ -95,34 +84,32 @@ class Download:
         return self.report.target
 
     def make(self, client: Client) -> AttemptOutcome:
-        """Fetch the target, or find that it is there.
+        """Fetch the target, or find that its file is there already.
 
-        Raises `TargetError`, or `NeedsAnotherRequest`.
+        Raises `TargetError` or `NeedsAnotherRequest`.
         """
-        path, final = self._target.path, self._final
+        target, final = self._target, self._final
+        path = target.path
+        settings = self._settings
+        expected = Expectations(settings, self._transfer.assignment.length)
         if path is None or final is None:
-            writer = self._get(client, None, Wanted(replaces=False))
+            writer = self._get(client, None, Wanted(replaces=False), expected)
             self._finish(writer, None)
             return self._fetched(writer, None)
-        settings = self._settings
         self._there = look(self._parts.directory, path)
-        expected = Expectations(settings, self._transfer.assignment.length)
-        found = judge_existing(
-            final, self._there, self._policy, self._target, self._transfer, expected
-        )
+        found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self.report.stays(found)
-        url = self._target.identity
-        with Part(self._parts, path, url, fsync=settings.fsync) as part:
+        with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
             self.report.part = part
             try:
-                writer = self._get(client, part, found)
+                writer = self._get(client, part, found, expected)
             except _NamedFileStays as stays:
                 part.drop()
                 return self.report.stays(stays.kept)
             if writer.unchanged:
                 with errors_of(final):
-                    kept = Kept(Outcome.UNCHANGED, final, Path(final).stat())
+                    kept = Kept(Outcome.UNCHANGED, final, os.stat(final))  # noqa: PTH116
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self.report.stays(kept)
@@ -130,7 +117,9 @@ class Download:
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 
-    def _get(self, client: Client, part: Part | None, wanted: Wanted) -> BodyWriter:
+    def _get(
+        self, client: Client, part: Part | None, wanted: Wanted, expected: Expectations
+    ) -> BodyWriter:
         """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one."""
         task = self._transfer.assignment
         if task.refusal:
@@ -139,10 +128,11 @@ class Download:
         question = self._question(part, wanted, is_second=redirects.whole)
         writer = BodyWriter(
             self._target,
-            self._settings,
             self._transfer,
             part,
             question,
+            expected,
+            names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
         )
@@ -168,8 +158,8 @@ class Download:
             _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
         if not (known or wanted.conditions):
             return FOR_ALL
-        # With a range or a condition, a 500 gets one try more, if it gets any, before these are
-        # to blame.
+        # A 500 may be caused by the range or the condition. Assume that after the second one, or
+        # after the first if a 500 is not tried again.
         retries = self._settings.of_host(self._transfer.assignment.origin).retries
         is_last = not retries or -500 in self._settings.retry_status
         return Question(
@@ -185,42 +175,42 @@ class Download:
         return task.redirects or RedirectState(task.url)
 
     def _again(self) -> NeedsAnotherRequest:
-        """What to raise where the whole has to be asked for."""
+        """The exception to raise if the whole file has to be requested."""
         return NeedsAnotherRequest(self._redirects()._replace(whole=True, part_digest=None))
 
     def _finish(self, writer: BodyWriter, placement: Placement | None) -> FileFacts | None:
-        """Give the file its name. Raises `NeedsAnotherRequest` if the part is not the file."""
+        """Give the file its name. Raises `NeedsAnotherRequest` if the old part was a wrong one."""
         facts = writer.finish(placement)
         if writer.start_again:
             raise self._again()
         return facts
 
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
-        """Raise `NeedsAnotherRequest` if a 304 keeps a file that options of this run do not want.
+        """Raise `NeedsAnotherRequest` if a 304 would keep a file that this run does not want.
 
-        With `--expect-type` and `{type_ext}` its type has to be known, and with
-        `--content-disposition` the name that the server gives: both are known from when it was
-        fetched, or from the 304.
+        With `--expect-type` and `{type_ext}` the type has to be known, and with
+        `--content-disposition` the name that the server gives. Both are known from the earlier run,
+        or from the 304.
         """
         head = self.report.answer
         recorded = recorded_facts(self._target, kept.status)
         fields = head.headers if head else {}
         if expected.of_type:
-            known = (recorded and recorded.media_type) or fields.get("Content-Type")
+            known = (recorded and recorded.media_type) or fields.get("content-type")
             if not (known and expected.allow(kept.status.st_size, known)):
                 raise self._again()
         if self._rename is not None:
-            disposition = fields.get("Content-Disposition")
+            disposition = fields.get("content-disposition")
             given = recorded.unused_name if recorded else file_name_given(disposition)
             media_type = (
-                recorded.media_type if recorded else media_type_of(fields.get("Content-Type"))
+                recorded.media_type if recorded else media_type_of(fields.get("content-type"))
             )
             said = self._deciding(given, media_type)
             if said != NOTHING_SAID and self._rename(self._target, said).path != self._target.path:
                 raise self._again()
 
     def _deciding(self, given: str | None, media_type: str | None) -> Said:
-        """What the path depends on of what an answer says."""
+        """Those parts of an answer on which the path depends."""
         settings = self._settings
         return Said(
             given if settings.content_disposition else None,
@@ -230,11 +220,11 @@ class Download:
     def _take_name(self, head: Response, media_type: str, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
-        Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
+        Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
         """
         if self._rename is None or part is None:
             return
-        given = file_name_given(head.headers.get("Content-Disposition"))
+        given = file_name_given(head.headers.get("content-disposition"))
         self._said = self._deciding(given, media_type)
         if self._said == NOTHING_SAID:
             return
@@ -250,7 +240,7 @@ class Download:
             raise _NamedFileStays(kept)
 
     def _placement(self, *, replaces: bool) -> Placement:
-        """How the part gets its name. `replaces`: even if a file has it."""
+        """How the part gets its name. `replaces`: also if a file has that name."""
         when_there = WhenThere.KEEP
         if replaces:
             outright = self._policy is IfExists.REPLACE
@@ -260,7 +250,7 @@ class Download:
         return Placement(when_there, self._target.known, self._there, instead, check)
 
     def _path_beside(self) -> str:
-        """Another path, where the name that the server gave is that of a file of the user's."""
+        """Another path, for when a file of the user has the name that the server gave."""
         assert self._rename  # noqa: S101 - the server has named it
         self.report.target = self._rename(self._target, self._said, beside=True)
         assert self._target.path  # noqa: S101 - it has got one
@@ -271,16 +261,10 @@ class Download:
         placed = writer.placed
         backup = self._parts.final(placed.backup) if placed and placed.backup else None
         if backup:
-            _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
-        outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
+            _log.warning(
+                "%s was not written by pyfetch, or was changed since: it is kept as %s",
+                self._final,
+                backup,
+            )
         sha256 = (facts and facts.sha256) or writer.sha256
-        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
-        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
-
-    def _change(self, placed: Placed, sha256: str) -> Change:
-        """What the file is beside the one that it has replaced, if any."""
-        if not placed.replaced:
-            return Change.NEW
-        before = self._target.known.facts
-        is_same = before is not None and before.sha256 == sha256 and not placed.backup
-        return Change.SAME if is_same else Change.CHANGED
+        return self.report.fetched(self._final, sha256, facts, placed, backup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyfetch.engine.verdict import Question, Verdict
-from pyfetch.http.content_range import parse_content_range
+from pyfetch.headers import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_as_recorded, is_of_another_version
 from pyfetch.models import Target
@@ -33,7 +33,7 @@ def _why_not_rest(question: Question, head: Response) -> str:
         return f"the server sends the whole ({head.status}): it has another version, or no ranges"
     if head.status != 206:
         return f"the answer is {head.status} {head.reason}".rstrip()
-    found = parse_content_range(head.headers.get("Content-Range"))
+    found = parse_content_range(head.headers.get("content-range"))
     if found is None:
         return "the 206 does not say which range it brings"
     if not question.is_about_part(head):

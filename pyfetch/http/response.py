@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from http.client import IncompleteRead
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
 
 _MAX_LINE_SIZE = 16 * 1024
-"""Longest line of a chunked body outside its data, in bytes. A line that never ends brings none
-of the body, so that `--min-speed` ends it, too."""
+"""Longest line between chunks, in bytes. A line that never ends brings no bytes of the body, so
+`--min-speed` ends such a transfer, too."""
 _WITHOUT_BODY = frozenset({204, 304})
 _LINE_ENDS = (b"\r\n", b"\n")
 
@@ -48,22 +48,21 @@ def framing_of(status: int, fields: Fields) -> Framing:
     """Decide how the body of a response is framed, by its status and fields."""
     if status in _WITHOUT_BODY:
         return Framing(length=0)
-    coding = fields.get("Transfer-Encoding")
+    coding = fields.get("transfer-encoding")
     if coding is not None:  # it overrides Content-Length
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
-        if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
+        if codings == {"chunked"}:  # named twice, it was applied once: curl and wget agree
             return Framing(chunked=True)
         if codings:
             detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
             return Framing(error=detail)
-    announced = fields.get("Content-Length")
+    announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
     first, *others = announced.split(",")  # a field that came twice is joined by a comma
     length = first.strip()
-    if not (length.isascii() and length.isdigit() and len(length) < 20) or any(
-        other.strip() != length for other in others
-    ):
+    is_number = length.isascii() and length.isdigit() and len(length) < 20
+    if not is_number or (others and any(other.strip() != length for other in others)):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
@@ -184,7 +183,7 @@ class Response:
         if self._left == 0 and self._read_line() not in _LINE_ENDS:
             raise IncompleteRead(b"")
         size = _chunk_size_line().fullmatch(self._read_line())
-        if not size:  # `http.client` takes a size that is cut off for the last chunk
+        if not size:  # `http.client` would take a size that is cut off for the last chunk
             raise IncompleteRead(b"")
         self._left = int(size[1], 16)
         if self._left:
@@ -202,7 +201,8 @@ class Response:
         return self._buffer.read_line(_MAX_LINE_SIZE)
 
     def _end(self) -> None:
-        # Bytes after the end of the body answer no request, so nothing may follow them.
+        # If there are bytes after the end of the body, the connection cannot be used again: they
+        # belong to no request.
         self._finish(reusable=self._keeps_alive and not self._buffer.holds_bytes)
 
     def _finish(self, *, reusable: bool) -> None:
@@ -225,10 +225,15 @@ def receive_response(
     return Response(url, status_line, fields, framing, buffer, on_end)
 
 
+@lru_cache(16)
+def _connection_options(connection: str) -> frozenset[str]:
+    return frozenset(option.strip(" \t") for option in connection.lower().split(","))
+
+
 def _keeps_alive(minor: int, fields: Fields) -> bool:
     """Whether the connection stays open after this response (RFC 9112, section 9.3)."""
-    connection = fields.get("Connection")
+    connection = fields.get("connection")
     if connection is None:
         return minor > 0
-    options = {option.strip(" \t") for option in connection.lower().split(",")}
+    options = _connection_options(connection)
     return "close" not in options and (minor > 0 or "keep-alive" in options)

@@ -6,11 +6,11 @@ import math
 from enum import Enum
 
 SEVERAL = 3
-"""So many failures in a row make a host suspect: then only probes are sent."""
+"""After this many failures in a row a host is suspect: only probes are sent to it."""
 SILENT_PROBES = 4
 """Probes at once to a host that accepts connections and does not answer."""
 MOST_SILENT = 10
-"""Probes of different URLs that must meet silence before a host counts as down for all URLs."""
+"""A host counts as down once this many probes, of different URLs, got no answer."""
 
 _MOST_KEPT = 2048
 """Silent URLs that are kept apart: those of all workers together, and the probes."""
@@ -28,9 +28,9 @@ class Reach(Enum):
 class Reachability:
     """Counts the failures in a row of one host.
 
-    A connection that fails is the host's failure. Silence after a connection was accepted is the
-    failure of one URL: the host counts as down only if many URLs, from all over the queue, meet
-    the same.
+    A connection that fails is a failure of the host. If a host accepts a connection and then does
+    not answer, that is a failure of one URL: the host counts as down only if many URLs, drawn from
+    the whole queue, get no answer either.
     """
 
     __slots__ = (
@@ -45,19 +45,19 @@ class Reachability:
         self.failures = 0
         """Failed connections in a row."""
         self.rounds = 0
-        """The same, but connections that were under way together count as one."""
+        """The same, but connections that were made at the same time count as one."""
         self._down_at = -math.inf
-        """When the last failed connection that counts as a round of its own ended."""
+        """When the last failed connection that began a new round ended."""
         self._silent: set[int] | None = None
-        """URLs that met silence since the last answer; None: none."""
+        """Indexes of URLs that got no answer since the last answer of the host; None: none."""
         self._silent_since = math.inf
-        """When several URLs in a row had met silence: what is sent from then on are probes."""
+        """Since when the host counts as silent: requests that begin later are probes."""
         self._probed = 0
-        """How many of the silent URLs were probes."""
+        """How many of the URLs that got no answer were probes."""
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the host is probed only, until it answers."""
+        """Whether only probes are sent to the host, until it answers."""
         return self.failures >= SEVERAL or self.is_silent
 
     @property
@@ -71,7 +71,7 @@ class Reachability:
         return self.failures + len(self._silent or ())
 
     def has_met_silence(self, index: int) -> bool:
-        """Whether the URL with this index met silence since the last answer."""
+        """Whether the URL with this index got no answer since the last answer of the host."""
         return self._silent is not None and index in self._silent
 
     def answered(self) -> None:
@@ -89,7 +89,7 @@ class Reachability:
             self.rounds += 1
             self._down_at = now
         elif self.failures != SEVERAL:
-            return Reach.GOES_ON  # begun before the last one that counts: it says nothing new
+            return Reach.GOES_ON  # it began before the last one failed: it tells nothing new
         if self.failures < SEVERAL:
             return Reach.GOES_ON
         return Reach.PAUSE if self.rounds <= self._retries else Reach.DOWN

@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from enum import Enum
 
-from pyfetch.scheduling.host_rate import COINCIDENCE
+from pyfetch.scheduling.host_limits import COINCIDENCE
 
 _TOO_MANY_REQUESTS = 429
 _REMEMBERED = 64

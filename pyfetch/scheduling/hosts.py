@@ -1,4 +1,4 @@
-"""How much one host can take: when it may be asked again, and how many times at once. Pure."""
+"""When a host may be asked again, and how many times at once. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
-from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
-from pyfetch.scheduling.host_rate import HostRate, HostShare
+from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
 from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
 
@@ -30,16 +29,16 @@ class _Before(NamedTuple):
 
 
 class Host:
-    """One origin and what it can take, learned from how attempts at it end.
+    """One origin, and how many requests it can take, learned from how attempts end.
 
-    A host that refuses (429, 503) is paused, then probed with one request. Then its share of
-    the workers grows again (`HostShare`).
+    After a refusal (429, 503) no request is sent for a while, then one as a probe. After that,
+    its share of the workers grows again (`HostShare`).
     """
 
     __slots__ = (
         "_asked_at", "_asked_before", "_before", "_limits", "_origin", "_paused_for",
-        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_reach", "_refusals",
-        "_share", "_waiting_since", "refusal", "running",
+        "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_refusals",
+        "_share", "_waiting_since", "reach", "refusal", "running",
     )  # fmt: skip
 
     def __init__(
@@ -49,7 +48,7 @@ class Host:
         memory: HostMemory | None = None,
         origin: str = "",
     ) -> None:
-        """`memory`: what was kept of this host when it was forgotten; `origin`: for the log."""
+        """`memory`: what was remembered of this host; `origin`: for the log."""
         self._origin = origin
         self._limits = limits
         self._policy = policy
@@ -62,39 +61,35 @@ class Host:
         """Why, in a word or a number."""
         self._share = HostShare()
         self._rate = (memory and memory.rate) or HostRate()
-        self._reach = Reachability(policy.retries)
+        self.reach = Reachability(policy.retries)
+        """Whether it answers; read several times for each target."""
         self._refusals: Refusals | None = None
         """None while it has refused nothing."""
         self._pushes = 0
-        """Refusals that counted since the last good answer."""
+        """Refusals about the host since the last good answer."""
         self._pushed_at = -math.inf
         self._before: _Before | None = None
         """Set while the last refusals may have been their URLs' own trouble."""
         self._waiting_since: float | None = None
-        """When it first refused since its last good answer."""
-
-    @property
-    def answers(self) -> bool:
-        """Whether it answered the last request."""
-        return self._reach.answers
+        """When the first refusal since the last good answer came."""
 
     @property
     def wants_another_url(self) -> bool:
         """Whether the next attempt is a probe, which should not ask for a URL that had trouble."""
         if self.refusal is not None:
             return False  # no request will be made
-        return self._reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
+        return self.reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
-        """Whether the host lately refused the URL with this index, or was silent about it."""
-        if self._reach.has_met_silence(index):
+        """Whether the host lately refused the URL with this index, or did not answer it."""
+        if self.reach.has_met_silence(index):
             return True
         return self._refusals is not None and index in self._refusals
 
     def may_start(self, now: float) -> float | None:
         """The earliest time for another request; None: not before one has ended."""
         if self.refused(now):
-            return now  # its targets fail at once: that costs no request
+            return now  # its targets fail at once, without a request
         if self.running >= min(self._share.limit, self._limits.per_host or math.inf):
             return None
         interval = max(self._limits.interval, self._rate.interval)
@@ -112,7 +107,7 @@ class Host:
         return learned if learned > self._limits.interval else 0.0
 
     def refused(self, now: float) -> Refusal | None:
-        """Why the host must not be asked now; None: it may be."""
+        """Why the host must not be asked now; None: it may be asked."""
         if self.refusal and self.refusal.until <= now:
             self.refusal = None
         return self.refusal
@@ -133,23 +128,23 @@ class Host:
     ) -> bool:
         """Take in how an attempt has ended. Returns whether fewer workers would have been better.
 
-        `began`: when it began. `asked`: seconds for which the host wants to be left alone.
-        `result`: what became of the attempt; None if it goes on with another request.
+        `began`: when the attempt began. `asked`: seconds that the host asked to wait. `result`:
+        what became of the attempt; None if it goes on with another request.
         """
         too_much = False
         match sign:
             case HostSignal.ANSWERED:
                 self._answered(now, began, result)
                 if asked and not self._policy.refusal(asked):
-                    self._before = None  # the host itself says that it is asked too much
+                    self._before = None  # the host says itself that it gets too many requests
                     self._paused(now, now + asked, "its quota is spent")
             case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
                 too_much = self._pushed_back(now, began, asked, result)
             case HostSignal.UNREACHED if result:
-                self._not_reached(now, self._reach.failed(now, began), result)
+                self._not_reached(now, self.reach.failed(now, began), result)
             case HostSignal.SILENT if result:
-                reach = self._reach.met_silence(now, began, result.index)
+                reach = self.reach.met_silence(now, began, result.index)
                 self._not_reached(now, reach, result)
             case HostSignal.NOT_ASKED if self._asked_at == began:
                 self._asked_at = self._asked_before
@@ -159,9 +154,9 @@ class Host:
         return too_much
 
     def memory(self, now: float) -> HostMemory | None:
-        """What must be kept of the host; None: a new host would be treated the same.
+        """What must be remembered of the host; None: it would be treated as a new host is.
 
-        Nothing of it may be in flight.
+        To be called while no attempt at it is in flight.
         """
         not_before = max(self._paused_until, self._asked_at + self._limits.interval)
         learned = self._rate.rate < math.inf and self._asked_at + DOWN_FOR > now
@@ -171,10 +166,10 @@ class Host:
         return HostMemory(not_before, refusal, self._rate if learned else None)
 
     def _is_alive(self) -> None:
-        if self._reach.is_suspect:
+        if self.reach.is_suspect:
             self.refusal = None
             self._paused_until = -math.inf
-        self._reach.answered()
+        self.reach.answered()
 
     def _answered(self, now: float, began: float, result: Result | None) -> None:
         self._is_alive()
@@ -221,7 +216,7 @@ class Host:
             if self._refusals.all_explained():
                 self._unlearn()
             return False
-        if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
+        if began < self._pushed_at:  # it was sent before the last refusal: it tells nothing new
             if asked:
                 self._pause(now, asked, result)
             return blame is Blame.HOST and not limit_is_known
@@ -241,7 +236,7 @@ class Host:
         return blame is Blame.HOST and not limit_is_known
 
     def _unlearn(self) -> None:
-        """Forget limits that were learned from URLs whose trouble was their own."""
+        """Forget limits that were learned from refusals about single URLs."""
         if self._pushes or self._share.limit < math.inf or self._rate.rate < math.inf:
             self._share, self._rate = HostShare(), HostRate()
             self._pushes = 0
@@ -261,20 +256,20 @@ class Host:
             self._paused(now, now + pause, str(result.status))
             return
         self._waiting_since = None
-        all_used = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
+        all_used = f"has refused requests for {now - since:.0f} s, which is all of --max-wait"
         self._refuse(until, result, self._policy.refusal(seconds) or all_used)
 
     def _not_reached(self, now: float, reach: Reach, result: Result) -> None:
         match reach:
             case Reach.PAUSE:
                 self._share = HostShare(1.0)
-                pause = self._policy.backoff(self._reach.rounds)
+                pause = self._policy.backoff(self.reach.rounds)
                 self._paused(now, now + pause, "not reached")
             case Reach.PROBE_OTHERS:
                 self._share = HostShare(SILENT_PROBES)
             case Reach.DOWN:
                 self._share = HostShare(1.0)
-                why = f"could not be reached {self._reach.in_a_row} times in a row"
+                why = f"could not be reached {self.reach.in_a_row} times in a row"
                 self._refuse(now + DOWN_FOR, result, why)
             case Reach.GOES_ON:
                 pass

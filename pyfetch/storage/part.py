@@ -12,7 +12,14 @@ from collections.abc import Iterator
 from typing import Self
 
 from pyfetch.models import Failure, TargetError
-from pyfetch.storage.filesystem import NEW_FILE, OLD_FILE, READ_FILE, errors_of, identity
+from pyfetch.storage.filesystem import (
+    NAMELESS_FILE,
+    NEW_FILE,
+    OLD_FILE,
+    READ_FILE,
+    errors_of,
+    identity,
+)
 from pyfetch.storage.parts import (
     PartMetadata,
     Parts,
@@ -30,18 +37,17 @@ _CHECK_SPACE_EVERY = 16 * 1024 * 1024
 
 
 class Part:
-    """What one attempt writes to.
+    """The file that one attempt writes to.
 
-    At its end as a context manager, a part that was not committed is kept if it can be continued,
-    else removed. Disk errors are raised as `StoppedError` if every other file would meet them
-    too, else as `TargetError`.
+    It is a context manager: at its end, a part that was not committed is kept if it can be
+    continued, else removed. A disk error is a `StoppedError` if it would hit every other file, too,
+    else a `TargetError`.
     """
 
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
         self._directory = parts.directory
-        self._path = path
-        self._final = parts.final(path)
+        self.goes_to(path)
         self._key = key = part_key(path)
         self._file = f"{key}.part"
         self._metadata_file = f"{key}.json"
@@ -49,11 +55,12 @@ class Part:
         self._fsync = fsync
         self._metadata: PartMetadata | None = None
         self._descriptor = -1
+        self._is_named = self._may_be_on_disk = False
         self._file_is: tuple[int, int] | None = None
-        """Device and inode of a part that was found."""
+        """Device and inode of the part that `continuable` found."""
         self._unchecked = 0
         self.length = 0
-        """Bytes that are in it."""
+        """Bytes that it has."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,13 +75,10 @@ class Part:
         else:
             self.drop()
 
-    def _errors(self) -> errors_of:
-        return errors_of(self._final, self._directory.check)
-
     def continuable(self) -> PartMetadata | None:
-        """What is known of a part that an earlier attempt left; sets `length`.
+        """What is known of the part that an earlier attempt has left; sets `length`.
 
-        None if there is no part that can be continued; then nothing is left of it.
+        None if there is no part that can be continued. A useless one is removed.
         """
         if self._key not in self._parts.there():
             return None
@@ -91,8 +95,8 @@ class Part:
         if metadata.boot != current_boot() or not metadata.boot:
             length = min(length, metadata.durable)
         if length == metadata.total or not metadata.total:
-            length -= 1  # a request needs something to ask for
-        # A part with a second name has its final one already: what is written to it is seen.
+            length -= 1  # a range request must ask for at least one byte
+        # A part with a second name has its final name already: a write would change that file.
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
         most = metadata.total or math.inf
         if metadata.url != self._url or not is_ours or not 0 < length < most:
@@ -109,54 +113,62 @@ class Part:
         self.drop()
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes of a part that can be continued."""
+        """The bytes of the part that `continuable` found."""
         left = self.length
-        with self._errors(), open(self._open_found(READ_FILE), "rb") as file:
+        with self._errors, open(self._open_found(READ_FILE), "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
                 left -= len(block)
                 yield block
 
     def _open_found(self, flags: int) -> int:
-        """Open the part that `continuable` found. Raises `OSError` if it is another file now."""
+        """Open the part that `continuable` found. Raises `OSError` if it was replaced since."""
         descriptor = os.open(self._file, flags, dir_fd=self._directory.parts)
         if identity(os.fstat(descriptor)) != self._file_is:
             os.close(descriptor)
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file)
         return descriptor
 
-    def begin(self, total: int | None, metadata: PartMetadata | None = None) -> None:
+    def begin(
+        self, total: int | None, metadata: PartMetadata | None = None, *, is_whole: bool = False
+    ) -> None:
         """Begin from nothing, in a new file.
 
         `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
+        `is_whole`: all bytes are there already, so the file needs no name before its final one.
         """
-        with self._errors():
+        with self._errors:
             if self._key in self._parts.there():
                 self.drop()
             self._need_space(total or 0)
             parts = self._directory.parts
+            self._is_named = not (is_whole and self._parts.may_be_nameless())
+            self._may_be_on_disk = True
             self._descriptor = self._open_new(parts)
             if metadata is not None:
                 metadata = metadata._replace(boot=current_boot())
                 try:
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
-                except FileExistsError:  # a process that was killed has left it
+                except FileExistsError:  # a killed process has left it
                     os.unlink(self._metadata_file, dir_fd=parts)
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
                 self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
+        if not self._is_named:
+            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
-        except FileExistsError:  # a process that was killed has left it
+        except FileExistsError:  # a killed process has left it
             self.drop()
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
 
     def go_on(self) -> None:
-        """Go on behind the bytes that `continuable` found."""
+        """Prepare to append to the part that `continuable` found."""
         assert self._metadata, "continuable() comes first"  # noqa: S101
-        with self._errors():
+        with self._errors:
             self._need_space(max(0, self._metadata.total - self.length))
             self._descriptor = self._open_found(OLD_FILE)
+            self._is_named = self._may_be_on_disk = True
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._metadata.boot != current_boot():
@@ -164,13 +176,14 @@ class Part:
                 self._write_metadata(self._metadata, OLD_FILE | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
-        """Let it become another file than the one it began for."""
+        """Change the path of the file that it will become."""
         self._path = path
         self._final = self._parts.final(path)
+        self._errors = errors_of(self._final, self._directory.check)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
-        with self._errors():
+        with self._errors:
             self._unchecked += len(data)
             if self._parts.min_free and self._unchecked >= _CHECK_SPACE_EVERY:
                 self._need_space(0)
@@ -184,28 +197,32 @@ class Part:
     def commit(self, placement: Placement, *, modified: float | None) -> Placed:
         """Give the part its final name, in one step, as `placement` says.
 
-        `modified`: what its modification time is set to, in seconds since the epoch. Raises
-        `TargetError` (`exists`) if the name is taken by what may not be replaced.
+        `modified`: modification time to set, in seconds since the epoch. Raises `TargetError`
+        (`exists`) if something that must not be replaced has the name.
         """
-        with self._errors():
+        with self._errors:
             if modified is not None:
                 os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
                 os.fsync(self._descriptor)
             status = os.fstat(self._descriptor)
             self._directory.check_parts()
-            placer = Placer(self._directory, self._file, self._descriptor, status, placement)
+            placer = Placer(
+                self._directory, self._file, self._descriptor, status, placement,
+                is_named=self._is_named,
+            )  # fmt: skip
             try:
                 placed = placer.place(self._path)
             except PartReplacedError as error:
-                self._close()  # what has its name now belongs to somebody else
+                self._close()  # another program's file has the name of the part now
                 detail = f"cannot write {self._final}: {error.detail}"
                 raise TargetError(Failure.DISK, detail) from error
             except TargetError:
                 if placement.when_there is WhenThere.KEEP:
-                    self.drop()  # what is there stays, in the next run too
+                    self.drop()  # the existing file will stay in the next run, too
                 raise
-            self.goes_to(placed.path)
+            if placed.path != self._path:
+                self.goes_to(placed.path)
             self._close()
             if self._metadata:
                 os.unlink(self._metadata_file, dir_fd=self._directory.parts)
@@ -218,13 +235,15 @@ class Part:
         """Remove the part and its metadata."""
         self._close()
         self._metadata, self.length = None, 0
-        with self._errors():
+        if not self._may_be_on_disk and self._key not in self._parts.there():
+            return
+        with self._errors:
             parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._file, dir_fd=parts)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._metadata_file, dir_fd=parts)
-                # Durably: it must not come back beside the bytes of another version.
+                # Removed for good: it must not reappear, after a crash, beside another version.
                 self._directory.sync_parts()
             self._parts.there().discard(self._key)
 
@@ -234,7 +253,7 @@ class Part:
 
     def _keep(self, metadata: PartMetadata) -> None:
         self._parts.there().add(self._key)
-        # On a disk that has failed or is full, what is there is all that can be had.
+        # If the disk has failed or is full, nothing more can be done.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
             self._write_metadata(metadata._replace(durable=self.length), OLD_FILE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command, InstalledCommand
+from tests.support.command import Command
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
 
 BODY = os.urandom(300_000)
@@ -103,16 +103,17 @@ def test_what_is_saved_is_what_the_server_has_not_what_it_decodes_to(
     ("processes", "coding"), [("1", "gzip"), ("1", "br, gzip"), ("1", "X-Gzip"), ("2", "gzip")]
 )
 def test_a_body_that_is_coded_unasked_is_said_once_and_in_its_result(
-    forked: InstalledCommand, server: LoopbackServer, coding: str, processes: str
+    request: pytest.FixtureRequest, server: LoopbackServer, coding: str, processes: str
 ) -> None:
     """It is saved as it came: its name and its media type do not tell that."""
+    run = request.getfixturevalue("forked" if processes == "2" else "pyfetch")
     for number in range(8):
         server.routes[f"/{number}.json"] = lambda h: h.answer(200, b"?", Content_Encoding=coding)
     urls = [f"{server.url}/{number}.json" for number in range(8)]
-    ended = forked("--format", "jsonl", "--processes", processes, *urls)
+    ended = run("--format", "jsonl", "--processes", processes, *urls)
     assert {one["content_encoding"] for one in ended.results} == {coding}
     assert ended.err.count(f"Content-Encoding: {coding}") == 1
-    assert (forked.directory / "0.json").read_bytes() == b"?"
+    assert (run.directory / "0.json").read_bytes() == b"?"
 
 
 def test_a_body_in_no_coding_and_that_of_an_error_are_no_news(

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_WAIT, STOP, until, within
 
 Route = Callable[[Handler], None]
 BODY = os.urandom(1000)
@@ -323,7 +323,7 @@ def test_max_time_is_for_all_mirrors_together(
     result, _ = fetched(
         pyfetch, line_of(three), "--timeout", "0.6", "--retries", "0", "--max-time", "1"
     )  # fmt: skip
-    assert time.monotonic() - began < 30, "the servers stall for a minute"
+    assert within(3, time.monotonic() - began)
     assert (result["error"], result["attempts"]) == ("timeout", 2)
     assert third.asked == []
 
@@ -338,8 +338,8 @@ def test_ctrl_c_asks_no_further_mirror(
     until(lambda: second.asked != [], "a request")
     began = time.monotonic()
     run.send_signal(signal.SIGINT)
-    out, _ = run.communicate(timeout=20)
-    assert time.monotonic() - began < 20, "the server stalls for a minute"
+    out, _ = run.communicate(timeout=LONGEST_WAIT)
+    assert within(STOP, time.monotonic() - began)
     assert run.returncode == 130
     assert b'"error": "cancelled"' in out
     assert len(first.asked) == 1

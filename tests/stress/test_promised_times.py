@@ -32,10 +32,8 @@ from tests.support.processes import catches, children_of
 from tests.support.proxies import SocksProxy
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
-from tests.support.waiting import LONGEST_WAIT, until
+from tests.support.waiting import LONGEST_WAIT, STOP, until
 
-STOP = 2.0
-"""Seconds within which a run ends that is told to, as the README promises."""
 TRIES = 3
 
 

@@ -4,12 +4,18 @@ To start Python and to import what a run needs takes ten times as long as most r
 A fork of a process that has done so is a process of its own all the same: with signals, pipes,
 a terminal and an end of its own. The processes of `--processes` are forked ahead, too, each from
 the command before it has begun. This module is run as a program, and imports no test.
+
+Objects that were there before a fork are left alone by the forked processes: memory is shared until
+one of the two writes to it. Neither is garbage looked for among them, nor are they taken apart at
+the end, as the interpreter does with what it has loaded.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import gc
 import importlib
 import inspect
 import json
@@ -20,7 +26,9 @@ import socket
 import subprocess
 import sys
 import termios
-from typing import Any
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 _ALSO_LOADED = ("rich.live", "rich.progress", "rich.table", "sqlite3", "defusedxml.ElementTree")
 
@@ -33,10 +41,15 @@ def _load() -> None:
             importlib.import_module(module.name)
     for name in _ALSO_LOADED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
-def _serve(control: socket.socket) -> None:
-    """Fork for each request, until the other end is closed. Returns in the forked ones."""
+def _serve(control: socket.socket) -> str:
+    """Fork for each request, until the other end is closed.
+
+    Returns in the forked ones: the program to run, or nothing for the command.
+    """
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 4)
         if not message:
@@ -54,7 +67,7 @@ def _serve(control: socket.socket) -> None:
                 with request.makefile() as lines:
                     asked_for = json.loads(lines.readline())
                 _become(asked_for, streams)
-                return
+                return str(asked_for["program"])
             os.waitpid(between, 0)
             request.sendall(b"\n")
         for stream in streams:
@@ -83,6 +96,9 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     sys.stderr = open(  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
     )
+    for number in request["closed"]:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
 
 
 _workers: list[tuple[int, socket.socket]] = []
@@ -123,8 +139,7 @@ def _be_worker(told: socket.socket) -> None:
     told.close()
     if not descriptors:
         os._exit(0)
-    work(descriptors[0])
-    sys.exit()
+    _end_with(lambda: work(descriptors[0]))
 
 
 _Popen = subprocess.Popen
@@ -147,16 +162,41 @@ class _StartedWorker(_Popen[bytes]):
         return None
 
 
-def _main() -> None:
+def _end_with(program: Callable[[], object]) -> NoReturn:
+    """Run this and end with its status, as the interpreter does, but take nothing apart.
+
+    An exception goes on to the interpreter, which shows it.
+    """
+    try:
+        program()
+        status = 0
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise
+        status = ended.code
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for its threads
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        if stream:
+            stream.flush()
+    os._exit(status)
+
+
+def _main() -> str:
     _load()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        _serve(socket.socket(fileno=int(sys.argv[1])))
+        if program := _serve(socket.socket(fileno=int(sys.argv[1]))):
+            return program
         _fork_workers()
+    return ""
 
 
 if __name__ == "__main__":
-    _main()
-    from pyfetch.cli.main import main
+    if program := _main():
+        # How the interpreter ends with threads that still run is part of what is tested here.
+        exec(program, {"__name__": "__main__"})  # noqa: S102
+    else:
+        from pyfetch.cli.main import main
 
-    main()
+        _end_with(main)

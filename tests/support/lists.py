@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources
 from pyfetch.models import Entry
 
@@ -27,6 +30,27 @@ EACH = {
     "<file name='b'><url>http://h/b</url></file></metalink>",
 }
 """Two records of each format."""
+
+
+Hostile = Callable[[int], bytes]
+
+HOSTILE: dict[str, Hostile] = {
+    "mirrors": lambda size: b"http://h/" + b"\thttp://h/" * (size // 10),
+    "words": lambda size: b"http://h/ " + b"out=a " * (size // 6),
+    "slashes": lambda size: b"@" + b"/" * size,
+    "schemes": lambda size: b"//" * (size // 2) + b"@",
+    "brackets": lambda size: b"[" * size,
+    "strings": lambda size: b'["' + b"\\\\" * (size * 6),
+    "quotes": lambda size: b"url,out\n" + b'x,"\n' * (size // 4),
+    "tags": lambda size: b"<urlset>" + b"<url>" * (size // 5),
+    "comments": lambda size: b"<!--" * (size // 4),
+    "headings": lambda size: b'"' * (size // 2) + b"," * (size // 2),
+    "options": lambda size: b"http://h/\n" + b" out=a\n" * (size // 7),
+    "hex": lambda size: b"a" * size,
+    "signatures": lambda size: b"http://h/?" + b"sig=&" * (size // 5),
+    "tiny members": lambda size: gzip.compress(b"x", mtime=0) * (size // 3),
+}
+"""By name, about so many bytes that are hard to read."""
 
 
 def long_list(chosen: InputFormat, number: int) -> str:
@@ -80,3 +104,17 @@ class Folder:
         lines = [sources.line_of(entry.index) for entry in sources]
         before = sources.before_lines(lines[0], "failed") if lines else b""
         return self.read(before + b"".join(line + b"\n" for line in lines), "failed", **options)
+
+
+def reading(folder: Folder, content: Hostile, chosen: InputFormat) -> Callable[[int], None]:
+    """Reads so many bytes of this content as a list of this format."""
+
+    def read(size: int) -> None:
+        with contextlib.suppress(UsageError):
+            list(
+                folder.sources(
+                    content(size), input_format=chosen, keep_lines=True, base="http://h/"
+                )
+            )
+
+    return read

@@ -1,11 +1,13 @@
-"""What tests measure: memory, bytes on disk."""
+"""What tests measure: memory, bytes on disk, how time grows with size."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import sys
+import time
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 from pyfetch.inputs import Sources
@@ -53,3 +55,26 @@ def peak_of(sources: Sources) -> tuple[int, int]:
         return number, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+NO_TIME = 0.02
+"""Seconds that nobody notices."""
+
+
+def takes_linear_time(work: Callable[[int], object], size: int) -> bool:
+    """Whether work of this size takes no time, or about eight times what an eighth of it takes.
+
+    Quadratic work takes 64 times as long, which no machine is too slow or too busy to tell: what
+    counts is the CPU time of this thread. Of three tries one is enough.
+    """
+    for _ in range(3):
+        whole = _seconds(work, size)
+        if whole < NO_TIME or whole < 3 * 8 * _seconds(work, size // 8):
+            return True
+    return False
+
+
+def _seconds(work: Callable[[int], object], size: int) -> float:
+    began = time.thread_time()
+    work(size)
+    return time.thread_time() - began

@@ -340,6 +340,7 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
     assert sorted([first.index, *(result.index for result in rest)]) == list(range(1, 41))
 
 
+@pytest.mark.slow
 def test_only_so_much_is_fetched_as_long_as_nobody_takes_results() -> None:
     started: list[int] = []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-import time
 import unicodedata
 
 import pytest
@@ -25,9 +24,10 @@ from pyfetch.naming.components import (
     tagged,
     tagged_path,
 )
-from pyfetch.naming.template import Said, Template, wanted_path
+from pyfetch.naming.template import Said, Template, belongs_to_entry, wanted_path
 from pyfetch.naming.template_text import FIELDS
 from pyfetch.urls import parse_url
+from tests.support.measuring import takes_linear_time
 from tests.support.names import breaches, texts
 
 NAME = Template("{name}")
@@ -355,6 +355,58 @@ def test_what_the_list_wants_goes_before_the_name_that_the_server_gave() -> None
     assert wanted_path(target("http://h/x", out="a"), NAME, Said("given")) == "a"
 
 
+# From columns of the list
+
+
+@pytest.mark.parametrize(
+    ("template", "names_entries"),
+    [
+        ("{input.id}{type_ext}", True),
+        ("{input.id}", True),
+        ("{host}/{dir}/{input.id}{ext}", True),
+        ("{input.kind}/{input.id}-small.jpg", True),
+        ("{input.kind}/{name}", False),
+        ("{input.id}{stem}", False),
+        ("{input.id}{query}", False),
+        ("{hash}{input.id}", False),
+        ("{input.id}/x", False),
+        ("{index}/{input.id}", False),
+        ("{name}", False),
+        ("{{input.id}}", False),
+    ],
+)
+def test_a_template_names_entries_if_only_the_list_says_which_file_it_is(
+    template: str, names_entries: bool
+) -> None:
+    assert Template(template).names_entries is names_entries
+    assert belongs_to_entry(target("http://h/x"), Template(template)) is names_entries
+    assert belongs_to_entry(target("http://h/x", out="a"), Template(template))
+    assert not belongs_to_entry(target("http://h/x", out="a/"), Template(template))
+
+
+@pytest.mark.parametrize(
+    ("template", "uses_type"),
+    [("{stem}{type_ext}", True), ("{ext}", False), ("{{type_ext}}", False)],
+)
+def test_a_template_knows_whether_it_depends_on_the_answer(template: str, uses_type: bool) -> None:
+    assert Template(template).uses_type is uses_type
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b"]), texts | st.integers() | st.none()),
+    st.none() | texts,
+    st.sampled_from(["{input.a}", "{input.a}/{input.b}{type_ext}", "x{input.b}-{input.a}/{name}"]),
+)
+def test_whatever_a_list_says_a_target_goes_to_one_safe_path(
+    said: dict[str, object], media_type: str | None, text: str
+) -> None:
+    wanting = target("http://h/x.txt")._replace(input=said)
+    template = Template(text)
+    path = wanted_path(wanting, template, Said(media_type=media_type))
+    assert breaches_of_path(path) == []
+    assert wanted_path(wanting, template, Said(media_type=media_type)) == path
+
+
 # Whatever comes
 
 
@@ -405,13 +457,15 @@ def test_two_long_paths_that_differ_in_the_middle_stay_two() -> None:
     assert one != other
 
 
-def test_a_hundred_thousand_directories_are_quick() -> None:
+@pytest.mark.slow
+def test_a_path_of_many_directories_takes_linear_time() -> None:
     template = Template("{host}/{dir}/{name}")
-    many = target(f"http://h/{'é/' * 100_000}x")
-    begun = time.process_time()
-    path = template.path(many)
-    assert time.process_time() - begun < 10  # quadratic work would take minutes
-    assert breaches_of_path(path) == []
+
+    def fill(size: int) -> None:
+        many = target(f"http://h/{'é/' * size}x")
+        assert breaches_of_path(template.path(many)) == []
+
+    assert takes_linear_time(fill, 20_000)
 
 
 # Other paths where one is taken

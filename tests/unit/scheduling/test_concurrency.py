@@ -6,6 +6,8 @@ import random
 from collections.abc import Callable
 from itertools import islice
 
+import pytest
+
 from pyfetch.models import Failure, HostSignal
 from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
@@ -23,6 +25,7 @@ def all_of(world: World) -> set[int]:
 SLOWS_BEYOND_16 = Scenario("slows beyond 16 at once", one(capacity=always(16), latency=always(0.2)))
 
 
+@pytest.mark.slow
 def test_what_is_found_does_as_well_as_the_best_fixed_number() -> None:
     """That is 16 here. Other numbers, hosts, and those that push back: with the tests of stress."""
     workers = auto()
@@ -46,6 +49,7 @@ def settled(latency: Callable[[float], float]) -> AdaptiveWorkerLimit:
     return workers
 
 
+@pytest.mark.slow
 def test_little_latency_needs_few_workers_and_much_needs_many() -> None:
     """The client itself does 100 files a second here."""
     assert settled(always(0.01)).limit <= 8
@@ -65,6 +69,7 @@ def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
     assert world.limits == [(world.limits[0][0], 8)]
 
 
+@pytest.mark.slow
 def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None:
     workers = auto()
     world = World(
@@ -92,6 +97,7 @@ def world_with(
     return World(jobs, named, islice(taking_turns(list(named)), number))
 
 
+@pytest.mark.slow
 def test_two_thousand_of_a_dead_host_hardly_delay_two_thousand_of_a_healthy_one() -> None:
     """With a number of workers that is found, and of ten thousand: with the tests of stress."""
     alone = world_with([SimulatedHost()], WorkerLimit(8), 2_000)
@@ -108,6 +114,7 @@ def test_two_thousand_of_a_dead_host_hardly_delay_two_thousand_of_a_healthy_one(
     assert {result.error for result in failed} == {Failure.CONNECT}
 
 
+@pytest.mark.slow
 def test_no_host_starves() -> None:
     """Each of many gets its turn when those ahead of it in the list have had theirs, or nearly."""
     hosts = [SimulatedHost(latency=always(0.01 * (1 + number % 7))) for number in range(50)]
@@ -122,6 +129,7 @@ def test_no_host_starves() -> None:
     assert max(behind) <= 8 + 2 * 50
 
 
+@pytest.mark.slow
 def test_caps_hold_while_workers_are_found() -> None:
     hosts = [SimulatedHost(latency=always(0.2)) for _ in range(4)]
     world = world_with(hosts, auto(), 2_000, Limits(per_host=3))
@@ -130,6 +138,7 @@ def test_caps_hold_while_workers_are_found() -> None:
     assert all_of(world) == set(range(1, 2_001))
 
 
+@pytest.mark.slow
 def test_a_host_that_comes_back_is_used_again() -> None:
     """Down for five minutes; with retries enough, nothing of it is lost."""
     hosts = [SimulatedHost(always(0.1)), SimulatedHost(always(0.1), outage=(5, 305))]

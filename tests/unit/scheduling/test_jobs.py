@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
 from pyfetch.attempt import Finished, NotMade
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
 from pyfetch.scheduling.concurrency import WorkerLimit
@@ -26,6 +28,7 @@ def refused(target: Target, asked_wait: float | None) -> Finished:
     return Finished(result, HostSignal.PUSHED_BACK, asked_wait)
 
 
+@pytest.mark.slow
 def test_thousands_of_targets_of_a_host_that_is_given_up_turn_to_their_mirrors() -> None:
     """All of them wait for another attempt when their host asks for too long a wait."""
     policy = RetryPolicy()

@@ -233,6 +233,7 @@ def test_the_probe_of_a_host_that_refused_its_only_url_is_that_url() -> None:
     assert asking(schedule, NOW + 10) == [1]
 
 
+@pytest.mark.slow
 def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "REMEMBERED", 50)
     monkeypatch.setattr(host_limits, "MOST_REMEMBERED", 100)
@@ -323,6 +324,7 @@ def test_a_name_is_free_again_when_its_last_target_is_done() -> None:
     assert started(schedule) == [2]
 
 
+@pytest.mark.slow
 def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> None:
     schedule = HostQueues()
     for index in range(1, 2 * REMEMBERED):
@@ -335,6 +337,7 @@ def test_names_that_are_done_leave_no_trace_and_hosts_no_more_than_so_many() -> 
     assert traces(schedule) <= 2 * (REMEMBERED + 1) + 2
 
 
+@pytest.mark.slow
 def test_a_host_that_has_to_be_left_alone_is_remembered() -> None:
     schedule = HostQueues(Limits(interval=3600), AT_ONCE)
     for index in range(1, 2 * REMEMBERED):
@@ -465,7 +468,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         assert target in due
         # Only among hosts that have answered, or among those that have not, does the order hold.
         origin, _ = self.waiting.pop(target)
-        answers = self.hosts[origin].answers
+        answers = self.hosts[origin].reach.answers
         alike = [t for t in due if t is target or self.answers(t) == answers]
         first = min(alike, key=lambda t: t.index)
         if target is not first:
@@ -483,7 +486,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.starts[origin].append(self.now)
 
     def answers(self, target: Target) -> bool:
-        return self.hosts[self.waiting[target][0]].answers
+        return self.hosts[self.waiting[target][0]].reach.answers
 
     @invariant()
     def it_counts_what_waits(self) -> None:

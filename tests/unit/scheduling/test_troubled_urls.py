@@ -44,6 +44,7 @@ def good_ones(world: World) -> list[float]:
     return [answer.time for answer in world.answers if answer.sign is HostSignal.ANSWERED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry_after", [None, 5.0])
 @pytest.mark.parametrize("retries", [0, 3])
 @pytest.mark.parametrize(
@@ -63,6 +64,7 @@ def test_urls_that_are_always_503_delay_no_other(
     assert len(world.answers) == NUMBER + retries * len(bad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "workers", [WorkerLimit(8), WorkerLimit(1), auto()], ids=["8", "1", "auto"]
 )

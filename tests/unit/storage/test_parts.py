@@ -117,7 +117,7 @@ def test_metadata_without_coding_and_media_type_stays_readable() -> None:
     read = PartMetadata.from_bytes(json.dumps(OLDER).encode())
     assert read.representation == Representation(None, "", None, None)
     assert PartMetadata.from_bytes(read.to_bytes()) == read
-    completed = read.completed_by({"Content-Type": "A/B; c=d"})
+    completed = read.completed_by({"content-type": "A/B; c=d"})
     assert (completed.etag, completed.media_type) == ('"v1"', "a/b")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Failure, TargetError
+from pyfetch.storage import parts, placing
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import look
@@ -35,9 +36,11 @@ def place(
     path: str = "x",
     content: bytes = b"fetched",
     meanwhile: Callable[[], object] = lambda: None,
+    *,
+    is_whole: bool = False,
 ) -> Placed:
     with Part(Parts(directory), path, "http://h/x") as part:
-        part.begin(None)
+        part.begin(None, is_whole=is_whole)
         part.write(content)
         meanwhile()
         return part.commit(placement, modified=None)
@@ -258,3 +261,56 @@ def test_a_file_that_takes_the_name_of_a_part_at_the_last_moment_stays(
     assert placed.adopted is not links
     assert file.read_bytes() == b"fetched"
     assert [part.read_bytes() for part in parts_of(directory)] == [b"another process's"]
+
+
+def test_what_came_whole_is_never_seen_before_it_has_its_final_name(
+    directory: OutputDirectory,
+) -> None:
+    """So a kill leaves nothing of it, and nobody can put another file in its place."""
+    seen: list[Path] = []
+    placement = Placement(WhenThere.KEEP)
+    place(directory, placement, meanwhile=lambda: seen.extend(parts_of(directory)), is_whole=True)
+    assert (directory.path / "x").read_bytes() == b"fetched"
+    assert seen == parts_of(directory) == []
+    with pytest.raises(TargetError, match="x was created meanwhile"):
+        place(directory, placement, content=b"other", is_whole=True)
+    assert (directory.path / "x").read_bytes() == b"fetched"
+    assert parts_of(directory) == []
+
+
+def test_what_came_whole_takes_the_place_of_a_file_too(directory: OutputDirectory) -> None:
+    """Also where the name that its part then needs was left by a process that was killed."""
+    (directory.path / "x").write_bytes(b"mine")
+    with Part(Parts(directory), "x", "http://h/x") as part:
+        part.begin(None)
+        (left,) = parts_of(directory)
+    left.write_bytes(b"left")
+    placed = place(directory, Placement(WhenThere.BACK_UP), is_whole=True)
+    assert (directory.path / "x").read_bytes() == b"fetched"
+    assert placed.backup == "x.~1~"
+    assert (directory.path / "x.~1~").read_bytes() == b"mine"
+    assert parts_of(directory) == []
+
+
+@pytest.mark.parametrize("lacks", ["O_TMPFILE", "/proc"])
+def test_what_came_whole_is_placed_where_each_file_needs_a_name(
+    directory: OutputDirectory, monkeypatch: pytest.MonkeyPatch, lacks: str
+) -> None:
+    """As on macOS, or on a file system that makes no files without a name."""
+
+    def no_proc(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    if lacks == "O_TMPFILE":
+        monkeypatch.delattr(os, "O_TMPFILE")
+    else:
+        for module in (parts, placing):
+            monkeypatch.setattr(module, "link_open_file", no_proc)
+    seen: list[Path] = []
+    place(
+        directory, Placement(WhenThere.KEEP), is_whole=True,
+        meanwhile=lambda: seen.extend(parts_of(directory)),
+    )  # fmt: skip
+    assert len(seen) == 1
+    assert (directory.path / "x").read_bytes() == b"fetched"
+    assert parts_of(directory) == []
