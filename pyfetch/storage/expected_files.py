@@ -8,11 +8,11 @@ import stat
 from collections.abc import Iterator
 
 from pyfetch.checksum import Checksum
+from pyfetch.database import temporary_database
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.expected_file import ExpectedFile
 from pyfetch.storage.filesystem import OWN_DIRECTORY, identity
 from pyfetch.storage.state import State
-from pyfetch.system import temporary_database
 
 
 class ExpectedFiles:
