@@ -95,6 +95,7 @@ class Connection:
         `HTTPException` for a proxy that speaks no HTTP, and `TargetError`.
         """
         self._transfer = transfer
+        transfer.has_asked = False
         route, proxy = self.route, self.route.proxy
         began = time.monotonic()
         self._connect(transfer)
@@ -127,6 +128,7 @@ class Connection:
         """
         self._transfer = transfer
         connection, stoppable = self._sockets()
+        transfer.has_asked = True
         transfer.uses(stoppable)
         transfer.enter(Phase.WAITING)
         if connection.gettimeout() != timeout:
