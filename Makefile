@@ -37,8 +37,8 @@ run: $(VENV)/ready ## Fetch urls.example.txt into data/
 	$(BIN)/pyfetch urls.example.txt --output-dir data
 
 PYTEST := $(BIN)/python -m pytest --quiet
-# Three at once on two cores: some of what the tests do is to wait.
-AT_ONCE := --numprocesses 3 --dist worksteal
+# Four at once on two cores: half of the time a test of the command waits for something.
+AT_ONCE := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: $(VENV)/ready-to-test ## Run the tests of the units and of the command

@@ -41,7 +41,7 @@ class Activity:
 IDLE = Activity()
 
 
-def combined(activities: Iterable[Activity]) -> Activity:
+def combined_activity(activities: Iterable[Activity]) -> Activity:
     """What several processes do together."""
     every = list(activities)
     if len(every) == 1:

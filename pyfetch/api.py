@@ -22,17 +22,17 @@ def fetch_all(
             print(result.status, result.size, result.url)
 
     `urls` may be any iterable, even an endless generator, of URLs or of mappings with the keys of
-    a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). A thread of its own reads it, at most
-    some thousand URLs ahead of the results. `settings` are the fields of
-    `pyfetch.settings.Settings`; with `discard=True` no file is kept. A URL that fails is a
-    result with an `error`, not an exception.
+    a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). Another thread reads it, at most some
+    thousand URLs ahead of the results. `settings` are the fields of `pyfetch.settings.Settings`;
+    with `discard=True` no file is kept. If a URL fails, its result has an `error`; there is no
+    exception.
 
-    Leaving the loop early stops the work, also while something still refers to the results. To
-    take some of them and go on later, use `next`, not a second loop.
+    Leaving the loop early stops the work, even if the results are still referred to. To take some
+    results and go on later, call `next` instead of starting a second loop.
 
-    Raises `RunError`: at once for settings that make no sense (it is a `ValueError` too), in the
-    loop if the output directory cannot be written. What `urls` raises, `SystemExit` and the like
-    included, is raised after the results of the URLs before.
+    Raises `UsageError`, a `RunError` and `ValueError`, at once for settings that make no sense;
+    and in the loop, `RunError` if the output directory cannot be written. Whatever `urls` raises,
+    even `SystemExit`, is raised after the results of the URLs before.
     """
     if isinstance(urls, str | bytes):
         raise UsageError("urls is one text: put it in a list")
@@ -41,7 +41,7 @@ def fetch_all(
 
 
 class _Results(Iterator[Result]):
-    """The results of a run. Only a loop refers to what it iterates, so leaving it ends that."""
+    """The results of a run. A loop gets a generator, which Python closes if the loop is left."""
 
     def __init__(self, results: Generator[Result, None, None]) -> None:
         self._results = results

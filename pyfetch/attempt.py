@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PartDigest(NamedTuple):
-    """The digest of what an earlier attempt has left in a part."""
+    """The digest of the bytes that an earlier attempt has left in a part."""
 
     length: int
     """Bytes that were in the part."""
@@ -27,24 +27,24 @@ class PartDigest(NamedTuple):
 
 
 class RedirectState(NamedTuple):
-    """The next request of an attempt, and what the requests before it have left behind."""
+    """The next request of an attempt, and what is kept from the requests before it."""
 
     url: Url
-    """What to ask for."""
+    """URL of the request."""
     followed: int = 0
     """Redirects followed so far."""
     away: bool = False
-    """Whether a redirect has ever left the origin for which credentials were meant."""
+    """Whether a redirect has led to another origin than that for which credentials are meant."""
     cookies: Mapping[str, CookieJar] = MappingProxyType({})
     """Cookies set on the way, by the origin that they go back to; see `pyfetch.http.cookies`."""
     asked: frozenset[tuple[str, str]] = frozenset()
-    """Requests made so far, as (URL, cookies): making one again would go round in a loop."""
+    """Requests so far, as (URL, cookies): the same one again would be a loop."""
     logins: int = 0
-    """How often in a row a demand to log in was answered."""
+    """Demands to log in that were answered in a row."""
     whole: bool = False
-    """Whether an answer was of no use: ask for the whole body, without range and conditions."""
+    """Whether to request the whole body, without range and conditions, as an answer was useless."""
     part_digest: PartDigest | None = None
-    """The digest of the part that the attempt continues, if that was computed already."""
+    """The digest of the part that the attempt continues, if it was computed already."""
 
     @property
     def origin(self) -> str:
@@ -61,7 +61,7 @@ class Assignment(NamedTuple):
 
     target: Target
     url: Url
-    """The URL of the target to ask: its first one, or a mirror."""
+    """The URL to request: the first one of the target, or a mirror."""
     length: Length | None
     """How many bytes the body must have, if anybody has said so."""
     number: int
@@ -71,11 +71,11 @@ class Assignment(NamedTuple):
     began: float
     """When this attempt began, on the same clock."""
     redirects: RedirectState | None = None
-    """Where to go on, if the attempt began with a request that was not enough."""
+    """The next request, if the first one of the attempt was not enough."""
     refusal: TargetError | None = None
-    """Why the host must not be asked, if it must not."""
+    """Why the host must not be asked; None: it may be."""
     failed_status: int | None = None
-    """Status of the answer to the attempt before, if this URL was asked then and that failed."""
+    """Status of the answer to the last attempt, if that was for this URL and failed."""
     resumed: int | None = None
     """Bytes of the body that were there before this run; None while no attempt brought any."""
 
@@ -94,13 +94,13 @@ class Finished(NamedTuple):
     """The attempt is over."""
 
     result: Result
-    """What becomes of the target, unless it is tried again."""
+    """The result of the target, unless it is tried again."""
     sign: HostSignal = HostSignal.NONE
-    """What the attempt says about the host that was asked."""
+    """What the attempt tells about the host."""
     asked_wait: float | None = None
     """Seconds for which the host wants to be left alone; None if it does not say."""
     facts: FileFacts | None = None
-    """New facts about the file; None where what is known does not change."""
+    """New facts about the file; None if nothing has changed."""
     path: str | None = None
     """Where the file is, below the output directory; None: at the target's own path."""
 
@@ -114,10 +114,10 @@ class GoesOn(NamedTuple):
 
 
 class NotMade(NamedTuple):
-    """The attempt could not be made here and now: this machine has no descriptor or thread left."""
+    """The attempt could not be made, as this machine has no descriptor or thread left."""
 
     failed: Finished
-    """How the attempt ends if there never is one."""
+    """How the attempt ends if that stays so."""
 
 
 AttemptOutcome = Finished | GoesOn | NotMade

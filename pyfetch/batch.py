@@ -1,4 +1,4 @@
-"""One run, wired together: entries → names → engine → results in order."""
+"""One run, put together: entries → names → engine → results in order."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ PutInOrder = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Res
 class Batch:
     """A run over one input. `results` may be iterated once, by one thread.
 
-    `watched`: whether somebody will look at what is in flight. With several processes, these
-    are started at once, and import what they need while the run prepares. `may_pin`: whether
-    this process is there for the run alone, so that the run may choose the CPU of its threads.
+    `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
+    that they can import modules while the run prepares. `may_pin`: whether this process does
+    nothing else, so that the run may choose the CPU of its threads.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Batch:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
-        # A file that is named and cannot be used is an error before anything is made, whoever
-        # fetches. Beside that, a run over processes needs no HTTP client here.
+        # If a file that the settings name cannot be used, fail before anything is created. For
+        # nothing else does a run over processes need an HTTP client in this process.
         if settings.process_number == 1 or settings.names_files:
             from pyfetch.engine.download import Downloader
 
@@ -80,7 +80,7 @@ class Batch:
         at_end: Callable[[State], None] = lambda _: None,
         finished: Callable[[Result], None] | None = None,
     ) -> Generator[Result, None, None]:
-        """Yield what becomes of each entry, as soon as it is known and its turn has come.
+        """Yield the result of each entry, in input order or as soon as it is known.
 
         `pausing` is called before more results are waited for; `at_end` with the state of the files
         after the last result, unless the run was stopped; `finished` with each result as soon
@@ -124,7 +124,7 @@ class Batch:
             self._engine.when_idle(partial(_let_go, lock, directory))
 
     def stop(self) -> None:
-        """End the run soon, from any thread or a signal handler; `results` yields what there is."""
+        """End the run soon; `results` yields those that there are. For any thread or handler."""
         self._engine.stop()
 
     @property
@@ -133,7 +133,7 @@ class Batch:
 
     @property
     def in_flight(self) -> list[Transfer]:
-        """What is running now; for any thread."""
+        """The transfers in flight; for any thread."""
         return self._engine.in_flight
 
     def activity(self) -> Activity:
@@ -142,7 +142,7 @@ class Batch:
 
     @property
     def workers_summary(self) -> str | None:
-        """How many workers were settled on, and why; None where that was no question."""
+        """How many workers turned out best, and why; None if the number is fixed."""
         return self._engine.workers_summary
 
     @property

@@ -1,4 +1,4 @@
-"""Checksums that a URL's fragment demands, and digests that are computed while a body streams."""
+"""Checksums that a list or a URL demands, and digests that are computed as the body arrives."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DIGITS = {"md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha
 
 
 class Checksum(NamedTuple):
-    """What the digest of a body has to be, in lower-case hexadecimal digits."""
+    """The digest that a body must have, in lower-case hexadecimal digits."""
 
     algorithm: str
     digest: str
@@ -22,7 +22,7 @@ class Checksum(NamedTuple):
 
 
 def parse_checksum(algorithm: str, digest: str) -> Checksum:
-    """A checksum from its two words. Raises `ValueError` if it can be none."""
+    """The checksum with this algorithm and digest. Raises `ValueError` if there is no such one."""
     algorithm, digest = algorithm.strip().lower(), digest.strip().lower()
     if algorithm not in _DIGITS:
         raise ValueError(f"{algorithm!r} is none of {', '.join(_DIGITS)}")
@@ -34,8 +34,8 @@ def parse_checksum(algorithm: str, digest: str) -> Checksum:
 def demanded_by(fragment: str) -> Checksum | None:
     """The checksum in the fragment of a URL, as package indexes write it (PEP 503): `sha256=…`.
 
-    None for a fragment that speaks of something else. Raises `ValueError` for one that
-    names an algorithm and no digest of it.
+    None for a fragment that is no checksum. Raises `ValueError` for one that names an algorithm
+    and has no valid digest.
     """
     for word in fragment.split("&"):
         algorithm, equals, digest = word.partition("=")
@@ -45,14 +45,14 @@ def demanded_by(fragment: str) -> Checksum | None:
 
 
 class Digest:
-    """The sha256 of what it is fed, and whether that is what is demanded."""
+    """Computes the SHA-256 of a body, and compares its digest with the one that is demanded."""
 
     def __init__(self, demanded: Checksum | None = None) -> None:
         self._demanded = demanded
         self._sha256 = hashlib.sha256()
         self._other = None
         if demanded and demanded.algorithm != "sha256":
-            # Against accidents, not against attackers, where it is an old algorithm.
+            # An old algorithm is no protection against attackers, but it detects accidents.
             self._other = hashlib.new(demanded.algorithm, usedforsecurity=False)
 
     def update(self, data: bytes | memoryview) -> None:
@@ -61,7 +61,7 @@ class Digest:
             self._other.update(data)
 
     def copy(self) -> Digest:
-        """Another digest that was fed with the same bytes."""
+        """A copy, to which other bytes can be added."""
         fed = Digest(self._demanded)
         fed._sha256 = self._sha256.copy()
         fed._other = self._other and self._other.copy()
@@ -72,7 +72,7 @@ class Digest:
         return self._sha256.hexdigest()
 
     def mismatch(self) -> str | None:
-        """A sentence that says how it is not what is demanded; None if it is."""
+        """A sentence that says how the digest differs from the demanded one; None if they agree."""
         if self._demanded is None:
             return None
         found = (self._other or self._sha256).hexdigest()

@@ -1,8 +1,8 @@
 """The CPUs of this process: the command keeps its threads on one, as only one computes at a time.
 
-The interpreter's lock lets one thread run Python at a time. Woken on another CPU, a thread finds
-cold caches and a lock that is not free yet. What runs without the lock (a large body is read and
-hashed, TLS shakes hands) gains from every CPU and is wrapped in `anywhere`.
+The interpreter's lock lets only one thread at a time run Python. A thread that wakes up on another
+CPU finds cold caches, and a lock that is not free yet. Work without the lock (reading and hashing
+a large body, a TLS handshake) is faster on several CPUs: it is wrapped in `anywhere`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 
 _allowed: set[int] = set()
-"""What this process could use before `pin`; empty where it is not pinned."""
+"""The CPUs that this process could use before `pin`; empty if it is not pinned."""
 _home: set[int] = set()
 """The one CPU that `pin` chose."""
 
@@ -21,9 +21,9 @@ _home: set[int] = set()
 def pin(seed: int) -> None:
     """Run this thread, and those that it starts from now on, on one CPU.
 
-    `seed` chooses it: processes with consecutive seeds get different ones. Nothing happens
-    without an interpreter's lock, or where the system has no such call (macOS) or refuses it.
-    Call it in processes of the command only: a program's own threads are not ours to place.
+    `seed` chooses the CPU: processes with consecutive seeds get different ones. Does nothing if
+    the interpreter has no lock, or if the system has no such call (macOS) or refuses it. Call it
+    in processes of the command only: threads of other programs are not ours to move.
     """
     if not _has_interpreter_lock() or not hasattr(os, "sched_setaffinity"):
         return
@@ -37,7 +37,7 @@ def pin(seed: int) -> None:
 
 @contextlib.contextmanager
 def anywhere() -> Iterator[None]:
-    """Let this thread run on every CPU for a while: for work that needs no interpreter's lock."""
+    """Let this thread run on every CPU: for work that does not need the interpreter's lock."""
     _move(_allowed)
     try:
         yield
@@ -56,7 +56,7 @@ def available() -> int:
 
 def _move(cpus: set[int]) -> None:
     if cpus:
-        with contextlib.suppress(OSError):  # a CPU may have been taken from us meanwhile
+        with contextlib.suppress(OSError):  # the CPU may no longer be allowed for this process
             os.sched_setaffinity(0, cpus)
 
 

@@ -1,10 +1,10 @@
 """Errors that stop a whole run, each with the exit status it ends with.
 
-    RunError                what every one of them is
+    RunError                the base class of both
     ├── UsageError      2   the command, a setting or an input file cannot be used
     └── StoppedError    3   the run had to stop: disk full, directory not writable
 
-What goes wrong with one URL is no exception here but a failed result.
+If one URL fails, there is no such exception, but a failed result.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class UsageError(RunError, ValueError):
 
 
 class StoppedError(RunError):
-    """The run had to stop; the same command goes on once the cause is gone."""
+    """The run had to stop. The same command continues it once the cause is removed."""
 
     exit_status = 3
 
 
 class ErrorTranslation:
-    """A context manager that turns an error within it into one of another kind."""
+    """A context manager that replaces an exception raised within it by another one."""
 
     __slots__ = ()
 
@@ -43,5 +43,5 @@ class ErrorTranslation:
                 raise translated from error
 
     def translated(self, error: BaseException) -> Exception | None:
-        """The error to raise instead; None to let it pass. May itself raise."""
+        """The exception to raise instead; None: `error` is passed on. May raise one itself."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What is known of a file: of one that was saved, and of the name that a target gets."""
+"""What is known of a file: facts of one that was saved, and what the state knows of a name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class FileFacts(NamedTuple):
-    """A file that was saved, and what the answer said that it came with."""
+    """Facts of a file that was saved, from the disk and from the answer that brought it."""
 
     size: int
     """In bytes."""
@@ -16,7 +16,7 @@ class FileFacts(NamedTuple):
     """Modification time on disk, in nanoseconds since the epoch."""
     etag: str | None = None
     last_modified: str | None = None
-    """As the server sent it; None where it cannot serve as a validator."""
+    """As the server sent it; None if it is no valid time."""
     sha256: str | None = None
     """In hexadecimal digits."""
     answered_by: str | None = None
@@ -24,7 +24,7 @@ class FileFacts(NamedTuple):
     media_type: str | None = None
     """In lower case, without parameters; None if it is not known."""
     unused_name: str | None = None
-    """The name that the server gave, in a run that did not ask for it (--content-disposition)."""
+    """The name that the server gave, in a run without `--content-disposition`."""
 
 
 class RecordedFile(NamedTuple):
@@ -43,21 +43,21 @@ class RecordedFile(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the state knows about the file of a target's name."""
+    """What the state knows of the file at a target's path."""
 
     facts: FileFacts | None = None
     """None: the state knows of no file."""
     placed_by_us: bool = False
-    """Nothing had this name when the URL got it, and no run has ended without a file since: a
-    file that is there now comes from a run that was killed before it could note it."""
+    """Whether nothing had this name when the URL got it, and no run has ended without a file since.
+    Then a file that is there comes from a run that was killed before it could note that."""
     went_to: str | None = None
-    """Path of the file, if the server has named it."""
+    """Path of the file, if the server has given it another name."""
     of_other_url: bool = False
-    """The file came from another URL, which owned the name in an earlier run."""
+    """Whether the file came from another URL, which owned the name in an earlier run."""
 
 
 UNKNOWN = Known()
-"""The state knows nothing, or there is none."""
+"""For a target of which the state knows nothing, or if there is no state."""
 
 
 class Condition(StrEnum):

@@ -1,18 +1,22 @@
-"""Fields of a request as people write them: `Name: value` (RFC 9110, section 5)."""
+"""Header fields of HTTP messages: names and values, dates, and `Content-Range` (RFC 9110)."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 _REMEMBERED = 256
-"""Most answers of a second have the same date."""
+"""Dates that are remembered: most answers within a second have the same one."""
 
 _LONGEST_DATE = 80
 """In characters: more than any date needs."""
+_CONTENT_RANGE = r"(?ai)bytes (\d{1,19})-(\d{1,19})/(\d{1,19})"
+# Servers that send a part of a file with status 200 often get this syntax wrong, too.
+_LIKE_ONE = r"(?ai)bytes[ \t=:]+(\d{1,19})\s*-\s*(\d{1,19})\s*/\s*(\d{1,19}|\*)"
 
 
 def parse_http_date(value: str | None) -> float | None:
@@ -44,7 +48,7 @@ class Fields(dict[str, str]):
     __slots__ = ("_lines",)
 
     def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
-        """From each line its name, in lower case, and its value."""
+        """`lines`: the name, in lower case, and the value of each line."""
         super().__init__(lines)
         self._lines = lines
         if len(self) < len(lines):
@@ -54,7 +58,7 @@ class Fields(dict[str, str]):
             self.update((name, ", ".join(several)) for name, several in values.items())
 
     def get_all(self, name: str, default: _T | None = None) -> list[str] | _T | None:
-        """The values of one name one by one, as they came: some are no list (`Set-Cookie`)."""
+        """The values of a field one by one; some must not be joined (`Set-Cookie`)."""
         name = name.lower()
         return [value for key, value in self._lines if key == name] or default
 
@@ -63,9 +67,9 @@ _NO_TOKEN = frozenset(' "(),/:;<=>?@[\\]{}')
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Name and value of a field. Raises `ValueError`, whose text does not say the value.
+    """The name and value of a field that a user has written as `Name: value`.
 
-    A value may be a secret, so it is not shown even where it is wrong.
+    Raises `ValueError`. Its text does not show the value, which may be a secret.
     """
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
@@ -74,3 +78,43 @@ def parse_header(text: str) -> tuple[str, str]:
     if not (value.isprintable() and value.isascii()):
         raise ValueError(f"the value of {name} has characters that no header may have")
     return name, value
+
+
+class ContentRange(NamedTuple):
+    """Bytes `first` to `last`, both included, of `total` (RFC 9110, section 14.4)."""
+
+    first: int
+    last: int
+    total: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all bytes that there are."""
+        return self.first == 0 and self.last + 1 == self.total
+
+
+def parse_content_range(value: str | None) -> ContentRange | None:
+    """Parse a `Content-Range`; None for one without bytes or a total."""
+    match = re.fullmatch(_CONTENT_RANGE, value.strip()) if value else None
+    if not match:
+        return None
+    first, last, total = map(int, match.groups())
+    return ContentRange(first, last, total) if first <= last < total else None
+
+
+def is_slice(value: str | None, length: int | None) -> bool:
+    """Whether the body of a 200 is only a part of the file, though the status says otherwise.
+
+    `value` is the `Content-Range` of the response, `length` the announced length of the body in
+    bytes. RFC 9110 gives the field no meaning in a 200, but servers that answer a range request
+    with the wrong status use it to say what they send.
+    """
+    if value is None:
+        return False
+    for match in re.finditer(_LIKE_ONE, value):
+        first, last, total = match.groups()
+        if int(first) > 0:
+            return True
+        if total != "*" and (int(last) + 1 < int(total) or (length or int(total)) < int(total)):
+            return True
+    return False

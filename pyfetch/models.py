@@ -1,4 +1,4 @@
-"""The values that rooms hand to each other: frozen, slotted, picklable, no secret in `repr`."""
+"""Values that rooms pass to each other: frozen, slotted, picklable, without secrets in `repr`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class IfExists(StrEnum):
     REFRESH = "refresh"
     """Ask the server whether it has changed, and fetch it if it has."""
     SKIP = "skip"
-    """Leave it, and ask nobody."""
+    """Leave it, without a request."""
     REPLACE = "replace"
     """Fetch it again."""
     RENAME = "rename"
-    """Leave it, and fetch to a name with a number."""
+    """Leave it, and save the new file under a name with a number."""
     FAIL = "fail"
 
 
@@ -47,7 +47,7 @@ class Change(StrEnum):
 
 
 class Failure(StrEnum):
-    """Why a target failed: one code for retries, state, table, JSON and exit status alike."""
+    """Why a target failed. Tables, JSON, the state and retries all use these codes."""
 
     INVALID_URL = "invalid-url"
     UNSUPPORTED_SCHEME = "unsupported-scheme"
@@ -69,7 +69,7 @@ class Failure(StrEnum):
 
 
 class HostSignal(StrEnum):
-    """What one attempt tells about the host that it asked."""
+    """What one attempt tells about the host."""
 
     ANSWERED = "answered"
     PUSHED_BACK = "pushed back"
@@ -92,7 +92,7 @@ class TargetError(Exception):
         self.detail = detail
         """What went wrong, as a sentence for people."""
         self.sign = sign
-        """What this tells about the host, where no answer tells more."""
+        """What this tells about the host, if there is no answer that tells more."""
 
 
 class Length(NamedTuple):
@@ -113,20 +113,20 @@ class Target(NamedTuple):
     path: str | None = None
     """Path of the file, below the output directory; None while it has no name."""
     checksum: Checksum | None = None
-    """What the list demands of the body."""
+    """The digest that the body must have, by the list."""
     size: int | None = None
-    """Bytes that the body must have, if the list says so."""
+    """Bytes that the body must have, by the list."""
     mirrors: tuple[Url, ...] = ()
     """Other URLs of the same file, in the order in which to try them."""
     headers: tuple[tuple[str, str], ...] = ()
     """Name and value of the fields to add to each request for this target; may be secret."""
     out: str | None = None
-    """Where the list wants the file, below the output directory; not yet made safe."""
+    """Path below the output directory that the list demands; not yet made safe."""
     input: Mapping[str, Any] | None = None
-    """What else the list says about it: passed on to its result."""
+    """Everything else in the list about this target, for its result."""
     known: Known = UNKNOWN
     if_exists: IfExists | None = None
-    """What to do if its file is there; None: as the settings say."""
+    """What to do if its file is there already; None: what the settings say."""
     takes_login: bool = False
     """Whether the user and password of the settings (`--user`) are meant for its origin."""
 
@@ -137,11 +137,11 @@ class Target(NamedTuple):
 
     @property
     def identity(self) -> str:
-        """What owns a name and a part: see `Url.identity`."""
+        """What the state knows the URL by: see `Url.identity`."""
         return self.url.identity
 
     def ignoring(self, parameters: Sequence[str]) -> Target:
-        """The same target, for which query parameters that match these patterns do not count."""
+        """The same target, with URLs whose identities leave out these query parameters."""
         return self._replace(
             url=self.url.ignoring(parameters),
             mirrors=tuple(mirror.ignoring(parameters) for mirror in self.mirrors),
@@ -149,7 +149,7 @@ class Target(NamedTuple):
 
     @property
     def length(self) -> Length | None:
-        """What the list says about the body's length."""
+        """The length that the list demands of the body."""
         return None if self.size is None else Length(self.size, "the list")
 
     def at(self, path: str, known: Known) -> Target:
@@ -161,7 +161,7 @@ class Target(NamedTuple):
         )  # fmt: skip
 
     def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:
-        """The result of a target that has failed after so many attempts."""
+        """The result of this target if it fails after so many attempts."""
         return failed_result(self.index, str(self.url), failure, detail, self.input, attempts)
 
     def __repr__(self) -> str:
@@ -185,7 +185,7 @@ class Result:
     index: int
     """Place in the input, from 1."""
     url: str
-    """As the list gives it."""
+    """The URL as the list has it."""
     outcome: Outcome
     final_url: str | None = None
     """The URL that answered, after redirects."""
@@ -199,18 +199,18 @@ class Result:
     detail: str | None = None
     """What went wrong, as a sentence for people."""
     attempts: int = 0
-    """How many times a server was asked."""
+    """Attempts that sent a request."""
     elapsed: float = 0.0
-    """Seconds from the start of the first attempt to the end of the last, waits included."""
+    """Seconds from the start of the first attempt to the end of the last one, including waits."""
     content_type: str | None = None
     content_encoding: str | None = None
-    """Coding of the body as it came and is saved (RFC 9110, section 8.4); none is asked for."""
+    """Coding of the body, which is saved as it comes (RFC 9110, section 8.4)."""
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None
-    """Of the body, in hexadecimal digits."""
+    """Digest of the body, in hexadecimal digits."""
     input: Mapping[str, Any] | None = None
-    """What else the list says about the target."""
+    """Everything else in the list about this target."""
     backup: str | None = None
     """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
     output directory."""
@@ -248,11 +248,11 @@ def failed_result(
     said: Mapping[str, Any] | None = None,
     attempts: int = 0,
 ) -> Result:
-    """A failed result of an entry without an answer. `said`: what else the list says about it."""
+    """A failed result without an answer. `said`: everything else in the list about the entry."""
     return Result(
         index, url, Outcome.FAILED, error=failure, detail=detail, attempts=attempts, input=said
     )
 
 
 Entry = Target | Result
-"""What a record of the input becomes: a file to fetch, or at once a failure."""
+"""A record of the input: a file to fetch, or a failed result if it cannot be fetched."""

@@ -1,4 +1,4 @@
-"""Query parameters that merely sign a URL: they differ each day, and the file is the same."""
+"""Query parameters that only sign a URL: they change each day, while the file stays the same."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 LEFT_OUT = "#"
-"""Ends what has lost a parameter: so it is never equal to a URL that had none to lose."""
+"""Ends a URL without its signature, so that it never equals a URL that has had none."""
 
 _MAY_BE_SIGNED = re.compile(r"[?&](?:x-amz-signature|x-goog-signature|signature|sig)=", re.I)
 
 
 class _Signature(NamedTuple):
-    """A way to sign URLs; the names of parameters are in lower case."""
+    """A method of signing URLs; the names of parameters are in lower case."""
 
     needs: frozenset[str]
-    """The parameters that it cannot do without."""
+    """Parameters that such a URL always has."""
     has: str
-    """A pattern that matches the names of all of its parameters."""
+    """A pattern for the names of all of its parameters."""
 
 
 def _signature(needs: str, more: str = "") -> _Signature:
@@ -37,7 +37,7 @@ _SIGNATURES = (
     # The older version 2 of Amazon S3 and of Google Cloud Storage.
     _signature("expires signature awsaccesskeyid", "x-amz-security-token"),
     _signature("expires signature googleaccessid"),
-    # Azure's shared access signatures. What they say of the response (`rsct`) does not sign.
+    # Azure's shared access signatures. Parameters about the response (`rsct`) are no part of them.
     _signature(
         "sig se sp sv",
         "st sr ss srt sip spr si sdd ses saoid suoid scid skoid sktid skt ske sks skv",
@@ -46,10 +46,10 @@ _SIGNATURES = (
 
 
 def unsigned(url: str, ignored: Sequence[str] = ()) -> str:
-    """A URL without fragment, without the parameters that sign it and those that are `ignored`.
+    """A URL, which has no fragment, without its signature and without `ignored` parameters.
 
-    Of the known ways to sign, one counts where all of its parameters are there. `ignored` are
-    patterns of names, as `*` and `?` make them. The result ends in `#` if anything was left out.
+    A method of signing is recognized if all parameters that it needs are there. `ignored` are
+    patterns of names, with `*` and `?`. The result ends in `#` if anything was left out.
     """
     if not ignored and not _MAY_BE_SIGNED.search(url):
         return url

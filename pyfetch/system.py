@@ -1,4 +1,4 @@
-"""What the operating system gives a process: descriptors, threads, temporary databases."""
+"""What a process gets from the operating system: descriptors, threads, temporary databases."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
 
 _FOR_A_WORKER = 3
-"""Descriptors that a worker may need at once: a connection, a part, and what is beside them."""
+"""Descriptors that a worker may need at once: a connection, a part, and one for other files."""
 _RESERVED = 10
-"""Descriptors that are left to the state, lists, reports and temporary databases."""
+"""Descriptors for the state, lists, reports and temporary databases."""
 _NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
 
 _at_end: list[Callable[[], None]] = []
@@ -30,7 +30,7 @@ _is_registered = False
 
 
 class OutOfThreadsError(Exception):
-    """The system starts no more threads for this process."""
+    """The system refuses to start another thread."""
 
 
 class DescriptorBudget(NamedTuple):
@@ -43,7 +43,7 @@ class DescriptorBudget(NamedTuple):
 
 
 def descriptor_budget(workers: int, idle_connections: int) -> DescriptorBudget:
-    """As many workers and idle connections as are wanted, or fewer if descriptors are few."""
+    """The wanted numbers of workers and idle connections, or less if there are few descriptors."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit == resource.RLIM_INFINITY:
         return DescriptorBudget(workers, idle_connections)
@@ -61,9 +61,10 @@ def _open_descriptors() -> int:
 
 
 def is_out_of_resources(error: BaseException) -> bool:
-    """Whether this error, or one that caused it, is that there are no more descriptors or such.
+    """Whether this error means that the machine has no descriptor, thread or memory left.
 
-    It says nothing about a server or a file: with fewer transfers at once, it would not occur.
+    Such an error says nothing about a server or a file: with fewer transfers at once, it would not
+    occur. The errors that caused it are examined, too.
     """
     seen: set[int] = set()
     pending = [error]
@@ -77,7 +78,7 @@ def is_out_of_resources(error: BaseException) -> bool:
         if isinstance(cause, OSError):
             if cause.errno in _NO_MORE:
                 return True
-            # The C library has many names for it where it cannot open a socket or a file.
+            # If the C library cannot open a socket or a file, it reports various codes.
             if type(cause).__name__ == "gaierror" and _has_no_descriptor():
                 return True
         pending += [each for each in cause.args if isinstance(each, BaseException)]
@@ -95,16 +96,16 @@ def _has_no_descriptor() -> bool:
 
 
 def leave_signals_to_main() -> None:
-    """Block the signals that stop a run in this thread: the main thread has to get them.
+    """Block stopping signals in this thread, so that the main thread gets them.
 
-    Python runs handlers in the main thread only. In a program that uses the library, a Ctrl-C
-    that the system delivers to another thread would not wake the main thread from its wait.
+    Python runs signal handlers in the main thread only. If the system delivered a Ctrl-C to another
+    thread of a program that uses the library, the main thread would go on waiting.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
 
 
 def daemon(target: Callable[[], None], name: str) -> threading.Thread:
-    """A thread, not yet started, that nobody waits for when the process ends."""
+    """A thread, not yet started, that does not keep the process from ending."""
 
     def run() -> None:
         leave_signals_to_main()
@@ -114,12 +115,12 @@ def daemon(target: Callable[[], None], name: str) -> threading.Thread:
 
 
 def temporary_database(*tables: str) -> sqlite3.Connection:
-    """A private SQLite database with these tables (`name (columns)`), gone when it is closed.
+    """A private SQLite database with these tables (`name (columns)`), lost when it is closed.
 
-    It is in memory as long as it is small, else in a temporary file. One transaction is open from
-    the start; any thread may use it, one at a time.
+    It is in memory while it is small, else in a temporary file. A transaction is open from the
+    start. Any thread may use it, one at a time.
     """
-    import sqlite3  # most runs need none, and to load it takes milliseconds
+    import sqlite3  # takes milliseconds to load, and many runs do not need it
 
     database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA journal_mode = OFF")
@@ -131,13 +132,13 @@ def temporary_database(*tables: str) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def before_threads_are_joined(call: Callable[[], None]) -> Iterator[None]:
-    """If the program ends within, call this before Python waits for its threads to end.
+    """If the program ends within this context, call `call` before Python joins its threads.
 
-    A program may end while it holds a generator that it has not used up. Its workers would then
-    go on as long as servers let them: `concurrent.futures` joins them before `atexit` calls
-    anything, and until then nothing public tells that the program ends. So this uses what
-    `concurrent.futures` itself uses, `threading._register_atexit`, of which the last that was
-    registered is called first.
+    A program may end while it still has a generator with results to come. `concurrent.futures`
+    would then wait until the workers are done, and functions registered with `atexit` are only
+    called after that: there is no public way to learn earlier that the program ends. So this uses
+    `threading._register_atexit`, as `concurrent.futures` does. The function that was registered
+    last is called first.
     """
     global _is_registered
     if not _is_registered:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
-"""What is shown in place of a user and password, or of a signature."""
+"""Shown in place of a user and password, or of a signature."""
 
-# C0 and C1 controls, Unicode's line ends, bidi marks, embeddings, overrides and isolates,
-# invisible joiners and the byte order mark, and half a surrogate pair.
+# Control characters (C0, C1), Unicode's line ends, marks that change the direction of writing,
+# invisible joiners, the byte order mark, and halves of surrogate pairs.
 _HARMFUL = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 
 # The patterns below are compiled by `re` at their first use, since most runs use none of them.
@@ -18,14 +18,14 @@ _HARMFUL = "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufe
 # A URL in a text ends at a blank; its authority ends at `/`, `?` or `#` (RFC 3986, section 3.2).
 # Only ASCII blanks count: any other space may be part of a password.
 _USERINFO = r"(?<=//)[^/?#\x00-\x20]*@"
-# A password that begins with digits and has a `/`, `?` or `#` passes for a port and a path. Nobody
-# can know which of the two it is. It is taken for a password where the "host" has no dot and what
-# follows the `@` may be a host: not the version of a package (`cdn:80/pkg@1.2/x`).
+# A password that begins with digits and contains `/`, `?` or `#` looks like a port and a path.
+# Nobody can know which of the two it is. It is taken for a password if the "host" has no dot and
+# a host may follow after the `@`, not the version of a package (`cdn:80/pkg@1.2/x`).
 _AFTER_PORT = r"(?<=//)(?!localhost:)[^/?#:@.\[\x00-\x20]+:[0-9]*+((?:[^/\x00-\x20]|/(?!/))++)"
 _HOST = r"[A-Za-z\[]|[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:[:/?#]|\Z)"
 _AUTHORITY_ALONE = r"([^/]*//)[^/?#]*\Z"
-# What signs a URL for a time (AWS, Google, CloudFront, Azure, Alibaba and the like); also in a URL
-# that is percent-encoded within another one.
+# Parameters that sign a URL (AWS, Google, CloudFront, Azure, Alibaba and the like), also in a URL
+# that is percent-encoded inside another one.
 _SIGNATURE = (
     r"(?i)(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
     r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token)|q-signature|signature|sig)"
@@ -34,11 +34,12 @@ _SIGNATURE = (
 
 
 def escaped(text: str) -> str:
-    """The same text with what could move a cursor, end a line or turn it round as `%XX`.
+    """The text with an escape for each character that could disturb a terminal or a line.
 
-    The escapes are those of a URL (RFC 3986, section 2.1), of the character's UTF-8.
+    These characters move the cursor, end a line, change the direction of writing or are invisible.
+    Escapes are those of URLs (RFC 3986, section 2.1): `%XX` for each byte of the character's UTF-8.
     """
-    if text.isascii() and text.isprintable():  # the quick way to know that nothing is to be done
+    if text.isascii() and text.isprintable():  # the usual case, quickly recognized
         return text
     return re.sub(_HARMFUL, _percent, text)
 
@@ -48,7 +49,7 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def may_hold_credentials(url: str) -> bool:
-    """Whether what looks like a port and a path may be a password: `//me:12/secret@host/`."""
+    """Whether a part that looks like port and path may be a password: `//me:12/secret@host/`."""
     if "@" not in url:
         return False
     return any(_end_of_userinfo(match[1]) is not None for match in re.finditer(_AFTER_PORT, url))
@@ -68,7 +69,7 @@ def _without_userinfo(match: re.Match[str]) -> str:
 
 
 def _end_of_userinfo(after_port: str) -> int | None:
-    """Where the `@` stands that ends user and password, if they may be what this looks like."""
+    """Index of the `@` that ends user and password; None if this is no password."""
     if after_port[0] == "/":
         within = re.split("[?#]", after_port, maxsplit=1)[0]
     elif after_port[0] in "?#":
@@ -82,17 +83,18 @@ def _end_of_userinfo(after_port: str) -> int | None:
 
 
 def masked_signatures(text: str) -> str:
-    """Return the text with `***` for each value that signs a URL (`X-Amz-Signature`, `sig` …)."""
-    # Few texts have a `sig` in them, and to look for that takes no time.
+    """Return the text with `***` for each signature in a URL (`X-Amz-Signature=…`, `sig=…`)."""
+    # Few texts contain these letters, and looking for them takes hardly any time.
     if "sig" in text or "Sig" in text or "oken" in text or "SIG" in text:
         return re.sub(_SIGNATURE, rf"\1{MASK}", text)
     return text
 
 
 def masked_value(value: Any) -> Any:
-    """Return a value of JSON with all texts in it masked, keys too; itself if none needs it.
+    """Return a JSON value with all texts in it masked, including keys.
 
-    It must not be nested so deeply that the recursion limit could be reached.
+    Returns the same object if nothing has to be masked. It must not be nested so deeply that the
+    recursion limit could be reached.
     """
     if isinstance(value, str):
         return masked(value)
@@ -111,9 +113,9 @@ def masked_value(value: Any) -> Any:
 
 
 def shown_of_split(url: str, rest: str) -> str:
-    """Return what may be shown of a URL that a blank separates from `rest`.
+    """Return what may be shown of a URL that is separated from `rest` by a blank.
 
-    The blank may stand in a password: then the half before it is not shown.
+    The blank may be part of a password: then the half before it is not shown.
     """
     half = re.match(_AUTHORITY_ALONE, url)
     return f"{half[1]}{MASK}" if half and "@" in rest else url

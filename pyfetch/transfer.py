@@ -1,4 +1,4 @@
-"""One attempt in flight: its worker writes the figures, the screen reads them, `stop` ends it."""
+"""One attempt in flight: its worker writes the figures, the display reads them, `stop` ends it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Phase(StrEnum):
 class Transfer:
     """One attempt while it runs, for any thread.
 
-    The figures are plain attributes. Only the worker writes `received` and `size`; whoever
-    else reads them may see values that are a moment old.
+    The figures are plain attributes. Only the worker writes `received` and `size`; other threads
+    may read values that are a moment old.
     """
 
     __slots__ = (
@@ -53,20 +53,20 @@ class Transfer:
         self.latency: float | None = None
         """Seconds from the start of the attempt to the head of the answer; None before that."""
         self.received = 0
-        """Bytes of the body so far, including those that an earlier attempt left."""
+        """Bytes of the body so far, including those that an earlier attempt has left."""
         self.resumed = 0
-        """How many of these bytes an earlier attempt left."""
+        """How many of these bytes an earlier attempt has left."""
         self.size: int | None = None
-        """Bytes of the whole body, where the server has said so."""
+        """Bytes of the whole body, if the server has announced them."""
         self.phase = Phase.STARTING
         """What it does while nothing of the body has come."""
         self.steps = 0
-        """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
+        """How many times the attempt has begun a step: a connection, a handshake, a request."""
         self.ours = 0.0
-        """Seconds for which the body had to wait for us, up to the last `ours_ends`."""
+        """Seconds in which the body had to wait for this program, up to the last `ours_ends`."""
         self._ours_since: float | None = None
         self._lock = threading.Lock()
-        """Held while `stop` interrupts: a socket must not be given back at that moment."""
+        """Held while `stop` shuts a socket down, which must not be released at that moment."""
         self._socket: socket.socket | None = None
         self._interrupt: Callable[[], None] | None = None
         self._stopped: TargetError | None = None
@@ -97,10 +97,10 @@ class Transfer:
 
     @contextlib.contextmanager
     def interrupted_by(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Within: let `stop` call `interrupt`, which must not block.
+        """Within this context, `stop` calls `interrupt`, which must not block.
 
-        It is to end a wait for anything but the connection, such as a name look-up. It is called
-        once `check` raises; the thread that waits calls `check` itself.
+        `interrupt` has to end a wait for something other than the connection, such as a name
+        look-up. `check` raises by then; the waiting thread has to call it.
         """
         self._interrupt = interrupt
         try:
@@ -109,33 +109,33 @@ class Transfer:
             self._interrupt = None
 
     def ours_begins(self) -> None:
-        """From now on, the body waits for us (a disk, a hash, `--limit-rate`)."""
+        """Note that the body has to wait for this program (disk, hashing, `--limit-rate`)."""
         self._ours_since = time.monotonic()
 
     def ours_ends(self) -> None:
-        """From now on, the body waits for the server again."""
+        """Note that the body waits for the server again."""
         since, self._ours_since = self._ours_since, None
         if since is not None:
             self.ours += time.monotonic() - since
 
     def seconds_ours(self) -> float:
-        """Seconds so far for which the body had to wait for us; for any thread."""
+        """Seconds so far in which the body had to wait for this program; for any thread."""
         since = self._ours_since
         return self.ours if since is None else self.ours + time.monotonic() - since
 
     def answered(self) -> None:
-        """Note that the head of an answer is there."""
+        """Note that the head of an answer has come."""
         self.latency = time.monotonic() - self.assignment.began
 
     def uses(self, connection: socket.socket) -> None:
-        """Let `stop` shut this connection down. Raises what `stop` was called with."""
-        # The order matters: `stop` may come between these two lines, but not past both.
+        """Let `stop` shut this connection down. Raises a `TargetError` if it was called already."""
+        # The order matters: if `stop` is called between these two lines, `check` notices.
         self._socket = connection
         self.steps += 1
         self.check()
 
     def wait_at_most(self, seconds: float) -> None:
-        """Wait no longer than this for the connection, until its next request."""
+        """Limit each wait for the connection to this time, until the next request."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.settimeout(seconds)
@@ -147,7 +147,6 @@ class Transfer:
 
 
 def _shut_down(connection: socket.socket) -> None:
-    # The method of `socket.socket` itself: that of an SSLSocket would take the TLS state away
-    # from the thread that is reading.
+    # Not `SSLSocket.shutdown`, which would remove the TLS state that another thread is using.
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Sizes, rates and times: read from what people write, and shown to them."""
+"""Sizes, rates and times: parsed from text that people write, and formatted for them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _RATE = rf"\s*{_NUMBER}\s*/\s*(.+)"
 
 
 def parse_rate(text: str) -> float:
-    """How often a second, for `5/s`, `100/min`, `1000/h`, `1/10s`. Raises `ValueError`."""
+    """Times a second, for `5/s`, `100/min`, `1000/h`, `1/10s`. Raises `ValueError`."""
     match = re.fullmatch(_RATE, text)
     try:
         number, per = match.groups() if match else ("", "")
@@ -61,7 +61,7 @@ def parse_rate(text: str) -> float:
 
 
 def parse_speed(text: str) -> int:
-    """Bytes in a second, for `10K/s` or `10K`. Raises `ValueError`."""
+    """Bytes a second, for `10K/s` or `10K`. Raises `ValueError`."""
     try:
         return parse_size(re.sub(r"\s*/\s*s(?:ec)?\s*$", "", text, flags=re.IGNORECASE))
     except ValueError:

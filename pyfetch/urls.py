@@ -1,7 +1,7 @@
 """URLs, each taken apart once.
 
-Whatever is shown, logged or written goes through `str(url)` or, for texts that may hold a URL,
-through `text.masked`; `Url.text` is for requests alone.
+To show, log or write a URL, use `str(url)`; for a text that may contain URLs, use `text.masked`.
+`Url.text`, with its password, is for requests only.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from pyfetch.signed_query import LEFT_OUT, unsigned
 from pyfetch.text import MASK, masked, masked_signatures
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-"""The schemes that can be fetched, and the port of each where its URL names none."""
+"""The supported schemes, and the default port of each."""
 
-# Nearly all URLs: printable ASCII, without credentials. One match takes them apart.
+# Matches nearly all URLs: printable ASCII without credentials. One match takes them apart.
 _PLAIN = re.compile(
     r"((https?://[A-Za-z0-9._:-]+)(?:/[!\"$->A-\[\]-~]*)?(?:\?[!\"$-?A-\[\]-~]+)?)(?:#[!-\[\]-~]*)?"
 )
 # `host:8080/path` has a port, not a scheme.
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*):(?!\d+(?:[/?#]|$))")
 
-# What follows is compiled by `re` at its first use, since most runs use none of it.
+# The patterns below are compiled by `re` at their first use, since most runs use none of them.
 _MUST_BE_ENCODED = r"[\x00-\x20\\\x7f-\xa0\u2028\u2029\ud800-\udfff]"
 _BLANK_OR_BACKSLASH = r"[\x00-\x20\\]"
 _HOST_AND_PATH = (
@@ -35,13 +35,13 @@ _HOST_AND_PATH = (
 _SCHEME_AND_AUTHORITY = r"(?:[^/?#]*:)?//[^/?#]*"
 _STRAY_PERCENT = r"%(?![0-9A-Fa-f]{2})"
 _ALLOWED = "!#$%&'()*+,/:;=?@[]~"
-"""Characters that stand for themselves behind an authority, but for letters, digits and `-._`."""
+"""Characters after an authority that need no escape, besides letters, digits and `-._`."""
 
 _MOST_ORIGINS = 1024
 
 
 class UnsupportedScheme(ValueError):  # noqa: N818 - it says what is wrong with the URL
-    """A URL is neither http nor https. `scheme` is what it is, in lower case."""
+    """A URL is neither http nor https. `scheme` is its scheme, in lower case."""
 
     def __init__(self, scheme: str) -> None:
         super().__init__(f"{scheme} is neither http nor https")
@@ -52,11 +52,11 @@ class Url(NamedTuple):
     """One http or https URL; `parse_url` makes it. Its `str` and `repr` hide the password."""
 
     text: str
-    """The URL as it was given, credentials included: never to be shown."""
+    """The URL as it was given, including credentials: must not be shown."""
     origin: str
     """`scheme://host:port` (RFC 6454, section 4): what connections and pauses belong to."""
     identity: str
-    """What owns a file's name and a part: the URL without credentials, fragment and what signs it.
+    """What the state knows the URL by: the URL without credentials, fragment and signature.
 
     It ends in `#` if a part of the query was left out."""
 
@@ -78,12 +78,12 @@ class Url(NamedTuple):
 
     @property
     def port(self) -> int:
-        """The port, also where the text names none."""
+        """The port: that in the text, else the default one."""
         return int(self.origin.rpartition(":")[2])
 
     @property
     def userinfo(self) -> str | None:
-        """User and password as they stand in the URL, percent-encoded; None if there are none."""
+        """User and password as they are in the URL, percent-encoded; None if there are none."""
         if "@" not in self.text:
             return None
         userinfo, at, _ = urlsplit(self.text).netloc.rpartition("@")
@@ -98,7 +98,7 @@ class Url(NamedTuple):
 
     @property
     def query(self) -> str:
-        """What stands between `?` and the fragment, percent-encoded, but for what signs the URL."""
+        """The query, percent-encoded, without the signature."""
         return self.identity.partition("?")[2].removesuffix(LEFT_OUT)
 
     @property
@@ -112,14 +112,14 @@ class Url(NamedTuple):
         return self.identity.endswith(LEFT_OUT)
 
     def ignoring(self, parameters: Sequence[str]) -> Url:
-        """The same URL, whose identity does without the parameters that match these patterns."""
+        """The same URL, with an identity that leaves out parameters that match these patterns."""
         if "?" not in self.identity:
             return self
         return Url(self.text, self.origin, unsigned(self.identity, parameters))
 
     @property
     def fragment(self) -> str:
-        """What stands behind `#`."""
+        """The fragment, without the `#`."""
         return self.text.partition("#")[2]
 
 
@@ -129,7 +129,7 @@ def without_query(identity: str) -> str:
 
 
 def is_url(text: str) -> bool:
-    """Whether a text begins as URLs do (`scheme://`), so that it is no name of a file."""
+    """Whether a text begins like a URL (`scheme://`), so that it is no file name."""
     scheme = _SCHEME.match(text)
     return scheme is not None and text.startswith("//", scheme.end())
 
@@ -137,8 +137,8 @@ def is_url(text: str) -> bool:
 def parse_url(text: str) -> Url:
     """Take a URL apart.
 
-    Raises `UnsupportedScheme`, or `ValueError` for what is no URL. The message shows nothing of
-    the URL's authority: what was taken for a port or a host may be a part of a password.
+    Raises `UnsupportedScheme`, or `ValueError` for a text that is no URL. The message does not show
+    the authority: a part that looks like a port or host may be part of a password.
     """
     plain = _PLAIN.fullmatch(text)
     if plain:
@@ -161,10 +161,10 @@ def _without_credentials(parts: SplitResult) -> str:
 
 
 def escape_url(text: str) -> str:
-    """Percent-encode what a URL or a reference to one may not have (RFC 3986, section 2.1).
+    """Percent-encode all characters that a URL or a reference must not have (RFC 3986, 2.1).
 
-    A `%` that begins no escape is itself escaped; the escapes beside it stay as they are. A host
-    beyond ASCII stays, too: it is not encoded in percents (RFC 3490).
+    A `%` that begins no escape is encoded; existing escapes stay. A host with other characters
+    than ASCII stays as well, as hosts have another encoding (RFC 3490).
     """
     found = re.match(_SCHEME_AND_AUTHORITY, text)
     authority, rest = (found[0], text[found.end() :]) if found else ("", text)
@@ -201,12 +201,12 @@ def _split(url: str) -> SplitResult:
 
 
 def looks_like_a_url(text: str) -> bool:
-    """Whether a text begins as a URL does after its scheme: `example.org/a`, `www.example.org`."""
+    """Whether a text looks like a URL without a scheme: `example.org/a`, `www.example.org`."""
     return not is_url(text) and re.match(_HOST_AND_PATH, text) is not None
 
 
 def masked_url(text: str) -> str:
-    """Return what should be one URL, masked. If it is none, all before its last `@` is hidden."""
+    """Return a text that should be one URL, masked. If it is none, all before the last `@` is."""
     if "@" not in text:
         return masked_signatures(text)
     try:

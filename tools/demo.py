@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from pyfetch.output.painter import LAST_WORDS
 from tests.support.server import Handler, LoopbackServer, Page
 
 URLS = 2000
@@ -189,12 +190,14 @@ def _killed_run(origin: Origin, command: list[str]) -> None:
     run.kill()
     _check(run.wait() == -signal.SIGKILL, "the run ended before it was killed")
     if ON_A_TERMINAL:
-        print("\x1b[?25h\x1b[0m\x1b[J")  # a killed process leaves the cursor hidden
+        # A killed process leaves its bars, and the cursor hidden. The run that follows sets the
+        # terminal's own progress anew.
+        print(f"\x1b[0m{LAST_WORDS.decode()}", flush=True)
 
 
 def _shown() -> list[str]:
-    """On a terminal all that there is to see; else only what failed, and the summary."""
-    return [] if ON_A_TERMINAL else ["--quiet"]
+    """On a terminal what is running, and what fails; else only what failed, and the summary."""
+    return ["--rows", "failures"] if ON_A_TERMINAL else ["--quiet"]
 
 
 def _planned(command: list[str]) -> dict[str, Path]:

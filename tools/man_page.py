@@ -36,6 +36,7 @@ def man_page() -> str:
     lines += _section("OPTIONS OF OTHER TOOLS", [_text(known)])
     lines += _section("EXAMPLES", _items(manual.EXAMPLES))
     lines += _section("ENVIRONMENT", _items(manual.ENVIRONMENT))
+    lines += _section("FILES", _items(manual.FILES))
     lines += _section("EXIT STATUS", _items(manual.EXIT_STATUSES))
     lines += _section("SEE ALSO", [_text("curl(1), wget(1), and share/doc/pyfetch/README.md")])
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from pyfetch import __version__
-from pyfetch.cli.parameters import GroupedOption
+from pyfetch.cli.click_types import GroupedOption
 from pyfetch.settings import Group
 
 

@@ -12,16 +12,17 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.answers import ANSWERS
+from pyfetch.cli.click_types import FILE_NAME
 from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.parameters import (
     CONTEXT,
-    FILE_NAME,
     NOTES,
     OPTIONS,
     TranslatingCommand,
     settings_from_options,
 )
 from pyfetch.settings import InputFormat, Settings
+from pyfetch.urls import is_url
 
 
 @click.command(
@@ -69,17 +70,17 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if options["fail_fast"] and any(allowed):
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     settings = _settings(options, hosts)
-    from pyfetch.cli.display import OutputOptions, ProgressForm, Rows, check_progress
+    from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run
     from pyfetch.inputs.columns import Columns
-    from pyfetch.naming.template_text import columns_of
+    from pyfetch.naming.template_text import columns_in
 
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_of(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name)),
         out=out,
     )
     output = OutputOptions(
@@ -108,7 +109,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
 def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:
     if options["plan"] or options["prune"]:
         raise click.UsageError("--verify fetches nothing: leave out --plan and --prune")
-    from pyfetch.cli.display import OutputOptions
+    from pyfetch.cli.output_options import OutputOptions
     from pyfetch.cli.verify import show_verification
 
     output = OutputOptions(format=options["format"], quiet=options["quiet"])
@@ -134,6 +135,8 @@ def _place(context: click.Context, sources: tuple[str, ...], options: dict[str, 
 def _settings(options: dict[str, Any], hosts: Any) -> Settings:
     """The settings; the password of `-u NAME` is asked for."""
     user = options["user"]
+    if user is not None and is_url(user):
+        raise click.UsageError("-u takes a name: -u NAME, or -u NAME:PASSWORD")
     if user is not None and ":" not in user:
         from pyfetch.cli.password import asked_for
 
@@ -145,6 +148,6 @@ def _standard_input() -> tuple[str, ...]:
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError(
             "no URLs: name a file of them (pyfetch urls.txt), give some"
-            " (pyfetch https://…), or pipe them in (… | pyfetch)"
+            " (pyfetch https://…), or pipe them in (… | pyfetch); pyfetch -h shows more"
         )
     return ("-",)

@@ -85,7 +85,7 @@ def read_config(path: str, *, is_named: bool) -> ConfigFile:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {_first_line(str(error))}") from error
+        raise UsageError(_no_toml(path, str(error).partition("\n")[0])) from error
     return ConfigFile(path, text, table, is_named, stat.S_IMODE(status.st_mode))
 
 
@@ -105,10 +105,12 @@ def _check_trust(path: str, status: os.stat_result) -> None:
         raise UsageError(f"anybody can write the configuration {path}: chmod o-w {path}")
 
 
-def _first_line(text: str) -> str:
-    """The error of `tomllib`, which says the line, and shows at most a few characters."""
-    line = text.partition("\n")[0]
-    return f"{line[:1].lower()}{line[1:]}"
+def _no_toml(path: str, message: str) -> str:
+    """What to say of an error of `tomllib`, which shows at most one character of the file."""
+    what, _, where = message.partition(" (at ")
+    line = re.match(r"line (\d+)", where)
+    place = f", line {line[1]}" if line else f" ({where.rstrip(')')})" if where else ""
+    return f"{path}{place}: no TOML: {what[:1].lower()}{what[1:]}"
 
 
 def _section(line: str) -> tuple[str, ...] | None:

@@ -24,7 +24,7 @@ from pyfetch.cli.config_layers import (
 from pyfetch.cli.config_values import is_secret, kind_value, option_value
 from pyfetch.cli.spelling import nearest
 from pyfetch.errors import UsageError
-from pyfetch.settings import HOST_KINDS, parse_pattern
+from pyfetch.settings import HOST_KINDS, HOSTS, parse_pattern
 
 _SECTIONS = (DEFAULTS, f"{PROFILE}.NAME", f'{HOST}."EXAMPLE.ORG"')
 
@@ -57,7 +57,14 @@ class _Reader:
                 known = f"there are {', '.join(profiles)}" if profiles else "there are none"
                 raise UsageError(f"there is no profile {profile!r} in {self._file.path}: {known}")
             general.append(profiles[profile])
-        hosts = {name: self._host_layer(name, table) for name, table in self._tables(HOST)}
+        hosts: dict[str, Layer] = {}
+        for name, table in self._tables(HOST):
+            layer = self._host_layer(name, table)
+            for other in hosts:
+                if parse_pattern(other) == parse_pattern(name):
+                    message = f"[{section_name(hosts[other].section)}] is for the same: choose one"
+                    raise self._file.wrong(layer.section, None, message)
+            hosts[name] = layer
         return Configuration(self._file, tuple(general), hosts)
 
     def _check_sections(self) -> None:
@@ -102,7 +109,9 @@ class _Reader:
         values = {}
         for key, raw in table.items():
             if isinstance(raw, dict):
-                message = f'quote the whole name: [{HOST}."{pattern}.{key}"]'
+                message = (
+                    f'quote the whole name: [{HOST}."{".".join((pattern, *_names(key, raw)))}"]'
+                )
                 raise self._file.wrong((*section, key), None, message)
             name = HOST_KEYS.get(key)
             if name is None:
@@ -114,6 +123,8 @@ class _Reader:
                 key,
                 lambda: kind_value(kind, raw, self._file.directory),  # noqa: B023
             )
+        said = {HOST_KEYS[key]: value for key, value in values.items()}
+        self._value(section, None, lambda: HOSTS.check({pattern: said}))
         return Layer(section, values)
 
     def _value(self, section: Section, key: str | None, read: Callable[[], Any]) -> Any:
@@ -142,3 +153,15 @@ class _Reader:
                 return f"the option is called {negated}"
         meant = nearest(key, known)
         return f"there is no such option{f' (did you mean {meant}?)' if meant else ''}"
+
+
+def _names(key: str, table: dict[str, Any]) -> list[str]:
+    """The names that a dotted key has made tables of: those of a host, without quotes."""
+    names = [key]
+    while len(table) == 1:
+        ((key, inner),) = table.items()
+        if not isinstance(inner, dict):
+            break
+        names.append(key)
+        table = inner
+    return names

@@ -9,6 +9,7 @@ import click
 
 from pyfetch.cli.parameters import setting_of
 from pyfetch.settings.kinds import DIRECTORY, FILE, Flag, Kind, Number
+from pyfetch.settings.request_kinds import HEADERS
 from pyfetch.text import masked
 
 _SECRET_WORDS = ("auth", "cookie", "key", "pass", "secret", "token")
@@ -33,10 +34,15 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
     if isinstance(raw, bool):
         raise ValueError(f"must be a {kind.metavar}, not {_shown(raw)}")
     if kind.several:
-        return kind.check([kind.parse(_text(item)) for item in _items(raw)])
+        texts = [_text(item) for item in _items(raw)]
+        if kind is HEADERS:
+            texts = [_header_file(text, directory) for text in texts]
+        return kind.check([kind.parse(text) for text in texts])
     if isinstance(raw, str):
         value = kind.check(kind.parse(raw))
-        return _path(kind, value, directory) if kind in (FILE, DIRECTORY) else value
+        if kind is FILE:
+            return _file_to_read(value, directory)
+        return os.path.expanduser(value) if kind is DIRECTORY else value  # noqa: PTH111
     # A number goes the way of its text, so that `rate = 5` lacks its unit here, too.
     is_number = isinstance(kind, Number) and isinstance(raw, int | float)
     return kind.check(kind.parse(str(raw)) if is_number else raw)
@@ -46,7 +52,9 @@ def is_secret(key: str, raw: object) -> bool:
     """Whether what stands under this key is a login, or has a password or token in it."""
     for text in (item for item in _items(raw) if isinstance(item, str)):
         name = text.partition(":")[0].lower()
-        is_secret_header = key == "header" and any(word in name for word in _SECRET_WORDS)
+        is_secret_header = (
+            key == "header" and name[:1] != "@" and any(word in name for word in _SECRET_WORDS)
+        )
         if key == "user" or is_secret_header or masked(text) != text:
             return True
     return False
@@ -86,13 +94,17 @@ def _text(raw: object) -> str:
     return raw
 
 
-def _path(kind: Kind, path: str, directory: str) -> str:
-    """What a shell would make of a path. Files to read stand beside the configuration.
+def _file_to_read(path: str, directory: str) -> str:
+    """A path that begins beside the configuration, or at home.
 
     In the current directory, a stranger may have put a file of that name.
     """
-    path = os.path.expanduser(path)  # noqa: PTH111
-    return os.path.join(directory, path) if kind is FILE else path  # noqa: PTH118
+    return os.path.join(directory, os.path.expanduser(path))  # noqa: PTH111, PTH118
+
+
+def _header_file(text: str, directory: str) -> str:
+    """A header as it is, or `@FILE` with the path of that file."""
+    return f"@{_file_to_read(text[1:], directory)}" if text.startswith("@") else text
 
 
 def _shown(raw: object) -> str:

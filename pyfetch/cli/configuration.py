@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.parameters import FILE_NAME, GroupedOption
+from pyfetch.cli.click_types import FILE_NAME, GroupedOption
 from pyfetch.errors import UsageError
 from pyfetch.settings import Group
 
@@ -88,7 +88,8 @@ def _read(
 def _is_missing(path: str) -> bool:
     try:
         os.stat(path)  # noqa: PTH116
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # Of a directory that we may not enter: the home is another user's, as under `sudo -u`.
         return True
     except OSError:  # reported when it is read
         pass

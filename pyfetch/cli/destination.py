@@ -11,8 +11,8 @@ from pyfetch.urls import is_url, masked_url
 
 _LIKE_A_FILE = r"[^/.][^/]*\.(?=[A-Za-z0-9]*[A-Za-z])[A-Za-z0-9]{1,5}"
 _NO_STANDARD_OUTPUT = (
-    "pyfetch saves files and writes none to standard output: leave {} - out (to see one file,"
-    " type: curl URL)"
+    "{} - would write to standard output, which has the results: name a directory (-o DIR) or a"
+    " file (-O FILE), or type: curl URL"
 )
 
 

@@ -9,74 +9,27 @@ import re
 import select
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from enum import StrEnum
 from textwrap import wrap
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pyfetch.batch import Batch
 from pyfetch.cli.log import logging_to
-from pyfetch.errors import UsageError
+from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
+from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
 from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from pyfetch.output.screen import Screen
 
 _NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
 """A blank at which no line ends."""
 
 _log = logging.getLogger(__name__)
-
-
-class Rows(StrEnum):
-    """Which results are shown."""
-
-    ALL = "all"
-    FAILURES = "failures"
-    NONE = "none"
-
-
-class ProgressForm(StrEnum):
-    """How the progress of a run is shown on standard error."""
-
-    AUTO = "auto"
-    """Bars on a terminal, unless `--quiet` is given."""
-    BAR = "bar"
-    """Bars, also with `--quiet`."""
-    JSON = "json"
-    NONE = "none"
-
-
-class OutputOptions(NamedTuple):
-    """What the command shows, where, and which reports it writes."""
-
-    format: str | None = None
-    """`table`, `tsv` or `jsonl`; None: what suits standard output."""
-    rows: Rows = Rows.ALL
-    progress: ProgressForm = ProgressForm.AUTO
-    extras: bool = True
-    """Whether terminals that know them are sent links and progress of their own."""
-    ordered: bool = True
-    quiet: bool = False
-    verbose: int = 0
-    log_file: str | None = None
-    """The file for all that can be said of the run; None: no such file."""
-    checksums: str | None = None
-    """The file for the lines that `sha256sum -c` reads; None: no such file."""
-    failed_to: str | None = None
-    """The file for the input lines that failed; None: no such file."""
-    prune: bool = False
-    """Whether to move the files that the list does not name any more."""
-    yes: bool = False
-    """Whether to do so without a question."""
-    allowed: tuple[int, Fraction | int] = (0, 0)
-    """How many failures still count as success: a number, and a fraction of all."""
 
 
 class Display:
@@ -102,6 +55,7 @@ class Display:
             self._sinks.append(FailureLines(self.say))
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._screen: Screen | None = None
+        self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
 
     @staticmethod
@@ -140,7 +94,7 @@ class Display:
     def _show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
-        if self._screen and self.is_table:
+        if self._screen and self._rows_above_bars:
             self._screen.shown(result)
 
     def flush(self) -> None:
@@ -155,7 +109,7 @@ class Display:
     @property
     def width(self) -> int | None:
         """Cells of a line on standard error; None where that is no terminal."""
-        return _columns(self._err) - 1 if self._err.isatty() else None
+        return terminal_width(self._err) - 1 if self._err.isatty() else None
 
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.
@@ -166,9 +120,9 @@ class Display:
             self._write(line)
 
     def warn(self, line: str) -> None:
-        """Write one line that must not be missed; on a terminal it is red."""
+        """Write one line that must not be missed; on a terminal it is yellow."""
         colour = self._err.isatty() and not os.environ.get("NO_COLOR")
-        self._write(f"\x1b[31m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
+        self._write(f"\x1b[33m{escaped(line)}\x1b[0m" if colour else f"pyfetch: {escaped(line)}")
 
     def logging(self) -> AbstractContextManager[None]:
         """Within, show the log on standard error: warnings, and more with `--verbose`."""
@@ -201,11 +155,11 @@ class Display:
         from pyfetch.output.counts import RunCounts
         from pyfetch.output.screen import Screen
 
-        together = same_terminal(self._out, self._err)
         out = self._out
-        self._screen = Screen(out, out if together else self._err, extras=self._options.extras)
+        err = out if same_terminal(out, self._err) else self._err
+        self._screen = Screen(out, err, extras=self._options.extras)
         if self.is_table:
-            self._sinks.append(self._screen.table(batched=self._bars and together))
+            self._sinks.append(self._screen.table(batched=self._rows_above_bars))
         if self._bars:
             # With --verbose or --quiet, there is a line for each failure anyhow.
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)
@@ -238,31 +192,3 @@ class Display:
         with contextlib.suppress(OSError):  # nobody reads standard error any more
             self._err.write(line + "\n")
             self._err.flush()
-
-
-def check_progress(form: ProgressForm, err: TextIO) -> None:
-    """Raise `UsageError` where bars are demanded that cannot be drawn."""
-    if form is ProgressForm.BAR and not can_draw(err):
-        raise UsageError("--progress bar needs a terminal on standard error (json does not)")
-
-
-def _columns(stream: TextIO) -> int:
-    said = os.environ.get("COLUMNS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or 80
-    except OSError:
-        return 80
-
-
-def can_draw(stream: TextIO) -> bool:
-    """Whether bars can be drawn there."""
-    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
-
-
-def same_terminal(out: TextIO, err: TextIO) -> bool:
-    """Whether both are one terminal."""
-    if not (out.isatty() and err.isatty()):
-        return False
-    return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from pyfetch.cli.display import OutputOptions
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.cli.run import SourceSpec
 from pyfetch.cli.signals import ReaderWatch
 from pyfetch.errors import StoppedError
@@ -26,8 +26,8 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
-from pyfetch.storage.pruning import UnnamedFiles
 from pyfetch.storage.state import STATE_FILE, State
+from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.system import temporary_database
 from pyfetch.text import escaped
 from pyfetch.urls import masked_url
@@ -120,7 +120,7 @@ class Planner:
             return Action.FETCH
         policy = self._settings.if_exists
         if policy is IfExists.FAIL:
-            raise TargetError(Failure.EXISTS, f"{final} is there")
+            raise TargetError(Failure.EXISTS, f"{final} exists already")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
         if earlier or status is None or policy in (IfExists.REPLACE, IfExists.RENAME):

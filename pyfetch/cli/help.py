@@ -12,18 +12,28 @@ from pyfetch.cli import aliases, manual
 from pyfetch.cli.manual import OptionText
 
 _WIDEST = 100
+_SCREEN = 80
+"""Columns that `-h` is made for."""
 _NARROW = 60
 """Columns below which a text stands under what it explains, not beside it."""
 _WIDEST_TERM = 24
 
 
 def one_screen(options: Iterable[click.Parameter]) -> str:
-    """The use, the options that people need most, and examples: 23 lines of 80 columns."""
+    """The use, the options that people need most, and examples: 23 lines of 80 columns.
+
+    On a narrower terminal the lines are shorter, and more.
+    """
     texts = {flag.split()[0]: text for text in manual.option_texts(options) for flag in text.flags}
     rows = [
         (", ".join(texts[flag].flags), texts[flag].first_sentence.replace("`", ""))
         for flag in manual.FIFTEEN
     ]
+    width = shutil.get_terminal_size().columns
+    if width < _SCREEN:
+        use = [f"Usage: {manual.USE}", _filled(manual.SOURCE, width)]
+        sections = [_section("Options", rows, width), _section("Examples", manual.EXAMPLES, width)]
+        return "\n".join([*use, *sections, "All options: pyfetch --help"])
     lines = [f"Usage: {manual.USE}   (all options: pyfetch --help)", manual.SOURCE]
     lines += [f"  {flags:<{_WIDEST_TERM + 1}} {text}" for flags, text in rows]
     longest = max(len(command) for command, _ in manual.EXAMPLES)

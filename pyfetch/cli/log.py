@@ -21,7 +21,7 @@ def logging_to(say: Callable[[str], None], verbose: int, file: str | None) -> It
     """
     logger = logging.getLogger("pyfetch")
     with ExitStack() as stack:
-        shown = _Shown(say)
+        shown = _SayingHandler(say)
         shown.setLevel(_LEVELS[min(verbose, 2)])
         logger.addHandler(shown)
         stack.callback(logger.removeHandler, shown)
@@ -35,7 +35,7 @@ def logging_to(say: Callable[[str], None], verbose: int, file: str | None) -> It
         yield
 
 
-class _Shown(logging.Handler):
+class _SayingHandler(logging.Handler):
     """Says each line of the log."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

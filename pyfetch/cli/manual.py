@@ -30,7 +30,7 @@ FIFTEEN = (
 """The options that `-h` shows: those that people need most."""
 EXAMPLES = (
     ("pyfetch -o data urls.txt", "save a list below data/"),
-    ("pyfetch -O page.html https://host/a?id=7", "save one URL as page.html"),
+    ("pyfetch -O page.html 'https://host/a?id=7'", "save one URL as page.html"),
     ("pyfetch -w 32 --rate 5/s urls.txt", "fetch 32 at once, 5/s a host"),
     ("pyfetch --name '{host}/{dir}/{name}' urls.txt", "keep the site's directories"),
     ("pyfetch --failed-to failed.txt urls.txt", "write a list of what failed"),
@@ -47,6 +47,12 @@ ENVIRONMENT = (
     ("SSL_CERT_FILE, SSL_CERT_DIR", "The authorities to trust, as with OpenSSL."),
     ("NO_COLOR", "If set, no colours are used."),
 )
+FILES = (
+    ("~/.config/pyfetch/config.toml", "The configuration: defaults, profiles, settings of hosts."),
+    ("DIR/.pyfetch/", "What pyfetch knows of the files in DIR: state, lock, unfinished parts."),
+    ("~/.netrc", "Users and passwords of hosts."),
+)
+"""What the man page alone has."""
 EXIT_STATUSES = (
     ("0", "Every URL succeeded, or no more failed than `--allow-failures` permits."),
     ("1", "Some failed."),
@@ -113,8 +119,8 @@ def _default(option: click.Option) -> str:
 
 def readme() -> str:
     """A link to the README that came with this installation; empty if there is none."""
-    places = (
-        Path(__file__).parents[2] / "README.md",  # in a clone
-        Path(sysconfig.get_path("data"), "share/doc/pyfetch/README.md"),
-    )
-    return next((place.as_uri() for place in places if place.is_file()), "")
+    clone = Path(__file__).parents[2]
+    if not (clone / "man" / "pyfetch.1").is_file():  # it is where packages are installed
+        clone = Path(sysconfig.get_path("data"), "share/doc/pyfetch")
+    place = clone / "README.md"
+    return place.as_uri() if place.is_file() else ""

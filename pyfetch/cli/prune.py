@@ -10,13 +10,14 @@ from pathlib import Path
 
 import click
 
-from pyfetch.cli.display import OutputOptions
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, IfExists, Result
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY
-from pyfetch.storage.pruning import PRUNED_DIRECTORY, UnnamedFiles, prune
+from pyfetch.storage.pruning import PRUNED_DIRECTORY, prune
 from pyfetch.storage.state import State
+from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.text import escaped
 from pyfetch.units import format_size
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.batch import Batch
 from pyfetch.cli.again import command_again
-from pyfetch.cli.display import Display, OutputOptions, ProgressForm
+from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions, ProgressForm
 from pyfetch.cli.report_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
@@ -68,7 +69,7 @@ class _Run:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
-        self._insecure = settings.insecure
+        self._settings = settings
         self._spec = spec
         self._pruning: Pruning | None = None
         if options.prune:
@@ -113,7 +114,7 @@ class _Run:
         """Run the batch and let the reports take their names; the first error, if any."""
         error: RunError | None = None
         try:
-            if self._insecure:
+            if self._settings.insecure:
                 self._display.warn("--insecure: certificates are not verified; anybody may answer")
             with self._display.watching(self._batch, self._summary, self._fraction_read):
                 if self._display.writes_out:
@@ -198,10 +199,7 @@ class _Run:
         by_host = failures.by_host()
         if by_host:
             display.tell(f"  by host: {by_host}", _BELOW)
-        again = command_again(sys.argv[1:], self._spec.arguments, self._options.failed_to)
-        why = (
-            ""
-            if self._options.failed_to
-            else " (it was not given: the whole list is looked at again)"
-        )
+        failed_to = self._options.failed_to
+        again = command_again(sys.argv[1:], self._spec.arguments, failed_to, self._settings)
+        why = "" if failed_to else " (it was not given: the whole list is looked at again)"
         display.tell(f"  to try them again: {again}{why}", _BELOW)

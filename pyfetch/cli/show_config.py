@@ -96,7 +96,7 @@ def _source(
             pass
         case _:
             named = [name for name in _OTHER_VARIABLES.get(key, ()) if os.environ.get(name)]
-            return f"{', '.join(named)} holds" if named else "built in"
+            return f"from {', '.join(named)}" if named else "built in"
     if configuration and (key == HEADER or not sources):
         sections = configuration.sections_of(key)
         sources = [*(_place(configuration, section, key) for section in sections), *sources]

@@ -9,11 +9,13 @@ import re
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 import click
 
-from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, GLUED, INSTEAD
+from pyfetch.cli.alias_values import BY_VALUE, GLUED
+from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD
 from pyfetch.cli.spelling import near
 
 
@@ -44,11 +46,12 @@ def translated(arguments: Iterable[str], options: Iterable[click.Parameter]) -> 
     return _Translator(_own_words(options)).translate(arguments)
 
 
+@cache
 def foreign_words() -> dict[str, Word]:
     """All words of other tools, by the flag that is typed."""
     words: dict[str, Word] = {}
     for flags, text in ALIASES.items():
-        words |= _words(flags, _filled_in(shlex.split(text)))
+        words |= _words(flags, _filled_in(text))
     for flags, become in BY_VALUE.items():
         words |= _words(flags, become)
     for flags, note in DONE_ANYWAY.items():
@@ -64,8 +67,8 @@ def _words(flags: str, become: Callable[[str], list[str]], note: str = "") -> di
     }
 
 
-def _filled_in(template: list[str]) -> Callable[[str], list[str]]:
-    return lambda value: [part.replace("VALUE", value) for part in template]
+def _filled_in(template: str) -> Callable[[str], list[str]]:
+    return lambda value: [part.replace("VALUE", value) for part in shlex.split(template)]
 
 
 def _refusal(sentence: str) -> Callable[[str], list[str]]:
@@ -121,10 +124,10 @@ class _Translator:
 
     def _letters(self, argument: str) -> None:
         """Take one letter after the other (`-sSL`), up to one that takes the rest as its value."""
-        for pattern, become in GLUED.items():
+        for pattern, sentence in GLUED.items():
             found = re.fullmatch(pattern, argument)
             if found:
-                _tell(argument, lambda: become(found[1]))  # noqa: B023 - it is called at once
+                raise click.UsageError(f"{argument}: {sentence(found[1])}")
         for place, letter in enumerate(argument[1:], 2):
             flag, rest = f"-{letter}", argument[place:]
             if flag not in self._own and flag not in self._foreign:
@@ -164,10 +167,10 @@ class _Translator:
             self._notes.setdefault(word.note, []).append(flag)
 
 
-def _tell(flag: str, become: Callable[[], list[str] | str]) -> list[str]:
+def _tell(flag: str, become: Callable[[], list[str]]) -> list[str]:
     """What a word becomes; a `ValueError` becomes an error of the command line."""
     try:
-        return [*become()]
+        return become()
     except ValueError as error:
         text = str(error)
         raise click.UsageError(text if text.startswith(flag) else f"{flag}: {text}") from None

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TextIO
 
 from pyfetch.checksum import parse_checksum
-from pyfetch.cli.display import OutputOptions, can_draw, same_terminal
 from pyfetch.cli.main import imports_done
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.facts import Condition
 from pyfetch.inputs import is_url
 from pyfetch.inputs.formats.checksums import parse_checksum_line
 from pyfetch.inputs.stream import numbered_lines
+from pyfetch.output.streams import can_draw, same_terminal
 from pyfetch.output.verification import (
     VerificationScreen,
     VerificationSink,
@@ -82,10 +83,10 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
         )
     if knows:
         with closing(State.copy_of(state_file)) as state:
-            verification.expect_state(state)
+            verification.expected.add_state(state)
     for file in lists:
         _expect_list(verification, output_dir, file)
-    verification.look_around()
+    verification.expected.look_around(verification.directory)
 
 
 def _expect_list(verification: Verification, output_dir: Path, file: Path) -> None:
@@ -93,7 +94,7 @@ def _expect_list(verification: Verification, output_dir: Path, file: Path) -> No
     before = os.fsencode(before_paths(output_dir))
     try:
         with file.open("rb", buffering=0) as stream:
-            verification.is_list(os.fstat(stream.fileno()))
+            verification.expected.add_list(os.fstat(stream.fileno()))
             for line in numbered_lines(iter(lambda: stream.read(_BLOCK) or b"", b"")):
                 if line.content.startswith(b"#") or not line.content.strip():
                     continue
@@ -105,7 +106,8 @@ def _expect_list(verification: Verification, output_dir: Path, file: Path) -> No
                     )
                 checksum = parse_checksum(said.algorithm, said.digest)
                 # `--checksums` writes paths that begin with the output directory.
-                verification.expect_checksum(said.name.removeprefix(before), checksum)
+                name = os.path.normpath(said.name).removeprefix(before)
+                verification.expected.add_checksum(name, checksum)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}") from error

@@ -12,6 +12,7 @@ from pyfetch.text import escaped
 _HABITS = (
     ("workers", "%", "curl's -w is --format jsonl here"),
     ("format", "'json'", "write --format jsonl"),
+    ("progress", "'(dot|bar:)", "write --progress bar"),
     ("rate", r"'[0-9.]+[KkMmGg]", "to limit bytes, not requests, write --limit-rate"),
 )
 """By option and what is in its value: a hint for people who are used to another tool."""

@@ -1,6 +1,7 @@
-"""A run over processes, each of which has an engine of its own.
+"""A run over several processes, each of which has an engine of its own.
 
-Names, state and order stay here. What a process that ends has not done is given to another one.
+This process keeps the names, the state and the order. If another one ends too early, its targets
+are given to the others.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 5.0
-"""Seconds between two looks at which processes send nothing."""
+"""Seconds between two checks for processes that send nothing."""
 _MOST_REMEMBERED = 256
-"""Warnings that are remembered so that each is logged once."""
+"""Warnings that are remembered, at most, so that each is logged once."""
 _EXIT_WAIT = 5.0
-"""Seconds that processes get to end when all is done."""
+"""Seconds that processes get to end once all is done."""
 MOST_DEATHS = 3
-"""Processes that may end while they have a target before that is given up."""
+"""A target fails after this many processes have ended while they had it."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,11 +71,11 @@ class Coordinator(Driver[MemberReport]):
         return "; ".join(self._summaries) or None
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        call()  # once `run` has ended, no process is left
+        call()  # when `run` has ended, all processes have ended
 
     def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
         self._ledger = ledger
-        if lock:  # held as long as any process lives that may write
+        if lock:  # each process that may write files holds the lock, too
             self._members.held = (lock.descriptor,)
 
     def _commit(self) -> None:
@@ -98,7 +99,7 @@ class Coordinator(Driver[MemberReport]):
         now = self._clock()
         if self._look_at <= now:
             self._look_at = now + _LOOK_EVERY
-            self._members.end_the_silent()  # what they had goes to others
+            self._members.end_the_silent()  # their targets go to others
         commit_at = self._ledger.commit_due()
         if commit_at is not None and commit_at <= now:
             self._ledger.commit()
@@ -112,7 +113,7 @@ class Coordinator(Driver[MemberReport]):
             member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
 
     def _shard_size(self, workload: Workload) -> int:
-        """How many targets a process gets now: none that idle workers of others could begin."""
+        """How many targets a process gets now; those that idle workers could begin go to others."""
         waiting = len(self._waiting)
         spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
@@ -155,7 +156,7 @@ class Coordinator(Driver[MemberReport]):
                     raise message.error
 
     def _log_once(self, line: messages.LogLine) -> None:
-        """Log a line; a warning that several processes send is logged once."""
+        """Log a line. A warning that several processes send is logged once."""
         if line.level >= logging.WARNING:
             if line.text in self._warned:
                 return
@@ -172,7 +173,7 @@ class Coordinator(Driver[MemberReport]):
         self._state.deliver(attempt.result)
 
     def _take_back(self, member: Member, gone: Gone) -> None:
-        """Give what a process has not done to others, or give it up."""
+        """Give the targets of a process that has ended to others, or let them fail."""
         self._members.remove(member)
         if member.ended or self.stopped:
             return
@@ -193,8 +194,8 @@ class Coordinator(Driver[MemberReport]):
     def _as_lost(self, target: Target) -> Target:
         """The target for another process, after the one that had it was killed.
 
-        The killed process may have put the file in its place without reporting it. If nothing
-        had the name before, `fail` and `rename` need not protect what is there now.
+        That process may have placed the file without reporting it. If nothing had the name before,
+        `--if-exists fail` and `rename` must not protect the file that is there now.
         """
         is_ours = self._if_exists is IfExists.RENAME or (
             self._if_exists is IfExists.FAIL and target.known.placed_by_us
@@ -202,7 +203,7 @@ class Coordinator(Driver[MemberReport]):
         return target._replace(if_exists=IfExists.REFRESH) if is_ours else target
 
     def _end(self) -> None:
-        """Let the processes end; in a run that was stopped, give them only a moment."""
+        """Let the processes end. In a run that was stopped, they get only a moment."""
         if self._state.abandoned:
             return
         for member in self._members:
@@ -213,7 +214,7 @@ class Coordinator(Driver[MemberReport]):
             self._taken.clear()
             for report in reports:
                 if isinstance(report, MemberReport):
-                    with contextlib.suppress(RunError):  # the run has one already, or is done
+                    with contextlib.suppress(RunError):  # the run has an error already, or is done
                         self._hear(report)
         for member in self._members:
             for target in member.targets.values():

@@ -1,4 +1,4 @@
-"""The processes of a run, and what each of them has to do."""
+"""The processes of a run, and the targets that each of them has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pyfetch.activity import IDLE, Activity, combined
+from pyfetch.activity import IDLE, Activity, combined_activity
 from pyfetch.attempt import Assignment
 from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
 from pyfetch.cluster.process import Gone, WorkerProcess
@@ -20,9 +20,9 @@ from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
 _SILENT_LOOKS = 6
-"""After this many looks without a message in between, a process hangs or was suspended."""
+"""After this many checks without a message in between, a process is killed as it hangs."""
 _MOST_STILLBORN = 3
-"""Processes in a row that may end without a message before the run is given up."""
+"""The run fails after this many processes in a row have ended without sending a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +33,12 @@ class Member:
 
     process: WorkerProcess
     place: int
-    """Which of the split settings it has."""
+    """Index of its settings among the split ones."""
     workload: Workload
     targets: dict[int, Target] = field(default_factory=dict, repr=False)
-    """Targets that it has and that are not done, by index."""
+    """Targets that it has not done yet, by index."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
-    """What it has reported to be in flight."""
+    """The transfers in flight, as it has reported last."""
     activity: Activity = IDLE
     """What it has reported to come in, and to wait."""
     ended: bool = False
@@ -46,21 +46,21 @@ class Member:
     spoke: bool = False
     """Whether it has sent any message."""
     silent_looks: int = 0
-    """How often `Members.end_the_silent` has looked since its last message."""
+    """Calls of `Members.end_the_silent` since its last message."""
 
     def give(self, targets: list[Target]) -> None:
-        """Let it fetch these too."""
+        """Send it these targets."""
         self.targets.update((target.index, target) for target in targets)
         self.workload.given(len(targets))
         self.process.send(targets)
 
     def finished(self, index: int) -> Target:
-        """It is done with this target."""
+        """Take in that it has done this target."""
         self.workload.finished(1, time.monotonic())
         return self.targets.pop(index)
 
     def reported(self, report: InFlightReport) -> None:
-        """It has reported what it has in flight."""
+        """Take in its report of transfers in flight."""
         self.transfers = [
             _transfer_of(self.targets[state.target_index], state)
             for state in report.transfers
@@ -70,7 +70,7 @@ class Member:
 
 
 class MemberReport(NamedTuple):
-    """What a process has sent, or that it is gone."""
+    """Messages of a process, or the news that it has ended."""
 
     member: Member
     messages: list[FromProcess] | Gone
@@ -79,8 +79,8 @@ class MemberReport(NamedTuple):
 class Members:
     """Starts processes, as many as the settings can be split among, and ends them.
 
-    `heard` is called, from any thread, with what each of them sends. The first processes are
-    started at once: they import what they need while the run prepares.
+    `heard` is called, from any thread, with the messages of each. The processes are started at
+    once, so that they can import modules while the run prepares.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Members:
         self._watched = watched
         self._members: list[Member] = []
         self._free = list(range(len(self._split)))
-        """Which of the split settings no process has."""
+        """Indexes of split settings that no process has."""
         self._stillborn = 0
-        """Processes in a row that have ended without a message."""
+        """Processes in a row that have ended without sending a message."""
         self.most = len(self._split)
         """How many processes there may be at once."""
         self.workers = sum(part.most_workers for part in self._split)
@@ -101,9 +101,9 @@ class Members:
         self._received_by_gone = 0
         """Bytes that have come to processes which are gone."""
         self.held: tuple[int, ...] = ()
-        """Descriptors that each process must keep open as long as it lives."""
+        """Descriptors that each process has to keep open as long as it runs."""
         self._ready = [WorkerProcess() for _ in self._split]
-        # A run that is made may never begin.
+        # If the run never begins, end the processes when this object goes.
         weakref.finalize(self, _kill_all, self._ready)
 
     def __iter__(self) -> Iterator[Member]:
@@ -114,7 +114,7 @@ class Members:
 
     @property
     def in_flight(self) -> list[Transfer]:
-        """What was running a moment ago; a snapshot for any thread."""
+        """The transfers of a moment ago; a snapshot for any thread."""
         return [
             transfer
             for member in list(self._members)
@@ -125,12 +125,12 @@ class Members:
     def activity(self) -> Activity:
         """What was going on a moment ago in all of them; for any thread."""
         gone = Activity(received=self._received_by_gone)
-        return combined([gone, *(member.activity for member in list(self._members))])
+        return combined_activity([gone, *(member.activity for member in list(self._members))])
 
     def with_room(self) -> Member | None:
-        """The process with the least to do, if it has room for more.
+        """The process with the fewest targets for each worker, if it should get more; else None.
 
-        One more process begins when all workers of the others have something to do.
+        Another process begins once all workers of the others have something to do.
         """
         idle = [member for member in self._members if member.workload.idle_workers]
         if not idle and self._free:
@@ -139,25 +139,25 @@ class Members:
         return min(with_room, key=lambda member: member.workload.per_worker, default=None)
 
     def spoke(self, member: Member) -> None:
-        """The process has sent something, so it lives."""
+        """Take in that a process has sent something, so it is alive."""
         member.spoke, member.silent_looks, self._stillborn = True, 0, 0
 
     def end_the_silent(self) -> None:
-        """Look at all processes, and kill those that send nothing any more."""
-        # Counted, not timed: if all of us were suspended, nobody was silent.
+        """Check all processes, and kill those that send nothing any more."""
+        # Checks are counted, not time: while all processes are suspended, none of them hangs.
         for member in self._members:
             member.silent_looks += 1
             if member.silent_looks > _SILENT_LOOKS:
                 member.process.kill()
 
     def remove(self, member: Member) -> None:
-        """The process is gone; another one may have its place."""
+        """Remove a process that has ended. Another one may have its settings."""
         self._members.remove(member)
         self._received_by_gone += member.activity.received
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
-        """The process has ended too early. Raises `StoppedError` if they all do so at once."""
+        """Take in that a process ended too early. Raises `StoppedError` if all end at once."""
         self._stillborn += not member.spoke
         if self._stillborn == _MOST_STILLBORN:
             detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"

@@ -1,4 +1,4 @@
-"""What a run and its processes tell each other: plain values, pickled."""
+"""Messages between a run and its processes: plain values, sent as pickles."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pyfetch.transfer import Phase
 
 
 class Begin(NamedTuple):
-    """The first message to a process: how it is to fetch."""
+    """The first message to a process, with its settings."""
 
     settings: Settings
     log_level: int
-    """Lowest level of the log lines that are wanted."""
+    """Log lines below this level are not sent."""
     watched: bool
-    """Whether somebody looks at what is in flight, so that it must be reported often."""
+    """Whether transfers in flight are shown, so that they must be reported often."""
     place: int
-    """Which of the processes it is: each is pinned to another CPU."""
+    """Number of the process, from 0: each is pinned to another CPU."""
 
 
 class StopNow:
@@ -48,7 +48,7 @@ class TargetDone(NamedTuple):
     facts: FileFacts | None
     """New facts about its file."""
     path: str | None
-    """Where its file is, if not at the target's own path."""
+    """Path of its file, if that is not the target's own path."""
 
 
 class NameWanted(NamedTuple):
@@ -71,14 +71,14 @@ class TransferState(NamedTuple):
 
 
 class InFlightReport(NamedTuple):
-    """All transfers that are running; also a sign of life."""
+    """All transfers in flight; also shows that the process is alive."""
 
     transfers: list[TransferState]
     activity: Activity
 
 
 class NeedsMore:
-    """A worker has nothing to do, because the targets of the process may not start yet."""
+    """A worker is idle, because the targets that the process has may not start yet."""
 
 
 class LogLine(NamedTuple):
@@ -93,8 +93,8 @@ class ProcessEnded(NamedTuple):
 
     error: RunError | None
     workers: str | None
-    """How many workers were settled on, and why."""
+    """How many workers turned out best, and why."""
 
 
 FromProcess = TargetDone | NameWanted | InFlightReport | NeedsMore | LogLine | ProcessEnded
-"""What a process tells; several messages come in one list."""
+"""Messages of a process; they come in lists."""

@@ -1,7 +1,7 @@
-"""A worker process: started, told what to do, listened to, ended, and waited for.
+"""Starts a worker process, exchanges messages with it, and ends it.
 
-It is started by a command of its own. It is not forked, and does not import the program that
-uses the library, so such a program needs no guard.
+The process runs a command of its own: it is not forked, and does not import the program that uses
+the library. So such a program needs no `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
 HOLD = b"H"
-"""Comes before all messages, together with descriptors that the process must keep open."""
+"""Sent before all messages, together with the descriptors that the process has to keep open."""
 _EXIT_WAIT = 1.0
-"""Seconds that a process gets to exit once it has closed its connection."""
+"""Seconds that a process gets to exit after its connection was closed."""
 
 
 class Gone(NamedTuple):
-    """The process exists no more."""
+    """The process has ended."""
 
     how: str
     """How it ended, as a clause for people."""
@@ -38,7 +38,7 @@ class Gone(NamedTuple):
 class WorkerProcess:
     """A process with a connection to it. Raises `StoppedError` if none can be started.
 
-    It imports what it needs, and waits for `begin`.
+    It imports the modules that it needs, and waits for `begin`.
     """
 
     def __init__(self) -> None:
@@ -47,11 +47,11 @@ class WorkerProcess:
         before = os.environ.get("PYTHONPATH")
         command = f"from pyfetch.cluster.worker import main; main({theirs.fileno()})"
         try:
-            # Signals that are blocked here stay blocked there until they are ignored: one that
-            # comes while it starts must not end it with a traceback.
+            # The process inherits the blocked signals, and ignores them once it is ready: a Ctrl-C
+            # while it starts must not end it with a traceback.
             before_signals = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
             self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-                # -P: do not import what lies in the current directory.
+                # -P: do not import modules from the current directory.
                 [sys.executable, "-P", "-c", command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -72,23 +72,23 @@ class WorkerProcess:
         self._outbox: queue.SimpleQueue[ToProcess] = queue.SimpleQueue()
 
     def begin(self, message: Begin, held: Sequence[int] = ()) -> None:
-        """Let it begin. `held`: descriptors that it must keep open as long as it lives."""
-        with contextlib.suppress(OSError), self._socket:  # `listen` tells that it is gone
+        """Let it begin. `held`: descriptors that it has to keep open as long as it runs."""
+        with contextlib.suppress(OSError), self._socket:  # if it has ended, `listen` says so
             socket.send_fds(self._socket, [HOLD], held)
         self.send(message)
         daemon(self._send, "to-process").start()
 
     def send(self, message: ToProcess) -> None:
-        """Send a message without waiting. Nothing happens if the process is gone."""
+        """Send a message without waiting. Does nothing if the process has ended."""
         self._outbox.put(message)
 
     def _send(self) -> None:
-        with contextlib.suppress(OSError):  # `listen` tells that it is gone
+        with contextlib.suppress(OSError):  # if it has ended, `listen` says so
             while True:
                 self._connection.send(self._outbox.get())
 
     def listen(self, heard: Callable[[list[FromProcess] | Gone], None]) -> None:
-        """Call `heard`, from a thread of its own, with all messages, and with `Gone` at last."""
+        """Call `heard`, from another thread, with all messages and at last with a `Gone`."""
 
         def hear() -> None:
             try:
@@ -100,15 +100,15 @@ class WorkerProcess:
         daemon(hear, "process").start()
 
     def kill(self) -> None:
-        """Kill it; `listen` tells when it is gone."""
+        """Kill it; `listen` says when it has ended."""
         self._process.kill()
 
     def wait(self) -> None:
-        """Wait until it is gone; kill it before."""
+        """Wait until it has ended; kill it first."""
         self._process.wait()
 
     def _how_it_ended(self) -> str:
-        # Its work may be given to another one only when it can certainly write no file any more.
+        # Its targets may go to another process only when it certainly writes no file any more.
         try:
             status = self._process.wait(_EXIT_WAIT)
         except subprocess.TimeoutExpired:

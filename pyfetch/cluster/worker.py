@@ -1,7 +1,6 @@
-"""The main program of a worker process: an engine over threads, for the targets it is given.
+"""The main program of a worker process: an engine over threads, for the targets that it gets.
 
-It ends with the process that made it: one that is left over must not write files while another
-run goes on.
+It ends when the process that started it ends, so that it never writes files during another run.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
 _REPORT_EVERY = 0.2
-"""Seconds between two reports of what is in flight."""
+"""Seconds between two reports of transfers in flight."""
 _ALIVE_EVERY = 2.0
-"""The same where nobody looks at it: then a report is a sign of life."""
+"""The same if they are not shown: then a report only says that this process is alive."""
 _MOST_HELD = 8
 """Descriptors that come with the first message, at most."""
 
 
 def main(descriptor: int) -> None:
-    """Run a worker process, whose maker is at the other end of this socket."""
-    # The process that made us gets these signals too, and tells us.
+    """Run a worker process; the process that started it is at the other end of this socket."""
+    # The other process gets these signals, too, and sends a message.
     for number in STOPPING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
@@ -50,7 +49,7 @@ def main(descriptor: int) -> None:
     begin = next(_messages(connection))
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
-        cpu.pin(begin.place)  # before any thread is started: threads inherit it
+        cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
@@ -62,13 +61,13 @@ def main(descriptor: int) -> None:
 
 
 def _keep_open(descriptor: int) -> None:
-    """Wait for the descriptors that must stay open as long as this process lives."""
+    """Receive the descriptors that have to stay open as long as this process runs."""
     with socket.socket(fileno=os.dup(descriptor)) as connection:
         try:
             data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
         except OSError:
             data = b""
-    if data != HOLD:  # the process that made us is gone
+    if data != HOLD:  # the process that started this one has ended
         sys.exit(1)
 
 
@@ -106,7 +105,7 @@ def _fetch(
 def _targets(
     connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
-    """The targets to fetch, as they come. This process ends with the one that sends them."""
+    """The targets to fetch, as they come. This process ends if the one that sends them does."""
     for message in _messages(connection):
         if isinstance(message, list):
             read_ahead.given(len(message))
@@ -115,7 +114,7 @@ def _targets(
         if isinstance(message, messages.NameGiven):
             names.give(message)
             continue
-        # No more targets will come; but names, and a message to stop, may.
+        # No more targets will come, but there may be names, or a message to stop.
         daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
         if isinstance(message, messages.StopNow):
             engine.stop()
@@ -139,11 +138,11 @@ def _messages(connection: Connection) -> Iterator[messages.ToProcess]:
 
 
 def _die() -> NoReturn:
-    """End at once, with all threads: the process that made this one is gone.
+    """End at once, with all threads: the process that started this one has ended.
 
-    The lock of the output directory is free when this process has ended. If it ended in order, or
-    waited for a thread in a system call, a run that is started now would be refused. And
-    `sys.exit` would end no more than the thread that calls it, which is not the main one.
+    This process, too, holds the lock of the output directory. If it stopped in order, or waited
+    for a thread in a system call, the user's next run would be refused in the meantime. And
+    `sys.exit` would only end the thread that calls it, which is not the main one.
     """
     os._exit(1)
 
@@ -163,7 +162,7 @@ def _report_what_is_in_flight(
 
 
 class _Outbox:
-    """Sends messages in a thread of its own: together those that came meanwhile."""
+    """Sends messages in a thread of its own, all that are waiting in one list."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -210,7 +209,7 @@ class _Names:
 
 
 class _Outcomes(NoLedger):
-    """Keeps how each target's last attempt ended until its result comes by."""
+    """Keeps how the last attempt at each target ended, until the result of the target is sent."""
 
     def __init__(self) -> None:
         self.finished_attempts: dict[int, Finished] = {}
@@ -220,7 +219,7 @@ class _Outcomes(NoLedger):
 
 
 class _EndlessReadAhead(ReadAhead):
-    """Lets all be read that was given, for the coordinator has the bound. Asks it for more."""
+    """Reads all targets that come, as the coordinator limits their number; asks it for more."""
 
     def __init__(self, ask_for_more: Callable[[], bool]) -> None:
         super().__init__(sys.maxsize, most_bytes=sys.maxsize)
@@ -238,7 +237,7 @@ class _EndlessReadAhead(ReadAhead):
         return super().acquire()
 
     def widen(self) -> None:
-        # Below zero: the reader waits for one more than there is.
+        # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()
 

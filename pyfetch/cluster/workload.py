@@ -1,8 +1,8 @@
-"""What each of several processes is given: its part of the settings, and how many targets. Pure.
+"""What each process gets: its share of the settings, and how many targets. Pure.
 
-A process should have about a second of work: few targets at first, while its speed is not known;
-more when it reports that its targets may not start yet, so that a host that must wait does not
-leave workers idle.
+A process should have about a second of work. It gets few targets at first, while its speed is not
+known, and more if it reports that its targets may not start yet: so its workers are not idle while
+some host must not be asked.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from dataclasses import replace
 from pyfetch.settings import AUTO, MOST_WORKERS, HostSettings, Settings
 
 AHEAD = 1.0
-"""Seconds of work that a process should have beside what its workers do."""
+"""Seconds of work that a process should have in addition to what its workers are doing."""
 _WEIGHT = 0.5
-"""Weight of the newest measurement of the speed."""
+"""Weight of the latest measurement of the speed."""
 _MEASURED_OVER = 0.25
-"""Seconds over which the speed is measured, at least."""
+"""Shortest time over which the speed is measured, in seconds."""
 _LEAST_PART = 0.25
-"""Fraction of what it should have from which on a message is worth it."""
+"""Targets are sent if at least this fraction of what the process should have is missing."""
 
 
 class Workload:
-    """What one process has to do, and how fast it is."""
+    """How many targets one process has, and how fast it is."""
 
     def __init__(self, workers: int, now: float) -> None:
         self._workers = workers
         self._rate = 0.0
         """Targets a second."""
         self._extra = 0
-        """Targets that it should have because others may not start yet."""
+        """Additional targets that it should have, because others may not start yet."""
         self._finished = 0
         self._since = now
         self.outstanding = 0
-        """Targets that were given to it and are not done."""
+        """Targets that it has got and not done."""
 
     @property
     def per_worker(self) -> float:
-        """Targets for each of its workers."""
+        """Targets that it has, for each of its workers."""
         return self.outstanding / self._workers
 
     @property
@@ -52,19 +52,19 @@ class Workload:
         return self._workers + math.ceil(self._rate * AHEAD) + self._extra
 
     def room(self) -> int:
-        """How many more targets to send now: 0, or so many that a message is worth it.
+        """How many more targets to send now; 0 if a message is not worth it yet.
 
-        If a worker has nothing to do, any number is worth it.
+        It always is if a worker has nothing to do.
         """
         room = self.wanted - self.outstanding
         return room if room >= max(1, self.wanted * _LEAST_PART) or self.per_worker < 1 else 0
 
     def given(self, number: int) -> None:
-        """`number` more targets were sent to the process."""
+        """Take in that `number` more targets were sent to the process."""
         self.outstanding += number
 
     def finished(self, number: int, now: float) -> None:
-        """The process has done `number` of its targets."""
+        """Take in that the process has done `number` targets."""
         self.outstanding -= number
         self._finished += number
         self._extra = max(0, self._extra - number)
@@ -74,20 +74,21 @@ class Workload:
             self._finished, self._since = 0, now
 
     def needs_more(self) -> None:
-        """The targets of the process may not start yet: it should have more."""
+        """Take in that the targets of the process may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)
 
     @property
     def waits_for_more(self) -> bool:
-        """Whether it has reported that, and was not given as many yet."""
+        """Whether it needs more, and has not got them yet."""
         return self._extra > 0 and self.outstanding < self.wanted
 
 
 def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process.
 
-    Workers and the caps for hosts are divided, so there are no more processes than the lowest cap
-    allows. With a limit of requests or bytes a second there is one process: it is fast enough.
+    Workers and the limits for hosts (`--per-host`) are divided among them, so there are no more
+    processes than the lowest limit. With a limit of requests or bytes a second there is one
+    process, which is fast enough for it.
     """
     limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
     caps = [one.per_host or MOST_WORKERS for one in limits]
@@ -114,5 +115,5 @@ def split_settings(settings: Settings) -> list[Settings]:
 
 
 def _share(whole: int, number: int, place: int) -> int:
-    """One of `number` parts, which differ by one at most; at least 1."""
+    """One of `number` shares of a whole, which differ by one at most; at least 1."""
     return max(1, whole // number + (place < whole % number))

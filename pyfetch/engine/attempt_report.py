@@ -1,4 +1,4 @@
-"""How an attempt ended, as values: its result, what it says about the host, facts of the file."""
+"""Builds the outcome of an attempt: its result, what it tells about the host, and file facts."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.storage.part import Part
+from pyfetch.storage.placing import Placed
 from pyfetch.transfer import Transfer
 
 
 class AttemptReport:
-    """What is to be said of one attempt, collected while it is made."""
+    """Collects what is known of an attempt while it is made, and builds its outcome."""
 
     def __init__(self, target: Target, transfer: Transfer, clock: Callable[[], float]) -> None:
         self.target = target
-        """The target, at the path that its file gets in the end."""
+        """The target, with the path that its file gets in the end."""
         self.answer: Response | None = None
         """The head of the last answer."""
         self.asked = False
@@ -42,7 +43,7 @@ class AttemptReport:
         return GoesOn(redirects, wait_when_spent(self.answer.headers) if self.answer else None)
 
     def stays(self, there: Kept) -> Finished:
-        """The outcome where the file stays, with facts about it if the state had none."""
+        """The outcome if the existing file stays, with new facts if the state had none."""
         status = there.status
         facts = recorded_facts(self.target, status)
         new = None
@@ -67,28 +68,38 @@ class AttemptReport:
 
     def fetched(
         self,
-        outcome: Outcome,
         final: str | None,
         sha256: str,
         facts: FileFacts | None,
+        placed: Placed | None,
         backup: str | None,
-        change: Change | None,
     ) -> Finished:
-        """The outcome where the body came whole.
+        """The outcome if the whole body was received.
 
-        `final`: the file; `backup`: where the one is that had its name, if that was kept;
-        `change`: what the file is beside that.
+        `final`: the file; `placed`: how it got its name, None if it is not kept; `backup`: where
+        the file that had this name is kept, if there is one.
         """
+        is_same_file = placed is not None and placed.adopted
+        outcome = Outcome.UNCHANGED if is_same_file else Outcome.FETCHED
+        change = self._change(placed, sha256) if placed and not is_same_file else None
         size = self._transfer.received
         result = self._result(
             outcome, size=size, path=final, sha256=sha256, backup=backup, change=change
         )
         return self._finished(result, HostSignal.NONE, facts)
 
+    def _change(self, placed: Placed, sha256: str) -> Change:
+        """Whether the file is new, the same as the one that it has replaced, or another one."""
+        if not placed.replaced:
+            return Change.NEW
+        before = self.target.known.facts
+        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        return Change.SAME if is_same else Change.CHANGED
+
     def _finished(
         self, result: Result, sign: HostSignal, facts: FileFacts | None = None
     ) -> Finished:
-        """The outcome with what the answer says about the host, or `sign` if there is none."""
+        """The outcome, with what the answer tells about the host, or `sign` without an answer."""
         head = self.answer
         wait = None
         if not self.asked:

@@ -1,8 +1,8 @@
-"""The frame of a run: entries in, results out as they are complete.
+"""What runs over threads and over processes have in common: entries in, results out.
 
-A run has a thread of its own, which waits for one mailbox and does what is due, whatever the
-thread does that iterates the results. What fetches, threads or processes, is for `ThreadEngine`
-and `Coordinator` to say.
+A run has a thread of its own. It waits for one mailbox and does what is due, whatever the thread
+that iterates the results is doing. `ThreadEngine` and `Coordinator` fetch, with threads and with
+processes.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""
 
 Heard = TypeVar("Heard")
-"""What those who fetch report to the thread of the run."""
+"""What threads or processes report to the thread of the run."""
 
 
 class Wake:
-    """Nothing to take in, but something is due earlier, or a worker has become free."""
+    """Wakes the thread of the run: something is due earlier, or a worker has become free."""
 
 
 _WAKE = Wake()
@@ -54,7 +54,7 @@ class Driver(ABC, Generic[Heard]):
         self._clock = clock
         self._mailbox: Mailbox[Entry | InputEnded | Wake | Heard] = Mailbox()
         self._taken: deque[Entry | InputEnded | Wake | Heard] = deque()
-        """What was taken from the mailbox and not handled yet."""
+        """Items that were taken from the mailbox and are not handled yet."""
         self._state = RunState(partial(self._mailbox.put, _WAKE), fail_fast=fail_fast)
         self._input_ended: InputEnded | None = None
         self.read = 0
@@ -83,11 +83,11 @@ class Driver(ABC, Generic[Heard]):
     ) -> Generator[Result, None, None]:
         """Yield the results of all entries in completion order.
 
-        `pausing` is called before more results are waited for. `lock` is what keeps other
-        runs out of the output directory; whoever makes it releases it. Raises, after the results
-        that there are, a `RunError` that a worker or the ledger has met, or what `entries`
-        has raised. The work goes on while the consumer is busy, until so many results wait
-        for it that nothing new is started. If the consumer leaves, the work stops.
+        `pausing` is called before this waits for more results. `lock` keeps other runs out of the
+        output directory; the caller releases it. After the results that there are, raises a
+        `RunError` of a worker or the ledger, or whatever `entries` has raised. The work goes on
+        while the consumer is busy; once `CAPACITY` results wait for it, nothing new is started. If
+        the consumer leaves the loop, the work stops.
         """
         thread = daemon(partial(self._run, entries, ledger or NoLedger(), lock), "run")
 
@@ -107,7 +107,7 @@ class Driver(ABC, Generic[Heard]):
                 thread.join()
 
     def _run(self, entries: Iterable[Entry], ledger: Ledger, lock: RunLock | None) -> None:
-        """Be the thread of the run."""
+        """The work of the thread of the run."""
         start_reader(entries, self._read_ahead, self._mailbox.put)
         state = self._state
         try:
@@ -130,7 +130,7 @@ class Driver(ABC, Generic[Heard]):
         state.results.end(state.error)
 
     def _drive(self) -> None:
-        """Do what follows from what comes, and what is due, until all is done or stopped."""
+        """Handle what arrives and do what is due, until all is done or the run is stopped."""
         while True:
             targets = [item for item in self._taken if isinstance(item, Target)]
             if len(targets) > 1:
@@ -171,11 +171,11 @@ class Driver(ABC, Generic[Heard]):
     @property
     @abstractmethod
     def workers_summary(self) -> str | None:
-        """How many workers were settled on, and why; None where the number is fixed."""
+        """How many workers turned out best, and why; None if the number is fixed."""
 
     @abstractmethod
     def when_idle(self, call: Callable[[], None]) -> None:
-        """After `run`: call this once no worker writes files any more, now or soon."""
+        """After `run`: call this as soon as no worker can write files any more."""
 
     @abstractmethod
     def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
@@ -195,7 +195,7 @@ class Driver(ABC, Generic[Heard]):
 
     @abstractmethod
     def _deliver(self, result: Result) -> None:
-        """Hand over a result of which no target exists: a line that is no URL."""
+        """Deliver a result without a target, that of a line that is no URL."""
 
     @abstractmethod
     def _is_done(self) -> bool:
@@ -203,24 +203,24 @@ class Driver(ABC, Generic[Heard]):
 
     @abstractmethod
     def _do_what_is_due(self) -> None:
-        """Do what must be done at this time though nothing has happened."""
+        """Do what has to be done at this time, even if nothing has happened."""
 
     @abstractmethod
     def _start_what_may(self) -> None:
-        """Give work to those who fetch, as much as they can take."""
+        """Give work to the threads or processes, as much as they can take."""
 
     @abstractmethod
     def _wait(self) -> list[Entry | InputEnded | Wake | Heard]:
-        """Wait for what comes next, but not beyond the time when something is due."""
+        """Wait for the next items, but no longer than until something is due."""
 
     @abstractmethod
     def _hear(self, report: Heard) -> None:
-        """Take in what one of those who fetch reports."""
+        """Take in the report of a thread or process."""
 
     @abstractmethod
     def _end(self) -> None:
-        """Deliver what there is of a run that was stopped, and end those who fetch."""
+        """Deliver the results of a run that was stopped, and end the threads or processes."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Let go of those who fetch, whatever has become of the run."""
+        """Release the threads or processes, however the run has ended."""

@@ -30,8 +30,8 @@ class Turn(NamedTuple):
 class Dispatcher:
     """Says which attempt a worker makes next, and takes in how it ended; for any thread.
 
-    It delivers results to the state of the run, and wakes the thread of the run where that
-    has to look anew: something is due earlier, or a worker has nothing to do.
+    It delivers results, and wakes the thread of the run if something is due earlier or a worker has
+    nothing to do.
     """
 
     def __init__(self, jobs: Jobs, state: RunState, clock: Callable[[], float]) -> None:
@@ -41,12 +41,12 @@ class Dispatcher:
         self._ledger: Ledger = NoLedger()
         self._lock = threading.Lock()
         self._wakes_at = math.inf
-        """When the thread of the run looks next, if nobody wakes it."""
+        """When the thread of the run wakes up by itself."""
         self._review_at = -math.inf
         self._is_closed = False
 
     def begin(self, ledger: Ledger) -> None:
-        """Name targets, and note what becomes of them, with this ledger."""
+        """Use this ledger to name targets and to note how they ended."""
         self._ledger = ledger
 
     def expect(self, targets: Sequence[Target]) -> None:
@@ -60,7 +60,7 @@ class Dispatcher:
             self._jobs.add(self._ledger.named(target))
 
     def deliver(self, result: Result) -> None:
-        """Hand over a result that needs no attempt."""
+        """Deliver a result that needs no attempt."""
         with self._lock:
             self._state.deliver(result)
 
@@ -89,16 +89,16 @@ class Dispatcher:
             return turn
 
     def take_back(self, transfer: Transfer) -> bool:
-        """No thread could be started for this attempt: let it be made later, by fewer at once.
+        """Take back an attempt for which no thread could be started: it is made later.
 
-        Returns whether other attempts are being made, after one of which it can be.
+        Returns whether other attempts are in flight, so that a worker will become free.
         """
         with self._lock:
             self._jobs.take_back(transfer, self._clock())
             return len(self._jobs.in_flight) > 0
 
     def failed(self, transfer: Transfer, error: BaseException) -> None:
-        """A worker met an error that ends the run."""
+        """Take in an error of a worker that ends the run."""
         with self._lock:
             if self._jobs.in_flight.of(transfer.target.index) is transfer:
                 self._jobs.in_flight.remove(transfer)
@@ -117,7 +117,7 @@ class Dispatcher:
                 self._ledger.commit()
 
     def seconds_until_due(self) -> float | None:
-        """How long the thread of the run may wait if nobody wakes it; None: without end."""
+        """How long the thread of the run may wait if nobody wakes it; None: for ever."""
         with self._lock:
             may_start = not self._state.results.is_full()
             times = (self._jobs.due(may_start=may_start), self._ledger.commit_due())
@@ -125,7 +125,7 @@ class Dispatcher:
             return max(0.0, self._wakes_at - self._clock()) if self._wakes_at < math.inf else None
 
     def is_starved(self) -> bool:
-        """Whether there was a worker without anything to do, though results are taken."""
+        """Whether a worker had nothing to do, though the consumer does take results."""
         with self._lock:
             return self._jobs.starved and not self._state.results.is_full()
 
@@ -145,7 +145,7 @@ class Dispatcher:
             self._jobs.stop()
 
     def close(self) -> None:
-        """Take nothing in any more. In a run that was stopped, deliver what was cancelled."""
+        """Take nothing in any more. In a run that was stopped, deliver cancelled targets."""
         with self._lock:
             if self._is_closed:
                 return
@@ -172,7 +172,7 @@ class Dispatcher:
 
     @property
     def workers_summary(self) -> str | None:
-        """How many workers were settled on, and why; None where the number is fixed."""
+        """How many workers turned out best, and why; None if the number is fixed."""
         return self._jobs.workers.summary()
 
     def _next(self, now: float) -> Turn | None:

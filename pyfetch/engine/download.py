@@ -1,4 +1,4 @@
-"""Makes attempts. A failure of the target is an outcome, not an exception."""
+"""Makes attempts. If a target fails, that is an outcome, not an exception."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from pathlib import Path
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade
-from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest, Rename
+from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest
 from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.ledger import Rename
 from pyfetch.storage.parts import Parts
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Downloader:
-    """Makes attempts, in any number of threads, which share their connections.
+    """Makes attempts; for any number of threads, which share connections.
 
     Raises `UsageError` for files that the settings name and that cannot be used.
     """
@@ -39,10 +40,10 @@ class Downloader:
         self.directory = OutputDirectory(Path(settings.output_dir))
         self._parts = Parts(self.directory, settings.min_free)
         self.rename: Rename | None = None
-        """Called for each answer that names its file; None where servers name no files."""
+        """Called for each answer that names its file; None if servers must not name files."""
 
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
-        """Make one attempt. Raises only a `RunError`, where the whole run has to stop."""
+        """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
         download = Download(target, transfer, self._settings, self._clock, self._parts, self.rename)
         try:
             return download.make(self._client)

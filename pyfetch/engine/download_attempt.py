@@ -1,11 +1,10 @@
-"""One attempt at one target, from the look at what is there to the file in its place."""
+"""One attempt at one target: look at the existing file, send the request, place the new file."""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Callable
-from typing import Protocol
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -23,15 +22,16 @@ from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
 from pyfetch.http.validators import media_type_of
-from pyfetch.models import Change, Outcome, Target
+from pyfetch.models import Outcome, Target
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING, look
 from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.ledger import Rename
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placed, Placement, WhenThere
+from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 _log = logging.getLogger(__name__)
@@ -39,19 +39,8 @@ _log = logging.getLogger(__name__)
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
 
 
-class Rename(Protocol):
-    """Gives targets the paths that depend on what their answers say."""
-
-    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
-        """The target with a path of its own, made from what its answer says.
-
-        `beside`: with a suffix, where no file is.
-        """
-        ...
-
-
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
-    """The attempt needs another request, which others have to allow."""
+    """The attempt needs another request, and the scheduler decides when it may be sent."""
 
     def __init__(self, redirects: RedirectState) -> None:
         super().__init__(redirects)
@@ -59,7 +48,7 @@ class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds t
 
 
 class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
-    """The file of the name that the server gave is there, and stays."""
+    """There is a file of the name that the server gave, and it stays."""
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
@@ -95,9 +84,9 @@ class Download:
         return self.report.target
 
     def make(self, client: Client) -> AttemptOutcome:
-        """Fetch the target, or find that it is there.
+        """Fetch the target, or find that its file is there already.
 
-        Raises `TargetError`, or `NeedsAnotherRequest`.
+        Raises `TargetError` or `NeedsAnotherRequest`.
         """
         target, final = self._target, self._final
         path = target.path
@@ -169,8 +158,8 @@ class Download:
             _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
         if not (known or wanted.conditions):
             return FOR_ALL
-        # With a range or a condition, a 500 gets one try more, if it gets any, before these are
-        # to blame.
+        # A 500 may be caused by the range or the condition. Assume that after the second one, or
+        # after the first if a 500 is not tried again.
         retries = self._settings.of_host(self._transfer.assignment.origin).retries
         is_last = not retries or -500 in self._settings.retry_status
         return Question(
@@ -186,22 +175,22 @@ class Download:
         return task.redirects or RedirectState(task.url)
 
     def _again(self) -> NeedsAnotherRequest:
-        """What to raise where the whole has to be asked for."""
+        """The exception to raise if the whole file has to be requested."""
         return NeedsAnotherRequest(self._redirects()._replace(whole=True, part_digest=None))
 
     def _finish(self, writer: BodyWriter, placement: Placement | None) -> FileFacts | None:
-        """Give the file its name. Raises `NeedsAnotherRequest` if the part is not the file."""
+        """Give the file its name. Raises `NeedsAnotherRequest` if the old part was a wrong one."""
         facts = writer.finish(placement)
         if writer.start_again:
             raise self._again()
         return facts
 
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
-        """Raise `NeedsAnotherRequest` if a 304 keeps a file that options of this run do not want.
+        """Raise `NeedsAnotherRequest` if a 304 would keep a file that this run does not want.
 
-        With `--expect-type` and `{type_ext}` its type has to be known, and with
-        `--content-disposition` the name that the server gives: both are known from when it was
-        fetched, or from the 304.
+        With `--expect-type` and `{type_ext}` the type has to be known, and with
+        `--content-disposition` the name that the server gives. Both are known from the earlier run,
+        or from the 304.
         """
         head = self.report.answer
         recorded = recorded_facts(self._target, kept.status)
@@ -221,7 +210,7 @@ class Download:
                 raise self._again()
 
     def _deciding(self, given: str | None, media_type: str | None) -> Said:
-        """What the path depends on of what an answer says."""
+        """Those parts of an answer on which the path depends."""
         settings = self._settings
         return Said(
             given if settings.content_disposition else None,
@@ -231,7 +220,7 @@ class Download:
     def _take_name(self, head: Response, media_type: str, part: Part | None) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
-        Raises `TargetError` or `_NamedFileStays` if a file of that name is there and stays.
+        Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
         """
         if self._rename is None or part is None:
             return
@@ -251,7 +240,7 @@ class Download:
             raise _NamedFileStays(kept)
 
     def _placement(self, *, replaces: bool) -> Placement:
-        """How the part gets its name. `replaces`: even if a file has it."""
+        """How the part gets its name. `replaces`: also if a file has that name."""
         when_there = WhenThere.KEEP
         if replaces:
             outright = self._policy is IfExists.REPLACE
@@ -261,7 +250,7 @@ class Download:
         return Placement(when_there, self._target.known, self._there, instead, check)
 
     def _path_beside(self) -> str:
-        """Another path, where the name that the server gave is that of a file of the user's."""
+        """Another path, for when a file of the user has the name that the server gave."""
         assert self._rename  # noqa: S101 - the server has named it
         self.report.target = self._rename(self._target, self._said, beside=True)
         assert self._target.path  # noqa: S101 - it has got one
@@ -272,16 +261,10 @@ class Download:
         placed = writer.placed
         backup = self._parts.final(placed.backup) if placed and placed.backup else None
         if backup:
-            _log.warning("%s was not as pyfetch left it: it is kept as %s", self._final, backup)
-        outcome = Outcome.UNCHANGED if placed and placed.adopted else Outcome.FETCHED
+            _log.warning(
+                "%s was not written by pyfetch, or was changed since: it is kept as %s",
+                self._final,
+                backup,
+            )
         sha256 = (facts and facts.sha256) or writer.sha256
-        change = self._change(placed, sha256) if placed and outcome is Outcome.FETCHED else None
-        return self.report.fetched(outcome, self._final, sha256, facts, backup, change)
-
-    def _change(self, placed: Placed, sha256: str) -> Change:
-        """What the file is beside the one that it has replaced, if any."""
-        if not placed.replaced:
-            return Change.NEW
-        before = self._target.known.facts
-        is_same = before is not None and before.sha256 == sha256 and not placed.backup
-        return Change.SAME if is_same else Change.CHANGED
+        return self.report.fetched(self._final, sha256, facts, placed, backup)

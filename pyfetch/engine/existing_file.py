@@ -1,4 +1,4 @@
-"""What the file that is there already means for an attempt, as `--if-exists` says."""
+"""Whether the file that is there already stays, by `--if-exists`, or a request is needed."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class Kept(NamedTuple):
     file: str
     status: os.stat_result
     sha256: str | None = None
-    """Of the file, if it was computed."""
+    """The digest of the file, if it was computed."""
 
 
 class Wanted(NamedTuple):
     """A request is needed."""
 
     replaces: bool
-    """Whether the body may take the place of a file that is there."""
+    """Whether the new file may replace the existing one."""
     conditions: Conditions | None = None
-    """How to ask whether the file has changed."""
+    """The conditions of the request; None: the file is requested in any case."""
 
 
 def judge_existing(
@@ -50,10 +50,10 @@ def judge_existing(
     transfer: Transfer,
     expected: Expectations,
 ) -> Kept | Wanted:
-    """Judge what was found under the name `final` before a request.
+    """Decide what the file found under the name `final` means, before a request.
 
-    A file that is not as `expected`, perhaps since an option was added, is asked for anew.
-    Raises `TargetError` if there must be no request because the file is there.
+    A file that is not as `expected`, perhaps because an option was added, is fetched again. Raises
+    `TargetError` if the target has to fail because the file is there.
     """
     status = found.status
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
@@ -86,7 +86,7 @@ def judge_existing(
 def _judge_by_checksum(
     final: str, status: os.stat_result, policy: IfExists, target: Target, transfer: Transfer
 ) -> Kept | Wanted:
-    """Whatever the server says now: the file has the demanded checksum, or it has not."""
+    """Decide by the demanded checksum: no server has to be asked if the file has it."""
     if transfer.assignment.redirects:
         return Wanted(replaces=True)  # the file was hashed before the first request
     digest = _digest_of(final, target, transfer)
@@ -104,15 +104,15 @@ def _wanted_anew(final: str, why: str) -> Wanted:
 
 
 def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
-    """What the state knows of the file that is there; None if it is another one than it knows."""
+    """What the state knows of the existing file; None if this is not the file that it knows."""
     is_known = is_as_recorded(target.known, status.st_size, status.st_mtime_ns)
     return target.known.facts if is_known else None
 
 
 def judge_named(final: str, found: Found, policy: IfExists, known: Known) -> Kept | None:
-    """Judge what was found under a name that an answer has just decided. None: the body may come.
+    """Decide whether a file with the name that an answer has just given stays; None: it does not.
 
-    Raises `TargetError` if there is such a file and there must be none.
+    Raises `TargetError` if the target has to fail because the file is there.
     """
     status = found.status
     if status is None:
@@ -125,8 +125,8 @@ def judge_named(final: str, found: Found, policy: IfExists, known: Known) -> Kep
 
 
 def already_there(final: str) -> TargetError:
-    """The failure of a target whose file is there, where that must not be."""
-    return TargetError(Failure.EXISTS, f"{final} is there")
+    """The failure of a target whose file is there already."""
+    return TargetError(Failure.EXISTS, f"{final} exists already")
 
 
 def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:

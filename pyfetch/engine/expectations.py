@@ -1,4 +1,4 @@
-"""What a body must be like: its type and its size. Whatever is not raises a `TargetError`."""
+"""Which type and size a body must have. A body that differs raises a `TargetError`."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Expectations:
 
     @property
     def of_type(self) -> bool:
-        """Whether the media type matters."""
+        """Whether a certain media type is expected."""
         return bool(self._expect_type)
 
     def allow(self, size: int, media_type: str | None) -> bool:
-        """Whether a file that is there would be wanted; `media_type`: None if it is not known."""
+        """Whether an existing file meets the expectations; `media_type`: None if not known."""
         try:
             self.check_not_too_large(size)
             self.check_whole_size(size)
@@ -56,7 +56,7 @@ class Expectations:
             raise _unwanted(f"{size} bytes, where {expected.said_by} says {expected.size}")
 
     def check_not_too_large(self, size: int) -> None:
-        """Check the bytes that have come so far, or that were announced."""
+        """Check the number of bytes received so far, or announced."""
         if self._max_size is not None and size > self._max_size:
             detail = f"larger than the {format_size(self._max_size)} of --max-size"
             raise TargetError(Failure.TOO_LARGE, detail)

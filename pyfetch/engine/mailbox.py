@@ -1,4 +1,4 @@
-"""A queue from many threads to one, which takes together what came meanwhile."""
+"""A queue from many threads to one, which takes several items at once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 TOGETHER = 0.004
-"""Seconds that an item may wait for more to come, while many come."""
+"""Seconds that `take` waits for more items while many come."""
 _MOMENT = 0.0005
-"""The same if items are there already: just long enough for other threads to run."""
+"""The same if there are items already: just long enough for other threads to run."""
 QUICK = 8
 """Single items in a row, each within `TOGETHER` of the one before, that count as many."""
 AT_ONCE = 512
-"""Items taken at once, at most, so that what follows from the first need not wait for all."""
+"""Items taken at once, at most, so that the first ones are handled soon."""
 
 T = TypeVar("T")
 
@@ -24,8 +24,8 @@ T = TypeVar("T")
 class Mailbox(Generic[T]):
     """`put` is for any thread and for signal handlers, `take` for one thread.
 
-    To wake a thread costs more than most items do. So while many items come, `take` sleeps a
-    moment first, and then returns several.
+    Waking a thread costs more than handling most items. So while many items come, `take` first
+    sleeps a moment, and then returns several.
     """
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep, *, enough: int = 1) -> None:
@@ -54,10 +54,10 @@ class Mailbox(Generic[T]):
             self._wake.put(None)
 
     def take(self, seconds: float | None) -> list[T]:
-        """Take what has come, up to `AT_ONCE` items.
+        """Take the items that there are, up to `AT_ONCE`.
 
-        Waits for an item, at most this many seconds; None: without end. Returns an empty
-        list if none came.
+        If there are none, waits for one, at most this many seconds; None: for ever. Returns an
+        empty list if none came.
         """
         items = self._items
         if self._naps:
@@ -81,7 +81,7 @@ class Mailbox(Generic[T]):
         until = None if seconds is None else time.monotonic() + seconds
         while True:
             self._waits = True
-            if self._items:  # it came before `_waits` was set, so nobody was woken
+            if self._items:  # an item came before `_waits` was set, so `put` woke nobody
                 break
             try:
                 self._wake.get(timeout=None if until is None else max(0, until - time.monotonic()))

@@ -79,7 +79,7 @@ class ReadAhead:
                 self._changed.notify()
 
     def widen(self) -> None:
-        """Let more be read, if the reader waits: what was read gives too little work."""
+        """Let more be read if the reader waits: the entries so far give too little work."""
         with self._changed:
             if self._read >= self._width and self._width < self._widest:
                 self._width = min(self._width + self._batch, self._widest)
@@ -93,7 +93,7 @@ class ReadAhead:
 
 
 def size_of(entry: Entry) -> int:
-    """Return about how many bytes of memory the texts of an entry take."""
+    """Roughly how many bytes of memory the texts of an entry take."""
     if isinstance(entry, Result):
         size = len(entry.url) + len(entry.detail or "")
     else:
@@ -106,7 +106,7 @@ def size_of(entry: Entry) -> int:
 
 
 def _size_of_value(value: object) -> int:
-    """About how many bytes a value of JSON takes: an object or number more than its text."""
+    """Roughly how many bytes a JSON value takes: more than its text, for objects and numbers."""
     size = 0
     left = [value]
     while left and size < MOST_BYTES:
@@ -123,9 +123,9 @@ def _size_of_value(value: object) -> int:
 
 
 class InputFailed(Exception):  # noqa: N818 - it is not an error of ours
-    """Reading the input raised what is no `Exception`, such as `SystemExit`.
+    """Reading the input raised something that is no `Exception`, such as `SystemExit`.
 
-    It is wrapped so that nobody takes it for an interruption of the thread that it reaches.
+    It is wrapped, as it must not end the threads through which it is passed on.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -134,7 +134,7 @@ class InputFailed(Exception):  # noqa: N818 - it is not an error of ours
 
 
 class InputEnded(NamedTuple):
-    """All of the input was read, or reading it raised this error."""
+    """The input has ended; `error` is what reading it has raised, if anything."""
 
     error: Exception | None = None
 
@@ -142,9 +142,9 @@ class InputEnded(NamedTuple):
 def start_reader(
     entries: Iterable[Entry], read_ahead: ReadAhead, put: Callable[[Entry | InputEnded], None]
 ) -> None:
-    """Read entries in a thread of its own, as far ahead as `read_ahead` allows.
+    """Start a thread that reads entries, as far ahead as `read_ahead` allows.
 
-    `put` is called from there with each entry, and with an `InputEnded` at the end.
+    The thread calls `put` with each entry, and with an `InputEnded` at the end.
     """
 
     def read() -> None:
@@ -157,11 +157,11 @@ def start_reader(
                     break
                 read_ahead.add(entry)
                 put(entry)
-        except Exception as caught:  # raised where the results are read
+        except Exception as caught:  # raised in the thread that iterates the results
             error = caught
         except BaseException as caught:
             error = InputFailed(caught)
         put(InputEnded(error))
 
-    # A daemon thread: it may be waiting for a line that never comes.
+    # A daemon thread, as it may be waiting for a line that never comes.
     daemon(read, "reader").start()

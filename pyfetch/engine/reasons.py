@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pyfetch.engine.verdict import Question, Verdict
-from pyfetch.http.content_range import parse_content_range
+from pyfetch.headers import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_as_recorded, is_of_another_version
 from pyfetch.models import Target

@@ -13,7 +13,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.reasons import about_answer
 from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
-from pyfetch.http.content_range import parse_content_range
+from pyfetch.headers import parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
@@ -24,9 +24,9 @@ from pyfetch.storage.placing import Placed, Placement
 from pyfetch.transfer import Phase, Transfer
 
 HASHED_LATE = 256 * 1024 * 1024
-"""Bytes of a part up to which it is hashed only when its rest comes.
+"""A part up to this length, in bytes, is hashed when the answer has come.
 
-A longer part is hashed before the request: a server would not wait so long for its reader.
+A longer part is hashed before the request, as a server would not wait so long for its reader.
 """
 
 _log = logging.getLogger(__name__)
@@ -35,10 +35,10 @@ _GONE_STATUSES = frozenset({404, 410})
 
 
 class BodyWriter:
-    """The `Receiver` of one GET. `part` is None where the body is hashed, but not kept.
+    """The `Receiver` of one GET. `part` is None if the body is hashed, but not kept.
 
-    `on_wanted` is called with the head whose body will be the file, and with the file's media type
-    (empty: it is not known), before the body.
+    `on_wanted` is called, before the body, with the head of an answer that brings the file, and
+    with the media type of the file (empty: not known).
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class BodyWriter:
         self._digest = Digest(target.checksum)
         self._total: int | None = None
         self.part_digest = part_digest
-        """The digest of what is in the part, once it was computed."""
+        """The digest of the old part, once it was computed."""
         self.answer: Response | None = None
-        """The head of the answer, once it has come."""
+        """The answer, once its head has come."""
         self.placed: Placed | None = None
         """Where the file went, once it has its name."""
         transfer.received = transfer.resumed = 0
@@ -82,7 +82,7 @@ class BodyWriter:
 
     @property
     def start_again(self) -> bool:
-        """Whether the answer is of no use: ask for the whole body, without conditions."""
+        """Whether the answer is of no use: the whole has to be requested, without conditions."""
         return self._verdict is Verdict.ASK_AGAIN
 
     @property
@@ -91,7 +91,7 @@ class BodyWriter:
         return self._verdict is Verdict.UNCHANGED
 
     def head(self, head: Response) -> bool:
-        """Whether the body is wanted. Raises `TargetError` if it is known not to fit."""
+        """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
         self.answer = head
         self._representation = None
         self._verdict = self._question.verdict(head)
@@ -115,7 +115,7 @@ class BodyWriter:
         try:
             self._expectations.check_not_too_large(received)
             if self._total is not None and received > self._total:
-                detail = f"the body goes on beyond its announced {self._total} bytes"
+                detail = f"the body is longer than its announced {self._total} bytes"
                 raise TargetError(Failure.TRUNCATED, detail)
         except TargetError:
             self._drop()
@@ -129,9 +129,9 @@ class BodyWriter:
     def finish(self, placement: Placement | None = None) -> FileFacts | None:
         """Give the part its final name, as `placement` says; sets `placed`.
 
-        Returns the facts of the file, None if none is kept or if `start_again` is set by a
-        checksum that a continued part does not have. Raises `TargetError` if the body is not
-        what was wanted.
+        Returns the facts of the file; None if no file is kept, or if `start_again` is now true
+        because a continued part has the wrong checksum. Raises `TargetError` if the body is not
+        what was expected.
         """
         head = self._wanted_answer()
         received = self._transfer.received
@@ -184,7 +184,7 @@ class BodyWriter:
         return self._representation
 
     def _continue(self, head: Response) -> None:
-        """Go on behind what is in the part."""
+        """Prepare to append to the part."""
         part = self._part
         found = parse_content_range(head.headers.get("content-range"))
         assert part, "the verdict was REST"  # noqa: S101
@@ -196,7 +196,7 @@ class BodyWriter:
         self._begun = True
 
     def _digest_of(self, part: Part) -> Digest:
-        """The digest of what is in the part, which is read once for all requests of an attempt."""
+        """The digest of the old part. The part is read once for all requests of an attempt."""
         known = self.part_digest
         if known is None or known.length != part.length:
             digest = Digest(self._target.checksum)
@@ -209,7 +209,7 @@ class BodyWriter:
         return known.digest.copy()
 
     def _expect(self, total: int | None, head: Response) -> None:
-        """Check what the head says about the body, before the body comes."""
+        """Check type and size of the body as the head announces them."""
         try:
             if self._expectations.of_type:
                 self._expectations.check_type(self._said(head).media_type)
@@ -217,7 +217,7 @@ class BodyWriter:
                 self._expectations.check_not_too_large(total)
                 self._expectations.check_whole_size(total)
         except TargetError:
-            # Another answer, such as a log-in page, says nothing about the part.
+            # An answer that is not the rest (a login page, say) tells nothing about the part.
             if self._verdict is Verdict.REST:
                 self._drop()
             raise
@@ -227,7 +227,7 @@ class BodyWriter:
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
-        # A body that came whole with its first bytes leaves nothing to continue.
+        # If the first piece is the whole body, there will be nothing to continue.
         is_whole = first == self._total
         metadata = None
         if self.answer is not None and not is_whole:
@@ -236,7 +236,7 @@ class BodyWriter:
         self._begun = True
 
     def _wanted_answer(self) -> Response:
-        """The head of an answer with the content. Raises `TargetError` for any other."""
+        """The answer, if its body is wanted. Raises `TargetError` for any other answer."""
         head = self.answer
         if head is None:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
@@ -250,12 +250,12 @@ class BodyWriter:
         content_range = head.headers.get("content-range")
         if head.status in (200, 203, 206):
             of = f" ({content_range})" if content_range else ""
-            detail = f"the answer {status} brings a part{of}, though the whole was asked for"
+            detail = f"the answer {status} has only a part{of}, though the whole was requested"
             raise TargetError(Failure.WRONG_CONTENT, detail)
-        raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} brings no content")
+        raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} has no content")
 
     def _part_is_of_another_mirror(self, head: Response) -> bool:
-        """Whether this answer says nothing about the part, which came from another mirror."""
+        """Whether the part came from another mirror, so that this answer is not about it."""
         question = self._question
         return bool(question.part and self._target.mirrors) and not question.is_about_part(head)
 

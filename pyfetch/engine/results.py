@@ -1,4 +1,4 @@
-"""What a run hands to the thread that iterates it: its results, in order or not, and its error."""
+"""Results and the error of a run, on their way to the thread that iterates them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyfetch.models import Result
 _ENOUGH = 64
 """Results for which the consumer is woken at once, while many come."""
 CAPACITY = 1024
-"""Results that may wait for the consumer before no new attempt is started."""
+"""Back-pressure: while this many results wait for the consumer, no new attempt is started."""
 
 
 class _End(NamedTuple):
@@ -21,17 +21,17 @@ class _End(NamedTuple):
 
 
 class ResultQueue:
-    """`put`, `end` and `is_full` are for any thread; one thread iterates, and may be slow.
+    """Results for the consumer. One thread iterates them; the other methods are for any thread.
 
-    `put` never blocks: attempts that are in flight can always end. But no new ones may be
-    started while the queue `is_full`.
+    `put` never blocks, so attempts in flight can always end. But no new attempt may be started
+    while the queue `is_full`.
     """
 
     def __init__(self, has_room: Callable[[], None]) -> None:
         # Nobody waits for the consumer, unless the queue gets full.
         self._mailbox: Mailbox[Result | _End] = Mailbox(enough=_ENOUGH)
         self._has_room = has_room
-        """Called by the consumer when somebody has met a full queue and it is one no more."""
+        """Called by the consumer when the queue was found full and is no longer."""
         self._put = self._consumed = 0
         self._met_full = False
 
@@ -41,24 +41,24 @@ class ResultQueue:
         self._mailbox.put(result)
 
     def end(self, error: BaseException | None) -> None:
-        """Let the iteration end after the results that there are, with this error."""
+        """End the iteration, after the results so far, with this error if there is one."""
         self._mailbox.put(_End(error))
 
     def is_full(self) -> bool:
-        """Whether so many results wait that no new attempt may start.
+        """Whether no new attempt may start because too many results wait.
 
         If so, `has_room` will be called later.
         """
         if self._put - self._consumed < CAPACITY:
             return False
         self._met_full = True
-        # The consumer may have come past its own check between the two lines above.
+        # The consumer may have made its own check between the two lines above.
         return self._put - self._consumed >= CAPACITY
 
     def take_all(self, pausing: Callable[[], None]) -> Iterator[Result]:
         """Yield all results. Raises the error that the run ended with.
 
-        `pausing` is called each time before more results are waited for.
+        `pausing` is called each time before this waits for more results.
         """
         while True:
             pausing()
@@ -75,9 +75,9 @@ class ResultQueue:
 
 
 class RunState:
-    """What the threads of a run share beside the jobs: plain attributes, so without a lock.
+    """Whether a run goes on, its first error, and its results. For any thread, without a lock.
 
-    `wake` wakes the thread of the run; it is called whenever that has to look anew.
+    `wake` wakes the thread of the run.
     """
 
     def __init__(self, wake: Callable[[], None], *, fail_fast: bool) -> None:
@@ -92,7 +92,7 @@ class RunState:
         """The error to raise after the results, if any."""
 
     def stop(self) -> None:
-        """Start nothing new; for any thread and signal handlers."""
+        """Let nothing new start; for any thread and for signal handlers."""
         self.stopped = True
         self.wake()
 
@@ -102,22 +102,22 @@ class RunState:
         self.stop()
 
     def fail(self, error: BaseException) -> None:
-        """Stop the run because of this error; the first one is what the consumer gets."""
+        """Stop the run because of this error; the consumer gets the first one."""
         self.error = self.error or error
         self.stop()
 
     def deliver(self, result: Result) -> None:
-        """Hand a result to the consumer."""
+        """Give a result to the consumer."""
         self.results.put(result)
         if self._fail_fast and result.failed:
             self.stop()
 
 
 def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iterator[Result]:
-    """Yield results in input order, each as soon as all before it have come.
+    """Yield results in input order, each as soon as all results before it have been yielded.
 
-    `shown` is called when the consumer comes back after a result. If `results` ends early
-    or raises an error, the results that have come are yielded, with gaps, before that.
+    `shown` is called when the consumer asks for the next result. If `results` ends early or raises
+    an error, the results that are left are yielded first, in order and with gaps.
     """
     held: dict[int, Result] = {}
     due = 1
@@ -130,7 +130,7 @@ def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iter
                 yield shown_now
                 shown(shown_now)
                 due += 1
-    except Exception as caught:  # raised after the results that have come
+    except Exception as caught:  # raised after the results that are left
         error = caught
     for index in sorted(held):
         yield held[index]

@@ -1,8 +1,8 @@
 """A run over threads.
 
-A worker that has ended an attempt takes in what follows from it and takes its next turn itself:
-to hand either to another thread would take longer than they do. The thread of the run adds
-targets, does what is due, and gives turns to workers that have none.
+When a worker has ended an attempt, it reports to the dispatcher and takes its next turn itself:
+passing these to another thread would take longer than doing them. The thread of the run adds
+targets, does what is due, and gives turns to idle workers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
 _WITHOUT_THREADS = 10.0
-"""Seconds for which the system may start no thread, though none is at work."""
+"""The run fails if no thread is at work and none could be started for this time, in seconds."""
 
 _MOST_ORIGINS = 1024
 """Origins whose own settings are remembered, at most."""
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 Event = Entry | InputEnded | Wake
 Wait = Callable[[Mailbox[Event], float | None], list[Event]]
-"""Takes from a mailbox, waiting at most so many seconds: a test may let virtual time pass."""
+"""Takes items from a mailbox, waiting at most so long; with virtual time in tests."""
 
 
 class ThreadEngine(Driver[Never]):
@@ -70,7 +70,7 @@ class ThreadEngine(Driver[Never]):
         self._wait_for = wait
         self._at_work: set[Future[None]] = set()
         self._no_threads_until = self._clock() + _WITHOUT_THREADS
-        """When to give up if until then no thread can be started, and none is at work."""
+        """When to give up, if no thread is at work and none can be started until then."""
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -127,12 +127,12 @@ class ThreadEngine(Driver[Never]):
             try:
                 worker = self._executor.submit(self._work, turns)
             except RuntimeError as error:
-                # No thread could be started, but the executor has put the call in its queue: a
-                # worker that becomes idle may take it, unless the turn is taken back first.
+                # No thread could be started, but the executor has queued the call: an idle worker
+                # will make the attempt, unless the turn is taken out of `turns` first.
                 if not turns or self._dispatcher.take_back(turns.pop().transfer):
                     return
                 if self._no_threads_until < self._clock():
-                    raise StoppedError(f"the system starts no threads: {error}") from error
+                    raise StoppedError(f"the system refuses to start threads: {error}") from error
                 return
             self._no_threads_until = self._clock() + _WITHOUT_THREADS
             self._at_work.add(worker)
@@ -141,17 +141,17 @@ class ThreadEngine(Driver[Never]):
     def _wait(self) -> list[Event]:
         seconds = self._dispatcher.seconds_until_due()
         if not (self._input_ended or self._mailbox) and self._dispatcher.is_starved():
-            self._read_ahead.widen()  # what was read gives too little work
+            self._read_ahead.widen()  # the entries so far give too little work
         return self._wait_for(self._mailbox, seconds)
 
     def _hear(self, report: Never) -> Never:
         raise AssertionError(f"workers report to the dispatcher, not {report}")
 
     def _work(self, turns: list[Turn]) -> None:
-        """Be a worker: make the attempt of this turn, and all that may be made then."""
+        """The work of a worker: make the attempt of this turn, then others while there are any."""
         try:
             turn = turns.pop()
-        except IndexError:  # it was taken back
+        except IndexError:  # the turn was taken back
             return
         following: Turn | None = turn
         try:
@@ -159,11 +159,11 @@ class ThreadEngine(Driver[Never]):
                 turn = following
                 outcome = self._download(turn.target, turn.transfer)
                 following = self._dispatcher.ended(turn.transfer, outcome)
-        except BaseException as error:  # raised where the results are read
+        except BaseException as error:  # raised in the thread that iterates the results
             self._dispatcher.failed(turn.transfer, error)
 
     def _end(self) -> None:
-        """In a run that was stopped, give what is in flight a moment to end."""
+        """In a run that was stopped, give transfers in flight a moment to end."""
         if self.stopped and not self._state.abandoned:
             self._dispatcher.cancel()
             until = time.monotonic() + GRACE
@@ -173,14 +173,14 @@ class ThreadEngine(Driver[Never]):
 
     def _release(self) -> None:
         self._dispatcher.close()
-        # What still runs was told to stop, and ends by itself.
+        # Workers that still run were told to stop, and end by themselves.
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def engine_over_threads(
     settings: Settings, download: Downloader, read_ahead: ReadAhead
 ) -> ThreadEngine:
-    """An engine whose threads are started as they are needed."""
+    """An engine that starts its threads when they are needed."""
     executor = ThreadPoolExecutor(
         settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
     )
@@ -188,7 +188,7 @@ def engine_over_threads(
     wanted = settings.most_workers
     affordable = descriptor_budget(wanted, wanted).workers
     if affordable < wanted:
-        _log.info("at most %d workers: there are descriptors for no more", affordable)
+        _log.info("at most %d workers: there are too few file descriptors", affordable)
         jobs.workers.at_most(affordable)
     return ThreadEngine(
         download, executor, jobs=jobs, read_ahead=read_ahead, fail_fast=settings.fail_fast

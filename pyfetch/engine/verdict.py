@@ -1,11 +1,11 @@
-"""Pure: whether the body of an answer is the file, its rest, or of no use."""
+"""What an answer is: the whole file, the rest of a part, or of no use. Pure."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import NamedTuple
 
-from pyfetch.http.content_range import is_slice, parse_content_range
+from pyfetch.headers import is_slice, parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_of_another_version, is_same_etag
 from pyfetch.storage.parts import PartMetadata
@@ -14,7 +14,7 @@ from pyfetch.urls import without_query
 _WHOLE = frozenset({200, 203})
 """Statuses whose body is the whole content (RFC 9110, section 15.3)."""
 _REFUSING = frozenset({400, 403, 405, 409, 412, 416, 417, 431, 501})
-"""What servers answer to a range or a condition that they do not support, rightly or wrongly."""
+"""Statuses with which servers refuse a range or a condition, rightly or wrongly."""
 
 
 class Verdict(Enum):
@@ -28,27 +28,27 @@ class Verdict(Enum):
 
 
 class Conditions(NamedTuple):
-    """What a request asks about the file that is there (RFC 9110, section 13.1)."""
+    """Asks whether the existing file has changed (RFC 9110, section 13.1)."""
 
     fields: dict[str, str]
     """The header fields: `If-None-Match`, `If-Modified-Since`."""
     answered_by: str
-    """Identity of the URL whose validators these are."""
+    """Identity of the URL that the validators came from."""
     size: int
-    """Of the file that is there, in bytes."""
+    """Size of the existing file, in bytes."""
 
     def are_met_by(self, head: Response) -> bool:
-        """Whether a 304 speaks of the file that is there.
+        """Whether a 304 is about the existing file.
 
-        It does if the URL that answers is the one that the validators came from. A link that is
-        signed anew each time has another query: there, ETag and length have to agree.
+        It is if the URL that answers is the one that the validators came from. A link that is
+        signed anew each time has another query: then ETag and length have to agree.
         """
         if head.url.identity == self.answered_by:
             return True
         etag, found = self.fields.get("If-None-Match"), head.headers.get("etag")
         if etag is None or found is None or not is_same_etag(etag, found):
             return False
-        # Some servers say 0 in a 304, though it is not to be said there (RFC 9110, section 8.6).
+        # Some servers send 0 with a 304, though they must not (RFC 9110, section 8.6).
         length = head.headers.get("content-length", "0").strip()
         same_length = length in ("0", str(self.size))
         return same_length and without_query(head.url.identity) == without_query(self.answered_by)
@@ -60,18 +60,18 @@ class Question(NamedTuple):
     part: PartMetadata | None = None
     """The part whose rest is asked for."""
     part_length: int = 0
-    """Bytes that are in it."""
+    """Bytes that the part has."""
     conditions: Conditions | None = None
     checksum_decides: bool = False
     """Whether the list demands a checksum of the file."""
     is_second: bool = False
-    """Whether an answer before was `ASK_AGAIN`."""
+    """Whether an earlier answer was `ASK_AGAIN`."""
     distrusts_500: bool = False
-    """Whether a 500 may come from the range or the condition."""
+    """Whether a 500 is taken for a refusal of the range or the condition."""
 
     @property
     def fields(self) -> dict[str, str]:
-        """The header fields that ask for it; none to ask for the whole."""
+        """The header fields of the request; none to ask for the whole file."""
         fields = dict(self.conditions.fields) if self.conditions else {}
         if self.part:
             fields["Range"] = f"bytes={self.part_length}-"
@@ -80,7 +80,7 @@ class Question(NamedTuple):
         return fields
 
     def verdict(self, head: Response) -> Verdict:
-        """Judge the head of the answer."""
+        """What the answer with this head is."""
         status, content_range = head.status, head.headers.get("content-range")
         asked_for_more = self.part is not None or self.conditions is not None
         if status == 304 and self.conditions and self.conditions.are_met_by(head):
@@ -99,8 +99,8 @@ class Question(NamedTuple):
     def is_about_part(self, head: Response) -> bool:
         """Whether the URL that answers is the one that the part came from.
 
-        A link that is signed anew each time has another query: then a strong ETag, which a 206
-        has to repeat, and the total have to agree, or a demanded checksum decides.
+        A link that is signed anew each time has another query: then a strong ETag, which a 206 has
+        to repeat, and the total length have to agree, unless a demanded checksum decides.
         """
         part = self.part
         if part is None or head.url.identity == part.answered_by:
@@ -123,10 +123,10 @@ class Question(NamedTuple):
 
 
 FOR_ALL = Question()
-"""Asks for the whole, without range and conditions: most requests do."""
+"""Asks for the whole file, without range and conditions, as most requests do."""
 
 
 def _is_all(content_range: str | None, length: int | None) -> bool:
-    """Whether a 206 that nobody asked for brings all bytes that there are."""
+    """Whether a 206 to a request without a range brings the whole file."""
     found = parse_content_range(content_range)
     return found is not None and found.is_whole and length in (None, found.total)

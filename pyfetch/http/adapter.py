@@ -1,8 +1,8 @@
-"""Adapter between pyfetch and `requests`: all that relies on more than its public names.
+"""Adapter between pyfetch and `requests`: the only module that uses private names of `requests`.
 
-A request goes through `HTTPAdapter.send`, so what replaces that (the library `responses`, in tests
-of programs that use pyfetch) replaces our connections, too. `tests/unit/http/test_adapter.py`
-fails if `requests` changes what this module relies on.
+Each request goes through `HTTPAdapter.send`. So a library that replaces this method, as
+`responses` does in tests, also replaces our connections. `tests/unit/http/test_adapter.py` fails
+if `requests` changes anything that this module relies on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Exchange(HTTPAdapter):
     def __init__(
         self, pool: ConnectionPool, route: Route, url: Url, transfer: Transfer, timeout: Timeout
     ) -> None:
-        # HTTPAdapter.__init__ would make pools of its own.
+        # HTTPAdapter.__init__ is not called: it would create connection pools.
         self._pool = pool
         self._route = route
         self._url = url
@@ -47,15 +47,15 @@ class Exchange(HTTPAdapter):
     def run(self, request: PreparedRequest, proxies: dict[str, str]) -> Response:
         """Send a request and wait for the head of its response.
 
-        Raises what `ConnectionPool.send` raises, `requests.RequestException` in place of some of
-        that, and `ValueError` for a request that cannot be sent.
+        Raises what `ConnectionPool.send` raises (some of it as a `requests.RequestException`), and
+        `ValueError` for a request that cannot be sent.
         """
         response: object = self.send(request, stream=True, timeout=self._timeout, proxies=proxies)  # type: ignore[arg-type] # a Timeout is allowed
         if isinstance(response, Response):
             return response
         return _replaced(self._url, cast("requests.Response", response).raw)
 
-    # What follows is called by `HTTPAdapter.send`.
+    # `HTTPAdapter.send` calls the methods below.
 
     def get_connection_with_tls_context(self, *_: Any, **__: Any) -> Any:
         return self
@@ -76,14 +76,14 @@ class Exchange(HTTPAdapter):
 
 
 MAX_COOKIE_SIZE = 8 * 1024
-"""Longest `Set-Cookie` that is not passed over, in characters; browsers keep half of that."""
+"""Longest `Set-Cookie` that is read, in characters; browsers allow half of that."""
 
 
 class _CookieSource:
-    """Fields of a response, where `requests` looks for them: in a response of `http.client`.
+    """Stands in for the `http.client` response in which `requests` looks for cookies.
 
-    There are none but `Set-Cookie`: the standard library reads `Set-Cookie2`, too, which is
-    obsolete (RFC 6265, section 9.4), and takes quadratic time for it.
+    It has the `Set-Cookie` fields only. The standard library would also read `Set-Cookie2`, which
+    is obsolete (RFC 6265, section 9.4), in quadratic time.
     """
 
     def __init__(self, fields: Fields) -> None:
@@ -100,7 +100,7 @@ def extract_cookies(jar: CookieJar, request: PreparedRequest, response: Response
 
 
 class _Body:
-    """The body of a replaced response, in place of a socket."""
+    """The body of a response that a test library made, with the methods of a socket."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
@@ -116,9 +116,9 @@ class _Body:
 
 
 def _replaced(url: Url, raw: Any) -> Response:
-    """A response that did not come over one of our connections.
+    """The `Response` for one that a test library made, not one of our connections.
 
-    `raw` is a response of urllib3. Its body is what it reads, not framed any more.
+    `raw` is a response of urllib3, which has removed the framing of the body already.
     """
     fields = Fields([(name.lower(), value) for name, value in raw.headers.items()])
     status_line = StatusLine(1, raw.status, raw.reason or "")

@@ -1,7 +1,7 @@
 """Connects to one of a host's addresses.
 
-Directly, that is whichever answers first (Happy Eyeballs, RFC 8305); through a SOCKS proxy, the
-addresses are tried one after the other.
+Without a proxy, addresses race and the first one that answers wins (Happy Eyeballs, RFC 8305).
+The addresses of a SOCKS proxy are tried one after the other.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from pyfetch.http.route import Proxy, connect_through, new_socket
 from pyfetch.transfer import Transfer
 
 STAGGER = 0.25
-"""Seconds after which the next address is tried though the one before may still answer."""
+"""Seconds to wait for one address before the next one joins the race."""
 _REMEMBERED = 1024
 
 
 class WorkingAddresses:
-    """The address of each host that answered where an earlier one did not; for any thread.
+    """Remembers, for hosts whose first address did not answer, the one that did. Thread-safe.
 
-    Without it, each connection to a host whose IPv6 is dead would cost `STAGGER`.
+    Without this, each connection to a host whose IPv6 is broken would lose `STAGGER` seconds.
     """
 
     def __init__(self) -> None:
         self._by_host: dict[tuple[str, int], object] = {}
 
     def in_order(self, host: tuple[str, int], found: Sequence[Address]) -> list[Address]:
-        """The addresses in the order in which to try them: what worked, else each family in turn.
+        """The addresses in the order in which to try them.
 
-        `found` is in the order of RFC 6724, as the resolver returns it.
+        First the one that worked before, then one of each address family in turn. `found` is in
+        the order of RFC 6724, as the resolver returns it.
         """
         working = self._by_host.get(host)
         families = [
@@ -49,7 +50,7 @@ class WorkingAddresses:
         return sorted(in_turn, key=lambda address: address[4] != working)
 
     def note(self, host: tuple[str, int], address: Address) -> None:
-        """Remember an address that answered though others were to be tried before it."""
+        """Remember that this address answered, and not those that were tried before it."""
         if len(self._by_host) >= _REMEMBERED:
             self._by_host.clear()
         self._by_host[host] = address[4]
@@ -72,7 +73,7 @@ def connect_in_turn(
 ) -> socket.socket:
     """Try one address after the other. Returns a connection to the first one that accepts it.
 
-    `socks`: the proxy that the addresses are of, `target`: host and port that it connects to.
+    `socks`: the proxy that has these addresses; `target`: host and port that it has to connect to.
     `timeout`: seconds for each address. Raises the `OSError` of the address that failed last.
     """
     failed = OSError("the name has no address")
@@ -146,7 +147,7 @@ class _Race:
                     attempt.socket.shutdown(socket.SHUT_RDWR)
 
     def _take(self, descriptor: int) -> _Attempt:
-        """Take an attempt out: it may be closed, as `stop` will not touch it any more."""
+        """Remove an attempt, so that its socket may be closed: `stop` no longer shuts it down."""
         with self._lock:
             return self._running.pop(descriptor)
 
@@ -154,7 +155,7 @@ class _Race:
         self._next_start = now + STAGGER
         try:
             connection = socket.socket(*address[:3])
-        except OSError as error:  # no such family here
+        except OSError as error:  # this system has no such address family
             self._failed, self._next_start = error, now
             return
         attempt = _Attempt(connection, address, now + self._timeout)
@@ -166,7 +167,7 @@ class _Race:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect(address[4])
-        except BlockingIOError:  # it is on its way
+        except BlockingIOError:  # the connection is being made
             pass
         except OSError as error:
             self._end(connection.fileno(), error)

@@ -1,4 +1,4 @@
-"""Reads a body in pieces: as bytes arrive while it is slow, in large ones while it is fast.
+"""Reads a body in pieces: small ones, as bytes arrive, or large ones once the body is fast.
 
 `Bandwidth` limits how many bytes a second all transfers receive together (`--limit-rate`).
 """
@@ -21,23 +21,23 @@ PIECE_SIZE = 512 * 1024
 _MEASURED_SIZE = 1024 * 1024
 """Bytes over which the speed of a body is measured."""
 _FAST = 8 * 1024 * 1024
-"""Bytes a second from which on whole pieces are waited for, as that takes a moment only."""
+"""Speed, in bytes a second, from which on the reader waits until a piece is full."""
 
 
 _turns = threading.Semaphore(cpu.available() + 1)
 _TURN = 0.1
-"""Longest wait for a turn, in seconds."""
+"""Longest wait for one of the `_turns`, in seconds."""
 _SLICE = 0.02
-"""Seconds' worth of bytes that are read at once. Over longer times, the rate is even."""
+"""Duration, in seconds, whose bytes are read at once: over longer times the rate is even."""
 _CREDIT = 0.05
-"""Seconds' worth of bytes that may be caught up on after a delay."""
+"""Duration, in seconds, whose bytes may be read at once after a delay."""
 _NAP = 0.1
-"""Longest sleep, in seconds. Between sleeps, a transfer notices that it is stopped."""
+"""Longest sleep, in seconds. After each sleep, a transfer checks whether it was stopped."""
 _SMALLEST, _LARGEST = 512, 256 * 1024
 
 
 class _PerThread(threading.local):
-    """Each thread reads one body at a time, and all of them into the same memory."""
+    """The buffer of one thread, which reads all its bodies into the same memory."""
 
     def __init__(self) -> None:
         self.buffer = memoryview(bytearray(PIECE_SIZE))
@@ -58,12 +58,12 @@ def read_pieces(
 
 def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
     left = response.left
-    if left is not None and left <= RECEIVE_SIZE:  # it came with its head, or will come at once
+    if left is not None and left <= RECEIVE_SIZE:  # most such bodies came together with the head
         while piece := response.read(left):
             yield piece
         return
-    # A TLS record holds at most 16 KiB, and to handle each piece costs more than to decrypt one.
-    # But each byte of a slow body has to count at once.
+    # A TLS record holds at most 16 KiB, and handling a piece costs more than decrypting a record,
+    # so large pieces are better. But the bytes of a slow body have to be counted as they arrive.
     buffer = _per_thread.buffer
     size = 0
     began = time.monotonic()
@@ -88,10 +88,11 @@ def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
 
 @contextlib.contextmanager
 def _one_of_few(*, fast: bool) -> Iterator[None]:
-    """Let few threads at a time read, hash and write a fast body: more of them only take turns.
+    """Let few threads at a time read, hash and write a fast body: more would only switch.
 
-    Four bodies of 200 MB over TLS on two CPUs took a quarter less time by that, and half of the
-    system's. A thread that waited `_TURN` goes ahead anyway: who is in front of it has stalled.
+    With four bodies of 200 MB over TLS on two CPUs, this saves a quarter of the time and half of
+    the system's CPU time. A thread that has waited `_TURN` seconds goes ahead anyway, as a thread
+    in front of it has stalled.
     """
     has_turn = fast and _turns.acquire(timeout=_TURN)
     try:
@@ -116,10 +117,10 @@ def _throttled(
 
 
 class Bandwidth:
-    """Shared by all workers: each asks before it reads, and sleeps until its turn.
+    """Limits the bytes a second of all workers together: each asks before it reads, and sleeps.
 
     This is the generic cell rate algorithm (ITU-T I.371, virtual scheduling), counted in bytes:
-    each grant fixes the time of the next one.
+    each grant fixes the earliest time of the next one.
     """
 
     def __init__(
@@ -139,7 +140,8 @@ class Bandwidth:
     def take(self, transfer: Transfer, size: int | None = None) -> float:
         """Wait until `size` bytes may be read, else `chunk`.
 
-        Returns the time of the grant, for `give_back`. Raises what the transfer is stopped with.
+        Returns the time of the grant, for `give_back`. Raises the `TargetError` that the transfer
+        was stopped with.
         """
         with self._lock:
             due = max(self._free_at, self._clock() - _CREDIT)
@@ -152,9 +154,9 @@ class Bandwidth:
         return due
 
     def give_back(self, unused: int, due: float) -> None:
-        """Return `unused` bytes of the grant of the time `due`: they did not arrive.
+        """Return the bytes of a grant that did not arrive. `due` is the time of the grant.
 
-        The bytes of a grant long ago are lost: returned, they would add to later grants.
+        The bytes of an old grant are lost: if returned, they would add to later grants.
         """
         if unused and due + self.chunk / self._rate >= self._clock() - _CREDIT:
             with self._lock:

@@ -1,7 +1,7 @@
 """HTTP client over `requests`: fetches one URL and pushes the response to a `Receiver`.
 
-Redirects within an origin are followed here. The others are returned to the caller, who knows
-when that other host may be asked.
+The client follows redirects within an origin. It returns all others to the caller, which knows
+when the other host may be asked.
 """
 
 from __future__ import annotations
@@ -37,23 +37,24 @@ from pyfetch.urls import Url, parse_url
 _log = logging.getLogger(__name__)
 
 _LONGEST_SHOWN = 60
-"""Most characters of a field that a message shows."""
+"""How many characters of a field's value a message shows, at most."""
 DRAIN_SIZE = 64 * 1024
-"""Longest body of a redirect or an error, in bytes, that is read to reuse its connection."""
+"""Longest body of a redirect or an error response that is read so that the connection can be
+reused, in bytes."""
 DRAIN_SECONDS = 0.1
 """Longest wait for such a body, in seconds."""
 MAX_IDLE = 256
-"""Most idle connections, unless there are more workers."""
+"""Idle connections that are kept, at most; if there are many workers, two for each of them."""
 
 _BROKEN = (requests.RequestException, HTTPError, HTTPException, ConnectError, OSError, ValueError)
 
 
 class Receiver(Protocol):
-    """What a client pushes a response to: `head` once, then `chunk` for each piece of the body.
+    """What a client passes a response to: `head` once, then `chunk` for each piece of the body.
 
-    This is the seam between HTTP clients and the engine. A client needs to know nothing about
-    files, and a receiver nothing about connections. Whatever a receiver raises ends the
-    transfer and is passed on to the caller of the client.
+    This is the interface between the HTTP client and the engine. The client knows nothing about
+    files, and the receiver nothing about connections. An exception of the receiver ends the
+    transfer, and the caller of the client gets it.
     """
 
     def head(self, head: Response) -> bool:
@@ -107,9 +108,10 @@ class Client:
     ) -> RedirectState | None:
         """GET a URL (RFC 9110, section 9.3.1), log in, and follow redirects within its origin.
 
-        Returns None once the whole body was pushed. Returns where to go on if that is up to the
-        caller: at another origin or, with `--rate`, after any redirect or demand to log in.
-        Raises `TargetError` if the body did not come whole, and whatever the receiver raises.
+        Returns None once the receiver has the whole body. Returns the next request if the caller
+        has to decide when it may be sent: one to another origin or, with `--rate`, one after any
+        redirect or demand to log in. Raises `TargetError` if the body is incomplete, and whatever
+        the receiver raises.
         """
         while True:
             request = self._requests.build(state, headers, transfer.target)
@@ -146,7 +148,7 @@ class Client:
         try:
             return exchange.run(request, config.proxies)
         except _BROKEN as error:
-            transfer.check()  # why it was stopped says more than what broke by that
+            transfer.check()  # if it was stopped, the reason says more than this error
             raise failures.of_request(error, config.timeout) from error
 
     def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
@@ -154,7 +156,7 @@ class Client:
         self._warn_of_coding(response, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
-        transfer.ours_begins()  # part of a file may have to be hashed first
+        transfer.ours_begins()  # the receiver may have to hash a part first
         is_wanted = receiver.head(response)
         transfer.ours_ends()
         if not is_wanted:
@@ -177,7 +179,7 @@ class Client:
         return [limit for limit in (own, self._bandwidth) if limit]
 
     def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
-        """Say once a run that a body is not what its media type says."""
+        """Warn, once a run, that a body is compressed and is saved as it is."""
         coding = response.headers.get("content-encoding")
         if self._has_warned or not coding or response.status >= 300:
             return
@@ -216,8 +218,7 @@ def _address_judge(settings: Settings) -> AddressJudge | None:
 def _drain(response: Response, transfer: Transfer) -> None:
     """Read a small body that nobody wants, so that its connection can be used again.
 
-    This waits for one read at most. If the body does not come with that, the connection is
-    closed.
+    Waits for one read at most. If the body is not complete after that, the connection is closed.
     """
     left = response.left
     if left and left <= DRAIN_SIZE:

@@ -1,6 +1,6 @@
 """One connection: opened directly or through a proxy, with or without TLS.
 
-The transfer that uses a connection can end it at any moment, from the name look-up on.
+The transfer that uses a connection can be stopped at any moment, from the name look-up on.
 """
 
 from __future__ import annotations
@@ -66,11 +66,12 @@ class Connection:
     def __init__(self, route: Route, connector: Connector) -> None:
         self.route = route
         self.has_responded = False
-        """Whether a whole response came over it, so that it was kept and may be stale."""
+        """Whether it was kept open after a response, so that the server may have closed it."""
         self._connector = connector
         self._socket: socket.socket | None = None
         self._stoppable: socket.socket | None = None
-        """What `Transfer.stop` shuts down: the same, or what carries TLS inside of TLS."""
+        """The socket that `Transfer.stop` shuts down. With TLS inside the TLS of a proxy, this is
+        the outer one, else it is `_socket`."""
         self._transfer: Transfer | None = None
 
     @property
@@ -79,7 +80,7 @@ class Connection:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is open and nothing came unasked, not even the end of the stream."""
+        """Whether it is open, and the server has neither closed it nor sent anything unasked."""
         if self._socket is None:
             return False
         poll = select.poll()
@@ -129,7 +130,7 @@ class Connection:
         transfer.phase = Phase.WAITING
         if connection.gettimeout() != timeout:
             connection.settimeout(timeout)
-        # A server that closes the connection may have responded before: that is to be read.
+        # A server that closes the connection may have responded first: read that response.
         try:  # noqa: SIM105 - `suppress` costs more, and this is done for each URL
             connection.sendall(request)
         except (BrokenPipeError, ConnectionResetError):
@@ -137,7 +138,7 @@ class Connection:
         return receive_response(url, connection, on_end)
 
     def detach(self) -> None:
-        """Part from the transfer: if that is stopped now, the connection stays open."""
+        """Detach from the transfer: `Transfer.stop` must not shut this connection down any more."""
         if self._transfer is not None:
             self._transfer.end()
             self._transfer = None
@@ -156,12 +157,12 @@ class Connection:
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
         transfer.phase = Phase.CONNECTING
         if trace.is_on() and not is_ip_address(host):
-            trace.resolved(host, found)
+            trace.name_resolved(host, found)
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
         timeout = connector.connect_timeout
         try:
-            if socks or len(addresses) == 1:  # nothing to choose from: half the system calls
+            if socks or len(addresses) == 1:  # no race is needed: half as many system calls
                 connection = connect_in_turn(addresses, timeout, transfer, socks, target)
             else:
                 connection, address = connect_to_first(addresses, timeout, transfer)
@@ -172,7 +173,7 @@ class Connection:
         self._socket = self._stoppable = connection
 
     def _socks_target(self, proxy: Proxy, transfer: Transfer) -> tuple[str, int]:
-        """What a SOCKS proxy is asked to connect to: the name, or an address that it is here."""
+        """What a SOCKS proxy has to connect to: the name, or an address that was looked up here."""
         route, connector = self.route, self._connector
         if proxy.resolves_names:
             return route.host, route.port
@@ -203,12 +204,12 @@ class Connection:
             raise ConnectionError("the proxy sent data before the host could send any")
 
     def _start_tls(self, host: str, trust: Trust, transfer: Transfer) -> None:
-        """Shake hands with `host` over what the connection is so far."""
+        """Start TLS with `host` over the connection, which may have TLS to a proxy already."""
         lower, stoppable = self._sockets()
         context = trust.context
-        # A zone is local to this machine, and no certificate names one. Nor does any end in a dot.
+        # No certificate names an IPv6 zone, which is local to this machine, or a final dot.
         name = host.partition("%")[0].rstrip(".")
-        if isinstance(lower, ssl.SSLSocket):  # to a host, through a proxy that speaks TLS itself
+        if isinstance(lower, ssl.SSLSocket):  # TLS to the host inside the TLS of a proxy
             from urllib3.util import ssl_wrap_socket
 
             transfer.uses(stoppable)
@@ -217,10 +218,10 @@ class Connection:
                     lower, ssl_context=context, server_hostname=name, tls_in_tls=True
                 )
             inner.suppress_ragged_eofs = False
-            self._socket = inner  # its methods are those of a socket
+            self._socket = inner  # no subclass of a socket, but it has the same methods
             return
-        # `wrap_socket` takes the descriptor away from this socket before it shakes hands. Until it
-        # returns, a duplicate is what can end the connection.
+        # `wrap_socket` detaches the descriptor from this socket before the handshake. Until it
+        # returns, only a duplicate of the descriptor can shut the connection down.
         with socket.fromfd(lower.fileno(), lower.family, lower.type) as duplicate:
             transfer.uses(duplicate)
             with cpu.anywhere():
@@ -235,10 +236,10 @@ class Connection:
 
 
 def _allowed(found: Sequence[Address], judge: AddressJudge | None) -> Sequence[Address]:
-    """The addresses that there may be a connection to. Raises `TargetError` if there is none.
+    """The addresses that `judge` allows. Raises `TargetError` if there are none.
 
-    These very addresses are connected to: a name that resolves to others a moment later does
-    not slip through.
+    The connection is made to one of these, without another look-up: a name that resolves to
+    other addresses a moment later cannot get around the check.
     """
     if judge is None:
         return found

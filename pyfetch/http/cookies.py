@@ -1,7 +1,7 @@
 """Cookies: those that servers set (RFC 6265), and those of a file that the user names.
 
-What a server sets lives for the redirects of one URL. The file is in Netscape's format, as
-browsers, their extensions, curl and wget write it.
+A cookie that a server sets is kept while the redirects of one URL are followed. The file is in
+Netscape's format, which browser extensions, curl and wget write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 _OF_DOMAINS = "*"
-"""The key of the cookies that are for a domain; the others have that of their origin."""
+"""Key of the cookies that are for a whole domain; others are kept under their origin."""
 _HTTP_ONLY = b"#HttpOnly_"
 _MOST_NAMED = 10
 _FORMAT = (
@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 
 class _Policy(DefaultCookiePolicy):
-    """Takes `Domain=` as RFC 6265, section 5.3, wants it; without it, a cookie is its host's."""
+    """Reads `Domain=` as RFC 6265, section 5.3, says. Without it, a cookie is for its host only."""
 
     def __init__(self) -> None:
         super().__init__(strict_ns_domain=DefaultCookiePolicy.DomainStrictNonDomain)
@@ -44,7 +44,8 @@ class _Policy(DefaultCookiePolicy):
     def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
         domain = cookie.domain.strip(".")
         host, its_own = http.cookiejar.eff_request_host(request)  # type: ignore[attr-defined]
-        # Else everybody below `co.uk` or `github.io` would get it. An address has no parent.
+        # A cookie for `co.uk` or `github.io` would go to everybody's hosts there. An IP address
+        # has no parent domain.
         if cookie.domain_specified and (is_ip_address(host) or is_public_suffix(domain)):
             if domain != host:
                 return False
@@ -54,13 +55,13 @@ class _Policy(DefaultCookiePolicy):
 
 @lru_cache(256)
 def is_public_suffix(domain: str) -> bool:
-    """Whether names below a domain belong to different people (https://publicsuffix.org/)."""
+    """Whether names directly below this domain belong to different owners (publicsuffix.org)."""
     return _suffixes().is_public(domain)
 
 
 @lru_cache(1)
 def _suffixes() -> PublicSuffixList:
-    from publicsuffixlist import PublicSuffixList  # it takes 0.1 s, and few servers need it
+    from publicsuffixlist import PublicSuffixList  # takes 0.1 s; few servers set such cookies
 
     return PublicSuffixList()
 
@@ -92,10 +93,10 @@ def cookies_for(
 def cookies_after(
     kept: Mapping[str, CookieJar], origin: str, sent: CookieJar | None, extract: Callable[..., None]
 ) -> Mapping[str, CookieJar]:
-    """Return the cookies after an answer, by origin and those for a domain.
+    """Return the cookies to keep after a response, by the origin that they go back to.
 
-    `sent` is the jar of its request, `extract` adds the cookies that the answer sets to a jar.
-    Those for a domain go to all of its hosts, the others back to the origin that set them.
+    Cookies for a domain go to all its hosts and are kept under `_OF_DOMAINS`. `sent` is the jar
+    of the request; `extract` adds the cookies that the response sets to a jar.
     """
     jar = new_cookie_jar()
     _copy(sent, jar)
@@ -123,8 +124,8 @@ def _copy(
 def load_cookies(file: str) -> RequestsCookieJar:
     """Return the cookies of a file that are not expired.
 
-    The first line may be missing. A line that is no cookie is passed over with a warning.
-    Raises `UsageError` for a file that is missing or has no line that is a cookie.
+    The first line of the format may be missing. Lines that are no cookies are skipped with a
+    warning. Raises `UsageError` for a file that is missing or has no cookie in it.
     """
     try:
         content = Path(file).read_bytes()
@@ -148,18 +149,18 @@ def load_cookies(file: str) -> RequestsCookieJar:
         raise UsageError(f"cannot read the cookies in {file}: {_FORMAT}")
     if bad:
         numbers = ", ".join(map(str, bad[:_MOST_NAMED])) + ", …" * (len(bad) > _MOST_NAMED)
-        _log.warning("passed over in %s, as they are no cookies: line %s", file, numbers)
+        _log.warning("ignored in %s, as they are no cookies: line %s", file, numbers)
     return jar
 
 
 def _cookie(line: bytes) -> http.cookiejar.Cookie | None:
-    """The cookie of a line; None if it is none.
+    """The cookie of a line; None if the line is malformed.
 
-    In Latin-1 each byte is a character, and goes out as the same byte.
+    The line is decoded as Latin-1, so that each byte is sent as the same byte.
     """
     fields = line.decode("latin-1").split("\t", 6)
     if len(fields) == 6:
-        fields.append("")  # an empty value, and the tab before it was stripped
+        fields.append("")  # the value is empty, and an editor has removed the tab before it
     if len(fields) != 7:
         return None
     domain, below, path, secure, expires, name, value = (field.strip(" ") for field in fields)
@@ -171,12 +172,12 @@ def _cookie(line: bytes) -> http.cookiejar.Cookie | None:
         return None
     if not domain.strip(".") or not (name or value):
         return None
-    # `host TRUE` and `.host FALSE` contradict themselves. The dot alone is no reason to send a
-    # cookie to subdomains, and neither is what is not a name (RFC 6265, section 5.1.3).
+    # Some files contradict themselves: `host TRUE`, `.host FALSE`. The flag decides, not the dot.
+    # An IP address has no subdomains (RFC 6265, section 5.1.3).
     host = domain.lstrip(".").lower()
     with_subdomains = flags[below.upper()] and not is_ip_address(host.strip("[]"))
     if "." not in host:
-        host = f"{host}.local"  # as `http.cookiejar` calls a host without a dot
+        host = f"{host}.local"  # `http.cookiejar` adds this to a host without a dot
     return http.cookiejar.Cookie(
         version=0,
         name=name,

@@ -1,4 +1,4 @@
-"""Users and passwords of hosts, from the netrc file, which is read once and as curl reads it."""
+"""Users and passwords for hosts, from the netrc file. It is read once, by curl's rules."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Credentials(NamedTuple):
 
 
 class Netrc:
-    """The netrc file, which may be unwanted or missing.
+    """The logins of the netrc file; none if it is missing or not wanted.
 
     Raises `UsageError` if the settings name a file that cannot be used.
     """
@@ -55,7 +55,7 @@ class Netrc:
         if not settings.netrc:
             return
         named = settings.netrc_file or os.environ.get("NETRC")
-        # Where nobody knows a home directory, the path stays as it is, and no file is found.
+        # Without a home directory, the path stays as it is, and no file is found.
         file = os.path.expanduser(named or "~/.netrc")  # noqa: PTH111 - Path raises an error
         if not named and _is_missing(file):
             return
@@ -86,7 +86,7 @@ def _is_missing(file: str) -> bool:
 
 
 class BadNetrc(ValueError):  # noqa: N818 - it says what the file is
-    """A file is no netrc file. Its text names the line and shows nothing of it."""
+    """A file is no netrc file. The message names the line, but does not show it."""
 
 
 def parse_netrc(text: str) -> tuple[dict[str, Login], Login | None]:

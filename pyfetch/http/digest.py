@@ -22,7 +22,7 @@ from pyfetch.http.route import request_target
 _LONGEST_CHALLENGE = 8 * 1024
 """Longest field `WWW-Authenticate` that is read, in characters."""
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # noqa: S105 - RFC 9110, section 5.6.2
-# Each begins where a token does, so the time for all of them is linear.
+# Each match begins where a token begins, so all of them together take linear time.
 _PARAMETER = re.compile(
     rf"(?<!{_TOKEN})(?:({_TOKEN}++)[ \t]+)?({_TOKEN}++)[ \t]*=[ \t]*"
     rf'(?:"((?:[^"\\]|\\.)*+)"|({_TOKEN}++))'
@@ -42,15 +42,15 @@ class Challenge:
     """As the server writes it: `MD5`, `SHA-256-sess` and so on."""
     opaque: str | None
     has_qop: bool
-    """Whether requests are counted; servers of before RFC 2617 do not."""
+    """Whether the answer has a request counter; servers older than RFC 2617 know none."""
     hashes_user: bool
     is_stale: bool
-    """Whether the log-in before was right but for its nonce, which is no longer valid."""
+    """Whether the login before was right, except that its nonce has expired."""
 
     def answer(self, login: Credentials, target: str, count: int, client_nonce: str) -> str:
         """Return the value of `Authorization` for a GET (RFC 7616, section 3.4).
 
-        `count`: how many requests have used this nonce, with this one.
+        `count`: how many requests have used this nonce, including this one.
         """
         user_realm = login.user + b":" + self.realm.encode("latin-1")
         secret = self._hash(user_realm + b":" + login.password)
@@ -121,7 +121,7 @@ def _challenge(parameters: dict[str, str]) -> Challenge | None:
     if name not in hashlib.algorithms_available or "nonce" not in parameters:
         return None
     if qop is not None and "auth" not in re.split(r"[ \t]*,[ \t]*", qop.strip().lower()):
-        return None  # `auth-int`, which hashes the body, is for requests that have one
+        return None  # `auth-int` hashes the body of a request, and a GET has none
     return Challenge(
         parameters.get("realm", ""),
         parameters["nonce"],
@@ -149,8 +149,8 @@ class _Auth(AuthBase):
 class DigestLogins:
     """The challenges of a run, by origin and log-in; for any thread.
 
-    A nonce is used for further requests, which are counted (RFC 7616, section 3.6): only the
-    first request to an origin costs a second one.
+    A nonce is used for all further requests, with a counter (RFC 7616, section 3.6): only the
+    first request to an origin has to be sent twice.
     """
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class DigestLogins:
         """Each challenge, and how often it was answered."""
 
     def auth(self, origin: str, login: Credentials) -> AuthBase | None:
-        """Return what logs a request in; None where no Digest log-in was demanded so far."""
+        """Return what adds the login to a request; None if no Digest login was demanded so far."""
         if not self._known:
             return None
         with self._lock:
@@ -173,10 +173,10 @@ class DigestLogins:
     def learn(
         self, origin: str, login: Credentials, fields: Sequence[str], *, repeated: bool
     ) -> bool:
-        """Take in the challenges of a 401. Returns whether it is of use to ask once more.
+        """Take in the challenges of a 401. Returns whether the request should be sent again.
 
-        `repeated`: the request has just answered a challenge. Then its user or password is
-        wrong, unless the server says that its nonce was stale.
+        `repeated`: the request has answered a challenge already. Then the user or password is
+        wrong, unless the server says that the nonce was stale.
         """
         challenge, offers_basic = parse_challenges(fields)
         with self._lock:
@@ -184,7 +184,7 @@ class DigestLogins:
                 was_known = self._known.pop((origin, login), None)
                 return was_known is not None and offers_basic and not repeated
             known = self._known.get((origin, login))
-            # Several threads may be told of one nonce. Its requests are counted once.
+            # Several threads may get the same nonce: do not start its counter again.
             count = known[1] if known and known[0].nonce == challenge.nonce else 0
             self._known[origin, login] = challenge, count
         return challenge.is_stale or not repeated

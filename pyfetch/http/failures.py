@@ -22,7 +22,7 @@ _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, err
 
 
 def of_request(error: Exception, timeout: Timeout) -> TargetError:
-    """Return what an exception means that ended a request before the body of its response."""
+    """The failure for an exception that ended a request before the body of the response."""
     causes = list(_causes(error))
     for cause in causes:
         failure = _unambiguous(cause)
@@ -34,7 +34,7 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
             detail = f"no connection within {timeout.connect_timeout:g} s"
             return TargetError(Failure.TIMEOUT, detail, HostSignal.UNREACHED)
         if any(isinstance(cause, HandshakeTimeoutError) for cause in causes):
-            detail = f"connected, but no end of the handshake within {timeout.connect_timeout:g} s"
+            detail = f"connected, but no complete handshake within {timeout.connect_timeout:g} s"
         else:
             detail = f"no answer within {timeout.read_timeout:g} s"
         return TargetError(Failure.TIMEOUT, detail, HostSignal.SILENT)
@@ -49,16 +49,18 @@ def of_request(error: Exception, timeout: Timeout) -> TargetError:
 
 
 def of_body(error: Exception, transfer: Transfer) -> TargetError:
-    """Return what an exception means that ended the reading of a body."""
+    """The failure for an exception that was raised while the body was read."""
     if isinstance(error, TimeoutError):
-        return TargetError(Failure.TIMEOUT, f"silent after {transfer.received} bytes of the body")
+        return TargetError(
+            Failure.TIMEOUT, f"no more data after {transfer.received} bytes of the body"
+        )
     expected = f" of {transfer.size}" if transfer.size is not None else ""
     detail = f"the body ended after {transfer.received}{expected} bytes"
     return TargetError(Failure.TRUNCATED, detail)
 
 
 def _unambiguous(cause: BaseException) -> TargetError | None:
-    """The failure, for an exception that has one meaning, whatever it was wrapped in."""
+    """The failure for an exception that means the same in every place; None for any other."""
     match cause:
         case ssl.SSLCertVerificationError():
             return TargetError(Failure.TLS, f"certificate refused: {_why_refused(cause)}")
@@ -79,7 +81,7 @@ def _unambiguous(cause: BaseException) -> TargetError | None:
 
 
 _HOW_TO_TRUST = "name its authority with --cacert if you trust it"
-# By OpenSSL's codes (X509_V_ERR_…).
+# Keys are OpenSSL's codes (X509_V_ERR_…).
 _CERTIFICATE_FAULTS = {
     9: "it is not valid yet (is this machine's clock right?)",
     10: "it has expired",
@@ -100,7 +102,7 @@ def _why_refused(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what it wraps or was raised from, outermost first."""
+    """An exception, and those that it wraps or was raised from, outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

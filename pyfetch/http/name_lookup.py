@@ -1,7 +1,7 @@
 """Name look-ups that end at a deadline, or as soon as their transfer is stopped.
 
-`socket.getaddrinfo` blocks and cannot be interrupted, so it runs in daemon threads: one that hangs
-delays neither the transfer that waits for it nor the end of the process.
+`socket.getaddrinfo` blocks and cannot be interrupted. So it runs in daemon threads: a look-up that
+hangs holds up neither its transfer nor the end of the process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 """Family, type, protocol, canonical name and socket address, as `getaddrinfo` returns them."""
 
 MAX_THREADS = 256
-"""Most look-ups at once. More of them wait, up to their own deadlines."""
+"""Look-ups at once, at most. Others wait in a queue, until their deadlines."""
 
 _IDLE_SECONDS = 10.0
 """How long a thread waits for another look-up before it ends."""
@@ -52,7 +52,7 @@ class _LookUp:
         self.error: Exception | None = None
 
     def wake(self) -> None:
-        """Let all transfers that wait for it look whether they are stopped."""
+        """Wake all transfers that wait for it, so that they check whether they were stopped."""
         with self.changed:
             self.changed.notify_all()
 
@@ -97,7 +97,7 @@ class NameLookUps:
                         transfer.check()
                         left = deadline - time.monotonic()
                         if left <= 0:
-                            self._forget(look_up)  # the next attempt is to ask anew
+                            self._forget(look_up)  # the next attempt starts a new look-up
                             raise LookUpTimeoutError(
                                 socket.EAI_AGAIN, f"no answer within {seconds:g} s"
                             )
@@ -122,10 +122,10 @@ class NameLookUps:
         return look_up
 
     def _start_thread(self, look_up: _LookUp) -> None:
-        """Start a thread for this look-up. Raises `OutOfThreadsError` if there is none at all."""
+        """Start a thread for this look-up. Raises `OutOfThreadsError` if no thread is running."""
         try:
             daemon(self._serve, "name-look-up").start()
-        except RuntimeError as error:  # the system starts no more: those that run serve the queue
+        except RuntimeError as error:  # no more threads: the running ones will serve the queue
             if not self._threads:
                 self._queue.remove(look_up)
                 self._forget(look_up)
@@ -138,11 +138,11 @@ class NameLookUps:
             del self._shared[look_up.host, look_up.port]
 
     def _serve(self) -> None:
-        """Be a thread: do what is queued, until nothing comes for a while."""
+        """The work of a thread: do queued look-ups, until there are none for a while."""
         while (look_up := self._next()) is not None:
             try:
                 look_up.addresses = _getaddrinfo(look_up.host, look_up.port, self._family)
-            except Exception as error:  # raised where it is waited for
+            except Exception as error:  # raised in the threads that wait for it
                 look_up.error = error
             with self._lock:
                 look_up.is_done = True
@@ -166,7 +166,7 @@ class NameLookUps:
 
 
 def is_ip_address(host: str) -> bool:
-    """Whether this is an IPv4 or IPv6 address, a zone included, and no name to look up."""
+    """Whether this is an IPv4 or IPv6 address, with or without a zone, and no name."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.suppress(OSError, ValueError):
         socket.inet_pton(family, host.partition("%")[0])

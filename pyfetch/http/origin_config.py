@@ -1,4 +1,4 @@
-"""How an origin is reached, and who we are there: settings and environment, read once an origin."""
+"""Proxy and login for each origin, from settings, environment and netrc, read once an origin."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class OriginConfigs:
         with self._lock:
             if len(self._cache) >= _CACHE_SIZE:
                 del self._cache[next(iter(self._cache))]
-            # Another thread may have been faster. Connections belong to a route, so there is one.
+            # Another thread may have been faster. Connections belong to a route, so all threads
+            # have to use the same one.
             return self._cache.setdefault(origin, config)
 
     def _read(self, url: Url) -> OriginConfig:
@@ -140,9 +141,9 @@ class OriginConfigs:
 
 
 def _no_proxy() -> str | None:
-    """The hosts of `no_proxy`, where white space separates them; None if only commas do.
+    """The value of `no_proxy` with commas, if white space separates its hosts; else None.
 
-    curl takes both. `requests` would join the names that a space separates.
+    curl allows both. `requests` would join names that are separated by a space.
     """
     text = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
     hosts = text.replace(",", " ").split()

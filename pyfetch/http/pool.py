@@ -24,7 +24,7 @@ class ConnectionPool:
     """All connections of a run; for any thread. One lock guards those that are idle."""
 
     def __init__(self, connector: Connector, max_idle: int) -> None:
-        """`max_idle`: most connections that are kept open though no request uses them."""
+        """`max_idle`: connections that are kept open while no request uses them, at most."""
         self._connector = connector
         self._max_idle = max_idle
         self._lock = threading.Lock()
@@ -39,9 +39,9 @@ class ConnectionPool:
     ) -> Response:
         """Send an encoded GET and wait for the head of its response.
 
-        The server may have closed an idle connection at any time. Then the request is sent again
-        (RFC 9112, section 9.3.1), in the end over a new connection. `timeout` is the longest wait
-        for a byte, in seconds. Raises what `Connection` raises.
+        A server may close an idle connection at any time. Then the request is sent again over the
+        next one (RFC 9112, section 9.3.1), and over a new one in the end. `timeout` is the longest
+        wait for a byte, in seconds. Raises what `Connection` raises.
         """
         while True:
             connection = self._take(route)

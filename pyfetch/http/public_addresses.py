@@ -1,7 +1,7 @@
 """Tells public IP addresses from all others, by the registries of RFC 6890.
 
-The networks are listed here, since those that `ipaddress` calls private differ between patch
-releases of Python.
+The networks are listed here, because what `ipaddress` calls private differs between patch releases
+of Python.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BENCHMARKING = "is for benchmarks"
 _ORCHID = "is a hash and no address to reach (ORCHID)"
 _PROTOCOLS = "is set aside for protocols (where a cloud has its metadata service)"
 
-# The most specific network that contains an address decides, as in the registries. None: public.
+# The smallest network that contains an address decides, as in the registries. None: public.
 _NETWORKS: dict[str, str | None] = {
     "0.0.0.0/0": None,
     "0.0.0.0/8": "is in the network 0/8, which means this host",  # RFC 791, section 3.2

@@ -19,10 +19,10 @@ _EPOCH_SINCE = 1_000_000_000
 def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return the seconds that a 429 or 503 asks to wait, more than 0; None if it does not say.
 
-    They are in `Retry-After` (RFC 9110, section 10.2.3), or else the `RateLimit` fields of
-    draft-ietf-httpapi-ratelimit-headers, or else `X-RateLimit-Reset`. A wait of 0 and a time that
-    is past say nothing: the host has just refused. `now`, in seconds since the epoch, stands in
-    for a missing `Date`.
+    It is read from `Retry-After` (RFC 9110, section 10.2.3), else from the `RateLimit` fields of
+    draft-ietf-httpapi-ratelimit-headers, else from `X-RateLimit-Reset`. A wait of 0 and a time in
+    the past are ignored, as the host has just refused. `now`, in seconds since the epoch, is used
+    if there is no `Date`.
     """
     now = _answered(headers, now)
     return (
@@ -36,8 +36,8 @@ def asked_wait(headers: Mapping[str, str], now: float | None = None) -> float | 
 def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> float | None:
     """Return the seconds until the next request to a host, if this response used up its quota.
 
-    None if it did not, or does not say. `now`, in seconds since the epoch, stands in for a
-    missing `Date`.
+    None if it did not, or does not say. `now`, in seconds since the epoch, is used if there is no
+    `Date`.
     """
     asked = _wait_of_limits(headers, spent_only=True)
     if asked is None and _remaining(headers) == 0:
@@ -46,7 +46,7 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
 
 
 def _answered(headers: Mapping[str, str], now: float | None) -> float:
-    """When the answer was sent, by the clock that its times are from (RFC 9110, 6.6.1)."""
+    """When the response was sent, by the server's clock (`Date`; RFC 9110, section 6.6.1)."""
     answered = parse_http_date(headers.get("date"))
     if answered is not None:
         return answered
@@ -56,8 +56,8 @@ def _answered(headers: Mapping[str, str], now: float | None) -> float:
 def parse_retry_after(value: str | None, answered: float) -> float | None:
     """Return the seconds to wait by a `Retry-After` field (RFC 9110, section 10.2.3).
 
-    None for a field that is missing or malformed, for 0, and for a date that is past.
-    `answered` is the time of the answer, in seconds since the epoch.
+    None for a field that is missing or malformed, for 0, and for a date in the past. `answered`
+    is the time of the response, in seconds since the epoch.
     """
     value = (value or "").strip()
     if value.isascii() and value.isdigit():
@@ -82,13 +82,13 @@ def _wait_of_limits(headers: Mapping[str, str], *, spent_only: bool) -> float | 
         if wait is None:
             wait = _seconds(windows.get(name))
         if wait is not None:
-            # A limit that is spent comes before one that is not.
+            # A limit that is used up counts, whatever the others say.
             waits.append((parameters.get("r") == 0, wait))
     return max(waits)[1] if waits else None
 
 
 def _items(field: str | None) -> list[tuple[str, Mapping[str, object]]]:
-    """Members of a structured list (RFC 9651) with their parameters; none of a malformed one."""
+    """The members of a structured list (RFC 9651) with their parameters; none if malformed."""
     if not field or len(field) > _LONGEST_FIELD:
         return []
     import http_sf  # loaded here, as few servers send these fields

@@ -11,14 +11,14 @@ from pyfetch.http.tls import holds_bytes
 RECEIVE_SIZE = 16 * 1024
 """Bytes asked for at once: one TLS record (RFC 8446, section 5.1), or a head and a small body."""
 FILL_SECONDS = 0.5
-"""Longest time to fill a buffer while bytes come: whoever watches the transfer has to see them."""
+"""Longest time to fill a buffer, in seconds: the progress of the transfer is seen after that."""
 
 
 class ReadBuffer:
     """Reads a connection in order. Each method that waits raises what the connection raises.
 
-    Over TLS, the end of the connection without a `close_notify` is an `ssl.SSLEOFError` for
-    `read`, `read_into` and `fill`: what was read may have been cut (RFC 9112, section 9.8).
+    Over TLS, `read`, `read_into` and `fill` raise `ssl.SSLEOFError` if the connection ends without
+    a `close_notify`: the data may have been cut off (RFC 9112, section 9.8).
     """
 
     __slots__ = ("_connection", "_data", "_searched", "_start")
@@ -44,8 +44,8 @@ class ReadBuffer:
     def receive(self) -> bool:
         """Wait for more bytes. Returns False if the other side has closed the connection.
 
-        This is for heads and lines, which have an end of their own: how the connection is
-        closed does not matter to them.
+        This is for heads and lines, which say themselves where they end: it does not matter how
+        the connection is closed.
         """
         try:
             data = self._connection.recv(RECEIVE_SIZE)
@@ -55,7 +55,7 @@ class ReadBuffer:
             self._data, self._start, self._searched = data, 0, 0
             return bool(data)
         if not isinstance(self._data, bytearray):
-            self._data = bytearray(self._data)  # what comes byte by byte is not copied each time
+            self._data = bytearray(self._data)  # is extended in place, even byte by byte
         del self._data[: self._start]
         self._searched = max(0, self._searched - self._start)
         self._start = 0
@@ -97,7 +97,7 @@ class ReadBuffer:
         return filled
 
     def read_line(self, limit: int) -> bytes:
-        """Return the next line with its line feed; less at the end or beyond `limit` bytes."""
+        """Return the next line with its line feed; less at the end, or if it exceeds `limit`."""
         while True:
             end = self._data.find(b"\n", max(self._start, self._searched)) + 1
             if end:

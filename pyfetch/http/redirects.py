@@ -1,6 +1,6 @@
 """Redirects: where one leads, and whether it may be followed (RFC 9110, section 15.4).
 
-pyfetch follows them itself, since `requests` would first read the whole body of each response.
+pyfetch follows them itself, as `requests` would read the whole body of each response first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _BEYOND_ASCII = r"[\x80-\xff]"
 _NO_HOST = r"(?i)(?:https?:)?//(?:[/?#]|\Z)"
-"""What `urljoin` would take for a path at the same host: `http:////host/`."""
+"""`http:////host/` and the like: `urljoin` would take it for a path on the same host."""
 _LONGEST_SHOWN = 500
 """Most characters of a `Location` that a message shows."""
 
@@ -65,7 +65,7 @@ def follow(state: RedirectState, location: str, settings: Settings) -> RedirectS
 
 
 def request_key(state: RedirectState, request: requests.PreparedRequest) -> tuple[str, str]:
-    """Return what makes a request: URL and cookies. Two with the same key get the same response."""
+    """Return URL and cookies of a request: two with the same ones get the same response."""
     return state.url.text, str(request.headers.get("Cookie"))
 
 

@@ -18,7 +18,7 @@ from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.origin_config import OriginConfigs
-from pyfetch.http.request_defaults import authorizes, combined, harmless
+from pyfetch.http.request_defaults import authorizes, fields_by_name, harmless
 from pyfetch.http.response import Response
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _UNAUTHORIZED = 401
 _MAX_LOGINS = 3
-"""Most demands to log in that are answered in a row: more of them never end."""
+"""Demands to log in that are answered in a row, at most."""
 
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[1-9][0-9]*)?"
@@ -55,7 +55,7 @@ class RequestBuilder:
         self._digest_logins: DigestLogins | None = None
         self._cookies = load_cookies(settings.cookies) if settings.cookies else None
         self._session = requests.Session()
-        # `OriginConfigs` reads the environment, once for an origin and not for each request.
+        # `OriginConfigs` reads the environment, once an origin; `requests` would for each request.
         self._session.trust_env = False
         self._session.headers = origins.session_fields
         self._user = None if settings.user is None else _credentials(settings.user)
@@ -80,11 +80,11 @@ class RequestBuilder:
             return _plain_request(state.url.text, config.common_fields, headers)
         auth = self._auth(state, target)
         fields = dict((config.after_redirect if state.away else config.defaults).fields)
-        own = combined(target.headers)
+        own = fields_by_name(target.headers)
         # Secrets are meant for the target's origin: not for a mirror, or after a redirect.
         fields |= harmless(own) if state.away or state.origin != target.origin else own
         try:
-            # `requests` escapes each `%` again where one of them is stray, and that of a zone is.
+            # If one `%` is no escape, as in a zone, `requests` escapes all of them again.
             url = escape_url(state.url.text)
             address, zone = re.search(_ZONE, url), ""
             if address:
@@ -93,7 +93,7 @@ class RequestBuilder:
             prepared = self._session.prepare_request(request)
             if address and prepared.url:
                 prepared.url = prepared.url.replace(f"[{address[1]}]", zone, 1)
-            # The session would copy them into a jar whose policy sends them to subdomains.
+            # The session would copy them into a jar that sends them to subdomains, too.
             prepared.prepare_cookies(cookies)
         except (requests.RequestException, ValueError) as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
@@ -113,7 +113,7 @@ class RequestBuilder:
         return cookies_after(state.cookies, state.origin, sent, extract)
 
     def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
-        """Whether to send the last request once more: this response says how to log in."""
+        """Whether to send the last request again, because this response says how to log in."""
         if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
             return False
         login = self._login(state, target)
@@ -128,7 +128,7 @@ class RequestBuilder:
         return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
 
     def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
-        """What logs the next request in: by Digest where that was demanded, else by Basic."""
+        """The login of the next request: Digest if the server has demanded that, else Basic."""
         login = self._login(state, target)
         if login is None:
             return None
@@ -139,7 +139,7 @@ class RequestBuilder:
         return HTTPBasicAuth(login.user, login.password)
 
     def _login(self, state: RedirectState, target: Target) -> Credentials | None:
-        """User and password: of the URL, or else, if no field has any, of the settings or netrc.
+        """User and password of the URL, else those of the settings or netrc if no field has any.
 
         They are sent in UTF-8 (RFC 7617, section 2.1).
         """

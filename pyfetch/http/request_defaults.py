@@ -32,7 +32,7 @@ class DefaultsByOrigin:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._fields = combined(settings.headers)
+        self._fields = fields_by_name(settings.headers)
         self._fields_after_redirect = harmless(self._fields)
         self._netrc = Netrc(settings)
 
@@ -50,14 +50,14 @@ class DefaultsByOrigin:
                 _defaults(self._fields_after_redirect, None, known_after),
             )
         own = together(said for _, said in found)
-        fields = combined(self._settings.of_host(url.origin).headers)
+        fields = fields_by_name(self._settings.of_host(url.origin).headers)
         # The same holds for secrets of a host, unless its pattern names the port.
         after = together(
             said
             for pattern, said in found
             if pattern.names_hosts and (is_safe or pattern.port is not None)
         )
-        fields_after = harmless(fields) | combined(after.headers)
+        fields_after = harmless(fields) | fields_by_name(after.headers)
         return (
             _defaults(fields, own.user, known),
             _defaults(fields_after, after.user, known_after),
@@ -69,7 +69,7 @@ def harmless(fields: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if name.lower() in _HARMLESS}
 
 
-def combined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def fields_by_name(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Fields by name. Values of the same name become one list (RFC 9110, section 5.3)."""
     fields: dict[str, str] = {}
     for name, value in headers:

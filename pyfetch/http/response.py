@@ -16,8 +16,8 @@ from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
 
 _MAX_LINE_SIZE = 16 * 1024
-"""Longest line of a chunked body outside its data, in bytes. A line that never ends brings none
-of the body, so that `--min-speed` ends it, too."""
+"""Longest line between chunks, in bytes. A line that never ends brings no bytes of the body, so
+`--min-speed` ends such a transfer, too."""
 _WITHOUT_BODY = frozenset({204, 304})
 _LINE_ENDS = (b"\r\n", b"\n")
 
@@ -51,7 +51,7 @@ def framing_of(status: int, fields: Fields) -> Framing:
     coding = fields.get("transfer-encoding")
     if coding is not None:  # it overrides Content-Length
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
-        if codings == {"chunked"}:  # named twice, it is applied once: so curl and wget take it
+        if codings == {"chunked"}:  # named twice, it was applied once: curl and wget agree
             return Framing(chunked=True)
         if codings:
             detail = f"the body has the transfer coding {coding[:60]!r}, which was not requested"
@@ -183,7 +183,7 @@ class Response:
         if self._left == 0 and self._read_line() not in _LINE_ENDS:
             raise IncompleteRead(b"")
         size = _chunk_size_line().fullmatch(self._read_line())
-        if not size:  # `http.client` takes a size that is cut off for the last chunk
+        if not size:  # `http.client` would take a size that is cut off for the last chunk
             raise IncompleteRead(b"")
         self._left = int(size[1], 16)
         if self._left:
@@ -201,7 +201,8 @@ class Response:
         return self._buffer.read_line(_MAX_LINE_SIZE)
 
     def _end(self) -> None:
-        # Bytes after the end of the body answer no request, so nothing may follow them.
+        # If there are bytes after the end of the body, the connection cannot be used again: they
+        # belong to no request.
         self._finish(reusable=self._keeps_alive and not self._buffer.holds_bytes)
 
     def _finish(self, *, reusable: bool) -> None:

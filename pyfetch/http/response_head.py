@@ -1,8 +1,8 @@
 """Parser for the head of a response: status line and fields (RFC 9112, sections 2 to 5).
 
 `http.client` accepts a head that is cut off, and lines that are no fields (CPython issue 113199
-and others). Here both are errors. What breaks the rules without a doubt about its meaning is
-taken, if curl and wget take it, too: `tests/unit/http/test_response_head.py` lists both kinds.
+and others). Here both are errors. A head that breaks the rules but has a clear meaning is accepted
+if curl and wget accept it: `tests/unit/http/test_response_head.py` lists both kinds.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pyfetch.http.read_buffer import ReadBuffer
 MAX_HEAD_SIZE = 256 * 1024
 """Longest head, in bytes."""
 MAX_FIELDS = 1000
-"""Most fields of a head or of a trailer; some servers send hundreds."""
+"""Fields in a head or in a trailer, at most; some servers send hundreds."""
 MAX_INTERIM = 16
-"""Most interim responses (1xx) before the final one (RFC 9110, section 15.2)."""
+"""Interim responses (1xx) before the final one, at most (RFC 9110, section 15.2)."""
 
 _PROTOCOL = b"HTTP/"
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) +([1-9]\d\d)(?: (.*))?", re.ASCII | re.DOTALL)
@@ -29,11 +29,11 @@ _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 _EXACT = frozenset({"content-length", "content-range", "location", "transfer-encoding"})
-"""Fields that would mean something else without their control characters: an error."""
+"""Fields in which a control character is an error: without it, they would mean something else."""
 _ALL_OR_NOTHING = frozenset({"etag", "set-cookie", "set-cookie2"})
-"""Fields that are passed over if they have any (RFC 6265bis, section 5.6)."""
+"""Fields that are ignored if they have a control character (RFC 6265bis, section 5.6)."""
 _PASSED_OVER = ("", "")
-"""In place of a field that is passed over."""
+"""Stands for a field that is ignored."""
 _SWITCHING_PROTOCOLS = 101
 _CACHED_LINES = 512
 _CACHED_LENGTH = 256
@@ -138,7 +138,7 @@ def _folded(field: tuple[str, str], line: str) -> tuple[str, str]:
 
 
 def _odd_field(line: str) -> tuple[str, str]:
-    """Take a line that is no proper field. One whose name is none is passed over.
+    """Read a line that is no well-formed field. It is ignored if its name is none.
 
     Raises `BadHeadError` for a line whose meaning is in doubt.
     """
@@ -170,7 +170,7 @@ def parse_status_line(line: str) -> StatusLine:
     if not match:
         raise BadStatusLine(line[:60])
     minor, status, reason = match.groups()
-    # Clients need not heed the reason (RFC 9112, section 4): of a very long one nothing is kept.
+    # Clients may ignore the reason (RFC 9112, section 4): a very long one is dropped.
     reason = reason if reason and len(reason) <= _LONGEST_REASON else ""
     return StatusLine(int(minor), int(status), _CONTROLS.sub("", reason).strip())
 

@@ -26,7 +26,7 @@ RequestFields = Mapping[str, str | bytes]
 
 
 class Proxy(NamedTuple):
-    """A proxy, and who we are there."""
+    """A proxy, with the user and password for it."""
 
     scheme: str
     host: str
@@ -48,7 +48,7 @@ class Proxy(NamedTuple):
 
     @property
     def authorization(self) -> str:
-        """The line of the field `Proxy-Authorization` (RFC 9110, 11.7.2); empty without a user."""
+        """The `Proxy-Authorization` line (RFC 9110, section 11.7.2); empty without a user."""
         if self.user is None:
             return ""
         login = b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
@@ -82,13 +82,13 @@ class Route:
         self.proxy = proxy
         by_http_proxy = proxy is not None and not proxy.is_socks
         self.is_tunnel = by_http_proxy and scheme == "https"
-        """Whether an HTTP proxy is asked to connect to the host."""
+        """Whether an HTTP proxy has to connect to the host (CONNECT)."""
         self.is_forwarded = by_http_proxy and scheme == "http"
-        """Whether an HTTP proxy is sent the request itself, with the whole URL."""
+        """Whether an HTTP proxy gets the request itself, with the whole URL in it."""
         self.trust: Trust | None = None
         """Who may vouch for the host, where it has authorities of its own."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
-        """Fields of the last request and their lines: mostly those of the next one, too."""
+        """Fields of the last request, and their lines: most requests have the same ones."""
 
     def __repr__(self) -> str:
         return f"<Route {self.scheme}://{self.authority} by {self.proxy}>"
@@ -110,7 +110,7 @@ class Route:
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def encode(self, url: str, fields: RequestFields) -> bytes:
-        """Encode the head of a GET (RFC 9112, section 3). Raises `ValueError` if it has none."""
+        """The head of a GET (RFC 9112, section 3). Raises `ValueError` for what cannot be sent."""
         target = request_target(url)
         if _NOT_IN_TARGET.search(target):
             raise ValueError("its path has a character that no URL may have")
@@ -123,14 +123,14 @@ class Route:
         return f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
 
     def _lines(self, fields: RequestFields) -> str:
-        """Raises `ValueError` for a field that has the end of a line in it."""
+        """The lines of these fields. Raises `ValueError` for a value with a line end in it."""
         host = "" if "Host" in fields else f"Host: {self.host_field}\r\n"
         lines = "".join(
             f"{name}: {value.decode('latin-1') if isinstance(value, bytes) else value}\r\n"
             for name, value in fields.items()
         )
         if lines.count("\n") != len(fields) or lines.count("\r") != len(fields):
-            raise ValueError("a field has the end of a line in it")
+            raise ValueError("a header field has a line break in it")
         proxy = self.proxy if self.is_forwarded else None
         return f"{host}{lines}{proxy.authorization if proxy else ''}"
 

@@ -22,9 +22,9 @@ _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
 def holds_bytes(connection: socket.socket) -> bool:
-    """Whether the TLS layer of a connection has received bytes that nobody has read yet.
+    """Whether the TLS layer of a connection holds bytes that nobody has read yet.
 
-    They are no longer in the system's buffer, so `select.poll` does not see them.
+    They have left the system's buffer, so `select.poll` does not see them.
     """
     if type(connection) is socket.socket:
         return False
@@ -62,8 +62,9 @@ class Trust:
 
 def _new_context(settings: Settings, bundle: str | None) -> ssl.SSLContext:
     context = _verifying_context(bundle)
-    # A body may end with its connection. Then the end counts only if the other side says that it
-    # closes (RFC 9112, section 9.8): anybody on the way can cut a connection. Python ignores that.
+    # A body may end where its connection ends. That counts only if the server has announced the
+    # end (`close_notify`; RFC 9112, section 9.8): anybody on the way could cut the connection. By
+    # default, Python does not check this.
     context.options &= ~_IGNORE_UNEXPECTED_EOF
     context.set_alpn_protocols(["http/1.1"])  # RFC 7301: no HTTP/2
     if settings.insecure:
@@ -81,7 +82,7 @@ def _verifying_context(bundle: str | None) -> ssl.SSLContext:
     try:
         if place.is_dir():
             if not any(place.glob("*.[0-9]")):
-                # OpenSSL would trust nobody, without a word.
+                # OpenSSL would silently trust no authority at all.
                 raise ValueError(
                     "it has no files named by their hash (`openssl rehash` makes them)"
                 )
@@ -97,8 +98,8 @@ def _system_context() -> ssl.SSLContext:
         import truststore
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # Elsewhere OpenSSL finds the system's store: by SSL_CERT_FILE and SSL_CERT_DIR, or where the
-    # distribution has put it.
+    # On other systems OpenSSL finds the system's store: by SSL_CERT_FILE and SSL_CERT_DIR, or where
+    # the distribution keeps it.
     if _system_has_authorities():
         return ssl.create_default_context()
     _log.info("this system has no certificate authorities: those of certifi are used")
@@ -118,7 +119,7 @@ def _load_certificate(context: ssl.SSLContext, cert: str, key: str | None) -> No
 
     for file in filter(None, (cert, key)):
         try:
-            Path(file).open("rb").close()  # the errors below name no file
+            Path(file).open("rb").close()  # this error names the file; those below do not
         except OSError as error:
             raise UsageError(f"cannot use the certificate: {file}: {_reason(error)}") from error
     try:

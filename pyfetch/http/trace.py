@@ -28,7 +28,7 @@ _SECRET_IN_RESPONSES = frozenset({"set-cookie", "authentication-info"})
 
 
 def is_on() -> bool:
-    """Whether `resolved`, `connected` and `answered` are read (`-v`)."""
+    """Whether `name_resolved`, `connected` and `answered` are read (`-v`)."""
     return _log.isEnabledFor(logging.INFO)
 
 
@@ -37,7 +37,7 @@ def shows_heads() -> bool:
     return _log.isEnabledFor(logging.DEBUG)
 
 
-def resolved(host: str, addresses: Sequence[Address]) -> None:
+def name_resolved(host: str, addresses: Sequence[Address]) -> None:
     """A name was looked up."""
     found = dict.fromkeys(str(address[4][0]) for address in addresses)
     _log.info("%s is %s", host, ", ".join(found) or "no address")

@@ -19,17 +19,17 @@ def _strong_etag() -> re.Pattern[str]:
 
 
 CLOCKS_APART = 60
-"""Seconds that `Last-Modified` must be before `Date` to tell two versions apart."""
+"""Seconds by which `Last-Modified` must be older than `Date` to count as a strong validator."""
 
 
 LONGEST_VALUE = 8 * 1024
-"""Longest value of a field that is kept beyond its response, in characters."""
+"""Longest field value that results and the state keep, in characters."""
 
 
 class Representation(NamedTuple):
-    """What a response says of the content that it brings (RFC 9110, section 8).
+    """What a response says about its content (RFC 9110, section 8).
 
-    None, and an empty text but for the coding, stand for what is not known.
+    None means unknown; so does an empty text, except for `content_encoding`.
     """
 
     etag: str | None
@@ -51,10 +51,9 @@ class Representation(NamedTuple):
         )
 
     def is_contradicted_by(self, headers: Mapping[str, str]) -> bool:
-        """Whether the fields of a 206 speak of other content.
+        """Whether the fields of a 206 describe other content than this.
 
-        A field that is absent contradicts nothing: a 206 need not repeat it (RFC 9110, section
-        15.3.7).
+        A missing field is no contradiction: a 206 need not repeat it (RFC 9110, section 15.3.7).
         """
         etag, modified = headers.get("etag"), headers.get("last-modified")
         coding = headers.get("content-encoding")
@@ -86,7 +85,7 @@ def coding_of(content_encoding: str | None) -> str:
 
 
 def kept_value(value: str | None) -> str | None:
-    """The value of a field as results and the state keep it: None if it is too long."""
+    """The value of a field, if it is short enough for results and the state; else None."""
     return value if value is None or len(value) <= LONGEST_VALUE else None
 
 
@@ -102,10 +101,10 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return what `If-Range` may hold for this response (RFC 9110, section 13.1.5), or None.
+    """Return a value for `If-Range` from this response (RFC 9110, section 13.1.5), or None.
 
-    That is a strong ETag or, where there is no ETag at all, a `Last-Modified` that was old
-    enough at the time of the response (section 8.8.2.2).
+    This is a strong ETag or, if there is no ETag at all, a `Last-Modified` that was old enough at
+    the time of the response (section 8.8.2.2).
     """
     etag = headers.get("etag")
     if etag is not None:
@@ -118,7 +117,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 def is_validator(text: str) -> bool:
-    """Whether `If-Range` may hold this: a strong ETag, or a date."""
+    """Whether this may stand in `If-Range`: a strong ETag, or a date."""
     return len(text) <= LONGEST_VALUE and (
         bool(_strong_etag().fullmatch(text))
         or (text.isascii() and text.isprintable() and parse_http_date(text) is not None)
@@ -126,17 +125,17 @@ def is_validator(text: str) -> bool:
 
 
 def is_etag(text: str) -> bool:
-    """Whether this is a strong or a weak ETag (RFC 9110, section 8.8.3) that can be kept."""
+    """Whether this is a strong or weak ETag (RFC 9110, section 8.8.3), and not too long."""
     return len(text) <= LONGEST_VALUE and bool(_strong_etag().fullmatch(text.removeprefix("W/")))
 
 
 def is_of_another_version(
     headers: Mapping[str, str], validator: str, known: Representation
 ) -> bool:
-    """Whether a 206 brings the rest of something else than what is known of a part.
+    """Whether a 206 brings the rest of another version than that of the part.
 
-    `validator` is what `If-Range` named, empty without that field. A strong ETag has to be
-    repeated (RFC 9110, section 15.3.7): many servers that do not repeat it have ignored the field.
+    `validator` is the value of `If-Range`; empty if that was not sent. A strong ETag has to be
+    repeated (RFC 9110, section 15.3.7): many servers that do not repeat it have ignored `If-Range`.
     """
     if validator.startswith('"') and headers.get("etag") != validator:
         return True
@@ -146,8 +145,8 @@ def is_of_another_version(
 def modified_at(last_modified: str | None, date: str | None, now: float) -> float | None:
     """Return when the content was last changed, in seconds since the epoch (RFC 9110, 8.8.2).
 
-    `last_modified` and `date` are the fields of the response, `now` stands in for a missing
-    `Date`. None for a missing time, and for one in the future, which is wrong.
+    `last_modified` and `date` are fields of the response; `now` is used if there is no `Date`.
+    None for a missing time, and for a time in the future, which must be wrong.
     """
     modified = parse_http_date(last_modified)
     answered = parse_http_date(date)
@@ -166,10 +165,10 @@ def is_as_recorded(known: Known, size: int, modified_ns: int) -> bool:
 
 
 def is_placed_by_us(known: Known, modified_ns: int, now: float) -> bool:
-    """Whether a file that the state has not recorded is one of ours, as after a kill.
+    """Whether a file that the state has not recorded is probably ours, after a run was killed.
 
-    It is if its name was free when its URL got it, and its time is one that we set: whole
-    seconds, not in the future. `now` is in seconds since the epoch.
+    So it is if its name was free when the URL got it, and its modification time is one that
+    pyfetch sets: whole seconds, not in the future. `now` is in seconds since the epoch.
     """
     is_candidate = known.facts is None and known.placed_by_us
     return is_candidate and modified_ns % _SECOND == 0 and modified_ns <= now * _SECOND
@@ -183,7 +182,8 @@ def conditional_fields(known: Known, size: int, modified_ns: int, now: float) ->
     """
     if known.facts is not None:
         return _fields_for(known.facts) if is_as_recorded(known, size, modified_ns) else {}
-    # Its time may be sent to the server only if it comes from there.
+    # Send the file's time to the server only if it came from there.
+
     if is_placed_by_us(known, modified_ns, now):
         return {"If-Modified-Since": formatdate(modified_ns // _SECOND, usegmt=True)}
     return {}

@@ -1,4 +1,4 @@
-"""From a list, in whatever format, to the targets of a run; read lazily.
+"""Reads lists, of any format, and makes targets of their records, lazily.
 
 `formats/` has a module for each list format, `detect` chooses one, `sources` opens the input.
 May import: the values of `pyfetch` itself, `settings` and `naming`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pyfetch.urls import is_url
+from pyfetch.urls import is_url, looks_like_a_url
 
 URL = "url"
 """Name of the column, or key, that holds the URL where nothing else is said."""
@@ -38,10 +38,11 @@ class Columns(NamedTuple):
         """Whether this first row of a table names its columns.
 
         It may be missing only where the column of the URLs is said by its number: then a row with
-        a URL there is none.
+        a URL there, or with what is nearly one, is no heading.
         """
         place = self._number - 1 if self._number else len(first)
-        return not (place < len(first) and is_url(first[place].strip()))
+        cell = first[place].strip() if place < len(first) else ""
+        return not (is_url(cell) or looks_like_a_url(cell))
 
     @property
     def _number(self) -> int:

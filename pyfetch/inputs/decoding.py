@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 BLOCK = 64 * 1024
-"""Most bytes that are read, or decompressed, at once."""
+"""Bytes that are read or decompressed at once, at most."""
 
 UTF_8_MARK = codecs.BOM_UTF8
 
@@ -18,22 +18,22 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class Unreadable(Exception):  # noqa: N818 (it says what the rest of a source is)
-    """The rest of a source cannot be read."""
+    """The rest of a source cannot be read. The text says why."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
         self.number: int | None = None
-        """Line on which the record begins that is incomplete because of this, if known."""
+        """Line on which the incomplete record begins, if known."""
 
 
 def is_marked(beginning: bytes) -> bool:
-    """Whether this would be taken for gzip data or UTF-16 at the beginning of a source."""
+    """Whether a source that begins like this is taken for gzip data or UTF-16."""
     return beginning.startswith((_GZIP, *_UTF_16))
 
 
 def decompressed(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the content of gzip data, and anything else as it is. Raises `Unreadable`."""
+    """Yield the content of gzip data, or other data unchanged. Raises `Unreadable`."""
     beginning = _enough(blocks, (_GZIP,))
     if beginning.startswith(_GZIP):
         yield from _members(chain([beginning], blocks))
@@ -44,7 +44,7 @@ def decompressed(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def encoding_of(blocks: Iterator[bytes]) -> tuple[str | None, Iterator[bytes]]:
-    """Return UTF-16's name if a byte order mark says so, else None; and the blocks without it."""
+    """Return the UTF-16 codec that a byte order mark names, or None; and the blocks without it."""
     beginning = _enough(blocks, tuple(_UTF_16))
     encoding = _UTF_16.get(beginning[:2])
     rest = beginning[2:] if encoding else beginning
@@ -54,7 +54,7 @@ def encoding_of(blocks: Iterator[bytes]) -> tuple[str | None, Iterator[bytes]]:
 def recoded(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield UTF-16 text in UTF-8. Raises `Unreadable`.
 
-    Half a surrogate pair becomes bytes that are not UTF-8: that costs its own line only.
+    Half a surrogate pair becomes bytes that are not UTF-8, so that only its line is a bad record.
     """
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
@@ -81,8 +81,8 @@ def _enough(blocks: Iterator[bytes], marks: tuple[bytes, ...]) -> bytes:
 def _members(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The content of all members of gzip data (RFC 1952, section 2.2)."""
     member = zlib.decompressobj(_GZIP_WINDOW)
-    # Small pieces are collected: there may be thousands of tiny members in a block, and to
-    # parse a long record anew with each byte takes quadratic time.
+    # Small pieces are collected: there may be thousands of tiny members in a block, and parsing a
+    # long record again for each of them would take quadratic time.
     pieces: list[bytes] = []
     size = 0
     try:
@@ -90,7 +90,7 @@ def _members(blocks: Iterator[bytes]) -> Iterator[bytes]:
             rest = data
             while rest:
                 if member.eof:
-                    # Tapes and some tools fill up with zeros after the last member.
+                    # Tapes and some tools append zeros after the last member.
                     rest = rest.lstrip(b"\0")
                     member = zlib.decompressobj(_GZIP_WINDOW) if rest else member
                     continue
@@ -104,7 +104,7 @@ def _members(blocks: Iterator[bytes]) -> Iterator[bytes]:
             if size:
                 yield b"".join(pieces)
                 pieces, size = [], 0
-        # All was consumed, but what was too much for one block may still be held back.
+        # All input was consumed, but the decompressor may still hold output.
         while content := member.decompress(b"", BLOCK):
             yield content
     except zlib.error:

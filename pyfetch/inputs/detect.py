@@ -1,4 +1,4 @@
-"""The format of a list: by its first block, or else by the name of its file."""
+"""Detects the format of a list from its beginning, or else from the name of its file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BY_SUFFIX = {
     ".xml": InputFormat.SITEMAP,
 }
 _OPTION = re.compile(rb"[ \t]+[a-z][a-z0-9-]*=")
-# Possessive, so that a hostile beginning is scanned once.
+# Possessive, so that even a hostile beginning is scanned only once.
 _BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
 _ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
 
@@ -57,7 +57,8 @@ def detect(beginning: bytes, name: str, columns: Columns = BY_NAME) -> InputForm
         return InputFormat.METALINK if _root(beginning) == b"metalink" else InputFormat.SITEMAP
     lines = [line for line in beginning.split(b"\n", 100) if line.strip()]
     first = beginning.lstrip()[:1]
-    if columns.url is not None and first not in (b"[", b"{", b'"'):
+    is_table = named in (InputFormat.CSV, InputFormat.TSV) if first == b'"' else first not in b"[{"
+    if columns.url is not None and is_table:
         return _table(lines, named, columns)
     if lines and not _is_plain(lines[0]) and (table := _delimited(lines[0], named, columns)):
         return table
@@ -125,7 +126,7 @@ def _says_too_little(beginning: bytes) -> bool:
 
 
 def _is_plain(line: bytes) -> bool:
-    """Whether it is a URL or a comment, as the first line of no other format can be."""
+    """Whether the line is a URL or a comment, with which no other format can begin."""
     line = line.strip()
     return line.startswith(b"#") or is_url(line.decode(errors="replace"))
 
@@ -135,7 +136,7 @@ def _delimited(line: bytes, named: InputFormat | None, columns: Columns) -> Inpu
     delimiter = delimiter_of(line, columns)
     if delimiter is None:
         return None
-    if not delimiter:  # a lone column: nothing separates it from others
+    if not delimiter:  # there is only one column
         return named if named is InputFormat.CSV else InputFormat.TSV
     return InputFormat.TSV if delimiter == "\t" else InputFormat.CSV
 
@@ -158,7 +159,7 @@ def _root(beginning: bytes) -> bytes | None:
 
 
 def _has_root(beginning: bytes) -> bool:
-    """Whether the root element has come, or a document type, which is refused."""
+    """Whether the root element is there, or a document type, which will be refused."""
     beginning = beginning.removeprefix(UTF_8_MARK)
     before = re.match(_BEFORE_ROOT, beginning)
     rest = beginning[before.end() if before else 0 :]

@@ -1,4 +1,4 @@
-"""One record of a list: a file to fetch, in whatever format the list is written."""
+"""One record of a list: a file to fetch. It is the same for all formats of lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Record(NamedTuple):
     """One file: its URLs, and what the list says about it."""
 
     urls: tuple[str, ...]
-    """At least one; several are mirrors, in the order in which they are to be tried."""
+    """At least one; the others are mirrors, in the order in which to try them."""
     out: str | None = None
     """Path below the output directory, as the list gives it; not yet made safe."""
     checksum: Checksum | None = None
@@ -23,18 +23,18 @@ class Record(NamedTuple):
     """In bytes."""
     headers: tuple[tuple[str, str], ...] = ()
     input: Mapping[str, Any] | None = None
-    """What else the list says: unknown keys or columns."""
+    """Everything else in the list about it: unknown keys or columns."""
 
 
 class BadRecord(NamedTuple):
     """A record that cannot be used."""
 
     detail: str
-    """Why, as a clause for people."""
+    """Why it cannot be used, as a clause for people."""
     url: str = ""
     """Its URL, as far as it may be shown."""
     input: Mapping[str, Any] | None = None
-    """As of a record, as far as it can be read."""
+    """The same as that of a record, as far as it can be read."""
 
 
 class NumberedRecord(NamedTuple):
@@ -44,20 +44,20 @@ class NumberedRecord(NamedTuple):
     number: int
     """Line on which it begins, from 1."""
     raw: bytes | None = None
-    """The record as it is in the list, without the end of its last line; None if it is too long
-    to be kept or consists of more than its own lines."""
+    """The record as it is in the list, without the end of its last line; None if it is too long to
+    be kept, or if it is not made of whole lines."""
 
 
 ALGORITHMS = ("sha512", "sha384", "sha256", "sha224", "sha1", "md5")
-"""Algorithms of checksums, the strongest first."""
+"""Algorithms of checksums, from the strongest to the weakest."""
 
 KEYS = ("out", "dir", *ALGORITHMS, "checksum", "header", "referer")
-"""Keys that every format knows, beside those of URLs."""
+"""Keys that every format knows, besides those of URLs."""
 
 _MAX_DIGITS = 18
 _ABSOLUTE = r"[/\\]|[a-zA-Z]:[/\\]"
 _SEPARATORS = r"[/\\]"
-# These fields say where a message ends, or ask for something else than the whole file
+# Fields that say where a message ends, or that request something other than the whole file
 # (RFC 9110 and 9112).
 _RESERVED_FIELDS = frozenset(
     {
@@ -112,7 +112,7 @@ class RecordBuilder:
             raise Refused("no URL")
         for url in self.urls:
             demanded = None
-            # A fragment that is wrong is reported later, when the whole URL is checked.
+            # A wrong fragment is reported later, when the whole URL is checked.
             with contextlib.suppress(ValueError):
                 demanded = demanded_by(url.partition("#")[2]) if "#" in url else None
             if demanded:
@@ -176,5 +176,5 @@ def _checked_path(key: str, text: str) -> str:
 def _size(text: str) -> int:
     text = text.strip()
     if not (text.isascii() and text.isdigit()) or len(text) > _MAX_DIGITS:
-        raise Refused("size is no number of bytes")
+        raise Refused("size must be a number of bytes")
     return int(text)

@@ -1,4 +1,4 @@
-"""The SOURCE arguments of a command line, read one after the other, lazily."""
+"""Reads the SOURCE arguments of a command line, one after the other, lazily."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Reader = Callable[[Content], Iterator[NumberedRecord]]
 
 
 class Sources:
-    """The entries of all sources. Each is a URL, `-` for standard input, or a file.
+    """The entries of all sources. A source is a URL, `-` for standard input, or a file.
 
     Raises `UsageError` at once for a file that cannot be read, and while it is iterated for one
     that cannot be used. With `keep_lines`, `line_of` gives back what was read. Relative URLs
@@ -83,7 +83,7 @@ class Sources:
 
     @property
     def fraction_read(self) -> float | None:
-        """How much of all sources has been read, from 0 to 1; None if their size is not known."""
+        """The fraction of all sources that was read, from 0 to 1; None if sizes are not known."""
         return min(self._read / self._size, 1.0) if self._size else None
 
     def has(self, file: Path) -> bool:
@@ -92,17 +92,17 @@ class Sources:
         return any(name == file for name in names)
 
     def line_of(self, index: int) -> bytes:
-        """Return the line for an entry, without its end. It is forgotten by this.
+        """Return the line of an entry, without its end, once: it is forgotten after that.
 
-        It is as it was in the list, if there is only one and its records are lines; else it is a
-        line of JSON that is read as the same record.
+        If there is only one list, and its records are lines, this is the line of the list; else it
+        is a line of JSON that is read as the same record.
         """
         return self._lines_by_index.pop(index, b"")
 
     def before_lines(self, first: bytes, name: str) -> bytes:
-        """Return what must stand before `first` in a file of this name: a heading, if any.
+        """Return the lines that must be before `first` in a file of this name, such as a heading.
 
-        With it, what `line_of` gives is read as the same records, whatever it is.
+        With them, the lines of `line_of` are read as the same records.
         """
         from pyfetch.inputs.written_back import preamble
 
@@ -123,7 +123,7 @@ class Sources:
                     yield made
 
     def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
-        """Each record of a source, and where it stands."""
+        """Each record of a source, and where it is (file and line)."""
         if is_url(argument):
             builder, line = RecordBuilder([argument]), argument
             if self._out is not None:
@@ -144,7 +144,7 @@ class Sources:
                         yield f"line {found.number}{of}", found
                 except Unreadable as error:
                     number = error.number or content.line
-                    bad = BadRecord(f"it cannot be read from here on: {error.detail}")
+                    bad = BadRecord(f"the rest of it cannot be read: {error.detail}")
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
@@ -160,7 +160,7 @@ class Sources:
         )
 
     def _note_format(self, of_list: InputFormat | None) -> None:
-        """Decide with the first source in which format the records are written back."""
+        """Decide, for the first source, in which format records are written back."""
         if self._keep_lines and not self._lines_by_index:
             from pyfetch.inputs.written_back import format_for
 
@@ -193,8 +193,8 @@ class Sources:
         self._read += size
 
     def _open(self, argument: str) -> AbstractContextManager[RawIOBase | IO[bytes]]:
-        # Unbuffered: a line of a pipe is there at once, and the interpreter need not wait at its
-        # end for a lock that is held in a read.
+        # Unbuffered, so that each line of a pipe is read at once. A buffer has a lock, too, which
+        # a blocked read holds, and for which the interpreter would wait at its end.
         if argument == "-":
             return nullcontext(open(self._stdin, "rb", buffering=0, closefd=False))
         return Path(argument).open("rb", buffering=0)
@@ -208,7 +208,7 @@ def _readable_size(argument: str) -> int | None:
         status = Path(argument).stat()
         if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
             Path(argument).open("rb").close()
-        # Anything else is opened only once, when it is read: closing a FIFO ends its writer.
+        # Anything else must be opened only once, to read it: closing a FIFO ends its writer.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         message = f"cannot read {masked_url(argument)}: {reason}"

@@ -1,4 +1,4 @@
-"""The content of one source, in blocks or in lines, each as soon as it is there."""
+"""The content of one source, in blocks or in lines, each as soon as it has arrived."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DECLARATION = rb"# pyfetch: ([a-z0-9]+)[ \t]*\r?(?:\n|\Z)"
 
 
 class Content:
-    """The blocks of one source, in UTF-8. `look` shows them before they are read.
+    """The blocks of one source, in UTF-8. `look` returns them before they are consumed.
 
-    `on_read` is told the number of bytes of each read, as they are on disk: compressed perhaps.
-    Iterating it, and `look`, raises `Unreadable` where the source is damaged.
+    `on_read` is called with the number of bytes of each read; these may be compressed. Iterating
+    it, and `look`, raises `Unreadable` if the source is damaged.
     """
 
     def __init__(
@@ -31,16 +31,16 @@ class Content:
     ) -> None:
         self.name = name
         self.line = 1
-        """Line with which the next block goes on."""
+        """Number of the line on which the next block begins."""
         self.heading: bytes | None = None
         """The line of column names, once the reader of a table has found it."""
         self.is_recoded = False
-        """Whether the bytes are not those of the source, because that is UTF-16."""
+        """Whether the source is UTF-16, so that its bytes were changed."""
         self._blocks = self._in_utf_8(_raw_blocks(stream, on_read))
         self._ahead: list[bytes] = []
 
     def look(self) -> bytes:
-        """Return all blocks that were looked at before, and one more if there is one."""
+        """Return the blocks that earlier calls have returned, and one more if there is one."""
         block = next(self._blocks, b"")
         if block:
             self._ahead.append(block)
@@ -48,11 +48,11 @@ class Content:
 
     @property
     def beginning(self) -> bytes:
-        """All blocks that were looked at; at least one if there is any."""
+        """All blocks that `look` has returned; at least one if there is any."""
         return b"".join(self._ahead) or self.look()
 
     def blank_first_line(self) -> None:
-        """Make the first line empty; it must have been looked at."""
+        """Make the first line empty; `look` must have returned it."""
         _, end, rest = b"".join(self._ahead).partition(b"\n")
         self._ahead = [end + rest] if end else []
 
@@ -89,7 +89,7 @@ def _raw_blocks(stream: RawIOBase | IO[bytes], on_read: Callable[[int], None]) -
     while True:
         block = stream.read(BLOCK)
         if block is None:
-            # The process that gave us this pipe has made it non-blocking.
+            # Another process has made this pipe non-blocking.
             select.select([stream], [], [])
             continue
         if not block:
@@ -102,14 +102,14 @@ class Line(NamedTuple):
     number: int
     """From 1."""
     content: bytes
-    """Without its end; of a line that is too long, no more than its first byte."""
+    """The line without its end; of a line that is too long, only the first byte."""
     too_long: bool = False
 
 
 def numbered_lines(blocks: Iterable[bytes], longest: int = MAX_LINE) -> Iterator[Line]:
-    """Yield lines without their ends. A byte order mark is no part of the first one.
+    """Yield lines without their ends. A byte order mark is removed from the first one.
 
-    The time is linear in the number of bytes, however small the blocks are.
+    Takes linear time, however small the blocks are.
     """
     number = 1
     pieces: list[bytes] = []
@@ -130,7 +130,7 @@ def numbered_lines(blocks: Iterable[bytes], longest: int = MAX_LINE) -> Iterator
             pieces = [others[-1]] if others[-1] else []
             size = len(others[-1])
             too_long = False
-        if size > longest + 1:  # one more than the line: the carriage return at its end
+        if size > longest + 1:  # one more, for a carriage return at the end
             too_long, pieces, size = True, [pieces[0][:1]], 1
     if pieces or too_long:
         yield _line(number, b"".join(pieces), longest, too_long)

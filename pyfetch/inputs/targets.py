@@ -1,4 +1,4 @@
-"""Records become entries: targets to fetch, or at once failed results; and which came before."""
+"""Makes entries of records: targets to fetch, or failed results; and recognizes duplicates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, maske
 
 
 def checked_url(text: str) -> Url:
-    """Return the URL of a list. Raises `TargetError` if it cannot be fetched."""
+    """Return the URL that a list contains. Raises `TargetError` if it cannot be fetched."""
     try:
         url = parse_url(text)
         if may_hold_credentials(text):
@@ -40,7 +40,7 @@ def checked_url(text: str) -> Url:
 
 
 def checked_base(text: str) -> str:
-    """Return the URL that relative ones are resolved with. Raises `UsageError` for none."""
+    """Return the base of relative URLs. Raises `UsageError` if it is no URL."""
     try:
         parse_url(text)
     except ValueError as error:
@@ -56,13 +56,13 @@ def resolved(record: Record | BadRecord, base: str | None) -> Record | BadRecord
 
 
 def _resolved(url: str, base: str) -> str:
-    with contextlib.suppress(ValueError):  # `checked_url` says what is wrong with it
+    with contextlib.suppress(ValueError):  # `checked_url` will say what is wrong
         return url if is_url(url) else urljoin(base, url)
     return url
 
 
 def entry(index: int, record: Record | BadRecord, where: str, base: str | None = None) -> Entry:
-    """Return the entry for a record. `where` says in a failure's detail where it stands."""
+    """Return the entry for a record. `where`: where the record is, for the detail of a failure."""
     if base is not None:
         record = resolved(record, base)
     if isinstance(record, BadRecord):
@@ -77,7 +77,7 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
             what = f"{where}, mirror {number}"
             mirrors.append(checked_url(mirror))
     except TargetError as error:
-        # A blank in a password may have made mirrors of its second half.
+        # If a password contains a blank, its second half may look like a mirror.
         shown = shown_of_split(text, " ".join(others))
         return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
@@ -128,9 +128,9 @@ def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
 
 
 class Duplicates:
-    """Digests of the files that a list has asked for, in a temporary database.
+    """Remembers the files that were requested, as digests in a temporary database.
 
-    For one thread, except that any may close it.
+    For one thread, but any thread may close it.
     """
 
     def __init__(self) -> None:
@@ -143,7 +143,7 @@ class Duplicates:
         self._database.close()
 
     def seen(self, target: Target) -> bool:
-        """Whether a target of the same URL and the same `out` came before."""
+        """Whether a target with the same URL and the same `out` came before."""
         key = f"{target.url.exact}\0{target.out or ''}".encode(errors="surrogatepass")
         digest = hashlib.blake2b(key, digest_size=16).digest()
         added = self._database.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,))

@@ -1,4 +1,4 @@
-"""Records written as lines that a second run reads as the same records: for `--failed-to`."""
+"""Writes records as lines that another run reads as the same records, for `--failed-to`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _OF_LINES = (InputFormat.LINES, *_TABLES, InputFormat.JSONL)
 def format_for(arguments: Sequence[str], of_list: InputFormat | None) -> InputFormat:
     """Return the format in which the records of these sources can be written.
 
-    It is that of the list, if there is only one list and its records are lines. URLs on the command
-    line are a plain list, if they can be lines of one. Everything else is JSON Lines.
+    It is the format of the list, if there is only one list and its records are lines. URLs on the
+    command line become a plain list, if they can be lines of one. All else becomes JSON Lines.
     """
     if len(arguments) == 1 and of_list in _OF_LINES:
         return of_list
@@ -55,7 +55,7 @@ def line_of(
         detail = record.detail if isinstance(record, BadRecord) else "it cannot be written"
         comment = escaped(f"# {where}: {detail}")
         return csv_line(comment) if form in _TABLES else comment.encode()
-    # Its neighbour in the list written back could take this for an aria2 option of its own.
+    # After another line, an indented one could be taken for an aria2 option: remove the blanks.
     return raw.lstrip() if form is InputFormat.LINES and looks_like_an_option(raw) else raw
 
 
@@ -66,7 +66,7 @@ def preamble(
     name: str,
     columns: Columns = BY_NAME,
 ) -> bytes:
-    """Return the lines that must stand before the first one, so that it is read in this format.
+    """Return the lines that must be before the first one, so that it is read in this format.
 
     `heading`: the line of column names of a table. `name`: the name of the file.
     """

@@ -1,6 +1,6 @@
 """Path components that are safe on every file system, and relative paths made of them.
 
-All text from the network or from a list goes through `safe` and `joined` before it becomes a path.
+Any text from the network or from a list has to pass `safe` and `joined` before it becomes a path.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ RelativePath = NewType("RelativePath", str)
 """One or more safe components with `/` between them, at most `MAX_PATH` bytes together."""
 
 MAX_PATH = 1024
-"""Longest path below the output directory, in bytes. Linux allows 4096 (PATH_MAX) with the output
-directory; the 260 of Windows are not kept."""
+"""Longest path below the output directory, in bytes. Linux allows 4096 (PATH_MAX), including the
+output directory."""
 
 DEFAULT_NAME = "index.html"
-"""For a URL whose path ends in a slash."""
+"""Name of the file for a URL whose path ends in a slash."""
 
 _MAX_BYTES = 255
 _MAX_BYTES_OF_CHARACTER = 4
 _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
-# Separators and what Windows refuses (Naming Files, Paths, and Namespaces).
+# Separators, and characters that Windows refuses (Naming Files, Paths, and Namespaces).
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
-# Names that are safe as they are, unless they are a device's. Most names match, and this is the
-# quickest check. (A pattern of what must not be in a name takes 3 ms to compile.)
+# Names that are safe already, unless Windows has a device of this name. Most names match, and this
+# is the fastest check. (A pattern of all forbidden characters takes 3 ms to compile.)
 _PLAIN = re.compile(r"(?![ .-])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
@@ -62,24 +62,24 @@ def decoded(text: str) -> str:
     try:
         return unquote_to_bytes(text.encode(errors="surrogatepass")).decode()
     except UnicodeDecodeError:
-        return text  # only the escapes say which bytes these are
+        return text  # the escapes are the only way to show these bytes
 
 
 def safe(name: str) -> PathComponent:
-    """Any text made one safe path component. The same text always gives the same component."""
+    """Make any text one safe path component. The same text always gives the same component."""
     if _PLAIN.fullmatch(name) and not _is_device(name):
         return PathComponent(name)
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in name)
     name = _RESERVED.sub("_", name)
-    # A name that was cut may end in a space or be a device's: repeat until nothing changes.
+    # A shortened name may end in a space, or be the name of a device: repeat until nothing changes.
     while (cleaned := _cleaned(name)) != name:
         name = cleaned
     return PathComponent(name)
 
 
 def fault(name: str) -> str | None:
-    """Why `safe` would change this name (in normal form C), for people; None if it would not."""
+    """Why `safe` would change this name (in normal form C), as a clause; None if it would not."""
     if safe(name) == name:
         return None
     for character in name:
@@ -98,10 +98,10 @@ def fault(name: str) -> str | None:
 
 def _cleaned(name: str) -> str:
     name = name.strip()
-    # A leading dot hides a file, and `.pyfetch` is ours; Windows drops dots at the end.
+    # A leading dot hides a file, and `.pyfetch` is ours. Windows drops dots at the end.
     if name.startswith("."):
         name = "_" + name[1:]
-    # `rm *` would take it for an option.
+    # `rm *` would take this name for an option.
     if name.startswith("-"):
         name = "_" + name
     kept = name.rstrip(". ")
@@ -116,16 +116,16 @@ def _is_device(name: str) -> bool:
 
 
 def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:
-    """The name with a suffix derived from its URL, for a name that another URL has.
+    """The name with a suffix derived from the URL, as another URL has the name itself.
 
-    The next run finds the same name. Each `attempt` gives another suffix.
+    The next run gets the same suffix. Each `attempt` gives another one.
     """
     seed = url if attempt == 0 else f"{attempt} {url}"
     return _inserted(name, f"-{_sha256(seed)[:_TAG_DIGITS]}")
 
 
 def numbered(name: PathComponent, number: int) -> PathComponent:
-    """`name-1.txt` for `name.txt`, for a name that a file on disk has."""
+    """`name-1.txt` for `name.txt`, as a file on disk has the name itself."""
     return _inserted(name, f"-{number}")
 
 
@@ -136,10 +136,10 @@ def backup_name(name: PathComponent, number: int) -> PathComponent:
 
 
 def first_free(is_taken: Callable[[int], bool]) -> int:
-    """A number from 1 that is not taken, next to one that is, found in few steps.
+    """A number, from 1, that is not taken while the one before it is.
 
-    Numbers are doubled until one is free, then the gap is halved: with n numbers taken in a
-    row, the next one is found after about 2 log2(n) questions.
+    Numbers are doubled until one is free, then the interval is halved: if n numbers in a row are
+    taken, the next one is found after about 2 log2(n) calls of `is_taken`.
     """
     taken, free = 0, 1
     while is_taken(free):
@@ -154,15 +154,15 @@ def first_free(is_taken: Callable[[int], bool]) -> int:
 
 
 def is_safe_path(path: str) -> bool:
-    """Whether each component of a path is safe, so that it leads nowhere else."""
+    """Whether each component of a path is safe, so that the path cannot lead out."""
     return all(safe(component) == component for component in path.split("/"))
 
 
 def joined(components: Sequence[PathComponent]) -> RelativePath:
     """Join one or more components into a path.
 
-    In a path that is too long, a digest of the whole replaces the middle, so that two long paths
-    stay different.
+    In a path that is too long, a digest of all of it replaces the middle, so that different long
+    paths stay different.
     """
     path = "/".join(components)
     if len(path) <= MAX_PATH // _MAX_BYTES_OF_CHARACTER or _size(path) <= MAX_PATH:
@@ -192,10 +192,10 @@ def numbered_path(path: RelativePath, number: int) -> RelativePath:
 
 
 def beside(path: RelativePath, depth: int) -> RelativePath:
-    """The path with another name for one of its directories: that at `depth`, from 0.
+    """The path with another name for the directory at `depth` (from 0), as a file has its name.
 
-    For a directory whose name a file has. All paths below it get the same other name, in each run.
-    If that is a file's too, call `beside` with the result.
+    All paths below the directory get the same other name, in each run. If a file has that name,
+    too, call `beside` with the result.
     """
     components = _components(path)
     directory = "/".join(components[: depth + 1])
@@ -213,7 +213,7 @@ def _inserted(name: PathComponent, tag: str) -> PathComponent:
 
 
 def split_extension(name: str) -> tuple[str, str]:
-    """`archive.tar.gz` → (`archive`, `.tar.gz`); a very long extension belongs to the name."""
+    """`archive.tar.gz` → (`archive`, `.tar.gz`). A very long extension is a part of the name."""
     stem, dot, extension = name.rpartition(".")
     if not dot or not stem or _size(extension) > _MAX_EXTENSION:
         return name, ""
@@ -231,7 +231,7 @@ def _shortened(name: str) -> str:
 
 
 def _cut(text: str, size: int) -> str:
-    """The text cut to at most `size` bytes of UTF-8, at a character."""
+    """The beginning of the text, whole characters with at most `size` bytes of UTF-8."""
     return text.encode()[:size].decode(errors="ignore")
 
 

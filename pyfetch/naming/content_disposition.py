@@ -1,8 +1,8 @@
 """The file name in a `Content-Disposition` field (RFC 6266), not yet made safe.
 
-Many servers break the syntax. So a value without quotes may contain anything but a quote and
-ends at a semicolon, the type may be missing, and the first of two values counts. A field that
-is ambiguous gives no name: the URL's name is better than a part of one.
+Many servers break the syntax. So a value without quotes may contain anything but a quote, and
+ends at a semicolon; the type may be missing; and the first of two values counts. An ambiguous
+field gives no name: the name in the URL is better than a part of a name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from urllib.parse import unquote_to_bytes
 
 _LONGEST = 64 * 1024
 
-# The quantifiers are possessive, so that the time is linear.
+# The quantifiers are possessive, so that matching takes linear time.
 _ITEM = r'(?s)(?:[^;"]++|"(?:[^"\\]++|\\.)*+")*+(?=;|\Z)'
-# Other text may follow the quoted string, unless it looks as if the name had quotes of its own that
-# are not escaped: `"the "best" of.pdf"`.
+# Other text may follow the quoted string, unless it looks as if the name contained quotes that are
+# not escaped: `"the "best" of.pdf"`.
 _QUOTED = r'(?s)"((?:[^"\\]++|\\.)*+)"(?:[ \t,].*+|[^"]*+)'
 _ESCAPED = r"(?s)\\(.)"
 # Two fields of the same name are joined by a comma (RFC 9110, section 5.3).
@@ -28,8 +28,8 @@ _CHARSETS = {"utf-8": "utf-8", "utf8": "utf-8", "iso-8859-1": "latin-1", "us-asc
 def file_name_given(field: str | None) -> str | None:
     """The last path segment of `filename*`, else of `filename` (RFC 6266, section 4.3).
 
-    `field` is the value as `http.client` gives it: bytes decoded as Latin-1. Returns None if it
-    gives no name, or one that is blank, `.` or `..`. Raises nothing, whatever the field.
+    `field`: the value, decoded as Latin-1. Returns None if it has no name, or one that is blank,
+    `.` or `..`. Never raises an exception.
 
     Percent escapes in `filename` and the encoded words of RFC 2047 are not decoded (RFC 6266,
     appendix C): some servers use them, but they may also be part of the name. Continuations
@@ -44,7 +44,7 @@ def file_name_given(field: str | None) -> str | None:
 
 
 def _values(field: str) -> dict[str, str]:
-    """The parameters by name, in lower case, up to a quote that has no partner."""
+    """The parameters by name, in lower case, up to an opening quote that is never closed."""
     values: dict[str, str] = {}
     start, items = 0, re.compile(_ITEM)
     while start <= len(field) and (item := items.match(field, start)):
@@ -66,13 +66,13 @@ def _value(text: str) -> str | None:
 
 
 def _extended(value: str) -> str:
-    """An ext-value (RFC 8187, section 3.2), decoded; empty if the text is not a valid one.
+    """Decode an ext-value (RFC 8187, section 3.2); empty if it is not valid.
 
-    Characters that should be escaped and are not are accepted; with any other mistake the name
+    Characters that should be escaped and are not are accepted. With any other mistake, the name
     would be a guess.
     """
     charset, _, rest = value.partition("'")
-    encoded = rest.partition("'")[2]  # behind the language
+    encoded = rest.partition("'")[2]  # after the language
     codec = _CHARSETS.get(charset.lower())
     if not codec or re.search(_STRAY_PERCENT, encoded):
         return ""
@@ -80,12 +80,12 @@ def _extended(value: str) -> str:
         decoded = unquote_to_bytes(encoded.encode("latin-1")).decode(codec)
     except UnicodeError:
         return ""
-    # No name contains these: the charset that the field names is wrong.
+    # No name has these characters: the charset in the field is wrong.
     return "" if codec == "latin-1" and re.search(_C1_CONTROL, decoded) else decoded
 
 
 def _as_utf_8_if_it_is(value: str) -> str:
-    """Bytes beyond ASCII as UTF-8, which most servers mean; else as Latin-1, as the RFC says."""
+    """The text, read as UTF-8, which most servers send; else as Latin-1, as the RFC says."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

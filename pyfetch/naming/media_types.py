@@ -6,7 +6,7 @@ would give other names on another machine.
 
 from __future__ import annotations
 
-_EXTENSIONS = {
+EXTENSIONS = {
     "application/atom+xml": ".atom",
     "application/dicom": ".dcm",
     "application/epub+zip": ".epub",
@@ -150,7 +150,7 @@ def type_extension(media_type: str | None, of_url: str) -> str:
     """
     guess = of_url.lower()
     guess = _SAME.get(guess, guess)
-    found = _EXTENSIONS.get(media_type or "")
+    found = EXTENSIONS.get(media_type or "")
     if found is None:
         return guess
     return guess if found in _COMPRESSED and guess.endswith(found) else found

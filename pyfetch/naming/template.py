@@ -1,6 +1,6 @@
 """Name templates such as `{host}/{dir}/{name}`: the path of a target's file.
 
-The path consists of safe components, whatever a URL, a server or a list says.
+All components of the path are safe, whatever a URL, a server or a list contains.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from pyfetch.naming.components import (
     text_digest,
 )
 from pyfetch.naming.list_columns import column_text, why_not_named
-from pyfetch.naming.media_types import type_extension
-from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_of, fields_of
+from pyfetch.naming.template_text import BEFORE_COLUMN, check_template, columns_in, fields_of
 from pyfetch.urls import DEFAULT_PORTS, Url
 
 _OF_ONE_URL = frozenset({"name", "stem", "query", "hash"})
@@ -60,7 +59,7 @@ _FIELDS: dict[str, _Field] = {
     "name": lambda _, own: own.name,
     "stem": lambda _, own: split_extension(own.name)[0],
     "ext": lambda _, own: split_extension(own.name)[1],
-    "type_ext": lambda _, own: type_extension(own.media_type, split_extension(own.name)[1]),
+    "type_ext": lambda _, own: _type_extension(own),
     "query": lambda target, _: decoded(target.url.query),
     "hash": lambda target, _: text_digest(target.identity),
 }
@@ -85,7 +84,7 @@ class Template:
         self._fillings = [_filling(parent) for parent in parents]
         self._fillings.append(_filling(last, is_last=True))
         fields, of_last = fields_of(text), fields_of(last)
-        self.columns = columns_of(text)
+        self.columns = columns_in(text)
         """The columns of the list that it is made from."""
         self.uses_type = "type_ext" in fields
         """Whether the path depends on the media type of the answer."""
@@ -108,7 +107,7 @@ class Template:
 def wanted_path(target: Target, template: Template, said: Said = NOTHING_SAID) -> RelativePath:
     """The path that the list gives the target's file, else the path that the template gives.
 
-    A path in the list that ends in a separator is a directory: the file keeps its own name.
+    A path in the list that ends in a separator is a directory: the file keeps its name.
     """
     if not target.out:
         return template.path(target, said)
@@ -139,12 +138,18 @@ def _is_column(field: str) -> bool:
     return field.startswith(BEFORE_COLUMN)
 
 
+def _type_extension(own: _Own) -> str:
+    from pyfetch.naming.media_types import type_extension  # a table that few templates need
+
+    return type_extension(own.media_type, split_extension(own.name)[1])
+
+
 def _own_name(target: Target, given: str | None) -> PathComponent:
     return safe(given) if given else file_name(target.url)
 
 
 def _filling(text: str, *, is_last: bool = False) -> _Filling:
-    """A function that fills one component of a template. It gives none if the result is empty."""
+    """A function that fills one component of a template. It returns none if that is empty."""
     if text == "{name}":
         return lambda _, own: [own.name]  # safe already; most templates end with it
     if text == "{dir}":

@@ -96,7 +96,7 @@ def fields_of(text: str) -> list[str]:
     return [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
 
 
-def columns_of(text: str) -> tuple[str, ...]:
+def columns_in(text: str) -> tuple[str, ...]:
     """The columns of the list that a template is made from. Raises `UsageError`."""
     fields = fields_of(check_template(text))
     return tuple(

@@ -35,7 +35,7 @@ MOST_WAITS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BarStyle:
     """How it is drawn."""
 
     width: int
@@ -45,42 +45,42 @@ class Look:
     """Whether the terminal has nothing beyond ASCII."""
 
 
-def transfer_lines(running: Sequence[Transfer], pace: Estimator, look: Look) -> list[Text]:
+def transfer_lines(running: Sequence[Transfer], pace: Estimator, style: BarStyle) -> list[Text]:
     """One line for each of these transfers."""
     targets = [transfer.target for transfer in running]
-    if look.width < _BARS:
-        wide = look.width >= _NARROW
-        names = labels(targets, look.width - 2 - (_MEDIUM_FIGURES if wide else _NARROW_FIGURE))
+    if style.width < _BARS:
+        wide = style.width >= _NARROW
+        names = labels(targets, style.width - 2 - (_MEDIUM_FIGURES if wide else _NARROW_FIGURE))
         narrow = [
             _medium_figures(each, pace.pace(each)) if wide else _narrow_figure(each)
             for each in running
         ]
         return [Text(f"{name} {figure}") for name, figure in zip(names, narrow, strict=True)]
-    resumed = look.width >= _WIDE + 2 * _RESUMED and any(each.resumed for each in running)
+    resumed = style.width >= _WIDE + 2 * _RESUMED and any(each.resumed for each in running)
     figures = _PERCENT + _RATE + _LEFT + 4 + (_RESUMED if resumed else 0)
-    left = look.width - 1 - figures
+    left = style.width - 1 - figures
     name_width = max(8, min(widest(targets), left - 1 - _LEAST_BAR, left * 2 // 3))
     lines = []
     for name, each in zip(labels(targets, name_width), running, strict=True):
         line = Text(f"{name} ")
         part = min(1.0, each.received / each.size) if each.size else 0.0
-        line.append(bar(part, left - name_width - 1, look))
+        line.append(bar(part, left - name_width - 1, style))
         line.append(f" {_figures(each, pace.pace(each), resumed=resumed)}")
         lines.append(line)
     return lines
 
 
-def bar(part: float, width: int, look: Look) -> Text:
+def bar(part: float, width: int, style: BarStyle) -> Text:
     """A bar of `width` cells, of which this part is done."""
-    done, missing = ("#", "-") if look.ascii_only else ("━", "─")
+    done, missing = ("#", "-") if style.ascii_only else ("━", "─")
     cells = round(part * width)
     text = Text(done * cells, "cyan")
     return text.append(missing * (width - cells), "dim")
 
 
-def waiting_lines(activity: Activity, look: Look) -> list[Text]:
+def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
     """Who waits, and for whom."""
-    width = look.width - 1
+    width = style.width - 1
     waits = [_paused(wait, width) for wait in activity.paused]
     if activity.retries:
         waits.append(_retries(activity))
@@ -96,18 +96,18 @@ def waiting_lines(activity: Activity, look: Look) -> list[Text]:
     return [Text(cut_middle(wait, width), "yellow") for wait in waits]
 
 
-def whole_line(counts: Counts, estimator: Estimator, look: Look) -> Text:
+def whole_line(counts: Counts, estimator: Estimator, style: BarStyle) -> Text:
     """One line for the whole run: what is finished, how fast, and for how long still."""
-    figures = _whole_figures(counts, estimator, look)
-    width = look.width - _SPARE - figures.cell_len
+    figures = _whole_figures(counts, estimator, style)
+    width = style.width - _SPARE - figures.cell_len
     if width < _LEAST_BAR:
-        figures.truncate(look.width - 1, overflow="ellipsis")
+        figures.truncate(style.width - 1, overflow="ellipsis")
         return figures
-    line = bar(estimator.fraction(counts.total), width, look)
+    line = bar(estimator.fraction(counts.total), width, style)
     return line.append(" ").append(figures)
 
 
-def _whole_figures(counts: Counts, estimator: Estimator, look: Look) -> Text:
+def _whole_figures(counts: Counts, estimator: Estimator, style: BarStyle) -> Text:
     total = f"/{'' if counts.is_exact else '~'}{counts.total}" if counts.total else " finished"
     parts = [Text(f"{counts.finished}{total}")]
     if counts.failed:
@@ -116,7 +116,7 @@ def _whole_figures(counts: Counts, estimator: Estimator, look: Look) -> Text:
         parts.append(Text(f"{counts.interrupted} interrupted", "yellow"))
     parts.append(Text(f"{format_size(estimator.rate)}/s"))
     left = estimator.left(counts.total) if counts.total else None
-    if left is None or look.width >= _WIDE:
+    if left is None or style.width >= _WIDE:
         parts.append(Text(f"{format_clock(counts.elapsed)} elapsed"))
     if left is not None:
         parts.append(Text(f"{format_clock(left)} left"))

@@ -10,10 +10,12 @@ from rich.text import Text
 
 from pyfetch.models import Failure, Result
 from pyfetch.output.failures import sentence_about
+from pyfetch.output.label_column import cut
 from pyfetch.output.labels import label_of_url
 
 _PATIENCE = 0.5
 """Seconds for which a failure waits for its row, which tells more."""
+_LEAST_NAME = 12
 _AT_ONCE = 10
 """Lines that may come in a burst."""
 _PER_SECOND = 0.5
@@ -68,7 +70,9 @@ class FailingNow:
 
 def _line(result: Result, width: int) -> Text:
     """One failure; a long one in lines that break between words."""
-    text = f"failed: {result.index} {label_of_url(result.url)}: {sentence_about(result)}"
+    begin = f"failed: {result.index} "
+    name = cut(label_of_url(result.url), max(_LEAST_NAME, width - len(begin) - 2))
+    text = f"{begin}{name}: {sentence_about(result)}"
     pieces = wrap(
         text, width - 1, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

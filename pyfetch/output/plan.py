@@ -68,14 +68,15 @@ def plan_sink(out: TextIO, form: str) -> PlanSink:
 
 
 class _PlanTsv:
-    """TSV: `action`, `url`, `path`, `instead_of`, `error`; `-` for a missing value."""
+    """TSV: `action`, `url`, `path`, `instead_of`, `error`, `detail`; `-` for a missing value."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
     def show(self, planned: Planned) -> None:
         values = (
-            planned.action, planned.url, planned.path, planned.instead_of, planned.error
+            planned.action, planned.url, planned.path, planned.instead_of, planned.error,
+            planned.detail,
         )  # fmt: skip
         line = "\t".join("-" if not value else escaped(value) for value in values)
         self._out.write(line + "\n")

@@ -41,7 +41,7 @@ def shows_links(environment: Mapping[str, str]) -> bool:
     return _number(environment.get("VTE_VERSION", "")) >= _LINKS_SINCE_VTE
 
 
-def progress(percent: float | None) -> str:
+def progress_sequence(percent: float | None) -> str:
     """What shows this progress in percent; None: that it is not known."""
     return "\x1b]9;4;3\x1b\\" if percent is None else f"\x1b]9;4;1;{percent:.0f}\x1b\\"
 

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import fields
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.text import escaped
 from pyfetch.units import format_size
+
+if TYPE_CHECKING:  # loaded where there is a terminal
+    from rich.text import Text
 
 _KEYS = [field.name for field in fields(VerifiedFile)]
 _STYLES = {
@@ -20,7 +23,6 @@ _STYLES = {
     Condition.MISSING: "red",
     Condition.UNREADABLE: "red",
 }
-_FRAMES_A_SECOND = 10
 
 
 class VerificationSink(Protocol):
@@ -68,10 +70,13 @@ class VerifiedFailures:
 class Watched(Protocol):
     """How far the work has come; read from another thread."""
 
-    number: int
+    @property
+    def number(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+
     done: int
     read: int
-    total: int
 
 
 class VerificationScreen:
@@ -82,6 +87,7 @@ class VerificationScreen:
 
         self._rows = console_on(out)
         self._bar = self._rows if err is out else console_on(err)
+        self._print: Callable[[Text], None] = self._print_plainly
 
     def show(self, found: VerifiedFile) -> None:
         from rich.text import Text
@@ -91,32 +97,19 @@ class VerificationScreen:
         row.append(f"{size:>8} {escaped(found.path)}", "default")
         if found.detail:
             row.append(f": {escaped(found.detail)}", "default")
-        self._rows.print(row, no_wrap=True, crop=False, soft_wrap=True)
+        self._print(row)
 
     def watching(self, watched: Watched) -> AbstractContextManager[object]:
         """Within, draw a bar that shows how far the work has come."""
-        from rich.live import Live
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
+        from pyfetch.output.verification_bar import VerificationBar
 
-        def frame() -> Table:
-            total = max(watched.total, watched.read)
-            figures = f"{watched.done}/{watched.number} files, {format_size(watched.read)}"
-            width = max(5, self._bar.width - len(figures) - len("^C") - 2)
-            grid = Table.grid(padding=(0, 1, 0, 0))
-            bar = ProgressBar(total=total or 1, completed=watched.read, width=width)
-            grid.add_row(bar, Text(figures, no_wrap=True))
-            return grid
+        bar = VerificationBar(self._bar, watched)
+        if self._bar is self._rows:
+            self._print = bar.print
+        return bar
 
-        return Live(
-            console=self._bar,
-            refresh_per_second=_FRAMES_A_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-            get_renderable=frame,
-        )
+    def _print_plainly(self, row: Text) -> None:
+        self._rows.print(row, no_wrap=True, crop=False, soft_wrap=True)
 
 
 def summary_of(counts: Counter[Condition], size: int, seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""How many transfers run at once: a fixed number or one that adapts. Pure, the time passed in."""
+"""How many transfers run at once: a fixed number, or one that adapts. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ FIRST = 8
 """The number of transfers at once with which the search begins."""
 
 _CLIMB_GAIN = 1.1
-"""Factor by which twice the workers must raise the throughput."""
+"""With twice as many workers, the throughput must grow by this factor, or they go again."""
 _PROBE_GAIN = 1.06
-"""Factor by which a quarter more workers must raise it."""
+"""With a quarter more workers, the throughput must grow by this factor, or they go again."""
 _NO_LOSS = 0.98
-"""Factor down to which the throughput may fall with a quarter fewer workers."""
+"""With a quarter fewer workers, the throughput may fall to this factor, and they stay away."""
 _LOAD_CHANGED = 0.7, 1.6
-"""Factors of the earlier throughput below and above which the load counts as changed."""
+"""The load counts as changed if the throughput is not between these factors of the earlier one."""
 _QUEUEING = 2.0
-"""Answers that take this many times as long show that requests queue somewhere."""
+"""If answers take this many times as long, requests wait in a queue somewhere."""
 _BACK = 0.75
-"""Factor of the limit after a host has pushed back."""
+"""The limit is multiplied by this after a host has pushed back."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two probes."""
 
@@ -37,32 +37,32 @@ class WorkerLimit:
         self.limit = max(1, min(self.limit, number))
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
-        """A transfer has ended that began then and was answered after `latency` seconds."""
+        """Take in the end of a transfer that began at `began`, answered after `latency` seconds."""
 
     def idle(self, *, full: bool) -> None:
-        """Nothing was started: because it is `full`, or for want of targets."""
+        """Take in that nothing was started: all workers are busy (`full`), or no target may be."""
 
     def due(self) -> float | None:
         """When `review` must be called though nothing has ended; None: never."""
 
     def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
-        """Reconsider the limit. Returns the change that was made, as a line for the log.
+        """Reconsider the limit. Returns the change as a line for the log; None: there is none.
 
-        `received` returns the bytes that have come in the whole run.
+        `received` returns the bytes that were received in the whole run.
         """
 
     def summary(self) -> str | None:
-        """The number in the end and why, as a clause for people; None for a fixed number."""
+        """The number of workers in the end, and why, as a clause; None for a fixed number."""
 
 
 class AdaptiveWorkerLimit(WorkerLimit):
-    """Finds how many transfers at once bring the most, and follows when that changes.
+    """Finds the number of transfers at once with the highest throughput, and keeps looking.
 
-    It doubles the number while that brings more (slow start, RFC 5681, section 3.1), takes
-    the last step back where it does not, and from then on climbs the hill by trying a quarter
-    more or fewer now and then, ever more rarely (Hellerstein, Morrison and Eilebrecht, "Applying
+    It doubles the number while that raises the throughput (slow start, RFC 5681, section 3.1) and
+    takes back the last step that did not. After that it climbs the hill: now and then, and ever
+    more rarely, it tries a quarter more or fewer (Hellerstein, Morrison and Eilebrecht, "Applying
     Control Theory in the Real World: Experience With Building a Controller for the .NET
-    Thread Pool", 2010). It goes back by a quarter when hosts push back, as AIMD does.
+    Thread Pool", 2010). When hosts push back, it goes down by a quarter, as AIMD does.
     """
 
     def __init__(self, most: int, first: int = FIRST) -> None:
@@ -75,7 +75,7 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._drops = 0
         """Measurements in a row with clearly less throughput than before."""
         self._before: Measure | None = None
-        """What the limit brought from which the present one is a step."""
+        """What the limit before the last step brought."""
         self._pause = _FIRST_PAUSE
         self._probe_at = 0.0
         self._up_next = True
@@ -138,15 +138,15 @@ class AdaptiveWorkerLimit(WorkerLimit):
             if measure.rate < before.rate * low or (slower and measure.rate < before.rate * high):
                 self._drops += 1
                 if self._drops < 2:
-                    return  # once may be chance
+                    return  # a single low measurement may be chance
                 self._pause = _FIRST_PAUSE
                 if measure.limit > 1:
-                    why = "answers take longer" if slower else "less comes through"
+                    why = "answers take longer" if slower else "the throughput has fallen"
                     self._before, self._decide = measure, self._fewer
                     self._go(measure.limit // 2, f"{why}, so fewer are tried")
                     return
         self._drops = 0
-        if before:  # a moving average: what lasts counts
+        if before:  # a moving average, so that single measurements matter little
             rate = before.rate + (measure.rate - before.rate) * 0.3
             latency = before.latency + (measure.latency - before.latency) * 0.3
             measure = Measure(measure.limit, rate, latency, measure.used, 0)
@@ -188,7 +188,8 @@ class AdaptiveWorkerLimit(WorkerLimit):
             self._hold(1, measure, "one is enough")
             return
         if before.limit - measure.limit > max(1, before.limit // 4):
-            # The limit was halved because the load had changed. Fewer do not help; perhaps more do.
+            # The limit was halved because the load had changed. Fewer workers did not help: perhaps
+            # more do.
             self._before, self._decide = before, self._climb
             self._go(before.limit * 2, "fewer brought less, so more are tried")
             return
@@ -196,7 +197,7 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._hold(before.limit, before, f"{measure.limit} at once brought less")
 
     def _pushed_back(self, measure: Measure) -> bool:
-        """Go back if a host has pushed back. Returns whether one has."""
+        """Lower the limit if a host has pushed back. Returns whether one has."""
         if not measure.pushed_back:
             return False
         fewer = max(1, int(measure.limit * _BACK))

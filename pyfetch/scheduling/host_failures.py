@@ -1,4 +1,4 @@
-"""What failures say of a host: whether it can be reached, and whom its refusals concern. Pure."""
+"""What failures tell about a host: can it be reached? Are refusals about it or one URL? Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import math
 from collections import OrderedDict
 from enum import Enum
 
-from pyfetch.scheduling.host_rate import COINCIDENCE
+from pyfetch.scheduling.host_limits import COINCIDENCE
 
 SEVERAL = 3
-"""So many failures in a row make a host suspect: then only probes are sent."""
+"""After this many failures in a row a host is suspect: only probes are sent to it."""
 SILENT_PROBES = 4
 """Probes at once to a host that accepts connections and does not answer."""
 MOST_SILENT = 10
-"""Probes of different URLs that must meet silence before a host counts as down for all URLs."""
+"""A host counts as down once this many probes, of different URLs, got no answer."""
 
 _MOST_KEPT = 2048
-"""Silent URLs that are kept apart: those of all workers together, and the probes."""
+"""Unanswered URLs that are remembered for a host, at most."""
 _TOO_MANY_REQUESTS = 429
 _REMEMBERED = 64
 """Refused URLs that are remembered for a host, at most."""
@@ -34,9 +34,9 @@ class Reach(Enum):
 class Reachability:
     """Counts the failures in a row of one host.
 
-    A connection that fails is the host's failure. Silence after a connection was accepted is the
-    failure of one URL: the host counts as down only if many URLs, from all over the queue, meet
-    the same.
+    A connection that fails is a failure of the host. If a host accepts a connection and then does
+    not answer, that is a failure of one URL: the host counts as down only if many URLs, drawn from
+    the whole queue, get no answer either.
     """
 
     __slots__ = (
@@ -51,19 +51,19 @@ class Reachability:
         self.failures = 0
         """Failed connections in a row."""
         self.rounds = 0
-        """The same, but connections that were under way together count as one."""
+        """The same, but connections that were made at the same time count as one."""
         self._down_at = -math.inf
-        """When the last failed connection that counts as a round of its own ended."""
+        """When the last failed connection that began a new round ended."""
         self._silent: set[int] | None = None
-        """URLs that met silence since the last answer; None: none."""
+        """Indexes of URLs that got no answer since the last answer of the host; None: none."""
         self._silent_since = math.inf
-        """When several URLs in a row had met silence: what is sent from then on are probes."""
+        """Since when the host counts as silent: requests that begin later are probes."""
         self._probed = 0
-        """How many of the silent URLs were probes."""
+        """How many of the URLs that got no answer were probes."""
 
     @property
     def is_suspect(self) -> bool:
-        """Whether the host is probed only, until it answers."""
+        """Whether only probes are sent to the host, until it answers."""
         return self.failures >= SEVERAL or self.is_silent
 
     @property
@@ -77,7 +77,7 @@ class Reachability:
         return self.failures + len(self._silent or ())
 
     def has_met_silence(self, index: int) -> bool:
-        """Whether the URL with this index met silence since the last answer."""
+        """Whether the URL with this index got no answer since the last answer of the host."""
         return self._silent is not None and index in self._silent
 
     def answered(self) -> None:
@@ -95,7 +95,7 @@ class Reachability:
             self.rounds += 1
             self._down_at = now
         elif self.failures != SEVERAL:
-            return Reach.GOES_ON  # begun before the last one that counts: it says nothing new
+            return Reach.GOES_ON  # it began before the last one failed: it tells nothing new
         if self.failures < SEVERAL:
             return Reach.GOES_ON
         return Reach.PAUSE if self.rounds <= self._retries else Reach.DOWN
@@ -115,7 +115,7 @@ class Reachability:
 
 
 class Blame(Enum):
-    """Whom a refusal concerns."""
+    """What a refusal is about."""
 
     URL = "the URL alone"
     UNSURE = "the host, unless it serves another URL soon"
@@ -135,25 +135,25 @@ class _RefusedUrl:
 
 
 class Refusals:
-    """The URLs that one host refused lately. Each has the index of its target as its name.
+    """The URLs that one host refused lately, by the indexes of their targets.
 
-    A URL's trouble is that URL's until other URLs of its host have it too:
+    A refusal is about one URL, unless other URLs of the host are refused as well:
 
-    - A 503 is the host's if another URL was refused just before, and no request that was sent
-      after that one has been served.
-    - A 429 speaks of the number of requests, so it is the host's at once. But if it is the only
-      one for a while, and the host serves another URL soon, it was the URL's.
-    - A URL that is refused again, after the host has served others, has a trouble of its own.
-      Where a host limits the number of requests, it refuses now this URL, now that.
+    - A 503 is about the host if another URL was refused just before, and the host has served no
+      request that was sent after that.
+    - A 429 is about the number of requests, so it is about the host. But if it is the only one for
+      a while, and the host serves another URL soon, it was about the URL.
+    - If a URL is refused again after the host has served others, that is about the URL: a host
+      that limits the number of requests would refuse different URLs.
     """
 
     __slots__ = ("_refused", "_served")
 
     def __init__(self) -> None:
         self._refused: OrderedDict[int, _RefusedUrl] = OrderedDict()
-        """The URL that was refused last is the last one."""
+        """In the order of their last refusals."""
         self._served = -float("inf")
-        """When the newest of the requests was sent that were served."""
+        """When the newest request that was served had been sent."""
 
     def __contains__(self, index: int) -> bool:
         return index in self._refused
@@ -163,7 +163,7 @@ class Refusals:
         self._served = max(self._served, began)
 
     def judge(self, index: int, status: int | None, now: float) -> Blame:
-        """Say whom this refusal concerns, and remember it."""
+        """Say what this refusal is about, and remember it."""
         before = self._refused.get(index)
         if before is not None and (before.is_its_own or self._served > before.at):
             before.at, before.is_its_own = now, True
@@ -182,5 +182,5 @@ class Refusals:
         return Blame.HOST if any(at > self._served for at in others) else Blame.URL
 
     def all_explained(self) -> bool:
-        """Whether each of the URLs that were refused has a trouble of its own."""
+        """Whether all the refusals were about single URLs."""
         return all(refused.is_its_own for refused in self._refused.values())

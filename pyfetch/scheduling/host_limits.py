@@ -1,17 +1,33 @@
-"""Limits of the requests to a host: as set, as the host imposed them, and as remembered. Pure."""
+"""Limits of the requests to a host: set by the user, learned from refusals, remembered. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
 from pyfetch.models import Failure
-from pyfetch.scheduling.host_rate import HostRate
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.settings import MOST_WORKERS
 
 MOST_REMEMBERED = 16_384
-"""Hosts whose failures or rates are remembered, at most, the latest ones."""
+"""Hosts whose failures or rates are remembered, at most: the latest ones."""
+_DECREASE = 0.9
+_NEAR = 0.85, 1.05
+"""Growth is slow between these fractions of the rate at which the host pushed back last."""
+_DOUBLING = 2.5
+"""Seconds in which the rate doubles if no limit is near."""
+_SLOW = 0.1
+"""Growth near a limit, as a fraction of the rate, in `_SLOW_SECONDS` or `_SLOW_REQUESTS`."""
+_SLOW_SECONDS = 30.0
+_SLOW_REQUESTS = 150
+COINCIDENCE = 60.0
+"""Two refusals within this many seconds belong together."""
+_SLOWEST = 1 / 60
+"""The lowest rate, in requests a second: one a minute."""
+_MOMENT = 1e-3
+"""Shortest time over which a rate is measured, in seconds."""
 
 
 class Limits(NamedTuple):
@@ -36,6 +52,101 @@ RulesOf = Callable[[str], HostRules]
 """Returns the rules for an origin. It is asked once for each host, and after failures."""
 
 
+class HostRate:
+    """Requests a second to one host; unlimited until the host pushes back (429, 503).
+
+    The first refusal may be chance. If a second one comes soon, the rate becomes the one that the
+    host accepted between the two, pause included. Each further refusal lowers the rate by a tenth.
+    Between refusals the rate grows: slowly near the rate that was refused last, faster below and
+    above it. CUBIC does the same with a window (RFC 9438, section 4.1).
+    """
+
+    __slots__ = ("_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "rate")
+
+    def __init__(self) -> None:
+        self.rate = math.inf
+        """Requests a second."""
+        self._limit = 0.0
+        """The rate at which the host pushed back last; 0 while no rate is known."""
+        self._began: float | None = None
+        """When the host accepted the first request since it last pushed back."""
+        self._accepted = 0
+        """How many requests it has accepted since."""
+        self._last = -math.inf
+        """When the host accepted the last request."""
+        self._pushed = False
+        """Whether the host has pushed back since."""
+        self._pushed_before = False
+        """Whether the host had pushed back not long before, too."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one request to the next."""
+        return 1 / self.rate
+
+    def accepted(self, now: float, *, held_back: bool) -> None:
+        """Take in that a request was accepted. `held_back`: it had to wait because of the rate."""
+        if self._pushed or self._began is None:
+            if self._began is not None:
+                took = max(now - self._began, _MOMENT)
+                if self.rate < math.inf or self._pushed_before:
+                    accepted = max(self._accepted, 1) / took
+                    self.rate = max(min(self.rate, accepted), _SLOWEST)
+                self._pushed_before = took < COINCIDENCE
+            self._began, self._accepted, self._pushed = now, 0, False
+        self._accepted += 1
+        self._last = now
+        if held_back and self.rate < math.inf:
+            self.rate *= self._growth()
+
+    def pushed_back(self, now: float) -> None:
+        """Take in that the host has refused a request."""
+        if now - self._last > COINCIDENCE:
+            self._began = None  # there were no requests for a while: that is not the host's rate
+        if self.rate < math.inf:
+            self._limit = self.rate
+            self.rate *= _DECREASE
+        self._pushed = True
+
+    def _growth(self) -> float:
+        """The factor by which one accepted request raises the rate."""
+        nearest, farthest = _NEAR
+        if nearest * self._limit <= self.rate <= farthest * self._limit:
+            return 1 + min(_SLOW / _SLOW_REQUESTS, _SLOW * self.interval / _SLOW_SECONDS)
+        return math.exp2(min(1.0, self.interval / _DOUBLING))
+
+
+class HostShare:
+    """Attempts at once that a host takes; unlimited until the host pushes back.
+
+    After a refusal one attempt is made. Each answer to it allows one more, up to half of what
+    there were; then each round of answers does. That is slow start and congestion avoidance (RFC
+    5681, section 3.1): additive increase with multiplicative decrease, which shares a host
+    evenly among its clients (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
+    Congestion Avoidance", 1989).
+    """
+
+    __slots__ = ("limit", "threshold")
+
+    def __init__(self, limit: float = math.inf, threshold: float = math.inf) -> None:
+        self.limit = limit
+        """Attempts at once."""
+        self.threshold = threshold
+        """Up to where the limit grows fast."""
+
+    def answered(self) -> None:
+        """Take in an answer: the host may take more."""
+        if self.limit < math.inf:
+            self.limit += 1 if self.limit < self.threshold else 1 / self.limit
+            if self.limit > MOST_WORKERS:
+                self.limit = math.inf
+
+    @classmethod
+    def after_refusal(cls, running: int) -> HostShare:
+        """The share of a host that has refused a request while `running` attempts were made."""
+        return cls(1.0, max(1.0, running / 2))
+
+
 class Refusal(NamedTuple):
     """Why a host must not be asked now."""
 
@@ -46,7 +157,7 @@ class Refusal(NamedTuple):
 
 
 class HostMemory(NamedTuple):
-    """What to keep of a host for which nothing waits: little, as there may be many hosts."""
+    """What is remembered of a host for which no target waits: little, as there may be many."""
 
     not_before: float
     """The host must not be asked earlier, in seconds."""
@@ -57,17 +168,17 @@ class HostMemory(NamedTuple):
 
 
 class HostMemories:
-    """The memories of hosts, by origin.
+    """What is remembered of hosts, by origin.
 
-    All that must be left alone until a certain time are remembered until then: the user or the
-    host has asked for that. Of the others, the oldest are forgotten: if such a host is asked
-    again, it is found out again that it is down.
+    A host that must not be asked before a certain time is remembered until then, as the user or
+    the host has asked for that. Of the others, the oldest are forgotten: if such a host is down,
+    that will be found out again.
     """
 
     def __init__(self) -> None:
         self._memories: OrderedDict[str, HostMemory] = OrderedDict()
         self._details: dict[str, str] = {}
-        """One copy of each text: most hosts fail for one of a few reasons."""
+        """Each text once: most hosts fail for one of a few reasons."""
 
     def __len__(self) -> int:
         return len(self._memories)
@@ -81,7 +192,7 @@ class HostMemories:
             detail = self._details.setdefault(refusal.detail, refusal.detail)
             memory = memory._replace(refusal=refusal._replace(detail=detail))
         self._memories[origin] = memory
-        for _ in range(2):  # so that what has become due goes faster than new ones come
+        for _ in range(2):  # two for each new one, so that those whose time has come do go
             if len(self._memories) <= MOST_REMEMBERED:
                 return
             oldest, kept = self._memories.popitem(last=False)
@@ -89,5 +200,5 @@ class HostMemories:
                 self._memories[oldest] = kept
 
     def take(self, origin: str) -> HostMemory | None:
-        """Return what is remembered of a host, and forget it."""
+        """Remove and return what is remembered of a host."""
         return self._memories.pop(origin, None)

@@ -10,13 +10,13 @@ from pyfetch.models import Target
 from pyfetch.scheduling.hosts import Host
 
 _DRAWS = 16
-"""Places of a long queue that are tried for a probe."""
+"""How many targets of a long queue are drawn to find one for a probe."""
 _SHORT = 64
 """A queue up to this length is searched as a whole."""
 
 
 class HostQueue:
-    """One host and the targets that are ready for it: by place in the input, but for probes."""
+    """One host and the targets that are ready for it. They leave in input order, except probes."""
 
     __slots__ = ("_ready", "_taken", "host", "origin", "shown", "unproven", "wakes_at")
 
@@ -26,7 +26,7 @@ class HostQueue:
         self._ready: list[tuple[int, Target]] = []
         """A heap of targets and their indexes."""
         self._taken: set[int] = set()
-        """Indexes of targets that are in the heap still, but were taken out."""
+        """Indexes of targets that were taken out, but whose entries are still in the heap."""
         self.shown: tuple[bool, int] | None = None
         """In which heap of fronts, and with which target, this queue stands; None: in none."""
         self.unproven = 0
@@ -49,19 +49,19 @@ class HostQueue:
     def add(self, target: Target) -> None:
         """Let a target wait for the host."""
         if target.index in self._taken:
-            self._taken.discard(target.index)  # its entry is still there
+            self._taken.discard(target.index)  # its entry is still in the heap
         else:
             heappush(self._ready, (target.index, target))
 
     def take_first(self) -> Target:
-        """Take out the first target, which `front` has named."""
+        """Take out the first target; `front` must have returned its index."""
         return heappop(self._ready)[1]
 
     def take(self, dropped: Container[int], randomness: random.Random) -> Target:
-        """Take out the target to ask for next; `front` has named the first one.
+        """Take out the target to ask for next; `front` must have returned the first one's index.
 
-        A probe is drawn from the whole queue, without URLs that had trouble and those `dropped`:
-        URLs that hang or are refused often stand side by side in a list.
+        The target of a probe is drawn from the whole queue, except URLs that had trouble and those
+        `dropped`: URLs that hang or are refused often stand side by side in a list.
         """
         if not self.host.wants_another_url:
             return self.take_first()

@@ -1,4 +1,4 @@
-"""How much one host can take: when it may be asked again, and how many times at once. Pure."""
+"""When a host may be asked again, and how many times at once. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Blame, Reach, Reachability, Refusals
-from pyfetch.scheduling.host_limits import HostMemory, Limits, Refusal
-from pyfetch.scheduling.host_rate import HostRate, HostShare
+from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
 from pyfetch.scheduling.retry import RetryPolicy
 
 _log = logging.getLogger(__name__)
@@ -19,22 +18,22 @@ DOWN_FOR = 300.0
 
 
 class _Before(NamedTuple):
-    """What the host could take before a refusal that may be one URL's alone."""
+    """The state of a host before a refusal that may be about one URL only."""
 
     began: float
     """When the refused attempt began."""
     target_index: int
-    """Of the target that was refused."""
+    """Index of the target that was refused."""
     share: HostShare
     paused_until: float
     refusal: Refusal | None
 
 
 class Host:
-    """One origin and what it can take, learned from how attempts at it end.
+    """One origin, and how many requests it can take, learned from how attempts end.
 
-    A host that refuses (429, 503) is paused, then probed with one request. Then its share of
-    the workers grows again (`HostShare`).
+    After a refusal (429, 503) no request is sent for a while, then one as a probe. After that,
+    its share of the workers grows again (`HostShare`).
     """
 
     __slots__ = (
@@ -50,7 +49,7 @@ class Host:
         memory: HostMemory | None = None,
         origin: str = "",
     ) -> None:
-        """`memory`: what was kept of this host when it was forgotten; `origin`: for the log."""
+        """`memory`: what was remembered of this host; `origin`: for the log."""
         self._origin = origin
         self._limits = limits
         self._policy = policy
@@ -68,12 +67,12 @@ class Host:
         self._refusals: Refusals | None = None
         """None while it has refused nothing."""
         self._pushes = 0
-        """Refusals that counted since the last good answer."""
+        """Refusals about the host since the last good answer."""
         self._pushed_at = -math.inf
         self._before: _Before | None = None
-        """Set while the last refusal may have been one URL's alone."""
+        """Set while the last refusal may have been about one URL only."""
         self._waiting_since: float | None = None
-        """When it first refused since its last good answer."""
+        """When the first refusal since the last good answer came."""
 
     @property
     def wants_another_url(self) -> bool:
@@ -83,7 +82,7 @@ class Host:
         return self.reach.is_silent or (self._pushes > 0 and self._share.limit <= 1)
 
     def has_trouble_with(self, index: int) -> bool:
-        """Whether the host lately refused the URL with this index, or was silent about it."""
+        """Whether the host lately refused the URL with this index, or did not answer it."""
         if self.reach.has_met_silence(index):
             return True
         return self._refusals is not None and index in self._refusals
@@ -91,7 +90,7 @@ class Host:
     def may_start(self, now: float) -> float | None:
         """The earliest time for another request; None: not before one has ended."""
         if self.refused(now):
-            return now  # its targets fail at once: that costs no request
+            return now  # its targets fail at once, without a request
         if self.running >= min(self._share.limit, self._limits.per_host or math.inf):
             return None
         interval = max(self._limits.interval, self._rate.interval)
@@ -109,7 +108,7 @@ class Host:
         return learned if learned > self._limits.interval else 0.0
 
     def refused(self, now: float) -> Refusal | None:
-        """Why the host must not be asked now; None: it may be."""
+        """Why the host must not be asked now; None: it may be asked."""
         if self.refusal and self.refusal.until <= now:
             self.refusal = None
         return self.refusal
@@ -128,17 +127,17 @@ class Host:
         asked: float | None,
         result: Result | None,
     ) -> bool:
-        """Take in how an attempt has ended. Returns whether the host has been asked too much.
+        """Take in how an attempt has ended. Returns whether the host got too many requests.
 
-        `began`: when it began. `asked`: seconds for which the host wants to be left alone.
-        `result`: what became of the attempt; None if it goes on with another request.
+        `began`: when the attempt began. `asked`: seconds that the host asked to wait. `result`:
+        what became of the attempt; None if it goes on with another request.
         """
         too_much = False
         match sign:
             case HostSignal.ANSWERED:
                 self._answered(now, began, result)
                 if asked and not self._policy.refusal(asked):
-                    self._before = None  # the host itself says that it is asked too much
+                    self._before = None  # the host says itself that it gets too many requests
                     self._paused(now, now + asked, "its quota is spent")
             case HostSignal.PUSHED_BACK if result:
                 self._is_alive()
@@ -156,9 +155,9 @@ class Host:
         return too_much
 
     def memory(self, now: float) -> HostMemory | None:
-        """What must be kept of the host; None: a new host would be treated the same.
+        """What must be remembered of the host; None: it would be treated as a new host is.
 
-        Nothing of it may be in flight.
+        To be called while no attempt at it is in flight.
         """
         not_before = max(self._paused_until, self._asked_at + self._limits.interval)
         learned = self._rate.rate < math.inf and self._asked_at + DOWN_FOR > now
@@ -189,9 +188,9 @@ class Host:
         self._rate.accepted(now, held_back=held_back)
 
     def _other_url_served(self, began: float, result: Result | None, before: _Before) -> None:
-        """End a pause that one refusal has caused, if this answer shows that it was a URL's alone.
+        """End the pause after a refusal if this answer shows that the refusal was about one URL.
 
-        The server got this request after the one that it refused, and served it.
+        That is so if the host has served a request for another URL that was sent later.
         """
         if began <= before.began or (result and result.index == before.target_index):
             return
@@ -202,7 +201,7 @@ class Host:
         self._waiting_since = None
 
     def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> bool:
-        """The host has refused a request. Returns whether that counts against the host."""
+        """Take in a refusal. Returns whether it is about the host."""
         if self._refusals is None:
             self._refusals = Refusals()
         blame = self._refusals.judge(result.index, result.status, now)
@@ -210,7 +209,7 @@ class Host:
             if self._refusals.all_explained():
                 self._unlearn()
             return False
-        if began < self._pushed_at:  # sent before the last one that counts: it says nothing new
+        if began < self._pushed_at:  # it was sent before the last refusal: it tells nothing new
             if asked:
                 self._pause(now, asked, result)
             self._before = None
@@ -230,20 +229,20 @@ class Host:
         return True
 
     def _unlearn(self) -> None:
-        """Forget limits that were learned from URLs whose trouble was their own."""
+        """Forget limits that were learned from refusals about single URLs."""
         if self._pushes or self._share.limit < math.inf or self._rate.rate < math.inf:
             self._share, self._rate = HostShare(), HostRate()
             self._pushes = 0
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
-        """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`."""
+        """Pause the host, or give it up if the whole wait gets longer than `--max-wait`."""
         until = now + seconds
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
             self._paused(now, until, str(result.status))
             return
         self._waiting_since = None
-        all_used = f"has pushed back for {now - since:.0f} s, and that is all of --max-wait"
+        all_used = f"has refused requests for {now - since:.0f} s, which is all of --max-wait"
         self._refuse(until, result, self._policy.refusal(seconds) or all_used)
 
     def _not_reached(self, now: float, reach: Reach, result: Result) -> None:

@@ -1,7 +1,7 @@
-"""The attempts that are being made, and which of them stall. Pure, the time passed in.
+"""The attempts that are being made, and which of them stall. Pure.
 
-A stall is judged from outside the transfer: the timeout of a socket begins anew with each byte,
-so it never ends a transfer that gets a byte now and then.
+Stalls are detected here, not by the timeout of the socket: that starts again with each byte, so it
+would never end a transfer that gets a byte now and then.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ LOOK_EVERY = 1.0
 SLOW_FOR = 60.0
 """Seconds over which the speed of a body is measured."""
 _LONGEST_GAP = 5 * LOOK_EVERY
-"""Seconds between two looks that count, at most."""
+"""Time that counts between two looks, at most, in seconds."""
 
 
 class Observation(NamedTuple):
-    """What was seen of a transfer at the beginning of a step, or of a measurement."""
+    """The state of a transfer when a step of it, or a measurement of its speed, began."""
 
     at: float
     """When it was seen, in seconds."""
     step: int
-    """The number of the step; -1 from the answer on."""
+    """Number of the step; -1 once the answer has come."""
     received: int
     """Bytes that had come."""
     ours: float = 0.0
-    """Seconds for which the body had waited for us."""
+    """Seconds for which the body had waited for this program."""
 
 
 class StallDetector(NamedTuple):
     """Says when a transfer must be ended because it makes too little progress."""
 
     timeout: float
-    """Seconds that one step may take: to connect, to shake hands, to answer."""
+    """Seconds that one step may take: the connection, the TLS handshake, the answer."""
     min_speed: int = 0
-    """Bytes a second that a body must bring at least; 0: any number will do."""
+    """Lowest speed of a body, in bytes a second; 0: any will do."""
     timeout_of: Callable[[str], float] | None = None
     """Returns the timeout for an origin; None: it is the same for all."""
 
     def look(
         self, transfer: Transfer, before: Observation | None, now: float
     ) -> Observation | str | None:
-        """Compare a transfer with what was seen of it before.
+        """Compare a transfer with an earlier observation of it.
 
-        Returns what to pass in with the next look or, as text, why the transfer stalls.
+        Returns the observation to pass in next time or, as text, why the transfer stalls.
         """
         answered = transfer.latency is not None
         step = -1 if answered else transfer.steps
         if step == 0:
-            return None  # it looks a name up, or waits for a worker
+            return None  # it waits for a worker, or for a name look-up
         ours = transfer.seconds_ours()
         if before is None or before.step != step:
             return Observation(now, step, transfer.received, ours)
         if not answered:
-            # One tick more than the timeout: the socket's own comes first, if it comes at all.
+            # One look later than the timeout, so that the socket's own timeout can come first.
             timeout = self.timeout
             if self.timeout_of:
                 timeout = self.timeout_of(transfer.assignment.origin)
             late = now - before.at > timeout + LOOK_EVERY
-            return f"no whole answer within {format_seconds(timeout)}" if late else before
+            return f"no complete answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:
             return before
         if transfer.received - before.received < self.min_speed * SLOW_FOR:
@@ -74,7 +74,7 @@ class StallDetector(NamedTuple):
         return Observation(now, step, transfer.received, ours)
 
     def is_progress(self, size: int, seconds: float) -> bool:
-        """Whether so many new bytes in so many seconds are more than a stall brings."""
+        """Whether `size` new bytes in this time are enough, so that it is no stall."""
         return size > 0 and size >= self.min_speed * seconds
 
 
@@ -89,10 +89,10 @@ class InFlight:
         self._next_look = -math.inf
         self._looked_at = -math.inf
         self._watched = 0.0
-        """Seconds for which the transfers were watched. While this process is suspended, or too
-        busy to look, no transfer can show any progress."""
+        """Seconds for which transfers were watched, without the time in which this process was
+        suspended or too busy to look: no transfer could make progress then."""
         self._ended_bytes = 0
-        """Bytes that came in transfers which have ended."""
+        """Bytes received by the transfers that have ended."""
 
     def __len__(self) -> int:
         return len(self._transfers)
@@ -106,11 +106,11 @@ class InFlight:
         return self._transfers.get(index)
 
     def add(self, transfer: Transfer) -> None:
-        """A transfer begins."""
+        """Take in a transfer that begins."""
         self._transfers[transfer.assignment.target.index] = transfer
 
     def remove(self, transfer: Transfer) -> None:
-        """A transfer has ended."""
+        """Take out a transfer that has ended."""
         index = transfer.assignment.target.index
         del self._transfers[index]
         self._ended_bytes += transfer.received - transfer.resumed
@@ -123,7 +123,7 @@ class InFlight:
             transfer.stop(Failure.CANCELLED, detail)
 
     def bytes_received(self) -> int:
-        """Bytes that have come over the network in this run."""
+        """Bytes of bodies that were received in this run."""
         current = sum(each.received - each.resumed for each in self._transfers.values())
         return self._ended_bytes + current
 

@@ -1,4 +1,4 @@
-"""Jobs: targets that were started and are not done yet, and until when each must be done. Pure."""
+"""Jobs: targets that were started and are not done yet, and their deadlines. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pyfetch.urls import Url
 _SAME_AT_EVERY_MIRROR = frozenset(
     {Failure.EXISTS, Failure.DISK, Failure.TOO_LARGE, Failure.CANCELLED, Failure.INTERNAL}
 )
-"""Failures that another mirror would not mend."""
+"""Failures that would be the same at any mirror."""
 _MIRROR_DIFFERS = frozenset({Failure.CHECKSUM, Failure.WRONG_CONTENT})
 
 MOST_ATTEMPTS = 1000
-"""Attempts at one target that may begin anew because the one before made progress."""
+"""After this many attempts, progress no longer resets the count of retries."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,25 +38,25 @@ class Job:
     length: Length | None
     """How many bytes the body must have."""
     mirrors: tuple[Url, ...]
-    """URLs that have not been asked yet."""
+    """Mirrors that have not been asked yet."""
     attempts: int = 0
     """Attempts so far, including one that is in flight."""
     attempts_forgiven: int = 0
-    """How many of them do not count: those to earlier mirrors, and those before progress."""
+    """Attempts that do not count as retries: at earlier mirrors, and before the last progress."""
     longest: int = 0
-    """Bytes of the body up to which an attempt has come, at most."""
+    """The most bytes of the body that an attempt has got."""
     resumed: int | None = None
     """Bytes of the body that were there before this run; None while no attempt brought any."""
     failed: Finished | None = None
     """The last attempt, if it failed and another will follow."""
     redirects: RedirectState | None = None
-    """Where the present attempt goes on, if one request was not enough."""
+    """The next request of the present attempt, if one was not enough."""
 
     def __repr__(self) -> str:
         return f"<Job {self.target.index}: {self.url}, attempts: {self.attempts}>"
 
     def next_attempt(self, now: float, refusal: TargetError | None) -> Assignment:
-        """The next attempt, or the rest of one that goes on with another request."""
+        """What to do next: a new attempt, or the next request of the present one."""
         if not self.redirects:
             self.attempts += 1
         return Assignment(
@@ -66,25 +66,25 @@ class Job:
         )  # fmt: skip
 
     def take_back(self) -> None:
-        """The attempt was not made: it does not count."""
+        """Do not count the attempt, as it was not made."""
         if not self.redirects:
             self.attempts -= 1
 
     def learn_length(self, size: int | None) -> None:
-        """Expect the length that one mirror has told from the others, if none is known."""
+        """Expect the length that this mirror has announced from the others, if none is known."""
         if self.length is None and size and not self.target.checksum:
             self.length = Length(size, str(self.url))
 
     def go_on(self, redirects: RedirectState) -> None:
-        """The attempt needs another request, perhaps to another host."""
+        """Note that the attempt needs another request, perhaps to another host."""
         self.redirects, self.origin = redirects, redirects.origin
 
     def try_again(self, failed: Finished) -> None:
-        """The attempt failed; the same URL is asked once more."""
+        """Note that the attempt failed, and that the same URL will be asked again."""
         self.failed, self.redirects, self.origin = failed, None, self.url.origin
 
     def learn_progress(self, transfer: Transfer, now: float, stalls: StallDetector | None) -> None:
-        """Let the attempts begin anew if this one, which failed, brought the body further."""
+        """Reset the count of retries if this attempt, which failed, got more of the body."""
         if self.resumed is None and transfer.received:
             self.resumed = transfer.resumed
         start = max(self.longest, transfer.resumed)
@@ -100,7 +100,7 @@ class Job:
         if not (self.mirrors and result.failed) or result.error in _SAME_AT_EVERY_MIRROR:
             return False
         failed, self.url, self.mirrors = self.url, self.mirrors[0], self.mirrors[1:]
-        # That mirrors differ is worth a warning, even if another one has the right file.
+        # If mirrors have different files, warn, even if the next one has the right file.
         level = logging.WARNING if result.error in _MIRROR_DIFFERS else logging.INFO
         _log.log(
             level, "mirror %s: %s (%s); now %s", failed, result.error,
@@ -111,7 +111,7 @@ class Job:
         return True
 
     def as_failed(self, failure: Failure, detail: str) -> Finished:
-        """Its end, where no attempt says what became of it."""
+        """The end of the job with a failure that no attempt has reported."""
         failed = self.target.as_failed(failure, detail, self.attempts)
         if self.failed and self.failed.result.kept:
             failed = replace(failed, kept=self.failed.result.kept)
@@ -129,12 +129,12 @@ class Deadlines:
         """The message for a job that is late."""
 
     def begin(self, job: Job) -> None:
-        """The job was started: its time runs."""
+        """Take in a job that was started."""
         if self._max_time is not None:
             self._in_time[job.target.index] = job
 
     def end(self, job: Job) -> None:
-        """The job is done."""
+        """Take out a job that is done."""
         if self._in_time:
             self._in_time.pop(job.target.index, None)
 
@@ -143,20 +143,20 @@ class Deadlines:
         return self._max_time is not None and job.target.index not in self._in_time
 
     def late(self, now: float) -> list[Job]:
-        """Jobs that should be done and are not; each is returned once."""
+        """The jobs whose deadline has passed; each is returned once."""
         late: list[Job] = []
         while (due := self.due()) is not None and due <= now:
             late.append(self._in_time.popitem(last=False)[1])
         return late
 
     def due(self) -> float | None:
-        """When the next job is late; None: no job can be."""
+        """The next deadline; None: there is none."""
         if self._max_time is None or not self._in_time:
             return None
         return next(iter(self._in_time.values())).started + self._max_time
 
     def too_late(self, job: Job, then: float) -> str:
-        """Why an attempt at that time would come too late, as a clause; empty if it would not."""
+        """Why an attempt at the time `then` would be too late, as a clause; empty if it is not."""
         if self._max_time is None or then < job.started + self._max_time:
             return ""
-        return f"no time left of {self._max_time:g} s"
+        return f"no time is left of the {self._max_time:g} s of --max-time"

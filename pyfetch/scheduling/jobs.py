@@ -1,4 +1,4 @@
-"""What becomes of each target, from its first attempt to its last. Pure, the time passed in."""
+"""What becomes of each target, from its first attempt to its last. Pure."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"
 _WAIT_NOT_MADE = 0.2
-"""Seconds until an attempt is made that could not be made for want of descriptors or threads."""
+"""Seconds to wait after an attempt could not be made for lack of descriptors or threads."""
 _MOST_NOT_MADE = 300
-"""So many attempts in a row that cannot be made are a failure."""
+"""After this many attempts in a row that could not be made, the target fails."""
 
 _log = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """A target that needs no further attempt, and how its last one ended."""
+    """A target that needs no other attempt, and how its last one ended."""
 
     target: Target
     attempt: Finished
@@ -38,7 +38,7 @@ class Done(NamedTuple):
 class Jobs:
     """Says which attempt may be made now, and takes in how it ended.
 
-    For each target that was added, there is one `Done` in the end.
+    In the end there is one `Done` for each target that was added.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Jobs:
         self._queues.add(target)
 
     def next(self, now: float) -> Transfer | Done | None:
-        """The attempt to make now, or a target that is done without another one.
+        """The attempt to make now, or a target that is done without another attempt.
 
         None: nothing may start now.
         """
@@ -89,15 +89,15 @@ class Jobs:
             if not refused:
                 return self._start(job, now, None)
             if job.failed is None:
-                # It gets its turn nevertheless: if the file is there, no host needs to be asked.
+                # Make the attempt nevertheless: if the file is there, no host has to be asked.
                 refusal = TargetError(refused.failure, f"not asked: {refused.detail}")
                 return self._start(job, now, refusal)
-            done = self._done_here(job, job.failed, now, f"not again: {refused.detail}")
+            done = self._done_here(job, job.failed, now, f"not tried again: {refused.detail}")
             if done:
                 return done
 
     def ended(self, transfer: Transfer, outcome: AttemptOutcome, now: float) -> Done | None:
-        """Take in how an attempt has ended. Returns its target, if that is done."""
+        """Take in how an attempt has ended. Returns its target if that is done."""
         job = self._jobs[transfer.assignment.target.index]
         self.in_flight.remove(transfer)
         late = self._deadlines.missed(job)
@@ -128,7 +128,7 @@ class Jobs:
         return self._try_again(job, outcome, now)
 
     def take_back(self, transfer: Transfer, now: float) -> None:
-        """No worker could begin this attempt: it will be made later, by fewer workers at once."""
+        """Take back an attempt that no worker could begin: it is made later, with fewer workers."""
         self.in_flight.remove(transfer)
         self._take_back(self._jobs[transfer.assignment.target.index], transfer, now)
 
@@ -144,7 +144,7 @@ class Jobs:
         self._queues.again(job.target, job.origin, now + _WAIT_NOT_MADE)
 
     def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
-        """Take in how an attempt has ended in a run that was stopped: no other will follow."""
+        """Take in how an attempt has ended in a run that was stopped: no other follows."""
         job = self._jobs[transfer.assignment.target.index]
         self.in_flight.remove(transfer)
         if not isinstance(outcome, Finished):
@@ -161,12 +161,12 @@ class Jobs:
             yield job.as_failed(Failure.CANCELLED, _STOPPED).result
 
     def late(self, now: float) -> Iterator[Done]:
-        """End the jobs that miss their deadline. Yields those that are done by that."""
+        """End the jobs whose deadline has passed. Yields those that are done now."""
         detail = self._deadlines.detail
         for job in self._deadlines.late(now):
             transfer = self.in_flight.of(job.target.index)
             if transfer:
-                transfer.stop(Failure.TIMEOUT, detail)  # `ended` will tell what became of it
+                transfer.stop(Failure.TIMEOUT, detail)  # then `ended` will be called
                 continue
             self._queues.drop(job.target)
             if job.failed:
@@ -175,7 +175,7 @@ class Jobs:
                 yield self._done(job, job.as_failed(Failure.TIMEOUT, detail), now)
 
     def review(self, now: float) -> bool:
-        """Let the limit of workers be reconsidered. Returns whether it has changed."""
+        """Reconsider the limit of workers. Returns whether it has changed."""
         step = self.workers.review(now, len(self.in_flight), self.in_flight.bytes_received)
         if step:
             _log.info("%s", step)
@@ -186,9 +186,9 @@ class Jobs:
         return who_waits(self._queues, now, self.in_flight.bytes_received())
 
     def due(self, *, may_start: bool = True) -> float | None:
-        """When something must be done though nothing happens; None: never.
+        """When something has to be done even if nothing happens before; None: never.
 
-        `may_start`: whether attempts would be started then, if there are free workers.
+        `may_start`: whether attempts would be started then if there are free workers.
         """
         times = [self.workers.due(), self._deadlines.due(), self.in_flight.due()]
         if may_start and len(self.in_flight) < self.workers.limit:
@@ -224,7 +224,7 @@ class Jobs:
         self.workers.ended(began, latency, pushed_back=too_much)
 
     def _try_again(self, job: Job, attempt: Finished, now: float) -> Done | None:
-        """Let it be tried again, if it has attempts and time left for that."""
+        """Plan another attempt, if the job has retries and time left."""
         result = attempt.result
         policy = self._rules_of(job.origin).policy if self._rules_of else self._retry
         wait = policy.wait(result.attempts - job.attempts_forgiven, attempt.asked_wait)
@@ -245,7 +245,7 @@ class Jobs:
     def _done_here(
         self, job: Job, attempt: Finished, now: float, why_not_again: str = ""
     ) -> Done | None:
-        """The end of the job, unless another mirror may be asked."""
+        """End the job, unless there is another mirror to ask."""
         if not job.turn_to_next_mirror(attempt.result):
             return self._done(job, attempt, now, why_not_again)
         self._queues.again(job.target, job.origin, now)

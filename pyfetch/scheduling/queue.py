@@ -1,7 +1,8 @@
 """Which target may start now. Pure.
 
-Targets wait in one queue for each host. Of all hosts that may be asked, the one whose next
-target comes first in the input is asked first. So no host starves, and results come in order.
+Targets wait in one queue for each host. Of all hosts that may be asked now, the one whose next
+target comes first in the input gets the next request. So no host starves, and results come nearly
+in order.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
-"""Hosts for which nothing waits that are kept whole, at most. Of others, little is kept."""
+"""Hosts without waiting targets that are kept as they are, at most. Of others, little is kept."""
 
 
 class SamePath:
-    """Which target may write to its path now; the others wait in the order in which they came."""
+    """Lets one target at a time write to a path; others for the same path wait in their order."""
 
     def __init__(self) -> None:
         self._behind: dict[str, deque[Target]] = {}
-        """Targets that wait, by path; a path without any that wait is in use by one target."""
+        """By path, the targets that wait for it. A path is in here while a target uses it."""
 
     def enter(self, target: Target) -> bool:
         """Whether the target may start now; if not, a later `leave` returns it."""
@@ -41,7 +42,7 @@ class SamePath:
         return False
 
     def leave(self, target: Target) -> Target | None:
-        """A target that could start is done. Returns the next one of its path, if any waits."""
+        """Take out a target that is done. Returns the next one for its path, if one waits."""
         if target.path is None:
             return None
         behind = self._behind[target.path]
@@ -70,20 +71,21 @@ class HostQueues:
         self._rules_of = rules_of or (lambda _: HostRules(self._limits, self._policy))
         self._queues: dict[str, HostQueue] = {}
         self._idle: OrderedDict[str, None] = OrderedDict()
-        """Origins for which nothing waits or runs; the one that was asked last is the last."""
+        """Origins for which nothing waits or runs, in the order in which they were last asked."""
         self._memories = HostMemories()
         # Heaps of (index of the first target, origin), for hosts that have answered and for those
         # that have not. An entry is stale if another target has become the first or the host
         # must wait. A stale entry is dropped when it comes to the top.
         self._fronts: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
         self._timers: list[tuple[float, int, str, Target | None]] = []
-        """A heap of (time, index, origin, target): then the target is ready; None: the host."""
+        """A heap of (time, index, origin, target): at that time the target is ready, or, if it is
+        None, the host may be asked again."""
         self._same_path = SamePath()
         self._dropped: set[int] = set()
-        """Indexes of targets that still stand in a queue or timer, but need no other attempt."""
+        """Indexes of targets that need no other attempt, but are still in a queue or timer."""
         self._waiting = 0
         self._unproven = 0
-        """Attempts in flight, at all hosts, that began before their host had answered anything."""
+        """Attempts in flight at hosts that had not answered anything when these attempts began."""
         self._asked_at = self._asked_before = -math.inf
         """When the last request to any host began, and the one before."""
 
@@ -98,7 +100,7 @@ class HostQueues:
             self._make_ready(target, target.origin)
 
     def again(self, target: Target, origin: str, not_before: float) -> None:
-        """Let a target that was started wait for another attempt at this host, until this time."""
+        """Let a target that was started wait until this time for another attempt at this host."""
         self._waiting += 1
         heappush(self._timers, (not_before, target.index, origin, target))
 
@@ -108,7 +110,7 @@ class HostQueues:
         self._dropped.add(target.index)
 
     def finish(self, target: Target) -> None:
-        """A target that was started is done: the next one with its path may start."""
+        """Take in that a target is done: the next one with the same path may start."""
         following = self._same_path.leave(target)
         if following:
             self._make_ready(following, following.origin)
@@ -138,7 +140,7 @@ class HostQueues:
         return target
 
     def started(self, origin: str, now: float) -> None:
-        """An attempt at a target that `next` has returned begins at this host."""
+        """Take in that an attempt at a target that `next` has returned begins at this host."""
         queue = self._queue_of(origin)
         queue.host.started(now)
         self._asked_before, self._asked_at = self._asked_at, now
@@ -167,7 +169,7 @@ class HostQueues:
         return too_much
 
     def refusal(self, origin: str, now: float) -> Refusal | None:
-        """Why this host, of a target that `next` has returned, must not be asked; None: it may."""
+        """Why the host of a target that `next` has returned must not be asked; None: it may be."""
         queue = self._queues.get(origin)
         return queue.host.refused(now) if queue else None
 
@@ -221,7 +223,7 @@ class HostQueues:
             self._idle.move_to_end(origin)
 
     def _front(self, answers: bool, now: float) -> tuple[int, str] | None:
-        """The first entry whose host may be asked now. Drops the entries before it."""
+        """The first entry whose host may be asked now. The entries before it are dropped."""
         fronts = self._fronts[answers]
         while fronts:
             index, origin = fronts[0]

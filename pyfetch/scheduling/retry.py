@@ -11,13 +11,13 @@ from pyfetch.models import Failure, Result
 RETRIED_STATUSES = frozenset(
     {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527, 529, 530}
 )
-"""Statuses that may pass: 520 to 527 and 530 are Cloudflare's, 529 means that it is overloaded."""
+"""Statuses of temporary failures. 520 to 527 and 530 are Cloudflare's; 529: site is overloaded."""
 
 _RETRIED = frozenset({Failure.DNS, Failure.CONNECT, Failure.TIMEOUT, Failure.TRUNCATED})
 
 
 def retried_statuses(changes: Iterable[int]) -> frozenset[int]:
-    """Return the statuses that are tried again: a negative number takes one of them away."""
+    """Return the statuses after which a URL is tried again; a negative number removes one."""
     statuses = set(RETRIED_STATUSES)
     for change in changes:
         (statuses.add if change > 0 else statuses.discard)(abs(change))
@@ -60,13 +60,13 @@ class RetryPolicy(NamedTuple):
 
     def backoff(self, failures: int, asked: float | None = None) -> float:
         """Seconds to wait after so many failures in a row."""
-        # 2.0 ** 1024 would overflow; the cap is reached long before.
+        # 2.0 ** 1024 would overflow; the cap is reached much earlier.
         ceiling = min(self.longest_wait, self.first_wait * 2.0 ** min(failures - 1, 64))
         backoff = self.randomness.uniform(0, ceiling)
         return backoff if asked is None else asked + backoff / 10
 
     def refusal(self, asked: float | None) -> str:
-        """Why such a wait is too long, as a clause for people; empty if it is not."""
+        """Why this wait is too long, as a clause for people; empty if it is not."""
         if (asked or 0) <= self.max_wait:
             return ""
         return f"asked to wait {asked:.0f} s, longer than the {self.max_wait:g} s of --max-wait"

@@ -1,4 +1,4 @@
-"""Pure, the time passed in: what a number of transfers at once brings, measured."""
+"""Measures the throughput of a number of transfers at once. Pure."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import NamedTuple
 _BYTES_LIKE_A_FILE = 1_000_000
 """Bytes that count as much as one file."""
 _SHORTEST, _LONGEST = 0.1, 1.0
-"""Seconds to measure: at least, and where that is enough whatever has come."""
+"""Seconds to measure: the least, and the time that is enough however little was received."""
 
 
 class Measure(NamedTuple):
-    """What a limit of transfers at once brought."""
+    """The throughput with one limit of transfers at once."""
 
     limit: int
     rate: float
-    """Work a second: files, and megabytes."""
+    """Work a second: files plus megabytes."""
     latency: float
     """Mean time to an answer, in seconds."""
     used: bool
-    """Whether there was mostly enough to do for all workers."""
+    """Whether all workers had something to do most of the time."""
     pushed_back: int
     """How many answers said that a host gets too many requests."""
 
 
 class _Period:
-    """A time in which the limit does not change: it settles first, then it is measured."""
+    """A time in which the limit stays the same: first transfers adjust to it, then we measure."""
 
     __slots__ = (
         "answered",
@@ -42,19 +42,19 @@ class _Period:
 
     def __init__(self) -> None:
         self.began: float | None = None
-        """When measuring began; None while the limit settles."""
+        """When measuring began; None before that."""
         self.files = self.answered = self.pushed_back = 0
         self.full = self.short = 0
-        """How often nothing was started because all workers were busy, or for want of targets."""
+        """How often nothing was started: because all workers were busy, or for lack of targets."""
         self.latency = 0.0
         self.received = 0
-        """Bytes of the whole run when measuring began."""
+        """Bytes received in the whole run when measuring began."""
         self.ends = 0.0
-        """When the period is long enough, however little has come."""
+        """When the period is long enough, however little was received."""
 
 
 class ThroughputMeter:
-    """Measures one limit after the other, each once transfers begun under it have ended."""
+    """Measures one limit after the other. It waits until transfers that began under it end."""
 
     def __init__(self) -> None:
         self._period = _Period()
@@ -63,14 +63,14 @@ class ThroughputMeter:
         self._new_ones_end = True
         """Whether transfers have ended that began since the limit was changed."""
         self._crowded = False
-        """Whether more transfers run than the limit: they began under a higher one."""
+        """Whether more transfers run than the limit allows: they began under a higher one."""
         self._settled_at: float | None = None
-        """When enough time has passed since the change, whatever has ended."""
+        """When enough time has passed since the change, even if nothing has ended."""
         self._latency = self._deviation = 0.0
         """Moving averages, in seconds, as in TCP (RFC 6298, section 2)."""
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
-        """Count a transfer that began then and was answered after `latency` seconds."""
+        """Count a transfer that began at `began` and was answered after `latency` seconds."""
         self._new_ones_end = self._new_ones_end or began >= self._changed_at
         error = latency - self._latency
         if self._latency:
@@ -86,12 +86,12 @@ class ThroughputMeter:
             period.latency += latency
 
     def idle(self, *, full: bool) -> None:
-        """Count that nothing was started: because it is `full`, or for want of targets."""
+        """Count that nothing was started: all workers are busy (`full`), or for lack of targets."""
         self._period.full += full
         self._period.short += not full
 
     def due(self) -> float | None:
-        """When `measure` must be called though nothing has ended."""
+        """When `measure` has to be called even if nothing has ended."""
         if self._period.began is None:
             return None if self._crowded else self._settled_at
         return self._period.ends
@@ -99,10 +99,10 @@ class ThroughputMeter:
     def measure(
         self, now: float, limit: int, running: int, received: Callable[[], int], *, rounds: int
     ) -> Measure | None:
-        """What the limit brings, once that is known; call `begin_again` then.
+        """The measurement of the limit, once it is complete; then call `begin_again`.
 
-        `received` returns the bytes of the whole run. `rounds`: how often as many transfers
-        as the limit must have ended.
+        `received` returns the bytes received in the whole run. `rounds`: how many times `limit`
+        transfers have to end first.
         """
         self._crowded = running > limit
         period = self._period
@@ -125,16 +125,16 @@ class ThroughputMeter:
         return Measure(limit, work / took, mean, used, period.pushed_back)
 
     def begin_again(self, now: float, *, changed: bool) -> None:
-        """Begin the next period. `changed`: whether the limit is another one."""
+        """Begin the next period. `changed`: whether the limit has changed."""
         self._period = _Period()
         if changed:
             self._changed_at = now
             self._new_ones_end = False
-        # Some transfers last long: the change shows in the bytes that arrive, too.
+        # Some transfers last long, but the change also shows in the bytes that arrive.
         self._settled_at = now + (self._long_enough() if changed else 0.0)
 
     def _settles(self, now: float) -> bool:
-        """Whether what ends now began under the present limit."""
+        """Whether the transfers that end now began under the present limit."""
         if self._new_ones_end and now >= self._changed_at + self._round:
             return True
         return self._settled_at is not None and now >= self._settled_at

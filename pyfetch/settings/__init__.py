@@ -10,13 +10,14 @@ from pyfetch.settings.definitions import InputFormat as InputFormat
 from pyfetch.settings.definitions import Settings as Settings
 from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment
 from pyfetch.settings.definitions import settings_from as settings_from
+from pyfetch.settings.host_patterns import parse_pattern as parse_pattern
 from pyfetch.settings.host_settings import HOST_KINDS as HOST_KINDS
 from pyfetch.settings.host_settings import HOST_LIMITS as HOST_LIMITS
+from pyfetch.settings.host_settings import HOSTS as HOSTS
 from pyfetch.settings.host_settings import HostSettings as HostSettings
 from pyfetch.settings.host_settings import HostTable as HostTable
 from pyfetch.settings.host_settings import headers_over as headers_over
 from pyfetch.settings.host_settings import matching as matching
-from pyfetch.settings.host_settings import parse_pattern as parse_pattern
 from pyfetch.settings.host_settings import together as together
 from pyfetch.settings.kinds import AUTO as AUTO
 from pyfetch.settings.kinds import MOST_WORKERS as MOST_WORKERS

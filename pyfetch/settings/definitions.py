@@ -119,8 +119,8 @@ class Settings:
         (),
         PARAMETER_NAMES,
         "--ignore-query",
-        "URLs that differ in this query parameter alone are the same file (`token`, `utm_*`)."
-        " What signs URLs of S3, Google, CloudFront and Azure never counts. May be repeated.",
+        "Take URLs that differ in this query parameter alone for the same file (`token`, `utm_*`)."
+        " What signs URLs of S3, Google, CloudFront and Azure is ignored anyway. May be repeated.",
     )
     state: bool = _files(
         True,
@@ -274,7 +274,7 @@ class Settings:
         "Give up a URL after this long, all tries and waits together.",
     )
     retries: int = _failures(
-        3, TRIES, "--retries", "Try again so often after a failure that may pass."
+        3, TRIES, "--retries", "Try again this often after a failure that may pass."
     )
     retry_status: tuple[int, ...] = _failures(
         (),

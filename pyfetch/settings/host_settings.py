@@ -1,12 +1,12 @@
-"""Settings of single hosts: which hosts a pattern names, and what holds for each of them."""
+"""Settings of single hosts, and what holds for a host that several patterns match."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 from pyfetch.errors import UsageError
+from pyfetch.settings.host_patterns import HostPattern, normalized_host, parse_pattern
 from pyfetch.settings.kinds import (
     FILE,
     RATE,
@@ -25,69 +25,7 @@ from pyfetch.settings.request_kinds import (
     USER_AND_PASSWORD,
 )
 
-_ANY = "*"
-_PATTERN = r"(?a)(\*|(?:\*\.)?[^\s\[\]:/*@?#]+|\[[0-9A-Fa-f:.]+\])(?::([1-9][0-9]{0,4}))?"
-
 _Limit = TypeVar("_Limit", int, float)
-
-
-class HostPattern(str):
-    """Which hosts some settings are for: one, all below a domain, or all; of one port or any.
-
-    It is text in one form: `example.org`, `*.example.org:8080`, `*` or `[::1]:80`, in lower case.
-    """
-
-    __slots__ = ()
-
-    @property
-    def name(self) -> str:
-        """What the name of a host is compared with, without brackets."""
-        return _name_and_port(self)[0]
-
-    @property
-    def port(self) -> int | None:
-        """None: any port."""
-        return _name_and_port(self)[1]
-
-    @property
-    def names_hosts(self) -> bool:
-        """Whether it says more of a host than its port."""
-        return self.name != _ANY
-
-    @property
-    def rank(self) -> tuple[bool, int, bool]:
-        """How closely it describes a host, for a comparison."""
-        wild = self.startswith(_ANY)
-        return (not wild, len(self.name) if wild else 0, self.port is not None)
-
-    def matches(self, host: str, port: int) -> bool:
-        """Whether this host is one of them. `*.example.org` is not `example.org` itself."""
-        name, only = _name_and_port(self)
-        if only not in (None, port):
-            return False
-        if name == _ANY:
-            return True
-        return host.endswith(name[1:]) if name.startswith(_ANY) else host == name
-
-
-def parse_pattern(text: str) -> HostPattern:
-    """Read a pattern as it stands in a file. Raises `ValueError`."""
-    found = re.fullmatch(_PATTERN, text)
-    if not found or int(found[2] or 0) > 65535:
-        raise ValueError(
-            f"{shown(text)} names no hosts"
-            " (write example.org, *.example.org, example.org:8080 or *)"
-        )
-    name = _normalized(found[1])
-    bracketed = f"[{name}]" if ":" in name else name
-    return HostPattern(f"{bracketed}:{found[2]}" if found[2] else bracketed)
-
-
-def _name_and_port(pattern: str) -> tuple[str, int | None]:
-    head, colon, port = pattern.rpartition(":")
-    if colon and not pattern.endswith("]"):
-        return head.strip("[]"), int(port)
-    return pattern.strip("[]"), None
 
 
 class HostSettings(NamedTuple):
@@ -189,7 +127,7 @@ HOSTS = Hosts()
 def matching(table: HostTable, origin: str) -> list[tuple[HostPattern, HostSettings]]:
     """The settings that are for an origin (`scheme://host:port`), the most general ones first."""
     name, _, port = origin.partition("://")[2].rpartition(":")
-    host = _normalized(name)
+    host = normalized_host(name)
     return [(pattern, said) for pattern, said in table if pattern.matches(host, int(port))]
 
 
@@ -229,16 +167,6 @@ def without_header(name: str, headers: HeaderFields) -> HeaderFields:
     return tuple(field for field in headers if field[0].lower() != name)
 
 
-def _normalized(host: str) -> str:
-    host = host.strip("[]").lower().rstrip(".")
-    if host.isascii():
-        return host
-    try:
-        return host.encode("idna").decode("ascii")
-    except UnicodeError:
-        return host
-
-
 def _pattern(value: object) -> HostPattern:
     if isinstance(value, HostPattern):
         return value
@@ -270,9 +198,16 @@ def _host_settings(pattern: HostPattern, value: object) -> HostSettings:
             raise UsageError(f"hosts: {name} for {pattern}: {error}") from None
         except ValueError as error:
             raise UsageError(f"hosts: {name} for {pattern} {error}") from None
+    return _consistent(pattern, checked)
+
+
+def _consistent(pattern: HostPattern, checked: dict[str, Any]) -> HostSettings:
+    """The settings of a host. Raises `UsageError` for two that are one field of a request."""
     agent = checked.pop("user_agent", None)
     if agent is not None:
-        headers = without_header("user-agent", checked.get("headers", ()))
+        headers = checked.get("headers", ())
+        if has_header("user-agent", headers):
+            raise UsageError(f"hosts: {pattern} has a user_agent and such a header: choose one")
         checked["headers"] = (*headers, ("User-Agent", agent))
     result = HostSettings(**checked)
     if result.user and has_header("authorization", result.headers):

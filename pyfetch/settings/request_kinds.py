@@ -126,6 +126,10 @@ class Headers(Kind):
         return repr(tuple((name, MASK) for name, _ in cast("Iterable[tuple[str, str]]", value)))
 
 
+_MOST_CHARACTERS = 1_000_000
+"""In a file of headers: more than any server takes, and little enough to be read at once."""
+
+
 def _is_group(value: Any) -> bool:
     """Whether this is a tuple of pairs, and not one pair of texts."""
     return isinstance(value, tuple) and all(isinstance(inner, tuple) for inner in value)
@@ -139,12 +143,14 @@ def _of_file(path: str) -> tuple[tuple[str, str], ...]:
         )
     try:
         with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123 - a Path has no `/dev/fd/3`
-            lines = file.read().splitlines()
+            text = file.read(_MOST_CHARACTERS + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise ValueError(f"cannot read {path}: {reason}") from None
+    if len(text) > _MOST_CHARACTERS:
+        raise ValueError(f"{path} is too long for a file of headers")
     fields = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
             if line.strip():
                 fields.append(parse_header(line))

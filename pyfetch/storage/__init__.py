@@ -1,4 +1,4 @@
-"""What a run keeps on disk: parts, files under their final names, the state, the lock.
+"""All that is on disk: parts, files under their final names, the state, the lock.
 
 May import: the values of `pyfetch` itself, `settings`, `naming`, `http.validators`.
 """

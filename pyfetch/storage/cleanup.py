@@ -1,4 +1,4 @@
-"""Removes parts: those of no use when a run begins; with `--cleanup` all, and the backups too."""
+"""Removes useless parts when a run begins; with `--cleanup`, all parts and all backups."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from pyfetch.storage.lock import RunLock
 from pyfetch.storage.state import STATE_FILE, State
 
 KEPT_FOR = 30 * 24 * 3600.0
-"""Seconds for which a part is kept that no run writes to."""
+"""How long a part is kept after the last run has written to it, in seconds."""
 
 _OURS = r"[0-9a-f]{32}\.(?:part|json)"
 
 
 def sweep(output_dir: Path, *, now: float | None = None) -> None:
-    """Make the directory of parts, and remove the parts that are of no use.
+    """Make the directory of parts, and remove useless parts from it.
 
-    These are parts without metadata, which a killed run left, and those that nobody has written
-    to for `KEPT_FOR` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
+    These are parts without metadata, which a killed run has left, and those to which nobody has
+    written for `KEPT_FOR` seconds. `now`: seconds since the epoch. Raises `StoppedError`.
     """
     with needed_for(output_dir):
         _remove_parts(output_dir, time.time() - KEPT_FOR if now is None else now - KEPT_FOR)
 
 
 def clean_up(output_dir: Path, wait: float = 0.0) -> list[str]:
-    """Remove all parts, and the backups that the state knows of. Returns the removed paths.
+    """Remove all parts, and the backups that the state knows. Returns the removed paths.
 
-    A backup that another program made is not removed. Waits for another run in the directory at
-    most `wait` seconds. Raises `StoppedError`, and `TargetError` for a backup that cannot be
-    removed.
+    Backups of other programs are not removed. If another run is at work in the directory, waits
+    for its end, at most `wait` seconds. Raises `StoppedError`, and `TargetError` for a backup that
+    cannot be removed.
     """
     directory = OutputDirectory(output_dir)
     if not is_there(directory.final(OWN_DIRECTORY)):
@@ -123,5 +123,8 @@ def _remove_parts(output_dir: Path, before: float | None) -> list[str]:
 
 
 def _last_written(names: list[str], directory: int) -> float:
-    """Seconds since the epoch. A part's own time may already be set to the server's."""
+    """When a part or its metadata was last written, in seconds since the epoch.
+
+    The part alone does not tell: its time may already be set to that of the server's file.
+    """
     return max(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime for name in names)

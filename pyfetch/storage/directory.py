@@ -1,7 +1,7 @@
-"""The output directory, held open: everything below it is reached from its descriptors.
+"""The output directory, which is kept open: all files in it are opened relative to descriptors.
 
-A path is walked one directory at a time, and no symbolic link is followed on the way. So
-nothing is written outside, whatever is renamed or replaced by a link while the run is at work.
+A path is walked one directory at a time, without following symbolic links. So nothing is written
+outside, even if directories are renamed or replaced by links during the run.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _OPEN_BELOW = _OPEN_DIRECTORY | os.O_NOFOLLOW
 _NOT_BELOW = frozenset({"", ".", ".."})
 
 _CHECK_EVERY = 0.05
-"""Seconds in which the paths of the directories are compared with their descriptors once."""
+"""Seconds between two checks whether the directories are still the same."""
 
 
 class Place:
-    """The directory of one file, by descriptor, and the file's name in it.
+    """The directory of one file, as a descriptor, and the name of the file in it.
 
-    As a context manager it closes the descriptor, unless that belongs to the output directory.
+    As a context manager it closes the descriptor, unless that is the output directory's own.
     """
 
     __slots__ = ("_owned", "descriptor", "name")
@@ -58,7 +58,7 @@ class Place:
 
 
 class OutputDirectory:
-    """One output directory. Its descriptors are opened at their first use. For any thread."""
+    """One output directory. Its descriptors are opened when first used. For any thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -106,7 +106,7 @@ class OutputDirectory:
         _ = self.root, self.parts
 
     def final(self, path: str) -> str:
-        """The file of a path below the output directory, as messages and results name it."""
+        """The path below the output directory, as messages and results show it."""
         return f"{self._before}{path}"
 
     def close(self) -> None:
@@ -118,10 +118,10 @@ class OutputDirectory:
             self._root = self._parts = -1
 
     def check(self) -> None:
-        """Raise `StoppedError` if the paths lead to other directories than the descriptors.
+        """Raise `StoppedError` if the paths and the descriptors are different directories.
 
-        The output directory or `.pyfetch` was then renamed, removed or made anew. What this run
-        would write goes to a place where nobody looks for it, and another run may be at work here.
+        Then the output directory or `.pyfetch` was renamed, removed or created again. Files of
+        this run would go to a place where nobody looks for them, and another run may have begun.
         """
         if self._parts >= 0:
             self._check(self._parts_path, self._parts_is)
@@ -129,9 +129,9 @@ class OutputDirectory:
             self._check(os.fspath(self.path), self._root_is)
 
     def check_parts(self) -> None:
-        """The same for the parts alone, at most once in `_CHECK_EVERY` seconds.
+        """The same for the parts only, at most once in `_CHECK_EVERY` seconds.
 
-        What is written in between goes to our own directory, by its descriptor.
+        What is written in between goes to our own directory, as its descriptor is used.
         """
         now = time.monotonic()
         if self._parts >= 0 and now - self._checked_at >= _CHECK_EVERY:
@@ -150,11 +150,10 @@ class OutputDirectory:
         )
 
     def place(self, path: str, *, make: bool = False) -> Place | None:
-        """The place of a file, for a `with` statement. None if a directory on the way is missing.
+        """The place of a file, for a `with` statement; None if a directory on the way is missing.
 
-        `make`: make the directories that are missing. Raises `TargetError` where a link or
-        something else that is no directory is in the way, or where another run is at work in one
-        of the directories. Raises `OSError`.
+        `make`: make missing directories. Raises `TargetError` if something on the way is no
+        directory, or if another run is at work in one of the directories. Raises `OSError`.
         """
         root = self.root
         if "/" not in path:
@@ -177,9 +176,11 @@ class OutputDirectory:
         return Place(here, path[start:], owned=True)
 
     def _below(self, here: int, name: str, path: str, *, make: bool) -> int:
-        """Descriptor of a directory in another one; -1 if it is missing and not to be made."""
+        """Descriptor of a directory inside `here`; -1 if it is missing and must not be made."""
         if name in _NOT_BELOW or name.casefold() == OWN_DIRECTORY:
-            raise TargetError(Failure.DISK, f"{self.final(path)} is no place for files")
+            raise TargetError(
+                Failure.DISK, f"{self.final(path)} is reserved: no file can be saved there"
+            )
         try:
             try:
                 below = os.open(name, _OPEN_BELOW, dir_fd=here)
@@ -203,21 +204,21 @@ class OutputDirectory:
         with errors_of(shown):
             status = os.stat(name, dir_fd=here, follow_symlinks=False)
         if not stat.S_ISLNK(status.st_mode):
-            detail = f"{shown} is there and is no directory, so nothing can go below it"
+            detail = f"{shown} exists already and is no directory, so no file can be saved below it"
             return TargetError(Failure.EXISTS, detail)
         if self.leads_to(shown) is None:
             return TargetError(Failure.DISK, f"{shown} is a link that leads out of {self.path}")
         return TargetError(Failure.EXISTS, f"{shown} is a link where a directory is needed")
 
     def leads_to(self, place: str) -> str | None:
-        """The path of what a link leads to, below the output directory; None if outside of it."""
+        """The target of a link, as a path below the output directory; None if it is outside."""
         root, real = os.path.realpath(self.path), os.path.realpath(place)
         if real == root:
             return ""
         return real[len(root) + 1 :] if real.startswith(f"{root.rstrip('/')}/") else None
 
     def sync(self, path: str) -> None:
-        """Make the directories on the way to a file durable, with the names in them."""
+        """Write the directories on the way to a file to disk (fsync)."""
         directories = path.split("/")[:-1]
         for depth in range(len(directories), -1, -1):
             place = self.place("/".join([*directories[:depth], "."]))
@@ -227,7 +228,7 @@ class OutputDirectory:
                 _sync(place.descriptor)
 
     def sync_parts(self) -> None:
-        """Make the names in the directory of the parts durable."""
+        """Write the directory of the parts to disk (fsync)."""
         os.fsync(self.parts)
 
 
@@ -237,7 +238,7 @@ def _make(name: str, here: int) -> None:
 
 
 def _sync(directory: int) -> None:
-    # A descriptor with O_PATH cannot be synchronized.
+    # A descriptor that was opened with O_PATH cannot be synchronized.
     descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     try:
         os.fsync(descriptor)

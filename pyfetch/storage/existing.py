@@ -1,4 +1,4 @@
-"""What is there under a file's final name, and whether pyfetch may replace it."""
+"""What has the final name of a file already, and whether pyfetch may replace it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 
 
 class Found(NamedTuple):
-    """What a look at a final name has found."""
+    """What has a certain name."""
 
     status: os.stat_result | None = None
-    """Of the regular file, also where a symbolic link leads to it; None: there is none."""
+    """Status of the regular file, also if a symbolic link leads to it; None: there is none."""
     link: tuple[int, int] | None = None
-    """Device and inode of the symbolic link that has the name; None: it is no link."""
+    """Device and inode of the symbolic link that has the name; None: there is no link."""
 
 
 NOTHING = Found()
@@ -30,10 +30,10 @@ NOTHING = Found()
 
 
 def look(directory: OutputDirectory, path: str) -> Found:
-    """Look what is there under a path below the output directory.
+    """Find out what is at a path below the output directory.
 
-    Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are
-    never replaced. A symbolic link may be: it goes, and what it leads to stays as it is.
+    Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are never
+    replaced. A symbolic link may be replaced; the file that it leads to stays as it is.
     """
     final = directory.final(path)
     with errors_of(final):
@@ -62,17 +62,17 @@ def _found(place: Place, final: str) -> Found:
 
 
 def in_the_way(final: str, status: os.stat_result) -> TargetError:
-    """The error for something under a final name that is never replaced."""
+    """The error for something that has a final name and is never replaced."""
     kind = "no regular file"
     if stat.S_ISDIR(status.st_mode):
         kind = "a directory"
     elif stat.S_ISLNK(status.st_mode):
         kind = "a link that was made meanwhile"
-    return TargetError(Failure.EXISTS, f"{final} is there and is {kind}")
+    return TargetError(Failure.EXISTS, f"{final} exists already and is {kind}")
 
 
 def open_file(final: str) -> BinaryIO:
-    """Open a file that `look` has found, to read it. A link in its place is followed.
+    """Open a file that `look` has found, to read it. A symbolic link is followed.
 
     Raises `OSError`, and `TargetError` for a FIFO or the like.
     """
@@ -86,7 +86,7 @@ def open_file(final: str) -> BinaryIO:
 
 
 def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
-    """Whether pyfetch wrote this file and nobody has changed it since, as far as is known.
+    """Whether pyfetch wrote this file and nobody has changed it since, as far as we know.
 
     `now`: seconds since the epoch.
     """
@@ -97,7 +97,7 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
 @contextlib.contextmanager
 def opened(name: str, directory: int, status: os.stat_result) -> Iterator[BinaryIO]:
     """Open a file to read it. Raises `OSError` if it is not the one with this status."""
-    # A link is followed: that what it leads to is the file that was looked at is seen here.
+    # A symbolic link is followed, and the status shows whether it leads to the right file.
     descriptor = os.open(name, READ_FILE & ~os.O_NOFOLLOW, dir_fd=directory)
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
         if identity(os.fstat(descriptor)) != identity(status):

@@ -1,4 +1,4 @@
-"""The ledger of a run that keeps files: it names targets, and notes in the state how they ended."""
+"""The ledger of a run that keeps files: it names targets, and writes to the state how they end."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
 COMMIT_EVERY = 0.05
-"""Longest time that a note waits to be written, in seconds."""
+"""A change of the state is written after this time at the latest, in seconds."""
 
 
 class FileLedger:
-    """For a run that keeps files. For any thread.
+    """The ledger of a run that keeps files. For any thread.
 
-    `lasting`: whether the state outlives the run. `check_directory` is called before each commit:
-    it raises if the output directory is not the one any more that the run began with.
+    `lasting`: whether the state outlives the run. `check_directory` is called at each commit; it
+    raises if the output directory is no longer the one that the run began with.
     """
 
     def __init__(
@@ -42,10 +42,14 @@ class FileLedger:
         self._state = state
         self._clock = clock
         self._lock = threading.RLock()
-        self._open: dict[str, int] = {}  # path → targets that are named and not finished
-        self._given: dict[int, str] = {}  # by index, the paths that servers have named
-        self._noted: set[str] = set()  # of the open paths, those with a note since
-        self._claimed: set[str] = set()  # paths whose claims are not committed yet
+        self._open: dict[str, int] = {}
+        """By path, how many targets have it and are not finished."""
+        self._given: dict[int, str] = {}
+        """By index, the paths of targets whose servers have given them a name."""
+        self._noted: set[str] = set()
+        """Open paths whose state has changed since the targets were named."""
+        self._claimed: set[str] = set()
+        """Paths whose claims are not committed yet."""
         self._due: float | None = None
 
     def expect(self, targets: Sequence[Target]) -> None:
@@ -69,11 +73,13 @@ class FileLedger:
     def rename(self, target: Target, said: Said, *, beside: bool = False) -> Target:
         with self._lock:
             self._given.pop(target.index, None)
+            if said.name is None and self._names.wanted(target, said) == target.path:
+                return target  # its own path had the right extension already
             choose = self._names.free if beside else self._names.of
             path, known = choose(target, said, lambda path: self._in_use(path, target))
             self._given[target.index] = path
             if path != target.path:
-                self.commit()  # before a file appears, the disk must say whose it is
+                self.commit()  # before the file appears, the state on disk must say whose it is
             return target.at(path, known)
 
     def starting(self, target: Target) -> Target:
@@ -81,9 +87,9 @@ class FileLedger:
             return target
         with self._lock:
             if target.path in self._claimed:
-                # Before a file appears, the disk must say whose it is.
+                # Before the file appears, the state on disk must say whose it is.
                 self.commit()
-            if target.path in self._noted:  # by the same URL, earlier in this list
+            if target.path in self._noted:  # the same URL came earlier in this list
                 known = self._names.claim(target.path, target)
                 return target.at(target.path, known or Known())
         return target
@@ -109,7 +115,7 @@ class FileLedger:
         if attempt.facts:
             self._state.record(path, attempt.result.status, attempt.facts)
             if path != planned:
-                home, _ = self._names.home(target)  # where the next run begins to look
+                home, _ = self._names.home(target)  # the next run looks at this path first
                 self._state.went_to(home, path)
             if planned in self._open:
                 self._noted.add(planned)

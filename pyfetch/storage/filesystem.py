@@ -1,4 +1,4 @@
-"""The file system: how `.pyfetch` is made, how much is free, and what its errors mean for a run."""
+"""The file system: making `.pyfetch`, free space, and what an `OSError` means for a run."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ PARTS_DIRECTORY = "parts"
 """Directory of the parts, below `.pyfetch`."""
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-"""Flags for a file that this process makes; `open` fails if anything has its name."""
+"""Flags to create a file; `open` fails if anything has its name."""
 OLD_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Flags to write to a file that is there; `open` fails for a link."""
+"""Flags to write to an existing file; `open` fails for a link."""
 NAMELESS_FILE = os.O_WRONLY | getattr(os, "O_TMPFILE", 0) | os.O_CLOEXEC
 """Flags for a new file without a name, in the directory that `open` names. For Linux."""
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""Flags to read a file; `open` fails for a link, and does not wait where a FIFO is."""
+"""Flags to read a file; `open` fails for a link, and does not wait for the writer of a FIFO."""
 
 _FREE_SPACE_HOLDS = 0.5
-"""Seconds for which a look at the free space counts."""
+"""After this many seconds, the free space is looked up again."""
 
-# The next file would fail with the same error: the run stops.
+# Every other file would fail with the same error, so the run stops.
 _STOPPING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 def prepare(output_dir: Path) -> None:
-    """Make the output directory and see that files can be made in it.
+    """Make the output directory, and check that files can be created in it.
 
-    Raises `StoppedError` where they cannot.
+    Raises `StoppedError` if they cannot.
     """
     with needed_for(output_dir):
         output_dir.mkdir(parents=True, exist_ok=True)
@@ -55,14 +55,14 @@ def prepare(output_dir: Path) -> None:
 
 
 def open_own(output_dir: Path) -> int:
-    """Make `.pyfetch` if it is missing, and return its descriptor. Raises `OSError` for a link."""
+    """Make `.pyfetch` if it is missing. Returns its descriptor. Raises `OSError` for a link."""
     return open_directory(OWN_DIRECTORY, output_dir)
 
 
 def open_directory(name: str, parent: Path | int) -> int:
-    """Make a directory of our own if it is missing, and return its descriptor.
+    """Make a directory if it is missing. Returns its descriptor.
 
-    `parent` is a path or a descriptor. Raises `OSError`, also where a link has the name.
+    `parent` is a path or a descriptor. Raises `OSError`, also if a link has the name.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     where = parent if isinstance(parent, int) else None
@@ -73,12 +73,12 @@ def open_directory(name: str, parent: Path | int) -> int:
 
 
 def before_paths(output_dir: Path) -> str:
-    """The text before a path below the output directory: made once, not for each file."""
+    """The text in front of each path below the output directory: made once, not for each file."""
     return os.fspath(output_dir / "x")[:-1]
 
 
 def is_there(file: str) -> bool:
-    """Whether anything has this name, a link that leads nowhere too."""
+    """Whether anything has this name, even a link that leads nowhere."""
     return os.path.lexists(file)
 
 
@@ -89,7 +89,7 @@ def identity(status: os.stat_result) -> tuple[int, int]:
 
 @contextmanager
 def needed_for(output_dir: Path) -> Iterator[None]:
-    """Turn an `OSError` within into a `StoppedError`: no run is possible without this."""
+    """Turn an `OSError` within into a `StoppedError`: without this, no run is possible."""
     try:
         yield
     except OSError as error:
@@ -108,7 +108,7 @@ def link_open_file(descriptor: int, name: str, directory: int) -> None:
 
 
 class FreeSpace:
-    """Free space below a directory. It is looked up now and then, not for each file.
+    """Free space of the disk that a directory is on. It is not looked up for each file.
 
     For any thread. `min_free`: bytes that have to stay free.
     """
@@ -118,13 +118,13 @@ class FreeSpace:
         self._min_free = min_free
         self._seen_at = -math.inf
         self._sure = 0
-        """Bytes that may be used without another look: half of what was free."""
+        """Bytes that may be used before the next look-up: half of what was free."""
 
     def need(self, needed: int) -> None:
-        """Raise if the disk cannot take so many more bytes.
+        """Raise if the disk has no room for so many more bytes.
 
-        `TargetError` if only this body is too large for it; `StoppedError` if the disk is full or
-        `min_free` bytes would not stay free.
+        `TargetError` if only this body is too large; `StoppedError` if the disk is full, or if less
+        than `min_free` bytes would stay free.
         """
         if needed < self._sure and time.monotonic() < self._seen_at + _FREE_SPACE_HOLDS:
             self._sure -= needed
@@ -148,9 +148,9 @@ class FreeSpace:
 
 
 class errors_of(ErrorTranslation):  # noqa: N801 - used as a function is, several times for each file
-    """Turn an `OSError` within into an error of this file, or of the whole run.
+    """Turn an `OSError` within into a failure of this file, or an error of the whole run.
 
-    `check_directory` is called for a missing file: it raises if its directory is missing too.
+    `check_directory` is called if a file is missing; it raises if its directory is missing, too.
     """
 
     __slots__ = ("_check_directory", "_final")

@@ -1,4 +1,4 @@
-"""Names as this run alone has given them: on disk, so that memory stays flat."""
+"""Which names this run has given to which URLs: on disk, as there may be millions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class GivenNames:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._pending: set[str] = set()
-        """Those that are not in the table yet."""
-        database.execute("PRAGMA temp.cache_size = -256")  # in KiB: it is hardly read
+        """Names that are not in the table yet."""
+        database.execute("PRAGMA temp.cache_size = -256")  # in KiB; the table is hardly read
         database.execute(
             "CREATE TEMP TABLE IF NOT EXISTS given (key TEXT PRIMARY KEY) WITHOUT ROWID"
         )
@@ -47,17 +47,17 @@ class GivenNames:
 
 
 class SignedOwners:
-    """Which of several URLs with one identity has got which path in this run.
+    """Which of several URLs with the same identity has got which path in this run.
 
-    Signed anew tomorrow, they find their files again as long as they come in the same order. The
-    paths are in a temporary database: there may be millions.
+    These differ in their signatures only. Signed again tomorrow, they find their files again if
+    they come in the same order.
     """
 
     def __init__(self) -> None:
         self._database: sqlite3.Connection | None = None
 
     def claim(self, path: str, url: Url) -> bool:
-        """Whether the path is this URL's: it was, or nobody's and is from now on."""
+        """Whether the path belongs to this URL; if it belongs to none, this URL gets it."""
         if self._database is None:
             self._database = temporary_database("owner (path TEXT PRIMARY KEY, url TEXT)")
         execute = self._database.execute

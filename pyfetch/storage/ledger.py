@@ -1,4 +1,4 @@
-"""The interface to what names the targets of a run and notes how each of them ended."""
+"""The ledger of a run: it names targets, and notes how each of them ended."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ class Ledger(Protocol):
     """Names targets and notes how they ended. Called by the engine, from any thread."""
 
     def expect(self, targets: Sequence[Target]) -> None:
-        """These targets come next: `named` will be asked for each. Called if they are several."""
+        """Prepare for several targets for which `named` will be called next."""
         ...
 
     def named(self, target: Target) -> Target:
-        """The target with a path of its own. Called for each target, in input order."""
+        """Return the target with a path of its own. Called for each target, in input order."""
         ...
 
     def starting(self, target: Target) -> Target:
-        """The target with what is known of its file now. Called before each attempt."""
+        """Return the target with what is known of its file now. Called before each attempt."""
         ...
 
     def rename(self, target: Target, said: Said, /, *, beside: bool = False) -> Target:
@@ -33,7 +33,7 @@ class Ledger(Protocol):
         ...
 
     def finished(self, target: Target, attempt: Finished) -> None:
-        """The target is done. Called once for each."""
+        """Note how the target ended. Called once for each."""
         ...
 
     def commit_due(self) -> float | None:
@@ -46,7 +46,7 @@ class Ledger(Protocol):
 
 
 class NoLedger:
-    """For a run that keeps no files."""
+    """The ledger of a run that keeps no files: it does nothing."""
 
     def expect(self, targets: Sequence[Target]) -> None:
         pass
@@ -68,3 +68,14 @@ class NoLedger:
 
     def commit(self) -> None:
         pass
+
+
+class Rename(Protocol):
+    """Gives targets the paths that depend on what their answers say."""
+
+    def __call__(self, target: Target, said: Said, *, beside: bool = False) -> Target:
+        """The target with a path of its own, made from what its answer says.
+
+        `beside`: the path gets a suffix, so that no file has it yet.
+        """
+        ...

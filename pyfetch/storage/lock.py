@@ -1,4 +1,4 @@
-"""The lock that lets one run at a time be at work in an output directory."""
+"""The lock that allows one run at a time in an output directory."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from pyfetch.storage.filesystem import (
 )
 
 POLL = 0.1
-"""Seconds between two tries to take a lock that another run holds."""
+"""Seconds between two attempts to take a lock that another run holds."""
 
 _LAST_MOMENTS = 2.0
-"""Seconds that the processes of a killed run get to end."""
+"""Seconds to wait for the processes of a killed run, which still hold the lock."""
 
 _NAME = "lock"
 _PATH = f"{OWN_DIRECTORY}/{_NAME}"
 _LONGEST = 200
-"""Characters of a lock file that are read."""
+"""How many characters of a lock file are read."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 class RunLock:
-    """An advisory lock (flock) that ends with its process, however that ends.
+    """An advisory lock (flock). The system releases it when the process ends, however it ends.
 
-    Its file says who holds it. `.pyfetch` is made with the lock if it is missing, and removed
-    with it if nothing else is in it.
+    The lock file says who holds it. `.pyfetch` is made if it is missing, and removed with the lock
+    if nothing else is in it.
     """
 
     def __init__(self, output_dir: Path) -> None:
@@ -49,9 +49,9 @@ class RunLock:
         self._descriptor = -1
 
     def acquire(self, wait: float = 0.0, given_up: Callable[[], bool] = lambda: False) -> None:
-        """Take the lock, waiting for it at most `wait` seconds, or until `given_up` is true.
+        """Take the lock. Waits for it at most `wait` seconds, or until `given_up` returns True.
 
-        Raises `StoppedError`, which names the holder.
+        Raises `StoppedError`, which says who holds it.
         """
         until = time.monotonic() + wait
         at_least = time.monotonic() + _LAST_MOMENTS
@@ -65,14 +65,14 @@ class RunLock:
             time.sleep(POLL)
 
     def release(self) -> None:
-        """Give the lock back, and remove `.pyfetch` if it is empty."""
+        """Release the lock, and remove `.pyfetch` if it is empty."""
         with contextlib.suppress(OSError):
             os.rmdir(PARTS_DIRECTORY, dir_fd=self._own)
         with contextlib.suppress(OSError):
             os.unlink(_NAME, dir_fd=self._own)
         with contextlib.suppress(OSError):
             self._file.parent.rmdir()
-        # To close it is not enough: the processes of this run have the descriptor too.
+        # Closing it is not enough, as the processes of this run have the descriptor, too.
         with contextlib.suppress(OSError):
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
@@ -80,11 +80,11 @@ class RunLock:
 
     @property
     def descriptor(self) -> int:
-        """The open lock file. A process with this descriptor holds the lock as long as it lives."""
+        """Descriptor of the lock file. A process that has it holds the lock as long as it runs."""
         return self._descriptor
 
     def _take(self) -> bool:
-        """Take the lock, and write into it who has it. False if another run holds it."""
+        """Take the lock, and write to the file who holds it. False if another run holds it."""
         with needed_for(self._output_dir):
             own = open_own(self._output_dir)
             try:
@@ -95,24 +95,24 @@ class RunLock:
         if descriptor is None:
             os.close(own)
             return False
-        with contextlib.suppress(OSError):  # on a full disk, nobody is told who we are
+        with contextlib.suppress(OSError):  # on a full disk, the file stays empty
             os.truncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()}\n".encode())
         self._own, self._descriptor = own, descriptor
         return True
 
     def _locked(self, own: int) -> int | None:
-        """The locked file in `.pyfetch`, by descriptor; None if another run holds it."""
+        """Descriptor of the locked file in `.pyfetch`; None if another run holds the lock."""
         try:
             descriptor = os.open(_NAME, _FLAGS, 0o666, dir_fd=own)
         except FileNotFoundError:
-            return None  # its holder has just removed the directory
+            return None  # the other run has just removed the directory
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise StoppedError(f"{self._file} is no regular file: move it away")
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The holder may have removed it between our two steps: then we have locked a file
+            # The other run may have removed the file after we opened it. Then we have locked a file
             # that nobody else will find.
             now = os.stat(_NAME, dir_fd=own, follow_symlinks=False)
             if identity(now) == identity(status):
@@ -156,7 +156,7 @@ class RunLock:
 
 
 def is_held(directory: int) -> bool:
-    """Whether another run is at work in this output directory, by descriptor."""
+    """Whether another run is at work in the output directory with this descriptor."""
     try:
         lock = os.open(_PATH, READ_FILE, dir_fd=directory)
     except OSError:

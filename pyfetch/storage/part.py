@@ -37,11 +37,11 @@ _CHECK_SPACE_EVERY = 16 * 1024 * 1024
 
 
 class Part:
-    """What one attempt writes to.
+    """The file that one attempt writes to.
 
-    At its end as a context manager, a part that was not committed is kept if it can be continued,
-    else removed. Disk errors are raised as `StoppedError` if every other file would meet them
-    too, else as `TargetError`.
+    It is a context manager: at its end, a part that was not committed is kept if it can be
+    continued, else removed. A disk error is a `StoppedError` if it would hit every other file, too,
+    else a `TargetError`.
     """
 
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
@@ -57,10 +57,10 @@ class Part:
         self._descriptor = -1
         self._is_named = self._may_be_on_disk = False
         self._file_is: tuple[int, int] | None = None
-        """Device and inode of a part that was found."""
+        """Device and inode of the part that `continuable` found."""
         self._unchecked = 0
         self.length = 0
-        """Bytes that are in it."""
+        """Bytes that it has."""
 
     def __enter__(self) -> Self:
         return self
@@ -76,9 +76,9 @@ class Part:
             self.drop()
 
     def continuable(self) -> PartMetadata | None:
-        """What is known of a part that an earlier attempt left; sets `length`.
+        """What is known of the part that an earlier attempt has left; sets `length`.
 
-        None if there is no part that can be continued; then nothing is left of it.
+        None if there is no part that can be continued. A useless one is removed.
         """
         if self._key not in self._parts.there():
             return None
@@ -95,8 +95,8 @@ class Part:
         if metadata.boot != current_boot() or not metadata.boot:
             length = min(length, metadata.durable)
         if length == metadata.total or not metadata.total:
-            length -= 1  # a request needs something to ask for
-        # A part with a second name has its final one already: what is written to it is seen.
+            length -= 1  # a range request must ask for at least one byte
+        # A part with a second name has its final name already: a write would change that file.
         is_ours = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
         most = metadata.total or math.inf
         if metadata.url != self._url or not is_ours or not 0 < length < most:
@@ -113,7 +113,7 @@ class Part:
         self.drop()
 
     def blocks(self) -> Iterator[bytes]:
-        """The bytes of a part that can be continued."""
+        """The bytes of the part that `continuable` found."""
         left = self.length
         with self._errors, open(self._open_found(READ_FILE), "rb") as file:
             while left and (block := file.read(min(BLOCK, left))):
@@ -121,7 +121,7 @@ class Part:
                 yield block
 
     def _open_found(self, flags: int) -> int:
-        """Open the part that `continuable` found. Raises `OSError` if it is another file now."""
+        """Open the part that `continuable` found. Raises `OSError` if it was replaced since."""
         descriptor = os.open(self._file, flags, dir_fd=self._directory.parts)
         if identity(os.fstat(descriptor)) != self._file_is:
             os.close(descriptor)
@@ -148,7 +148,7 @@ class Part:
                 metadata = metadata._replace(boot=current_boot())
                 try:
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
-                except FileExistsError:  # a process that was killed has left it
+                except FileExistsError:  # a killed process has left it
                     os.unlink(self._metadata_file, dir_fd=parts)
                     write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
                 self._metadata = metadata
@@ -158,12 +158,12 @@ class Part:
             return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
-        except FileExistsError:  # a process that was killed has left it
+        except FileExistsError:  # a killed process has left it
             self.drop()
             return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
 
     def go_on(self) -> None:
-        """Go on behind the bytes that `continuable` found."""
+        """Prepare to append to the part that `continuable` found."""
         assert self._metadata, "continuable() comes first"  # noqa: S101
         with self._errors:
             self._need_space(max(0, self._metadata.total - self.length))
@@ -176,7 +176,7 @@ class Part:
                 self._write_metadata(self._metadata, OLD_FILE | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
-        """Let it become another file than the one it began for."""
+        """Change the path of the file that it will become."""
         self._path = path
         self._final = self._parts.final(path)
         self._errors = errors_of(self._final, self._directory.check)
@@ -197,8 +197,8 @@ class Part:
     def commit(self, placement: Placement, *, modified: float | None) -> Placed:
         """Give the part its final name, in one step, as `placement` says.
 
-        `modified`: what its modification time is set to, in seconds since the epoch. Raises
-        `TargetError` (`exists`) if the name is taken by what may not be replaced.
+        `modified`: modification time to set, in seconds since the epoch. Raises `TargetError`
+        (`exists`) if something that must not be replaced has the name.
         """
         with self._errors:
             if modified is not None:
@@ -214,12 +214,12 @@ class Part:
             try:
                 placed = placer.place(self._path)
             except PartReplacedError as error:
-                self._close()  # what has its name now belongs to somebody else
+                self._close()  # another program's file has the name of the part now
                 detail = f"cannot write {self._final}: {error.detail}"
                 raise TargetError(Failure.DISK, detail) from error
             except TargetError:
                 if placement.when_there is WhenThere.KEEP:
-                    self.drop()  # what is there stays, in the next run too
+                    self.drop()  # the existing file will stay in the next run, too
                 raise
             if placed.path != self._path:
                 self.goes_to(placed.path)
@@ -243,7 +243,7 @@ class Part:
                 os.unlink(self._file, dir_fd=parts)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._metadata_file, dir_fd=parts)
-                # Durably: it must not come back beside the bytes of another version.
+                # Removed for good: it must not reappear, after a crash, beside another version.
                 self._directory.sync_parts()
             self._parts.there().discard(self._key)
 
@@ -253,7 +253,7 @@ class Part:
 
     def _keep(self, metadata: PartMetadata) -> None:
         self._parts.there().add(self._key)
-        # On a disk that has failed or is full, what is there is all that can be had.
+        # If the disk has failed or is full, nothing more can be done.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
             self._write_metadata(metadata._replace(durable=self.length), OLD_FILE)

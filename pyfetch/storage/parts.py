@@ -1,4 +1,4 @@
-"""The directory of the parts: which there are, and what is known of each.
+"""The directory of parts: which parts there are, and what is known of each.
 
 Parts are in `.pyfetch/parts` below the output directory, on the same file system as what they
 become. `KEY.part` has the bytes; beside each that can be continued, `KEY.json` has its metadata.
@@ -35,10 +35,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Parts:
-    """The parts of an output directory, and which of them may be on disk: most files need none.
+    """The parts of an output directory. Most files need no part that outlives the attempt.
 
-    For any thread. A part that another process of the run has made since is found by its name
-    being taken.
+    For any thread. Parts that other processes of the run have made since are not in `there`: they
+    are noticed when a part of the same name cannot be created.
     """
 
     def __init__(self, output_dir: Path | OutputDirectory, min_free: int = 0) -> None:
@@ -55,7 +55,7 @@ class Parts:
         """None: nobody has tried."""
 
     def there(self) -> set[str]:
-        """The keys of those that may be on disk; the directory is read at the first call."""
+        """The keys of parts that may be on disk. The directory is read at the first call."""
         if self._there is None:
             with self._lock, errors_of(self.output_dir, self.directory.check):
                 if self._there is None:
@@ -92,41 +92,41 @@ def _names_later(parts: int) -> bool:
 
 
 def part_key(path: str) -> str:
-    """The start of the names of a part's two files. `path` is that of the file it becomes."""
+    """The name of a part, without suffix. `path` is that of the file that it becomes."""
     return hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 class PartMetadata(NamedTuple):
-    """What the first answer said of a part's body: what it takes to continue it."""
+    """What is needed to continue a part, from the first answer."""
 
     url: str
     """Identity of the target: the URL without credentials and fragment."""
     validator: str
-    """What `If-Range` asks with; empty where there is none, and a demanded checksum decides."""
+    """The value for `If-Range`; empty if there is none, so that a demanded checksum decides."""
     answered_by: str
     """Identity of the URL that answered, after redirects: the validator holds for it alone."""
     total: int
     """Bytes of the whole body; 0 if that is not known."""
     last_modified: str = ""
-    """As the answer said it, for the file's modification time."""
+    """The field of the answer, for the file's modification time."""
     durable: int = 0
-    """Bytes of the part that survive a loss of power."""
+    """Bytes of the part that are certainly on disk and would survive a power failure."""
     boot: str = ""
-    """Which boot of the system it was written in: in another one, only `durable` bytes count."""
+    """Boot of the system in which it was written: after another one, only `durable` bytes count."""
     etag: str | None = None
-    """As the answer said it, strong or not. This and what follows: None if it is not known."""
+    """The field of the answer, strong or weak. This and the next ones: None if not known."""
     content_encoding: str | None = None
     media_type: str | None = None
 
     @property
     def representation(self) -> Representation:
-        """What the answer said of the content."""
+        """What the first answer said about the content."""
         return Representation(self.etag, self.last_modified, self.content_encoding, self.media_type)
 
     def completed_by(self, headers: Mapping[str, str]) -> Representation:
-        """What is known of the content once its rest has come, with these fields of a 206.
+        """What is known of the content after a 206 with these fields has brought the rest.
 
-        The first answer has said what a 206 does not repeat (RFC 9110, section 15.3.7).
+        A 206 need not repeat what the first answer has said (RFC 9110, section 15.3.7).
         """
         said = Representation.of(headers)
         strong = self.validator if is_etag(self.validator) else None
@@ -141,12 +141,12 @@ class PartMetadata(NamedTuple):
         return f"PartMetadata({masked_url(self.url)!r}, total={self.total})"
 
     def to_bytes(self) -> bytes:
-        """As JSON, always of the same length, so that it can be overwritten on a full disk."""
+        """As JSON. The length does not change with `durable`, so it can be overwritten in place."""
         return json.dumps(self._asdict() | {"durable": f"{self.durable:020}"}).encode()
 
     @classmethod
     def from_bytes(cls, text: bytes) -> PartMetadata:
-        """What `to_bytes` gave. Raises `ValueError` for anything else."""
+        """Read what `to_bytes` has returned. Raises `ValueError` for anything else."""
         try:
             fields = json.loads(text)
             metadata = cls(**(fields | {"durable": int(fields["durable"])}))
@@ -166,10 +166,10 @@ class PartMetadata(NamedTuple):
 
 
 def metadata_of(target: Target, head: Response, total: int | None) -> PartMetadata | None:
-    """What it takes to continue a part; None if nothing would tell its version from another.
+    """What is needed to continue a part; None if its version could not be told from another.
 
-    That is a strong validator and the length of the whole, or a checksum that the list demands.
-    `head` is of the answer that the part begins with, `total` the bytes of the whole.
+    That takes a strong validator and the length of the whole, or a checksum that the list demands.
+    `head` is the first answer, `total` the number of bytes of the whole.
     """
     validator = strong_validator(head.headers)
     if not (target.checksum or (validator and total)):
@@ -189,7 +189,7 @@ def metadata_of(target: Target, head: Response, total: int | None) -> PartMetada
 
 @cache
 def current_boot() -> str:
-    """An identifier of this boot of the system; empty where the system has none."""
+    """An identifier of this boot of the system; empty if the system has none."""
     with contextlib.suppress(OSError):
         return _BOOT_ID.read_text().strip()
     return ""
@@ -198,9 +198,9 @@ def current_boot() -> str:
 def write_metadata(
     file: str | Path, metadata: PartMetadata, flags: int, directory: int | None = None
 ) -> None:
-    """Write it to a file, opened with `flags` (`NEW_FILE` or `OLD_FILE`). Raises `OSError`.
+    """Write metadata to a file, opened with `flags` (`NEW_FILE` or `OLD_FILE`).
 
-    `directory`: descriptor of the directory of the file, None for a path of its own.
+    `directory`: descriptor that `file` is relative to. Raises `OSError`.
     """
     descriptor = os.open(file, flags, 0o666, dir_fd=directory)
     try:
@@ -210,7 +210,7 @@ def write_metadata(
 
 
 def read_metadata(file: str | Path, directory: int | None = None) -> PartMetadata:
-    """Read it from a file. Raises `OSError`, or `ValueError` for what is no metadata."""
+    """Read metadata from a file. Raises `OSError`, or `ValueError` if it is damaged."""
     descriptor = os.open(file, READ_FILE, dir_fd=directory)
     with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
         return PartMetadata.from_bytes(stream.read(_LONGEST) or b"")

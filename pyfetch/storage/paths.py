@@ -1,4 +1,4 @@
-"""Which path below the output directory belongs to which target: no two ever share one."""
+"""Which path below the output directory belongs to which target: no two URLs share one."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class PathAllocator:
         self._state = state
         self._lasting = lasting
         self._no_files: set[str] = set()
-        """Directories whose names are no file's."""
+        """Directories whose names no file has."""
         self._without_links: dict[str, str] = {}
-        """By directory, the same one without the links on its way."""
+        """By directory, its path without symbolic links."""
         self._expected: dict[int, RelativePath] = {}
-        """By index, the wanted paths of the targets that come next."""
+        """By index, the wanted paths of targets that come next."""
 
     def expect(self, targets: Sequence[Target]) -> None:
-        """These targets come next: what is known of their paths is looked up together."""
+        """Prepare for targets that come next: what is known of their paths is looked up at once."""
         self._expected = {target.index: self.wanted(target) for target in targets}
         self._state.expect(self._expected.values())
 
@@ -64,10 +64,10 @@ class PathAllocator:
         said: Said = NOTHING_SAID,
         in_use: Callable[[str], bool] = lambda _: False,
     ) -> tuple[RelativePath, Known]:
-        """A path that belongs to this target alone, and what is known of its file.
+        """A path that belongs to this target only, and what is known of its file.
 
-        `said`: what the answer says that the path depends on. `in_use`: whether a target that is
-        not done has this path, for `--if-exists rename`.
+        `said`: those parts of the answer on which the path depends. `in_use`: whether an unfinished
+        target has this path, for `--if-exists rename`.
         """
         path, known = self.home(target, said)
         if said == NOTHING_SAID and self.follows_answers and known.went_to:
@@ -85,14 +85,14 @@ class PathAllocator:
     def free(
         self, target: Target, said: Said, in_use: Callable[[str], bool]
     ) -> tuple[RelativePath, Known]:
-        """A path with a suffix for a name that the server has given, where no file is."""
+        """A path with a suffix, for a name that the server has given, that no file has."""
         wanted = self._clear_of_files(self.wanted(target, said))
         tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
         free = (path for path in tags if not self._is_taken(target, path, in_use))
         return self._first_own(target, free)
 
     def wanted(self, target: Target, said: Said = NOTHING_SAID) -> RelativePath:
-        """The path that the list or the template wants, whoever owns it."""
+        """The path that the list or the template demands, even if it belongs to another URL."""
         path = wanted_path(target, self._template, said)
         directory, slash, name = path.rpartition("/")
         if not slash:
@@ -106,27 +106,35 @@ class PathAllocator:
         return path if real == directory else RelativePath(f"{real}/{name}" if real else name)
 
     def home(self, target: Target, said: Said = NOTHING_SAID) -> tuple[RelativePath, Known]:
-        """The target's own path, whatever file is there; and what is known of that."""
+        """The target's own path, even if a file is there, and what is known of that file."""
         wanted = self._expected.pop(target.index, None) if said == NOTHING_SAID else None
         wanted = self._clear_of_files(wanted or self.wanted(target, said))
-        known = self.claim(wanted, target)
         is_servers = said.name is not None
-        if known is None and not is_servers and belongs_to_entry(target, self._template):
+        # Of several that want one name, the first of the list gets it, whoever answers first.
+        is_beside = said.media_type is not None and not is_servers and self._is_beside(target)
+        known = None if is_beside else self.claim(wanted, target)
+        may_take_over = belongs_to_entry(target, self._template) and not (is_servers or is_beside)
+        if known is None and may_take_over:
             known = self._taken_over(wanted, target)
         path = wanted
         if known is None:
             tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
             path, known = self._first_own(target, tags)
         if is_servers and not self._lasting:
-            # Only the state can tell whose file of this name is there.
+            # Without the state, nobody knows whose file of this name is there.
             known = known._replace(placed_by_us=False)
         return path, known
 
-    def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
-        """What is known of a path that another URL got in an earlier run: the entry's own.
+    def _is_beside(self, target: Target) -> bool:
+        """Whether another target has the path that this one wanted before its answer came."""
+        wanted = self._clear_of_files(self.wanted(target))
+        return not self._state.owns(wanted, target.identity)
 
-        None if it stays with that URL: an entry of this run has it, or this URL has got another
-        path beside it before.
+    def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
+        """Take over a path that the list names, and that another URL got in an earlier run.
+
+        Returns what is known of it. None if it stays with that URL: another entry of this run has
+        it, or this URL has got a path with a suffix before.
         """
         if self._policy is IfExists.RENAME:
             return None
@@ -135,7 +143,7 @@ class PathAllocator:
         return self.claim(path, target, takes_over=True)
 
     def claim(self, path: str, target: Target, *, takes_over: bool = False) -> Known | None:
-        """What is known of a path that is this target's; None if it is another one's."""
+        """Claim a path for a target. Returns what is known of it; None if it belongs to another."""
         known = self._state.claim(
             path, target.identity, lambda: self.is_free(path), takes_over=takes_over
         )
@@ -144,7 +152,7 @@ class PathAllocator:
         if target.url.is_signed and not self._state.signed.claim(path, target.url):
             return None
         if not self._lasting:
-            # The user said so: by time alone.
+            # With `--no-state`, the modification time alone decides.
             return known._replace(placed_by_us=True)
         return known
 
@@ -162,20 +170,20 @@ class PathAllocator:
     def _first_own(
         self, target: Target, paths: Iterable[RelativePath]
     ) -> tuple[RelativePath, Known]:
-        """The first of endless paths that is no other URL's, and what is known of it."""
+        """The first of these paths that belongs to no other URL, and what is known of it."""
         return next(
             (path, known) for path in paths if (known := self.claim(path, target)) is not None
         )
 
     def _clear_of_files(self, path: RelativePath) -> RelativePath:
-        """The same path, with other names for directories that have the name of a file."""
+        """The same path, with another name for each directory whose name a file has."""
         depth, end = 0, path.find("/")
         while end >= 0:
             directory = path[:end]
             if directory not in self._no_files:
                 if self._state.is_taken(directory):
                     path = beside(path, depth)
-                    depth, end = 0, path.find("/")  # a long path may have fewer directories now
+                    depth, end = 0, path.find("/")  # a path that is shortened has fewer directories
                     continue
                 if len(self._no_files) >= _REMEMBERED:
                     self._no_files.clear()
@@ -185,10 +193,10 @@ class PathAllocator:
 
 
 def without_links(root: OutputDirectory, path: str) -> str:
-    """The path of the same directory without the links on its way that stay inside `root`.
+    """The path of the same directory, without symbolic links that stay inside `root`.
 
-    So that one file has one path, whichever link a list goes through. A link that leads out, or
-    to `.pyfetch`, stays: `OutputDirectory.place` refuses it. `path` may be missing on the disk.
+    So one file has one path, even if the list uses links. A link that leads out of `root`, or to
+    `.pyfetch`, stays in the path: `OutputDirectory.place` refuses it. `path` need not exist.
     """
     real: list[str] = []
     components = path.split("/")

@@ -1,7 +1,7 @@
-"""The one step in which a part gets its final name, and what happens to a file that has that name.
+"""Gives a part its final name, in one step, and decides about a file that has that name already.
 
 A file that pyfetch did not write, or that was changed since, is never lost: unless the user chose
-`replace`, it is kept beside the new one as a numbered backup (`x.~1~`, as GNU tools name them).
+`replace`, it is kept beside the new one as a numbered backup (`x.~1~`, as GNU tools do).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WhenThere(Enum):
     REPLACE = auto()
     """It is replaced."""
     BACK_UP = auto()
-    """It is replaced; if it is not ours and differs, it is kept under a backup name."""
+    """It is replaced. If pyfetch did not write it and it differs, it is kept as a backup."""
 
 
 class Placement(NamedTuple):
@@ -46,31 +46,31 @@ class Placement(NamedTuple):
     known: Known = UNKNOWN
     """What the state knows of the file of that name."""
     found: Found = NOTHING
-    """What was there before the first request."""
+    """What had the name before the first request."""
     instead: Callable[[], str] | None = None
-    """Gives another path, free of files. For a name that the server chose: with this, a file
-    that is not ours and differs stays where it is. May raise `TargetError`."""
+    """Returns another path that no file has, for a name that the server chose. If set, a file that
+    pyfetch did not write and that differs stays where it is. May raise `TargetError`."""
     check: Callable[[], None] = lambda: None
-    """Called now and then while files are compared; raises where the run is to stop."""
+    """Called now and then while files are compared; raises if the transfer was stopped."""
 
 
 class Placed(NamedTuple):
-    """What became of a part."""
+    """Where the file is after a part was placed."""
 
     path: str
-    """Below the output directory: of the file that is now there."""
+    """Path of the file, below the output directory."""
     modified_ns: int
     """Its modification time, in nanoseconds since the epoch."""
     backup: str | None = None
-    """Path of the backup of the file that was there, below the output directory."""
+    """Path of the backup of the earlier file, below the output directory."""
     adopted: bool = False
-    """The file that was there has the same bytes: it stays, and the part is gone."""
+    """Whether the earlier file has the same bytes: it stays, and the part is removed."""
     replaced: bool = False
-    """A file that was there is gone from its name."""
+    """Whether an earlier file of this name was replaced."""
 
 
 class PartReplacedError(TargetError):
-    """The part's name is not that of the file that this run has written."""
+    """Another file has got the name of the part since this run has written it."""
 
 
 class Placer:
@@ -92,15 +92,15 @@ class Placer:
         self.part = part
         """Name of the part, in the directory of the parts."""
         self.descriptor = descriptor
-        """Of the part, which is open."""
+        """Descriptor of the open part."""
         self.status = status
-        """Of the part, by its open descriptor."""
+        """Status of the part, from its descriptor."""
         self.placement = placement
         self.is_named = is_named
         """Whether the part has its name already. Most take a free name and never need it."""
 
     def place(self, path: str) -> Placed:
-        """Give it the name. Raises `TargetError` if it cannot have that, and `OSError`."""
+        """Give the part this path. Raises `TargetError` if it cannot have it, and `OSError`."""
         place = self.directory.place(path, make=True)
         assert place is not None  # noqa: S101 - it was made
         with place:
@@ -112,10 +112,12 @@ class Placer:
             with contextlib.suppress(FileNotFoundError):
                 there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
                 return self._place_over(path, place, there)
-            # It was there, and is gone now.
+            # Something had the name before, and is gone now.
             if self._take_free_name(place):
                 return self._placed(path)
-            detail = f"{self.directory.final(path)} comes and goes: something else writes there"
+            detail = (
+                f"{self.directory.final(path)} appears and disappears: another program writes there"
+            )
             raise TargetError(Failure.EXISTS, detail)
 
     def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
@@ -134,7 +136,7 @@ class Placer:
         self.is_named = True
 
     def _take_free_name(self, place: Place) -> bool:
-        """Take the name if nothing has it, in one step. Returns whether that was so."""
+        """Take the name if nothing has it, in one step. Returns whether it was free."""
         try:
             self._link(place)
         except FileExistsError:
@@ -142,7 +144,7 @@ class Placer:
         except OSError as error:
             if error.errno not in NO_LINKS or not self.is_named:
                 raise
-            # Without hard links no step fails if the name is taken: look first.
+            # Without hard links, there is no step that fails if the name is taken: look first.
             if name_is_taken(place, place.name):
                 return False
             self._replace(place)
@@ -152,10 +154,10 @@ class Placer:
         return True
 
     def _link(self, place: Place) -> None:
-        # By its descriptor, it is the file that this run has written, whatever has its name now.
+        # The descriptor certainly is the file that this run has written, whatever its name is now.
         try:
             link_open_file(self.descriptor, place.name, place.descriptor)
-        except FileNotFoundError:  # macOS has no /proc; or the part has no name any more
+        except FileNotFoundError:  # macOS has no /proc, or the part was removed
             self._check_name()
             os.link(
                 self.part, place.name, src_dir_fd=self.directory.parts,
@@ -163,7 +165,7 @@ class Placer:
             )  # fmt: skip
 
     def _check_name(self) -> None:
-        """Raise unless the part's name is that of the file that this run has written."""
+        """Raise `PartReplacedError` if another file has the name of the part now."""
         there = os.stat(self.part, dir_fd=self.directory.parts, follow_symlinks=False)
         if identity(there) != identity(self.status):
             detail = "its part was replaced by another process"
@@ -180,13 +182,13 @@ class Placer:
         if stat.S_ISLNK(there.st_mode):
             if identity(there) != placement.found.link:
                 raise in_the_way(final, there)
-            if placement.found.status is None:  # it leads nowhere: there is no file
+            if placement.found.status is None:  # the link leads nowhere
                 self._replace(place)
                 return self._placed(path)
         elif not stat.S_ISREG(there.st_mode):
             raise in_the_way(final, there)
         if placement.when_there is WhenThere.KEEP:
-            raise TargetError(Failure.EXISTS, f"{final} came into being meanwhile")
+            raise TargetError(Failure.EXISTS, f"{final} was created meanwhile")
         if placement.when_there is WhenThere.REPLACE and placement.instead is None:
             self._replace(place)
             return self._placed(path, replaced=True)
@@ -223,7 +225,7 @@ class Placer:
         return True
 
     def _back_up(self, path: str, place: Place, there: os.stat_result) -> str:
-        """Keep the file that is there under a backup name, and take its name. Returns the path."""
+        """Keep the existing file as a backup, and take its name. Returns the backup's path."""
         parent, slash, _ = path.rpartition("/")
         name = PathComponent(place.name)
         number = first_free(lambda number: name_is_taken(place, backup_name(name, number)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -31,7 +30,7 @@ from pyfetch.storage.filesystem import (
 from pyfetch.storage.lock import RunLock
 from pyfetch.storage.placing import NO_LINKS
 from pyfetch.storage.state import STATE_FILE, State
-from pyfetch.system import temporary_database
+from pyfetch.storage.unnamed_files import UnnamedFiles, is_as_left
 
 PRUNED_DIRECTORY = "pruned"
 """Directory of the files that were pruned, below `.pyfetch`."""
@@ -39,44 +38,6 @@ PRUNED_DIRECTORY = "pruned"
 _COMMIT_EVERY = 256
 """Files that are moved between two commits of the state."""
 _NO_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
-
-
-class UnnamedFiles:
-    """The files that the list of a run has not named, and that are as pyfetch left them.
-
-    On disk, however many. To be closed.
-    """
-
-    def __init__(self, state: State, output_dir: Path) -> None:
-        """Find them, while `state` knows which names the run has given."""
-        self.number = 0
-        self.size = 0
-        """Bytes of all of them."""
-        self.changed = 0
-        """Files that stay, because somebody has changed them."""
-        self._database = temporary_database(
-            "unnamed (path TEXT PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER)"
-        )
-        with closing(OutputDirectory(output_dir)) as directory:
-            for file in state.files(unnamed=True):
-                status = _status(directory, file.path)
-                if status is None:
-                    continue
-                if not _is_as_recorded(status, file):
-                    self.changed += 1
-                    continue
-                self.number += 1
-                self.size += file.size
-                values = (file.path, file.url, file.size, file.modified_ns)
-                self._database.execute("INSERT INTO unnamed VALUES (?, ?, ?, ?)", values)
-
-    def __iter__(self) -> Iterator[RecordedFile]:
-        rows = self._database.execute("SELECT * FROM unnamed ORDER BY path")
-        for path, url, size, modified_ns in rows:
-            yield RecordedFile(path, url, size, modified_ns, None)
-
-    def close(self) -> None:
-        self._database.close()
 
 
 class Pruned(NamedTuple):
@@ -126,25 +87,6 @@ def kept_files(output_dir: Path) -> tuple[int, int]:
     return number, size
 
 
-def _is_as_recorded(status: os.stat_result, file: RecordedFile) -> bool:
-    return stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (
-        file.size,
-        file.modified_ns,
-    )
-
-
-def _status(directory: OutputDirectory, path: str) -> os.stat_result | None:
-    """The status of what has this path; None if nothing has it, or nothing that may be moved."""
-    try:
-        place = directory.place(path)
-        if place is None:
-            return None
-        with place:
-            return os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-    except (FileNotFoundError, TargetError):
-        return None
-
-
 def _moved(directory: OutputDirectory, file: RecordedFile) -> str | None:
     """Move a file, if it is as recorded. Returns its new path below the output directory."""
     try:
@@ -154,7 +96,7 @@ def _moved(directory: OutputDirectory, file: RecordedFile) -> str | None:
                 return None
             with place:
                 there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-                if not _is_as_recorded(there, file):
+                if not is_as_left(there, file):
                     return None
                 to = _put_away(directory, place, there, file.path)
             _remove_empty(directory, file.path)
@@ -195,7 +137,10 @@ def _opened(name: PathComponent, parent: int) -> tuple[int, str]:
 
 
 def _linked(place: Place, there: os.stat_result, name: PathComponent, where: int) -> str:
-    """Give the file a free name in a directory, and take its old one. Returns the new name."""
+    """Give the file a free name in a directory, and take its old one. Returns the new name.
+
+    Raises `FileNotFoundError` if something else has its old name by now.
+    """
     for number in count():
         tried = numbered(name, number) if number else name
         try:
@@ -213,11 +158,19 @@ def _linked(place: Place, there: os.stat_result, name: PathComponent, where: int
                 continue
             os.rename(place.name, tried, src_dir_fd=place.descriptor, dst_dir_fd=where)
             return tried
-        now = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-        if identity(now) == identity(there):
-            os.unlink(place.name, dir_fd=place.descriptor)
-        return tried
+        if _is(there, tried, where):
+            if _is(there, place.name, place.descriptor):
+                os.unlink(place.name, dir_fd=place.descriptor)
+            return tried
+        os.unlink(tried, dir_fd=where)  # it is what has come in its place meanwhile
+        raise FileNotFoundError
     raise AssertionError
+
+
+def _is(there: os.stat_result, name: str, directory: int) -> bool:
+    """Whether this name is that of the file with this status."""
+    now = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    return identity(now) == identity(there)
 
 
 def _remove_empty(directory: OutputDirectory, path: str) -> None:

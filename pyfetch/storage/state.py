@@ -1,6 +1,6 @@
-"""The state: who owns which name, and what was fetched to it. In SQLite: on disk, however many.
+"""The state: which URL owns which name, and what was fetched to it; in a SQLite database.
 
-For one thread at a time. Changes are written together, by `commit`.
+For one thread at a time. `commit` writes all changes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class State:
     """The state of one output directory. Raises `StoppedError` if it cannot be used."""
 
     def __init__(self, file: Path | None) -> None:
-        """Open the state in this file; None: a temporary one, gone when it is closed."""
+        """Open the state in this file; None: a temporary one, which is lost when it is closed."""
         self.file = file
         """The file that messages name."""
         self.signed = SignedOwners()
@@ -51,7 +51,7 @@ class State:
         with self._errors:
             if file:
                 check_owner(file)
-            # An empty name: a private database that goes to a temporary file as it grows.
+            # An empty name makes a private database in memory, or in a temporary file if it grows.
             self._database = sqlite3.connect(
                 file or "", isolation_level=None, check_same_thread=False
             )
@@ -65,7 +65,7 @@ class State:
 
     @classmethod
     def copy_of(cls, file: Path) -> State:
-        """A temporary state that knows what this file does, if there is one."""
+        """A temporary state with the content of this file, if there is one."""
         copy = cls(None)
         copy.file = file
         try:
@@ -86,18 +86,18 @@ class State:
         return self._tables.changed
 
     def expect(self, paths: Iterable[str]) -> None:
-        """Look up together the paths that `claim` will be asked for next: that is quicker."""
+        """Look up several paths at once for which `claim` will be called next: this is faster."""
         with self._errors:
             self._tables.expect(map(_key, paths))
 
     def claim(
         self, path: str, url: str, is_free: Callable[[], bool], *, takes_over: bool = False
     ) -> Known | None:
-        """What is known of a name that is this URL's: it was, or it is from now on.
+        """Claim a path for a URL. Returns what is known of it; None if it cannot have the path.
 
-        None if it is another URL's, or a directory's in which files are named. `takes_over`: a
-        name that another URL got in an earlier run, written just so, is this URL's from now on.
-        `is_free` is asked whether nothing has the name on disk, for a name that is new.
+        It cannot if the path belongs to another URL, or if files are below it. `takes_over`: take a
+        path, spelled the same, that another URL got in an earlier run. `is_free` returns whether
+        nothing on disk has the name; it is called for a path that is new.
         """
         key = _key(path)
         with self._errors:
@@ -133,11 +133,11 @@ class State:
         return facts
 
     def owns(self, path: str, url: str) -> bool:
-        """Whether this path is this URL's."""
+        """Whether this path belongs to this URL."""
         return self._owner(path) == url
 
     def may_claim(self, path: str, url: str) -> bool:
-        """Whether this path is this URL's or nobody's."""
+        """Whether this path belongs to this URL or to none."""
         return self._owner(path) in (None, url)
 
     def _owner(self, path: str) -> object:
@@ -172,12 +172,12 @@ class State:
             self._tables.change("DELETE FROM file WHERE went_to = ? AND size IS NULL", (file.path,))
 
     def add_backup(self, path: str) -> None:
-        """Note that a file of somebody else's was moved to this path."""
+        """Note that a file that pyfetch did not write was moved to this path."""
         with self._errors:
             self._tables.change("INSERT OR IGNORE INTO backup VALUES (?)", (path,))
 
     def backups(self) -> list[str]:
-        """The paths of all backups that were noted."""
+        """The paths of all backups."""
         with self._errors:
             return [path for path in self._tables.backups() if isinstance(path, str)]
 
@@ -187,7 +187,7 @@ class State:
             self._tables.change("DELETE FROM backup WHERE path = ?", (path,))
 
     def is_taken(self, path: str) -> bool:
-        """Whether this path is some URL's."""
+        """Whether this path belongs to any URL."""
         with self._errors:
             return self._tables.has(_key(path))
 
@@ -197,7 +197,7 @@ class State:
             self._tables.set_went_to(_key(path), other)
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
-        """Note what was fetched to a name that a URL has claimed."""
+        """Note what was fetched to a path that was claimed."""
         key = _key(path)
         row = self._tables.pending(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
@@ -205,7 +205,7 @@ class State:
             self._tables.put(key, row)
 
     def ended_without_a_file(self, path: str) -> None:
-        """Note that this run put no file there: one that comes later is not of its making."""
+        """Note that this run placed no file there: a file that appears later is not ours."""
         key = _key(path)
         row = self._tables.pending(key)
         if row is None:
@@ -217,7 +217,7 @@ class State:
             row.was_free = False
 
     def commit(self) -> None:
-        """Write the changes, so that they outlive this process however it ends."""
+        """Write the changes to disk, so that they survive the death of this process."""
         if self._tables.changed:
             with self._errors:
                 self._tables.commit()

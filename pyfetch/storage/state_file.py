@@ -1,4 +1,4 @@
-"""The file of the state: its schema, how an older one is brought up to date, and whose it is."""
+"""The file of the state: its schema, the upgrade of older ones, and errors of the database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyfetch.storage.filesystem import READ_FILE
 
 STATE_FILE = "state.sqlite3"
 VERSION = 3
-"""Of the schema; in the file it is the `user_version`."""
+"""Version of the schema; `user_version` in the file."""
 
 _APPLICATION = 0x70796674  # "pyft", the file's `application_id`
 _APPLICATION_AT = 68  # bytes from the start of the file (SQLite, Database File Format, 1.3)
@@ -48,7 +48,7 @@ _TO_VERSION_3 = (
     "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE file ADD COLUMN unused_name TEXT",
     "ALTER TABLE file ADD COLUMN media_type TEXT",
-    # URLs are known without what signs them.
+    # The state knows URLs without their signatures.
     "UPDATE file SET url = unsigned(url) WHERE url LIKE '%sig%=%'",
     "UPDATE file SET answered_by = unsigned(answered_by) WHERE answered_by LIKE '%sig%=%'",
     _BACKUPS,
@@ -58,13 +58,13 @@ _STEPS = {
     1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3),
     2: _TO_VERSION_3,
 }
-"""By version (0: an empty file), the statements that make the schema of today of it."""
+"""By version (0: an empty file), the statements that upgrade it to the present schema."""
 
 
 def check_owner(file: Path) -> None:
-    """Raise `StoppedError` if a state file is a link or no database of pyfetch's.
+    """Raise `StoppedError` if a state file is a link, or the database of another program.
 
-    A missing or empty one is neither. Raises `OSError` if it cannot be read.
+    A missing or empty file is fine. Raises `OSError` if it cannot be read.
     """
     for name in (
         file,
@@ -91,7 +91,7 @@ def check_owner(file: Path) -> None:
 
 
 def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: str) -> None:
-    """Make the schema of today, in one transaction, of a new or an older one.
+    """Upgrade an empty or older database to the present schema, in one transaction.
 
     `journal`: SQLite's journal mode. Raises `StoppedError` for the database of another program or
     of a newer pyfetch, before anything is written.
@@ -102,8 +102,8 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
             f"{file} is from a newer pyfetch (version {_version(database, file)}, this one knows"
             f" {VERSION}): use that one, or move the file away to begin without it"
         )
-    # A killed process leaves whole transactions; so does a loss of power, though perhaps not
-    # the last ones.
+    # If the process is killed, all transactions stay complete. After a power failure, the last ones
+    # may be missing.
     execute(f"PRAGMA journal_mode = {journal}")
     execute("PRAGMA synchronous = NORMAL")
     execute("PRAGMA cache_size = -8192")
@@ -125,7 +125,7 @@ _COLUMNS = (
 
 
 def _version(database: sqlite3.Connection, file: Path | None) -> int:
-    """The version of the schema, 0 for an empty database. Raises `StoppedError` for another's."""
+    """Version of the schema; 0: empty. Raises `StoppedError` for another program's database."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -136,18 +136,18 @@ def _version(database: sqlite3.Connection, file: Path | None) -> int:
 
 
 def _not_ours(file: Path | None) -> StoppedError:
-    return StoppedError(f"{file} is somebody else's database: move it away")
+    return StoppedError(f"{file} belongs to another program: move it away")
 
 
 class HasFile(Protocol):
-    """What has a database."""
+    """The owner of a database."""
 
     file: Path | None
     """The file that messages name."""
 
 
 class DatabaseErrors(ErrorTranslation):
-    """Turn an error of SQLite or of the disk within into a `StoppedError`."""
+    """Turn an error of SQLite or of the disk into a `StoppedError`."""
 
     def __init__(self, state: HasFile) -> None:
         self._state = state
@@ -170,14 +170,14 @@ class DatabaseErrors(ErrorTranslation):
 def damaged(file: Path | None, why: object) -> StoppedError:
     """The error for a state that cannot be read."""
     return StoppedError(
-        f"the state {file} is damaged: {why} (move it away to begin without what it knew: then all"
-        " is fetched anew)"
+        f"the state {file} is damaged: {why} (move it away to start without it: then all files are"
+        " fetched again)"
     )
 
 
 def opened_to_read(file: Path) -> sqlite3.Connection:
-    """A connection that only reads. Raises `sqlite3.Error`."""
-    # Where no run has it open, SQLite would make files beside it only to read it.
+    """A read-only connection. Raises `sqlite3.Error`."""
+    # Even to read it, SQLite would create files beside it, unless a run has it open.
     in_use = file.with_name(f"{file.name}-wal").exists()
     how = "mode=ro" if in_use else "immutable=1"
     return sqlite3.connect(f"{file.absolute().as_uri()}?{how}", uri=True)

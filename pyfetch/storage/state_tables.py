@@ -1,4 +1,4 @@
-"""The tables of the state's database: rows are looked up and written, many at a time."""
+"""The tables of the state's database. Rows are looked up and written many at a time."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _LOOK_UP = (
     "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
     " media_type, unused_name, went_to, of_other_url FROM file WHERE key"
 )
-# After each statement the thread waits for the interpreter's lock again, which costs more than
-# the row. More rows would need more than the 999 parameters that old versions of SQLite take.
+# After each statement the thread has to get the interpreter's lock again, which costs more than
+# the row. More rows would need more than the 999 parameters that old versions of SQLite allow.
 _AT_ONCE = 64
 """Rows of one statement, at most."""
 
 
 @dataclass(slots=True)
 class FileRow:
-    """A row of the table `file`: who owns a name, and what was fetched to it."""
+    """A row of the table `file`: which URL owns a name, and what was fetched to it."""
 
     path: str
     url: str = ""
-    """Empty in the row of a name whose owner is in the database."""
+    """Empty if the owner of the name is in the database already."""
     was_free: bool = False
     status: int | None = None
     facts: FileFacts | None = None
@@ -43,29 +43,27 @@ class FileRow:
 
 
 class StateTables:
-    """The tables of an open database. Changes are in one transaction until `commit`.
+    """The tables of an open database. All changes are in one transaction until `commit`.
 
-    Many new rows are written by one statement, and many rows may be looked up by one: after each
-    statement this thread waits for the interpreter's lock again. All methods raise
-    `sqlite3.Error`.
+    All methods raise `sqlite3.Error`.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._pending: dict[str, FileRow] = {}
-        """Rows that are to be written, by key."""
+        """By key, rows that are not written yet."""
         self._pending_directories: set[str] = set()
-        """Keys of all directories that the paths of these rows go through."""
+        """Keys of all directories in the paths of these rows."""
         self._looked_up: dict[str, list[Any] | None] = {}
-        """By key, rows as they are in the database; None where there is none."""
+        """By key, rows as they are in the database; None: there is none."""
         self._has_directories: bool | None = None
-        """Whether any path goes through a directory; None: nobody has looked."""
+        """Whether any path has a directory in it; None: not known yet."""
         self._in_transaction = False
         self.changed = False
         """Whether there are changes that a killed process would lose."""
 
     def expect(self, keys: Iterable[str]) -> None:
-        """Look up together the rows that `row` will be asked for next."""
+        """Look up several rows at once for which `row` will be called next."""
         left = list(set(keys))
         self._looked_up.clear()
         self._begin()
@@ -78,8 +76,8 @@ class StateTables:
             self._looked_up.update({key: row for key, *row in rows})
 
     def row(self, key: str) -> list[Any] | None:
-        """The row of a key, as the columns from `path` on; None if there is none."""
-        self._begin()  # a look-up outside of a transaction is one of its own, with its locks
+        """The row of a key: the columns from `path` on; None if there is none."""
+        self._begin()  # else each look-up would be a transaction, and take and release locks
         if key in self._pending:
             self._write()
         if key in self._looked_up:
@@ -88,12 +86,12 @@ class StateTables:
         return list(found[1:]) if found else None
 
     def has(self, key: str) -> bool:
-        """Whether there is a row of this key."""
+        """Whether there is a row with this key."""
         query = "SELECT 1 FROM file WHERE key = ?"
         return key in self._pending or self._database.execute(query, (key,)).fetchone() is not None
 
     def has_below(self, key: str) -> bool:
-        """Whether there is a row whose path goes through this directory."""
+        """Whether there is a row for a path below this directory."""
         if self._has_directories is None:
             query = "SELECT 1 FROM file WHERE instr(key, '/') LIMIT 1"
             self._has_directories = self._database.execute(query).fetchone() is not None
@@ -101,12 +99,12 @@ class StateTables:
             return False
         if key in self._pending_directories:
             return True
-        # "0" comes behind "/": between them is all that begins with the directory's name.
+        # "0" is the character after "/": in between are all keys below the directory.
         query = "SELECT 1 FROM file WHERE key > ? AND key < ? LIMIT 1"
         return self._database.execute(query, (f"{key}/", f"{key}0")).fetchone() is not None
 
     def pending(self, key: str) -> FileRow | None:
-        """The row of a key that is to be written; None if there is none."""
+        """The row of a key, if it is not written yet."""
         return self._pending.get(key)
 
     def put(self, key: str, row: FileRow) -> None:
@@ -123,7 +121,7 @@ class StateTables:
             self._write()
 
     def change(self, statement: str, values: tuple[object, ...]) -> None:
-        """Execute a statement that changes rows which are written."""
+        """Execute a statement that changes rows of the database."""
         self.changed = True
         self._looked_up.clear()
         self._begin()
@@ -135,7 +133,7 @@ class StateTables:
         yield from self._database.execute(query)
 
     def set_went_to(self, key: str, other: str) -> None:
-        """Note the path of the file that the server has given another name."""
+        """Note the path of a file to which the server has given another name."""
         self._write()
         self.change("UPDATE file SET went_to = ? WHERE key = ?", (other, key))
 
@@ -146,7 +144,7 @@ class StateTables:
         return [path for (path,) in found]
 
     def commit(self) -> None:
-        """Write the changes, so that they outlive this process however it ends."""
+        """Write the changes to disk, so that they survive the death of this process."""
         self._write()
         self._database.execute("COMMIT")
         self._in_transaction = self.changed = False
@@ -185,7 +183,7 @@ def _write(
 @cache
 def _put(columns: tuple[str, ...], rows: int) -> str:
     row = ", ".join("NULLIF(?, '')" if column in _TEXTS else "?" for column in columns)
-    # A row that is there already keeps its owner.
+    # An existing row keeps its owner.
     changed = ("path", *_FACTS)
     changes = ", ".join(
         f"{column} = {f'excluded.{column}' if column in columns else 'NULL'}" for column in changed
@@ -197,8 +195,9 @@ def _put(columns: tuple[str, ...], rows: int) -> str:
 
 
 def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
-    # Numbers and texts only: for anything else, None included, sqlite3 looks for an adapter, which
-    # takes longer than the row. An empty text stands for NULL.
+    # Only numbers and texts: for anything else, even None, sqlite3 looks for an adapter, which
+    # takes longer than writing the row. An empty text stands for NULL.
+
     return (
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
         facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",

@@ -6,7 +6,6 @@ the directory, without following a link.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import os
@@ -18,18 +17,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from pyfetch import cpu
-from pyfetch.checksum import Checksum
 from pyfetch.errors import StoppedError
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.filesystem import OWN_DIRECTORY, READ_FILE, identity
+from pyfetch.storage.expected_files import ExpectedFile, ExpectedFiles
+from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.lock import is_held
-from pyfetch.storage.state import State
-from pyfetch.system import temporary_database
 from pyfetch.urls import masked_url
 
 _BLOCK = 1024 * 1024
@@ -39,107 +36,40 @@ _AHEAD = 8
 _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 
 
-class ExpectedFile(NamedTuple):
-    """What is known of one file."""
-
-    path: str
-    """Below the output directory."""
-    url: str | None
-    size: int | None
-    """In bytes; None: the state does not know the file."""
-    modified_ns: int | None
-    sha256: str | None
-    demanded: tuple[Checksum, ...]
-    """What lists of checksums say."""
-
-    @property
-    def is_known(self) -> bool:
-        return self.size is not None or bool(self.demanded)
-
-
 class Verification:
-    """What is to be compared: on disk, however many files there are. For a `with` statement."""
+    """Looks at what is `expected` in an output directory. For a `with` statement."""
 
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
-        self.number = 0
-        """Files to look at."""
+        self.expected = ExpectedFiles()
         self.read = 0
         """Bytes that were read so far."""
-        self.total = 0
-        """Bytes that there are to read, as far as it is known."""
         self.done = 0
         """Files that were looked at."""
         self._stopped = threading.Event()
         self._lock = threading.Lock()
-        self._own: set[tuple[int, int]] = set()
-        """Files that are lists of checksums themselves."""
-        self._database = temporary_database(
-            "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
-            " sha256 TEXT, demanded TEXT)",
-            "backup (path BLOB PRIMARY KEY)",
-        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._database.close()
+        self.expected.close()
         self.directory.close()
+
+    @property
+    def number(self) -> int:
+        """Files to look at."""
+        return self.expected.number
+
+    @property
+    def total(self) -> int:
+        """Bytes that there are to read, as far as it is known."""
+        return self.expected.size
 
     def stop(self) -> None:
         """End soon, from any thread; the files that were not read yet are left out."""
         self._stopped.set()
-
-    def expect_state(self, state: State) -> None:
-        """Expect what this state knows."""
-        for file in state.files():
-            self._database.execute(
-                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, NULL)",
-                (os.fsencode(file.path), file.url, file.size, file.modified_ns, file.sha256),
-            )
-            self.total += file.size
-        for path in state.backups():
-            query = "INSERT OR IGNORE INTO backup VALUES (?)"
-            self._database.execute(query, (os.fsencode(path),))
-
-    def expect_checksum(self, path: bytes, checksum: Checksum) -> None:
-        """Expect this checksum of a file, as a list of checksums says."""
-        self._database.execute(
-            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, ?) ON CONFLICT (path)"
-            " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
-            (path, str(checksum)),
-        )
-
-    def is_list(self, status: os.stat_result) -> None:
-        """A file with this status is a list of checksums: nobody need know it."""
-        self._own.add(identity(status))
-
-    def look_around(self) -> None:
-        """Find the files that are there. Those of other output directories below are left out."""
-        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.directory.root)
-        try:
-            for where, directories, names, here in os.fwalk(".", dir_fd=root):
-                if where != "." and OWN_DIRECTORY in directories:
-                    directories.clear()
-                    continue
-                directories[:] = [one for one in directories if one != OWN_DIRECTORY]
-                for name in names:
-                    with contextlib.suppress(FileNotFoundError):
-                        status = os.stat(name, dir_fd=here, follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode) and identity(status) not in self._own:
-                            self._add(os.fsencode(f"{where}/{name}".removeprefix("./")))
-        finally:
-            os.close(root)
-        (self.number,) = self._database.execute("SELECT count(*) FROM expected").fetchone()
-
-    def _add(self, path: bytes) -> None:
-        self._database.execute(
-            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, NULL"
-            " WHERE NOT EXISTS (SELECT 1 FROM backup WHERE path = ?1)",
-            (path,),
-        )
 
     def results(self, pausing: Callable[[], None] = lambda: None) -> Iterator[VerifiedFile]:
         """Yield what was found of each file, in the order of their paths. Several threads read.
@@ -150,7 +80,7 @@ class Verification:
         waiting: deque[Future[VerifiedFile | None]] = deque()
         with ThreadPoolExecutor(threads, "verify") as pool:
             try:
-                for expected in self._expected():
+                for expected in self.expected:
                     waiting.append(pool.submit(self._verify, expected))
                     while len(waiting) > threads * _AHEAD or (waiting and waiting[0].done()):
                         yield from self._next(waiting, pausing)
@@ -169,15 +99,8 @@ class Verification:
             self.done += 1
             yield found
 
-    def _expected(self) -> Iterator[ExpectedFile]:
-        for path, url, size, modified_ns, sha256, demanded in self._database.execute(
-            "SELECT * FROM expected ORDER BY path"
-        ):
-            checksums = (Checksum(*text.split("=")) for text in (demanded or "").split())
-            yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))
-
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: there is no time for it any more."""
+        """BarStyle at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self.directory.final(expected.path)

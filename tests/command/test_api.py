@@ -25,6 +25,14 @@ def test_results_come_in_order_and_files_are_saved(server: LoopbackServer, tmp_p
     assert (tmp_path / "data" / "29").read_bytes() == b"x" * 29
 
 
+def test_what_the_items_say_may_name_their_files(server: LoopbackServer, tmp_path: Path) -> None:
+    server.routes["/x"] = lambda handler: handler.answer(200, b"x", Content_Type="image/png")
+    items: list[dict[str, Any]] = [{"url": f"{server.url}/x", "id": 7}, {"url": f"{server.url}/x"}]
+    named, unnamed = fetch_all(items, output_dir=str(tmp_path), name="{input.id}{type_ext}")
+    assert named.path == str(tmp_path / "7.png")
+    assert unnamed.detail == "no name: there is no 'id', which {input.id} needs"
+
+
 def test_a_generator_without_end_is_read_as_it_is_needed(server: LoopbackServer) -> None:
     server.pages["/"] = Page(b"x")
     results = fetch_all((f"{server.url}/?{i}" for i in count()), discard=True, retries=0)

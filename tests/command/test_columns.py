@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,12 @@ from typing import Any
 import pytest
 
 from tests.support.command import Command, InstalledCommand
+from tests.support.processes import children_of
 from tests.support.server import Handler, LoopbackServer
+from tests.support.waiting import until
 
 Route = Callable[[Handler], None]
+SOON = 20.0
 BY_ID = ("--url-column", "image_url", "--name", "{input.id}{type_ext}", "-o", "data")
 
 
@@ -88,6 +94,15 @@ def test_a_table_may_have_any_separator(
     assert list(files(data)) == ["7.gif"]
 
 
+def test_a_heading_may_be_quoted(pyfetch: Command, server: LoopbackServer, data: Path) -> None:
+    server.routes["/1"] = of_type("image/gif")
+    table = write(pyfetch, "list.csv", f'"id","image_url"\n"7","{server.url}/1"\n')
+    fetched(pyfetch, table, *BY_ID)
+    assert list(files(data)) == ["7.gif"]
+    ended = pyfetch(table, "--url-column", "other", "-o", "data")
+    assert "no column 'other', but only: id, image_url" in ended.err
+
+
 @pytest.mark.parametrize("form", ["jsonl", "json"])
 def test_objects_have_their_url_under_a_key_of_any_name(
     pyfetch: Command, server: LoopbackServer, data: Path, form: str
@@ -128,6 +143,16 @@ def test_a_table_without_heading_has_numbers_for_its_columns(
     table = write(pyfetch, "list.csv", f"a,{server.url}/1\nb,{server.url}/2\n")
     fetched(pyfetch, table, "--url-column", "2", "-o", "data", "--name", "{input.1}")
     assert sorted(files(data)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("first", ["htp://h/1", "example.org/1.jpg", "ftp://h/1"])
+def test_a_first_row_with_a_bad_url_is_a_failure_and_no_heading(
+    pyfetch: Command, server: LoopbackServer, first: str
+) -> None:
+    server.routes["/2"] = of_type("image/webp")
+    table = write(pyfetch, "list.csv", f"a,{first}\nb,{server.url}/2\n")
+    results = fetched(pyfetch, table, "--url-column", "2", "-o", "data", "--name", "{input.1}")
+    assert [result["outcome"] for result in results] == ["failed", "fetched"]
 
 
 def test_an_unknown_column_is_an_error_that_lists_those_there_are(pyfetch: Command) -> None:
@@ -278,6 +303,32 @@ def test_a_rerun_finds_the_file_again_under_the_extension_of_its_type(
     assert sorted(files(data)) == ["7.jpg", "8.png"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "outcome", "names"),
+    [
+        ("replace", "fetched", ["7.jpg"]),
+        ("rename", "fetched", ["7-1.jpg", "7.jpg"]),
+        ("fail", "failed", ["7.jpg"]),
+    ],
+)
+@pytest.mark.parametrize("state", [(), ("--no-state",)])
+def test_what_is_to_be_done_with_a_file_that_is_there_holds_for_names_by_type(
+    pyfetch: Command,
+    server: LoopbackServer,
+    data: Path,
+    policy: str,
+    outcome: str,
+    names: list[str],
+    state: tuple[str, ...],
+) -> None:
+    server.routes["/1"] = of_type("image/jpeg")
+    table = images(pyfetch, f"7,{server.url}/1,")
+    fetched(pyfetch, table, *BY_ID, *state)
+    (result,) = fetched(pyfetch, table, *BY_ID, *state, "--if-exists", policy)
+    assert result["outcome"] == outcome
+    assert sorted(files(data)) == names
+
+
 def test_a_file_of_another_type_now_gets_its_extension(
     pyfetch: Command, server: LoopbackServer, data: Path
 ) -> None:
@@ -363,6 +414,20 @@ def test_two_entries_of_one_list_that_want_one_name_are_kept_apart(
     assert sorted(files(data).values()) == [b"a", b"b"]
     assert paths(fetched(pyfetch, table, *BY_ID)) == first
     assert sorted(files(data).values()) == [b"a", b"b"]
+
+
+def test_the_first_in_the_list_gets_the_name_whoever_answers_first(
+    pyfetch: Command, server: LoopbackServer, data: Path
+) -> None:
+    def late(handler: Handler) -> None:
+        until(lambda: (data / "1.jpg").exists() or len(files(data)) == 1)
+        of_type("image/jpeg", b"first")(handler)
+
+    server.routes |= {"/a": late, "/b": of_type("image/jpeg", b"second")}
+    table = images(pyfetch, f"1,{server.url}/a,", f"1,{server.url}/b,")
+    first, second = paths(fetched(pyfetch, table, *BY_ID))
+    assert first == "1.jpg"
+    assert files(data) == {first: b"first", second: b"second"}
 
 
 @pytest.mark.parametrize(
@@ -451,6 +516,36 @@ def test_names_by_columns_and_media_types_hold_over_processes(
     again = forked(table, *BY_ID, "--processes", "2", "--format", "jsonl", "--if-exists", "skip")
     assert [row["path"] for row in again.results] == [row["path"] for row in first.results]
     assert {row["outcome"] for row in again.results} == {"skipped"}
+
+
+def test_a_name_that_a_killed_process_got_is_the_same_for_the_one_that_goes_on(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    body, go_on = bytes(range(256)) * 1000, threading.Event()
+
+    def slowly(handler: Handler) -> None:
+        handler.head(200, Content_Length=str(len(body)), Content_Type="image/png", ETag='"1"')
+        handler.send(body[:100_000])
+        handler.wfile.flush()
+        go_on.wait(SOON)
+        handler.send(body[100_000:])
+
+    rows = []
+    for number in range(20):
+        server.routes[f"/{number}"] = slowly
+        rows.append(f"{number // 2},{server.url}/{number},")
+    table = write(Command(forked.directory), "images.csv", "\n".join(["id,image_url,x", *rows]))
+    with forked.start(table, *BY_ID, "--processes", "2") as running:
+        until(lambda: server.at_once == 8)
+        first, *_ = children_of(running.pid)
+        os.kill(first, signal.SIGKILL)
+        go_on.set()
+        running.communicate()
+    assert running.returncode == 0
+    found = files(forked.directory / "data")
+    assert {*found.values()} == {body}
+    assert len(found) == 20
+    assert {f"{number}.png" for number in range(10)} <= found.keys()
 
 
 def test_names_that_servers_give_hold_over_processes(

@@ -140,3 +140,11 @@ def test_a_user_of_netrc_logs_in_too(pyfetch: Command, server: LoopbackServer) -
     urls = [f"{server.url}/x", f"{server.url}/y"]
     assert pyfetch("-w", "1", "--discard", "--netrc-file", str(netrc), *urls).status == 0
     assert guard.counts == [1, 2]
+
+
+def test_the_user_of_the_option_logs_in_too(pyfetch: Command, server: LoopbackServer) -> None:
+    guard = Guard()
+    guarded(server, guard, "x", "y")
+    urls = [f"{server.url}/x", f"{server.url}/y"]
+    assert pyfetch("-w", "1", "--discard", "-u", "me:s3cret", *urls).status == 0
+    assert guard.counts == [1, 2]

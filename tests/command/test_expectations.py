@@ -225,7 +225,7 @@ class TestStallDetector:
         assert look == Observation(131.5, 2, 0)
         assert patience.look(transfer, look, 160.0) == look
         why = patience.look(transfer, look, 131.5 + 30 + LOOK_EVERY + 0.1)
-        assert why == "no whole answer within 30.0 s"
+        assert why == "no complete answer within 30.0 s"
 
     def test_a_body_may_take_its_time_where_no_speed_is_asked_for(self) -> None:
         patience, transfer = StallDetector(30), self.transfer()
@@ -465,7 +465,7 @@ def test_a_head_or_a_handshake_that_drips_for_ever_ends_in_time(
     assert within(10, time.monotonic() - began)
     for result in late:
         assert result.error is Failure.TIMEOUT, result
-        assert "no whole answer within 30" in str(result.detail)
+        assert "no complete answer within 30" in str(result.detail)
         assert 30 < result.elapsed < 300
     assert quick.outcome is Outcome.FETCHED
 

@@ -12,7 +12,7 @@ import trustme
 
 from pyfetch import fetch_all
 from tests.support.certificates import authorities_in, context_with, speak_tls
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page, basic, redirect
 
@@ -54,13 +54,18 @@ def held_until(number: int) -> Callable[[Handler], None]:
 
 @pytest.mark.parametrize("options", [(), ("--per-host", "8"), ("--processes", "2")])
 def test_per_host_is_a_limit_of_that_host_alone(
-    pyfetch: Command, first: LoopbackServer, second: LoopbackServer, options: tuple[str, ...]
+    pyfetch: Command,
+    forked: InstalledCommand,
+    first: LoopbackServer,
+    second: LoopbackServer,
+    options: tuple[str, ...],
 ) -> None:
     """A higher limit on the command line does not loosen it, and processes share it."""
+    run = forked if "--processes" in options else pyfetch
     first.routes["/x"], second.routes["/x"] = held_until(2), held_until(3)
     pyfetch.configure('[host."127.0.0.1"]\nper-host = 2\n')
     mixed = [url for pair in zip(urls(first, 16), urls(second, 16), strict=True) for url in pair]
-    ended = pyfetch("--discard", "--workers", "12", *options, *mixed)
+    ended = run("--discard", "--workers", "12", *options, *mixed)
     assert ended.status == 0
     assert first.most_at_once == 2
     assert second.most_at_once > 2
@@ -301,10 +306,10 @@ def test_a_program_says_the_same_in_a_mapping(
 
 
 def test_settings_of_hosts_reach_other_processes(
-    pyfetch: Command, first: LoopbackServer, second: LoopbackServer
+    pyfetch: Command, forked: InstalledCommand, first: LoopbackServer, second: LoopbackServer
 ) -> None:
     pyfetch.configure('[host."127.0.0.1"]\nheader = "X-Token: s3cret"\n')
-    ended = pyfetch("--discard", "--processes", "2", *urls(first, 4), *urls(second, 4))
+    ended = forked("--discard", "--processes", "2", *urls(first, 4), *urls(second, 4))
     assert ended.status == 0
     assert {asked.headers.get("X-Token") for asked in first.asked} == {"s3cret"}
     assert {asked.headers.get("X-Token") for asked in second.asked} == {None}

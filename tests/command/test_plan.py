@@ -143,7 +143,7 @@ def test_each_action_and_its_keys(pyfetch: Command, used: LoopbackServer) -> Non
     tsv = pyfetch("--plan", "-o", "data", stdin=lines)
     assert tsv.status == 1
     assert tsv.rows == [
-        [str(one[key] or "-") for key in ("action", "url", "path", "instead_of", "error")]
+        [str(one[key] or "-") for key in ("action", "url", "path", "instead_of", "error", "detail")]
         for one in ended.results
     ]
 
@@ -311,7 +311,7 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(forked: InstalledCommand) 
     (forked.directory / "list").write_text(lines)
     process = forked.start("--plan", "list")
     assert process.stdout
-    assert process.stdout.readline() == b"fetch\thttp://h/0\t0\t-\t-\n"
+    assert process.stdout.readline() == b"fetch\thttp://h/0\t0\t-\t-\t-\n"
     process.stdout.close()
     process.stdout = None
     _, err = process.communicate(timeout=20)
@@ -374,7 +374,7 @@ def test_a_state_that_cannot_be_used_ends_it_with_3_and_a_sentence(
     ended = plan(pyfetch, f"{used.url}/a/x")
     assert (ended.status, ended.out) == (3, "")
     (line,) = ended.err.splitlines()
-    sentence = {"garbage": "damaged", "newer": "newer pyfetch", "foreign": "somebody else's"}
+    sentence = {"garbage": "damaged", "newer": "newer pyfetch", "foreign": "another program"}
     assert sentence[damage] in line
     assert "data/.pyfetch/state.sqlite3" in line
     assert "move" in line

@@ -33,7 +33,10 @@ def hundred(server: LoopbackServer) -> list[str]:
 
 
 def test_all_come_in_order_each_once_and_a_rerun_knows_them(
-    installed: InstalledCommand, server: LoopbackServer, hundred: list[str]
+    installed: InstalledCommand,
+    forked: InstalledCommand,
+    server: LoopbackServer,
+    hundred: list[str],
 ) -> None:
     urls = "\n".join([*hundred, "no-url", f"{server.url}/none", hundred[0]])
     ended = installed(*TWO, "-o", "data", stdin=urls)
@@ -46,7 +49,7 @@ def test_all_come_in_order_each_once_and_a_rerun_knows_them(
     assert sorted(server.paths()) == sorted([*(f"/{n}" for n in range(100)), "/none", "/0"])
     assert [row[0] for row in ended.rows[-1:]] == ["304"]  # asked with what the first one told
     server.asked.clear()
-    again = installed(*TWO, "-o", "data", *hundred)
+    again = forked(*TWO, "-o", "data", *hundred)
     assert {row[0] for row in again.rows} == {"304"}
     assert "unchanged 100" in again.err
 
@@ -141,7 +144,7 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
 
 
 def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
-    installed: InstalledCommand, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     """Whatever is the cause: one URL does not take a run down with it."""
     deaths: list[int] = []
@@ -156,8 +159,8 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     server.routes["/deadly"] = kill
     server.pages["/x"] = Page(b"x")
     urls = f"{server.url}/x\n{server.url}/deadly\n{server.url}/x?2\n"
-    (installed.directory / "list").write_text(urls)
-    running = installed.start(*TWO, "--discard", "--workers", "1", "list")
+    (forked.directory / "list").write_text(urls)
+    running = forked.start(*TWO, "--discard", "--workers", "1", "list")
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "internal", "-"]

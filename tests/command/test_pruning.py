@@ -201,15 +201,15 @@ def test_what_would_not_know_the_files_excludes_it(
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 1), ("n\n", 3), ("\n", 3)])
 def test_on_a_terminal_it_names_the_files_and_asks(
-    installed: InstalledCommand, urls: list[str], answer: str, left: int
+    pyfetch: Command, forked: InstalledCommand, urls: list[str], answer: str, left: int
 ) -> None:
-    installed("-o", "data", *urls)
-    with Terminal(installed, "-o", "data", "--prune", urls[0]) as terminal:
+    pyfetch("-o", "data", *urls)
+    with Terminal(forked, "-o", "data", "--prune", urls[0]) as terminal:
         terminal.wait_for("The list does not name 2 files")
         assert "  b" in terminal.text
         terminal.type(answer)
         assert terminal.end() == 0
-    assert len(below(installed.directory / "data")) == left
+    assert len(below(forked.directory / "data")) == left
 
 
 def test_a_plan_lists_what_would_be_pruned_and_moves_nothing(

@@ -78,7 +78,7 @@ def test_finished_counts_as_finished_though_the_first_url_still_runs(
 def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:
-    size, half = 200_000_000, 150_000_000
+    size, half = 20_000_000, 15_000_000
     slow = rest(f"bytes {half}-{size - 1}/{size}", b"", ETag=ETAG, Content_Length=str(size - half))
 
     def page(handler: Handler) -> None:
@@ -97,7 +97,7 @@ def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     assert forked(f"{server.url}/big", "--retries", "0").status == 1
     with Terminal(forked, f"{server.url}/big", columns=columns) as screen:
         if columns > 40:
-            screen.wait_for("resumed at 150.0 MB")
+            screen.wait_for("resumed at 15.0 MB")
         screen.wait_for(" 75 %")
         screen.wait_for(lambda: re.search(r"\d kB/s, .* left", whole(screen)) is not None)
 
@@ -135,7 +135,7 @@ def test_what_is_connected_to_says_so(forked: InstalledCommand, columns: int) ->
 
 def test_what_waits_for_a_name_says_so(pyfetch: Command) -> None:
     from pyfetch.http.name_lookup import NameLookUps
-    from tests.unit.output.test_bars import transfer
+    from tests.support.transfers import transfer
 
     waiting = transfer("http://never.invalid/", 0, None)
     opened = threading.Event()
@@ -249,6 +249,21 @@ def test_rows_can_be_left_out(
         assert screen.lines[-1].startswith("pyfetch: fetched 2, failed 2 (404 ×2); 3 B in")
 
 
+def test_bars_can_be_left_out_and_be_had_with_quiet(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    server.pages |= {f"/{n}": Page(b"x") for n in range(3)}
+    urls = [f"{server.url}/{n}" for n in range(3)]
+    with Terminal(forked, *urls, "--discard", "--progress", "none") as screen:
+        assert screen.end() == 0
+        assert [line.split()[0] for line in screen.lines] == ["#", "1", "2", "3", "pyfetch:"]
+        assert not re.search("[━─]".encode(), screen.raw)
+    with Terminal(forked, *urls, "--discard", "--progress", "bar", "--quiet") as screen:
+        assert screen.end() == 0
+        assert screen.lines == []
+        assert re.search("[━─]".encode(), screen.raw)
+
+
 @WIDTHS
 def test_an_interrupted_run_tells_what_is_kept_and_what_was_not_begun(
     forked: InstalledCommand, server: LoopbackServer, columns: int
@@ -303,3 +318,15 @@ def test_a_pipe_gets_neither_links_nor_progress(
     forked.environment["VTE_VERSION"] = "8000"
     ended = forked(f"{server.url}/a", "--format", "table")
     assert "\x1b" not in ended.out + ended.err
+
+
+def test_rows_in_a_file_are_not_seen_and_failures_have_lines_on_the_terminal(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    server.routes["/first"] = dripping(1000, 500)
+    urls = [f"{server.url}/{name}" for name in ("missing", "first")]
+    with (
+        (forked.directory / "rows").open("wb") as rows,
+        Terminal(forked, *urls, "--format", "table", stdout=rows.fileno()) as screen,
+    ):
+        screen.wait_for("failed: 1 ")

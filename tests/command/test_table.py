@@ -23,7 +23,7 @@ WHOLE = re.compile(rf"[━─]* *\d.*B/s(, {TIME} elapsed)?(, {TIME} left)?")
 
 
 def stalling(*, size: int, sent: int) -> Callable[[Handler], None]:
-    """A page of `size` bytes that falls silent after `sent`."""
+    """A page of `size` bytes that falls no more data after `sent`."""
 
     def page(handler: Handler) -> None:
         handler.head(200, Content_Length=str(size))

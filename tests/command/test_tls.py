@@ -31,7 +31,7 @@ from tests.support.terminal import Terminal
 NOW = datetime.now(UTC)
 YEAR = timedelta(days=365)
 BUNDLES = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"]
-RED = b"\x1b[31m"
+YELLOW = b"\x1b[33m"
 
 
 @pytest.fixture(scope="module")
@@ -411,18 +411,18 @@ class TestInsecure:
         quiet = pyfetch("--insecure", "--discard", "--quiet", tls_url)
         assert (quiet.out, quiet.err.count("--insecure")) == ("", 1)
 
-    def test_warns_in_red_on_a_terminal_unless_colour_is_unwanted(
+    def test_warns_in_yellow_on_a_terminal_unless_colour_is_unwanted(
         self, forked: InstalledCommand, tls_url: str
     ) -> None:
         arguments = ("--insecure", "--discard", tls_url)
         with Terminal(forked, *arguments) as terminal:
             assert terminal.end() == 0
-            assert RED + self.WARNING.encode() in terminal.raw
+            assert YELLOW + self.WARNING.encode() in terminal.raw
             assert terminal.text.count("--insecure") == 1
         with Terminal(forked, *arguments, NO_COLOR="1") as terminal:
             assert terminal.end() == 0
             assert self.WARNING.encode() in terminal.raw
-            assert RED not in terminal.raw
+            assert YELLOW not in terminal.raw
 
     def test_and_authorities_exclude_each_other(self, pyfetch: Command, bundle: str) -> None:
         ended = pyfetch("--insecure", "--cacert", bundle, "https://127.0.0.1:1/")

@@ -156,6 +156,23 @@ def test_a_list_may_have_other_digests(pyfetch: Command, data: Path, algorithm: 
     assert verified(pyfetch, "sums")["a"] == "changed"
 
 
+@pytest.mark.parametrize("name", ["d//b", "./d/./b", "a/../d/b", "data/d/b", "./data//d/b"])
+def test_a_name_may_be_written_in_other_ways(pyfetch: Command, data: Path, name: str) -> None:
+    (pyfetch.directory / "sums").write_text(f"{sha256(b'other')}  {name}\n")
+    assert verified(pyfetch, "sums") == {"a": "ok", "d/b": "changed", "d/c": "ok"}
+
+
+@pytest.mark.parametrize("name", [b"\xff.bin", b"new\nline", b"back\\slash"])
+def test_names_of_any_bytes_are_found(pyfetch: Command, data: Path, name: bytes) -> None:
+    (data / os.fsdecode(name)).write_bytes(b"x")
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+    mark = b"\\" if escaped != name else b""
+    (pyfetch.directory / "sums").write_bytes(mark + sha256(b"x").encode() + b"  " + escaped)
+    ended = pyfetch("--verify", "-o", "data", "sums")
+    assert (ended.status, len(ended.rows)) == (0, 4)
+    assert {row[0] for row in ended.rows} == {"ok"}
+
+
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", ".pyfetch/lock"])
 def test_a_list_leads_nowhere_else(pyfetch: Command, data: Path, name: str) -> None:
     (pyfetch.directory / "outside").write_bytes(b"")
@@ -233,10 +250,10 @@ def test_quiet_says_only_what_is_wrong(pyfetch: Command, data: Path) -> None:
     assert ended.err.startswith("missing data/a\n")
 
 
-def test_on_a_terminal_there_are_rows_and_a_bar(installed: InstalledCommand, data: Path) -> None:
+def test_on_a_terminal_there_are_rows_and_a_bar(forked: InstalledCommand, data: Path) -> None:
     with (data / "d" / "b").open("wb") as file:
         file.truncate(1)
-    with Terminal(installed, "--verify", "-o", "data") as terminal:
+    with Terminal(forked, "--verify", "-o", "data") as terminal:
         assert terminal.end() == 1
         assert "ok             12 B data/a" in terminal.text
         assert "changed" in terminal.text

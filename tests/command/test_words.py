@@ -68,6 +68,7 @@ class TestWords:
             (["-w", "%{http_code}"], "--format jsonl"),
             (["--rate", "500K"], "--limit-rate"),
             (["--format", "json"], "write --format jsonl"),
+            (["--progress=dot:giga"], "write --progress bar"),
             (["--timeout", "5x"], "--timeout: '5x' is no time (write it like 10, 500ms, 30s"),
             (["--max-size", "5Q"], "write it like 300, 10M"),
             (["--retries", "-1"], "from 0 to"),
@@ -86,12 +87,62 @@ class TestWords:
         pyfetch.environment["PYFETCH_WORKERS"] = "many"
         assert "PYFETCH_WORKERS: must be" in pyfetch("http://127.0.0.1:1/").err
 
-    def test_no_word_of_another_tool_is_read_from_the_environment(
-        self, pyfetch: Command, server: LoopbackServer
+    def test_a_variable_named_after_a_word_of_another_tool_is_no_option(
+        self, pyfetch: Command
     ) -> None:
-        server.pages["/a"] = Page(b"a")
-        pyfetch.environment |= {"PYFETCH_JOBS": "none", "PYFETCH_HELP": "1", "PYFETCH_H": "1"}
-        assert pyfetch("--discard", f"{server.url}/a").status == 0
+        pyfetch.environment["PYFETCH_JOBS"] = "8"
+        ended = pyfetch("--discard", "http://127.0.0.1:1/")
+        assert ended.status == 2
+        assert "PYFETCH_JOBS stands for no option" in ended.err
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "given",
+        [
+            ["-u", "me:s3cret"],
+            ["-vume:s3cret"],
+            ["-fsSLu", "me:s3cret"],
+            ["-vH", "Authorization: Bearer s3cret"],
+            ["--header=A: s3cret"],
+            ["--oauth2-bearer", "s3cret"],
+            ["-b", "token=s3cret"],
+            ["-x", "me:s3cret@127.0.0.1:1"],
+            ["-kx", "http://me:s3cret@127.0.0.1:1"],
+            ["--all-proxy=http://me:s3cret@127.0.0.1:1"],
+        ],
+    )
+    def test_no_way_to_write_a_secret_shows_it_after_a_failure(
+        self, pyfetch: Command, given: list[str]
+    ) -> None:
+        """Not even in the command that tries again what has failed."""
+        ended = pyfetch("--retries", "0", *given, "http://127.0.0.1:1/x")
+        assert ended.status == 1
+        assert "s3cret" not in ended.out + ended.err
+
+    def test_the_command_to_try_again_is_shown_where_it_holds_no_secret(
+        self, pyfetch: Command
+    ) -> None:
+        ended = pyfetch("--retries", "0", "-j", "4", "http://127.0.0.1:1/x")
+        assert "-j 4 http://127.0.0.1:1/x --failed-to failed.txt" in ended.err
+
+
+class TestHelp:
+    def test_short_help_leaves_nothing_above_a_screen_of_24_lines(
+        self, forked: InstalledCommand
+    ) -> None:
+        with Terminal(forked, "-h", columns=80, rows=24) as terminal:
+            assert terminal.end() == 0
+        assert terminal.left == []
+        assert terminal.visible[0].startswith("Usage: pyfetch")
+        assert len(terminal.visible) == 23
+
+    @pytest.mark.parametrize("flag", ["-h", "--help"])
+    def test_help_comes_whatever_else_is_wrong(self, pyfetch: Command, flag: str) -> None:
+        pyfetch.environment["PYFETCH_WORKERS"] = "none"
+        ended = pyfetch("--rate", "5", flag)
+        assert (ended.status, ended.err) == (0, "")
+        assert ended.out.startswith("Usage: pyfetch")
 
 
 class TestDestination:
@@ -185,6 +236,11 @@ class TestDestination:
         assert said in ended.err
         assert len(ended.err.splitlines()) == 1
 
+    def test_a_plan_shows_the_file_of_one_url(self, pyfetch: Command) -> None:
+        ended = pyfetch("--plan", "-O", "data/x.bin", "http://h/a")
+        assert ended.out.split("\t")[:3] == ["fetch", "http://h/a", "data/x.bin"]
+        assert not (pyfetch.directory / "data").exists()
+
     def test_a_url_that_failed_keeps_the_name_that_it_was_to_get(
         self, pyfetch: Command, server: LoopbackServer
     ) -> None:
@@ -225,6 +281,7 @@ class TestHeadersOfAFile:
             ("@wrong", "line 2 of wrong: no header (write it as 'Name: value')"),
             ("@bytes", "cannot read bytes: it is not UTF-8"),
             ("@-", "write @/dev/stdin"),
+            ("@/dev/zero", "/dev/zero is too long"),
         ],
     )
     def test_a_file_of_headers_that_cannot_be_used_is_an_error_that_shows_no_secret(
@@ -295,14 +352,14 @@ class TestUser:
         assert [asked.headers.get("Authorization") for asked in other.asked] == [None] * 2
 
     def test_the_password_is_asked_for_on_the_terminal_which_does_not_show_it(
-        self, installed: InstalledCommand, server: LoopbackServer
+        self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:
         """Also where the list is standard input."""
         server.pages["/a"] = Page(b"a")
-        with (installed.directory / "urls").open("w+") as urls:
+        with (forked.directory / "urls").open("w+") as urls:
             urls.write(f"{server.url}/a\n")
             urls.seek(0)
-            with Terminal(installed, "--discard", "-u", "me", stdin=urls.fileno()) as terminal:
+            with Terminal(forked, "--discard", "-u", "me", stdin=urls.fileno()) as terminal:
                 terminal.wait_for("Password for me:")
                 terminal.type("s3cret\r")
                 assert terminal.end() == 0
@@ -319,6 +376,11 @@ class TestUser:
         ended = pyfetch("--discard", "-u", "me", "http://127.0.0.1:1/")
         assert ended.status == 2
         assert "write -u me:PASSWORD, or use a netrc file" in ended.err
+
+    def test_a_url_is_no_user(self, pyfetch: Command) -> None:
+        ended = pyfetch("-u", "http://me:s3cret@h/")
+        assert ended.status == 2
+        assert ended.err == "pyfetch: -u takes a name: -u NAME, or -u NAME:PASSWORD\n"
 
     def test_neither_a_repr_nor_an_error_shows_the_password(self) -> None:
         assert "s3cret" not in repr(Settings(user="me:s3cret"))

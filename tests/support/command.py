@@ -140,10 +140,23 @@ class InstalledCommand:
         }
         return self.popen(*arguments, **(pipes | options))
 
-    def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
-        """The same with the streams of this process, or others; and with a terminal to obey."""
+    def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program that uses the library, with the streams of this process, or others."""
+        given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
+        return subprocess.Popen([sys.executable, "-c", code], **given)
+
+    def popen(
+        self, *arguments: str, terminal: str = "", closed: tuple[int, ...] = (), **options: Any
+    ) -> subprocess.Popen[bytes]:
+        """The same with the streams of this process, or others.
+
+        `terminal`: one to obey. `closed`: numbers of standard streams that are closed.
+        """
         # Not as a preexec_fn: those are not safe beside the threads of the tests' servers.
         launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, terminal] if terminal else []
+        if closed:
+            closing = " ".join(f"{number}>&-" for number in closed)
+            launcher = [*launcher, "sh", "-c", f'exec "$@" {closing}', "sh"]
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
         return subprocess.Popen([*launcher, COMMAND, *WITHOUT_WAITS, *arguments], **given)
 

@@ -60,13 +60,16 @@ _NOT_FORKED: dict[str, Any] = {
 """What is not done for a process that is forked, and how it looks where nobody asks for it."""
 
 
+_NOTHING_ELSE: dict[str, Any] = {"terminal": "", "closed": (), "program": ""}
+
+
 class _Forked(subprocess.Popen[bytes]):
     """Differs from others in where its process comes from."""
 
-    def __init__(self, loaded: LoadedProcess, terminal: str, *arguments: Any, **options: Any):
+    def __init__(self, loaded: LoadedProcess, request: dict[str, Any], **options: Any) -> None:
         self._loaded = loaded
-        self._terminal = terminal
-        super().__init__(*arguments, **options)
+        self._request = request
+        super().__init__(request["arguments"], **options)
 
     def _execute_child(self, *arguments: Any) -> None:
         made: Any = subprocess.Popen._execute_child  # type: ignore[attr-defined]  # noqa: SLF001
@@ -81,11 +84,10 @@ class _Forked(subprocess.Popen[bytes]):
         ]  # fmt: skip
         self.pid = self._loaded.fork(
             [number if given == -1 else given for number, (given, _) in enumerate(ends)],
-            arguments=asked["args"],
+            **self._request,
             directory=str(asked["cwd"]),
             environment=asked["env"],
             session=asked["start_new_session"],
-            terminal=self._terminal,
         )
         self._child_created = True
         for given, kept in ends:
@@ -110,6 +112,15 @@ class ForkedCommand(InstalledCommand):
             out, err = running.communicate(written, timeout=LONGEST)
         return Ended(running.returncode, out.decode(), err.decode())
 
-    def popen(self, *arguments: str, terminal: str = "", **options: Any) -> subprocess.Popen[bytes]:
+    def popen(
+        self, *arguments: str, terminal: str = "", closed: tuple[int, ...] = (), **options: Any
+    ) -> subprocess.Popen[bytes]:
+        argv = [COMMAND, *WITHOUT_WAITS, *arguments]
+        return self._fork(options, arguments=argv, terminal=terminal, closed=closed)
+
+    def program(self, code: str, **options: Any) -> subprocess.Popen[bytes]:
+        return self._fork(options, arguments=["-c"], program=code)
+
+    def _fork(self, options: dict[str, Any], **request: Any) -> _Forked:
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
-        return _Forked(self._loaded, terminal, [COMMAND, *WITHOUT_WAITS, *arguments], **given)
+        return _Forked(self._loaded, _NOTHING_ELSE | request, **given)

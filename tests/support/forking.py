@@ -45,8 +45,11 @@ def _load() -> None:
     gc.freeze()
 
 
-def _serve(control: socket.socket) -> None:
-    """Fork for each request, until the other end is closed. Returns in the forked ones."""
+def _serve(control: socket.socket) -> str:
+    """Fork for each request, until the other end is closed.
+
+    Returns in the forked ones: the program to run, or nothing for the command.
+    """
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1, 4)
         if not message:
@@ -64,7 +67,7 @@ def _serve(control: socket.socket) -> None:
                 with request.makefile() as lines:
                     asked_for = json.loads(lines.readline())
                 _become(asked_for, streams)
-                return
+                return str(asked_for["program"])
             os.waitpid(between, 0)
             request.sendall(b"\n")
         for stream in streams:
@@ -93,6 +96,9 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     sys.stderr = open(  # noqa: SIM115
         2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1
     )
+    for number in request["closed"]:
+        os.close(number)
+        setattr(sys, ("stdin", "stdout", "stderr")[number], None)
 
 
 _workers: list[tuple[int, socket.socket]] = []
@@ -171,20 +177,26 @@ def _end_with(program: Callable[[], object]) -> NoReturn:
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for its threads
     atexit._run_exitfuncs()  # noqa: SLF001
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream:
+            stream.flush()
     os._exit(status)
 
 
-def _main() -> None:
+def _main() -> str:
     _load()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        _serve(socket.socket(fileno=int(sys.argv[1])))
+        if program := _serve(socket.socket(fileno=int(sys.argv[1]))):
+            return program
         _fork_workers()
+    return ""
 
 
 if __name__ == "__main__":
-    _main()
-    from pyfetch.cli.main import main
+    if program := _main():
+        # How the interpreter ends with threads that still run is part of what is tested here.
+        exec(program, {"__name__": "__main__"})  # noqa: S102
+    else:
+        from pyfetch.cli.main import main
 
-    _end_with(main)
+        _end_with(main)

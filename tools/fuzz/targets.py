@@ -14,9 +14,8 @@ from typing import cast
 import requests
 
 from pyfetch.errors import UsageError
-from pyfetch.headers import Fields
+from pyfetch.headers import Fields, parse_content_range
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.content_range import parse_content_range
 from pyfetch.http.cookies import load_cookies, new_cookie_jar
 from pyfetch.http.credentials import BadNetrc, Credentials, parse_netrc
 from pyfetch.http.digest import parse_challenges

@@ -1,6 +1,6 @@
 """Input files of aria2: a line with a URI and its mirrors, then indented lines `name=value`.
 
-Options that say nothing of the file, but of how aria2 is to fetch it, are passed over.
+Options that do not describe the file, but how aria2 has to fetch it, are ignored with a warning.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _UriLines:
         try:
             text = _text(line)
             if text[:1] in (" ", "\t"):
-                raise Refused("an option that no URI stands above")
+                raise Refused("an option without a URI above it")
             self._builder.urls = [url.strip() for url in text.split("\t") if url.strip()]
         except Refused as error:
             self._wrong = str(error)

@@ -1,6 +1,6 @@
-"""Lists of checksums, as `sha256sum` and its kin write them: `DIGEST  NAME` or `SHA256 (NAME) = …`.
+"""Lists of checksums, as `sha256sum` and the like write them: `DIGEST  NAME`, `SHA256 (NAME) = …`.
 
-A name is a path relative to the base URL (`--base`), and below the output directory.
+A name is a path, both relative to the base URL (`--base`) and below the output directory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ESCAPED = {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}
 
 
 def is_checksum_line(line: bytes) -> bool:
-    """Whether a line is of such a list, and of no other."""
+    """Whether a line belongs to such a list, and to no list of another format."""
     line = line.rstrip(b"\r")
     gnu = re.fullmatch(_GNU, line)
     return bool((gnu and len(gnu[2]) in _BY_DIGITS) or re.fullmatch(_BSD, line))

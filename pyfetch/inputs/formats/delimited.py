@@ -1,6 +1,6 @@
 """CSV (RFC 4180) and TSV: each row is a record. The first row names the columns.
 
-A bad row spoils no other row: after a quote that is never closed, the lines that follow are
+A bad row does not affect other rows: after a quote that is never closed, the lines that follow are
 read again, one by one.
 """
 
@@ -46,13 +46,13 @@ def read_tsv(content: Content, columns: Columns = BY_NAME) -> Iterator[NumberedR
 
 
 def csv_line(text: str) -> bytes:
-    """Return a row with one field, quoted: what it says is no other row, whatever it is."""
+    """Return a row with one field, quoted, so that no text in it can be another row."""
     quoted = text.replace('"', '""').replace("\n", " ")
     return f'"{quoted}"'.encode(errors="backslashreplace")
 
 
 def _delimiter(content: Content, columns: Columns) -> str | None:
-    """What separates the columns in the first line that is not blank."""
+    """The separator of columns, from the first line that is not blank."""
     beginning = content.beginning
     while not (lines := [line for line in beginning.split(b"\n", 100)[:-1] if line.strip()]):
         more = content.look()
@@ -103,7 +103,7 @@ class _TableReader(NamedTuple):
             hint = "" if columns.url else " (name the one with the URLs: --url-column NAME)"
             raise UsageError(f"cannot use {name}: it has no {asked}, but only: {shown}{hint}")
         if len(set(lowered)) < len(lowered):
-            raise UsageError(f"cannot use {name}: two of its columns have one name: {shown}")
+            raise UsageError(f"cannot use {name}: two of its columns have the same name: {shown}")
         table = cls(lowered, lowered[place])
         table._check_needed(columns, name, shown)
         return table
@@ -151,7 +151,7 @@ class _TableReader(NamedTuple):
 
 
 def _rows(content: Content, delimiter: str) -> Iterator[_TableRow]:
-    """Every row that is not blank. One that cannot be read says why."""
+    """All rows that are not blank. A row that cannot be read says why."""
     lines = numbered_lines(content, MAX_RECORD)
     again: deque[Line] = deque()
     while True:
@@ -162,10 +162,10 @@ def _rows(content: Content, delimiter: str) -> Iterator[_TableRow]:
             if fields is None:
                 return
             if fields:
-                "".join(fields).encode()  # fails for what was not UTF-8
+                "".join(fields).encode()  # fails for bytes that were not UTF-8
                 yield _TableRow(taken[0].number, _raw(taken), fields)
         except csv.Error as error:
-            # As it is, its open quote might join it with another row when it is read again.
+            # The row itself is not kept: its open quote could join it with another row.
             first = taken[0]
             text = first.content.decode(errors="replace")
             shown = None if first.too_long else csv_line(f"# {text}")
@@ -183,7 +183,7 @@ def _raw(lines: list[Line]) -> bytes:
 
 
 def _texts(lines: Iterable[Line], taken: list[Line]) -> Iterator[str]:
-    """Lines for the csv module; those that it takes for the row are added to `taken`."""
+    """Lines for the csv module. Those that it takes for one row are added to `taken`."""
     size = 0
     for line in lines:
         taken.append(line)

@@ -1,7 +1,7 @@
 """A JSON array of URLs or objects, read element by element.
 
-Each element is read as a line of JSON Lines is. Several arrays may follow each other, as tools
-write them that fetch a result page by page.
+An element is read like a line of JSON Lines. Several arrays may follow one another, as tools write
+them that get a result page by page.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def read_json_array(content: Content, columns: Columns = BY_NAME) -> Iterator[Nu
 
 
 class _Scanner:
-    """Finds where elements end, in linear time, and without understanding them."""
+    """Finds where elements end, in linear time, without parsing them."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -41,12 +41,12 @@ class _Scanner:
         self._in_string = False
         self._escaped = False
         self._pieces: list[bytes] = []
-        """The element that has no end yet."""
+        """The element whose end has not come yet, in pieces."""
         self._size = 0
         self._line = 1
-        """Line on which the element's first piece begins."""
+        """Line on which the first piece begins."""
         self._newlines = 0
-        """Line ends since then."""
+        """Line ends since that line."""
         self._is_first = True
 
     @property
@@ -80,7 +80,7 @@ class _Scanner:
         self._take(block[start:])
 
     def _begin_array(self, block: bytes, start: int, position: int) -> int:
-        """Pass over the bracket that opens an array. Returns where to go on."""
+        """Skip the bracket that opens an array. Returns the position after it."""
         found = _NOT_BLANK.search(block, position)
         self._take(block[start : found.start() if found else len(block)])
         self._next_element()
@@ -104,7 +104,7 @@ class _Scanner:
             raise Unreadable("the JSON array has no end")
 
     def _next_structure(self, block: bytes, position: int) -> tuple[int, int | None]:
-        """Where to go on, and where a bracket or comma stands that is in no string."""
+        """The position to go on from, and that of a bracket or comma outside of strings."""
         if self._escaped:
             self._escaped = False
             return position + 1, None

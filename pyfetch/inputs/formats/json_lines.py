@@ -1,7 +1,7 @@
 """JSON Lines: each line is an object, or a string that is a URL.
 
 pyfetch's own results are such a list: a null value counts as missing, and unknown keys become
-`input`. `json_line` writes any record so that it is read as the same.
+`input`. `json_line` writes any record as a line that is read as the same record.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _DEEPEST = 100
 _SHOWN = 200
 _URLS = (URL, "mirrors", "urls")
 _INPUT = "passed-through"
-"""An object with the keys of `input`, where one of them would be taken for a key that is known."""
+"""Key for an object with all of `input`, if one of its keys would be taken for a known one."""
 _INVALID = "invalid-record"
-"""Why a record cannot be used. An object with this key is a bad record."""
+"""Key that makes an object a bad record; its value says why the record cannot be used."""
 _TEXT = "record"
-"""With it: the record as it was in its list."""
+"""Key, in a bad record, for the text of the record in its list."""
 _KNOWN = frozenset({*KEYS, *_URLS, "headers", "size", _INPUT, _INVALID})
 
 
@@ -98,7 +98,7 @@ def record_from_object(said: Mapping[str, Any]) -> Record | BadRecord:
 def json_line(
     record: Record | BadRecord, raw: bytes | None = None, columns: Columns = BY_NAME
 ) -> bytes:
-    """Return a line that is read as the same record. `raw`: the text of a bad one in its list."""
+    """Return a line that is read as the same record. `raw`: the text of a bad record."""
     if isinstance(record, BadRecord):
         said: dict[str, Any] = {_INVALID: record.detail, "url": record.url}
         if raw is not None:
@@ -163,18 +163,18 @@ def _headers(value: object) -> list[str]:
         return _texts("header", value, many=True)
     for name, content in value.items():
         if not isinstance(name, str) or not isinstance(content, str) or ":" in name:
-            raise Refused("headers is no object whose values are texts")
+            raise Refused("headers must be an object whose values are texts")
     return [f"{name}: {content}" for name, content in value.items()]
 
 
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise Refused("size is no number of bytes")
+        raise Refused("size must be a number of bytes")
     return value if isinstance(value, str) else str(max(-1, min(value, 10**18)))
 
 
 def _too_deep(value: object) -> bool:
-    """Whether it is nested so deeply that writing it again may exceed the recursion limit."""
+    """Whether a value is nested so deeply that writing it may exceed the recursion limit."""
     level: list[object] = [value]
     for _ in range(_DEEPEST):
         level = [inner for outer in level for inner in _children(outer)]

@@ -53,7 +53,7 @@ def _algorithm(element: Element) -> str:
 
 
 def _urls(file: Element) -> list[str]:
-    """By priority (section 4.2.16.1); FTP mirrors are left out where there are others."""
+    """The URLs by priority (section 4.2.16.1), without FTP mirrors if there are others."""
     found = [child for child in file.children if child.name == "url"]
     urls = [child.text.strip() for child in sorted(found, key=_priority)]
     return [url for url in urls if url.lower().startswith(_WEB)] or urls

@@ -68,9 +68,9 @@ def parse_line(line: bytes) -> Record | BadRecord | None:
 
 
 def _without_mirrors(rest: str, builder: RecordBuilder) -> str:
-    """Take the URLs that follow tabs from the front. Returns what is left.
+    """Add the URLs that follow tabs, at the beginning, to `builder`. Returns the rest.
 
-    Raises `Refused` where something else than a URL or an option follows a tab.
+    Raises `Refused` if something other than a URL or an option follows a tab.
     """
     position = 0
     while (match := _AFTER_SPACES.match(rest, position)) and "\t" in match[1]:

@@ -1,6 +1,6 @@
 """XML as a stream: the elements directly below the root, each with its direct children.
 
-No tree is built. A document type is refused, since its entities could ask for memory and files.
+No tree is built. A document type is refused, as its entities could use up memory and read files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Element:
 def elements(content: Content, roots: frozenset[str]) -> Iterator[Element]:
     """Yield the elements directly below a root with one of these names. Raises `Unreadable`."""
     builder = _Builder(roots, lambda: int(expat.CurrentLineNumber))
-    # If it was UTF-16, it is UTF-8 by now, though its declaration may say otherwise.
+    # UTF-16 was changed to UTF-8 already, though the declaration may still say UTF-16.
     encoding = "utf-8" if content.beginning and content.is_recoded else None
     parser = DefusedXMLParser(target=builder, forbid_dtd=True, encoding=encoding)
     expat = parser.parser
@@ -77,7 +77,7 @@ class _Builder:
 
     @property
     def open_since(self) -> int | None:
-        """Line on which the element begins that is not complete yet; None if there is none."""
+        """Line on which the incomplete element begins; None if there is none."""
         below = self._open[1] if len(self._open) > 1 else None
         return below.number if below else None
 
@@ -86,7 +86,8 @@ class _Builder:
         return done
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
-        # The parser keeps every name in memory.
+        # The parser keeps each different name in memory.
+
         self._names.update((tag, *attributes))
         if len(self._names) > _MOST_NAMES:
             raise _Unusable(f"more than {_MOST_NAMES} different names")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from typing import Any
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, INSTEAD, LISTED
+from pyfetch.cli.alias_values import BY_VALUE
+from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD, LISTED
 from pyfetch.cli.command import command
 from pyfetch.cli.parameters import NOTES
 from pyfetch.cli.translation import foreign_words, translated
+from pyfetch.errors import UsageError
 
 OWN = {
     flag
@@ -65,6 +70,7 @@ def notes(line: str) -> list[str]:
         ("--oauth2-bearer abc URL", "-H 'Authorization: Bearer abc' URL"),
         ("--no-cache URL", "-H 'Cache-Control: no-cache' URL"),
         ("-k URL", "--insecure URL"),
+        ("--no-verify-ssl URL", "--insecure URL"),
         ("--no-check-certificate URL", "--insecure URL"),
         ("--check-certificate=false URL", "--insecure URL"),
         ("--check-certificate=true URL", "URL"),
@@ -76,6 +82,7 @@ def notes(line: str) -> list[str]:
         ("-m 1m URL", "--max-time 60 URL"),
         ("-T 10 URL", "--timeout 10 URL"),
         ("--read-timeout=10 URL", "--timeout 10 URL"),
+        ("--max-retries 5 URL", "--retries 5 URL"),
         ("--retry 5 URL", "--retries 5 URL"),
         ("--tries=5 URL", "--retries 4 URL"),
         ("--tries=0 URL", "--retries 1000000 URL"),
@@ -91,6 +98,7 @@ def notes(line: str) -> list[str]:
         ("--max-redirs 3 URL", "--max-redirects 3 URL"),
         ("--max-redirect=3 URL", "--max-redirects 3 URL"),
         ("--directory-prefix=data URL", "-o data URL"),
+        ("--out-dir data URL", "-o data URL"),
         ("--dir=data URL", "-o data URL"),
         ("--output x URL", "-O x URL"),
         ("--output-document=x URL", "-O x URL"),
@@ -102,10 +110,14 @@ def notes(line: str) -> list[str]:
         ("-B http://h/ list", "--base http://h/ list"),
         ("-J URL", "--content-disposition URL"),
         ("-nc URL", "--if-exists skip URL"),
+        ("--skip-existing URL", "--if-exists skip URL"),
         ("--no-clobber URL", "--if-exists skip URL"),
         ("--force-directories URL", "--name '{host}/{dir}/{name}' URL"),
         ("--fail-early URL", "--fail-fast URL"),
         ("--save-session=f URL", "--failed-to f URL"),
+        ("-y --prune URL", "--yes --prune URL"),
+        ("--append-output=log URL", "--log-file log URL"),
+        ("--no-progress-meter URL", "--progress none URL"),
         ("--dry-run URL", "--plan URL"),
         ("--json URL", "--format jsonl URL"),
         ("-s URL", "-q URL"),
@@ -123,11 +135,29 @@ def test_a_word_of_another_tool_means_what_our_own_does(typed: str, meant: str) 
     assert outcome(typed) == outcome(meant)
 
 
+@pytest.mark.parametrize(
+    ("flag", "becomes"),
+    [(flag, becomes) for flags, becomes in ALIASES.items() for flag in flags.split()],
+)
+def test_each_alias_is_a_command_line_of_ours(flag: str, becomes: str) -> None:
+    """With a value that its option takes, in each of the ways in which it may be written."""
+    option = becomes.split()[0]
+    value = {"--proxy": "p:3128", "--retry-status": "404", "--config": "/dev/null"}.get(option, "5")
+    value = "http://h/" if option == "--base" else value
+    meant = parsed(f"{becomes.replace('VALUE', value)} URL" if option != "--" else f"{value} URL")
+    if not flag.endswith("="):
+        assert parsed(f"{flag} URL") == meant
+        return
+    name = flag.removesuffix("=")
+    joined = f"{name}={value}" if name.startswith("--") else f"{name}{value}"
+    for typed in (f"{name} {value} URL", f"{joined} URL"):
+        assert parsed(typed) == meant
+
+
 @pytest.mark.parametrize("flag", [flag for flag, word in WORDS.items() if word.note])
 def test_a_word_for_what_happens_anyway_changes_nothing_and_says_so(flag: str) -> None:
-    line = f"{flag} value URL" if WORDS[flag].takes_value else f"{flag} URL"
-    assert parsed(line) == parsed("URL")
-    assert notes(line) == [f"{flag}: {WORDS[flag].note}"]
+    line = [flag, "value", "URL"] if WORDS[flag].takes_value else [flag, "URL"]
+    assert translated(line, command.params) == (["--", "URL"], [f"{flag}: {WORDS[flag].note}"])
 
 
 def test_words_with_the_same_reason_get_one_sentence() -> None:
@@ -140,9 +170,9 @@ def test_words_with_the_same_reason_get_one_sentence() -> None:
 @pytest.mark.parametrize("flag", [flag for flags in INSTEAD for flag in flags.split()])
 def test_a_word_for_what_is_done_in_another_way_gets_a_sentence(flag: str) -> None:
     sentence = next(text for flags, text in INSTEAD.items() if flag in flags.split())
-    for line in (f"{flag} URL", f"URL {flag}", f"{flag} 5 URL"):
+    for line in ([flag, "URL"], ["URL", flag], [flag, "5", "URL"]):
         with pytest.raises(click.UsageError) as raised:
-            parsed(line)
+            translated(line, command.params)
         assert sentence in raised.value.format_message()
         assert flag in raised.value.format_message()
 
@@ -156,6 +186,8 @@ def test_a_word_for_what_is_done_in_another_way_gets_a_sentence(flag: str) -> No
         ("-m http://h/", "-m is the longest time"),
         ("-T file URL", "uploads nothing"),
         ("-b http://h/", "nohup pyfetch"),
+        ("-e robots=off URL", "For wget's -e robots=off: leave it out"),
+        ("-n1 URL", "leave xargs' -n1 out"),
         ("--tries=inf URL", "--tries takes a number, not 'inf'"),
         ("-d a=b URL", "only sends GET requests"),
         ("--concurrency 8 URL", "--workers N"),
@@ -194,13 +226,25 @@ def test_a_word_with_up_to_two_wrong_letters_gets_the_right_one(typed: str, mean
         parsed(f"{typed} 8 URL")
 
 
-@pytest.mark.parametrize("typed", ["--foo", "--nope", "--currency", "-y", "-Lyk"])
+@pytest.mark.parametrize("typed", ["--foo", "--nope", "--currency", "-W", "-LWk"])
 def test_no_other_word_gets_a_suggestion(typed: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         parsed(f"{typed} URL")
     said = raised.value.format_message()
     assert "mean" not in said
     assert "pyfetch --help" in said
+
+
+_ANY_WORD = st.sampled_from([*sorted(WORDS), *sorted(OWN), "--", "-", "16", "a=b", "http://h/", ""])
+
+
+@given(st.lists(_ANY_WORD | st.builds("{}={}".format, _ANY_WORD, st.text()) | st.text()))
+def test_no_command_line_makes_another_error(arguments: list[str]) -> None:
+    """It is translated and parsed, or the user is told what is wrong."""
+    with contextlib.suppress(click.UsageError, UsageError, click.exceptions.Exit):
+        assert "--" in translated(arguments, command.params).arguments
+        with command.make_context("pyfetch", arguments) as context:
+            assert isinstance(context.params["sources"], tuple)
 
 
 def test_each_word_stands_in_the_tables_once_and_is_no_option_of_ours() -> None:

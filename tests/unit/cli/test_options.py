@@ -115,14 +115,22 @@ def test_help_has_examples_variables_statuses_units_and_the_readme() -> None:
     assert "<=" not in shown
 
 
-def test_short_help_is_one_screen() -> None:
+def test_short_help_is_one_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     """24 lines of 80 columns, the last of them for the prompt."""
+    monkeypatch.setenv("COLUMNS", "80")
     lines = help_text.one_screen(command.params).splitlines()
     assert len(lines) <= 23
     assert max(map(len, lines)) < 80
     assert len([line for line in lines if line.startswith("  -")]) == 15
     assert len([line for line in lines if line.startswith("  pyfetch ")]) == 5
     assert "pyfetch --help" in lines[0]
+
+
+def test_short_help_fits_a_narrow_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = help_text.one_screen(command.params).splitlines()
+    assert all(len(line) < 40 for line in lines if not line.startswith("  pyfetch"))
+    assert {flags_in(line)[0] for line in lines if line.startswith("  -")} == {*manual.FIFTEEN}
 
 
 @pytest.mark.parametrize("example", [command for command, _ in manual.EXAMPLES])

@@ -24,7 +24,7 @@ from pyfetch.naming.components import (
     tagged,
     tagged_path,
 )
-from pyfetch.naming.template import Said, Template, wanted_path
+from pyfetch.naming.template import Said, Template, belongs_to_entry, wanted_path
 from pyfetch.naming.template_text import FIELDS
 from pyfetch.urls import parse_url
 from tests.support.measuring import takes_linear_time
@@ -353,6 +353,58 @@ def test_where_the_list_wants_nothing_the_template_says_where(out: str | None) -
 
 def test_what_the_list_wants_goes_before_the_name_that_the_server_gave() -> None:
     assert wanted_path(target("http://h/x", out="a"), NAME, Said("given")) == "a"
+
+
+# From columns of the list
+
+
+@pytest.mark.parametrize(
+    ("template", "names_entries"),
+    [
+        ("{input.id}{type_ext}", True),
+        ("{input.id}", True),
+        ("{host}/{dir}/{input.id}{ext}", True),
+        ("{input.kind}/{input.id}-small.jpg", True),
+        ("{input.kind}/{name}", False),
+        ("{input.id}{stem}", False),
+        ("{input.id}{query}", False),
+        ("{hash}{input.id}", False),
+        ("{input.id}/x", False),
+        ("{index}/{input.id}", False),
+        ("{name}", False),
+        ("{{input.id}}", False),
+    ],
+)
+def test_a_template_names_entries_if_only_the_list_says_which_file_it_is(
+    template: str, names_entries: bool
+) -> None:
+    assert Template(template).names_entries is names_entries
+    assert belongs_to_entry(target("http://h/x"), Template(template)) is names_entries
+    assert belongs_to_entry(target("http://h/x", out="a"), Template(template))
+    assert not belongs_to_entry(target("http://h/x", out="a/"), Template(template))
+
+
+@pytest.mark.parametrize(
+    ("template", "uses_type"),
+    [("{stem}{type_ext}", True), ("{ext}", False), ("{{type_ext}}", False)],
+)
+def test_a_template_knows_whether_it_depends_on_the_answer(template: str, uses_type: bool) -> None:
+    assert Template(template).uses_type is uses_type
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b"]), texts | st.integers() | st.none()),
+    st.none() | texts,
+    st.sampled_from(["{input.a}", "{input.a}/{input.b}{type_ext}", "x{input.b}-{input.a}/{name}"]),
+)
+def test_whatever_a_list_says_a_target_goes_to_one_safe_path(
+    said: dict[str, object], media_type: str | None, text: str
+) -> None:
+    wanting = target("http://h/x.txt")._replace(input=said)
+    template = Template(text)
+    path = wanted_path(wanting, template, Said(media_type=media_type))
+    assert breaches_of_path(path) == []
+    assert wanted_path(wanting, template, Said(media_type=media_type)) == path
 
 
 # Whatever comes

@@ -5,26 +5,18 @@ from __future__ import annotations
 import pytest
 
 from pyfetch.activity import IDLE, Activity, HostWait
-from pyfetch.attempt import Assignment
-from pyfetch.models import Target
-from pyfetch.output.bars import Look, transfer_lines, waiting_lines, whole_line
+from pyfetch.output.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.output.counts import Counts
 from pyfetch.output.estimate import Estimator
 from pyfetch.transfer import Phase, Transfer
-from pyfetch.urls import parse_url
+from tests.support.transfers import transfer
 
 MB = 1_000_000
 WIDTHS = pytest.mark.parametrize("width", [40, 56, 79, 80, 100, 200])
 
 
-def look(width: int) -> Look:
-    return Look(width, 24)
-
-
-def transfer(url: str, received: int, size: int | None, resumed: int = 0) -> Transfer:
-    made = Transfer(Assignment.first_of(Target(1, parse_url(url))))
-    made.received, made.size, made.resumed = received, size, resumed
-    return made
+def look(width: int) -> BarStyle:
+    return BarStyle(width, 24)
 
 
 def watched(one: Transfer, rate: int, finished: int = 0) -> Estimator:
@@ -160,6 +152,6 @@ def test_many_that_wait_take_three_lines(width: int) -> None:
 
 def test_a_terminal_without_unicode_gets_bars_of_ascii() -> None:
     half = transfer("http://h/x", 50, 100)
-    (line,) = transfer_lines([half], Estimator(0.0), Look(80, 24, ascii_only=True))
+    (line,) = transfer_lines([half], Estimator(0.0), BarStyle(80, 24, ascii_only=True))
     assert line.plain.isascii()
     assert "##--" in line.plain

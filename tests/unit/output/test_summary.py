@@ -62,7 +62,7 @@ def summary(*results: Result) -> Summary:
             "fetched 1, failed 4 (404 ×2, timeout ×1, 500 ×1); 0 B in 1.0 s",
         ),
         (
-            [failed(Failure.CONNECT, "connection failed: Connection refused; not again: so")],
+            [failed(Failure.CONNECT, "connection failed: Connection refused; not tried again: so")],
             1.0,
             "fetched 0, failed 1 (connection refused ×1); 0 B in 1.0 s",
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyfetch.output.terminals import progress, shows_links, shows_progress
+from pyfetch.output.terminals import progress_sequence, shows_links, shows_progress
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -60,5 +60,5 @@ def test_only_terminals_known_to_show_links_are_sent_them(
 
 
 def test_progress_is_a_percentage_or_unknown() -> None:
-    assert progress(41.6) == "\x1b]9;4;1;42\x1b\\"
-    assert progress(None) == "\x1b]9;4;3\x1b\\"
+    assert progress_sequence(41.6) == "\x1b]9;4;1;42\x1b\\"
+    assert progress_sequence(None) == "\x1b]9;4;3\x1b\\"

@@ -234,7 +234,7 @@ def test_what_came_whole_is_never_seen_before_it_has_its_final_name(
     place(directory, placement, meanwhile=lambda: seen.extend(parts_of(directory)), is_whole=True)
     assert (directory.path / "x").read_bytes() == b"fetched"
     assert seen == parts_of(directory) == []
-    with pytest.raises(TargetError, match="x came into being meanwhile"):
+    with pytest.raises(TargetError, match="x was created meanwhile"):
         place(directory, placement, content=b"other", is_whole=True)
     assert (directory.path / "x").read_bytes() == b"fetched"
     assert parts_of(directory) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyfetch.http.content_range import ContentRange, is_slice, parse_content_range
+from pyfetch.headers import ContentRange, is_slice, parse_content_range
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""The options that are no settings of a run: they say what is read, written and shown."""
+
+from __future__ import annotations
+
+import click
+
+from pyfetch.cli.click_types import FILE_NAME, GroupedOption, Parsed
+from pyfetch.settings import Group, InputFormat
+from pyfetch.units import parse_allowance
+
+OWN_OPTIONS = (
+    GroupedOption(
+        ("-O", "--out"),
+        Group.FILES,
+        "Save the file of one URL under this name.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--prune",),
+        Group.FILES,
+        "Move fetched files that the list no longer names to `.pyfetch/pruned/`, after the run."
+        " On a terminal, it asks before; elsewhere it needs `--yes`.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--yes",), Group.FILES, "Let `--prune` move files without a question.", is_flag=True
+    ),
+    GroupedOption(
+        ("--cleanup",),
+        Group.FILES,
+        "Remove the unfinished parts and the backups in DIR, and list them. Nothing is fetched.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--input-format",),
+        Group.LISTS,
+        "Read the list in this format: `lines`, `aria2`, `csv`, `tsv`, `jsonl`, `json`,"
+        " `checksums`, `sitemap` or `metalink`. `auto` detects it by content and name.",
+        type=click.Choice([str(choice) for choice in InputFormat]),
+        default="auto",
+        metavar="FORMAT",
+    ),
+    GroupedOption(
+        ("--base",),
+        Group.LISTS,
+        "Complete relative URLs, and the names in `SHA256SUMS`, with this URL.",
+        metavar="URL",
+    ),
+    GroupedOption(
+        ("--url-column",),
+        Group.LISTS,
+        "Take the URL from this column or JSON key, not from `url`. In tables, its number will do.",
+        metavar="NAME",
+    ),
+    GroupedOption(
+        ("--skip-duplicates",),
+        Group.LISTS,
+        "Drop URLs that the list has had before.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--plan",),
+        Group.LISTS,
+        "Show what would be fetched, and ask no server.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--verify",),
+        Group.CHECKS,
+        "Check the files in DIR against the state, and against `SHA256SUMS` in DIR or as SOURCE."
+        " Nothing is fetched.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--checksums",),
+        Group.CHECKS,
+        "Write the checksums of all files, as `sha256sum -c` reads them.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--allow-failures",),
+        Group.FAILURES,
+        "Exit with status 0 if no more than this number, or this share (`5%`), fail.",
+        type=Parsed("allowance", parse_allowance),
+        metavar="N|P%",
+    ),
+    GroupedOption(
+        ("--failed-to",),
+        Group.FAILURES,
+        "Write what failed as a list for another run.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--format",),
+        Group.OUTPUT,
+        "Show results as table, TSV or JSON Lines.",
+        type=click.Choice(["table", "tsv", "jsonl"]),
+        metavar="table|tsv|jsonl",
+        show_default="table on a terminal, else tsv",
+    ),
+    GroupedOption(
+        ("--rows",),
+        Group.OUTPUT,
+        "Show all results, failures only (as they happen, not in the order of the list), or none.",
+        type=click.Choice(["all", "failures", "none"]),
+        metavar="all|failures|none",
+        default="all",
+    ),
+    GroupedOption(
+        ("--progress",),
+        Group.OUTPUT,
+        "Show bars, a line of JSON each second on standard error, or nothing. `auto`: bars on a"
+        " terminal, unless `--quiet` is given.",
+        type=click.Choice(["auto", "bar", "json", "none"]),
+        metavar="auto|bar|json|none",
+        default="auto",
+    ),
+    GroupedOption(
+        ("--no-osc",),
+        Group.OUTPUT,
+        "Send terminals no links (OSC 8) and no progress for their tab (OSC 9;4).",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("--unordered",),
+        Group.OUTPUT,
+        "Show results as they finish, not in the order of the list.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("-q", "--quiet"),
+        Group.OUTPUT,
+        "Show failures only, on standard error. With `--format`, results too.",
+        is_flag=True,
+    ),
+    GroupedOption(
+        ("-v", "--verbose"),
+        Group.OUTPUT,
+        "Say more on standard error. Once: addresses, answers, waits, retries. Twice: heads, too.",
+        count=True,
+    ),
+    GroupedOption(
+        ("--log-file",),
+        Group.OUTPUT,
+        "Append to this file all that `-vv` would say.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+)

@@ -1,0 +1,112 @@
+"""What `--verify` expects of the files in an output directory, on disk, however many there are."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pyfetch.checksum import Checksum
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import OWN_DIRECTORY, identity
+from pyfetch.storage.state import State
+from pyfetch.system import temporary_database
+
+
+class ExpectedFile(NamedTuple):
+    """What is known of one file."""
+
+    path: str
+    """Below the output directory."""
+    url: str | None
+    size: int | None
+    """In bytes; None: the state does not know the file."""
+    modified_ns: int | None
+    sha256: str | None
+    demanded: tuple[Checksum, ...]
+    """What lists of checksums say."""
+
+    @property
+    def is_known(self) -> bool:
+        return self.size is not None or bool(self.demanded)
+
+
+class ExpectedFiles:
+    """What the state and lists of checksums say of files, and which others are there.
+
+    To be closed.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        """How many there are, once `look_around` has looked."""
+        self.size = 0
+        """Bytes of those that the state knows."""
+        self._lists: set[tuple[int, int]] = set()
+        """Files that are lists of checksums themselves."""
+        self._database = temporary_database(
+            "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
+            " sha256 TEXT, demanded TEXT)",
+            "backup (path BLOB PRIMARY KEY)",
+        )
+
+    def close(self) -> None:
+        self._database.close()
+
+    def add_state(self, state: State) -> None:
+        """Expect what this state knows."""
+        for file in state.files():
+            self._database.execute(
+                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, NULL)",
+                (os.fsencode(file.path), file.url, file.size, file.modified_ns, file.sha256),
+            )
+            self.size += file.size
+        for path in state.backups():
+            query = "INSERT OR IGNORE INTO backup VALUES (?)"
+            self._database.execute(query, (os.fsencode(path),))
+
+    def add_checksum(self, path: bytes, checksum: Checksum) -> None:
+        """Expect this checksum of a file, as a list of checksums says."""
+        self._database.execute(
+            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, ?) ON CONFLICT (path)"
+            " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
+            (path, str(checksum)),
+        )
+
+    def add_list(self, status: os.stat_result) -> None:
+        """A file with this status is a list of checksums: nobody need know it."""
+        self._lists.add(identity(status))
+
+    def look_around(self, directory: OutputDirectory) -> None:
+        """Find the files that are there. Those of other output directories below are left out."""
+        root = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=directory.root)
+        try:
+            for where, directories, names, here in os.fwalk(".", dir_fd=root):
+                if where != "." and OWN_DIRECTORY in directories:
+                    directories.clear()
+                    continue
+                directories[:] = [one for one in directories if one != OWN_DIRECTORY]
+                for name in names:
+                    with contextlib.suppress(FileNotFoundError):
+                        status = os.stat(name, dir_fd=here, follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) and identity(status) not in self._lists:
+                            self._add_unknown(os.fsencode(f"{where}/{name}".removeprefix("./")))
+        finally:
+            os.close(root)
+        (self.number,) = self._database.execute("SELECT count(*) FROM expected").fetchone()
+
+    def _add_unknown(self, path: bytes) -> None:
+        self._database.execute(
+            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, NULL"
+            " WHERE NOT EXISTS (SELECT 1 FROM backup WHERE path = ?1)",
+            (path,),
+        )
+
+    def __iter__(self) -> Iterator[ExpectedFile]:
+        for path, url, size, modified_ns, sha256, demanded in self._database.execute(
+            "SELECT * FROM expected ORDER BY path"
+        ):
+            checksums = (Checksum(*text.split("=")) for text in (demanded or "").split())
+            yield ExpectedFile(os.fsdecode(path), url, size, modified_ns, sha256, tuple(checksums))

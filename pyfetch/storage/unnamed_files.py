@@ -1,0 +1,73 @@
+"""The files that a run's list has not named, though an earlier run has fetched them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from pyfetch.facts import RecordedFile
+from pyfetch.models import TargetError
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.state import State
+from pyfetch.system import temporary_database
+
+
+class UnnamedFiles:
+    """The files that the list of a run has not named, and that are as pyfetch left them.
+
+    On disk, however many. To be closed.
+    """
+
+    def __init__(self, state: State, output_dir: Path) -> None:
+        """Find them, while `state` knows which names the run has given."""
+        self.number = 0
+        self.size = 0
+        """Bytes of all of them."""
+        self.changed = 0
+        """Files that stay, because somebody has changed them."""
+        self._database = temporary_database(
+            "unnamed (path TEXT PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER)"
+        )
+        with closing(OutputDirectory(output_dir)) as directory:
+            for file in state.files(unnamed=True):
+                status = _status(directory, file.path)
+                if status is None:
+                    continue
+                if not is_as_left(status, file):
+                    self.changed += 1
+                    continue
+                self.number += 1
+                self.size += file.size
+                values = (file.path, file.url, file.size, file.modified_ns)
+                self._database.execute("INSERT INTO unnamed VALUES (?, ?, ?, ?)", values)
+
+    def __iter__(self) -> Iterator[RecordedFile]:
+        rows = self._database.execute("SELECT * FROM unnamed ORDER BY path")
+        for path, url, size, modified_ns in rows:
+            yield RecordedFile(path, url, size, modified_ns, None)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def is_as_left(status: os.stat_result, file: RecordedFile) -> bool:
+    """Whether this is the status of a regular file that nobody has changed since."""
+    return stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (
+        file.size,
+        file.modified_ns,
+    )
+
+
+def _status(directory: OutputDirectory, path: str) -> os.stat_result | None:
+    """The status of what has this path; None if nothing has it, or nothing that may be moved."""
+    try:
+        place = directory.place(path)
+        if place is None:
+            return None
+        with place:
+            return os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+    except (FileNotFoundError, TargetError):
+        return None
