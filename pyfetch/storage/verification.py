@@ -24,7 +24,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.expected_files import ExpectedFile, ExpectedFiles
+from pyfetch.storage.expected_file import ExpectedFile
+from pyfetch.storage.expected_files import ExpectedFiles
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.lock import is_held
 from pyfetch.urls import masked_url
