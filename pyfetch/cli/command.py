@@ -62,6 +62,17 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         return show_cleanup(settings_from_options(options, hosts), quiet=options["quiet"])
     if options["verify"]:
         return _verify(sources, options, hosts)
+    if options["report_from"]:
+        from pyfetch.cli.report_from import write_report
+
+        return write_report(options["report_from"], sources)
+    return _fetch(context, sources, options, hosts)
+
+
+def _fetch(
+    context: click.Context, sources: tuple[str, ...], options: dict[str, Any], hosts: Any
+) -> int:
+    """Run the sources, or show what a run would do."""
     out = _place(context, sources, options)
     sources = sources or _standard_input()
     if "-" in sources and sys.stdin is None:
@@ -94,6 +105,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
         log_file=options["log_file"],
         checksums=options["checksums"],
         failed_to=options["failed_to"],
+        report=options["report"],
         prune=options["prune"],
         yes=options["yes"],
         allowed=allowed,

@@ -49,6 +49,8 @@ class OutputOptions(NamedTuple):
     """The file for the lines that `sha256sum -c` reads; None: no such file."""
     failed_to: str | None = None
     """The file for the input lines that failed; None: no such file."""
+    report: str | None = None
+    """The file for the page about the run; None: no such file."""
     prune: bool = False
     """Whether to move the files that the list does not name any more."""
     yes: bool = False

@@ -73,6 +73,20 @@ OWN_OPTIONS = (
         is_flag=True,
     ),
     GroupedOption(
+        ("--report",),
+        Group.OUTPUT,
+        "Write a page (HTML) that shows why the run took as long as it did, and what failed.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
+        ("--report-from",),
+        Group.OUTPUT,
+        "Make such a page from the results of `--format jsonl`. SOURCE is the file to write.",
+        type=FILE_NAME,
+        metavar="FILE",
+    ),
+    GroupedOption(
         ("--checksums",),
         Group.CHECKS,
         "Write the checksums of all files, as `sha256sum -c` reads them.",

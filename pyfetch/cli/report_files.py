@@ -1,42 +1,64 @@
-"""The files that `--checksums` and `--failed-to` name."""
+"""The files that `--checksums`, `--failed-to` and `--report` name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyfetch.cli.output_options import OutputOptions
 from pyfetch.errors import UsageError
 from pyfetch.inputs import Sources
 from pyfetch.models import Result
 from pyfetch.output import Sink
+from pyfetch.settings import Settings
+from pyfetch.text import masked
 
 if TYPE_CHECKING:  # loaded where a report is wanted only
+    from pyfetch.output.report.sink import HtmlReport
     from pyfetch.output.report_file import Report
 
 
 class ReportFiles:
     """The report files of one run, as one sink. Raises `UsageError` where one cannot be made."""
 
-    def __init__(self, checksums: str | None, failed_to: str | None, sources: Sources) -> None:
+    def __init__(
+        self,
+        options: OutputOptions,
+        settings: Settings,
+        sources: Sources,
+        arguments: Sequence[str],
+    ) -> None:
+        """`arguments`: the sources as they are named, for the title of the page."""
         self._sources = sources
         self._open: list[Report] = []
         self._sinks: list[Sink] = []
+        self._page: HtmlReport | None = None
         self._stack = ExitStack()
-        if checksums is None and failed_to is None:
+        checksums, failed_to, page = options.checksums, options.failed_to, options.report
+        named = [path for path in (checksums, failed_to, page) if path is not None]
+        if not named:
             return
         from pyfetch.output.report_file import Checksums, FailedLines, Report
 
-        places = [Path(path).resolve() for path in (checksums, failed_to) if path is not None]
-        if len(set(places)) < len(places):
-            raise UsageError(f"{checksums} cannot be for checksums and for failed lines both")
+        places = [Path(path).resolve() for path in named]
+        for path, place in zip(named, places, strict=True):
+            if places.count(place) > 1:
+                raise UsageError(f"{path} is named for two reports: each needs a file of its own")
         with ExitStack() as opening:
             if checksums is not None:
                 self._sinks.append(Checksums(self._opened(opening, Report(checksums))))
             if failed_to is not None:
                 report = self._opened(opening, Report(failed_to, private=True))
                 self._sinks.append(FailedLines(report, sources))
+            if page is not None:
+                from pyfetch.output.report.sink import HtmlReport
+
+                report = self._opened(opening, Report(page, private=True))
+                title = f"pyfetch {' '.join(masked(one) for one in arguments[:5])}"
+                self._page = HtmlReport(report, settings, title)
+                self._sinks.append(self._page)
             self._stack = opening.pop_all()
 
     def _opened(self, stack: ExitStack, report: Report) -> Report:
@@ -54,6 +76,8 @@ class ReportFiles:
         If it did not, a report that would replace the run's own list does not: the list says
         more of what is still to be done.
         """
+        if self._page:
+            self._page.finish(interrupted=not whole)
         for report in self._open:
             if whole or not self._sources.has(report.final):
                 report.commit()

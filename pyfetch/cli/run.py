@@ -86,7 +86,7 @@ class _Run:
                 settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
             )
         self._reader = ReaderWatch(self._batch.stop)
-        self._reports = ReportFiles(options.checksums, options.failed_to, self._sources)
+        self._reports = ReportFiles(options, settings, self._sources, spec.arguments)
 
     def execute(self) -> int:
         """Fetch, show and report. Returns the exit status."""

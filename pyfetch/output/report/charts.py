@@ -77,14 +77,16 @@ def area(values: Sequence[float], width: float, seconds: float, peak: str) -> Ar
 
 def time_ticks(seconds: float, width: float) -> list[Tick]:
     """Up to ten round times along an axis."""
+    if not seconds:
+        return [Tick(0, "0 s")]
     step = 0.001
     for factor in (2, 2.5, 2) * 12:
         if seconds / step <= 10:
             break
         step *= factor
-    number = int(seconds / step) if seconds else 0
-    return [Tick(i * step * width / seconds, _time(i * step)) for i in range(number + 1)] or [
-        Tick(0, "0")
+    return [
+        Tick(number * step * width / seconds, _time(number * step))
+        for number in range(int(seconds / step) + 1)
     ]
 
 

@@ -31,7 +31,7 @@ class TimeSeries:
 
     def rates(self, seconds: float) -> list[float]:
         """The amount in a second, for each bin of a run of so many seconds."""
-        number = min(BINS, int(seconds / self.width) + 1)
+        number = min(BINS, max(1, math.ceil(seconds / self.width)))
         rates = [amount / self.width for amount in self._amounts[:number]]
         last = seconds - (number - 1) * self.width
         if 0.2 * self.width < last < self.width:  # the last bin lasts less than the others
