@@ -23,7 +23,7 @@ from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Failure, IfExists, Result, Target
-from pyfetch.scheduling.queue import SamePath
+from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock

@@ -23,7 +23,7 @@ class Blame(Enum):
     HOST = "the host"
 
 
-class _Refused:
+class _RefusedUrl:
     """A URL that was refused."""
 
     __slots__ = ("at", "is_its_own", "served_before")
@@ -59,7 +59,7 @@ class Refusals:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._refused: OrderedDict[int, _Refused] = OrderedDict()
+        self._refused: OrderedDict[int, _RefusedUrl] = OrderedDict()
         """The URL that was refused last is the last one."""
         self._served = 0
         """How many requests were served since this host refused one for the first time."""
@@ -127,7 +127,7 @@ class Refusals:
         return Blame.HOST if len(others) >= (1 if limit_is_known else 2) else Blame.UNSURE
 
     def _remember(self, index: int, now: float) -> None:
-        self._refused[index] = _Refused(now, self._served)
+        self._refused[index] = _RefusedUrl(now, self._served)
         self._refused.move_to_end(index)
         if len(self._refused) > _REMEMBERED:
             self._refused.popitem(last=False)

@@ -8,7 +8,7 @@ in order.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
@@ -17,39 +17,11 @@ from pyfetch.scheduling.host_limits import HostMemories, HostRules, Limits, Refu
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
 """Hosts without waiting targets that are kept as they are, at most. Of others, little is kept."""
-
-
-class SamePath:
-    """Lets one target at a time write to a path; others for the same path wait in their order."""
-
-    def __init__(self) -> None:
-        self._behind: dict[str, deque[Target]] = {}
-        """By path, the targets that wait for it. A path is in here while a target uses it."""
-
-    def enter(self, target: Target) -> bool:
-        """Whether the target may start now; if not, a later `leave` returns it."""
-        if target.path is None:
-            return True
-        behind = self._behind.get(target.path)
-        if behind is None:
-            self._behind[target.path] = deque()
-            return True
-        behind.append(target)
-        return False
-
-    def leave(self, target: Target) -> Target | None:
-        """Take out a target that is done. Returns the next one for its path, if one waits."""
-        if target.path is None:
-            return None
-        behind = self._behind[target.path]
-        if behind:
-            return behind.popleft()
-        del self._behind[target.path]
-        return None
 
 
 class HostQueues:
