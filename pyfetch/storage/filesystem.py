@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import math
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -48,7 +47,7 @@ def prepare(output_dir: Path) -> None:
         output_dir.mkdir(parents=True, exist_ok=True)
         own = open_own(output_dir)
         try:
-            probe = f"probe-{secrets.token_hex(8)}"
+            probe = f"probe-{os.urandom(8).hex()}"
             os.close(os.open(probe, NEW_FILE, 0o600, dir_fd=own))
             os.unlink(probe, dir_fd=own)
         finally:
