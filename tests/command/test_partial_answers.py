@@ -15,18 +15,20 @@ from tests.support.half_fetched import (
     HALF,
     OLD,
     OTHER,
+    REST,
     Route,
+    check_all_are,
     cut,
     in_turn,
     parts_in,
     ranges,
     rest,
+    urls_of,
     whole,
 )  # fmt: skip
 from tests.support.server import Handler, LoopbackServer
 
 ALL = f"bytes 0-{len(BODY) - 1}/{len(BODY)}"
-REST = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
 
 
 def slice_(status: int, content_range: str, body: bytes, **headers: str) -> Route:
@@ -50,12 +52,10 @@ def test_a_slice_is_asked_for_as_a_whole_in_the_same_try(
     for number, wrong in enumerate(SLICES):
         server.routes[f"/first{number}"] = in_turn(wrong, whole())
         server.routes[f"/resumed{number}"] = in_turn(cut(ETag=ETAG), wrong, whole())
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = urls_of(server)
     results = pyfetch("--retries", "1", "--format", "jsonl", *urls).results
     assert [result["attempts"] for result in results] == [1, 2] * len(SLICES)
-    for path in server.routes:
-        assert (pyfetch.directory / path[1:]).read_bytes() == BODY, path
-    assert parts_in(pyfetch) == []
+    check_all_are(BODY, pyfetch, server)
 
 
 def test_a_server_that_has_only_slices_is_asked_twice(
@@ -64,7 +64,7 @@ def test_a_server_that_has_only_slices_is_asked_twice(
     """Then the URL fails, and nothing is there under its name."""
     for number, wrong in enumerate(SLICES):
         server.routes[f"/{number}"] = wrong
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = urls_of(server)
     for options in ([], ["--discard"]):
         server.asked.clear()
         results = pyfetch("--format", "jsonl", *options, *urls).results
@@ -109,10 +109,9 @@ def test_two_versions_are_never_mixed_by_servers_that_ignore_if_range(
     for number, fields in enumerate(CONTRADICTIONS):
         other = rest(REST, OTHER[HALF:], **fields)
         server.routes[f"/{number}"] = in_turn(cut(BODY, HALF, **FIRST), other, whole(OTHER))
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = urls_of(server)
     assert pyfetch("--retries", "1", *urls).status == 0
-    for path in server.routes:
-        assert (pyfetch.directory / path[1:]).read_bytes() == OTHER, CONTRADICTIONS[int(path[1:])]
+    check_all_are(OTHER, pyfetch, server)
 
 
 def test_a_demanded_checksum_does_not_make_up_for_a_contradiction(
@@ -155,8 +154,7 @@ def test_with_a_demanded_checksum_a_part_goes_on_without_a_strong_validator(
     assert pyfetch("--retries", "0", *urls).status == 0
     assert ranges(server) == [f"bytes={HALF}-"] * len(WITHOUT_STRONG)
     assert not any("If-Range" in asked.headers for asked in server.asked)
-    for path in server.routes:
-        assert (pyfetch.directory / path[1:]).read_bytes() == BODY
+    check_all_are(BODY, pyfetch, server)
 
 
 def test_without_a_total_too_the_checksum_decides(
@@ -228,12 +226,11 @@ def test_a_refused_range_or_condition_is_left_out_in_the_same_try(
     for status in REFUSALS:
         first = cut(ETag=ETAG) if field == "Range" else whole(ETag=ETAG)
         server.routes[f"/{status}"] = in_turn(first, refusing(status, field))
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = urls_of(server)
     pyfetch("--retries", "0", *urls)
     results = pyfetch("--retries", "0", "--format", "jsonl", *urls).results
     assert {(r["outcome"], r["status"], r["attempts"]) for r in results} == {("fetched", 200, 1)}
-    for path in server.routes:
-        assert (pyfetch.directory / path[1:]).read_bytes() == OTHER
+    check_all_are(OTHER, pyfetch, server)
 
 
 def test_a_500_is_tried_again_with_the_range_and_then_without(
@@ -285,10 +282,9 @@ def test_push_back_and_a_log_in_keep_the_range_and_the_part(
     statuses = [401, 408, 504, 520]
     for status in statuses:
         server.routes[f"/{status}"] = in_turn(cut(ETag=ETAG), refusing(status, "Range"), GOOD_REST)
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = urls_of(server)
     assert [pyfetch("--retries", "0", *urls).status for _ in range(3)] == [1, 1, 0]
-    for path in server.routes:
-        assert (pyfetch.directory / path[1:]).read_bytes() == BODY
+    check_all_are(BODY, pyfetch, server)
     assert server.sent == len(statuses) * (len(BODY) + len(b"no"))
 
 

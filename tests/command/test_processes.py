@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from pyfetch.cluster.process import WorkerProcess
 from pyfetch.cluster.workload import AHEAD, Workload, split_settings
 from pyfetch.settings import Settings
+from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
 from tests.support.processes import catches, children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
@@ -52,6 +56,29 @@ def test_all_come_in_order_each_once_and_a_rerun_knows_them(
     again = forked(*TWO, "-o", "data", *hundred)
     assert {row[0] for row in again.rows} == {"304"}
     assert "unchanged 100" in again.err
+
+
+def test_an_output_directory_that_is_swapped_before_a_process_opens_it_ends_the_run(
+    pyfetch: Command, hundred: list[str]
+) -> None:
+    data = pyfetch.directory / "data"
+    begin = WorkerProcess.begin
+
+    def swap_and_begin(process: WorkerProcess, *arguments: Any) -> None:
+        if not data.with_name("moved").exists():
+            data.rename(data.with_name("moved"))
+            (data / ".pyfetch" / "parts").mkdir(parents=True)
+        begin(process, *arguments)
+
+    # This process notices, too, but perhaps only when files were written.
+    with (
+        mock.patch.object(WorkerProcess, "begin", swap_and_begin),
+        mock.patch.object(OutputDirectory, "check"),
+    ):
+        ended = pyfetch(*TWO, "-o", "data", *hundred)
+    assert ended.status == 3
+    assert "renamed, removed or made anew" in ended.err
+    assert sorted(path.name for path in data.rglob("*")) == [".pyfetch", "parts"]
 
 
 def test_workers_are_the_total(forked: InstalledCommand, server: LoopbackServer) -> None:
@@ -144,7 +171,7 @@ def test_a_process_that_is_killed_leaves_its_work_to_another(
 
 
 def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
-    forked: InstalledCommand, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """Whatever is the cause: one URL does not take a run down with it."""
     deaths: list[int] = []
@@ -159,8 +186,8 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     server.routes["/deadly"] = kill
     server.pages["/x"] = Page(b"x")
     urls = f"{server.url}/x\n{server.url}/deadly\n{server.url}/x?2\n"
-    (forked.directory / "list").write_text(urls)
-    running = forked.start(*TWO, "--discard", "--workers", "1", "list")
+    (installed.directory / "list").write_text(urls)
+    running = installed.start(*TWO, "--discard", "--workers", "1", "list")
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "internal", "-"]

@@ -13,6 +13,8 @@ OTHER = os.urandom(300_000)
 HALF = 100_000
 ETAG = '"v1"'
 OLD = "Tue, 14 Nov 2023 22:13:20 GMT"
+REST = f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"
+"""The Content-Range of what is still to come."""
 
 Route = Callable[[Handler], None]
 
@@ -46,7 +48,19 @@ def rest(content_range: str | None, body: bytes, **headers: str) -> Route:
     return route
 
 
-GOOD_REST = rest(f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}", BODY[HALF:], ETag=ETAG)
+GOOD_REST = rest(REST, BODY[HALF:], ETag=ETAG)
+
+
+def urls_of(server: LoopbackServer) -> list[str]:
+    """The URL of each route."""
+    return [f"{server.url}{path}" for path in server.routes]
+
+
+def check_all_are(body: bytes, pyfetch: Command, server: LoopbackServer) -> None:
+    """Every route has become a file with this in it, and no part is left."""
+    for path in server.routes:
+        assert (pyfetch.directory / path[1:]).read_bytes() == body, path
+    assert parts_in(pyfetch) == []
 
 
 def parts_in(pyfetch: Command) -> list[str]:

@@ -22,6 +22,7 @@ from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 from tests.support.server import LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
+from tests.support.waiting import within
 
 HOST = ("h.test", 80)
 LONG = 30.0
@@ -91,7 +92,7 @@ def test_an_address_that_refuses_delays_the_next_by_nothing(
 ) -> None:
     began = time.monotonic()
     assert winner(refusing, refusing, living) == living
-    assert time.monotonic() - began < LONG / 2
+    assert within(2, time.monotonic() - began)
 
 
 @pytest.mark.usefixtures("never")
@@ -104,7 +105,7 @@ def test_addresses_that_all_fail_take_the_time_of_one(dead: Address, refusing: A
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         winner(*[dead] * 10, timeout=0.2)
-    assert time.monotonic() - began < 1
+    assert within(1, time.monotonic() - began)
     with pytest.raises(ConnectionRefusedError):
         winner(refusing, refusing)
 
@@ -124,7 +125,7 @@ def test_a_race_ends_as_soon_as_its_transfer_is_stopped(dead: Address) -> None:
     began = time.monotonic()
     with pytest.raises(TargetError, match="enough"):
         connect_to_first([dead, dead], LONG, transfer)
-    assert time.monotonic() - began < LONG / 2
+    assert within(2, time.monotonic() - began)
     with pytest.raises(TargetError, match="enough"):  # and does not begin afterwards
         connect_to_first([dead, dead], LONG, transfer)
 
