@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# What its user has configured for pyfetch is nothing to a demo or a benchmark.
+export PYFETCH_NO_CONFIG := 1
 # What is run again and again is compiled once, as it is where it is installed.
 unexport PYTHONDONTWRITEBYTECODE
 

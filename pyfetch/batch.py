@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,12 +56,13 @@ class Batch:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
-        # If a file that the settings name cannot be used, fail before anything is created. For
-        # nothing else does a run over processes need an HTTP client in this process.
-        if settings.process_number == 1 or settings.names_files:
-            from pyfetch.engine.download import Downloader
+        # A file that is named and cannot be used is an error before anything is made, whoever
+        # fetches. Beside that, a run over processes needs no HTTP client here.
+        with warnings_within() as warned:
+            if settings.process_number == 1 or settings.names_files:
+                from pyfetch.engine.download import Downloader
 
-            self._download = Downloader(settings)
+                self._download = Downloader(settings)
         if self._download and settings.process_number == 1:
             from pyfetch.engine.threads import engine_over_threads
 
@@ -70,7 +72,9 @@ class Batch:
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
-            self._engine = Coordinator(settings, read_ahead=self._read_ahead, watched=watched)
+            self._engine = Coordinator(
+                settings, read_ahead=self._read_ahead, watched=watched, warned=warned
+            )
 
     def results(
         self,
@@ -182,6 +186,33 @@ def _told(
             yield result
 
     return put_in_order(told(), shown)
+
+
+class _WarningsWithin(logging.Handler):
+    """Notes the texts of warnings of this package."""
+
+    def __init__(self, *, alone: bool) -> None:
+        """`alone`: whether there is no other handler, so that Python would show warnings itself."""
+        super().__init__(logging.WARNING)
+        self._alone = alone
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+        if self._alone and logging.lastResort:
+            logging.lastResort.handle(record)
+
+
+@contextmanager
+def warnings_within() -> Iterator[list[str]]:
+    """Collect the texts of the warnings that are logged within."""
+    logger = logging.getLogger(__package__)
+    handler = _WarningsWithin(alone=not logger.hasHandlers())
+    logger.addHandler(handler)
+    try:
+        yield handler.texts
+    finally:
+        logger.removeHandler(handler)
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

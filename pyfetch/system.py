@@ -1,4 +1,4 @@
-"""What a process gets from the operating system: descriptors, threads, temporary databases."""
+"""What the operating system gives a process: descriptors and threads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    import sqlite3
+from typing import NamedTuple
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
@@ -78,15 +75,16 @@ def is_out_of_resources(error: BaseException) -> bool:
         if isinstance(cause, OSError):
             if cause.errno in _NO_MORE:
                 return True
-            # If the C library cannot open a socket or a file, it reports various codes.
-            if type(cause).__name__ == "gaierror" and _has_no_descriptor():
+            # The C library has many names for it where it cannot open a socket or a file.
+            if type(cause).__name__ == "gaierror" and has_no_descriptor():
                 return True
         pending += [each for each in cause.args if isinstance(each, BaseException)]
         pending += [each for each in (cause.__cause__, cause.__context__) if each is not None]
     return False
 
 
-def _has_no_descriptor() -> bool:
+def has_no_descriptor() -> bool:
+    """Whether the process may open no more files now."""
     try:
         descriptor = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
@@ -112,22 +110,6 @@ def daemon(target: Callable[[], None], name: str) -> threading.Thread:
         target()
 
     return threading.Thread(target=run, name=f"pyfetch-{name}", daemon=True)
-
-
-def temporary_database(*tables: str) -> sqlite3.Connection:
-    """A private SQLite database with these tables (`name (columns)`), lost when it is closed.
-
-    It is in memory while it is small, else in a temporary file. A transaction is open from the
-    start. Any thread may use it, one at a time.
-    """
-    import sqlite3  # takes milliseconds to load, and many runs do not need it
-
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = OFF")
-    for table in tables:
-        database.execute(f"CREATE TABLE {table} WITHOUT ROWID")
-    database.execute("BEGIN")
-    return database
 
 
 @contextlib.contextmanager

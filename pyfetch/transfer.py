@@ -39,6 +39,7 @@ class Transfer:
         "_socket",
         "_stopped",
         "assignment",
+        "has_asked",
         "latency",
         "ours",
         "phase",
@@ -61,7 +62,9 @@ class Transfer:
         self.phase = Phase.STARTING
         """What it does while nothing of the body has come."""
         self.steps = 0
-        """How many times the attempt has begun a step: a connection, a handshake, a request."""
+        """How often the attempt has begun to connect, to shake hands, or to wait for an answer."""
+        self.has_asked = False
+        """Whether the present step is to send a request and to wait for its answer."""
         self.ours = 0.0
         """Seconds in which the body had to wait for this program, up to the last `ours_ends`."""
         self._ours_since: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 import subprocess
@@ -69,6 +70,16 @@ def no_host_but_the_loopback() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, guarded(getattr(socket.socket, name)))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_configuration_of_this_machine() -> Iterator[None]:
+    """What its user has configured for pyfetch is nothing to the tests either."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+        for name in [name for name in os.environ if name.startswith("PYFETCH_")]:
+            patch.delenv(name)
         yield
 
 

@@ -23,6 +23,14 @@ OF_ONE_URL = frozenset({"user", "out"})
 """Options that are about one URL of the command line."""
 HEADER = "header"
 _STRICTER_HOLDS = frozenset(key.replace("_", "-") for key in HOST_LIMITS)
+_EXCLUDE_EACH_OTHER = (
+    ("insecure", "cacert"),
+    ("no-netrc", "netrc-file"),
+    ("ipv4", "ipv6"),
+    ("public-only", "proxy"),
+    ("fail-fast", "allow-failures"),
+)
+"""Of these, what a file says gives way to what the user says for this run."""
 _SENT_AS = {"user": "authorization", "user-agent": "user-agent"}
 """Keys that become a header field."""
 
@@ -87,14 +95,32 @@ def is_explicit(context: click.Context, key: str) -> bool:
     return source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
+def excluded_by(context: click.Context, key: str) -> str | None:
+    """The option of the user that excludes what the file says of this one; None: it holds."""
+    if context.get_parameter_source(key.replace("-", "_")) is not ParameterSource.DEFAULT_MAP:
+        return None
+    for pair in _EXCLUDE_EACH_OTHER:
+        other = pair[key == pair[0]]
+        if key in pair and is_explicit(context, other) and context.params[other.replace("-", "_")]:
+            return other
+    return None
+
+
 def options_over(
     configuration: Configuration, context: click.Context, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The options as Click has them, and the headers of the file beside those of the user."""
-    if not is_explicit(context, HEADER):
-        return dict(options)
-    configured = configuration.defaults().get(HEADER, ())
-    return {**options, HEADER: headers_over(HEADERS.check(options[HEADER]), configured)}
+    """The options as Click has them, and the headers of the file beside those of the user.
+
+    What the file says is left out where the user has asked for what excludes it.
+    """
+    defaults, merged = configuration.defaults(), dict(options)
+    for name in defaults:
+        if excluded_by(context, name.replace("_", "-")):
+            merged[name] = False if options[name] is True else None
+    if is_explicit(context, HEADER):
+        configured = defaults.get(HEADER, ())
+        merged[HEADER] = headers_over(HEADERS.check(options[HEADER]), configured)
+    return merged
 
 
 def hosts_under(

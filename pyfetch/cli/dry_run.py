@@ -28,7 +28,6 @@ from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.unnamed_files import UnnamedFiles
-from pyfetch.system import temporary_database
 from pyfetch.text import escaped
 from pyfetch.urls import masked_url
 
@@ -137,6 +136,8 @@ class _Seen:
 
     def __init__(self) -> None:
         self._hosts: Counter[str] = Counter()
+        from pyfetch.database import temporary_database  # loading SQLite takes milliseconds
+
         self._database = temporary_database(
             "path (path TEXT PRIMARY KEY)", "host (origin TEXT PRIMARY KEY, number INTEGER)"
         )

@@ -177,10 +177,9 @@ class _Run:
         many = summary.finished > _FEW or not display.is_table
         if summary.failures.number and not self._options.quiet and many:
             self._say_failures()
-        said = [summary.sentence(seconds)]
-        not_begun = self._batch.read - summary.finished if self._batch.input_ended else 0
-        if interrupted and not_begun > 0:
-            said[0] = said[0].replace(";", f", not begun {not_begun};", 1)
+        was_read = self._batch.stopped and self._batch.input_ended
+        not_begun = max(0, self._batch.read - summary.finished) if was_read else 0
+        said = [summary.sentence(seconds, not_begun)]
         if self._sources.duplicates:
             said.append(f"{self._sources.duplicates} duplicates dropped")
         if summary.kept():

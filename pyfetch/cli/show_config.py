@@ -18,6 +18,7 @@ from pyfetch.cli.config_layers import (
     HOST_KEYS,
     Configuration,
     Section,
+    excluded_by,
     hosts_under,
     is_configurable,
     key_of,
@@ -100,7 +101,8 @@ def _source(
     if configuration and (key == HEADER or not sources):
         sections = configuration.sections_of(key)
         sources = [*(_place(configuration, section, key) for section in sections), *sources]
-    return ", ".join(sources)
+    excluding = excluded_by(context, key)
+    return ", ".join(sources) + (f"; not used beside {excluding}" if excluding else "")
 
 
 def _hosts(

@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
@@ -23,7 +23,7 @@ from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Failure, IfExists, Result, Target
-from pyfetch.scheduling.queue import SamePath
+from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
@@ -44,10 +44,18 @@ _log = logging.getLogger(__name__)
 class Coordinator(Driver[MemberReport]):
     """One run over processes, which are started when it is made.
 
-    `watched`: whether somebody will look at what is in flight.
+    `watched`: whether somebody will look at what is in flight. `warned`: texts of warnings that
+    were logged before.
     """
 
-    def __init__(self, settings: Settings, *, read_ahead: ReadAhead, watched: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        read_ahead: ReadAhead,
+        watched: bool = False,
+        warned: Iterable[str] = (),
+    ) -> None:
         super().__init__(read_ahead, fail_fast=settings.fail_fast)
         self._members = Members(settings, self._mailbox.put, watched=watched)
         self._ledger: Ledger = NoLedger()
@@ -55,7 +63,7 @@ class Coordinator(Driver[MemberReport]):
         self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
-        self._warned: set[str] = set()
+        self._warned = set(warned)
         self._summaries: list[str] = []
         self._look_at = self._clock() + _LOOK_EVERY
 
@@ -77,6 +85,7 @@ class Coordinator(Driver[MemberReport]):
         self._ledger = ledger
         if lock:  # each process that may write files holds the lock, too
             self._members.held = (lock.descriptor,)
+            self._members.directory = lock.identity()
 
     def _commit(self) -> None:
         self._ledger.commit()

@@ -17,6 +17,7 @@ from pyfetch.cluster.workload import Workload, split_settings
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
 
 _SILENT_LOOKS = 6
@@ -101,7 +102,9 @@ class Members:
         self._received_by_gone = 0
         """Bytes that have come to processes which are gone."""
         self.held: tuple[int, ...] = ()
-        """Descriptors that each process has to keep open as long as it runs."""
+        """Descriptors that each process must keep open as long as it lives."""
+        self.directory: DirectoryIdentity | None = None
+        """What the output directory must be for each process."""
         self._ready = [WorkerProcess() for _ in self._split]
         # If the run never begins, end the processes when this object goes.
         weakref.finalize(self, _kill_all, self._ready)
@@ -174,7 +177,8 @@ class Members:
         process = self._ready.pop() if self._ready else WorkerProcess()
         member = Member(process, place, Workload(settings.most_workers, time.monotonic()))
         self._members.append(member)
-        process.begin(Begin(settings, _log.getEffectiveLevel(), self._watched, place), self.held)
+        level = _log.getEffectiveLevel()
+        process.begin(Begin(settings, level, self._watched, place, self.directory), self.held)
         process.listen(lambda messages: self._heard(MemberReport(member, messages)))
         return member
 

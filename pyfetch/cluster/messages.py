@@ -10,6 +10,7 @@ from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Phase
 
 
@@ -22,7 +23,9 @@ class Begin(NamedTuple):
     watched: bool
     """Whether transfers in flight are shown, so that they must be reported often."""
     place: int
-    """Number of the process, from 0: each is pinned to another CPU."""
+    """Which of the processes it is: each is pinned to another CPU."""
+    directory: DirectoryIdentity | None = None
+    """What the output directory must be, where files are kept."""
 
 
 class StopNow:

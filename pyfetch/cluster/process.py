@@ -106,6 +106,7 @@ class WorkerProcess:
     def wait(self) -> None:
         """Wait until it has ended; kill it first."""
         self._process.wait()
+        self._socket.close()  # it may never have begun
 
     def _how_it_ended(self) -> str:
         # Its targets may go to another process only when it certainly writes no file any more.

@@ -26,7 +26,6 @@ from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
-from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -53,7 +52,7 @@ def main(descriptor: int) -> None:
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     try:
-        ended = _fetch(connection, outbox.put, begin.settings, watched=begin.watched)
+        ended = _fetch(connection, outbox.put, begin)
     except RunError as error:
         ended = messages.ProcessEnded(error, None)
     outbox.put(ended)
@@ -72,11 +71,7 @@ def _keep_open(descriptor: int) -> None:
 
 
 def _fetch(
-    connection: Connection,
-    send: Callable[[messages.FromProcess], None],
-    settings: Settings,
-    *,
-    watched: bool,
+    connection: Connection, send: Callable[[messages.FromProcess], None], begin: messages.Begin
 ) -> messages.ProcessEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
@@ -84,12 +79,13 @@ def _fetch(
         return engine.waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
-    downloader = Downloader(settings)
+    settings = begin.settings
+    downloader = Downloader(settings, directory=begin.directory)
     names = _Names(send)
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     engine = engine_over_threads(settings, downloader, read_ahead)
-    every = _REPORT_EVERY if watched else _ALIVE_EVERY
+    every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None

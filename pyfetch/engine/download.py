@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.storage.ledger import Rename
 from pyfetch.storage.parts import Parts
 from pyfetch.system import is_out_of_resources
@@ -29,15 +32,21 @@ _log = logging.getLogger(__name__)
 class Downloader:
     """Makes attempts; for any number of threads, which share connections.
 
-    Raises `UsageError` for files that the settings name and that cannot be used.
+    `directory`: what the output directory must be, if that is known. Raises `UsageError` for
+    files that the settings name and that cannot be used.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        directory: DirectoryIdentity | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, bandwidth)
-        self.directory = OutputDirectory(Path(settings.output_dir))
+        self.directory = OutputDirectory(Path(settings.output_dir), directory)
         self._parts = Parts(self.directory, settings.min_free)
         self.rename: Rename | None = None
         """Called for each answer that names its file; None if servers must not name files."""
@@ -60,6 +69,9 @@ class Downloader:
                 return self._not_made(download.report.failed(TargetError(Failure.CONNECT, detail)))
             _log.debug("unexpected error for %s", target.url, exc_info=True)
             detail = f"unexpected {type(error).__name__}: {error} (please report it)"
+            unwritable = _why_unwritable(target) if isinstance(error, UnicodeEncodeError) else None
+            if unwritable:
+                return download.report.failed(unwritable)
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
@@ -67,3 +79,16 @@ class Downloader:
     def _not_made(self, failed: Finished) -> NotMade:
         self._client.close_idle()
         return NotMade(failed)
+
+
+def _why_unwritable(target: Target) -> TargetError | None:
+    """Why the locale of a program that uses the library cannot write a target's name, if so."""
+    try:
+        os.fsencode(target.path or "")
+    except UnicodeEncodeError:
+        detail = (
+            f"the locale ({sys.getfilesystemencoding()}) has no characters for the name"
+            f" {target.path!a}: run Python in UTF-8 mode (PYTHONUTF8=1)"
+        )
+        return TargetError(Failure.DISK, detail)
+    return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import time
 from collections import deque
@@ -12,6 +13,8 @@ TOGETHER = 0.004
 """Seconds that `take` waits for more items while many come."""
 _MOMENT = 0.0005
 """The same if there are items already: just long enough for other threads to run."""
+QUICK = 8
+"""Single items in a row, each within `TOGETHER` of the one before, that count as many."""
 AT_ONCE = 512
 """Items taken at once, at most, so that the first ones are handled soon."""
 
@@ -25,7 +28,14 @@ class Mailbox(Generic[T]):
     sleeps a moment, and then returns several.
     """
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, sleep: Callable[[float], None] = time.sleep, *, enough: int = 1) -> None:
+        """`enough`: while many come, so many make a `take` worth while.
+
+        More than one is for a taker that can be late without keeping anybody waiting.
+        """
+        self._enough = enough
+        self._taken_at = -math.inf
+        self._quick_in_a_row = 0
         self._items: deque[T] = deque()
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._waits = False
@@ -51,12 +61,21 @@ class Mailbox(Generic[T]):
         """
         items = self._items
         if self._naps:
-            self._sleep(_MOMENT if items or seconds == 0 else TOGETHER)
+            is_enough = len(items) >= self._enough or seconds == 0
+            self._sleep(_MOMENT if is_enough else TOGETHER)
         if not items:
             self._wait(seconds)
         taken = [items.popleft() for _ in range(min(len(items), AT_ONCE))]
-        self._naps = len(taken) > 1
+        self._naps = len(taken) > 1 or (self._enough > 1 and self._are_quick())
         return taken
+
+    def _are_quick(self) -> bool:
+        """Whether single items come so quickly that to be woken for each is a waste."""
+        now = time.monotonic()
+        is_quick = now - self._taken_at < TOGETHER
+        self._quick_in_a_row = self._quick_in_a_row + 1 if is_quick else 0
+        self._taken_at = now
+        return self._quick_in_a_row >= QUICK
 
     def _wait(self, seconds: float | None) -> None:
         until = None if seconds is None else time.monotonic() + seconds

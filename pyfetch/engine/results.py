@@ -8,6 +8,8 @@ from typing import NamedTuple
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.models import Result
 
+_ENOUGH = 64
+"""Results for which the consumer is woken at once, while many come."""
 CAPACITY = 1024
 """Back-pressure: while this many results wait for the consumer, no new attempt is started."""
 
@@ -26,7 +28,8 @@ class ResultQueue:
     """
 
     def __init__(self, has_room: Callable[[], None]) -> None:
-        self._mailbox: Mailbox[Result | _End] = Mailbox()
+        # Nobody waits for the consumer, unless the queue gets full.
+        self._mailbox: Mailbox[Result | _End] = Mailbox(enough=_ENOUGH)
         self._has_room = has_room
         """Called by the consumer when the queue was found full and is no longer."""
         self._put = self._consumed = 0

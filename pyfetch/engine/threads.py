@@ -216,7 +216,7 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         max_wait=settings.max_wait,
         statuses=retried_statuses(settings.retry_status),
     )
-    stalls = StallDetector(max(settings.timeout, settings.connect_timeout), settings.min_speed)
+    stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
     if not settings.hosts:
         return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)
     of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
@@ -227,7 +227,7 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         return HostRules(spaced, retry._replace(retries=own.retries or 0))
 
     def timeout_of(origin: str) -> float:
-        return max(of_host(origin).timeout or 0.0, settings.connect_timeout)
+        return of_host(origin).timeout or settings.timeout
 
     queues = HostQueues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)

@@ -94,6 +94,7 @@ class Connection:
         `HTTPException` for a proxy that speaks no HTTP, and `TargetError`.
         """
         self._transfer = transfer
+        transfer.has_asked = False
         route, proxy = self.route, self.route.proxy
         began = time.monotonic()
         self._connect(transfer)
@@ -126,6 +127,7 @@ class Connection:
         """
         self._transfer = transfer
         connection, stoppable = self._sockets()
+        transfer.has_asked = True
         transfer.uses(stoppable)
         transfer.phase = Phase.WAITING
         if connection.gettimeout() != timeout:

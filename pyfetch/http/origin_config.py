@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -70,8 +71,10 @@ class OriginConfigs:
         self._common_fields: dict[tuple[tuple[str, str], ...], CaseInsensitiveDict[str | bytes]]
         self._common_fields = {}
         """By the fields of the settings: most origins have the same."""
+        self._bandwidths: WeakValueDictionary[str, Bandwidth] = WeakValueDictionary()
+        """By origin, as long as a transfer keeps to one, even if the cache has dropped it."""
         self._lock = threading.Lock()
-        """Held to add to the cache."""
+        """Held to add to the cache, or to these."""
         self._cache: dict[str, OriginConfig] = {}
 
     def of(self, url: Url) -> OriginConfig:
@@ -114,9 +117,15 @@ class OriginConfigs:
             after_redirect,
             self._common(defaults),
             self._timeout_of(own),
-            Bandwidth(own.limit_rate) if own.limit_rate else None,
+            self._bandwidth_of(url.origin, own),
             is_paced=bool(self._settings.rate or own.rate),
         )
+
+    def _bandwidth_of(self, origin: str, own: HostSettings) -> Bandwidth | None:
+        if own.limit_rate is None:
+            return None
+        with self._lock:
+            return self._bandwidths.setdefault(origin, Bandwidth(own.limit_rate))
 
     def _timeout_of(self, own: HostSettings) -> Timeout:
         if own.timeout is None:

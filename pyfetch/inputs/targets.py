@@ -13,7 +13,6 @@ from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.naming.template import Template, why_unnamed
 from pyfetch.settings import Settings
-from pyfetch.system import temporary_database
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
@@ -134,6 +133,8 @@ class Duplicates:
     """
 
     def __init__(self) -> None:
+        from pyfetch.database import temporary_database  # most runs need none, and it takes time
+
         self._database = temporary_database("seen (digest BLOB PRIMARY KEY)")
 
     def __enter__(self) -> Duplicates:

@@ -30,7 +30,7 @@ _LEAST_BAR = 12
 _RESUMED = 23
 _SPARE = 4
 """Cells at the end of the last line that stay free."""
-MOST_WAITS = 3
+MOST_WAITS = 4
 """Lines for who waits, at most."""
 
 
@@ -73,7 +73,7 @@ def transfer_lines(running: Sequence[Transfer], pace: Estimator, style: BarStyle
 def bar(part: float, width: int, style: BarStyle) -> Text:
     """A bar of `width` cells, of which this part is done."""
     done, missing = ("#", "-") if style.ascii_only else ("━", "─")
-    cells = round(part * width)
+    cells = int(part * width)  # rounded down: a bar that is full is done
     text = Text(done * cells, "cyan")
     return text.append(missing * (width - cells), "dim")
 
@@ -81,19 +81,15 @@ def bar(part: float, width: int, style: BarStyle) -> Text:
 def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
     """Who waits, and for whom."""
     width = style.width - 1
-    waits = [_paused(wait, width) for wait in activity.paused]
-    if activity.retries:
-        waits.append(_retries(activity))
+    hosts = [_paused(wait, width) for wait in activity.paused]
+    hosts += [f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s" for wait in activity.slowed]
+    urls = [_retries(activity)] if activity.retries else []
     if activity.held_back:
-        waits.append(f"{_urls(activity.held_back)} held back by --rate")
-    waits += [
-        f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s and no more"
-        for wait in activity.slowed
-    ]
-    if len(waits) > MOST_WAITS:
-        more = len(waits) - MOST_WAITS + 1
-        waits[MOST_WAITS - 1 :] = [f"and {more} more hosts wait"]
-    return [Text(cut_middle(wait, width), "yellow") for wait in waits]
+        urls.append(f"{_urls(activity.held_back)} held back by --rate")
+    room = MOST_WAITS - len(urls)
+    if len(hosts) > room:
+        hosts[room - 1 :] = [f"and {len(hosts) - room + 1} more hosts wait"]
+    return [Text(cut_middle(wait, width), "yellow") for wait in hosts + urls]
 
 
 def whole_line(counts: Counts, estimator: Estimator, style: BarStyle) -> Text:
@@ -119,7 +115,7 @@ def _whole_figures(counts: Counts, estimator: Estimator, style: BarStyle) -> Tex
     if left is None or style.width >= _WIDE:
         parts.append(Text(f"{format_clock(counts.elapsed)} elapsed"))
     if left is not None:
-        parts.append(Text(f"{format_clock(left)} left"))
+        parts.append(Text(f"{format_clock(max(1, left))} left"))
     figures = Text(", ").join(parts)
     figures.stylize("bold")
     return figures
@@ -146,7 +142,7 @@ def _progress(transfer: Transfer) -> str:
 def _speed(pace: Pace) -> str:
     """Rate and time left, in columns."""
     rate = "" if pace.rate is None else f"{format_size(pace.rate)}/s"
-    left = "" if pace.left is None else f"{format_clock(pace.left)} left"
+    left = "" if pace.left is None else f"{format_clock(max(1, pace.left))} left"
     return f"{rate:>{_RATE}} {padded(left, _LEFT)}"
 
 
@@ -181,7 +177,7 @@ def _paused(wait: HostWait, width: int) -> str:
 
 def _retries(activity: Activity) -> str:
     first, last = (format_clock(max(1, seconds)) for seconds in activity.retry_in)
-    when = first if first == last else f"{first.removesuffix(' s')}-{last}"
+    when = first if first == last else f"{first} to {last}"
     tries = "tries" if activity.retries == 1 else "try"
     return f"{_urls(activity.retries)} {tries} again in {when}"
 

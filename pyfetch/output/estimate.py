@@ -120,10 +120,15 @@ class Estimator:
             return None
         known = [max(0, each.size - each.received) for each in self._running if each.size]
         unknown = not_begun + len(self._running) - len(known)
-        if unknown and not self._number_finished:
-            return None
-        usual = max(0, self._of_finished) / self._number_finished if unknown else 0
-        return (sum(known) + unknown * usual) / self.rate
+        usual = self._usual_size() if unknown else 0.0
+        return None if usual is None else (sum(known) + unknown * usual) / self.rate
+
+    def _usual_size(self) -> float | None:
+        """Bytes that a URL brings: as those that are finished, else as those that run."""
+        if self._number_finished:
+            return max(0, self._of_finished) / self._number_finished
+        sizes = [each.size for each in self._running if each.size]
+        return sum(sizes) / len(sizes) if sizes else None
 
     def fraction(self, total: int) -> float:
         """How much of so many URLs is done, from 0 to 1; a part of one counts as such."""

@@ -68,8 +68,11 @@ class Summary:
         """Whether at most this number has failed, or at most this fraction of all."""
         return self.failed <= number or self.failed <= fraction * self.finished
 
-    def sentence(self, seconds: float) -> str:
-        """`fetched 98, failed 2 (404 ×1, timeout ×1); 12.3 MB in 3.1 s, 4.0 MB/s`."""
+    def sentence(self, seconds: float, not_begun: int = 0) -> str:
+        """`fetched 98, failed 2 (404 ×1, timeout ×1); 12.3 MB in 3.1 s, 4.0 MB/s`.
+
+        `not_begun`: how many URLs of the list have no result.
+        """
         outcomes = self.outcomes
         counts = [f"fetched {outcomes[Outcome.FETCHED]}{self._changes()}"]
         counts += [
@@ -81,8 +84,10 @@ class Summary:
             counts.append(f"failed {self.failures.number} ({self.failures.by_reason()})")
         if self.interrupted:
             counts.append(f"interrupted {self.interrupted}")
+        if not_begun:
+            counts.append(f"not begun {not_begun}")
         came = self.size - self.resumed
-        resumed = f", {format_size(self.resumed)} of them from before" if self.resumed else ""
+        resumed = f" ({format_size(self.resumed)} of them from before)" if self.resumed else ""
         rate = f", {format_size(came / seconds)}/s" if came > 0 and seconds > 0 else ""
         return (
             f"{', '.join(counts)}; {format_size(self.size)}{resumed}"

@@ -23,6 +23,56 @@ _BACK = 0.75
 """The limit is multiplied by this after a host has pushed back."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 30.0
 """Seconds between two probes."""
+_FIRST_PATIENCE, _LATER_PATIENCE = 1.0, 5.0
+"""Seconds in which nothing comes through before more workers are tried: before anything has, and
+since. A host that has answered may just be slow, and more requests would make it slower. The time
+doubles with each step."""
+
+
+_FIRST_REST, _LONGEST_REST = 5.0, 120.0
+"""Seconds after a shortage of descriptors or threads until one more transfer is tried."""
+
+
+class Ceiling:
+    """The most transfers at once for which the machine has descriptors and threads, as it seems.
+
+    A shortage lowers it; then it rises by an eighth at a time. If that leads to another shortage,
+    the next rise comes after twice the time.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.value = most
+        self._most = most
+        self._rest = _FIRST_REST
+        self._has_risen = False
+        """Whether it has risen since the last shortage."""
+        self._rises_at = 0.0
+
+    def cap(self, number: int) -> None:
+        """Let it never rise beyond this number, and never fall below one."""
+        self._most = max(1, min(self._most, number))
+        self.value = min(self.value, self._most)
+
+    def lower(self, number: int, now: float) -> None:
+        """There were descriptors and threads for no more than this number, or for one."""
+        if self._has_risen:
+            self._rest = min(_LONGEST_REST, self._rest * 2)
+            self._has_risen = False
+        self.value = max(1, min(self.value, number))
+        self._rises_at = now + self._rest
+
+    def due(self) -> float | None:
+        """When `rise` will raise it; None: never."""
+        return self._rises_at if self.value < self._most else None
+
+    def rise(self, now: float) -> bool:
+        """Raise it if it is time for that. Returns whether it is higher now."""
+        if self.value >= self._most or now < self._rises_at:
+            return False
+        self.value = min(self._most, self.value + max(1, self.value // 8))
+        self._has_risen = True
+        self._rises_at = now + self._rest
+        return True
 
 
 class WorkerLimit:
@@ -31,10 +81,20 @@ class WorkerLimit:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         """Transfers that may run now."""
+        self._ceiling = Ceiling(limit)
 
     def at_most(self, number: int) -> None:
-        """Let no more transfers than this run at once from now on, and at least one."""
-        self.limit = max(1, min(self.limit, number))
+        """Let no more transfers than this run at once, and at least one."""
+        self._ceiling.cap(number)
+        self._keep_below_ceiling()
+
+    def fall_short(self, number: int, now: float) -> None:
+        """There are descriptors and threads for no more than this number, for the time being."""
+        self._ceiling.lower(number, now)
+        self._keep_below_ceiling()
+
+    def _keep_below_ceiling(self) -> None:
+        self.limit = self._ceiling.value
 
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         """Take in the end of a transfer that began at `began`, answered after `latency` seconds."""
@@ -44,12 +104,23 @@ class WorkerLimit:
 
     def due(self) -> float | None:
         """When `review` must be called though nothing has ended; None: never."""
+        return self._ceiling.due()
 
-    def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
-        """Reconsider the limit. Returns the change as a line for the log; None: there is none.
+    def review(
+        self,
+        now: float,
+        running: int,  # noqa: ARG002 - for a limit that adapts
+        received: Callable[[], int],  # noqa: ARG002
+    ) -> str | None:
+        """Reconsider the limit. Returns the change that was made, as a line for the log.
 
         `received` returns the bytes that were received in the whole run.
         """
+        before = self.limit
+        if not self._ceiling.rise(now):
+            return None
+        self.limit = self._ceiling.value
+        return f"workers {before} → {self.limit}: there may be descriptors or threads again"
 
     def summary(self) -> str | None:
         """The number of workers in the end, and why, as a clause; None for a fixed number."""
@@ -62,12 +133,15 @@ class AdaptiveWorkerLimit(WorkerLimit):
     takes back the last step that did not. After that it climbs the hill: now and then, and ever
     more rarely, it tries a quarter more or fewer (Hellerstein, Morrison and Eilebrecht, "Applying
     Control Theory in the Real World: Experience With Building a Controller for the .NET
-    Thread Pool", 2010). When hosts push back, it goes down by a quarter, as AIMD does.
+    Thread Pool", 2010). It goes back by a quarter when hosts push back, as AIMD does.
+
+    Where nothing comes through for a while, all workers hang at URLs that are not answered:
+    they do not load anything, and more workers may find other URLs that are.
     """
 
     def __init__(self, most: int, first: int = FIRST) -> None:
         super().__init__(min(first, most))
-        self._most = most
+        self._ceiling = Ceiling(most)
         self._settled_on = (self.limit, "so it began")
         self._why = ""
         self._decide = self._climb
@@ -79,10 +153,16 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._pause = _FIRST_PAUSE
         self._probe_at = 0.0
         self._up_next = True
+        self._patience = _FIRST_PATIENCE
+        self._nothing_since: float | None = None
+        """When the first of the measurements in a row ended in which nothing came through."""
         self._now = 0.0
 
-    def at_most(self, number: int) -> None:
-        self._most = max(1, min(self._most, number))
+    @property
+    def _most(self) -> int:
+        return self._ceiling.value
+
+    def _keep_below_ceiling(self) -> None:
         if self.limit > self._most:
             self._hold(self._most, None, "this machine has no descriptors or threads for more")
 
@@ -93,16 +173,21 @@ class AdaptiveWorkerLimit(WorkerLimit):
         self._meter.idle(full=full)
 
     def due(self) -> float | None:
-        return self._meter.due()
+        return self._meter.due()  # the ceiling can wait for a measurement
 
     def review(self, now: float, running: int, received: Callable[[], int]) -> str | None:
         self._now = now
+        self._ceiling.rise(now)
         rounds = 1 if self._decide == self._climb else 2
         measure = self._meter.measure(now, self.limit, running, received, rounds=rounds)
         if measure is None:
             return None
         before = self.limit
-        self._decide(measure)
+        if measure.rate or measure.pushed_back:
+            self._patience, self._nothing_since = _LATER_PATIENCE, None
+            self._decide(measure)
+        else:
+            self._nothing_comes()
         changed = self.limit != before
         self._meter.begin_again(now, changed=changed)
         return f"workers {before} → {self.limit}: {self._why}" if changed else None
@@ -110,6 +195,16 @@ class AdaptiveWorkerLimit(WorkerLimit):
     def summary(self) -> str | None:
         limit, why = self._settled_on
         return f"workers: {limit} in the end ({why})"
+
+    def _nothing_comes(self) -> None:
+        """Double the limit if nothing has come through for long enough."""
+        if self._nothing_since is None:
+            self._nothing_since = self._now - _FIRST_PATIENCE  # a measurement lasts as long
+        if self._now - self._nothing_since >= self._patience and self.limit < self._most:
+            self._patience *= 2
+            self._nothing_since = self._now
+            self._before, self._decide = None, self._climb
+            self._go(self.limit * 2, "nothing comes through, so other URLs are tried")
 
     def _climb(self, measure: Measure) -> None:
         """Double the limit as long as that helps."""

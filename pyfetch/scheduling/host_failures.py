@@ -1,12 +1,9 @@
-"""What failures tell about a host: can it be reached? Are refusals about it or one URL? Pure."""
+"""Whether a host can be reached: failed connections and silence in a row. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from enum import Enum
-
-from pyfetch.scheduling.host_limits import COINCIDENCE
 
 SEVERAL = 3
 """After this many failures in a row a host is suspect: only probes are sent to it."""
@@ -16,10 +13,7 @@ MOST_SILENT = 10
 """A host counts as down once this many probes, of different URLs, got no answer."""
 
 _MOST_KEPT = 2048
-"""Unanswered URLs that are remembered for a host, at most."""
-_TOO_MANY_REQUESTS = 429
-_REMEMBERED = 64
-"""Refused URLs that are remembered for a host, at most."""
+"""Silent URLs that are kept apart: those of all workers together, and the probes."""
 
 
 class Reach(Enum):
@@ -112,75 +106,3 @@ class Reachability:
             return Reach.GOES_ON
         self._silent_since = min(self._silent_since, now)
         return Reach.PROBE_OTHERS if self._probed < MOST_SILENT else Reach.DOWN
-
-
-class Blame(Enum):
-    """What a refusal is about."""
-
-    URL = "the URL alone"
-    UNSURE = "the host, unless it serves another URL soon"
-    HOST = "the host"
-
-
-class _RefusedUrl:
-    """A URL that was refused."""
-
-    __slots__ = ("at", "is_its_own")
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-        """When it was refused last, in seconds."""
-        self.is_its_own = False
-        """Whether the host served other URLs between two refusals of this one."""
-
-
-class Refusals:
-    """The URLs that one host refused lately, by the indexes of their targets.
-
-    A refusal is about one URL, unless other URLs of the host are refused as well:
-
-    - A 503 is about the host if another URL was refused just before, and the host has served no
-      request that was sent after that.
-    - A 429 is about the number of requests, so it is about the host. But if it is the only one for
-      a while, and the host serves another URL soon, it was about the URL.
-    - If a URL is refused again after the host has served others, that is about the URL: a host
-      that limits the number of requests would refuse different URLs.
-    """
-
-    __slots__ = ("_refused", "_served")
-
-    def __init__(self) -> None:
-        self._refused: OrderedDict[int, _RefusedUrl] = OrderedDict()
-        """In the order of their last refusals."""
-        self._served = -float("inf")
-        """When the newest request that was served had been sent."""
-
-    def __contains__(self, index: int) -> bool:
-        return index in self._refused
-
-    def served(self, began: float) -> None:
-        """The host has served a request that was sent at this time."""
-        self._served = max(self._served, began)
-
-    def judge(self, index: int, status: int | None, now: float) -> Blame:
-        """Say what this refusal is about, and remember it."""
-        before = self._refused.get(index)
-        if before is not None and (before.is_its_own or self._served > before.at):
-            before.at, before.is_its_own = now, True
-            return Blame.URL
-        others = [
-            refused.at
-            for other, refused in self._refused.items()
-            if other != index and not refused.is_its_own and now - refused.at < COINCIDENCE
-        ]
-        self._refused[index] = _RefusedUrl(now)
-        self._refused.move_to_end(index)
-        if len(self._refused) > _REMEMBERED:
-            self._refused.popitem(last=False)
-        if status == _TOO_MANY_REQUESTS:
-            return Blame.HOST if others else Blame.UNSURE
-        return Blame.HOST if any(at > self._served for at in others) else Blame.URL
-
-    def all_explained(self) -> bool:
-        """Whether all the refusals were about single URLs."""
-        return all(refused.is_its_own for refused in self._refused.values())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import math
 from typing import NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
-from pyfetch.scheduling.host_failures import SILENT_PROBES, Blame, Reach, Reachability, Refusals
+from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
+from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
 
 _log = logging.getLogger(__name__)
@@ -18,15 +20,12 @@ DOWN_FOR = 300.0
 
 
 class _Before(NamedTuple):
-    """The state of a host before a refusal that may be about one URL only."""
+    """What the host could take before refusals that may be their URLs' own trouble."""
 
-    began: float
-    """When the refused attempt began."""
-    target_index: int
-    """Index of the target that was refused."""
     share: HostShare
     paused_until: float
     refusal: Refusal | None
+    rate: HostRate
 
 
 class Host:
@@ -70,7 +69,7 @@ class Host:
         """Refusals about the host since the last good answer."""
         self._pushed_at = -math.inf
         self._before: _Before | None = None
-        """Set while the last refusal may have been about one URL only."""
+        """Set while the last refusals may have been their URLs' own trouble."""
         self._waiting_since: float | None = None
         """When the first refusal since the last good answer came."""
 
@@ -127,7 +126,7 @@ class Host:
         asked: float | None,
         result: Result | None,
     ) -> bool:
-        """Take in how an attempt has ended. Returns whether the host got too many requests.
+        """Take in how an attempt has ended. Returns whether fewer workers would have been better.
 
         `began`: when the attempt began. `asked`: seconds that the host asked to wait. `result`:
         what became of the attempt; None if it goes on with another request.
@@ -176,9 +175,9 @@ class Host:
         self._is_alive()
         is_served = result is None or result.status is None or result.status < 500
         if self._refusals is not None and is_served:
-            self._refusals.served(began)
+            self._refusals.served(began, None if result is None else result.index)
             if self._before is not None:
-                self._other_url_served(began, result, self._before)
+                self._judge_again(began, self._refusals, self._before)
         if began < self._pushed_at:
             return  # the request was sent before the host refused
         self._pushes = 0
@@ -187,24 +186,32 @@ class Host:
         held_back = now - self._asked_at < 2 * self._rate.interval
         self._rate.accepted(now, held_back=held_back)
 
-    def _other_url_served(self, began: float, result: Result | None, before: _Before) -> None:
-        """End the pause after a refusal if this answer shows that the refusal was about one URL.
-
-        That is so if the host has served a request for another URL that was sent later.
-        """
-        if began <= before.began or (result and result.index == before.target_index):
+    def _judge_again(self, began: float, refusals: Refusals, before: _Before) -> None:
+        """Undo what refusals have caused, if this answer shows that they were their URLs' own."""
+        if not refusals.are_outweighed:
+            if began >= self._pushed_at:
+                self._before = None  # the pause was kept to
             return
         self._before = None
         self._share = before.share
         self._paused_until, self.refusal = before.paused_until, before.refusal
         self._pushes = 0
         self._waiting_since = None
+        if began < self._pushed_at:  # else the host may have served it because of the pause
+            self._rate = before.rate
 
     def _pushed_back(self, now: float, began: float, asked: float | None, result: Result) -> bool:
-        """Take in a refusal. Returns whether it is about the host."""
+        """The host has refused a request. Returns whether fewer workers would have been better.
+
+        If the host's limit is known already, its rate follows from this, and not the workers'
+        number.
+        """
         if self._refusals is None:
             self._refusals = Refusals()
-        blame = self._refusals.judge(result.index, result.status, now)
+        limit_is_known = self._rate.rate < math.inf
+        blame = self._refusals.judge(
+            result.index, result.status, began, now, limit_is_known=limit_is_known
+        )
         if blame is Blame.URL:
             if self._refusals.all_explained():
                 self._unlearn()
@@ -212,12 +219,12 @@ class Host:
         if began < self._pushed_at:  # it was sent before the last refusal: it tells nothing new
             if asked:
                 self._pause(now, asked, result)
+            return blame is Blame.HOST and not limit_is_known
+        if blame is Blame.HOST and limit_is_known:
             self._before = None
-            return True
-        self._before = None
-        if blame is Blame.UNSURE:
+        elif self._before is None:
             self._before = _Before(
-                began, result.index, self._share, self._paused_until, self.refusal
+                self._share, self._paused_until, self.refusal, copy.copy(self._rate)
             )
         self._pushes += 1
         self._pushed_at = now
@@ -226,7 +233,7 @@ class Host:
         if self._waiting_since is None:
             self._waiting_since = now
         self._pause(now, self._policy.backoff(self._pushes, asked), result)
-        return True
+        return blame is Blame.HOST and not limit_is_known
 
     def _unlearn(self) -> None:
         """Forget limits that were learned from refusals about single URLs."""
@@ -235,11 +242,18 @@ class Host:
             self._pushes = 0
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
-        """Pause the host, or give it up if the whole wait gets longer than `--max-wait`."""
+        """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`.
+
+        A host that has not refused several URLs in a row gets another one as a probe first.
+        """
         until = now + seconds
         since = now if self._waiting_since is None else self._waiting_since
         if until - since <= self._policy.max_wait:
             self._paused(now, until, str(result.status))
+            return
+        if self._refusals is not None and not self._refusals.is_shut(self.running - 1):
+            pause = min(self._policy.backoff(self._pushes), self._policy.max_wait)
+            self._paused(now, now + pause, str(result.status))
             return
         self._waiting_since = None
         all_used = f"has refused requests for {now - since:.0f} s, which is all of --max-wait"

@@ -39,9 +39,12 @@ class StallDetector(NamedTuple):
     """Says when a transfer must be ended because it makes too little progress."""
 
     timeout: float
-    """Seconds that one step may take: the connection, the TLS handshake, the answer."""
+    """Seconds that an answer may take, up to the end of its head."""
     min_speed: int = 0
-    """Lowest speed of a body, in bytes a second; 0: any will do."""
+    """Bytes a second that a body must bring at least; 0: any number will do."""
+    connect_timeout: float = 0.0
+    """Seconds that a step before the request may take, if that is longer than `timeout`: to
+    connect, to shake hands."""
     timeout_of: Callable[[str], float] | None = None
     """Returns the timeout for an origin; None: it is the same for all."""
 
@@ -64,6 +67,8 @@ class StallDetector(NamedTuple):
             timeout = self.timeout
             if self.timeout_of:
                 timeout = self.timeout_of(transfer.assignment.origin)
+            if not transfer.has_asked:
+                timeout = max(timeout, self.connect_timeout)
             late = now - before.at > timeout + LOOK_EVERY
             return f"no complete answer within {format_seconds(timeout)}" if late else before
         if not self.min_speed or now - before.at - (ours - before.ours) < SLOW_FOR:

@@ -138,7 +138,7 @@ class Jobs:
         )
         job.take_back()
         limit = self.workers.limit
-        self.workers.at_most(len(self.in_flight))
+        self.workers.fall_short(len(self.in_flight), now)
         if self.workers.limit < limit:
             _log.info("out of descriptors or threads: workers %d → %d", limit, self.workers.limit)
         self._queues.again(job.target, job.origin, now + _WAIT_NOT_MADE)
@@ -239,7 +239,8 @@ class Jobs:
             result.attempts, result.url, result.error, result.detail, wait,
         )  # fmt: skip
         job.try_again(attempt)
-        self._queues.again(job.target, job.origin, now + wait)
+        hung = result.error is Failure.TIMEOUT and attempt.sign is not HostSignal.UNREACHED
+        self._queues.again(job.target, job.origin, now + wait, hung=hung)
         return None
 
     def _done_here(

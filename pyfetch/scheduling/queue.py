@@ -8,7 +8,7 @@ in order.
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import heappop, heappush
 
@@ -17,39 +17,11 @@ from pyfetch.scheduling.host_limits import HostMemories, HostRules, Limits, Refu
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
 
 REMEMBERED = 4096
 """Hosts without waiting targets that are kept as they are, at most. Of others, little is kept."""
-
-
-class SamePath:
-    """Lets one target at a time write to a path; others for the same path wait in their order."""
-
-    def __init__(self) -> None:
-        self._behind: dict[str, deque[Target]] = {}
-        """By path, the targets that wait for it. A path is in here while a target uses it."""
-
-    def enter(self, target: Target) -> bool:
-        """Whether the target may start now; if not, a later `leave` returns it."""
-        if target.path is None:
-            return True
-        behind = self._behind.get(target.path)
-        if behind is None:
-            self._behind[target.path] = deque()
-            return True
-        behind.append(target)
-        return False
-
-    def leave(self, target: Target) -> Target | None:
-        """Take out a target that is done. Returns the next one for its path, if one waits."""
-        if target.path is None:
-            return None
-        behind = self._behind[target.path]
-        if behind:
-            return behind.popleft()
-        del self._behind[target.path]
-        return None
 
 
 class HostQueues:
@@ -82,7 +54,13 @@ class HostQueues:
         None, the host may be asked again."""
         self._same_path = SamePath()
         self._dropped: set[int] = set()
-        """Indexes of targets that need no other attempt, but are still in a queue or timer."""
+        """Indexes of targets that still stand in a queue or timer, but need no other attempt."""
+        self._hung: set[int] = set()
+        """Indexes of targets in timers whose last attempt hung."""
+        self._held: list[tuple[int, str, Target]] = []
+        """A heap of such targets whose time has come, with their origins."""
+        self._hung_in_flight: set[int] = set()
+        """Indexes of such targets that may be tried again now, or are in flight."""
         self._waiting = 0
         self._unproven = 0
         """Attempts in flight at hosts that had not answered anything when these attempts began."""
@@ -99,9 +77,15 @@ class HostQueues:
         if self._same_path.enter(target):
             self._make_ready(target, target.origin)
 
-    def again(self, target: Target, origin: str, not_before: float) -> None:
-        """Let a target that was started wait until this time for another attempt at this host."""
+    def again(self, target: Target, origin: str, not_before: float, *, hung: bool = False) -> None:
+        """Let a target that was started wait for another attempt at this host, until this time.
+
+        `hung`: its last attempt held a worker until the timeout, and the next one may, too.
+        """
         self._waiting += 1
+        self._hung_in_flight.discard(target.index)
+        if hung:
+            self._hung.add(target.index)
         heappush(self._timers, (not_before, target.index, origin, target))
 
     def drop(self, target: Target) -> None:
@@ -110,7 +94,9 @@ class HostQueues:
         self._dropped.add(target.index)
 
     def finish(self, target: Target) -> None:
-        """Take in that a target is done: the next one with the same path may start."""
+        """A target that was started is done: the next one with its path may start."""
+        if self._hung_in_flight:
+            self._hung_in_flight.discard(target.index)
         following = self._same_path.leave(target)
         if following:
             self._make_ready(following, following.origin)
@@ -119,25 +105,44 @@ class HostQueues:
         """Take out a target that may start now; None if none may.
 
         Hosts that have never answered get at most half of the workers while other hosts can use
-        the rest: such a host may be down, and it takes long to find that out.
+        the rest: such a host may be down, and it takes long to find that out. Targets whose last
+        attempt hung get a quarter of the workers in the same way.
         """
         self._wake(now)
         if now < self._asked_at + self._limits.interval_of_all:
             return None
-        proven, unproven = self._front(True, now), self._front(False, now)
-        if proven and unproven and self._unproven >= max(1, workers // 2):
-            unproven = None
-        front = min(proven, unproven) if proven and unproven else proven or unproven
+        if self._held and len(self._hung_in_flight) < workers // 4:
+            self._release()
+        front = self._next_front(now, workers)
+        while front is None and self._held:
+            self._release()
+            front = self._next_front(now, workers)
         if front is None:
             return None
         _, origin = front
         queue = self._queues[origin]
-        heappop(self._fronts[front is proven])
+        heappop(self._fronts[queue.host.reach.answers])
         queue.shown = None
         target = queue.take(self._dropped, self._policy.randomness)
         self._show_front(origin, queue)
         self._waiting -= 1
         return target
+
+    def _next_front(self, now: float, workers: int) -> tuple[int, str] | None:
+        """The index and origin of the first target that may start now; None if none may."""
+        proven, unproven = self._front(True, now), self._front(False, now)
+        if proven and unproven and self._unproven >= max(1, workers // 2):
+            unproven = None
+        return min(proven, unproven) if proven and unproven else proven or unproven
+
+    def _release(self) -> None:
+        """Let the first of the targets whose last attempt hung be tried again."""
+        index, origin, target = heappop(self._held)
+        if index in self._dropped:
+            self._dropped.discard(index)
+        else:
+            self._hung_in_flight.add(index)
+            self._make_ready(target, origin)
 
     def started(self, origin: str, now: float) -> None:
         """Take in that an attempt at a target that `next` has returned begins at this host."""
@@ -251,6 +256,10 @@ class HostQueues:
             if target is not None:
                 if target.index in self._dropped:
                     self._dropped.discard(target.index)
+                    self._hung.discard(target.index)
+                elif target.index in self._hung:
+                    self._hung.discard(target.index)
+                    heappush(self._held, (target.index, origin, target))
                 else:
                     self._make_ready(target, origin)
                 continue

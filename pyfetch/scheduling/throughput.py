@@ -16,7 +16,7 @@ class Measure(NamedTuple):
 
     limit: int
     rate: float
-    """Work a second: files plus megabytes."""
+    """Work a second: files, and megabytes; 0: nothing has ended and no byte has come."""
     latency: float
     """Mean time to an answer, in seconds."""
     used: bool
@@ -63,9 +63,9 @@ class ThroughputMeter:
         self._new_ones_end = True
         """Whether transfers have ended that began since the limit was changed."""
         self._crowded = False
-        """Whether more transfers run than the limit allows: they began under a higher one."""
-        self._settled_at: float | None = None
-        """When enough time has passed since the change, even if nothing has ended."""
+        """Whether more transfers run than the limit: they began under a higher one."""
+        self._settled_at: float | None = 0.0
+        """When enough time has passed since the change, whatever has ended."""
         self._latency = self._deviation = 0.0
         """Moving averages, in seconds, as in TCP (RFC 6298, section 2)."""
 
@@ -101,8 +101,9 @@ class ThroughputMeter:
     ) -> Measure | None:
         """The measurement of the limit, once it is complete; then call `begin_again`.
 
-        `received` returns the bytes received in the whole run. `rounds`: how many times `limit`
-        transfers have to end first.
+        Where nothing comes through, that is known as long as all workers are busy with it.
+        `received` returns the bytes of the whole run. `rounds`: how often as many transfers
+        as the limit must have ended.
         """
         self._crowded = running > limit
         period = self._period
@@ -117,7 +118,7 @@ class ThroughputMeter:
         if not (enough and took >= self._round) and now < period.ends:
             return None
         work = period.files + (received() - period.received) / _BYTES_LIKE_A_FILE
-        if not work and not period.pushed_back:
+        if not work and not period.pushed_back and running < limit:
             period.ends = now + self._long_enough()
             return None
         mean = period.latency / period.answered if period.answered else self._latency

@@ -21,6 +21,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import (
     OWN_DIRECTORY,
     PARTS_DIRECTORY,
+    DirectoryIdentity,
     before_paths,
     errors_of,
     identity,
@@ -60,14 +61,15 @@ class Place:
 class OutputDirectory:
     """One output directory. Its descriptors are opened when first used. For any thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, expected: DirectoryIdentity | None = None) -> None:
+        """`expected`: what another process of the run found at this path."""
         self.path = path
         self._before = before_paths(path)
         self._parts_path = f"{self._before}{OWN_DIRECTORY}/{PARTS_DIRECTORY}"
         self._lock = threading.Lock()
         self._root = self._parts = -1
-        self._root_is: tuple[int, int] | None = None
-        self._parts_is: tuple[int, int] | None = None
+        self._root_is: tuple[int, int] | None = expected.root if expected else None
+        self._parts_is: tuple[int, int] | None = expected.parts if expected else None
         self._checked_at = -math.inf
 
     def __repr__(self) -> str:
@@ -80,7 +82,7 @@ class OutputDirectory:
             with self._lock:
                 if self._root < 0:
                     root = os.open(self.path, _OPEN_DIRECTORY)
-                    self._root_is = identity(os.fstat(root))
+                    self._root_is = self._as_expected(root, self._root_is)
                     self._root = root
         return self._root
 
@@ -97,9 +99,17 @@ class OutputDirectory:
                         parts = os.open(PARTS_DIRECTORY, flags, dir_fd=own)
                     finally:
                         os.close(own)
-                    self._parts_is = identity(os.fstat(parts))
+                    self._parts_is = self._as_expected(parts, self._parts_is)
                     self._parts = parts
         return self._parts
+
+    def _as_expected(self, opened: int, expected: tuple[int, int] | None) -> tuple[int, int]:
+        """The identity of a directory that was opened. Raises `StoppedError` for another one."""
+        found = identity(os.fstat(opened))
+        if expected not in (None, found):
+            os.close(opened)
+            raise self._changed()
+        return found
 
     def open(self) -> None:
         """Open both descriptors, so that `check` has something to compare. Raises `OSError`."""
@@ -144,7 +154,10 @@ class OutputDirectory:
                 return
         except OSError:
             pass
-        raise StoppedError(
+        raise self._changed()
+
+    def _changed(self) -> StoppedError:
+        return StoppedError(
             f"{self.path} or the {OWN_DIRECTORY} in it was renamed, removed or made anew while"
             " the run was at work (run the same command again to go on)"
         )

@@ -6,31 +6,13 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from pyfetch.checksum import Checksum
+from pyfetch.database import temporary_database
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.expected_file import ExpectedFile
 from pyfetch.storage.filesystem import OWN_DIRECTORY, identity
 from pyfetch.storage.state import State
-from pyfetch.system import temporary_database
-
-
-class ExpectedFile(NamedTuple):
-    """What is known of one file."""
-
-    path: str
-    """Below the output directory."""
-    url: str | None
-    size: int | None
-    """In bytes; None: the state does not know the file."""
-    modified_ns: int | None
-    sha256: str | None
-    demanded: tuple[Checksum, ...]
-    """What lists of checksums say."""
-
-    @property
-    def is_known(self) -> bool:
-        return self.size is not None or bool(self.demanded)
 
 
 class ExpectedFiles:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import math
 import os
-import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from pyfetch.errors import ErrorTranslation, StoppedError
 from pyfetch.models import Failure, TargetError
@@ -47,7 +47,7 @@ def prepare(output_dir: Path) -> None:
         output_dir.mkdir(parents=True, exist_ok=True)
         own = open_own(output_dir)
         try:
-            probe = f"probe-{secrets.token_hex(8)}"
+            probe = f"probe-{os.urandom(8).hex()}"
             os.close(os.open(probe, NEW_FILE, 0o600, dir_fd=own))
             os.unlink(probe, dir_fd=own)
         finally:
@@ -62,14 +62,22 @@ def open_own(output_dir: Path) -> int:
 def open_directory(name: str, parent: Path | int) -> int:
     """Make a directory if it is missing. Returns its descriptor.
 
-    `parent` is a path or a descriptor. Raises `OSError`, also if a link has the name.
+    What is in it names URLs, which may hold secrets: a new one is for the user alone, or for the
+    group too if the umask lets that write. `parent` is a path or a descriptor. Raises `OSError`,
+    also where a link has the name.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     where = parent if isinstance(parent, int) else None
     path = name if isinstance(parent, int) else os.fspath(parent / name)
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(path, dir_fd=where)
-    return os.open(path, flags, dir_fd=where)
+    try:
+        os.mkdir(path, 0o770, dir_fd=where)
+    except FileExistsError:
+        return os.open(path, flags, dir_fd=where)
+    descriptor = os.open(path, flags, dir_fd=where)
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    if not mode & stat.S_IWGRP:
+        os.fchmod(descriptor, mode & ~0o077)
+    return descriptor
 
 
 def before_paths(output_dir: Path) -> str:
@@ -85,6 +93,13 @@ def is_there(file: str) -> bool:
 def identity(status: os.stat_result) -> tuple[int, int]:
     """Device and inode: the same for the same file, under whatever name."""
     return status.st_dev, status.st_ino
+
+
+class DirectoryIdentity(NamedTuple):
+    """Device and inode of an output directory, and of the directory of its parts."""
+
+    root: tuple[int, int]
+    parts: tuple[int, int]
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from pyfetch.system import temporary_database
+from pyfetch.database import temporary_database
 from pyfetch.urls import Url
 
 _MOST_PENDING = 512

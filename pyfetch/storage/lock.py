@@ -16,6 +16,7 @@ from pyfetch.storage.filesystem import (
     OWN_DIRECTORY,
     PARTS_DIRECTORY,
     READ_FILE,
+    DirectoryIdentity,
     identity,
     needed_for,
     open_own,
@@ -77,6 +78,14 @@ class RunLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         os.close(self._descriptor)
         os.close(self._own)
+
+    def identity(self) -> DirectoryIdentity:
+        """Of the output directory in which it is held. Raises `StoppedError`."""
+        with needed_for(self._output_dir):
+            return DirectoryIdentity(
+                identity(os.stat("..", dir_fd=self._own)),
+                identity(os.stat(PARTS_DIRECTORY, dir_fd=self._own, follow_symlinks=False)),
+            )
 
     @property
     def descriptor(self) -> int:

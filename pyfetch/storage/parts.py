@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -78,7 +77,7 @@ class Parts:
 def _names_later(parts: int) -> bool:
     if not hasattr(os, "O_TMPFILE"):
         return False
-    name = f"{secrets.token_hex(16)}.part"  # `sweep` removes it if this process is killed here
+    name = f"{os.urandom(16).hex()}.part"  # `sweep` removes it if this process is killed here
     try:
         descriptor = os.open(".", NAMELESS_FILE, 0o600, dir_fd=parts)
         try:

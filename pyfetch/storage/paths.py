@@ -204,7 +204,7 @@ def without_links(root: OutputDirectory, path: str) -> str:
         leading = root.final("/".join([*real, component]))
         try:
             is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
-        except OSError:
+        except (OSError, UnicodeEncodeError):  # no locale but UTF-8 can write each name
             return "/".join([*real, *components[depth:]])
         target = root.leads_to(leading) if is_link else None
         if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):

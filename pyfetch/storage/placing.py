@@ -150,8 +150,14 @@ class Placer:
             self._replace(place)
         else:
             if self.is_named:
-                os.unlink(self.part, dir_fd=self.directory.parts)
+                self._remove_name()
         return True
+
+    def _remove_name(self) -> None:
+        """Remove the part's name, unless it is that of another file by now."""
+        with contextlib.suppress(FileNotFoundError, PartReplacedError):
+            self._check_name()
+            os.unlink(self.part, dir_fd=self.directory.parts)
 
     def _link(self, place: Place) -> None:
         # The descriptor certainly is the file that this run has written, whatever its name is now.
@@ -202,7 +208,7 @@ class Placer:
             self._replace(place)
             return self._placed(path, replaced=True)
         if self._is_equal(place, content):
-            os.unlink(self.part, dir_fd=self.directory.parts)
+            self._remove_name()
             return Placed(path, content.st_mtime_ns, adopted=True)
         instead = self.placement.instead
         if instead:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from pyfetch.database import Database
 from pyfetch.facts import FileFacts, Known, RecordedFile
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.given_names import GivenNames, SignedOwners
@@ -53,7 +54,7 @@ class State:
                 check_owner(file)
             # An empty name makes a private database in memory, or in a temporary file if it grows.
             self._database = sqlite3.connect(
-                file or "", isolation_level=None, check_same_thread=False
+                file or "", isolation_level=None, check_same_thread=False, factory=Database
             )
             try:
                 bring_up_to_date(self._database, file, self._journal)

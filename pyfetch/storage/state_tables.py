@@ -150,10 +150,10 @@ class StateTables:
         self._in_transaction = self.changed = False
 
     def _write(self) -> None:
-        self._looked_up.clear()
         self._begin()
         claims, noted = [], []
         for key, row in self._pending.items():
+            self._looked_up.pop(key, None)  # the others are as they were
             if row.facts is None:
                 claims.append((key, row.path, row.url, int(row.was_free)))
             else:

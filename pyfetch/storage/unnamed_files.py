@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from pyfetch.database import temporary_database
 from pyfetch.facts import RecordedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.state import State
-from pyfetch.system import temporary_database
 
 
 class UnnamedFiles:

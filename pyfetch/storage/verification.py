@@ -24,7 +24,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
-from pyfetch.storage.expected_files import ExpectedFile, ExpectedFiles
+from pyfetch.storage.expected_file import ExpectedFile
+from pyfetch.storage.expected_files import ExpectedFiles
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.lock import is_held
 from pyfetch.urls import masked_url
@@ -135,12 +136,12 @@ class Verification:
                 detail = f"it has {size} bytes, and had {expected.size} when it was fetched"
                 return found(status=Condition.CHANGED, size=size, detail=detail)
             digests = self._digests(stream, expected)
-        wrong = _wrong(expected, there, digests)
+        fault = expected.fault(there, digests)
         return found(
-            status=Condition.CHANGED if wrong else Condition.OK,
+            status=Condition.CHANGED if fault else Condition.OK,
             size=size,
             sha256=digests["sha256"],
-            detail=wrong or _remark(expected, there),
+            detail=fault or expected.remark(there),
         )
 
     def _digests(self, stream: FileIO, expected: ExpectedFile) -> dict[str, str]:
@@ -169,27 +170,6 @@ def _opened(place: Place) -> FileIO:
 
 class _StoppedReading(Exception):  # noqa: N818 - no error, but it unwinds the work as one does
     """The run is to end."""
-
-
-def _wrong(expected: ExpectedFile, there: os.stat_result, digests: dict[str, str]) -> str | None:
-    """How the content is not as it should be, as a sentence; None if it is."""
-    if not (expected.sha256 or expected.demanded) and there.st_mtime_ns != expected.modified_ns:
-        return "it was modified after it was fetched, and no checksum of it is known"
-    if expected.sha256 and digests["sha256"] != expected.sha256:
-        return f"its content is not what was fetched (that had the sha256 {expected.sha256})"
-    for checksum in expected.demanded:
-        if digests[checksum.algorithm] != checksum.digest:
-            found = digests[checksum.algorithm]
-            return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
-    return None
-
-
-def _remark(expected: ExpectedFile, there: os.stat_result) -> str | None:
-    if expected.modified_ns not in (None, there.st_mtime_ns):
-        return "its content is as it was fetched, though its modification time is not"
-    if not expected.sha256 and not expected.demanded:
-        return "no checksum is known: only its size and time were compared"
-    return None
 
 
 def check_nobody_is_at_work(directory: OutputDirectory) -> None:

@@ -117,6 +117,30 @@ def test_values_of_a_host_that_do_not_hold_say_why(pyfetch: Command) -> None:
     assert re.search(r"limit-rate = 1048576 +# line 7$", told, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("configured", "option", "key"),
+    [
+        ('cacert = "x"', "--insecure", "cacert"),
+        ('netrc-file = "x"', "--no-netrc", "netrc-file"),
+        ("no-netrc = true", "--netrc-file=x", "no-netrc"),
+        ("ipv6 = true", "-4", "ipv6"),
+        ('proxy = "http://127.0.0.1:1"', "--public-only", "proxy"),
+        ("fail-fast = true", "--allow-failures=1", "fail-fast"),
+    ],
+)
+def test_what_a_file_says_gives_way_to_an_option_that_excludes_it(
+    pyfetch: Command, configured: str, option: str, key: str
+) -> None:
+    """Two options of the command line that do are an error, as before."""
+    (pyfetch.directory / "x").write_text("")
+    pyfetch.configure(f"[defaults]\n{configured}\n")
+    assert shown(pyfetch("--show-config", option))[key][1].startswith(
+        "[defaults], line 2; not used beside"
+    )
+    ended = pyfetch("--plan", option, URL)
+    assert ended.status == 0, ended.err
+
+
 def test_headers_of_all_sections_add_up(pyfetch: Command, server: LoopbackServer) -> None:
     """A more specific one replaces those of its name; other options that repeat are replaced."""
     server.pages["/x"] = Page(b"x")

@@ -10,7 +10,7 @@ import pytest
 import trustme
 
 from tests.support.certificates import authorities_in, context_with, speak_tls
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page, redirect
 
@@ -225,3 +225,20 @@ class TestOfAServer:
         file = cookies(line("a"))
         pyfetch("--discard", "--cookies", str(file), "-H", "Cookie: mine=1", f"{server.url}/x")
         assert sent_to(server) == [{"mine"}]
+
+
+@pytest.mark.parametrize("options", [[], ["--processes", "2"]], ids=["alone", "two processes"])
+def test_lines_that_are_no_cookies_are_named_once(
+    forked: InstalledCommand,
+    server: LoopbackServer,
+    cookies: Callable[..., Path],
+    options: list[str],
+) -> None:
+    """Though each process of a run reads the file, and the one that starts them does."""
+    file = cookies("no cookie\n", line("good"))
+    server.pages["/x"] = Page(b"x")
+    urls = [f"{server.url}/x?{number}" for number in range(20)]
+    ended = forked("--discard", "--cookies", str(file), *options, *urls)
+    assert ended.status == 0
+    assert ended.err.count("passed over") == 1
+    assert f"{file}, as they are no cookies: line 2" in ended.err

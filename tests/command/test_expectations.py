@@ -227,6 +227,17 @@ class TestStallDetector:
         why = patience.look(transfer, look, 131.5 + 30 + LOOK_EVERY + 0.1)
         assert why == "no complete answer within 30.0 s"
 
+    def test_a_connection_may_take_its_own_timeout_and_the_answer_the_shorter_one(self) -> None:
+        patience, transfer = StallDetector(2, connect_timeout=10), self.transfer()
+        transfer.steps = 1
+        look = patience.look(transfer, None, 100.0)
+        assert patience.look(transfer, look, 110.0 + LOOK_EVERY) == look  # type: ignore[arg-type]
+        assert "within 10.0 s" in str(patience.look(transfer, look, 110.1 + LOOK_EVERY))  # type: ignore[arg-type]
+        transfer.steps, transfer.has_asked = 2, True
+        look = patience.look(transfer, look, 111.5)  # type: ignore[arg-type]
+        assert patience.look(transfer, look, 113.5 + LOOK_EVERY) == look  # type: ignore[arg-type]
+        assert "within 2.0 s" in str(patience.look(transfer, look, 113.6 + LOOK_EVERY))  # type: ignore[arg-type]
+
     def test_a_body_may_take_its_time_where_no_speed_is_asked_for(self) -> None:
         patience, transfer = StallDetector(30), self.transfer()
         transfer.steps, transfer.latency = 3, 0.1
@@ -468,6 +479,27 @@ def test_a_head_or_a_handshake_that_drips_for_ever_ends_in_time(
         assert "no complete answer within 30" in str(result.detail)
         assert 30 < result.elapsed < 300
     assert quick.outcome is Outcome.FETCHED
+
+
+def test_a_head_that_drips_ends_by_its_timeout_though_connecting_may_take_longer(
+    tmp_path: Path, server: LoopbackServer
+) -> None:
+    """Over a new connection and over one that has served before."""
+
+    def drip_head(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        dripping(handler, forever(b"y"))
+
+    server.routes["/head"] = drip_head
+    server.pages["/quick"] = Page(b"quick")
+    urls = [f"{server.url}/head", f"{server.url}/quick", f"{server.url}/head?2"]
+    results = run_fast(
+        tmp_path, urls, timeout=20, connect_timeout=900, retries=0, workers=1, min_speed=0
+    )
+    for late in results[0], results[2]:
+        assert late.error is Failure.TIMEOUT
+        assert "no complete answer within 20" in str(late.detail)
+        assert 20 < late.elapsed < 200
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page, redirect
+from tests.support.waiting import until
 
 BODY = b"from the server"
 MINE = b"a week of my own work"
@@ -279,6 +281,37 @@ def test_a_directory_that_is_changed_under_the_run_stops_it(
     assert "renamed, removed or made anew" in ended.err
     assert "Traceback" not in ended.err
     assert not (data / "x").exists()
+
+
+def test_two_runs_in_directories_that_lie_within_one_another_do_not_write_one_file(
+    pyfetch: Command, forked: InstalledCommand, data: Path, server: LoopbackServer
+) -> None:
+    """The outer one leaves the directory of the inner one alone as long as that is at work."""
+    goes_on = threading.Event()
+
+    def wait(handler: Handler) -> None:
+        goes_on.wait(30)
+        handler.answer(200, b"of the inner run")
+
+    server.routes["/slow"] = wait
+    server.pages["/b/inner/x"] = Page(b"of the outer run")
+    server.pages["/b/x"] = Page(BODY)
+    outer = ("-o", str(data), "--name", "{dir}/{name}", "--format", "jsonl")
+    urls = (f"{server.url}/b/inner/x", f"{server.url}/b/x")
+    inner = forked.start("-o", str(data / "b" / "inner"), f"{server.url}/slow?x", "--name", "x")
+    try:
+        until(lambda: "/slow?x" in server.paths())
+        inside, beside = pyfetch(*outer, *urls).results
+        assert inside["error"] == "exists"
+        assert "is the output directory of another run, which is at work" in inside["detail"]
+        assert beside["outcome"] == "fetched"
+    finally:
+        goes_on.set()
+        inner.communicate(timeout=30)
+    assert files(data) == {"b/x": BODY, "b/inner/x": b"of the inner run"}
+    inside, _ = pyfetch(*outer, *urls).results
+    assert inside["backup"] == str(data / "b/inner/x.~1~"), "it is not the outer run's file"
+    assert files(data / "b/inner") == {"x": b"of the outer run", "x.~1~": b"of the inner run"}
 
 
 def test_over_processes_it_is_the_same(

@@ -10,11 +10,15 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from pyfetch.cluster.process import WorkerProcess
 from pyfetch.cluster.workload import AHEAD, Workload, split_settings
 from pyfetch.settings import Settings
+from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
 from tests.support.processes import catches, children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
@@ -52,6 +56,29 @@ def test_all_come_in_order_each_once_and_a_rerun_knows_them(
     again = forked(*TWO, "-o", "data", *hundred)
     assert {row[0] for row in again.rows} == {"304"}
     assert "unchanged 100" in again.err
+
+
+def test_an_output_directory_that_is_swapped_before_a_process_opens_it_ends_the_run(
+    pyfetch: Command, hundred: list[str]
+) -> None:
+    data = pyfetch.directory / "data"
+    begin = WorkerProcess.begin
+
+    def swap_and_begin(process: WorkerProcess, *arguments: Any) -> None:
+        if not data.with_name("moved").exists():
+            data.rename(data.with_name("moved"))
+            (data / ".pyfetch" / "parts").mkdir(parents=True)
+        begin(process, *arguments)
+
+    # This process notices, too, but perhaps only when files were written.
+    with (
+        mock.patch.object(WorkerProcess, "begin", swap_and_begin),
+        mock.patch.object(OutputDirectory, "check"),
+    ):
+        ended = pyfetch(*TWO, "-o", "data", *hundred)
+    assert ended.status == 3
+    assert "renamed, removed or made anew" in ended.err
+    assert sorted(path.name for path in data.rglob("*")) == [".pyfetch", "parts"]
 
 
 def test_workers_are_the_total(forked: InstalledCommand, server: LoopbackServer) -> None:

@@ -119,4 +119,4 @@ def test_a_part_that_is_kept_is_told_and_so_is_where_it_goes_on(
     second = pyfetch(f"{server.url}/x", "--format", "jsonl")
     assert second.results[0]["resumed"] == 100_000
     assert second.results[0]["kept"] == 0
-    assert "fetched 1; 300.0 kB, 100.0 kB of them from before in " in second.err
+    assert "fetched 1; 300.0 kB (100.0 kB of them from before) in " in second.err

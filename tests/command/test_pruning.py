@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 from pathlib import Path
 
@@ -138,6 +139,17 @@ def test_a_list_with_a_record_that_cannot_be_used_prunes_nothing(
     ended = run(pyfetch, "list", *PRUNE)
     assert below(data).keys() == {"a", "d/b", "d/c"}
     assert "nothing is pruned: what 1 record of the list would name is not known" in ended.err
+
+
+def test_a_list_that_is_cut_off_prunes_nothing(
+    pyfetch: Command, urls: list[str], data: Path
+) -> None:
+    run(pyfetch, *urls)
+    whole = gzip.compress("\n".join(urls).encode(), mtime=0)
+    (pyfetch.directory / "list.gz").write_bytes(whole[:-9])
+    ended = run(pyfetch, "list.gz", *PRUNE)
+    assert "nothing is pruned" in ended.err
+    assert len(below(data)) == 3
 
 
 def test_a_list_that_lacks_a_column_for_a_name_prunes_nothing(

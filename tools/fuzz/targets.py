@@ -25,6 +25,7 @@ from pyfetch.http.redirects import resolve
 from pyfetch.http.response import UNTIL_CLOSE, Response, receive_response
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine
 from pyfetch.inputs import InputFormat, Sources
+from pyfetch.inputs.columns import Columns
 from pyfetch.models import Result, Target, TargetError
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
@@ -36,14 +37,20 @@ NOW = 1_700_000_000.0
 _TEMPLATE = Template("{host}/{dir}/{name}")
 
 
-def _list_of(form: InputFormat) -> Callable[[bytes], None]:
+def _list_of(form: InputFormat, url_column: str | None = None) -> Callable[[bytes], None]:
     file = Path(tempfile.mkdtemp(), "list")
 
     def read(data: bytes) -> None:
         file.write_bytes(data)
         indices = []
         try:
-            for entry in Sources([str(file)], input_format=form, keep_lines=True, base="http://h/"):
+            for entry in Sources(
+                [str(file)],
+                input_format=form,
+                keep_lines=True,
+                base="http://h/",
+                columns=Columns(url_column),
+            ):
                 indices.append(entry.index)
                 assert isinstance(entry, Target) or (isinstance(entry, Result) and entry.detail)
                 if isinstance(entry, Target):
@@ -156,6 +163,10 @@ _LISTS = [form for form in InputFormat if form is not InputFormat.AUTO]
 TARGETS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
     "auto": (_list_of(InputFormat.AUTO), [b"url,out\nhttp://h/,x\n", b"\x1f\x8b\x08\0"]),
     **{str(form): (_list_of(form), []) for form in _LISTS},
+    "url-column": (
+        _list_of(InputFormat.AUTO, "2"),
+        [b"a,http://h/\nb,http://h/2\n", b'{"2": "http://h/"}\n', b'"a";"b"\n1;http://h/\n'],
+    ),
     "cookie-file": (_cookie_file, [b"h.test\tTRUE\t/\tFALSE\t0\ta\tb\n"]),
     "netrc": (_netrc, [b'machine h login "a\\" b" password c # d\nmacdef m\nx\n\ndefault login e']),
     "content-disposition": (

@@ -148,6 +148,16 @@ SCENARIOS = [
         retries=3,
     ),
     Scenario(
+        "429 with Retry-After: 5 for one URL in 400, always",
+        one(refuses=lambda index: None if index % 400 else 429, retry_after=5.0),
+        retries=3,
+    ),
+    Scenario(
+        "the first 8 URLs of a host hang, the rest are fine",
+        one(hangs=lambda index: index <= 8),
+        retries=3,
+    ),
+    Scenario(
         "an outage of one of two hosts, 5 minutes",
         lambda: [
             SimulatedHost(always(0.1), always(16)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from pyfetch.engine.mailbox import AT_ONCE, TOGETHER, Mailbox
+from pyfetch.engine.mailbox import AT_ONCE, QUICK, TOGETHER, Mailbox
 from tests.support.waiting import within
 
 
@@ -62,6 +62,22 @@ def test_a_lone_event_is_followed_by_no_nap_and_several_are() -> None:
     mailbox.take(None)
     mailbox.take(0.001)
     assert naps == [TOGETHER]
+
+
+def test_a_patient_taker_is_not_woken_for_each_of_many() -> None:
+    """Not for single items that come one after the other at once, nor for a few of many."""
+    naps: list[float] = []
+    mailbox: Mailbox[int] = Mailbox(naps.append, enough=3)
+    for _ in range(QUICK + 1):
+        mailbox.put(1)
+        mailbox.take(None)
+    assert naps == []
+    for number in (1, 2, 3):
+        for _ in range(number):
+            mailbox.put(1)
+        mailbox.take(None)
+    assert naps[:2] == [TOGETHER, TOGETHER]
+    assert naps[2] < TOGETHER
 
 
 def test_so_many_are_taken_at_once_that_what_follows_need_not_wait_for_all() -> None:

@@ -24,6 +24,7 @@ from pyfetch.api import entries_from_items
 from pyfetch.checksum import Checksum
 from pyfetch.errors import UsageError
 from pyfetch.inputs import InputFormat, Sources
+from pyfetch.inputs.columns import Columns
 from pyfetch.inputs.detect import detect
 from pyfetch.inputs.formats.aria2 import read_aria2
 from pyfetch.inputs.formats.checksums import read_checksums
@@ -590,6 +591,34 @@ def test_the_format_is_found(beginning: bytes, name: str, found: str) -> None:
     assert detect(beginning, name) == found
 
 
+@pytest.mark.parametrize(
+    ("beginning", "name", "column", "found"),
+    [
+        (b"id,link\n", "-", "link", "csv"),
+        (b"id;link\n", "-", "link", "csv"),
+        (b"id\tlink\n", "-", "link", "tsv"),
+        (b"link\n", "a.csv", "link", "csv"),
+        (b"link\n", "-", "link", "tsv"),
+        (b'"id","link"\n', "-", "link", "csv"),
+        (b'"id","other"\n', "a.csv", "link", "csv"),
+        (b"id,url\n", "-", "link", "csv"),
+        (b"id\turl\n", "-", "link", "tsv"),
+        (b"a,http://h/a\n", "-", "2", "csv"),
+        (b"http://h/a\tx\n", "-", "1", "tsv"),
+        (b"http://h/a,x\n", "-", "1", "csv"),
+        (b"http://h/a\n", "-", "1", "tsv"),
+        (b"http://h/a\n", "-", "link", "csv"),
+        (b'{"link":', "-", "link", "jsonl"),
+        (b'[{"link":', "-", "link", "json"),
+        (b"<urlset>", "-", "link", "sitemap"),
+    ],
+)
+def test_the_format_is_found_by_the_column_of_the_urls(
+    beginning: bytes, name: str, column: str, found: str
+) -> None:
+    assert detect(beginning, name, Columns(column)) == found
+
+
 def test_a_chosen_format_is_not_asked_about(folder: Folder) -> None:
     bad, good = folder.read("{}\nhttp://h/a", "a.csv", input_format=InputFormat.LINES)
     refused(bad)
@@ -900,6 +929,13 @@ records = st.builds(
 @given(records)
 def test_any_record_as_a_line_of_json_is_read_as_the_same(record: Record) -> None:
     assert record_from_json(json_line(record)) == record
+
+
+@given(records, st.sampled_from(["image_url", "a.b", "note", "url", "urls", "2"]))
+def test_it_is_read_as_the_same_with_the_url_under_another_key(record: Record, name: str) -> None:
+    """So the command that was given the list can be given what failed of it."""
+    columns = Columns(name)
+    assert record_from_json(json_line(record, columns=columns), columns) == record
 
 
 # Encodings, arrays, checksums, other separators

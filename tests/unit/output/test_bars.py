@@ -129,11 +129,11 @@ def test_elapsed_and_left_are_told_apart() -> None:
         ),
         (Activity(retries=3, retry_in=(5.0, 5.0)), ["3 URLs try again in 5 s"]),
         (Activity(retries=1, retry_in=(0.2, 0.2)), ["1 URL tries again in 1 s"]),
-        (Activity(retries=3, retry_in=(2.0, 9.0)), ["3 URLs try again in 2-9 s"]),
+        (Activity(retries=3, retry_in=(2.0, 9.0)), ["3 URLs try again in 2 s to 9 s"]),
         (Activity(held_back=12), ["12 URLs held back by --rate"]),
         (
             Activity(slowed=(HostWait("http://h:8080", 0.25, "", 3),)),
-            ["h:8080 takes 4 requests/s and no more"],
+            ["h:8080 takes 4 requests/s"],
         ),
     ],
 )
@@ -142,12 +142,24 @@ def test_who_waits_is_said_and_for_whom(activity: Activity, lines: list[str]) ->
 
 
 @WIDTHS
-def test_many_that_wait_take_three_lines(width: int) -> None:
+def test_many_that_wait_take_four_lines(width: int) -> None:
     paused = tuple(HostWait(f"http://host-{n}.example.org:80", 9, "429", 1) for n in range(9))
-    lines = waiting_lines(Activity(paused=paused), look(width))
-    assert len(lines) == 3
+    activity = Activity(paused=paused, retries=2, retry_in=(1.0, 1.0), held_back=5)
+    lines = waiting_lines(activity, look(width))
+    assert len(lines) == 4
     assert all(line.cell_len < width for line in lines)
-    assert lines[-1].plain == "and 7 more hosts wait"
+    assert [line.plain for line in lines[1:]] == [
+        "and 8 more hosts wait",
+        "2 URLs try again in 1 s",
+        "5 URLs held back by --rate",
+    ]
+
+
+def test_a_bar_is_full_when_all_is_there_and_the_last_second_is_a_second() -> None:
+    nearly = transfer("http://h/x", 999, 1000)
+    line = line_of(nearly, watched(nearly, 400), 80)
+    assert "━─" in line
+    assert line.endswith(" 1 s left")
 
 
 def test_a_terminal_without_unicode_gets_bars_of_ascii() -> None:

@@ -77,6 +77,15 @@ def test_files_that_need_no_bytes_are_counted() -> None:
     assert estimator.left(120) == pytest.approx(10)
 
 
+def test_while_none_is_finished_files_are_as_large_as_those_that_run() -> None:
+    estimator = Estimator(0.0)
+    half = running(1, size=2 * MB)
+    for second in (1, 2):
+        half.received = second * MB // 2
+        estimator.observe(second, half.received, 0, [half])
+    assert estimator.left(3) == pytest.approx((MB + 2 * 2 * MB) / (MB / 2))
+
+
 def test_nothing_is_guessed_before_anything_came() -> None:
     estimator = Estimator(0.0)
     estimator.observe(1.0, 0, 0, [running(1, size=10)])

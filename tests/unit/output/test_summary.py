@@ -74,7 +74,7 @@ def summary(*results: Result) -> Summary:
         (
             [fetched(5_000_000, resumed=3_000_000)],
             1.0,
-            "fetched 1; 5.0 MB, 3.0 MB of them from before in 1.0 s, 2.0 MB/s",
+            "fetched 1; 5.0 MB (3.0 MB of them from before) in 1.0 s, 2.0 MB/s",
         ),
         (
             [fetched(), fetched(change=Change.CHANGED), other(Outcome.UNCHANGED, 1)],

@@ -151,3 +151,55 @@ def test_a_host_that_comes_back_is_used_again() -> None:
     during = [a for a in world.answers if 10 < a.time < 300 and a.sign is HostSignal.UNREACHED]
     assert len(during) < 30, "a lone probe now and then"
     assert world.now < 305 + 60 + 120
+
+
+def reviewed(workers: WorkerLimit, now: float) -> int:
+    workers.review(now, workers.limit, lambda: 0)
+    return workers.limit
+
+
+def test_after_a_shortage_of_descriptors_more_transfers_are_tried_one_by_one() -> None:
+    workers = WorkerLimit(8)
+    assert workers.due() is None
+    workers.fall_short(5, 100.0)
+    assert workers.limit == 5
+    risen = []
+    while (due := workers.due()) is not None:
+        assert reviewed(workers, due - 0.1) == workers.limit
+        risen.append((due, reviewed(workers, due)))
+    assert risen == [(105.0, 6), (110.0, 7), (115.0, 8)]
+
+
+def test_a_shortage_that_comes_back_makes_the_next_rise_later_and_later() -> None:
+    workers, now, rests = WorkerLimit(64), 0.0, []
+    for _ in range(7):
+        for left in (12, 11, 10):  # those that were under way together fail together
+            workers.fall_short(left, now)
+        due = workers.due()
+        assert due is not None
+        rests.append(due - now)
+        now = due
+        assert reviewed(workers, now) == 11
+    assert rests == [5, 10, 20, 40, 80, 120, 120]
+
+
+def test_a_shortage_leaves_one_transfer_and_the_cap_of_the_start_stays() -> None:
+    workers = WorkerLimit(100)
+    workers.at_most(3)
+    workers.fall_short(0, 0.0)
+    assert workers.limit == 1
+    for now in range(5, 1000, 5):
+        reviewed(workers, float(now))
+    assert workers.limit == 3
+
+
+def test_auto_finds_its_number_again_after_a_shortage() -> None:
+    workers = auto()
+    world = world_with([SimulatedHost(latency=always(1.0))], workers, 1_000_000)
+    world.run(5)
+    workers.fall_short(4, world.now)
+    assert workers.limit == 4
+    world.run(2)
+    assert workers.limit <= 4
+    world.run(90)
+    assert workers.limit > 8

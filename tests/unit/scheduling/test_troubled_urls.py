@@ -85,11 +85,78 @@ def test_one_url_that_is_always_429_delays_no_other(retry_after: float | None) -
     assert max(good_ones(world)) < AFTER_ALL_GOOD_ONES
 
 
-def test_three_urls_that_are_always_429_pause_their_host_for_one_wait() -> None:
-    world = world_of(NUMBER, refuses=refusing(429, {100, 200, 300}), retry_after=5.0)
+@pytest.mark.parametrize("retry_after", [5.0, 3600.0])
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    "bad",
+    [{100, 200, 300}, set(range(50, 400, 60)), {100, 101}, {100, 101, 102}, {100, 101, 300, 301}],
+    ids=["three", "six", "two neighbours", "three neighbours", "two pairs"],
+)
+def test_a_few_urls_that_are_always_refused_delay_others_for_a_moment(
+    bad: set[int], status: int, retry_after: float
+) -> None:
+    """Also if they are refused at the same moment, or told to come back in an hour."""
+    world = world_of(NUMBER, refuses=refusing(status, bad), retry_after=retry_after)
     world.run()
-    assert len(good_ones(world)) == NUMBER - 3
-    assert max(good_ones(world)) < AFTER_ALL_GOOD_ONES + 6
+    assert len(good_ones(world)) == NUMBER - len(bad)
+    assert max(good_ones(world)) < AFTER_ALL_GOOD_ONES + 0.5
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("bad", [{1}, {100, 101}, {400}], ids=["first", "two", "last"])
+def test_a_url_that_is_told_to_come_back_in_an_hour_fails_no_other(
+    bad: set[int], status: int
+) -> None:
+    """With one worker, nothing is under way that could show whether others are served."""
+    policy = refusing(status, bad)
+    world = world_of(NUMBER, WorkerLimit(1), refuses=policy, retry_after=3600.0)
+    world.run()
+    assert len(good_ones(world)) == NUMBER - len(bad)
+    assert max(good_ones(world)) < 8.1 + 4 * len(bad), "a short pause, then another URL"
+
+
+def test_a_host_that_refuses_all_urls_for_an_hour_is_asked_for_few() -> None:
+    everything = set(range(1, NUMBER + 1))
+    world = world_of(NUMBER, refuses=refusing(429, everything), retry_after=3600.0)
+    world.run()
+    assert len(world.done) == NUMBER
+    assert len(world.answers) == 8, "those that were under way"
+
+
+def test_a_lone_429_does_not_lower_the_number_of_workers() -> None:
+    workers, alone = auto(), auto()
+    world_of(2000, alone).run()
+    world_of(2000, workers, refuses=refusing(429, {800, 1400}), retry_after=5.0).run()
+    assert workers.limit == alone.limit
+    assert "was asked too much" not in (workers.summary() or "")
+
+
+@pytest.mark.parametrize("hung", [8, 20])
+def test_auto_does_not_wait_for_first_urls_that_hang_before_it_tries_others(hung: int) -> None:
+    world = world_of(hung + NUMBER, auto(), hangs=lambda index: index <= hung)
+    world.run()
+    assert len(good_ones(world)) == NUMBER
+    assert max(good_ones(world)) < 5, "before any of those that hang has timed out"
+
+
+def test_a_host_that_never_answers_gets_more_connections_ever_more_slowly() -> None:
+    """Where it takes long for the first answer, that is no reason to ask for 128 URLs at once."""
+    workers = auto()
+    world = world_of(1000, workers, hangs=lambda _: True)
+    world.run(4.9)
+    assert workers.limit == 32
+    assert not world.answers
+
+
+@pytest.mark.parametrize("workers", [1, 4, 16])
+def test_new_tries_at_urls_that_hung_leave_the_workers_to_others(workers: int) -> None:
+    hung = set(range(1, workers + 1))
+    world = world_of(workers + 10 * NUMBER, WorkerLimit(workers), hangs=lambda index: index in hung)
+    world.run()
+    # Their first tries take all workers for 5 s.
+    share = (workers - workers // 4) / workers
+    assert max(good_ones(world)) < 5.5 + 10 * NUMBER * 0.0235 / workers / share
+    assert {world.done[index].attempt.result.attempts for index in hung} == {4}
 
 
 def test_a_host_that_refuses_all_for_a_while_is_paused_all_the_same() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.filesystem import DirectoryIdentity, prepare
+from pyfetch.storage.lock import RunLock
 from pyfetch.storage.paths import without_links
 
 
@@ -31,6 +33,65 @@ def directory(data: Path) -> OutputDirectory:
     directory = OutputDirectory(data)
     directory.open()
     return directory
+
+
+def lock_identity(data: Path) -> DirectoryIdentity:
+    lock = RunLock(data)
+    lock.acquire()
+    try:
+        return lock.identity()
+    finally:
+        lock.release()
+
+
+def test_another_process_of_the_run_takes_no_other_directory_for_its_own(data: Path) -> None:
+    (data / ".pyfetch" / "parts" / "x").write_bytes(b"")  # else they go with the lock
+    expected = lock_identity(data)
+    directory = OutputDirectory(data, expected)
+    directory.open()
+    directory.check()
+    directory.close()
+    data.rename(data.with_name("moved"))
+    prepare(data)
+    sweep(data)
+    other = OutputDirectory(data, expected)
+    for use in (other.open, lambda: write(other, "x"), lambda: other.parts):
+        with pytest.raises(StoppedError, match="renamed, removed or made anew"):
+            use()
+    assert [path.name for path in data.iterdir()] == [".pyfetch"]
+
+
+def test_another_directory_of_parts_in_the_same_directory_is_noticed_too(data: Path) -> None:
+    (data / ".pyfetch" / "parts" / "x").write_bytes(b"")
+    expected = lock_identity(data)
+    (data / ".pyfetch" / "parts").rename(data / "old")
+    sweep(data)
+    with pytest.raises(StoppedError, match="renamed, removed or made anew"):
+        OutputDirectory(data, expected).open()
+
+
+@pytest.mark.parametrize(
+    ("umask", "mode"), [(0o022, 0o700), (0o077, 0o700), (0o000, 0o770), (0o002, 0o770)]
+)
+def test_what_pyfetch_keeps_of_urls_is_for_the_user_or_the_group_that_may_write(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        prepare(tmp_path / "data")
+        sweep(tmp_path / "data")
+    finally:
+        os.umask(before)
+    own = tmp_path / "data" / ".pyfetch"
+    assert stat.S_IMODE(own.stat().st_mode) == mode
+    assert stat.S_IMODE((own / "parts").stat().st_mode) == mode
+
+
+def test_a_directory_of_pyfetch_s_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / ".pyfetch").mkdir()
+    (tmp_path / ".pyfetch").chmod(0o755)
+    prepare(tmp_path)
+    assert stat.S_IMODE((tmp_path / ".pyfetch").stat().st_mode) == 0o755
 
 
 def write(directory: OutputDirectory, path: str) -> None:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from pyfetch.storage.existing import look
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placed, Placement, WhenThere
+from pyfetch.storage.placing import Placed, Placement, Placer, WhenThere
 
 
 @pytest.fixture
@@ -223,6 +224,43 @@ def test_a_part_that_another_process_has_replaced_gets_no_name(
     assert not (directory.path / "x").exists()
     (part,) = parts_of(directory)
     assert part.read_bytes() == b"half of what another run"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["placed", "adopted"])
+def test_a_file_that_takes_the_name_of_a_part_at_the_last_moment_stays(
+    directory: OutputDirectory, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """What has the part's name then is not what was written, and nobody's to remove."""
+    file = directory.path / "x"
+    if not links:
+        file.write_bytes(b"fetched")
+
+    def swap() -> None:
+        (part,) = parts_of(directory)
+        part.rename(directory.path / "swapped")
+        part.write_bytes(b"another process's")
+
+    if links:
+        link = os.link
+
+        def link_and_swap(*arguments: Any, **names: Any) -> None:
+            link(*arguments, **names)
+            swap()
+
+        monkeypatch.setattr(os, "link", link_and_swap)
+    else:
+        is_equal = Placer._is_equal  # noqa: SLF001
+
+        def compare_and_swap(*arguments: Any) -> bool:
+            equal = is_equal(*arguments)
+            swap()
+            return equal
+
+        monkeypatch.setattr(Placer, "_is_equal", compare_and_swap)
+    placed = place(directory, Placement(WhenThere.BACK_UP, found=look(directory, "x")))
+    assert placed.adopted is not links
+    assert file.read_bytes() == b"fetched"
+    assert [part.read_bytes() for part in parts_of(directory)] == [b"another process's"]
 
 
 def test_what_came_whole_is_never_seen_before_it_has_its_final_name(

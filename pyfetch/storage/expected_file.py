@@ -1,0 +1,47 @@
+"""What a file should be, by the state and by lists of checksums, and how it differs. Pure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pyfetch.checksum import Checksum
+
+
+class ExpectedFile(NamedTuple):
+    """What is known of one file."""
+
+    path: str
+    """Below the output directory."""
+    url: str | None
+    size: int | None
+    """In bytes; None: the state does not know the file."""
+    modified_ns: int | None
+    sha256: str | None
+    demanded: tuple[Checksum, ...]
+    """Checksums from lists."""
+
+    @property
+    def is_known(self) -> bool:
+        return self.size is not None or bool(self.demanded)
+
+    def fault(self, there: os.stat_result, digests: Mapping[str, str]) -> str | None:
+        """How the content is not as it should be, as a sentence; None if it is."""
+        if not (self.sha256 or self.demanded) and there.st_mtime_ns != self.modified_ns:
+            return "it was modified after it was fetched, and no checksum of it is known"
+        if self.sha256 and digests["sha256"] != self.sha256:
+            return f"its content is not what was fetched (that had the sha256 {self.sha256})"
+        for checksum in self.demanded:
+            if digests[checksum.algorithm] != checksum.digest:
+                found = digests[checksum.algorithm]
+                return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
+        return None
+
+    def remark(self, there: os.stat_result) -> str | None:
+        """A remark about a file without a fault, as a sentence; None if there is nothing to say."""
+        if self.modified_ns not in (None, there.st_mtime_ns):
+            return "its content is as it was fetched, though its modification time is not"
+        if not self.sha256 and not self.demanded:
+            return "no checksum is known: only its size and time were compared"
+        return None
