@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
-from pyfetch.batch import Batch
+from pyfetch.run import Batch
 from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
 from pyfetch.models import HostSignal, Outcome, Result, Target
