@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pyfetch.run import Batch as Run
+from pyfetch.run import Run
 from pyfetch.errors import UsageError
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.targets import entry

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from pyfetch.run import Batch as Run
+from pyfetch.run import Run
 from pyfetch.output.estimate import Growth
 from pyfetch.system import daemon
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PutInOrder = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Result]]
 
 
-class Batch:
+class Run:
     """A run over one input. `results` may be iterated once, by one thread.
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so

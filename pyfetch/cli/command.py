@@ -82,7 +82,7 @@ def _fetch(
         raise click.UsageError("--fail-fast stops where --allow-failures would go on: choose one")
     settings = _settings(options, hosts)
     from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
-    from pyfetch.cli.run import SourceSpec, run
+    from pyfetch.cli.run import SourceSpec, run_command
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_in
 
@@ -115,7 +115,7 @@ def _fetch(
         from pyfetch.cli.dry_run import show_plan
 
         return show_plan(spec, settings, output)
-    return run(spec, settings, output)
+    return run_command(spec, settings, output)
 
 
 def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
-from pyfetch.run import Batch
+from pyfetch.run import Run
 from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
@@ -130,25 +130,25 @@ class Display:
 
     @contextmanager
     def watching(
-        self, batch: Batch, summary: Summary, fraction_read: Callable[[], float | None]
+        self, run: Run, summary: Summary, fraction_read: Callable[[], float | None]
     ) -> Iterator[None]:
-        """Within, show the table and the progress of the running batch, where they are wanted."""
+        """Within, show the table and the progress of the run, where they are wanted."""
         with self.logging(), contextlib.ExitStack() as stack:
             if self._options.progress is ProgressForm.JSON:
                 from pyfetch.output.counts import RunCounts
                 from pyfetch.output.progress_lines import ProgressLines
 
-                counts = RunCounts(batch, summary, fraction_read)
-                lines = ProgressLines(batch, counts, summary, self._write_plainly)
+                counts = RunCounts(run, summary, fraction_read)
+                lines = ProgressLines(run, counts, summary, self._write_plainly)
                 stack.enter_context(lines)
             if self.is_table or self._bars:
-                self._draw(stack, batch, summary, fraction_read)
+                self._draw(stack, run, summary, fraction_read)
             yield
 
     def _draw(
         self,
         stack: contextlib.ExitStack,
-        batch: Batch,
+        run: Run,
         summary: Summary,
         fraction_read: Callable[[], float | None],
     ) -> None:
@@ -165,8 +165,8 @@ class Display:
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)
             if self._options.rows is Rows.NONE:
                 failures = False
-            counts = RunCounts(batch, summary, fraction_read)
-            progress = self._screen.progress(batch, counts, failures=failures)
+            counts = RunCounts(run, summary, fraction_read)
+            progress = self._screen.progress(run, counts, failures=failures)
             stack.enter_context(progress)
             self._write = progress.say
             stack.callback(setattr, self, "_write", self._write_plainly)

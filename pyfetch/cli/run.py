@@ -1,4 +1,4 @@
-"""One run of the command: a batch, its reports and its display, and how it ends."""
+"""One run of the command: fetching, its reports and its display, and how it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.run import Batch
+from pyfetch.run import Run
 from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -58,14 +58,14 @@ class SourceSpec(NamedTuple):
         )
 
 
-def run(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
+def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
     """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
-    prepared = _Run(spec, settings, options)
+    prepared = _CommandRun(spec, settings, options)
     imports_done()
     return prepared.execute()
 
 
-class _Run:
+class _CommandRun:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
@@ -83,17 +83,17 @@ class _Run:
         self._out = sys.stdout or io.StringIO()  # a closed descriptor is None
         self._display = Display(options, self._out, sys.stderr or io.StringIO())
         with self._display.logging():
-            self._batch = Batch(
+            self._run = Run(
                 settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
             )
-        self._reader = ReaderWatch(self._batch.stop)
+        self._reader = ReaderWatch(self._run.stop)
         self._reports = ReportFiles(options, settings, self._sources, spec.arguments)
 
     def execute(self) -> int:
         """Fetch, show and report. Returns the exit status."""
         began = time.monotonic()
         with (
-            Interruption(self._batch.stop, self._display.give_the_cursor_back) as interruption,
+            Interruption(self._run.stop, self._display.give_the_cursor_back) as interruption,
             self._reports.closing(),
         ):
             error = self._fetch()
@@ -112,12 +112,12 @@ class _Run:
         return interruption.exit_status or failed
 
     def _fetch(self) -> RunError | None:
-        """Run the batch and let the reports take their names; the first error, if any."""
+        """Run and let the reports take their names; the first error, if any."""
         error: RunError | None = None
         try:
             if self._settings.insecure:
                 self._display.warn("--insecure: certificates are not verified; anybody may answer")
-            with self._display.watching(self._batch, self._summary, self._fraction_read):
+            with self._display.watching(self._run, self._summary, self._fraction_read):
                 if self._display.writes_out:
                     self._reader.watch(self._out)
                 self._show_all()
@@ -126,7 +126,7 @@ class _Run:
         # A run that could not begin leaves an older report as it is.
         if self._summary.finished or not error:
             try:
-                self._reports.commit(whole=not self._batch.stopped)
+                self._reports.commit(whole=not self._run.stopped)
             except RunError as caught:
                 error = error or caught
         return error
@@ -141,7 +141,7 @@ class _Run:
                     show()
             except OSError as error:
                 broken = error
-                self._batch.stop()  # what is in flight ends in order, and is in the reports
+                self._run.stop()  # what is in flight ends in order, and is in the reports
 
         display = self._display
         pausing = partial(unless_broken, display.flush)
@@ -153,7 +153,7 @@ class _Run:
             if result.failed:
                 unless_broken(partial(display.finished, result))
 
-        results = self._batch.results(
+        results = self._run.results(
             self._sources, pausing=pausing, at_end=at_end, finished=finished
         )
         with closing(results):
@@ -178,15 +178,15 @@ class _Run:
         many = summary.finished > _FEW or not display.is_table
         if summary.failures.number and not self._options.quiet and many:
             self._say_failures()
-        was_read = self._batch.stopped and self._batch.input_ended
-        not_begun = max(0, self._batch.read - summary.finished) if was_read else 0
+        was_read = self._run.stopped and self._run.input_ended
+        not_begun = max(0, self._run.read - summary.finished) if was_read else 0
         said = [summary.sentence(seconds, not_begun)]
         if self._sources.duplicates:
             said.append(f"{self._sources.duplicates} duplicates dropped")
         if summary.kept():
             said.append(summary.kept())
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        workers = self._batch.workers_summary
+        workers = self._run.workers_summary
         if workers:
             display.tell(f"pyfetch: {workers}", "  ")
 

@@ -1,4 +1,4 @@
 """A run over several processes of this machine: `--processes`.
 
-May import: all rooms but `cli`. Nothing but `batch` imports from it.
+May import: all rooms but `cli`. Nothing but `run` imports from it.
 """

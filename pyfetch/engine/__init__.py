@@ -1,4 +1,4 @@
-"""Runs a batch: reads the input ahead, makes attempts in threads, puts results in order.
+"""Runs transfers: reads the input ahead, makes attempts in threads, puts results in order.
 
 May import: all rooms but `cluster` and `cli`.
 """

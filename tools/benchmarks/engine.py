@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
-from pyfetch.run import Batch
+from pyfetch.run import Run
 from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
 from pyfetch.models import HostSignal, Outcome, Result, Target
@@ -53,9 +53,9 @@ def run(urls: Path, *, discard: bool) -> float:
     with tempfile.TemporaryDirectory() as directory, Path(os.devnull).open("w") as out:
         began = time.process_time()
         with patch("pyfetch.engine.download.Downloader", Came):
-            batch = Batch(Settings(output_dir=directory, discard=discard))
+            run = Run(Settings(output_dir=directory, discard=discard))
         summary, sink = Summary(), Tsv(out)
-        for result in batch.results(Sources([str(urls)]), pausing=out.flush):
+        for result in run.results(Sources([str(urls)]), pausing=out.flush):
             summary.add(result)
             sink.show(result)
         return time.process_time() - began
