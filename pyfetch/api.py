@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pyfetch.run import Run
 from pyfetch.errors import UsageError
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.progress import Progress, Ticker, Watch
-from pyfetch.settings import settings_from
+from pyfetch.run import Run
+from pyfetch.settings import Settings, settings_from
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -93,7 +93,7 @@ class Batch(Iterator[Result]):
         if isinstance(urls, str | bytes):
             raise UsageError("urls is one text: put it in a list")
         self._on_result = on_result
-        self._run = Run(settings_from(dict(settings)), ordered=ordered)
+        self._run = Run(_settings(dict(settings)), ordered=ordered)
         self._watch = Watch(self._run)
         self._on_progress = on_progress
         self._is_asked = False
@@ -172,6 +172,15 @@ class Batch(Iterator[Result]):
 
     def _shown(self) -> AbstractContextManager[object]:
         return Ticker(self._watch, self._on_progress) if self._on_progress else nullcontext()
+
+
+def _settings(said: dict[str, Any]) -> Settings:
+    if said.get("session") is not None:
+        from pyfetch.http.prepared_session import arguments_with_session
+
+        said = arguments_with_session(said)
+    said.pop("session", None)
+    return settings_from(said)
 
 
 class _Results(Iterator[Result]):

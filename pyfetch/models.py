@@ -130,7 +130,8 @@ class Target(NamedTuple):
     if_exists: IfExists | None = None
     """What to do if its file is there already; None: what the settings say."""
     takes_login: bool = False
-    """Whether the user and password of the settings (`--user`) are meant for its origin."""
+    """Whether what the settings have for the first URL's origin alone is meant for its origin:
+    user and password (`--user`), cookies of a mapping."""
 
     @property
     def origin(self) -> str:

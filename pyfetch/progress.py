@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from pyfetch.run import Run
 from pyfetch.output.estimate import Growth
+from pyfetch.run import Run
 from pyfetch.system import daemon
 
 EVERY = 0.25

@@ -97,7 +97,7 @@ class Run:
         if finished:
             self._put_in_order = partial(_told, finished, self._put_in_order)
         entries = as_settings_say(entries, settings)
-        if settings.user is not None:
+        if settings.is_secret_of_first_origin:
             entries = with_login(entries)
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing)

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pyfetch.cli.parameters import setting_of
+from pyfetch.settings.given_cookies import COOKIES
 from pyfetch.settings.kinds import DIRECTORY, FILE, Flag, Kind, Number
 from pyfetch.settings.request_kinds import HEADERS
 from pyfetch.text import masked
@@ -31,6 +32,8 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
     """A value of this kind, as `option_value` reads it."""
     if isinstance(kind, Flag):
         return _boolean(raw)
+    if kind is COOKIES:  # those that are no file are for programs
+        kind = FILE
     if isinstance(raw, bool):
         raise ValueError(f"must be a {kind.metavar}, not {_shown(raw)}")
     if kind.several:

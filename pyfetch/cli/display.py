@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager
 from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
-from pyfetch.run import Run
 from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
@@ -21,6 +20,7 @@ from pyfetch.output.failures import sentence_about
 from pyfetch.output.lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
+from pyfetch.run import Run
 from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:

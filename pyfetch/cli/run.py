@@ -10,7 +10,6 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.run import Run
 from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -22,6 +21,7 @@ from pyfetch.inputs import Sources
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.models import Result
 from pyfetch.output.summary import Summary
+from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
 
 if TYPE_CHECKING:  # loaded where files are to be pruned only

@@ -126,7 +126,7 @@ class Client:
                 _drain(response, transfer)
             finally:
                 response.close()
-            cookies = self._requests.cookies_after(state, request, response)
+            cookies = self._requests.cookies_after(state, transfer.target, request, response)
             asked = state.asked | {request_key(state, request)}
             origin = state.origin
             if location is None:

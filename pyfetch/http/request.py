@@ -15,8 +15,9 @@ from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.adapter import extract_cookies
-from pyfetch.http.cookies import cookies_after, cookies_for, load_cookies
+from pyfetch.http.cookies import cookies_after, cookies_for
 from pyfetch.http.credentials import Credentials
+from pyfetch.http.given_jars import GivenJars
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.request_defaults import authorizes, fields_by_name, harmless
 from pyfetch.http.response import Response
@@ -53,7 +54,7 @@ class RequestBuilder:
         self._lock = threading.Lock()
         """Held to make `_digest_logins`."""
         self._digest_logins: DigestLogins | None = None
-        self._cookies = load_cookies(settings.cookies) if settings.cookies else None
+        self._cookies = GivenJars(settings.cookies)
         self._session = requests.Session()
         # `OriginConfigs` reads the environment, once an origin; `requests` would for each request.
         self._session.trust_env = False
@@ -69,7 +70,7 @@ class RequestBuilder:
         `headers`: fields for this request alone (a range, conditions). Raises `TargetError` for
         a URL that cannot be requested.
         """
-        cookies = cookies_for(state.cookies, state.origin, self._cookies)
+        cookies = cookies_for(state.cookies, state.origin, self._given(state, target))
         has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
         config = self._origins.of(state.url)
         if (
@@ -100,12 +101,16 @@ class RequestBuilder:
         return prepared
 
     def cookies_after(
-        self, state: RedirectState, request: requests.PreparedRequest, response: Response
+        self,
+        state: RedirectState,
+        target: Target,
+        request: requests.PreparedRequest,
+        response: Response,
     ) -> Mapping[str, CookieJar]:
         """Return the cookies of an attempt with those that this response sets."""
         if "set-cookie" not in response.headers:
             return state.cookies
-        sent = cookies_for(state.cookies, state.origin, self._cookies)
+        sent = cookies_for(state.cookies, state.origin, self._given(state, target))
 
         def extract(jar: CookieJar) -> None:
             extract_cookies(jar, request, response)
@@ -126,6 +131,12 @@ class RequestBuilder:
 
                 self._digest_logins = DigestLogins()
         return self._digest_logins.learn(state.origin, login, fields, repeated=state.logins > 0)
+
+    def _given(self, state: RedirectState, target: Target) -> CookieJar | None:
+        """The cookies of the settings that this request may have."""
+        if self._cookies.of_first_origin and _is_for_first_origin(state, target):
+            return self._cookies.with_first_origin(state.origin)
+        return self._cookies.of_domains
 
     def _auth(self, state: RedirectState, target: Target) -> AuthBase | None:
         """The login of the next request: Digest if the server has demanded that, else Basic."""
@@ -149,13 +160,18 @@ class RequestBuilder:
             login = Credentials(unquote_to_bytes(user), unquote_to_bytes(password))
             return login if userinfo else None
         has_authorization = authorizes(name for name, _ in target.headers)
-        if self._user and target.takes_login and state.origin == target.origin and not state.away:
+        if self._user and _is_for_first_origin(state, target):
             return None if self._authorizes or has_authorization else self._user
         config = self._origins.of(state.url)
         entry = (config.after_redirect if state.away else config.defaults).login
         if entry is None or (has_authorization and not state.away):
             return None
         return Credentials(entry.user.encode(), entry.password.encode())
+
+
+def _is_for_first_origin(state: RedirectState, target: Target) -> bool:
+    """Whether a request may have what the settings have for the first URL's origin alone."""
+    return target.takes_login and state.origin == target.origin and not state.away
 
 
 def _plain_request(

@@ -92,7 +92,10 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
 
 
 def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """The same entries, of which those of the first URL's origin take the login (`--user`)."""
+    """The same entries, of which those of the first URL's origin take what is meant for it alone.
+
+    That is the login (`--user`), and the cookies that a program has given as a mapping.
+    """
     first = None
     for one in entries:
         if isinstance(one, Target):

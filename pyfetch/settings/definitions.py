@@ -17,6 +17,7 @@ from typing import Literal
 from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
+from pyfetch.settings.given_cookies import COOKIES, GivenCookies
 from pyfetch.settings.host_settings import (
     HOSTS,
     HostSettings,
@@ -182,8 +183,8 @@ class Settings:
         "Log in to the host of the first URL. `-u NAME` asks for the password, which `ps` then"
         " does not show. Other hosts: the configuration, or a netrc file.",
     )
-    cookies: str | None = _requests(
-        None, FILE, "--cookies", "Send the cookies of this file (Netscape's format)."
+    cookies: str | GivenCookies | None = _requests(  # noqa: RUF009 - it makes a field
+        None, COOKIES, "--cookies", "Send the cookies of this file (Netscape's format)."
     )
     netrc_file: str | None = _requests(
         None,
@@ -359,9 +360,18 @@ class Settings:
     @property
     def names_files(self) -> bool:
         """Whether files are named that all fetching needs: a certificate, cookies and so on."""
-        named = (self.cookies, self.netrc_file, self.cacert, self.cert, self.key)
+        cookies = isinstance(self.cookies, str)
+        named = (cookies, self.netrc_file, self.cacert, self.cert, self.key)
         of_hosts = (said.cacert for _, said in self.hosts)
         return any(named) or any(of_hosts) or bool(bundle_of_the_environment())
+
+    @property
+    def is_secret_of_first_origin(self) -> bool:
+        """Whether user and password, or cookies, are meant for the origin of the first URL."""
+        cookies = self.cookies
+        return self.user is not None or bool(
+            isinstance(cookies, GivenCookies) and cookies.of_first_origin
+        )
 
     @property
     def names_by_type(self) -> bool:

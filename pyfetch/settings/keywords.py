@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Literal, TypedDict
+from http.cookiejar import CookieJar
+from typing import Any, Literal, Protocol, TypedDict
 
 from pyfetch.models import IfExists
 
@@ -20,6 +21,21 @@ Size = int | str
 Rate = float | str
 """How often in a second, or text such as `"100/min"`."""
 StrPath = str | os.PathLike[str]
+
+
+class PreparedSession(Protocol):
+    """What is read of a `requests.Session`, which it must be."""
+
+    @property
+    def headers(self) -> Any: ...
+    @property
+    def auth(self) -> Any: ...
+    @property
+    def cookies(self) -> Any: ...
+    @property
+    def proxies(self) -> Any: ...
+    @property
+    def adapters(self) -> Any: ...
 
 
 class SettingKeywords(TypedDict, total=False):
@@ -39,7 +55,8 @@ class SettingKeywords(TypedDict, total=False):
     min_size: Size
     expect_type: str | Iterable[str]
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
-    cookies: StrPath | None
+    cookies: StrPath | Mapping[str, str] | CookieJar | None
+    """The path of a file, a jar, or names and values for the origin of the first URL alone."""
     netrc_file: StrPath | None
     netrc: bool
     proxy: str | None
@@ -73,5 +90,10 @@ class SettingKeywords(TypedDict, total=False):
     cpu_pin: bool
     auth: tuple[str, str] | None
     """User and password, sent to the origin of the first URL alone."""
+    session: PreparedSession | None
+    """A `requests.Session`: its headers, log-in, cookies, one proxy for all, `verify` and `cert`.
+
+    What else is said counts more. A `UserWarning` says what is not taken: hooks, adapters, params.
+    """
     verify: bool | StrPath
     """As with `requests`: False verifies no certificate, a path is that of the authorities."""

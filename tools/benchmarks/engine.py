@@ -16,12 +16,12 @@ from unittest.mock import patch
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
-from pyfetch.run import Run
 from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
 from pyfetch.models import HostSignal, Outcome, Result, Target
 from pyfetch.output.lines import Tsv
 from pyfetch.output.summary import Summary
+from pyfetch.run import Run
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_type_hints
 from pyfetch.settings import SETTINGS
 from pyfetch.settings.keywords import SettingKeywords
 
-OF_THE_LIBRARY = {"auth", "verify"}
+OF_THE_LIBRARY = {"auth", "session", "verify"}
 """What programs may say in place of settings."""
 
 if TYPE_CHECKING:
