@@ -12,6 +12,8 @@ _LONGEST = 120
 """Characters of a command that is shown whole."""
 _SUGGESTED = "failed.txt"
 _STANDARD_INPUT = "-"
+_FOR_WHOLE_LISTS = frozenset({"--prune", "--yes", "-y"})
+"""Arguments that must not be used with a list of what failed: all else would be pruned."""
 
 
 def command_again(
@@ -23,7 +25,7 @@ def command_again(
     An ellipsis stands for arguments that may hold a secret, or that are too long to be shown.
     Whether one does is asked of the settings: an option may be written in many ways.
     """
-    options = [one for one in arguments if one not in sources]
+    options = [one for one in arguments if one not in sources and one not in _FOR_WHOLE_LISTS]
     kept = shlex.join(options if failed_to else arguments)
     if settings.headers or settings.user or settings.proxy or masked(kept) != kept:
         kept = "…"

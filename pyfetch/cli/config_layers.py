@@ -16,9 +16,9 @@ DEFAULTS = "defaults"
 PROFILE = "profile"
 HOST = "host"
 NOT_IN_A_FILE = frozenset(
-    {"config", "no-config", "profile", "show-config", "plan", "cleanup", "verify"}
+    {"config", "no-config", "profile", "show-config", "plan", "cleanup", "verify", "prune"}
 )
-"""Options that say what to do now."""
+"""Options that say what to do now. With `prune` in a file, one URL more would move all others."""
 OF_ONE_URL = frozenset({"user", "out"})
 """Options that are about one URL of the command line."""
 HEADER = "header"

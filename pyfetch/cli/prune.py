@@ -12,6 +12,7 @@ import click
 
 from pyfetch.cli.output_options import OutputOptions
 from pyfetch.errors import UsageError
+from pyfetch.inputs import Sources
 from pyfetch.models import Failure, IfExists, Result
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY
@@ -114,6 +115,15 @@ def check_prunable(settings: Settings) -> None:
     ):
         if excludes:
             raise UsageError(f"--prune and {option} exclude each other")
+
+
+def check_list_is_whole(sources: Sources, failed_to: str | None) -> None:
+    """Raise `UsageError` if a source is where failed records are written: it names not all."""
+    if failed_to is not None and sources.has(Path(failed_to).resolve()):
+        raise UsageError(
+            f"--prune needs the whole list, and {failed_to} has only what failed (--failed-to):"
+            " leave out --prune"
+        )
 
 
 def is_unreadable(result: Result) -> bool:

@@ -71,13 +71,14 @@ class _Run:
     def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
         self._settings = settings
         self._spec = spec
-        self._pruning: Pruning | None = None
-        if options.prune:
-            from pyfetch.cli.prune import Pruning
-
-            self._pruning = Pruning(settings, yes=options.yes)
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
+        self._pruning: Pruning | None = None
+        if options.prune:
+            from pyfetch.cli.prune import Pruning, check_list_is_whole
+
+            check_list_is_whole(self._sources, options.failed_to)
+            self._pruning = Pruning(settings, yes=options.yes)
         self._summary = Summary()
         self._out = sys.stdout or io.StringIO()  # a closed descriptor is None
         self._display = Display(options, self._out, sys.stderr or io.StringIO())

@@ -12,6 +12,7 @@ from pyfetch.http.name_lookup import Address
 from pyfetch.http.response import Response
 from pyfetch.http.route import Route
 from pyfetch.text import MASK, masked
+from pyfetch.units import format_seconds, format_size
 from pyfetch.urls import Url, masked_url
 
 _log = logging.getLogger(__name__)
@@ -48,15 +49,18 @@ def connected(route: Route, peer: object, seconds: float) -> None:
     address = f"{peer[0]} port {peer[1]}" if isinstance(peer, tuple) else "its host"
     proxy = f" through the proxy {route.proxy.host}:{route.proxy.port}" if route.proxy else ""
     scheme, authority = route.scheme, route.authority
-    _log.info("connected to %s://%s%s at %s in %.3f s", scheme, authority, proxy, address, seconds)
+    _log.info(
+        "connected to %s://%s%s at %s in %s",
+        scheme, authority, proxy, address, format_seconds(seconds),
+    )  # fmt: skip
 
 
 def answered(url: Url, response: Response, *, reused: bool, seconds: float) -> None:
     """The head of a response is there."""
     status = f"{response.status} {response.reason}".rstrip()
-    length = "" if response.length is None else f", {response.length} bytes"
-    connection = "a connection used before" if reused else "a new connection"
-    _log.info("%s: %s%s, after %.3f s, over %s", url, status, length, seconds, connection)
+    length = "" if response.length is None else f", {format_size(response.length)}"
+    connection = "reused connection" if reused else "new connection"
+    _log.info("%s: %s%s, in %s, %s", url, status, length, format_seconds(seconds), connection)
 
 
 def request_head(head: bytes) -> None:

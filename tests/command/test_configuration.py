@@ -58,7 +58,7 @@ def test_every_option_that_may_stand_in_a_file_is_shown(pyfetch: Command) -> Non
     values = shown(pyfetch("--show-config"))
     options = [one for one in command.params if one.param_type_name == "option"]
     assert set(values) == {key_of(one) for one in options if is_configurable(one)}  # type: ignore[arg-type]
-    for key in ("config", "profile", "show-config", "plan", "cleanup"):
+    for key in ("config", "profile", "show-config", "plan", "cleanup", "verify", "prune"):
         assert key not in values
 
 
@@ -258,6 +258,7 @@ WRONG = [
     ("[defaults]\nno-discard = true\n", "line 2", "no-discard", "called discard"),
     ("[defaults]\n\n\nzzz = 3\n", "line 4", "zzz", "no such option"),
     ("[defaults]\ncleanup = true\n", "line 2", "cleanup", "command line only"),
+    ("[defaults]\nprune = true\n", "line 2", "prune", "command line only"),
     ('[defaults]\nconfig = "x"\n', "line 2", "config", "command line only"),
     ("[default]\nworkers = 3\n", "line 1", "[default]", "did you mean defaults?"),
     ("[server]\n", "line 1", "[server]", "there are defaults, profile.NAME"),

@@ -192,6 +192,21 @@ def test_an_interrupted_run_prunes_nothing(
     assert len(below(forked.directory / "data")) == 3
 
 
+def test_a_list_of_what_failed_prunes_nothing(
+    pyfetch: Command, server: LoopbackServer, urls: list[str], data: Path
+) -> None:
+    del server.pages["/d/b"]
+    arguments = (*PRUNE, "--failed-to", "failed.txt")
+    ended = run(pyfetch, *urls, *arguments)
+    assert ended.status == 1
+    assert "pyfetch failed.txt" in ended.err
+    assert not set(PRUNE) & set(ended.err.split())
+    ended = run(pyfetch, "failed.txt", *arguments)
+    assert ended.status == 2
+    assert "--prune needs the whole list" in ended.err
+    assert below(data).keys() == {"a", "d/c"}
+
+
 def test_without_a_terminal_to_ask_on_it_refuses_before_anything_is_fetched(
     pyfetch: Command, server: LoopbackServer, urls: list[str]
 ) -> None:

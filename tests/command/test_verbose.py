@@ -17,11 +17,11 @@ def test_v_says_addresses_connections_and_answers(pyfetch: Command, server: Loop
     assert lines[0] == "pyfetch: localhost is 127.0.0.1"
     port = server.server_port
     assert re.fullmatch(
-        rf"pyfetch: connected to {url} at 127\.0\.0\.1 port {port} in \S+ s", lines[1]
+        rf"pyfetch: connected to {url} at 127\.0\.0\.1 port {port} in \d\S* m?s", lines[1]
     )
-    assert re.search(rf"{url}/a: 200 OK, 10 bytes, after \S+ s, over a new connection", said)
-    assert re.search(rf"{url}/b: 200 OK, 1 bytes, after \S+ s, over a connection used before", said)
-    assert re.search(rf"{url}/c: 404 Not Found, .* over a connection used before", said)
+    assert re.search(rf"{url}/a: 200 OK, 10 B, in \d\S* m?s, new connection", said)
+    assert re.search(rf"{url}/b: 200 OK, 1 B, in \d\S* m?s, reused connection", said)
+    assert re.search(rf"{url}/c: 404 Not Found, .*, reused connection", said)
     assert said.count("connected to") == 1
     assert "> GET" not in said
 

@@ -15,6 +15,8 @@ from pyfetch.settings import Settings
          "pyfetch urls.txt -o 'a b' --failed-to failed.txt"),
         (["urls.txt", "-w", "3", "--failed-to", "bad"], ["urls.txt"], "bad",
          "pyfetch bad -w 3 --failed-to bad"),
+        (["urls.txt", "--prune", "-y", "--yes", "--failed-to", "bad"], ["urls.txt"], "bad",
+         "pyfetch bad --failed-to bad"),
         (["-o", "data"], ["-"], None, "… | pyfetch -o data --failed-to failed.txt"),
         (["http://me:s3cret@h/"], ["http://me:s3cret@h/"], None,
          "pyfetch … --failed-to failed.txt"),

@@ -9,7 +9,7 @@ import pytest
 from pyfetch.cluster.workload import split_settings
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.errors import UsageError
-from pyfetch.settings import HostSettings, Settings, matching, parse_pattern, settings_from
+from pyfetch.settings import HostSettings, matching, parse_pattern, settings_from
 
 MATCHES = [
     ("example.org", "https://example.org:443", True),
@@ -173,4 +173,4 @@ def test_a_host_with_a_long_timeout_has_as_long_for_each_step() -> None:
     assert stalls is not None
     assert stalls.timeout_of is not None
     assert stalls.timeout_of("http://h:80") == 90
-    assert stalls.timeout_of("http://other:80") == Settings().connect_timeout
+    assert stalls.timeout_of("http://other:80") == 5
