@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,6 +31,7 @@ def fetch_all(
     ordered: bool = True,
     on_result: Callable[[Result], object] | None = None,
     on_progress: Callable[[Progress], object] | None = None,
+    progress: bool = False,
     **settings: Unpack[SettingKeywords],
 ) -> Iterator[Result]:
     """Fetch many URLs at once; results come lazily, in the order of the URLs.
@@ -41,7 +42,8 @@ def fetch_all(
     `urls` may be any iterable, even an endless generator, of URLs or of mappings with the keys of
     a JSON Lines list (`url`, `mirrors`, `out`, `sha256`, …). Another thread reads it, at most some
     thousand URLs ahead of the results. `settings` are the fields of `pyfetch.Settings`;
-    with `discard=True` no file is kept. If a URL fails, its result has an `error`; there is no
+    with `discard=True` no file is kept, and `progress=True` shows a bar in a terminal (on standard
+    error) or in a notebook. If a URL fails, its result has an `error`; there is no
     exception.
 
     Nothing is fetched before the first result is asked for. Leaving the loop early stops the
@@ -52,7 +54,14 @@ def fetch_all(
     and in the loop, `RunError` if the output directory cannot be written. Whatever `urls` raises,
     even `SystemExit`, is raised after the results of the URLs before.
     """
-    batch = Batch(urls, ordered=ordered, on_result=on_result, on_progress=on_progress, **settings)
+    batch = Batch(
+        urls,
+        ordered=ordered,
+        on_result=on_result,
+        on_progress=on_progress,
+        progress=progress,
+        **settings,
+    )
     return _Results(batch)
 
 
@@ -88,6 +97,7 @@ class Batch(Iterator[Result]):
         ordered: bool = True,
         on_result: Callable[[Result], object] | None = None,
         on_progress: Callable[[Progress], object] | None = None,
+        progress: bool = False,
         **settings: Unpack[SettingKeywords],
     ) -> None:
         if isinstance(urls, str | bytes):
@@ -96,6 +106,7 @@ class Batch(Iterator[Result]):
         self._run = Run(_settings(dict(settings)), ordered=ordered)
         self._watch = Watch(self._run)
         self._on_progress = on_progress
+        self._draws = progress
         self._is_asked = False
         self._results = self._taken(entries_from_items(urls))
 
@@ -170,8 +181,17 @@ class Batch(Iterator[Result]):
                     self._on_result(result)
                 yield result
 
-    def _shown(self) -> AbstractContextManager[object]:
-        return Ticker(self._watch, self._on_progress) if self._on_progress else nullcontext()
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self._on_progress:
+                stack.enter_context(Ticker(self._watch, self._on_progress))
+            if self._draws:
+                from pyfetch.output.program_bar import program_bar  # loads rich
+
+                bar = stack.enter_context(closing(program_bar()))
+                stack.enter_context(Ticker(self._watch, bar.show))
+            yield
 
 
 def _settings(said: dict[str, Any]) -> Settings:

@@ -13,7 +13,7 @@ _MARKS = (
 )
 
 
-def encoding_of(content: bytes, content_type: str | None) -> str:
+def text_encoding(content: bytes, content_type: str | None) -> str:
     """By the byte order mark, else by the charset of a media type, else UTF-8."""
     for mark, encoding in _MARKS:
         if content.startswith(mark):

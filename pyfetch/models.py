@@ -273,10 +273,10 @@ class Result:
         as UTF-8. Raises as `read_bytes`, and `UnicodeDecodeError`, or `LookupError` for a
         charset that Python does not know.
         """
-        from pyfetch.encoding import encoding_of
+        from pyfetch.encoding import text_encoding
 
         content = self.read_bytes()
-        return content.decode(encoding or encoding_of(content, self.content_type), errors)
+        return content.decode(encoding or text_encoding(content, self.content_type), errors)
 
     def json(self) -> Any:
         """Return the value that the file has in JSON. Raises as `read_bytes`, and `ValueError`."""

@@ -34,6 +34,8 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
         return _boolean(raw)
     if kind is COOKIES:  # those that are no file are for programs
         kind = FILE
+        if not isinstance(raw, str):
+            raise ValueError("must be the path of a file")
     if isinstance(raw, bool):
         raise ValueError(f"must be a {kind.metavar}, not {_shown(raw)}")
     if kind.several:

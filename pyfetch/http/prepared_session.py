@@ -143,7 +143,7 @@ def _text(value: object) -> Any:
 
 
 def _level_of_the_program() -> int:
-    """The `stacklevel` of the caller outside of this package, as the caller of this function counts."""
+    """The `stacklevel` with which the caller warns where the program has called this package."""
     level = 1
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - Python 3.11 has nothing else
     while frame and f"{frame.f_globals.get('__name__', '')}.".startswith(_PACKAGE):

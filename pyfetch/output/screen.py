@@ -13,7 +13,7 @@ from pyfetch.output import terminals
 from pyfetch.output.counts import RunCounts, RunProgress
 from pyfetch.output.failing import FailingNow
 from pyfetch.output.painter import LAST_WORDS
-from pyfetch.output.progress import Progress
+from pyfetch.output.run_bars import RunBars
 from pyfetch.output.table import Table
 
 _WIDTH_OF_A_FILE = 160
@@ -38,11 +38,11 @@ class Screen:
         self._table = Table(self._rows, batched=batched, links=links)
         return self._table
 
-    def progress(self, watched: RunProgress, counts: RunCounts, *, failures: bool) -> Progress:
+    def progress(self, watched: RunProgress, counts: RunCounts, *, failures: bool) -> RunBars:
         """The bars. Rows of a batched table, and `failures`, are printed ahead of each frame."""
         self._failing = FailingNow() if failures else None
         in_terminal = self._sends_progress
-        return Progress(self._bars, watched, counts, self._above, in_terminal=in_terminal)
+        return RunBars(self._bars, watched, counts, self._above, in_terminal=in_terminal)
 
     @property
     def last_words(self) -> bytes:

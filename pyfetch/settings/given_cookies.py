@@ -112,7 +112,7 @@ def _pair(name: object, value: object) -> tuple[str, str]:
     if not isinstance(name, str) or not re.fullmatch(_NAME, name):
         raise ValueError(f"must have names without blanks or separators, not {shown(name)}")
     if not isinstance(value, str):
-        raise ValueError(f"must be text: the value of the cookie named {name} is not")
+        raise ValueError(f"must be text: the value of the cookie named {shown(name)} is not")
     if re.search(_NO_VALUE, value):
-        raise ValueError(f"the cookie named {name} has a character that no cookie can have")
+        raise ValueError(f"the cookie named {shown(name)} has a character that no cookie can have")
     return name, value

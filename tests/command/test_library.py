@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import gc
+import os
 import pickle
+import pty
+import subprocess
+import sys
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -345,3 +350,51 @@ def test_what_on_progress_raises_is_raised_at_the_end(server: LoopbackServer) ->
     assert next(results).size == 1
     with pytest.raises(LookupError, match="no screen"):
         next(results)
+
+
+def test_all_names_are_in_dir_and_help_though_they_are_loaded_late() -> None:
+    program = (
+        "import pyfetch, sys\n"
+        "late = {'Batch', 'fetch_all', 'fetch', 'Settings', 'Result', 'Failure', 'RunError'}\n"
+        "assert not late & set(vars(pyfetch)), 'loaded at once'\n"
+        "assert late < set(pyfetch.__all__) < set(dir(pyfetch)), dir(pyfetch)\n"
+        "import pydoc\n"
+        "print(pydoc.plain(pydoc.render_doc(pyfetch)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    lines = {line.strip().partition("(")[0] for line in shown.stdout.splitlines()}
+    classes = {"Batch", "Failure", "FetchError", "Outcome", "Progress", "Result", "RunError"}
+    assert {f"class {name}" for name in classes} | {"fetch", "fetch_all"} <= lines
+    assert "Fetch many URLs at once" in shown.stdout
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(
+    server: LoopbackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Standard error is no terminal here."""
+    results = list(fetch_all(urls_of(server, 3), discard=True, progress=True))
+    assert (len(results), tuple(capsys.readouterr())) == (3, ("", ""))
+
+
+def test_a_bar_on_a_terminal_says_how_far_the_batch_is(server: LoopbackServer) -> None:
+    urls = [*urls_of(server, 30), f"{server.url}/gone"]
+    program = (
+        "from pyfetch import fetch_all\n"
+        f"print(len(list(fetch_all({urls!r}, discard=True, progress=True))))"
+    )
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 100))
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=slave,
+        env=os.environ | {"TERM": "xterm"},
+    ) as process:
+        os.close(slave)
+        assert process.stdout
+        assert process.stdout.read() == b"31\n"
+    drawn = os.read(master, 100_000).decode()
+    os.close(master)
+    assert "31/31" in drawn
+    assert "1 failed, 435 B" in drawn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pyfetch.output.report.figures import Bar, Mark
+from pyfetch.output.report.figures import Mark, WaterfallBar
 
 WIDTH = 1000
 """Units of SVG, of each chart."""
@@ -56,7 +56,7 @@ class WaterfallRow(NamedTuple):
     """A row of the waterfall."""
 
     y: float
-    bar: Bar
+    bar: WaterfallBar
     pieces: list[Piece]
     text_x: float
     """Where the seconds stand."""
@@ -106,7 +106,7 @@ def marks_at(marks: Sequence[Mark], seconds: float) -> list[tuple[float, float, 
     ]
 
 
-def columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) -> list[Column]:
+def histogram_columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) -> list[Column]:
     """The columns of a histogram."""
     most = max((count for _, count in bars), default=0) or 1
     width = WIDTH / max(len(bars), 1)
@@ -119,7 +119,7 @@ def columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) -> list[Co
     ]  # fmt: skip
 
 
-def waterfall(bars: Sequence[Bar], seconds: float) -> list[WaterfallRow]:
+def waterfall(bars: Sequence[WaterfallBar], seconds: float) -> list[WaterfallRow]:
     """The rows of a waterfall."""
     scale = (WIDTH - LABELS - 60) / max(seconds, 0.001)
     rows = []

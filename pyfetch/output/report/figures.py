@@ -32,7 +32,7 @@ Object = Mapping[str, Any]
 """A result as an object of JSON Lines."""
 
 
-class Phase(NamedTuple):
+class PhaseSpan(NamedTuple):
     """Part of an attempt, in seconds since the run began."""
 
     name: str
@@ -40,7 +40,7 @@ class Phase(NamedTuple):
     end: float
 
 
-class Bar(NamedTuple):
+class WaterfallBar(NamedTuple):
     """Row of the waterfall."""
 
     number: int
@@ -48,7 +48,7 @@ class Bar(NamedTuple):
     url: str
     host: str
     seconds: float
-    phases: tuple[Phase, ...]
+    phases: tuple[PhaseSpan, ...]
     error: str | None
 
 
@@ -73,7 +73,7 @@ class Row(NamedTuple):
 
 
 @dataclass(slots=True)
-class Host:
+class HostFigures:
     """What is known of a host."""
 
     name: str
@@ -131,7 +131,7 @@ class Figures:
         self.in_flight = TimeSeries()
         self.latencies = Histogram()
         self.sizes = Histogram()
-        self.hosts: dict[str, Host] = {}
+        self.hosts: dict[str, HostFigures] = {}
         self.failures: dict[tuple[str, int | None], FailureGroup] = {}
         self.marks: list[Mark] = []
         self.marks_left_out = 0
@@ -139,8 +139,8 @@ class Figures:
         self.rows_left_out = 0
         self._rows_bytes = 0
         self._random = random.Random(seed)
-        self._slowest: list[tuple[float, int, Bar]] = []
-        self._others: list[Bar] = []
+        self._slowest: list[tuple[float, int, WaterfallBar]] = []
+        self._others: list[WaterfallBar] = []
         self._others_seen = 0
 
     def add(self, result: Object) -> None:
@@ -163,21 +163,21 @@ class Figures:
         self._add_row(result, url, began)
 
     @property
-    def bars(self) -> list[Bar]:
+    def bars(self) -> list[WaterfallBar]:
         """The rows of the waterfall, by host and time."""
         chosen = [bar for _, _, bar in self._slowest] + self._others
         return sorted(chosen, key=lambda bar: (bar.host, bar.phases[0].begin, bar.number))
 
-    def _host(self, url: str) -> Host:
+    def _host(self, url: str) -> HostFigures:
         try:
             name = urlsplit(url).netloc.rpartition("@")[2] or OTHER_HOSTS
         except ValueError:
             name = OTHER_HOSTS
         if name not in self.hosts and len(self.hosts) >= MOST_HOSTS:
             name = OTHER_HOSTS
-        return self.hosts.setdefault(name, Host(name))
+        return self.hosts.setdefault(name, HostFigures(name))
 
-    def _add_failure(self, result: Object, url: str, host: Host) -> None:
+    def _add_failure(self, result: Object, url: str, host: HostFigures) -> None:
         code, status = str(result["error"]), result.get("status")
         detail = str(result.get("detail") or "")
         self.failed += 1
@@ -189,7 +189,7 @@ class Figures:
         if len(group.urls) < MOST_URLS_OF_A_FAILURE:
             group.urls.append((url[:_LONGEST_URL], detail))
 
-    def _add_timing(self, result: Object, timing: Object, url: str, host: Host) -> float:
+    def _add_timing(self, result: Object, timing: Object, url: str, host: HostFigures) -> float:
         if self.began is None:
             self.began = timing["began"] - (timing.get("queued") or 0.0)
         self.timed += 1
@@ -214,18 +214,18 @@ class Figures:
             self.latencies.add(timing["first_byte"])
         self.end = max(self.end, last)
         queued = timing.get("queued") or 0.0
-        waits = (Phase("queued", first - queued, first),) if queued else ()
-        retried = (Phase("tries", first, at),) if at > first else ()
+        waits = (PhaseSpan("queued", first - queued, first),) if queued else ()
+        retried = (PhaseSpan("tries", first, at),) if at > first else ()
         error = result.get("error")
         self._add_bar(
-            Bar(
+            WaterfallBar(
                 result["index"], url[:_LONGEST_URL], host.name, last - first,
                 (*waits, *retried, *phases), str(error) if error else None,
             )
         )  # fmt: skip
         return first
 
-    def _add_try_that_failed(self, attempt: Object, at: float, host: Host) -> float:
+    def _add_try_that_failed(self, attempt: Object, at: float, host: HostFigures) -> float:
         """Add a try before the last, which began at this time. Returns when the next began."""
         end = at + float(attempt["seconds"])
         wait = float(attempt.get("wait") or 0.0)
@@ -244,19 +244,19 @@ class Figures:
             self.marks_left_out += 1
         return end + wait
 
-    def _phases_of_the_last(self, timing: Object, at: float, seconds: float) -> list[Phase]:
+    def _phases_of_the_last(self, timing: Object, at: float, seconds: float) -> list[PhaseSpan]:
         phases = []
         begin = at
         for name in PHASES:
             lasted = timing.get(name)
             if lasted is not None:
-                phases.append(Phase(name, begin, begin + lasted))
+                phases.append(PhaseSpan(name, begin, begin + lasted))
                 begin += lasted
         if not phases or begin < at + seconds - 0.001:
-            phases.append(Phase("other", begin, max(begin, at + seconds)))
+            phases.append(PhaseSpan("other", begin, max(begin, at + seconds)))
         return phases
 
-    def _add_bar(self, bar: Bar) -> None:
+    def _add_bar(self, bar: WaterfallBar) -> None:
         heapq.heappush(self._slowest, (bar.seconds, bar.number, bar))
         if len(self._slowest) <= SLOWEST:
             return

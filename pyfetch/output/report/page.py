@@ -40,7 +40,9 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
     rates = figures.bytes_over_time.rates(figures.end)
     flying = figures.in_flight.rates(figures.end)
     latencies = figures.latencies.bars(0.001)
+    latency_labels = [f"up to {format_seconds(bound)}" for bound, _ in latencies]
     sizes = figures.sizes.bars(1.0)
+    size_labels = [f"up to {_size(bound)}" for bound, _ in sizes]
     bars = figures.bars
     html: str = template.render(
         title=title,
@@ -56,8 +58,8 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
             flying, figures.in_flight.width, seconds, f"{max(flying, default=0):.0f}"
         ),
         marks=charts.marks_at(figures.marks, seconds),
-        latencies=charts.columns(latencies, [f"up to {format_seconds(b)}" for b, _ in latencies]),
-        sizes=charts.columns(sizes, [f"up to {_size(b)}" for b, _ in sizes]),
+        latencies=charts.histogram_columns(latencies, latency_labels),
+        sizes=charts.histogram_columns(sizes, size_labels),
         waterfall=charts.waterfall(bars, seconds),
         waterfall_ticks=charts.time_ticks(seconds, charts.WIDTH - charts.LABELS - 60),
         hosts=sorted(figures.hosts.values(), key=lambda host: -host.urls),

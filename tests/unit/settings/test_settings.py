@@ -14,6 +14,7 @@ import pytest
 from pyfetch import fetch_all
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
+from pyfetch.settings.given_cookies import FileOrCookies
 from pyfetch.settings.host_settings import Hosts
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
 from pyfetch.settings.request_kinds import (
@@ -66,6 +67,8 @@ def is_right(kind: Kind, value: object) -> bool:
             types = int if kind.whole else (int, float)
             is_number = isinstance(value, types) and not isinstance(value, bool)
             return is_number and kind.least <= value <= kind.most  # type: ignore[operator]
+        case FileOrCookies() if isinstance(value, dict):
+            return not value
         case FilePath():
             return isinstance(value, str) and "\0" not in value
         case ParameterNames():

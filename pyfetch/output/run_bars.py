@@ -21,7 +21,7 @@ _ACTIVITY_EVERY = 2
 _FEW = 8
 
 
-class Progress(LiveLines):
+class RunBars(LiveLines):
     """The bars of a run. `rows` returns what is to be printed above them."""
 
     def __init__(
