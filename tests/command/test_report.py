@@ -19,7 +19,12 @@ def rows_of(page: Path) -> list[list[Any]]:
     """The list of URLs that the page has."""
     found = re.search(r'id="rows">(.*?)</script>', page.read_text())
     assert found
-    rows: list[list[Any]] = json.loads(found[1])
+    data = json.loads(found[1])
+    rows: list[list[Any]] = []
+    before: dict[int, str] = {}
+    for number, origin, shared, rest, status, *others in data["rows"]:
+        before[origin] = path = before.get(origin, "")[:shared] + rest
+        rows.append([number, data["origins"][origin] + path, data["statuses"][status], *others])
     return rows
 
 

@@ -7,13 +7,18 @@ from typing import NamedTuple
 
 from pyfetch.output.report.figures import Mark, WaterfallBar
 
-WIDTH = 1000
-"""Units of SVG, of each chart."""
-HEIGHT = 160
-ROW = 16
+WIDTH = 500
+"""Units of SVG, of a chart: as many pixels, so that its text can be read."""
+HEIGHT = 120
+WATERFALL_WIDTH = 1000
+ROW = 18
 """Height of a row of the waterfall."""
 LABELS = 300
 """Width of its labels."""
+SECONDS = 70
+"""Width of the seconds behind a row."""
+BARS = WATERFALL_WIDTH - LABELS - SECONDS
+"""Width of the time of the whole run."""
 
 
 class Tick(NamedTuple):
@@ -56,6 +61,8 @@ class WaterfallRow(NamedTuple):
     """A row of the waterfall."""
 
     y: float
+    host: str | None
+    """Where it differs from that of the row above: its name has a line of its own, above."""
     bar: WaterfallBar
     pieces: list[Piece]
     text_x: float
@@ -121,9 +128,12 @@ def histogram_columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) 
 
 def waterfall(bars: Sequence[WaterfallBar], seconds: float) -> list[WaterfallRow]:
     """The rows of a waterfall."""
-    scale = (WIDTH - LABELS - 60) / max(seconds, 0.001)
-    rows = []
-    for number, bar in enumerate(bars):
+    scale = BARS / max(seconds, 0.001)
+    rows: list[WaterfallRow] = []
+    y = 0
+    for bar in bars:
+        host = bar.host if not rows or bar.host != rows[-1].bar.host else None
+        y += ROW if host else 0
         pieces = []
         for phase in bar.phases:
             begin = max(0.0, phase.begin)
@@ -136,5 +146,6 @@ def waterfall(bars: Sequence[WaterfallBar], seconds: float) -> list[WaterfallRow
                 )
             )  # fmt: skip
         end = pieces[-1].x + pieces[-1].width
-        rows.append(WaterfallRow(number * ROW, bar, pieces, end + 4))
+        rows.append(WaterfallRow(y, host, bar, pieces, end + 4))
+        y += ROW
     return rows

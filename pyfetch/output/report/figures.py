@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pyfetch.output.report.series import Histogram, TimeSeries
+from pyfetch.output.report.url_list import Row, UrlList
 
 MOST_HOSTS = 1000
 """Hosts with a row of their own. The others share one."""
@@ -21,9 +22,10 @@ MOST_MARKS = 300
 SLOWEST = 40
 SAMPLED = 60
 """Rows of the waterfall: the slowest, and so many of the others."""
-ROWS_BYTES = 650_000
-"""Bytes that the list of URLs may take in the page."""
+FAILURE_BYTES = 150_000
+"""Bytes that the URLs that failed and their sentences may take, beside the first of each kind."""
 _LONGEST_URL = 300
+_LONGEST_DETAIL = 400
 
 PHASES = ("dns", "connect", "tls", "first_byte", "body")
 PUSHED_BACK = (429, 503)
@@ -58,18 +60,6 @@ class Mark(NamedTuple):
     at: float
     seconds: float
     text: str
-
-
-class Row(NamedTuple):
-    """Row of the list of URLs."""
-
-    number: int
-    """Place in the input, from 1."""
-    url: str
-    status: str
-    size: int | None
-    seconds: float
-    began: float | None
 
 
 @dataclass(slots=True)
@@ -109,6 +99,11 @@ class FailureGroup:
     urls: list[tuple[str, str]] = field(default_factory=list)
     """The first URLs, each with its sentence."""
 
+    @property
+    def say_the_same(self) -> bool:
+        """Whether the sentence of the first is that of each that is shown."""
+        return all(detail == self.detail for _, detail in self.urls)
+
 
 class Figures:
     """All that a report needs, from results in any order. `began`: seconds since the epoch."""
@@ -135,9 +130,8 @@ class Figures:
         self.failures: dict[tuple[str, int | None], FailureGroup] = {}
         self.marks: list[Mark] = []
         self.marks_left_out = 0
-        self.rows: list[Row] = []
-        self.rows_left_out = 0
-        self._rows_bytes = 0
+        self.urls = UrlList(seed)
+        self._failure_bytes = 0
         self._random = random.Random(seed)
         self._slowest: list[tuple[float, int, WaterfallBar]] = []
         self._others: list[WaterfallBar] = []
@@ -186,8 +180,11 @@ class Figures:
             code, status, detail = "other", None, "failures of more kinds than are told apart here"
         group = self.failures.setdefault((code, status), FailureGroup(code, status, detail))
         group.count += 1
-        if len(group.urls) < MOST_URLS_OF_A_FAILURE:
-            group.urls.append((url[:_LONGEST_URL], detail))
+        shown = (url[:_LONGEST_URL], detail[:_LONGEST_DETAIL])
+        fits = self._failure_bytes + sum(map(len, shown)) <= FAILURE_BYTES
+        if not group.urls or (fits and len(group.urls) < MOST_URLS_OF_A_FAILURE):
+            group.urls.append(shown)
+            self._failure_bytes += sum(map(len, shown))
 
     def _add_timing(self, result: Object, timing: Object, url: str, host: HostFigures) -> float:
         if self.began is None:
@@ -273,18 +270,5 @@ class Figures:
         status = str(result.get("error") or "") or str(result["outcome"])
         if result.get("status"):
             status = f"{status} {result['status']}"
-        url = url[:_LONGEST_URL]
-        row = Row(
-            result["index"], url, status, result.get("size"), result.get("elapsed") or 0.0, began
-        )
-        seen = len(self.rows) + self.rows_left_out
-        if self._rows_bytes + len(url) + 40 <= ROWS_BYTES:
-            self.rows.append(row)
-            self._rows_bytes += len(url) + 40
-            return
-        # Each row of all so far has the same chance to be one of those that are kept.
-        self.rows_left_out += 1
-        place = self._random.randrange(seen + 1)
-        if place < len(self.rows):
-            self._rows_bytes += len(url) - len(self.rows[place].url)
-            self.rows[place] = row
+        size, seconds = result.get("size"), result.get("elapsed") or 0.0
+        self.urls.add(Row(result["index"], url, status, size, seconds, began))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
@@ -16,6 +14,10 @@ from pyfetch.output.report.verdict import RunFacts, causes
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
 
+PAGE_BYTES = 990_000
+"""Bytes of a page: of URLs for which there is no room, a sample is listed."""
+LEAST_ROWS_BYTES = 100_000
+"""Bytes of the list of URLs, however long the rest of the page is."""
 _TEMPLATE = "report.html.jinja"
 
 
@@ -40,11 +42,12 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
     rates = figures.bytes_over_time.rates(figures.end)
     flying = figures.in_flight.rates(figures.end)
     latencies = figures.latencies.bars(0.001)
-    latency_labels = [f"up to {format_seconds(bound)}" for bound, _ in latencies]
+    latency_labels = [format_seconds(bound) for bound, _ in latencies]
     sizes = figures.sizes.bars(1.0)
-    size_labels = [f"up to {_size(bound)}" for bound, _ in sizes]
+    size_labels = [_size(bound) for bound, _ in sizes]
     bars = figures.bars
-    html: str = template.render(
+    render = partial(
+        template.render,
         title=title,
         interrupted=interrupted,
         figures=figures,
@@ -61,12 +64,14 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
         latencies=charts.histogram_columns(latencies, latency_labels),
         sizes=charts.histogram_columns(sizes, size_labels),
         waterfall=charts.waterfall(bars, seconds),
-        waterfall_ticks=charts.time_ticks(seconds, charts.WIDTH - charts.LABELS - 60),
+        waterfall_ticks=charts.time_ticks(seconds, charts.BARS),
         hosts=sorted(figures.hosts.values(), key=lambda host: -host.urls),
         failures=sorted(figures.failures.values(), key=lambda group: -group.count),
         label=_label,
-        rows=_rows_as_json(figures),
     )
+    rest = len(render(rows="", rows_shown=0).encode("utf-8", "replace"))
+    rows, number = figures.urls.fitting(max(LEAST_ROWS_BYTES, PAGE_BYTES - rest))
+    html: str = render(rows=rows, rows_shown=number)
     return html
 
 
@@ -82,16 +87,3 @@ def _label(url: str) -> str:
         return url[-40:]
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     return path if len(path) <= 40 else f"…{path[-39:]}"
-
-
-def _rows_as_json(figures: Figures) -> str:
-    """The list of URLs for the script of the page: what a `</script>` could end is escaped."""
-    rows: Sequence[Sequence[Any]] = [
-        [
-            row.number, escaped(row.url), row.status, row.size, round(row.seconds, 3),
-            None if row.began is None else round(row.began, 2),
-        ]
-        for row in sorted(figures.rows)
-    ]  # fmt: skip
-    text = json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
