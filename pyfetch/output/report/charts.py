@@ -13,12 +13,10 @@ HEIGHT = 120
 WATERFALL_WIDTH = 1000
 ROW = 18
 """Height of a row of the waterfall."""
-LABELS = 300
-"""Width of its labels."""
 SECONDS = 70
 """Width of the seconds behind a row."""
-BARS = WATERFALL_WIDTH - LABELS - SECONDS
-"""Width of the time of the whole run."""
+_CHARACTER = 7
+"""Width of a character of a label, at most, on average."""
 
 
 class Tick(NamedTuple):
@@ -126,9 +124,14 @@ def histogram_columns(bars: Sequence[tuple[float, int]], labels: Sequence[str]) 
     ]  # fmt: skip
 
 
-def waterfall(bars: Sequence[WaterfallBar], seconds: float) -> list[WaterfallRow]:
-    """The rows of a waterfall."""
-    scale = BARS / max(seconds, 0.001)
+def labels_width(labels: Sequence[str]) -> int:
+    """Units for the labels of a waterfall, with the mark of what failed."""
+    return 30 + _CHARACTER * max(map(len, labels), default=0)
+
+
+def waterfall(bars: Sequence[WaterfallBar], labels: int, seconds: float) -> list[WaterfallRow]:
+    """The rows of a waterfall, right of its labels."""
+    scale = (WATERFALL_WIDTH - labels - SECONDS) / max(seconds, 0.001)
     rows: list[WaterfallRow] = []
     y = 0
     for bar in bars:
@@ -141,7 +144,7 @@ def waterfall(bars: Sequence[WaterfallBar], seconds: float) -> list[WaterfallRow
             name = phase.name.replace("_", " ")
             pieces.append(
                 Piece(
-                    LABELS + begin * scale, max(0.5, lasted * scale), phase.name,
+                    labels + begin * scale, max(0.5, lasted * scale), phase.name,
                     f"{name}: {_time(lasted)}",
                 )
             )  # fmt: skip

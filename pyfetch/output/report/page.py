@@ -46,6 +46,7 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
     sizes = figures.sizes.bars(1.0)
     size_labels = [_size(bound) for bound, _ in sizes]
     bars = figures.bars
+    labels = charts.labels_width([_label(bar.url) for bar in bars])
     render = partial(
         template.render,
         title=title,
@@ -63,11 +64,14 @@ def page(figures: Figures, run: RunFacts | None, *, title: str, interrupted: boo
         marks=charts.marks_at(figures.marks, seconds),
         latencies=charts.histogram_columns(latencies, latency_labels),
         sizes=charts.histogram_columns(sizes, size_labels),
-        waterfall=charts.waterfall(bars, seconds),
-        waterfall_ticks=charts.time_ticks(seconds, charts.BARS),
+        waterfall=charts.waterfall(bars, labels, seconds),
+        waterfall_ticks=charts.time_ticks(
+            seconds, charts.WATERFALL_WIDTH - labels - charts.SECONDS
+        ),
         hosts=sorted(figures.hosts.values(), key=lambda host: -host.urls),
         failures=sorted(figures.failures.values(), key=lambda group: -group.count),
         label=_label,
+        labels=labels,
     )
     rest = len(render(rows="", rows_shown=0).encode("utf-8", "replace"))
     rows, number = figures.urls.fitting(max(LEAST_ROWS_BYTES, PAGE_BYTES - rest))
