@@ -52,6 +52,8 @@ class Try(NamedTuple):
     ended: float
     code: str
     status: int | None
+    connections: int = 0
+    """How many it made."""
 
 
 class Timing(NamedTuple):
@@ -86,9 +88,14 @@ class Timing(NamedTuple):
             "queued": _rounded(first - self.read),
             **self._seconds(),
             "ours": _rounded(self.ours),
-            "connections": sum(1 for one in self.phases if one.phase is Phase.CONNECTING),
+            "connections": self.connections + sum(one.connections for one in self.tries),
             "attempts": attempts,
         }
+
+    @property
+    def connections(self) -> int:
+        """How many connections the last attempt made."""
+        return sum(1 for one in self.phases if one.phase is Phase.CONNECTING)
 
     def _seconds(self) -> dict[str, float | None]:
         seconds: dict[str, float | None] = dict.fromkeys(_KEYS.values())

@@ -94,7 +94,8 @@ class Job:
         """Remember the present attempt, which has failed, for the timing of the last one."""
         result = failed.result
         began = now if self.tried_since is None else self.tried_since
-        self.tries += (Try(began, now, str(result.error), result.status),)
+        made = result.timing.connections if result.timing else 0
+        self.tries += (Try(began, now, str(result.error), result.status, made),)
 
     def try_again(self, failed: Finished) -> None:
         """Note that the attempt failed, and that the same URL will be asked again."""

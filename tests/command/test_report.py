@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import signal
@@ -139,3 +140,41 @@ def test_what_cannot_be_made_is_said(pyfetch: Command, arguments: list[str], mes
     assert ended.status == 2
     assert message in ended.err
     assert not (pyfetch.directory / "out.html").exists()
+
+
+def test_a_report_over_processes_has_each_url_and_its_times(
+    forked: InstalledCommand, server: LoopbackServer, urls: list[str]
+) -> None:
+    answers = itertools.count()
+    server.routes["/busy"] = lambda handler: handler.answer(200 if next(answers) else 503)
+    all_urls = [*urls, *(f"{urls[0]}?{number}" for number in range(40))]
+    options = ("--discard", "--processes", "2", "--report", "report.html", "--retry-wait", "0")
+    assert forked(*all_urls, *options).status == 1
+    page = forked.directory / "report.html"
+    rows = rows_of(page)
+    assert [row[1] for row in rows] == all_urls
+    assert all(began is not None for *_, began in rows)
+    text = page.read_text()
+    assert "<b>1</b> retries" in text
+    connections = re.findall(r'data-value="(\d+)">\1</td></tr>', text)
+    assert [int(number) for number in connections] == [server.connections]
+
+
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "two processes"])
+def test_a_run_that_is_killed_leaves_no_torn_page(
+    forked: InstalledCommand, server: LoopbackServer, options: tuple[str, ...]
+) -> None:
+    """The report of the run before stays as it is, whole."""
+    server.pages["/a"] = Page(b"a")
+    server.routes["/slow"] = Handler.stall
+    assert forked(f"{server.url}/a", "--discard", "--report", "report.html").status == 0
+    page = forked.directory / "report.html"
+    before = page.read_bytes()
+    urls = [f"{server.url}/a?{number}" for number in range(50)]
+    arguments = [*urls, f"{server.url}/slow", "--discard", "--report", "report.html"]
+    with forked.popen(*arguments, *options) as process:
+        until(lambda: "/slow" in server.paths())
+        process.kill()
+        process.wait(LONGEST_WAIT)
+    assert page.read_bytes() == before
+    assert before.rstrip().endswith(b"</html>")
