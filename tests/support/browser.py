@@ -29,7 +29,7 @@ class Browser(webdriver.Chrome):
 
     def run(self, script: str, *arguments: object) -> Any:
         """What the script returns."""
-        return self.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+        return self.execute_script(script, *arguments)
 
     def said(self) -> list[str]:
         """What was written to the console since it was asked last."""

@@ -12,7 +12,10 @@ OF_THE_LIBRARY = {"auth", "session", "verify"}
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from http.cookiejar import CookieJar
     from pathlib import Path
+
+    from requests import Session
 
     from pyfetch import Batch, fetch, fetch_all
 
@@ -21,10 +24,15 @@ if TYPE_CHECKING:
     fetch_all([], workers="many")  # type: ignore[arg-type]
     Batch([], timeout=[])  # type: ignore[arg-type]
     fetch("x", output_dir=5)  # type: ignore[arg-type]
+    fetch("x", cookies=5)  # type: ignore[arg-type]
+    fetch("x", session={})  # type: ignore[arg-type]
+    Batch([], progress="yes")  # type: ignore[arg-type]
 
     fetch_all([], workers="auto", timeout=timedelta(seconds=5), rate="5/s", max_size="10M")
     Batch([], output_dir=Path("data"), timeout=None, headers={"X": "1"}, verify=False)
     fetch("x", auth=("user", "password"), if_exists="skip", cookies=Path("cookies.txt"))
+    fetch_all([], cookies={"sid": "1"}, progress=True)
+    Batch([], cookies=CookieJar(), session=Session())
 
 
 def test_each_setting_is_a_keyword() -> None:
