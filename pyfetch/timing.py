@@ -92,7 +92,7 @@ class Timing(NamedTuple):
 
     def _seconds(self) -> dict[str, float | None]:
         seconds: dict[str, float | None] = dict.fromkeys(_KEYS.values())
-        ends = [*(one.at for one in self.phases[1:]), self.ended]
+        ends = [*(one.at for one in self.phases), self.ended][1:]
         for (phase, at), end in zip(self.phases, ends, strict=True):
             key = _KEYS.get(phase)
             if key:

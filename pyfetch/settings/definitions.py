@@ -92,7 +92,8 @@ class ContradictionError(UsageError):
 
     def in_options(self) -> str:
         """The same message with the options of the command line."""
-        return self.message.format_map({name: one.flags[-1] for name, one in SETTINGS.items()})
+        flags = {name: one.flags[-1] for name, one in SETTINGS.items() if one.flags}
+        return self.message.format_map(flags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
