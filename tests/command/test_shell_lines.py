@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.command import InstalledCommand
 from tests.support.documents import DOCUMENTS, README, ROOT, Block, blocks
-from tests.support.server import LoopbackServer, Page
+from tests.support.server import LoopbackServer, Page, basic
 
 NOT_RUN = {
     r"^pip install|^uv |^pipx ": "would install into this machine",
@@ -28,7 +28,7 @@ NOT_RUN = {
 DOCUMENTS_WITH_LINES = [page for page in DOCUMENTS if any(blocks(page, "sh", "crontab"))]
 MADE = {
     "README.md": {
-        "images/17.jpg", "images/18.png", "page.html", "report.html",
+        "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
         "mirror/one.txt",
     },
     "index.md": {"page.html", "data/one.txt"},
@@ -158,6 +158,19 @@ def test_the_lines_of_a_document_run_and_leave_what_they_should(
         after = {path for path in directory.rglob("*") if path.is_file()} - before
         made |= {path.relative_to(directory).as_posix() for path in after}
     assert MADE.get(document.name, set()) <= made
+
+
+def test_the_recipes_for_logging_in_send_what_they_are_shown_for(
+    shell: Callable[[Block, Path], str], server: LoopbackServer, host: str, tmp_path: Path
+) -> None:
+    (block,) = [one for one in blocks(README, "sh") if "token.txt" in one.code]
+    prepare(tmp_path / "there", host)
+    shell(block, tmp_path / "there")
+    names = ("Cookie", "Authorization")
+    sent = {
+        asked.headers[name] for asked in server.asked for name in names if name in asked.headers
+    }
+    assert sent == {"name=value", basic("me", "secret"), "Bearer secret"}
 
 
 def test_each_line_that_is_not_run_is_there() -> None:

@@ -163,8 +163,10 @@ def test_man_page_and_documents_are_installed_with_the_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert shared[f"man/{MAN_PAGE.name}"] == "share/man/man1/pyfetch.1"
-    assert shared["README.md"] == "share/doc/pyfetch/README.md"
-    assert shared["docs"] == "share/doc/pyfetch/docs"
+    linked = re.findall(r"\]\(([^/)#:]+)", README.read_text())
+    assert {"docs", "SECURITY.md"} <= {*linked}
+    for name in ("README.md", *linked):
+        assert shared[name] == f"share/doc/pyfetch/{name}"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
