@@ -173,10 +173,8 @@ class Display:
 
     def give_the_cursor_back(self) -> None:
         """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""
-        if self._bars and select.select([], [self._err], [], 0)[1]:
-            from pyfetch.output.painter import LAST_WORDS
-
-            os.write(self._err.fileno(), LAST_WORDS)
+        if self._bars and self._screen and select.select([], [self._err], [], 0)[1]:
+            os.write(self._err.fileno(), self._screen.last_words)
 
     def _lines_of(self, text: str, indent: str) -> list[str]:
         width = self.width

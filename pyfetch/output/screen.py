@@ -12,6 +12,7 @@ from pyfetch.models import Result
 from pyfetch.output import terminals
 from pyfetch.output.counts import RunCounts, RunProgress
 from pyfetch.output.failing import FailingNow
+from pyfetch.output.painter import LAST_WORDS
 from pyfetch.output.progress import Progress
 from pyfetch.output.table import Table
 
@@ -40,8 +41,17 @@ class Screen:
     def progress(self, watched: RunProgress, counts: RunCounts, *, failures: bool) -> Progress:
         """The bars. Rows of a batched table, and `failures`, are printed ahead of each frame."""
         self._failing = FailingNow() if failures else None
-        in_terminal = self._extras and terminals.shows_progress(os.environ)
+        in_terminal = self._sends_progress
         return Progress(self._bars, watched, counts, self._above, in_terminal=in_terminal)
+
+    @property
+    def last_words(self) -> bytes:
+        """What takes all away that was drawn, where nothing else can be done any more."""
+        return LAST_WORDS + (terminals.NO_PROGRESS.encode() if self._sends_progress else b"")
+
+    @property
+    def _sends_progress(self) -> bool:
+        return self._extras and terminals.shows_progress(os.environ)
 
     def finished(self, result: Result) -> None:
         """A result is complete, though its row may be still to come."""

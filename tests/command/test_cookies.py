@@ -240,5 +240,5 @@ def test_lines_that_are_no_cookies_are_named_once(
     urls = [f"{server.url}/x?{number}" for number in range(20)]
     ended = forked("--discard", "--cookies", str(file), *options, *urls)
     assert ended.status == 0
-    assert ended.err.count("passed over") == 1
+    assert ended.err.count("ignored in") == 1
     assert f"{file}, as they are no cookies: line 2" in ended.err

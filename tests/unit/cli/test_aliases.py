@@ -48,6 +48,7 @@ def notes(line: str) -> list[str]:
         return list(context.meta.get(NOTES, ()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
@@ -135,6 +136,7 @@ def test_a_word_of_another_tool_means_what_our_own_does(typed: str, meant: str) 
     assert outcome(typed) == outcome(meant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flag", "becomes"),
     [(flag, becomes) for flags, becomes in ALIASES.items() for flag in flags.split()],

@@ -233,11 +233,13 @@ def test_a_host_that_asks_for_too_long_a_wait_is_not_asked_for_its_other_urls() 
 
     urls = [f"http://busy/{number}" for number in range(50)] + ["http://idle/"]
     results = list(engine(fetch, time, workers=1).run(entries_from_items(urls)))
-    # One URL that is refused says nothing of its host; a second one does.
-    assert asked == ["http://busy/0", "http://busy/1", "http://idle/"]
+    # One URL that is refused says nothing of its host, a second one may be chance: after a short
+    # pause, during which others have their turn, a third one decides.
+    assert asked[:3] == ["http://busy/0", "http://busy/1", "http://idle/"]
+    assert len(asked) == 4
     assert [result.error for result in results].count(Failure.HTTP) == 50
-    assert all("3600 s" in (result.detail or "") for result in results[:50])
-    assert time.now - 1000 < 1
+    assert all("3600 s" in (result.detail or "") for result in results if result.failed)
+    assert time.now - 1000 < 2
 
 
 def test_max_time_is_over_all_attempts_of_a_url() -> None:

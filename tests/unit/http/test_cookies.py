@@ -138,6 +138,7 @@ def test_what_has_no_hosts_below_it_sets_a_cookie_for_itself(host: str) -> None:
         assert redirects.sent_to(other) == ""
 
 
+@pytest.mark.slow
 def test_what_few_servers_need_is_loaded_only_where_it_is_needed() -> None:
     """The list of suffixes takes a tenth of a second, what answers challenges ten milliseconds."""
     code = (

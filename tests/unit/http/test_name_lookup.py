@@ -108,15 +108,23 @@ def test_a_look_up_that_hangs_ends_at_its_deadline_and_the_next_one_asks_anew(
 
 
 def test_a_transfer_that_is_stopped_ends_its_wait_at_once_and_no_other_one(
-    resolver: Resolver,
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two transfers share one look-up; `stop` ends the wait of one."""
     look_ups = NameLookUps()
+    waiting: list[Transfer] = []
+    real = Transfer.interrupted_by
+
+    def interrupted_by(self: Transfer, *arguments: Any) -> Any:
+        waiting.append(self)
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Transfer, "interrupted_by", interrupted_by)
     stopped, other = transfer(), transfer()
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(look_ups.resolve, "hang.test", 80, LONG, stopped)
         second = threads.submit(look_ups.resolve, "hang.test", 80, LONG, other)
-        wait_for(lambda: resolver.asked)
+        wait_for(lambda: resolver.asked and {stopped, other} <= {*waiting})
         stopped.stop(Failure.CANCELLED, "stopped")
         with pytest.raises(TargetError, match="stopped"):
             first.result(SOON)

@@ -180,6 +180,7 @@ def test_a_head_that_comes_byte_by_byte_costs_no_more_than_its_length() -> None:
     assert takes_linear_time(read, 100_000)
 
 
+@pytest.mark.slow
 def test_fields_of_a_response_are_asked_for_in_lower_case() -> None:
     """`Fields` is a `dict`, so it would not find them under any other name."""
     wrong = []

@@ -1102,6 +1102,7 @@ pieces = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", list(InputFormat))
 def test_any_bytes_are_entries_counted_from_1(chosen: InputFormat) -> None:
     @given(st.lists(pieces, max_size=30).map(b"".join), st.booleans())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
-from pyfetch.output.terminals import progress_sequence, shows_links, shows_progress
+from pyfetch.output.painter import LAST_WORDS
+from pyfetch.output.screen import Screen
+from pyfetch.output.terminals import NO_PROGRESS, progress_sequence, shows_links, shows_progress
 
 XTERM = {"TERM": "xterm-256color"}
 
@@ -57,6 +61,17 @@ def test_only_terminals_known_to_show_links_are_sent_them(
     environment: dict[str, str], expected: bool
 ) -> None:
     assert shows_links(XTERM | environment) is expected
+
+
+def test_the_last_words_take_the_progress_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a second Ctrl-C ends the process, the tab must not show progress for ever."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("WT_SESSION", "1")
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.delenv("STY", raising=False)
+    err = io.StringIO()
+    assert Screen(err, err, extras=True).last_words == LAST_WORDS + NO_PROGRESS.encode()
+    assert Screen(err, err, extras=False).last_words == LAST_WORDS
 
 
 def test_progress_is_a_percentage_or_unknown() -> None:

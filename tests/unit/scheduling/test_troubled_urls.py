@@ -85,6 +85,7 @@ def test_one_url_that_is_always_429_delays_no_other(retry_after: float | None) -
     assert max(good_ones(world)) < AFTER_ALL_GOOD_ONES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry_after", [5.0, 3600.0])
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
@@ -123,6 +124,7 @@ def test_a_host_that_refuses_all_urls_for_an_hour_is_asked_for_few() -> None:
     assert len(world.answers) == 8, "those that were under way"
 
 
+@pytest.mark.slow
 def test_a_lone_429_does_not_lower_the_number_of_workers() -> None:
     workers, alone = auto(), auto()
     world_of(2000, alone).run()
@@ -148,6 +150,7 @@ def test_a_host_that_never_answers_gets_more_connections_ever_more_slowly() -> N
     assert not world.answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 4, 16])
 def test_new_tries_at_urls_that_hung_leave_the_workers_to_others(workers: int) -> None:
     hung = set(range(1, workers + 1))
