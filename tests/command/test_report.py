@@ -134,3 +134,13 @@ def test_what_cannot_be_made_is_said(pyfetch: Command, arguments: list[str], mes
     assert ended.status == 2
     assert message in ended.err
     assert not (pyfetch.directory / "out.html").exists()
+
+
+@pytest.mark.parametrize("option", ["--checksums", "--failed-to", "--report"])
+def test_a_report_may_be_in_the_output_directory_of_a_first_run(
+    pyfetch: Command, server: LoopbackServer, option: str
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    ended = pyfetch(f"{server.url}/a", "-o", "data", option, "data/report")
+    assert (ended.status, ended.err.count("cannot")) == (0, 0)
+    assert (pyfetch.directory / "data" / "report").is_file()
