@@ -94,21 +94,31 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+.PHONY: package
+package: $(VENV)/ready-to-check ## Build what would be published into dist/, and check it
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+
 .PHONY: check
-check: lint ## The same, and the tests with branch coverage
+check: lint package ## The same, what would be published, and the tests with branch coverage
 	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
 .PHONY: docs
-docs: $(VENV)/ready ## Write the README's table of options and the man page anew
+docs: $(VENV)/ready ## Write the table of options and the man page anew
 	$(BIN)/python -m tools.option_table
 	$(BIN)/python -m tools.man_page
+
+.PHONY: picture
+picture: $(VENV)/ready-to-test ## Take the README's picture of the table anew, from a real run
+	$(BIN)/python -m tools.picture
 
 $(VENV)/ready-to-document: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --group docs
 	touch $@
 
 .PHONY: docs-site
-docs-site: $(VENV)/ready-to-document ## Build the pages about the library into site/
+docs-site: $(VENV)/ready-to-document ## Build the pages below docs/ into site/
 	$(BIN)/zensical build --strict
 
 .PHONY: format
@@ -118,4 +128,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-lowest demo-data data site .fuzz .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest demo-data data dist site .fuzz .coverage* .*_cache .hypothesis

@@ -1,4 +1,4 @@
-"""The README's table of options, made from the options themselves: `make docs`."""
+"""The table in docs/options.md, made from the options themselves: `make docs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from pyfetch.cli.command import command
 from pyfetch.cli.manual import OptionText, option_texts
 
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 BEGIN = "<!-- options: made by `make docs` -->\n"
 END = "<!-- end of options -->\n"
 
@@ -39,7 +39,7 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    README.write_text(with_table(README.read_text()))
+    PAGE.write_text(with_table(PAGE.read_text()))
 
 
 if __name__ == "__main__":

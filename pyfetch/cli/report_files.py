@@ -13,6 +13,7 @@ from pyfetch.inputs import Sources
 from pyfetch.models import Result
 from pyfetch.output import Sink
 from pyfetch.settings import Settings
+from pyfetch.storage.filesystem import prepare
 from pyfetch.text import masked
 
 if TYPE_CHECKING:  # loaded where a report is wanted only
@@ -46,6 +47,8 @@ class ReportFiles:
         for path, place in zip(named, places, strict=True):
             if places.count(place) > 1:
                 raise UsageError(f"{path} is named for two reports: each needs a file of its own")
+        if not settings.discard and any(_is_below(place, settings.output_dir) for place in places):
+            prepare(Path(settings.output_dir))  # else it would be made later
         with ExitStack() as opening:
             if checksums is not None:
                 self._sinks.append(Checksums(self._opened(opening, Report(checksums))))
@@ -87,3 +90,7 @@ class ReportFiles:
         """At the end, remove the reports that were not committed."""
         with self._stack:
             yield
+
+
+def _is_below(place: Path, directory: str) -> bool:
+    return place.parent == Path(directory).resolve()

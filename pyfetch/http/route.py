@@ -165,7 +165,7 @@ def new_socket(
     try:
         from socks import socksocket
     except ImportError as error:
-        detail = "SOCKS proxies need an extra: pip install 'pyfetch[socks]'"
+        detail = "SOCKS proxies need an extra: pip install 'pyfetch-batch[socks]'"
         raise TargetError(Failure.CONNECT, detail) from error
     made: socket.socket = socksocket(family, kind, protocol)
     return made

@@ -1,6 +1,6 @@
 """Everything that a run can be told: `Settings`, and what there is to know of each setting.
 
-May import: the modules of values. The command line, `--help` and the README's table of options
+May import: the modules of values. The command line, `--help` and the table in docs/options.md
 are made from what stands in `definitions`.
 """
 

@@ -1,8 +1,8 @@
 """The settings of a run: a frozen, picklable value.
 
 Each setting says once, where it stands, all that there is to say of it: its type, default,
-bounds, the flags and the help of its option. The command line, `--help`, the README's table
-and the checks are made from that.
+bounds, the flags and the help of its option. The command line, `--help`, the table in
+docs/options.md and the checks are made from that.
 """
 
 from __future__ import annotations

@@ -249,4 +249,4 @@ def check_proxy(proxy: str) -> None:
         message = f"the proxy is no URL with a host and one of the schemes {schemes}"
         raise UsageError(message)
     if parts.scheme.lower().startswith("socks") and not find_spec("socks"):
-        raise UsageError("SOCKS proxies need an extra: pip install 'pyfetch[socks]'")
+        raise UsageError("SOCKS proxies need an extra: pip install 'pyfetch-batch[socks]'")

@@ -15,6 +15,7 @@ import pytest
 from pyfetch.cli.command import command
 from pyfetch.cli.config_layers import is_configurable, key_of
 from tests.support.command import Command, Ended
+from tests.support.documents import PAGES, blocks
 from tests.support.server import LoopbackServer, Page
 
 URL = "http://127.0.0.1:1/"
@@ -440,10 +441,9 @@ def test_a_file_of_another_user_is_refused_but_for_one_of_root(
     assert pyfetch("--show-config").status == 0
 
 
-def test_the_example_of_the_readme_is_a_configuration(pyfetch: Command) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (example,) = re.findall(r"(?s)```toml\n(.*?)```", readme)
-    pyfetch.configure(example)
+def test_the_example_of_its_page_is_a_configuration(pyfetch: Command) -> None:
+    (example,) = blocks(PAGES / "configuration.md", "toml")
+    pyfetch.configure(example.code)
     ended = pyfetch("--show-config", "--profile", "nightly")
     assert ended.status == 0, ended.err
     assert "not used" not in ended.out

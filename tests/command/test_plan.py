@@ -10,6 +10,7 @@ import pytest
 
 from pyfetch.storage.state import VERSION
 from tests.support.command import Command, Ended, InstalledCommand
+from tests.support.documents import PAGES
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
@@ -401,8 +402,8 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
     assert everything(pyfetch.directory) == before
 
 
-def test_its_fields_are_the_keys_that_the_readme_names() -> None:
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text()
-    paragraph = readme[readme.index("`--plan` shows a row") :].partition("\n\n")[0]
+def test_its_fields_are_the_keys_that_its_page_names() -> None:
+    page = (PAGES / "names.md").read_text()
+    paragraph = page[page.index("`--plan` shows a row") :].partition("\n\n")[0]
     listed = paragraph[paragraph.index("JSON Lines (") :].partition(")")[0]
     assert {word.strip("`") for word in listed[12:].replace("\n", " ").split(", ")} == KEYS

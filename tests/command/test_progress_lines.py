@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command import Command, Ended, InstalledCommand
+from tests.support.documents import PAGES
 from tests.support.half_fetched import ETAG, GOOD_REST, cut
 from tests.support.server import Handler, LoopbackServer, Page
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 def lines(ended: Ended) -> list[dict[str, Any]]:
@@ -67,11 +65,11 @@ def test_json_progress_tells_who_waits(forked: InstalledCommand, server: Loopbac
     assert 0 < first["retry_in"][0] <= first["retry_in"][1] <= 61
 
 
-def test_the_readme_explains_each_key(pyfetch: Command, server: LoopbackServer) -> None:
+def test_a_page_explains_each_key(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages["/a"] = Page(b"x")
     (last,) = lines(pyfetch(f"{server.url}/a", "--discard", "--progress", "json"))
-    readme = README.read_text()
-    assert all(f"`{key}`" in readme for key in last)
+    page = (PAGES / "results.md").read_text()
+    assert all(f"`{key}`" in page for key in last)
 
 
 def test_bars_that_cannot_be_drawn_are_a_usage_error(pyfetch: Command) -> None:

@@ -178,3 +178,13 @@ def test_a_run_that_is_killed_leaves_no_torn_page(
         process.wait(LONGEST_WAIT)
     assert page.read_bytes() == before
     assert before.rstrip().endswith(b"</html>")
+
+
+@pytest.mark.parametrize("option", ["--checksums", "--failed-to", "--report"])
+def test_a_report_may_be_in_the_output_directory_of_a_first_run(
+    pyfetch: Command, server: LoopbackServer, option: str
+) -> None:
+    server.pages["/a"] = Page(b"a")
+    ended = pyfetch(f"{server.url}/a", "-o", "data", option, "data/report")
+    assert (ended.status, ended.err.count("cannot")) == (0, 0)
+    assert (pyfetch.directory / "data" / "report").is_file()

@@ -14,9 +14,8 @@ import pytest
 from pyfetch import __version__
 from pyfetch.models import Failure
 from tests.support.command import COMMAND, Command
+from tests.support.documents import PAGES
 from tests.support.server import LoopbackServer, Page
-
-README = Path(__file__).parents[2] / "README.md"
 
 
 def test_a_file_standard_input_and_urls_give_the_same(
@@ -240,8 +239,8 @@ def test_the_version(pyfetch: Command) -> None:
 
 
 @pytest.mark.parametrize("failure", list(Failure))
-def test_the_readme_explains_each_failure_code(failure: Failure) -> None:
-    assert f"| `{failure}` |" in README.read_text()
+def test_a_page_explains_each_failure_code(failure: Failure) -> None:
+    assert f"| `{failure}` |" in (PAGES / "results.md").read_text()
 
 
 def test_nothing_is_imported_that_a_run_does_not_need() -> None:

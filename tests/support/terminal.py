@@ -95,6 +95,11 @@ class Terminal:
         return [[(line or blank)[x].data for x in self._columns()] for line in lines]
 
     @property
+    def styled(self) -> list[list[Any]]:
+        """The cells of the screen now, as pyte has them: what they show, and in which colours."""
+        return [[self._screen.buffer[y][x] for x in self._columns()] for y in self._rows()]
+
+    @property
     def title(self) -> str:
         """What the window is called."""
         return str(self._screen.title)

@@ -1,12 +1,10 @@
-"""The options: made from the settings, and the README's table from the options."""
+"""The options: made from the settings, and the table in docs/options.md from the options."""
 
 from __future__ import annotations
 
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import click
@@ -22,10 +20,9 @@ from pyfetch.cli.translation import foreign_words
 from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, Group, Settings, settings_from
 from pyfetch.settings.kinds import Flag, Number
+from tests.support.documents import DOCUMENTS, PAGES, README, ROOT
 from tools.man_page import MAN_PAGE, man_page
-from tools.option_table import option_table, with_table
-
-README = Path(__file__).parents[3] / "README.md"
+from tools.option_table import PAGE, option_table, with_table
 
 
 def chosen(*arguments: str) -> Settings:
@@ -34,8 +31,8 @@ def chosen(*arguments: str) -> Settings:
         return settings_from_options(context.params)
 
 
-def test_the_readme_has_the_table_that_make_docs_writes() -> None:
-    text = README.read_text()
+def test_the_page_of_options_has_the_table_that_make_docs_writes() -> None:
+    text = PAGE.read_text()
     assert with_table(text) == text, "run `make docs`"
 
 
@@ -57,7 +54,7 @@ def test_the_table_names_flags_and_default_of_an_option(row: str) -> None:
     assert any(line.startswith(row) for line in option_table().splitlines())
 
 
-def test_a_readme_without_a_place_for_the_table_is_an_error() -> None:
+def test_a_page_without_a_place_for_the_table_is_an_error() -> None:
     with pytest.raises(ValueError, match="make docs"):
         with_table("# pyfetch\n")
 
@@ -140,33 +137,15 @@ def test_the_examples_of_the_help_are_command_lines(example: str) -> None:
     assert chosen(*arguments)
 
 
-def test_the_readme_knows_the_variables_and_exit_statuses_of_the_help() -> None:
-    text = README.read_text()
+def test_the_pages_know_the_variables_and_exit_statuses_of_the_help() -> None:
+    text = "".join(page.read_text() for page in DOCUMENTS)
     for names, _ in (*manual.ENVIRONMENT, *manual.EXIT_STATUSES):
         for name in names.replace("PYFETCH_OPTION", "PYFETCH_<OPTION>").split(", "):
             assert name in text
 
 
-def commands_in(markdown: str) -> Iterator[list[str]]:
-    """The arguments of each `pyfetch` in the blocks of shell code."""
-    for block in re.findall(r"^```(?:sh|crontab)\n(.*?)^```", markdown, re.MULTILINE | re.DOTALL):
-        for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            ends = [*(place for place, word in enumerate(words) if word in ("|", "&&", ">", "<"))]
-            for begin in (place for place, word in enumerate(words) if word == "pyfetch"):
-                yield words[begin + 1 : next((end for end in ends if end > begin), len(words))]
-
-
-def test_each_command_in_the_readme_is_one_that_works() -> None:
-    """As far as its arguments are concerned: the recipes take one command each."""
-    recipes = [line for line in commands_in(README.read_text()) if line[:1] != ["--completion"]]
-    assert len(recipes) >= 20
-    for arguments in recipes:
-        assert chosen(*arguments)
-
-
-def test_the_words_of_other_tools_in_the_readme_are_known() -> None:
-    section = README.read_text().partition("### Coming from")[2].partition("###")[0]
+def test_the_words_of_other_tools_on_their_page_are_known() -> None:
+    section = (PAGES / "other-tools.md").read_text()
     words = foreign_words()
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", section, re.MULTILINE)
     assert len(rows) > 5
@@ -180,11 +159,14 @@ def test_the_first_screen_of_the_readme_says_where_it_runs() -> None:
     assert "Linux and macOS are supported; Windows is not." in first
 
 
-def test_man_page_and_readme_are_installed_with_the_package() -> None:
-    project = tomllib.loads((README.parent / "pyproject.toml").read_text())
+def test_man_page_and_documents_are_installed_with_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     shared = project["tool"]["hatch"]["build"]["targets"]["wheel"]["shared-data"]
     assert shared[f"man/{MAN_PAGE.name}"] == "share/man/man1/pyfetch.1"
-    assert shared["README.md"] == "share/doc/pyfetch/README.md"
+    linked = re.findall(r"\]\(([^/)#:]+)", README.read_text())
+    assert {"docs", "SECURITY.md"} <= {*linked}
+    for name in ("README.md", *linked):
+        assert shared[name] == f"share/doc/pyfetch/{name}"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
