@@ -51,8 +51,12 @@ test-unit: $(VENV)/ready-to-test ## Run the quick unit tests alone, with fewer e
 	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run everything: stress tests too, and many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough
+test-all: $(VENV)/ready-to-test ## Run all but the browser's: stress tests too, and many more examples
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
+
+.PHONY: test-browser
+test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
+	$(PYTEST) tests/browser
 
 # The tests need not be lowest; what they import of the command's dependencies is.
 $(VENV)-lowest/ready: pyproject.toml tools/lowest.py
