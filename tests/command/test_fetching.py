@@ -20,7 +20,7 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input", "backup", "change", "resumed", "kept",
+    "input", "backup", "change", "resumed", "kept", "timing",
 ]  # fmt: skip
 
 
@@ -63,6 +63,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
     (result,) = pyfetch("--format", "jsonl", f"{server.url}/x").results
     assert list(result) == KEYS
     assert result.pop("elapsed") > 0
+    assert result.pop("timing")["attempts"][0]["status"] == 200
     assert result == {
         "index": 1, "url": f"{server.url}/x", "final_url": f"{server.url}/x",
         "outcome": "fetched", "status": 200, "size": 5, "path": "x", "error": None,

@@ -19,7 +19,7 @@ LATIN_9 = "de_DE.ISO-8859-15"
 LIBRARY = """
 import json, pyfetch, sys
 results = pyfetch.fetch_all(json.loads(sys.argv[1]), output_dir="data")
-print(json.dumps([[r.path, r.error, r.detail] for r in results]))
+print(json.dumps([[r.path and str(r.path), r.error, r.detail] for r in results]))
 """
 
 
