@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import stat
 import struct
@@ -631,3 +632,9 @@ def test_an_answer_without_a_body_costs_no_connection(
     again = pyfetch("-o", "data", "--workers", "2", *urls)
     assert {row[0] for row in again.rows[:30]} == {"304"}
     assert server.connections <= 2
+
+
+def test_each_key_of_a_result_is_explained() -> None:
+    pages = Path(__file__).parents[2] / "docs" / "results.md"
+    explained = set(re.findall(r"`(\w+)`", pages.read_text()))
+    assert explained >= set(KEYS)
