@@ -47,12 +47,22 @@ def program_bar() -> ProgramBar:
     console = Console(stderr=True)
     if console.is_jupyter and find_spec("tqdm"):
         return _NotebookBar()
-    return _RichBar(console)
+    return _RichBar(console) if console.is_terminal or console.is_jupyter else _NoBar()
 
 
 def _remark(now: ProgressNow) -> str:
     failed = f"{now.failed:,} failed, " if now.failed else ""
     return f"{failed}{format_size(now.bytes)}, {format_size(now.rate)}/s"
+
+
+class _NoBar:
+    """Nothing, for a file or a pipe."""
+
+    def show(self, now: ProgressNow) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 class _RichBar:
@@ -68,7 +78,6 @@ class _RichBar:
             auto_refresh=False,
             # What goes into a file or a pipe is the program's, and goes there.
             redirect_stdout=sys.stdout.isatty(),
-            disable=not (console.is_terminal or console.is_jupyter),
         )
         self._task = self._progress.add_task("", total=None, remark="")
         self._progress.start()
