@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from pyfetch.storage.state import State
 
 
-PutInOrder = Callable[[Iterable[Result], Callable[[Result], None]], Iterator[Result]]
-
-
 class Run:
     """A run over one input. `results` may be iterated once, by one thread.
 
@@ -53,7 +50,7 @@ class Run:
     ) -> None:
         check_template(settings.name)
         self._settings = settings
-        self._put_in_order: PutInOrder = in_order if ordered else as_finished
+        self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
@@ -94,13 +91,11 @@ class Run:
         `RunError` if the run cannot start or go on, after the results that there are.
         """
         settings = self._settings
-        if finished:
-            self._put_in_order = partial(_told, finished, self._put_in_order)
         entries = as_settings_say(entries, settings)
         if settings.is_secret_of_first_origin:
             entries = with_login(entries)
         if settings.discard:
-            yield from self._run(entries, NoLedger(), pausing)
+            yield from self._run(entries, NoLedger(), pausing, finished)
             return
         from pyfetch.storage.cleanup import sweep
         from pyfetch.storage.file_ledger import FileLedger
@@ -122,7 +117,7 @@ class Run:
                 )
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
-                yield from self._run(entries, ledger, pausing, lock)
+                yield from self._run(entries, ledger, pausing, finished, lock)
                 if not self.stopped:
                     at_end(state)
         finally:
@@ -169,29 +164,22 @@ class Run:
         entries: Iterable[Entry],
         ledger: Ledger,
         pausing: Callable[[], None],
+        finished: Callable[[Result], None] | None,
         lock: RunLock | None = None,
     ) -> Iterator[Result]:
-        with closing(self._engine.run(entries, ledger, pausing, lock)) as finished:
+        with closing(self._engine.run(entries, ledger, pausing, lock)) as results:
+            told = _told(results, finished) if finished else results
             try:
-                yield from self._put_in_order(finished, self._read_ahead.shown)
+                yield from self._put_in_order(told, self._read_ahead.shown)
             except InputFailed as failed:
                 raise failed.error from None
 
 
-def _told(
-    finished: Callable[[Result], None],
-    put_in_order: PutInOrder,
-    results: Iterable[Result],
-    shown: Callable[[Result], None],
-) -> Iterator[Result]:
-    """The results in order, each of which `finished` is told of before."""
-
-    def told() -> Iterator[Result]:
-        for result in results:
-            finished(result)
-            yield result
-
-    return put_in_order(told(), shown)
+def _told(results: Iterable[Result], finished: Callable[[Result], None]) -> Iterator[Result]:
+    """Yield the same results, after `finished` was called with each."""
+    for result in results:
+        finished(result)
+        yield result
 
 
 class _WarningsWithin(logging.Handler):

@@ -30,7 +30,6 @@ class Transfer:
         "has_asked",
         "latency",
         "ours",
-        "phase",
         "phases",
         "received",
         "resumed",
@@ -48,8 +47,6 @@ class Transfer:
         """How many of these bytes an earlier attempt has left."""
         self.size: int | None = None
         """Bytes of the whole body, if the server has announced them."""
-        self.phase = Phase.STARTING
-        """What it does."""
         self.phases: list[Entered] = []
         """When it began to do what, in this order."""
         self.steps = 0
@@ -74,9 +71,13 @@ class Transfer:
     def target(self) -> Target:
         return self.assignment.target
 
+    @property
+    def phase(self) -> Phase:
+        """What it does now."""
+        return self.phases[-1].phase if self.phases else Phase.STARTING
+
     def enter(self, phase: Phase) -> None:
         """Note that the attempt does this from now on."""
-        self.phase = phase
         self.phases.append(Entered(phase, time.monotonic()))
 
     def stop(self, failure: Failure, detail: str) -> None:

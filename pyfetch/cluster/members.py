@@ -193,5 +193,5 @@ def _kill_all(processes: list[WorkerProcess]) -> None:
 def _transfer_of(target: Target, state: TransferState) -> Transfer:
     transfer = Transfer(Assignment.first_of(target))
     transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
-    transfer.phase = state.phase
+    transfer.enter(state.phase)
     return transfer

@@ -80,7 +80,7 @@ def test_a_part_that_goes_on_says_where_it_began(width: int) -> None:
 @pytest.mark.parametrize("phase", Phase)
 def test_what_has_brought_nothing_says_what_it_waits_for(phase: Phase, width: int) -> None:
     waiting = transfer("http://h/x", 0, None)
-    waiting.phase = phase
+    waiting.enter(phase)
     assert f"{phase}…" in line_of(waiting, Estimator(0.0), width)
 
 
