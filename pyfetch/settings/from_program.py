@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyfetch.errors import UsageError
-from pyfetch.settings.definitions import SETTINGS, Settings
+from pyfetch.settings.definitions import SETTINGS, ContradictionError, Settings
 from pyfetch.settings.kinds import LONGEST_TIME, Kind, Number, shown
 from pyfetch.settings.request_kinds import USER_AND_PASSWORD
 
@@ -21,13 +21,14 @@ def settings_from(values: Mapping[str, object]) -> Settings:
 
     Beside what `Settings` takes, numbers may be text with a unit (`"10s"`, `"5/s"`, `"10M"`), times
     a `timedelta` or, for `timeout` and `connect_timeout`, None. `auth=(user, password)` is `user`,
-    `verify=False` is `insecure`, `verify=path` is `cacert`.
+    `verify=False` is `insecure`, `verify=path` is `cacert`, `then=function` is `map`.
 
     Raises `UsageError` for a name that there is not and for a value that makes no sense.
     """
     said = dict(values)
     _take_auth(said)
     _take_verify(said)
+    then = _take_then(said)
     for name, value in said.items():
         if name not in SETTINGS:
             raise UsageError(
@@ -37,7 +38,10 @@ def settings_from(values: Mapping[str, object]) -> Settings:
             said[name] = LONGEST_TIME
         else:
             said[name] = _number(name, SETTINGS[name].kind, value)
-    return Settings(**said)  # type: ignore[arg-type]
+    try:
+        return Settings(**said)  # type: ignore[arg-type]
+    except ContradictionError as error:
+        raise UsageError(error.with_names({"map": "then"} if then else {})) from None
 
 
 def _number(name: str, kind: Kind, value: object) -> Any:
@@ -79,3 +83,16 @@ def _take_verify(said: dict[str, object]) -> None:
             f"verify must be True, False or the path of authorities, not {shown(verify)}"
         )
     said[name] = True if verify is False else verify
+
+
+def _take_then(said: dict[str, object]) -> bool:
+    """Let `then` be `map`. Whether it was given."""
+    then = said.pop("then", None)
+    if then is None:
+        return False
+    if not callable(then):
+        raise UsageError(f"then must be a function, not {shown(then)}")
+    if said.get("map") is not None:
+        raise UsageError("then and map exclude each other")
+    said["map"] = then
+    return True

@@ -7,12 +7,13 @@ these take what programs have at hand.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from http.cookiejar import CookieJar
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypedDict
 
-from pyfetch.models import IfExists
+from pyfetch.models import IfExists, Result
 
 Seconds = float | timedelta | str
 """A number of seconds, a `timedelta`, or text such as `"10s"`."""
@@ -88,6 +89,21 @@ class SettingKeywords(TypedDict, total=False):
     max_wait: Seconds
     fail_fast: bool
     cpu_pin: bool
+    exec: str | None
+    map: str | None
+    """A function by its name: `"module:function"` or `"file.py:function"`."""
+    cpus: int | Literal["auto"]
+    ahead: int | None
+    keep: bool
+    exec_timeout: Seconds | None
+    exec_retries: int
+    exec_version: str | None
+    max_tasks: int
+    then: Callable[[Path, Result], Any] | None
+    """A function to call with each file, in other processes: `result.value` is what it returns.
+
+    It has to be one of a module, not a lambda nor a function within another.
+    """
     auth: tuple[str, str] | None
     """User and password, sent to the origin of the first URL alone."""
     session: PreparedSession | None
