@@ -28,7 +28,7 @@ _FIELDS: dict[str, _Field] = {
 }
 _PATHS = frozenset({"path", "dir"})
 _NUMBER = r"-(\d+(\.\d*)?|\.\d+)"
-_LONGEST_SHOWN = 200
+_LONGEST_SHOWN = 100
 
 
 class CommandWord:
@@ -109,8 +109,8 @@ def _check_argument(text: str) -> None:
     except UnicodeEncodeError:
         raise TargetError(
             Failure.EXEC,
-            f"this system's locale has no characters for the argument {text!a}"
-            " (set LC_ALL=C.UTF-8 or PYTHONUTF8=1)"[:_LONGEST_SHOWN],
+            "this system's locale has no characters for the argument"
+            f" {text[:_LONGEST_SHOWN]!a} (set LC_ALL=C.UTF-8 or PYTHONUTF8=1)",
         ) from None
 
 
@@ -129,7 +129,7 @@ def _text_of(target: Target, column: str) -> str:
         why = f"{column!r} is null, and {{input.{column}}} needs a text or a number"
     else:
         why = f"{column!r} is neither a text nor a number, as {{input.{column}}} needs"
-    raise TargetError(Failure.EXEC, why[:_LONGEST_SHOWN])
+    raise TargetError(Failure.EXEC, why[:300])
 
 
 def _known_digest(result: Result) -> str:

@@ -66,7 +66,7 @@ class FunctionTask:
         Imports nothing. Modules are looked for where Python does, then in the current directory.
         Raises `UsageError` if there is no such module or file.
         """
-        spec, digest = _found(text, Path(output_dir).absolute())
+        spec, digest = _found(text, Path(output_dir).resolve())
         return cls(spec, digest_of(("map", text, "=" + version if version else digest)))
 
     @classmethod
@@ -112,12 +112,9 @@ def _of_file(spec: FunctionSpec, file: Path, output_dir: Path) -> tuple[Function
     try:
         compile(source, str(file), "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
-        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        why = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise _unusable(spec.shown, f"{file}{line} is no Python: {why}") from None
-    directory = file.absolute().parent
-    # Where files arrive, one of them could be taken for a module.
-    searches = output_dir != directory and output_dir not in directory.parents
+        line = getattr(error, "lineno", None)
+        at, why = f", line {line}" * bool(line), getattr(error, "msg", error)
+        raise _unusable(spec.shown, f"{file}{at} is no Python: {why}") from None
     name = file.stem if spec.module.endswith(".py") else spec.module.replace("/", "_")
     known = not name.isidentifier() or _find_module(name, spec.search_path) is not None
     spec = replace(
@@ -125,7 +122,7 @@ def _of_file(spec: FunctionSpec, file: Path, output_dir: Path) -> tuple[Function
         module=f"_{name}_of_map" if known else name,
         file=str(file.absolute()),
         source=source,
-        searches_beside=searches,
+        searches_beside=not _is_within(output_dir, file.absolute().parent),
     )
     return spec, hashlib.sha256(source).hexdigest()
 
@@ -144,7 +141,7 @@ def _of_this_directory(spec: FunctionSpec, output_dir: Path) -> tuple[FunctionSp
             f"there is no module {looked}, neither in {here} nor where Python looks for modules"
             " (PYTHONPATH)",
         )
-    if output_dir == here or output_dir in here.parents:
+    if _is_within(output_dir, here):
         raise _unusable(
             spec.shown,
             f"the package {top} is in the directory that files are saved in, where one of them"
@@ -216,6 +213,11 @@ def _find_module(name: str, search_path: tuple[str, ...]) -> ModuleSpec | None:
     if found and found.origin is None and found.loader is None:
         return None if not inner else found  # any directory is a package without a file
     return found
+
+
+def _is_within(output_dir: Path, directory: Path) -> bool:
+    """Whether files are saved here, so that one of them could be taken for a module."""
+    return output_dir in (resolved := directory.resolve(), *resolved.parents)
 
 
 def _is_dotted(name: str) -> bool:
