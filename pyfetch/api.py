@@ -187,7 +187,7 @@ class Batch(Iterator[Result]):
             if self._on_progress:
                 stack.enter_context(Ticker(self._watch, self._on_progress))
             if self._draws:
-                from pyfetch.output.program_bar import program_bar  # loads rich
+                from pyfetch.output.screen.program_bar import program_bar  # loads rich
 
                 bar = stack.enter_context(closing(program_bar()))
                 stack.enter_context(Ticker(self._watch, bar.show))

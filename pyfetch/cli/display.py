@@ -17,14 +17,14 @@ from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.failures import sentence_about
-from pyfetch.output.lines import FailureLines, JsonLines, Tsv
+from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.streams import can_draw, same_terminal, terminal_width
 from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
-    from pyfetch.output.screen import Screen
+    from pyfetch.output.screen.consoles import Screen
 
 _NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
 """A blank at which no line ends."""
@@ -153,7 +153,7 @@ class Display:
         fraction_read: Callable[[], float | None],
     ) -> None:
         from pyfetch.output.counts import RunCounts
-        from pyfetch.output.screen import Screen
+        from pyfetch.output.screen.consoles import Screen
 
         out = self._out
         err = out if same_terminal(out, self._err) else self._err

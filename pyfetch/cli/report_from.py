@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyfetch.errors import UsageError
 from pyfetch.output.report.sink import page_of_lines
-from pyfetch.output.report_file import Report
+from pyfetch.output.result_files import Report
 
 
 def write_report(results: str, files: Sequence[str]) -> int:

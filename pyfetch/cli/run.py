@@ -14,7 +14,7 @@ from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions, ProgressForm
-from pyfetch.cli.report_files import ReportFiles
+from pyfetch.cli.result_files import ReportFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources

@@ -103,7 +103,7 @@ def _short(url: str, width: int | None) -> str:
         return escaped(url)
     if width is None:
         return label_of_url(url)
-    from pyfetch.output.label_column import cut  # loads what a terminal needs
+    from pyfetch.output.screen.label_column import cut  # loads what a terminal needs
 
     return cut(label_of_url(url), max(room, _BESIDE))
 

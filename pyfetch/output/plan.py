@@ -96,8 +96,8 @@ class _PlanTable:
     """A table with one row for each entry, below a heading."""
 
     def __init__(self, out: TextIO) -> None:
-        from pyfetch.output.screen import console_on
-        from pyfetch.output.table import PlanRows
+        from pyfetch.output.screen.consoles import console_on
+        from pyfetch.output.screen.table import PlanRows
 
         self._rows = PlanRows(console_on(out))
 

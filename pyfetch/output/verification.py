@@ -83,7 +83,7 @@ class VerificationScreen:
     """Rows for people, and a bar below them. `err` is `out` where both are one terminal."""
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
-        from pyfetch.output.screen import console_on
+        from pyfetch.output.screen.consoles import console_on
 
         self._rows = console_on(out)
         self._bar = self._rows if err is out else console_on(err)
@@ -101,7 +101,7 @@ class VerificationScreen:
 
     def watching(self, watched: Watched) -> AbstractContextManager[object]:
         """Within, draw a bar that shows how far the work has come."""
-        from pyfetch.output.verification_bar import VerificationBar
+        from pyfetch.output.screen.verification import VerificationBar
 
         bar = VerificationBar(self._bar, watched)
         if self._bar is self._rows:

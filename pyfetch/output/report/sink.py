@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 from pyfetch.errors import UsageError
 from pyfetch.models import Result
-from pyfetch.output.lines import as_object
 from pyfetch.output.report.figures import Figures
 from pyfetch.output.report.page import check_report_can_be_made, page
 from pyfetch.output.report.verdict import RunFacts
-from pyfetch.output.report_file import Report
+from pyfetch.output.result_files import Report
+from pyfetch.output.result_lines import as_object
 from pyfetch.settings import Settings
 
 

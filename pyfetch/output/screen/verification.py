@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.bars import BarStyle, bar
-from pyfetch.output.live import LiveLines
+from pyfetch.output.screen.bars import BarStyle, bar
+from pyfetch.output.screen.live import LiveLines
 from pyfetch.output.verification import Watched
 from pyfetch.units import format_size
 

@@ -18,7 +18,7 @@ from pyfetch.text import masked
 
 if TYPE_CHECKING:  # loaded where a report is wanted only
     from pyfetch.output.report.sink import HtmlReport
-    from pyfetch.output.report_file import Report
+    from pyfetch.output.result_files import Report
 
 
 class ReportFiles:
@@ -41,7 +41,7 @@ class ReportFiles:
         named = [path for path in (checksums, failed_to, page) if path is not None]
         if not named:
             return
-        from pyfetch.output.report_file import Checksums, FailedLines, Report
+        from pyfetch.output.result_files import Checksums, FailedLines, Report
 
         places = [Path(path).resolve() for path in named]
         for path, place in zip(named, places, strict=True):

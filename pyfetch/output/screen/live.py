@@ -11,7 +11,7 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.painter import Painter
+from pyfetch.output.screen.painter import Painter
 from pyfetch.system import daemon
 
 TICK = 0.125

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from urllib.parse import unquote
 
 from pyfetch.models import Target
-from pyfetch.output.cells import cut_middle, cut_start, padded, width_of
 from pyfetch.output.labels import label_of
+from pyfetch.output.screen.cells import cut_middle, cut_start, padded, width_of
 from pyfetch.text import escaped, masked_signatures
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.errors import StoppedError, UsageError
-from pyfetch.output.report_file import Report
+from pyfetch.output.result_files import Report
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
