@@ -194,7 +194,7 @@ class _CommandRun:
         """Tell what failed, at which hosts, and how to try it again."""
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
-        for text in failures.told(display.width):
+        for text in failures.told(display.short_url):
             display.tell(text, _BELOW)
         by_host = failures.by_host()
         if by_host:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from pyfetch.models import Result
 from pyfetch.output import terminals
-from pyfetch.output.counts import RunCounts, RunProgress
+from pyfetch.output.run_progress import RunCounts, RunProgress
 from pyfetch.output.screen.failing import FailingNow
-from pyfetch.output.screen.painter import LAST_WORDS
+from pyfetch.output.screen.live import LAST_WORDS
 from pyfetch.output.screen.run_bars import RunBars
 from pyfetch.output.screen.table import Table
 

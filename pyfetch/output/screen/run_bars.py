@@ -10,8 +10,7 @@ from rich.text import Text
 
 from pyfetch.activity import IDLE
 from pyfetch.output import terminals
-from pyfetch.output.counts import Counts, RunCounts, RunProgress
-from pyfetch.output.run_progress import Estimator
+from pyfetch.output.run_progress import Counts, Estimator, RunCounts, RunProgress
 from pyfetch.output.screen.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.output.screen.live import LiveLines
 from pyfetch.transfer import Transfer

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from pyfetch.models import Target
 from pyfetch.output.labels import label_of_url
-from pyfetch.output.screen.cells import width_of
-from pyfetch.output.screen.label_column import cut, labels
+from pyfetch.output.screen.cells import cut, labels, width_of
 from pyfetch.urls import parse_url
 
 WIDTHS = pytest.mark.parametrize("width", [20, 27, 60, 160])
