@@ -1,4 +1,4 @@
-"""The files that `--checksums`, `--failed-to` and `--report` name."""
+"""Files about results: those of `--checksums`, `--failed-to`, `--report` and `--report-from`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import prepare
 from pyfetch.text import masked
 
-if TYPE_CHECKING:  # loaded where a report is wanted only
-    from pyfetch.output.report.sink import HtmlReport
-    from pyfetch.output.result_files import Report
+if TYPE_CHECKING:  # loaded where such a file is wanted only
+    from pyfetch.output.report.page import HtmlReport
+    from pyfetch.output.result_files import AtomicFile
 
 
-class ReportFiles:
-    """The report files of one run, as one sink. Raises `UsageError` where one cannot be made."""
+class ResultFiles:
+    """The files that one run makes, as one sink. Raises `UsageError` where one cannot be made."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ReportFiles:
     ) -> None:
         """`arguments`: the sources as they are named, for the title of the page."""
         self._sources = sources
-        self._open: list[Report] = []
+        self._open: list[AtomicFile] = []
         self._sinks: list[Sink] = []
         self._page: HtmlReport | None = None
         self._stack = ExitStack()
@@ -41,7 +41,7 @@ class ReportFiles:
         named = [path for path in (checksums, failed_to, page) if path is not None]
         if not named:
             return
-        from pyfetch.output.result_files import Checksums, FailedLines, Report
+        from pyfetch.output.result_files import AtomicFile, Checksums, FailedLines
 
         places = [Path(path).resolve() for path in named]
         for path, place in zip(named, places, strict=True):
@@ -51,45 +51,68 @@ class ReportFiles:
             prepare(Path(settings.output_dir))  # else it would be made later
         with ExitStack() as opening:
             if checksums is not None:
-                self._sinks.append(Checksums(self._opened(opening, Report(checksums))))
+                self._sinks.append(Checksums(self._opened(opening, AtomicFile(checksums))))
             if failed_to is not None:
-                report = self._opened(opening, Report(failed_to, private=True))
-                self._sinks.append(FailedLines(report, sources))
+                file = self._opened(opening, AtomicFile(failed_to, private=True))
+                self._sinks.append(FailedLines(file, sources))
             if page is not None:
-                from pyfetch.output.report.sink import HtmlReport
+                from pyfetch.output.report.page import HtmlReport
 
-                report = self._opened(opening, Report(page, private=True))
+                file = self._opened(opening, AtomicFile(page, private=True))
                 title = f"pyfetch {' '.join(masked(one) for one in arguments[:5])}"
-                self._page = HtmlReport(report, settings, title)
+                self._page = HtmlReport(file, settings, title)
                 self._sinks.append(self._page)
             self._stack = opening.pop_all()
 
-    def _opened(self, stack: ExitStack, report: Report) -> Report:
-        stack.enter_context(report)
-        self._open.append(report)
-        return report
+    def _opened(self, stack: ExitStack, file: AtomicFile) -> AtomicFile:
+        stack.enter_context(file)
+        self._open.append(file)
+        return file
 
     def show(self, result: Result) -> None:
         for sink in self._sinks:
             sink.show(result)
 
     def commit(self, *, whole: bool) -> None:
-        """Let the reports take their names. `whole`: whether the run came to its end.
+        """Let the files take their names. `whole`: whether the run came to its end.
 
-        If it did not, a report that would replace the run's own list does not: the list says
+        If it did not, one that would replace the run's own list does not: the list says
         more of what is still to be done.
         """
         if self._page:
             self._page.finish(interrupted=not whole)
-        for report in self._open:
-            if whole or not self._sources.has(report.final):
-                report.commit()
+        for file in self._open:
+            if whole or not self._sources.has(file.final):
+                file.commit()
 
     @contextmanager
     def closing(self) -> Iterator[None]:
-        """At the end, remove the reports that were not committed."""
+        """At the end, remove the files that were not committed."""
         with self._stack:
             yield
+
+
+def write_report(results: str, files: Sequence[str]) -> int:
+    """`--report-from`: write the page about `results`, in JSON Lines, to the one file named.
+
+    Returns 0. Raises `UsageError` where results or page cannot be read or written.
+    """
+    if len(files) != 1 or files[0] == "-":
+        raise UsageError(
+            "--report-from needs one file to write: pyfetch --report-from results.jsonl report.html"
+        )
+    from pyfetch.output.report.page import page_of_lines
+    from pyfetch.output.result_files import AtomicFile
+
+    with AtomicFile(files[0], private=True) as page:
+        try:
+            with Path(results).open("rb") as lines:
+                html = page_of_lines(lines, results)
+        except OSError as error:
+            raise UsageError(f"cannot read {results}: {error.strerror}") from error
+        page.write(html.encode("utf-8", "replace"))
+        page.commit()
+    return 0
 
 
 def _is_below(place: Path, directory: str) -> bool:

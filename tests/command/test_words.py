@@ -372,7 +372,7 @@ class TestUser:
         def no_terminal(path: str, *_: object) -> int:
             raise OSError(6, "No such device or address", path)
 
-        monkeypatch.setattr("pyfetch.cli.password.os.open", no_terminal)
+        monkeypatch.setattr("pyfetch.cli.command.os.open", no_terminal)
         ended = pyfetch("--discard", "-u", "me", "http://127.0.0.1:1/")
         assert ended.status == 2
         assert "write -u me:PASSWORD, or use a netrc file" in ended.err
