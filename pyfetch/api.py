@@ -14,7 +14,8 @@ from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.progress import Progress, Ticker, Watch
 from pyfetch.run import Run
-from pyfetch.settings import Settings, settings_from
+from pyfetch.settings import Settings
+from pyfetch.settings.keywords import settings_from
 
 if TYPE_CHECKING:
     from typing import Unpack

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyfetch import fetch_all
-from pyfetch.settings import Settings, settings_from
+from pyfetch.settings import Settings
+from pyfetch.settings.keywords import settings_from
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page, basic, redirect
 from tests.support.terminal import Terminal

@@ -17,7 +17,8 @@ from pyfetch.cli.command import command
 from pyfetch.cli.parameters import settings_from_options
 from pyfetch.cli.translation import foreign_words
 from pyfetch.errors import UsageError
-from pyfetch.settings import SETTINGS, Group, Settings, settings_from
+from pyfetch.settings import SETTINGS, Group, Settings
+from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Flag, Number
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT
 from tools.man_page import MAN_PAGE, man_page
