@@ -14,9 +14,10 @@ import pytest
 
 from pyfetch import fetch_all
 from pyfetch.errors import UsageError
-from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
+from pyfetch.settings import SETTINGS, IfExists, Settings
 from pyfetch.settings.given_cookies import FileOrCookies
 from pyfetch.settings.host_settings import Hosts
+from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Function, Kind, Number, YesOrNo
 from pyfetch.settings.request_kinds import (
     Headers,
