@@ -1,0 +1,158 @@
+"""What is done with each file after it was fetched: it is computed, noted, and its result goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+
+from pyfetch.attempt import Finished
+from pyfetch.compute.pool import Pool, Use
+from pyfetch.compute.process_number import ProcessNumber
+from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
+from pyfetch.compute.task import Task
+from pyfetch.errors import RunError
+from pyfetch.models import Failure, Result, Target
+from pyfetch.settings import Settings
+from pyfetch.storage.computed_files import ComputedFiles
+
+_PER_PROCESS = 4
+"""Files that may be fetched and not computed, for each process."""
+
+
+class ComputeStage:
+    """Computes each file that is given to it, and hands its result on.
+
+    What the dispatcher calls, it calls under its lock: `take`, `may_start`, `computed`, `stop` and
+    `cancelled`.
+    """
+
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self._task = task
+        self._number = ProcessNumber(settings.cpus)
+        rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
+        self._pool = Pool(task.begin(), rules, self._number, self._failed)
+        processes = self._number.now()
+        usual = max(_PER_PROCESS * processes, settings.most_workers + processes)
+        self._ahead = settings.ahead or usual
+        """Files that may be fetched and not computed, those in flight included."""
+        self._left: dict[int, Result] = {}
+        """By index, results of files that are fetched and not computed."""
+        self._has_refused = False
+        """Whether a transfer was refused since the last file was computed."""
+        self._refused_since: float | None = None
+        """Since when transfers have been refused because computing lags."""
+        self._refused = 0.0
+        """Seconds for which they were refused before."""
+        self._began = time.monotonic()
+        self._seconds = 0.0
+        self._use: Use | None = None
+
+    def prepare(self, given_up: Callable[[], bool]) -> None:
+        """Start a process, and see whether it can compute. Raises a `RunError`."""
+        self._task.loaded(self._pool.start(given_up).digest)
+
+    def use(self, files: ComputedFiles) -> None:
+        """Compute these files."""
+        self._files = files
+
+    def begin(
+        self, finish: Callable[[int, Result], None], fail: Callable[[BaseException], None]
+    ) -> None:
+        """Call `finish` with each result, and `fail` with what ends the run."""
+        self._finish = finish
+        self._fail = fail
+        self._began = time.monotonic()
+
+    def take(self, target: Target, finished: Finished) -> None:
+        """Compute a file that was fetched, or that is there."""
+        self._left[finished.result.index] = finished.result
+        self._pool.put(partial(self._compute, target, finished))
+
+    def may_start(self, in_flight: int) -> bool:
+        """Whether one more transfer may start; if not, that may change with each `computed`."""
+        if in_flight + len(self._left) < self._ahead:
+            return True
+        self._has_refused = True
+        if self._refused_since is None and len(self._left) > self._pool.running:
+            self._refused_since = time.monotonic()
+        return False
+
+    def computed(self, index: int) -> bool:
+        """Note that this one is computed. Returns whether a transfer was refused before that."""
+        self._left.pop(index, None)
+        has_refused, self._has_refused = self._has_refused, False
+        self._end_of_refusal()
+        return has_refused
+
+    @property
+    def left(self) -> int:
+        """Files that are fetched and not computed."""
+        return len(self._left)
+
+    @property
+    def running(self) -> int:
+        """Files that are computed now."""
+        return self._pool.running
+
+    def stop(self) -> None:
+        """End what is computed now, and compute nothing more."""
+        self._pool.stop()
+
+    def cancelled(self) -> list[Result]:
+        """The results of the files that are not computed, for a run that was stopped."""
+        left, self._left = self._left, {}
+        return [_cancelled(result) for result in left.values()]
+
+    def close(self) -> None:
+        """End the processes; not under the lock of the dispatcher."""
+        self._use = self._pool.close()
+        self._end_of_refusal()
+        self._seconds = time.monotonic() - self._began
+
+    def summary(self) -> str | None:
+        """In how many processes was computed, why, and what held the run back."""
+        if not self._use or not self._seconds:
+            return None
+        number = self._use.most
+        processes = f"{number} process{'es' if number > 1 else ''} ({self._number.why})"
+        waited = self._refused / self._seconds
+        if waited >= self._use.idle:
+            held = f"computing held the run back: fetching waited {waited:.0%} of the time"
+        else:
+            held = f"fetching held the run back: processes waited {self._use.idle:.0%} of the time"
+        return f"computed in {processes}; {held}"
+
+    def _end_of_refusal(self) -> None:
+        if self._refused_since is not None:
+            self._refused += time.monotonic() - self._refused_since
+            self._refused_since = None
+
+    def _compute(self, target: Target, finished: Finished, runner: Runner) -> None:
+        """Compute one file, in a thread of the pool. Raises a `RunError`."""
+        result = finished.result
+        try:
+            recorded = self._files.recorded(target, finished)
+            if recorded:
+                result = result.with_value(recorded.value, recorded.path)
+            else:
+                before = self._files.before(target, finished)
+                text = runner.run(self._task.order(result))
+                value = None if text is None else json.loads(text)
+                path = self._files.record(target, finished, text, before)
+                result = result.with_value(value, path)
+        except TaskFailed as error:
+            result = result.not_computed(self._task.failure, str(error))
+        except Stopped:
+            result = _cancelled(result)
+        self._finish(result.index, result)
+
+    def _failed(self, error: BaseException) -> None:
+        if not isinstance(error, Stopped):
+            self._fail(error)
+
+
+def _cancelled(result: Result) -> Result:
+    detail = "the run was stopped before the file was computed; it is there"
+    return result.not_computed(Failure.CANCELLED, detail)
