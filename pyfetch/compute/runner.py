@@ -95,6 +95,7 @@ class Runner:
         try:
             reply = process.ask(order, self._rules.timeout)
         except (ProcessEnded, TimeIsUp) as error:
+            process.kill()
             how = self._close()
             if self._stopped:
                 raise Stopped from None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from pyfetch.attempt import Finished
 from pyfetch.compute.pool import Pool, Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
-from pyfetch.compute.task import Task
-from pyfetch.errors import RunError
-from pyfetch.models import Failure, Result, Target
+from pyfetch.compute.task import task_from
+from pyfetch.models import Failure, Result, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.computed_files import ComputedFiles
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.file_ledger import FileLedger
 
 _PER_PROCESS = 4
 """Files that may be fetched and not computed, for each process."""
@@ -28,11 +30,13 @@ class ComputeStage:
     `cancelled`.
     """
 
-    def __init__(self, task: Task, settings: Settings) -> None:
-        self._task = task
+    def __init__(self, settings: Settings) -> None:
+        """Raises `UsageError` for a command or function that cannot be used."""
+        self._task = task_from(settings)
+        self._keeps = settings.keep
         self._number = ProcessNumber(settings.cpus)
         rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
-        self._pool = Pool(task.begin(), rules, self._number, self._failed)
+        self._pool = Pool(self._task.begin(), rules, self._number, self._failed)
         processes = self._number.now()
         usual = max(_PER_PROCESS * processes, settings.most_workers + processes)
         self._ahead = settings.ahead or usual
@@ -49,13 +53,30 @@ class ComputeStage:
         self._seconds = 0.0
         self._use: Use | None = None
 
-    def prepare(self, given_up: Callable[[], bool]) -> None:
-        """Start a process, and see whether it can compute. Raises a `RunError`."""
-        self._task.loaded(self._pool.start(given_up).digest)
+    @contextmanager
+    def closing(self, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Have a process that can compute, and end all of them at the end.
 
-    def use(self, files: ComputedFiles) -> None:
-        """Compute these files."""
-        self._files = files
+        `stopped` tells whether the run was stopped. Raises a `RunError` if no process can compute.
+        """
+        try:
+            with suppress(Stopped):
+                self._task.loaded(self._pool.start(stopped).digest)
+            yield
+        finally:
+            if stopped():
+                self._pool.stop()
+            self._use = self._pool.close()
+            self._end_of_refusal()
+            self._seconds = time.monotonic() - self._began
+
+    def task_of(self, target: Target) -> str:
+        """What the state knows the task by that a target has in this run."""
+        return self._task.identity(target)
+
+    def use(self, ledger: FileLedger, directory: OutputDirectory) -> None:
+        """Compute the files of this ledger."""
+        self._files = ComputedFiles(ledger, directory, self._task.identity, keeps=self._keeps)
 
     def begin(
         self, finish: Callable[[int, Result], None], fail: Callable[[BaseException], None]
@@ -105,12 +126,6 @@ class ComputeStage:
         left, self._left = self._left, {}
         return [_cancelled(result) for result in left.values()]
 
-    def close(self) -> None:
-        """End the processes; not under the lock of the dispatcher."""
-        self._use = self._pool.close()
-        self._end_of_refusal()
-        self._seconds = time.monotonic() - self._began
-
     def summary(self) -> str | None:
         """In how many processes was computed, why, and what held the run back."""
         if not self._use or not self._seconds:
@@ -138,10 +153,12 @@ class ComputeStage:
                 result = result.with_value(recorded.value, recorded.path)
             else:
                 before = self._files.before(target, finished)
-                text = runner.run(self._task.order(result))
+                text = runner.run(self._task.order(target, result))
                 value = None if text is None else json.loads(text)
                 path = self._files.record(target, finished, text, before)
                 result = result.with_value(value, path)
+        except TargetError as error:
+            result = result.not_computed(error.failure, error.detail)
         except TaskFailed as error:
             result = result.not_computed(self._task.failure, str(error))
         except Stopped:

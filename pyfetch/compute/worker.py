@@ -19,7 +19,17 @@ from typing import Any
 
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.function import digest_of_source, load
-from pyfetch.compute.messages import MOST_JSON, Begin, Call, Succeeded, Execute, Failed, Ready, Refused, Reply
+from pyfetch.compute.messages import (
+    MOST_JSON,
+    Begin,
+    Call,
+    Execute,
+    Failed,
+    Ready,
+    Refused,
+    Reply,
+    Succeeded,
+)
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
 from pyfetch.units import format_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.activity import Activity
@@ -188,7 +189,12 @@ class Dispatcher:
     def activity(self) -> Activity:
         """What has come so far, and who waits for whom: to be taken a few times a second."""
         with self._lock:
-            return self._jobs.activity(self._clock())
+            activity = self._jobs.activity(self._clock())
+            if not self._stage:
+                return activity
+            running = self._stage.running
+            waiting = max(0, self._stage.left - running)
+            return replace(activity, computing=running, to_compute=waiting)
 
     @property
     def waiting(self) -> int:
