@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from pyfetch.compute.function_task import FunctionSpec
 from pyfetch.models import Result
 
 OUTPUT_KEPT = 4096
@@ -16,15 +17,12 @@ MOST_JSON = 1024 * 1024
 class Begin(NamedTuple):
     """The first message to a process: what it is for."""
 
-    function: Any
-    """Where the function is, as `Function.spec` says; None: it runs commands."""
+    function: FunctionSpec | None
+    """Where the function is; None: the process runs commands."""
 
 
 class Ready(NamedTuple):
     """The process can compute."""
-
-    digest: str | None = None
-    """SHA-256 of the function's source file, in hexadecimal digits; None: it has none."""
 
 
 class Refused(NamedTuple):

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Begin, Ready
+from pyfetch.compute.messages import Begin
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError
@@ -55,37 +55,34 @@ class Pool:
         """Threads that have not left."""
         self._free = 0
         """Threads that wait for a task."""
-        self._digest: str | None = None
         self._is_closed = False
         self._most = 0
         self._began = time.monotonic()
         self._waited = self._lived = 0.0
         """Seconds of all threads together."""
 
-    def start(self, given_up: Callable[[], bool]) -> Ready:
+    def start(self, given_up: Callable[[], bool]) -> None:
         """Start the first process, and wait until it can compute.
 
         Raises `UsageError` if the function cannot be loaded, `StoppedError` if no process can be
         started, and `Stopped` once `given_up` says that nobody waits any more.
         """
-        begun: list[Ready | BaseException] = []
+        raised: list[BaseException] = []
         is_known = threading.Event()
 
         def first(runner: Runner) -> None:
             try:
-                begun.append(runner.start())
+                runner.start()
             except BaseException as error:  # raised where it is waited for
-                begun.append(error)
+                raised.append(error)
             is_known.set()
 
         self.put(first)
         while not is_known.wait(_LOOK_EVERY):
             if given_up():
                 raise Stopped
-        if isinstance(begun[0], BaseException):
-            raise begun[0]
-        self._digest = begun[0].digest
-        return begun[0]
+        if raised:
+            raise raised[0]
 
     def put(self, work: Work) -> None:
         """Let a thread do this work as soon as one is free. Raises `StoppedError`."""
@@ -135,7 +132,7 @@ class Pool:
 
     def _work(self, thread: threading.Thread) -> None:
         began = time.monotonic()
-        runner = Runner(self._begin, self._rules, self._digest)
+        runner = Runner(self._begin, self._rules)
         with self._lock:
             self._runners.add(runner)
         try:

@@ -7,7 +7,7 @@ import shlex
 import threading
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Begin, Call, Succeeded, Failed, Order, Ready, Refused
+from pyfetch.compute.messages import Begin, Call, Succeeded, Failed, Order, Refused
 from pyfetch.compute.process import ComputeProcess, ProcessEnded, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.units import format_seconds
@@ -37,22 +37,20 @@ class Stopped(Exception):  # noqa: N818 - as above
 class Runner:
     """Runs one task after another. For one thread, but for `stop`."""
 
-    def __init__(self, begin: Begin, rules: Rules, digest: str | None = None) -> None:
-        """`digest`: of the function's source, where another runner has loaded it."""
+    def __init__(self, begin: Begin, rules: Rules) -> None:
         self._begin = begin
         self._rules = rules
         self._process: ComputeProcess | None = None
         self._tasks = 0
         """That the process has done."""
-        self._digest = digest
-        """Of the function's source when it was first loaded."""
         self._lock = threading.Lock()
         """Held while the process is replaced."""
         self._stopped = False
 
-    def start(self) -> Ready:
+    def start(self) -> None:
         """Start a process, unless there is one. Raises `UsageError` if it cannot compute."""
-        return Ready(self._digest) if self._process else self._started()
+        if not self._process:
+            self._start()
 
     def run(self, order: Order) -> str | None:
         """Run a task. Returns its value as JSON text, None for a command.
@@ -112,7 +110,7 @@ class Runner:
             self._close()
         return reply
 
-    def _started(self) -> Ready:
+    def _start(self) -> None:
         process = ComputeProcess(self._begin)
         with self._lock:
             if self._stopped:
@@ -132,13 +130,6 @@ class Runner:
         if isinstance(begun, Refused):
             self._close()
             raise UsageError(begun.why)
-        if self._digest not in (None, begun.digest):
-            self._close()
-            raise StoppedError(
-                "the function's module was changed during the run: run the same command again"
-            )
-        self._digest = begun.digest
-        return begun
 
     def _close(self) -> str:
         with self._lock:

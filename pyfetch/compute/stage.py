@@ -61,7 +61,7 @@ class ComputeStage:
         """
         try:
             with suppress(Stopped):
-                self._task.loaded(self._pool.start(stopped).digest)
+                self._pool.start(stopped)
             yield
         finally:
             if stopped():

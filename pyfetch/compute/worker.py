@@ -12,13 +12,12 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
 
 from pyfetch.compute.command_runner import CommandRunner
-from pyfetch.compute.function import digest_of_source, load
+from pyfetch.compute.function_task import FunctionSpec
+from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
     MOST_JSON,
     Begin,
@@ -63,7 +62,7 @@ def _run_commands(connection: Connection) -> None:
         _send(connection, runner.run(order.arguments))
 
 
-def _call_function(connection: Connection, spec: Any, life_number: int) -> None:
+def _call_function(connection: Connection, spec: FunctionSpec, life_number: int) -> None:
     # What a function does may keep the interpreter's lock for long, so the system is asked, too.
     end_with_parent()
     threading.Thread(target=_end_at_end_of, args=[life_number], daemon=True).start()
@@ -73,7 +72,7 @@ def _call_function(connection: Connection, spec: Any, life_number: int) -> None:
     except UsageError as error:
         _send(connection, Refused(str(error)))
         return
-    _send(connection, Ready(digest_of_source(function)))
+    _send(connection, Ready())
     while True:
         order = pickle.loads(connection.recv_bytes())  # noqa: S301
         assert isinstance(order, Call)  # noqa: S101
@@ -92,7 +91,7 @@ def called(function: Callable[..., object], call: Call) -> Reply:
     try:
         value = function(call.path, call.result)
     except BaseException as error:  # also SystemExit: it fails this URL alone
-        return Failed(_in_short(error))
+        return Failed(exception_in_short(error))
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -101,14 +100,6 @@ def called(function: Callable[..., object], call: Call) -> Reply:
         size, most = format_size(len(text)), format_size(MOST_JSON)
         return Failed(f"the value that it has returned takes {size} as JSON: at most {most} may be")
     return Succeeded(text)
-
-
-def _in_short(error: BaseException) -> str:
-    """The last lines of the traceback: what was raised, and where."""
-    said = "".join(traceback.format_exception_only(error)).strip()
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
-    return said + where
 
 
 def _flush() -> None:
