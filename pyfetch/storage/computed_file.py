@@ -167,10 +167,11 @@ class ComputedFile:
         return None
 
     def _may_remove(self, now: Found) -> bool:
-        """Whether the file goes: it is the one that the task had, and pyfetch has fetched it."""
-        if self._files.keeps or not self._is_same_file(now):
-            return False
-        return self._is_as_fetched() or (self._known.size is not None and self._is_as_left())
+        """Whether the file goes: it is the one that the task had, and that pyfetch has fetched.
+
+        A task may have changed it in place. What has taken its name since may be anybody's.
+        """
+        return not self._files.keeps and self._is_same_file(now) and self._is_as_fetched()
 
     def _is_as_fetched(self) -> bool:
         """Whether the file was as it was fetched when the task had its turn."""
