@@ -66,6 +66,8 @@ class Failure(StrEnum):
     WRONG_CONTENT = "wrong-content"
     EXISTS = "exists"
     DISK = "disk"
+    EXEC = "exec"
+    MAP = "map"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 
@@ -225,6 +227,8 @@ class Result:
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    value: Any = None
+    """What the function has returned for the file (`--map`), as JSON can have it."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.
