@@ -118,10 +118,12 @@ class Run:
         at_end: Callable[[State], None],
         finished: Callable[[Result], None] | None,
     ) -> Generator[Result, None, None]:
+        """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 
+        settings = self._settings
         output_dir = Path(settings.output_dir)
         prepare(output_dir)
         lock = RunLock(output_dir)
@@ -140,6 +142,7 @@ class Run:
                     lasting=settings.state,
                     check_directory=directory.check,
                     task_of=stage.task_of if stage else None,
+                    keeps=settings.keep,
                 )
                 if stage:
                     stage.use(ledger, directory)

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 
-from pyfetch.compute.messages import OUTPUT_KEPT, Succeeded, Failed, Reply
+from pyfetch.compute.messages import OUTPUT_KEPT, Failed, Reply, Succeeded
 from pyfetch.text import printed
 
 _TERM_WAIT = 0.3
@@ -44,7 +44,8 @@ class CommandRunner:
             )
         except (OSError, ValueError) as error:
             return Failed(f"cannot run {arguments[0]}: {getattr(error, 'strerror', None) or error}")
-        assert process.stdout and process.stderr  # noqa: S101
+        assert process.stdout  # noqa: S101
+        assert process.stderr  # noqa: S101
         with process.stdout as out, process.stderr as err:
             said = self._wait(process, out.fileno(), err.fileno())
         return _reply(process.returncode, said)

@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from pyfetch.compute.function_task import FunctionSpec
 from pyfetch.models import Result
 
 OUTPUT_KEPT = 4096
 """Bytes of what a command or function prints last that are kept, to say why it failed."""
+MAIN = "__main__"
+"""The module of the program itself."""
+IMPORTED_MAIN = "__mp_main__"
+"""What the program's module is called in another process, as `multiprocessing` calls it."""
 MOST_JSON = 1024 * 1024
 """Characters that a value may have as JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """How another process gets the function. May be pickled."""
+
+    shown: str
+    """What it is called in messages."""
+    module: str
+    name: str
+    """Of the function in its module: `make`, or `Class.method`."""
+    file: str | None = None
+    """The module's file, whose `source` is run; None: the module is imported."""
+    source: bytes | None = None
+    package: str | None = None
+    """What relative imports of `source` start from."""
+    pickled: bytes | None = None
+    """The function itself, of a program; it is unpickled once its module is there."""
+    search_path: tuple[str, ...] = ()
+    """Where modules are looked for."""
+    searches_beside: bool = True
+    """Whether they are looked for in the directory of `file`, too."""
 
 
 class Begin(NamedTuple):

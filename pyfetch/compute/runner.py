@@ -7,7 +7,7 @@ import shlex
 import threading
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Begin, Call, Succeeded, Failed, Order, Refused
+from pyfetch.compute.messages import Begin, Call, Failed, Order, Refused, Succeeded
 from pyfetch.compute.process import ComputeProcess, ProcessEnded, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.units import format_seconds

@@ -1,4 +1,4 @@
-"""What is done with each file after it was fetched: it is computed, noted, and its result goes on."""
+"""What is done with each file after it was fetched: it is computed, and then its result goes on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
 from pyfetch.compute.task import task_from
 from pyfetch.models import Failure, Result, Target, TargetError
 from pyfetch.settings import Settings
+from pyfetch.storage.computed_file import ComputedFile
 from pyfetch.storage.computed_files import ComputedFiles
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.file_ledger import FileLedger
@@ -76,7 +77,7 @@ class ComputeStage:
 
     def use(self, ledger: FileLedger, directory: OutputDirectory) -> None:
         """Compute the files of this ledger."""
-        self._files = ComputedFiles(ledger, directory, self._task.identity, keeps=self._keeps)
+        self._files = ComputedFiles(ledger, directory, keeps=self._keeps)
 
     def begin(
         self, finish: Callable[[int, Result], None], fail: Callable[[BaseException], None]
@@ -148,22 +149,24 @@ class ComputeStage:
         """Compute one file, in a thread of the pool. Raises a `RunError`."""
         result = finished.result
         try:
-            recorded = self._files.recorded(target, finished)
-            if recorded:
-                result = result.with_value(recorded.value, recorded.path)
-            else:
-                before = self._files.before(target, finished)
-                text = runner.run(self._task.order(target, result))
-                value = None if text is None else json.loads(text)
-                path = self._files.record(target, finished, text, before)
-                result = result.with_value(value, path)
+            with self._files.of(target, finished) as file:
+                result = self._result(target, result, file, runner)
         except TargetError as error:
             result = result.not_computed(error.failure, error.detail)
-        except TaskFailed as error:
-            result = result.not_computed(self._task.failure, str(error))
-        except Stopped:
-            result = _cancelled(result)
         self._finish(result.index, result)
+
+    def _result(self, target: Target, result: Result, file: ComputedFile, runner: Runner) -> Result:
+        recorded = file.recorded()
+        if recorded:
+            return result.with_value(recorded.value, recorded.path)
+        try:
+            text = runner.run(self._task.order(target, result))
+        except TaskFailed as error:
+            return result.not_computed(self._task.failure, str(error))
+        except Stopped:
+            return _cancelled(result)
+        value = None if text is None else json.loads(text)
+        return result.with_value(value, file.record(text))
 
     def _failed(self, error: BaseException) -> None:
         if not isinstance(error, Stopped):

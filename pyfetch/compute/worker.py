@@ -16,7 +16,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from pyfetch.compute.command_runner import CommandRunner
-from pyfetch.compute.function_task import FunctionSpec
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
     MOST_JSON,
@@ -24,6 +23,7 @@ from pyfetch.compute.messages import (
     Call,
     Execute,
     Failed,
+    FunctionSpec,
     Ready,
     Refused,
     Reply,
