@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.click_types import FILE_NAME
-from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
+from pyfetch.cli.config.options import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.own_options import ANSWERS
 from pyfetch.cli.parameters import (
     CONTEXT,
@@ -46,12 +46,12 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     hosts: Any = ()
     configuration = configuration_of(context)
     if configuration:
-        from pyfetch.cli.config_layers import hosts_under, options_over
+        from pyfetch.cli.config.layers import hosts_under, options_over
 
         hosts = hosts_under(configuration, context, options)
         options = options_over(configuration, context, options)
     if options["show_config"]:
-        from pyfetch.cli.show_config import show_config
+        from pyfetch.cli.config.show import show_config
 
         return show_config(context, options)
     if options["cleanup"]:

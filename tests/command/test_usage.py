@@ -292,7 +292,7 @@ LOADED_BY_OTHERS = {
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
     "tomllib",  # where there is a configuration
-    "pyfetch.cli.config_file",
+    "pyfetch.cli.config.file",
     "pyfetch.cli.spelling",  # where an option is unknown
 }
 
