@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from pyfetch.attempt import Finished
 from pyfetch.computed import Effect
 from pyfetch.models import Target, TargetError
-from pyfetch.storage.computed_table import ComputedOf, ComputedRow
+from pyfetch.storage.computed_table import NOT_FETCHED, ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found, look
 from pyfetch.storage.file_ledger import FileLedger
@@ -70,19 +69,17 @@ class ComputedFile:
         self._files = files
         self._final = files.directory.final(path)
         self._task = files.ledger.task_of(target)
-        self._sha256 = finished.result.sha256
+        self._result = finished.result
         self._before = NOTHING
         """What has the name before the task."""
-        self._known = ComputedOf(None, None, None, None)
-        self._value_of: Callable[[ComputedRow], Any]
+        self._known = NOT_FETCHED
         self._is_recorded = False
 
     def __enter__(self) -> Self:
         self._files.take(self._path)
         try:
             self._before = look(self._files.directory, self._path)
-            with self._files.ledger.computed() as table:
-                self._known, self._value_of = table.of(self._path), table.value_of
+            self._known = self._files.ledger.computed_of(self._path)
         except BaseException:
             self._files.give_back(self._path)
             raise
@@ -108,12 +105,12 @@ class ComputedFile:
             if not self._is_as_left() or (self._files.keeps and effect.by_pyfetch):
                 return None
         elif not self._is_as_left():
-            if not (self._is_as_fetched() and row.sha256 and row.sha256 == self._sha256):
+            if not (self._is_as_fetched() and row.sha256 and row.sha256 == self._result.sha256):
                 return None
             if effect.by_task and self._files.keeps:
                 return None  # the file is wanted as the task leaves it
             effect = Effect.ALTERED if effect.by_task else Effect.LEFT
-        value = self._value_of(row)
+        value = self._files.ledger.value_of(row)
         self._is_recorded = True
         removes = self._may_remove(self._before)
         new = self._row(row.task, row.value, row.sha256, self._before, effect, removes=removes)
@@ -129,7 +126,7 @@ class ComputedFile:
         now = self._look_again()
         effect = Effect.ALTERED if self._is_changed(now) else Effect.LEFT
         removes = self._may_remove(now)
-        row = self._row(self._task, value, self._sha256, now, effect, removes=removes)
+        row = self._row(self._task, value, self._result.sha256, now, effect, removes=removes)
         # If the process is killed after this, the next run removes the file, and computes nothing.
         self._files.commit(self._path, row)
         self._is_recorded = True
@@ -149,14 +146,14 @@ class ComputedFile:
         if removes:
             effect = effect.and_removed()
         fetched_at = self._known.fetched_at
-        return ComputedRow(task, value, sha256, size, modified_ns, effect, fetched_at)
+        return ComputedRow(task, sha256, size, modified_ns, effect, fetched_at, value)
 
     def _settled(self, there: Found, *, removes: bool) -> Path | None:
         """The file that stays; None if there is none, or once it is removed."""
         if there.status is None:
             return None
         if not removes:
-            return Path(self._final)
+            return self._result.path or Path(self._final)
         with errors_of(self._final), contextlib.suppress(FileNotFoundError):
             place = self._files.directory.place(self._path)
             if place is not None:

@@ -50,18 +50,11 @@ class ComputedFiles:
 
     def note(self, path: str, row: ComputedRow) -> None:
         """Record what does no harm if the process is killed before the next commit."""
-        self._put([(path, row)])
+        self.ledger.note_computed([(path, row)], at_once=False)
 
     def commit(self, path: str, row: ComputedRow) -> None:
         """Record a value. When this returns, it survives the death of the process."""
         self._commits.write((path, row))
 
     def _commit(self, rows: list[tuple[str, ComputedRow]]) -> None:
-        self._put(rows)
-        self.ledger.commit()
-
-    def _put(self, rows: list[tuple[str, ComputedRow]]) -> None:
-        with self.ledger.computed() as table:
-            for path, row in rows:
-                table.put(path, row)
-                self.ledger.see_anew(path)
+        self.ledger.note_computed(rows, at_once=True)

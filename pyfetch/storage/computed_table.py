@@ -13,7 +13,7 @@ from pyfetch.storage.state_tables import StateTables, key_of
 LONGEST_VALUE = 1024 * 1024
 """Longest value, in characters of its JSON."""
 
-_COLUMNS = "c.task, c.value, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at"
+_COLUMNS = "c.task, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at, c.value"
 _COMPUTED = f"SELECT {_COLUMNS} FROM computed AS c WHERE c.key = ?"  # noqa: S608 - our own names
 _WITH_FILE = (
     f"SELECT f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
@@ -25,8 +25,8 @@ _LEFT = (
 )
 _PUT = "INSERT OR REPLACE INTO computed VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _TYPES = (
-    (str,), (str, type(None)), (str, type(None)), (int, type(None)), (int, type(None)),
-    (str,), (float, type(None)),
+    (str,), (str, type(None)), (int, type(None)), (int, type(None)), (str,),
+    (float, type(None)), (str, type(None)),
 )  # fmt: skip
 
 
@@ -35,8 +35,6 @@ class ComputedRow(NamedTuple):
 
     task: str
     """Identity of the task. Empty: it failed, so there is no value, only what it has left."""
-    value: str | None
-    """In JSON; None: a command, which has none."""
     sha256: str | None
     """Of the bytes that it was run for, in hexadecimal digits; None: it is not known."""
     size: int | None
@@ -46,6 +44,8 @@ class ComputedRow(NamedTuple):
     effect: Effect
     fetched_at: float | None
     """When the file that it was run for was fetched, in seconds since the epoch."""
+    value: str | None
+    """In JSON; None: a command, which has none."""
 
 
 class ComputedOf(NamedTuple):
@@ -59,7 +59,7 @@ class ComputedOf(NamedTuple):
     """None: no task is known to have succeeded for this path."""
 
 
-_NOTHING = ComputedOf(None, None, None, None)
+NOT_FETCHED = ComputedOf(None, None, None, None)
 
 
 class ComputedTable:
@@ -84,7 +84,7 @@ class ComputedTable:
         if found is None:
             return None
         done, size, modified_ns, effect = found
-        row = self._checked((done, None, None, size, modified_ns, effect, None))
+        row = self._checked((done, None, size, modified_ns, effect, None, None))
         stands = row.task == task and not (keeps and row.effect.by_pyfetch)
         return LeftFile(row.size, row.modified_ns, stands)
 
@@ -101,7 +101,7 @@ class ComputedTable:
             else:
                 found = self._tables.find(_WITH_FILE, key)
                 if found is None:
-                    return _NOTHING
+                    return NOT_FETCHED
                 size, modified_ns, fetched_at, *row = found
                 if row[0] is None:
                     row = None
@@ -125,14 +125,14 @@ class ComputedTable:
 
     def _checked(self, row: Sequence[Any]) -> ComputedRow:
         is_typed = all(type(value) in types for value, types in zip(row, _TYPES, strict=True))
-        task, value, sha256, size, modified_ns, effect, fetched_at = row
+        task, sha256, size, modified_ns, effect, fetched_at, value = row
         if not is_typed or (size is None) != (modified_ns is None):
             raise damaged(self._state.file, "a column has a value of another type")
         try:
             known = Effect(effect)
         except ValueError as error:
             raise damaged(self._state.file, error) from error
-        return ComputedRow(task, value, sha256, size, modified_ns, known, fetched_at)
+        return ComputedRow(task, sha256, size, modified_ns, known, fetched_at, value)
 
 
 def _refused(constant: str) -> None:

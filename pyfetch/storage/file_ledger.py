@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import Finished
 from pyfetch.facts import Known
@@ -19,7 +18,7 @@ from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
 if TYPE_CHECKING:
-    from pyfetch.storage.computed_table import ComputedTable
+    from pyfetch.storage.computed_table import ComputedOf, ComputedRow, ComputedTable
 
 COMMIT_EVERY = 0.05
 """A change of the state is written after this time at the latest, in seconds."""
@@ -127,23 +126,29 @@ class FileLedger:
         assert self._task_of  # noqa: S101 - asked only in a run that computes
         return self._task_of(target)
 
-    @contextmanager
-    def computed(self) -> Iterator[ComputedTable]:
-        """What is recorded of tasks, for this thread alone; for runs that compute.
-
-        A change is written with the next commit, at the latest `COMMIT_EVERY` later.
-        """
+    def computed_of(self, path: str) -> ComputedOf:
+        """What is known of a file, and of the task that was run for it."""
         assert self._computed  # noqa: S101 - asked only in a run that computes
         with self._lock:
-            yield self._computed
-            if self._state.uncommitted:
+            return self._computed.of(path)
+
+    def note_computed(self, rows: Iterable[tuple[str, ComputedRow]], *, at_once: bool) -> None:
+        """Note by paths what tasks have done. `at_once`: commit it before this returns."""
+        assert self._computed  # noqa: S101 - asked only in a run that computes
+        with self._lock:
+            for path, row in rows:
+                self._computed.put(path, row)
+                if path in self._open:  # by another target that has the same URL
+                    self._noted.add(path)
+            if at_once:
+                self.commit()
+            else:
                 self._due = self._due or self._clock() + COMMIT_EVERY
 
-    def see_anew(self, path: str) -> None:
-        """What is known of the file at this path has changed: another target may have it too."""
-        with self._lock:
-            if path in self._open:
-                self._noted.add(path)
+    def value_of(self, row: ComputedRow) -> Any:
+        """The value of a task, from its JSON."""
+        assert self._computed  # noqa: S101 - asked only in a run that computes
+        return self._computed.value_of(row)
 
     def _with_left(self, computed: ComputedTable, target: Target, path: str, known: Known) -> Known:
         left = computed.left(path, self.task_of(target), keeps=self._keeps)

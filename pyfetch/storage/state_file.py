@@ -48,13 +48,13 @@ _COMPUTED = """
 CREATE TABLE computed (
     key         TEXT PRIMARY KEY, -- as in `file`
     task        TEXT NOT NULL,    -- identity of the task that was run for the file
-    value       TEXT,             -- its value in JSON; NULL: a command, which has none
     sha256      TEXT,             -- of the bytes that it was run for
     size        INTEGER,          -- bytes of the file after it; NULL: the file is gone
     modified_ns INTEGER,          -- likewise
     effect      TEXT NOT NULL,    -- what became of the file
-    fetched_at  REAL              -- as in `file`: differs if a file was fetched there since
-)
+    fetched_at  REAL,             -- as in `file`: differs if a file was fetched there since
+    value       TEXT              -- in JSON; NULL: a command, which has none
+) WITHOUT ROWID
 """
 _TO_VERSION_4 = (_COMPUTED,)
 _TO_VERSION_3 = (
