@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -257,6 +257,14 @@ class Result:
     def ok(self) -> bool:
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
+
+    def with_value(self, value: Any, path: Path | None) -> Result:
+        """The same result after its file was computed; `path`: the file, unless it is gone."""
+        return replace(self, value=value, path=path)
+
+    def not_computed(self, failure: Failure, detail: str) -> Result:
+        """The same result if its file was fetched, and could not be computed."""
+        return replace(self, outcome=Outcome.FAILED, error=failure, detail=detail)
 
     def raise_for_status(self) -> Result:
         """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""

@@ -13,6 +13,7 @@ import shutil
 from pathlib import Path
 
 from pyfetch.compute.command_word import CommandWord, shown_argument
+from pyfetch.compute.messages import Begin, Execute, Order
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
@@ -64,6 +65,12 @@ class CommandTask:
         arguments = [self._program]
         arguments += [word.filled(target, result, path) for word in self._words[1:]]
         return arguments
+
+    def begin(self) -> Begin:
+        return Begin(None)
+
+    def order(self, target: Target, result: Result) -> Order:
+        return Execute(self.arguments(target, result))
 
     def identity(self, target: Target) -> str:
         """A digest of its text, its version, and of what the list says in the columns it uses."""

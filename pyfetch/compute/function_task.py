@@ -12,41 +12,15 @@ import importlib.util
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, Self
 
+from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, Begin, Call, FunctionSpec, Order
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
-from pyfetch.models import Failure, Target
-
-MAIN = "__main__"
-"""The module of the program itself."""
-IMPORTED_MAIN = "__mp_main__"
-"""What the program's module is called in another process, as `multiprocessing` calls it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionSpec:
-    """How another process gets the function. May be pickled."""
-
-    shown: str
-    """What it is called in messages."""
-    module: str
-    name: str
-    """Of the function in its module: `make`, or `Class.method`."""
-    file: str | None = None
-    """The module's file, whose `source` is run; None: the module is imported."""
-    source: bytes | None = None
-    package: str | None = None
-    """What relative imports of `source` start from."""
-    pickled: bytes | None = None
-    """The function itself, of a program; it is unpickled once its module is there."""
-    search_path: tuple[str, ...] = ()
-    """Where modules are looked for."""
-    searches_beside: bool = True
-    """Whether they are looked for in the directory of `file`, too."""
+from pyfetch.models import Failure, Result, Target, TargetError
 
 
 class FunctionTask:
@@ -77,6 +51,14 @@ class FunctionTask:
         pickled = (spec.pickled or b"").hex()
         parts = ("map", spec.module, spec.name, pickled, "=" + version if version else digest)
         return cls(spec, digest_of(parts))
+
+    def begin(self) -> Begin:
+        return Begin(self.spec)
+
+    def order(self, target: Target, result: Result) -> Order:  # noqa: ARG002 - as of a command
+        if result.path is None:
+            raise TargetError(self.failure, "there is no file")
+        return Call(Path(result.path).absolute(), result)
 
     def identity(self, target: Target) -> str:  # noqa: ARG002 - as of a command
         """A digest of its name, and of its version or else of its module's source."""

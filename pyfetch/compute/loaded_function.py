@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pyfetch.compute.function_task import IMPORTED_MAIN, MAIN, FunctionSpec
+from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, FunctionSpec
 from pyfetch.errors import UsageError
 
 _LONGEST = 500

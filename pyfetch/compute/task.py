@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from typing import Protocol
 
-from pyfetch.models import Failure, Target
+from pyfetch.compute.messages import Begin, Order
+from pyfetch.models import Failure, Result, Target
 from pyfetch.settings import Settings
 
 _DIGITS = 16
@@ -25,13 +26,21 @@ class Task(Protocol):
         """The columns of the list that it needs."""
         ...
 
+    def begin(self) -> Begin:
+        """What a process gets first."""
+        ...
+
+    def order(self, target: Target, result: Result) -> Order:
+        """What a process gets for the file of this target. Raises `TargetError`."""
+        ...
+
     def identity(self, target: Target) -> str:
         """The same text in each run that would do the same with the same bytes of this target."""
         ...
 
 
-def task_from(settings: Settings) -> Task | None:
-    """What the settings want done with each file; None: it is only fetched.
+def task_from(settings: Settings) -> Task:
+    """What the settings of a run that computes want done with each file.
 
     Raises `UsageError` for a command or function that cannot be used.
     """
@@ -39,8 +48,7 @@ def task_from(settings: Settings) -> Task | None:
         from pyfetch.compute.command_task import CommandTask
 
         return CommandTask(settings.exec, settings.exec_version)
-    if settings.map is None:
-        return None
+    assert settings.map is not None  # noqa: S101
     from pyfetch.compute.function_task import FunctionTask
 
     if isinstance(settings.map, str):

@@ -91,7 +91,10 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
     `now`: seconds since the epoch.
     """
     size, modified_ns = status.st_size, status.st_mtime_ns
-    return is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now)
+    if is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now):
+        return True
+    left = known.left  # also by another task than that of this run
+    return left is not None and left.is_file(size, modified_ns)
 
 
 @contextlib.contextmanager
