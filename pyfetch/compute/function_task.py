@@ -83,7 +83,12 @@ def _found(text: str, output_dir: Path) -> tuple[FunctionSpec, str]:
     found = _find_module(where, spec.search_path)
     if found is None:
         return _of_this_directory(spec, output_dir)
-    return spec, _digest_of_file(found.origin)
+    if found.origin and found.submodule_search_locations is None and "." not in where:
+        origin = Path(found.origin)
+        if origin.suffix == ".py" and _is_within(output_dir, origin.parent):
+            spec, digest = _of_file(spec, origin, output_dir)
+            return replace(spec, module=where), digest
+    return spec, _digest_of(found)
 
 
 def _of_file(spec: FunctionSpec, file: Path, output_dir: Path) -> tuple[FunctionSpec, str]:
@@ -129,7 +134,7 @@ def _of_this_directory(spec: FunctionSpec, output_dir: Path) -> tuple[FunctionSp
             f"the package {top} is in the directory that files are saved in, where one of them"
             " could take its place (write -o DIR to save them elsewhere, or PYTHONPATH=.)",
         )
-    return replace(spec, search_path=(*spec.search_path, str(here))), _digest_of_file(found.origin)
+    return replace(spec, search_path=(*spec.search_path, str(here))), _digest_of(found)
 
 
 def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
@@ -177,7 +182,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
 
 
 def _search_path() -> tuple[str, ...]:
-    return tuple(place or str(Path.cwd()) for place in sys.path)
+    return tuple(str(Path(place).absolute()) for place in sys.path)
 
 
 def _find_module(name: str, search_path: tuple[str, ...]) -> ModuleSpec | None:
@@ -204,6 +209,10 @@ def _is_within(output_dir: Path, directory: Path) -> bool:
 
 def _is_dotted(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
+
+
+def _digest_of(module: ModuleSpec) -> str:
+    return _digest_of_file(module.origin) if module.has_location else ""
 
 
 def _digest_of_file(file: str | None) -> str:
