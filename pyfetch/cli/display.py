@@ -16,10 +16,9 @@ from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
-from pyfetch.output.failures import BESIDE_URL, LONGEST_URL, sentence_about, short_url
 from pyfetch.output.labels import label_of_url
 from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.summary import Summary
+from pyfetch.output.summary import BESIDE_URL, LONGEST_URL, Summary, sentence_about, short_url
 from pyfetch.output.terminals import can_draw, same_terminal, terminal_width
 from pyfetch.run import Run
 from pyfetch.text import escaped, masked
