@@ -66,8 +66,15 @@ class Failure(StrEnum):
     WRONG_CONTENT = "wrong-content"
     EXISTS = "exists"
     DISK = "disk"
+    EXEC = "exec"
+    MAP = "map"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
+
+    @property
+    def of_transfer(self) -> bool:
+        """Whether the file did not come, or not whole; else it did, and computing failed."""
+        return self not in (Failure.EXEC, Failure.MAP)
 
 
 class HostSignal(StrEnum):
@@ -225,6 +232,8 @@ class Result:
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    value: Any = None
+    """What the function has returned for the file (`--map`), as JSON can have it."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.
@@ -287,7 +296,7 @@ class Result:
     def _file(self) -> Path:
         self.raise_for_status()
         if self.path is None:
-            raise FetchError(self, "its body was counted and not kept (discard=True)")
+            raise FetchError(self, "its file was not kept (discard=True or keep=False)")
         return self.path
 
 

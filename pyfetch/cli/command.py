@@ -88,16 +88,24 @@ def _fetch(
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_in
 
+    of_command: tuple[str, ...] = ()
+    if settings.computes:
+        from pyfetch.compute.task import task_from
+
+        task = task_from(settings)  # also where there is a plan alone: it cannot be used either
+        of_command = task.columns if task else ()
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_in(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name), of_command),
         out=out,
     )
     output = OutputOptions(
         format=options["format"],
+        computes=settings.computes,
+        values=settings.map is not None,
         rows=Rows(options["rows"]),
         progress=ProgressForm(options["progress"]),
         extras=not options["no_osc"],

@@ -9,7 +9,7 @@ import click
 
 from pyfetch.cli.parameters import setting_of
 from pyfetch.settings.given_cookies import COOKIES
-from pyfetch.settings.kinds import DIRECTORY, FILE, Flag, Kind, Number
+from pyfetch.settings.kinds import DIRECTORY, FILE, YES_OR_NO, Flag, Kind, Number
 from pyfetch.settings.request_kinds import HEADERS
 from pyfetch.text import masked
 
@@ -36,7 +36,7 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
         kind = FILE
         if not isinstance(raw, str):
             raise ValueError("must be the path of a file")
-    if isinstance(raw, bool):
+    if isinstance(raw, bool) and kind is not YES_OR_NO:
         raise ValueError(f"must be a {kind.metavar}, not {_shown(raw)}")
     if kind.several:
         texts = [_text(item) for item in _items(raw)]
