@@ -104,6 +104,8 @@ def _fetch(
     )
     output = OutputOptions(
         format=options["format"],
+        computes=settings.computes,
+        values=settings.map is not None,
         rows=Rows(options["rows"]),
         progress=ProgressForm(options["progress"]),
         extras=not options["no_osc"],
