@@ -17,7 +17,15 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from pathlib import Path
 from typing import Any, Self
 
-from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, Begin, Call, FunctionSpec, Order
+from pyfetch.compute.messages import (
+    BEING_IMPORTED,
+    IMPORTED_MAIN,
+    MAIN,
+    Begin,
+    Call,
+    FunctionSpec,
+    Order,
+)
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
@@ -150,7 +158,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
             f"it is {what}, which no other process can get: write it as a function of a module,"
             " with def at the left margin",
         )
-    if sys.modules.get(MAIN) is sys.modules.get(IMPORTED_MAIN) is not None:
+    if hasattr(sys.modules.get(MAIN), BEING_IMPORTED):
         raise UsageError(
             "this program starts a run where a process imports its functions: write what starts it"
             " below  if __name__ == '__main__':"
@@ -160,9 +168,9 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
     except Exception as error:  # objects say by themselves how they are pickled
         raise _unusable(name, f"no other process can get it: {error}") from None
     spec = FunctionSpec(name, module, name, pickled=pickled, search_path=_search_path())
-    if module != MAIN:
+    if module not in (MAIN, IMPORTED_MAIN):
         return spec, _digest_of_file(getattr(sys.modules.get(module), "__file__", None))
-    program = sys.modules[MAIN]
+    program = sys.modules[module]
     file = getattr(program, "__file__", None)
     if not file or not Path(file).is_file():
         raise _unusable(

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, FunctionSpec
+from pyfetch.compute.messages import BEING_IMPORTED, IMPORTED_MAIN, MAIN, FunctionSpec
 from pyfetch.errors import UsageError
 
 _LONGEST = 500
@@ -68,7 +68,9 @@ def _run_source(spec: FunctionSpec, source: bytes) -> None:
     for name in names:
         _replaced.append(sys.modules.get(name))
         sys.modules[name] = module
+    setattr(module, BEING_IMPORTED, True)
     exec(compile(source, spec.file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the user's own
+    delattr(module, BEING_IMPORTED)
 
 
 def _named(spec: FunctionSpec) -> Any:

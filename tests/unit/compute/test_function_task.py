@@ -259,7 +259,7 @@ def test_what_no_other_process_can_get_is_refused_and_says_what_to_do() -> None:
 
 
 SCRIPT = """
-import json, pickle, sys
+import json, multiprocessing, pickle, sys
 from pathlib import Path
 from pyfetch.compute.function_task import FunctionTask
 
