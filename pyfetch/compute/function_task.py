@@ -17,7 +17,7 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from pathlib import Path
 from typing import Any, Self
 
-from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, Begin, Call, FunctionSpec, Order
+from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, Call, FunctionSpec, Order, Setup
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
@@ -52,8 +52,8 @@ class FunctionTask:
         parts = ("map", spec.module, spec.name, pickled, "=" + version if version else digest)
         return cls(spec, digest_of(parts))
 
-    def begin(self) -> Begin:
-        return Begin(self.spec)
+    def setup(self) -> Setup:
+        return Setup(self.spec)
 
     def order(self, target: Target, result: Result) -> Order:  # noqa: ARG002 - as of a command
         if result.path is None:
