@@ -14,6 +14,8 @@ MAIN = "__main__"
 """The module of the program itself."""
 IMPORTED_MAIN = "__mp_main__"
 """What the program's module is called in another process, as `multiprocessing` calls it."""
+BEING_IMPORTED = "__pyfetch_imports_it__"
+"""What the program's module has while another process runs it to get at its functions."""
 MOST_JSON = 1024 * 1024
 """Characters that a value may have as JSON text."""
 

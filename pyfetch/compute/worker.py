@@ -6,6 +6,7 @@ It ends when the process that started it closes the connection, or dies.
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import pickle
@@ -91,7 +92,8 @@ def called(function: Callable[..., object], call: Call) -> Reply:
     try:
         value = function(call.path, call.result)
     except BaseException as error:  # also SystemExit: it fails this URL alone
-        return Failed(exception_in_short(error))
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        return Failed(exception_in_short(error, code and code.co_filename))
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
