@@ -21,10 +21,10 @@ from pyfetch.compute.messages import (
     BEING_IMPORTED,
     IMPORTED_MAIN,
     MAIN,
-    Begin,
     Call,
     FunctionSpec,
     Order,
+    Setup,
 )
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
@@ -60,8 +60,8 @@ class FunctionTask:
         parts = ("map", spec.module, spec.name, pickled, "=" + version if version else digest)
         return cls(spec, digest_of(parts))
 
-    def begin(self) -> Begin:
-        return Begin(self.spec)
+    def setup(self) -> Setup:
+        return Setup(self.spec)
 
     def order(self, target: Target, result: Result) -> Order:  # noqa: ARG002 - as of a command
         if result.path is None:

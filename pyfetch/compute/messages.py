@@ -42,7 +42,7 @@ class FunctionSpec:
     """Whether they are looked for in the directory of `file`, too."""
 
 
-class Begin(NamedTuple):
+class Setup(NamedTuple):
     """The first message to a process: what it is for."""
 
     function: FunctionSpec | None
@@ -53,7 +53,7 @@ class Ready(NamedTuple):
     """The process can compute."""
 
 
-class Refused(NamedTuple):
+class NotLoaded(NamedTuple):
     """The process cannot compute at all: the function cannot be loaded."""
 
     why: str
