@@ -282,7 +282,7 @@ LOADED_WHERE_NEEDED = {
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
     "pyfetch.http.public_addresses": ["--public-only"],
-    "pyfetch.output.report_file": ["--checksums", "sums"],
+    "pyfetch.output.result_files": ["--checksums", "sums"],
 }
 DETECTION = "pyfetch.inputs.detect"  # where a list is read
 LOADED_BY_OTHERS = {
@@ -292,7 +292,7 @@ LOADED_BY_OTHERS = {
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
     "tomllib",  # where there is a configuration
-    "pyfetch.cli.config_file",
+    "pyfetch.cli.config.file",
     "pyfetch.cli.spelling",  # where an option is unknown
 }
 
