@@ -20,7 +20,7 @@ from pyfetch.models import Failure, Result, Target, TargetError
 from pyfetch.naming.list_columns import column_text
 
 _OPERATORS = r"\d?[<>]{1,3}(&\d)?|\|{1,2}|&{1,2}|;"
-_INTERPRETERS = r"(a|ba|da|fi|k|mk|z)?sh|python[\d.]*|perl|ruby|node|php"
+_INTERPRETERS = r"(a|ba|da|fi|k|mk|z)?sh|python[\d.]*|perl|ruby|node|php|lua|julia|Rscript|su"
 _TAKES_CODE = r"-[A-Za-z]*[ce]"
 _TAKE_VALUES = ("o", "O", "W", "X")
 """How options of interpreters end that have a value: `-o pipefail`, `-W error`."""
