@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from pyfetch.activity import Activity
@@ -267,6 +266,6 @@ class Jobs:
         if why_not_again:
             result = attempt.result
             detail = f"{result.detail}; {why_not_again}"
-            changed = replace(result, detail=detail, elapsed=now - job.started)
+            changed = result._replace(detail=detail, elapsed=now - job.started)
             attempt = attempt._replace(result=changed)
         return Done(target, attempt)
