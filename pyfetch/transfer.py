@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from pyfetch.attempt import Assignment
-from pyfetch.models import Failure, Target, TargetError
+from pyfetch.models import Failure, TargetError
 from pyfetch.timing import Entered, Phase
 
 _RECEIVING = Phase.RECEIVING
@@ -38,10 +38,13 @@ class Transfer:
         "resumed",
         "size",
         "steps",
+        "target",
     )
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
+        self.target = assignment.target
+        """The target, with what the ledger knows of it when the attempt begins."""
         self.latency: float | None = None
         """Seconds from the start of the attempt to the head of the answer; None before that."""
         self.received = 0
@@ -69,10 +72,6 @@ class Transfer:
         task = self.assignment
         done = f"{self.received} of {self.size}" if self.size is not None else f"{self.received}"
         return f"<Transfer {task.target.index}: {task.url}, {done} bytes>"
-
-    @property
-    def target(self) -> Target:
-        return self.assignment.target
 
     @property
     def phase(self) -> Phase:
@@ -147,8 +146,9 @@ class Transfer:
 
     def end(self) -> None:
         """Detach from the connection: `stop` must not shut it down any more."""
-        with self._lock:
-            self._socket = None
+        if self._socket is not None:
+            with self._lock:
+                self._socket = None
 
 
 def _shut_down(connection: socket.socket) -> None:

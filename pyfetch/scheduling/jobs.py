@@ -55,6 +55,7 @@ class Jobs:
         self._retry = retry
         self._rules_of = rules_of
         self._deadlines = Deadlines(max_time)
+        self._has_deadlines = max_time is not None
         self._jobs: dict[int, Job] = {}
         self._read_at: dict[int, float] = {}
         """By index, when targets that no attempt was made at began to wait."""
@@ -80,7 +81,7 @@ class Jobs:
         None: nothing may start now.
         """
         limit = self.workers.limit
-        full = len(self.in_flight) >= limit
+        full = len(self.in_flight.by_index) >= limit
         while True:
             target = None if full else self._queues.next(now, limit)
             self.starved = not full and target is None
@@ -101,9 +102,9 @@ class Jobs:
 
     def ended(self, transfer: Transfer, outcome: AttemptOutcome, now: float) -> Done | None:
         """Take in how an attempt has ended. Returns its target if that is done."""
-        job = self._jobs[transfer.assignment.target.index]
+        job = self._jobs[transfer.target.index]
         self.in_flight.remove(transfer)
-        late = self._deadlines.missed(job)
+        late = self._has_deadlines and self._deadlines.missed(job)
         if isinstance(outcome, NotMade):
             self._not_made_in_a_row += 1
             if not late and self._not_made_in_a_row <= _MOST_NOT_MADE:
@@ -120,7 +121,7 @@ class Jobs:
             job.go_on(outcome.redirects, transfer)
             self._queues.again(job.target, job.origin, now)
             return None
-        if late:
+        if late or outcome.result.error is None:
             return self._done(job, outcome, now)
         if job.mirrors:
             job.learn_length(transfer.size)
@@ -133,7 +134,7 @@ class Jobs:
     def take_back(self, transfer: Transfer, now: float) -> None:
         """Take back an attempt that no worker could begin: it is made later, with fewer workers."""
         self.in_flight.remove(transfer)
-        self._take_back(self._jobs[transfer.assignment.target.index], transfer, now)
+        self._take_back(self._jobs[transfer.target.index], transfer, now)
 
     def _take_back(self, job: Job, transfer: Transfer, now: float) -> None:
         self._queues.ended(
@@ -148,7 +149,7 @@ class Jobs:
 
     def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
         """Take in how an attempt has ended in a run that was stopped: no other follows."""
-        job = self._jobs[transfer.assignment.target.index]
+        job = self._jobs[transfer.target.index]
         self.in_flight.remove(transfer)
         if not isinstance(outcome, Finished):
             outcome = job.as_failed(Failure.CANCELLED, _STOPPED)
@@ -199,11 +200,13 @@ class Jobs:
         return min((time for time in times if time is not None), default=None)
 
     def _begin(self, target: Target, now: float) -> Job:
-        job = self._jobs[target.index] = Job(
-            target, now, target.origin, target.url, target.length, target.mirrors,
-            read=self._read_at.pop(target.index, None),
+        index, url = target.index, target.url
+        job = self._jobs[index] = Job(
+            target, now, url.origin, url, target.length, target.mirrors,
+            read=self._read_at.pop(index, None),
         )  # fmt: skip
-        self._deadlines.begin(job)
+        if self._has_deadlines:
+            self._deadlines.begin(job)
         return job
 
     def _start(self, job: Job, now: float, refusal: TargetError | None) -> Transfer:
@@ -262,7 +265,8 @@ class Jobs:
         target = job.target
         self._queues.finish(target)
         del self._jobs[target.index]
-        self._deadlines.end(job)
+        if self._has_deadlines:
+            self._deadlines.end(job)
         if why_not_again:
             result = attempt.result
             detail = f"{result.detail}; {why_not_again}"
