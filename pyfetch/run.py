@@ -27,6 +27,7 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
+    from pyfetch.cluster.executor import Executor
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
@@ -63,11 +64,12 @@ class Run:
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
-            if settings.process_number == 1 or settings.names_files:
+            is_here = settings.process_number == 1 and not settings.on_cluster
+            if is_here or settings.names_files:
                 from pyfetch.engine.download import Downloader
 
                 self._download = Downloader(settings)
-        if self._download and settings.process_number == 1:
+        if self._download and is_here:
             from pyfetch.engine.threads import engine_over_threads
 
             if may_pin and settings.cpu_pin:
@@ -78,8 +80,14 @@ class Run:
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
+            executor, shares = _executor(settings)
             self._engine = Coordinator(
-                settings, read_ahead=self._read_ahead, watched=watched, warned=warned
+                settings,
+                executor,
+                shares,
+                read_ahead=self._read_ahead,
+                watched=watched,
+                warned=warned,
             )
 
     def results(
@@ -209,6 +217,24 @@ class Run:
                 yield from self._put_in_order(told, self._read_ahead.shown)
             except InputFailed as failed:
                 raise failed.error from None
+
+
+def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
+    """What starts the processes, here or on a cluster, and the settings of each."""
+    if settings.on_cluster:
+        from pyfetch.cluster.dask_cluster import DaskCluster
+        from pyfetch.cluster.workload import shares_of_cluster
+
+        cluster = DaskCluster.of(settings)
+        from pyfetch.cluster.dask_executor import DaskExecutor
+
+        on_cluster = DaskExecutor(cluster)
+        return on_cluster, shares_of_cluster(settings, on_cluster.size())
+    from pyfetch.cluster.local import LocalExecutor
+    from pyfetch.cluster.workload import split_settings
+
+    shares = split_settings(settings)
+    return LocalExecutor(len(shares)), shares
 
 
 def _told(results: Iterable[Result], finished: Callable[[Result], None]) -> Iterator[Result]:

@@ -1,7 +1,7 @@
-"""A run over several processes, each of which has an engine of its own.
+"""A run over several members: processes with an engine of their own, here or on other machines.
 
-This process keeps the names, the state and the order. If another one ends too early, its targets
-are given to the others.
+This process keeps the names, the state and the order. If a member ends too early, its targets are
+given to the others.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
+from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.members import Member, MemberReport, Members
-from pyfetch.cluster.process import Gone
+from pyfetch.cluster.probe import why_not_shared
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
@@ -30,34 +31,38 @@ from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 5.0
-"""Seconds between two checks for processes that send nothing."""
+"""Seconds between two checks for members that send nothing."""
 _MOST_REMEMBERED = 256
 """Warnings that are remembered, at most, so that each is logged once."""
 _EXIT_WAIT = 5.0
-"""Seconds that processes get to end once all is done."""
+"""Seconds that members get to end once all is done."""
 MOST_DEATHS = 3
-"""A target fails after this many processes have ended while they had it."""
+"""A target fails after this many members have ended while they had it."""
 
 _log = logging.getLogger(__name__)
 
 
-class Coordinator(Driver[MemberReport]):
-    """One run over processes, which are started when it is made.
+class Coordinator(Driver[MemberReport | RoomChanged]):
+    """One run over members, which the executor starts.
 
-    `watched`: whether somebody will look at what is in flight. `warned`: texts of warnings that
-    were logged before.
+    `shares`: the settings of each member; there are no more members than shares. `watched`: whether
+    somebody will look at what is in flight. `warned`: texts of warnings that were logged before.
     """
 
     def __init__(
         self,
         settings: Settings,
+        executor: Executor,
+        shares: list[Settings],
         *,
         read_ahead: ReadAhead,
         watched: bool = False,
         warned: Iterable[str] = (),
     ) -> None:
         super().__init__(read_ahead, fail_fast=settings.fail_fast)
-        self._members = Members(settings, self._mailbox.put, watched=watched)
+        self._executor = executor
+        self._members = Members(shares, executor, self._mailbox.put, watched=watched)
+        self._output_dir = settings.output_dir
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._waiting: deque[Target] = deque()
@@ -79,13 +84,14 @@ class Coordinator(Driver[MemberReport]):
         return "; ".join(self._summaries) or None
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        call()  # when `run` has ended, all processes have ended
+        call()  # when `run` has ended, all members have ended
 
     def _begin(self, ledger: Ledger, lock: RunLock | None) -> None:
         self._ledger = ledger
-        if lock:  # each process that may write files holds the lock, too
-            self._members.held = (lock.descriptor,)
+        if lock:  # each process of this machine that may write files holds the lock, too
+            self._executor.hold(lock.descriptor)
             self._members.directory = lock.identity()
+        self._executor.watch(self._mailbox.put)
 
     def _commit(self) -> None:
         self._ledger.commit()
@@ -115,24 +121,28 @@ class Coordinator(Driver[MemberReport]):
 
     def _start_what_may(self) -> None:
         while self._waiting and not self._state.results.is_full():
-            member = self._members.with_room()
+            member = self._members.with_room(len(self._waiting))
             number = self._shard_size(member.workload) if member else 0
             if member is None or not number:
                 return
             member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
 
     def _shard_size(self, workload: Workload) -> int:
-        """How many targets a process gets now; those that idle workers could begin go to others."""
+        """How many targets a member gets now; those that idle workers could begin go to others."""
         waiting = len(self._waiting)
         spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
         return min(waiting, workload.room(), max(workload.idle_workers, ahead))
 
-    def _wait(self) -> list[Entry | InputEnded | Wake | MemberReport]:
+    def _wait(self) -> list[Entry | InputEnded | Wake | MemberReport | RoomChanged]:
         due = min(self._look_at, self._ledger.commit_due() or math.inf)
         return self._mailbox.take(max(0, due - self._clock()))
 
-    def _hear(self, report: MemberReport) -> None:
+    def _hear(self, report: MemberReport | RoomChanged) -> None:
+        if isinstance(report, RoomChanged):
+            if report.error:
+                raise report.error
+            return
         if isinstance(report.messages, Gone):
             self._take_back(report.member, report.messages)
             return
@@ -140,7 +150,7 @@ class Coordinator(Driver[MemberReport]):
         for message in report.messages:
             self._follow(report.member, message)
 
-    def _follow(self, member: Member, message: messages.FromProcess) -> None:
+    def _follow(self, member: Member, message: messages.FromMember) -> None:
         match message:
             case messages.TargetDone(result, facts, path):
                 target = member.finished(result.index)
@@ -148,16 +158,29 @@ class Coordinator(Driver[MemberReport]):
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
-                member.process.send(messages.NameGiven(index, named.path, named.known))
-            case messages.InFlightReport():
-                member.reported(message)
+                member.channel.send(messages.NameGiven(index, named.path, named.known))
             case messages.NeedsMore():
                 member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
                     self._read_ahead.widen()
+            case _:
+                self._follow_state(member, message)
+
+    def _follow_state(self, member: Member, message: messages.FromMember) -> None:
+        """Take in what a member says of itself."""
+        match message:
+            case messages.InFlightReport():
+                member.reported(message)
+            case messages.ProbeWritten():
+                member.unfit = why_not_shared(self._output_dir, message)
+                member.is_ready = member.unfit is None
+                if member.unfit:
+                    member.channel.kill()
+            case messages.IsUnfit():
+                member.unfit = message.why
             case messages.LogLine():
                 self._log_once(message)
-            case messages.ProcessEnded():
+            case messages.MemberEnded():
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
@@ -165,7 +188,7 @@ class Coordinator(Driver[MemberReport]):
                     raise message.error
 
     def _log_once(self, line: messages.LogLine) -> None:
-        """Log a line. A warning that several processes send is logged once."""
+        """Log a line. A warning that several members send is logged once."""
         if line.level >= logging.WARNING:
             if line.text in self._warned:
                 return
@@ -182,9 +205,13 @@ class Coordinator(Driver[MemberReport]):
         self._state.deliver(attempt.result)
 
     def _take_back(self, member: Member, gone: Gone) -> None:
-        """Give the targets of a process that has ended to others, or let them fail."""
+        """Give the targets of a member that has ended to others, or let them fail."""
         self._members.remove(member)
         if member.ended or self.stopped:
+            return
+        why = gone.how if gone.is_unfit else member.unfit
+        if why:  # it has got no targets
+            self._members.refuse(member, why)
             return
         left = sorted(member.targets.values(), key=lambda target: target.index)
         if left:
@@ -201,9 +228,9 @@ class Coordinator(Driver[MemberReport]):
         self._waiting.extendleft(reversed(again))
 
     def _as_lost(self, target: Target) -> Target:
-        """The target for another process, after the one that had it was killed.
+        """The target for another member, after the one that had it was killed.
 
-        That process may have placed the file without reporting it. If nothing had the name before,
+        That member may have placed the file without reporting it. If nothing had the name before,
         `--if-exists fail` and `rename` must not protect the file that is there now.
         """
         is_ours = self._if_exists is IfExists.RENAME or (
@@ -212,11 +239,11 @@ class Coordinator(Driver[MemberReport]):
         return target._replace(if_exists=IfExists.REFRESH) if is_ours else target
 
     def _end(self) -> None:
-        """Let the processes end. In a run that was stopped, they get only a moment."""
+        """Let the members end. In a run that was stopped, they get only a moment."""
         if self._state.abandoned:
             return
         for member in self._members:
-            member.process.send(messages.StopNow() if self.stopped else None)
+            member.channel.send(messages.StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
         while len(self._members) and (left := until - time.monotonic()) > 0:
             reports = list(self._taken) or self._mailbox.take(left)
@@ -230,4 +257,4 @@ class Coordinator(Driver[MemberReport]):
                 self._deliver(target.as_failed(Failure.CANCELLED, "the run was stopped"))
 
     def _release(self) -> None:
-        self._members.kill()
+        self._members.close()

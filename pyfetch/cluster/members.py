@@ -1,19 +1,18 @@
-"""The processes of a run, and the targets that each of them has."""
+"""The members of a run, and the targets that each of them has."""
 
 from __future__ import annotations
 
 import logging
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pyfetch.activity import IDLE, Activity, combined_activity
 from pyfetch.attempt import Assignment
-from pyfetch.cluster.messages import Begin, FromProcess, InFlightReport, TransferState
-from pyfetch.cluster.process import Gone, WorkerProcess
-from pyfetch.cluster.workload import Workload, split_settings
+from pyfetch.cluster.executor import Channel, Executor, Gone
+from pyfetch.cluster.messages import Begin, FromMember, InFlightReport, TransferState
+from pyfetch.cluster.workload import Workload
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
@@ -21,9 +20,9 @@ from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
 
 _SILENT_LOOKS = 6
-"""After this many checks without a message in between, a process is killed as it hangs."""
+"""After this many checks without a message in between, a member is killed as it hangs."""
 _MOST_STILLBORN = 3
-"""The run fails after this many processes in a row have ended without sending a message."""
+"""The run fails after this many members in a row have ended without sending a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,10 +31,12 @@ _log = logging.getLogger(__name__)
 class Member:
     """A process of a run."""
 
-    process: WorkerProcess
     place: int
-    """Index of its settings among the split ones."""
+    """Index of its share of the settings."""
     workload: Workload
+    is_ready: bool = False
+    """Whether it may get targets."""
+    channel: Channel = field(init=False)
     targets: dict[int, Target] = field(default_factory=dict, repr=False)
     """Targets that it has not done yet, by index."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
@@ -44,6 +45,8 @@ class Member:
     """What it has reported to come in, and to wait."""
     ended: bool = False
     """Whether it has reported that it is done."""
+    unfit: str | None = None
+    """Why it cannot work where it is: a sentence without a full stop."""
     spoke: bool = False
     """Whether it has sent any message."""
     silent_looks: int = 0
@@ -53,7 +56,7 @@ class Member:
         """Send it these targets."""
         self.targets.update((target.index, target) for target in targets)
         self.workload.given(len(targets))
-        self.process.send(targets)
+        self.channel.send(targets)
 
     def finished(self, index: int) -> Target:
         """Take in that it has done this target."""
@@ -71,49 +74,55 @@ class Member:
 
 
 class MemberReport(NamedTuple):
-    """Messages of a process, or the news that it has ended."""
+    """Messages of a member, or the news that it has ended."""
 
     member: Member
-    messages: list[FromProcess] | Gone
+    messages: list[FromMember] | Gone
 
 
 class Members:
-    """Starts processes, as many as the settings can be split among, and ends them.
+    """Has members started, one for each share of the settings at most, and ends them.
 
-    `heard` is called, from any thread, with the messages of each. The processes are started at
-    once, so that they can import modules while the run prepares.
+    `heard` is called, from any thread, with the messages of each.
     """
 
     def __init__(
-        self, settings: Settings, heard: Callable[[MemberReport], None], *, watched: bool
+        self,
+        shares: list[Settings],
+        executor: Executor,
+        heard: Callable[[MemberReport], None],
+        *,
+        watched: bool,
     ) -> None:
-        self._split = split_settings(settings)
+        self._shares = shares
+        self._executor = executor
         self._heard = heard
         self._watched = watched
         self._members: list[Member] = []
-        self._free = list(range(len(self._split)))
-        """Indexes of split settings that no process has."""
+        self._free = list(range(len(shares)))
+        """Indexes of shares that no member has."""
         self._stillborn = 0
-        """Processes in a row that have ended without sending a message."""
-        self.most = len(self._split)
-        """How many processes there may be at once."""
-        self.workers = sum(part.most_workers for part in self._split)
-        """How many workers all of them have together, at most."""
+        """Members in a row that have ended without sending a message."""
         self._received_by_gone = 0
-        """Bytes that have come to processes which are gone."""
-        self.held: tuple[int, ...] = ()
-        """Descriptors that each process must keep open as long as it lives."""
+        """Bytes that have come to members which are gone."""
         self.directory: DirectoryIdentity | None = None
-        """What the output directory must be for each process."""
-        self._ready = [WorkerProcess() for _ in self._split]
-        # If the run never begins, end the processes when this object goes.
-        weakref.finalize(self, _kill_all, self._ready)
+        """What the output directory is, where files are kept."""
 
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members)
 
     def __len__(self) -> int:
         return len(self._members)
+
+    @property
+    def most(self) -> int:
+        """How many members there may be at once, as far as is known now; at least 1."""
+        return max(1, min(len(self._shares), self._executor.size()))
+
+    @property
+    def workers(self) -> int:
+        """How many workers all of them have together, at most."""
+        return sum(share.most_workers for share in self._shares[: self.most])
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -130,64 +139,80 @@ class Members:
         gone = Activity(received=self._received_by_gone)
         return combined_activity([gone, *(member.activity for member in list(self._members))])
 
-    def with_room(self) -> Member | None:
-        """The process with the fewest targets for each worker, if it should get more; else None.
+    def with_room(self, waiting: int) -> Member | None:
+        """The member with the fewest targets for each worker, if it should get more; else None.
 
-        Another process begins once all workers of the others have something to do.
+        Another one is started if all workers of those that are ready have something to do, and
+        those that are not ready yet could not begin with all the targets that are `waiting`.
         """
-        idle = [member for member in self._members if member.workload.idle_workers]
-        if not idle and self._free:
-            idle = [self._begin()]
-        with_room = [member for member in idle or self._members if member.workload.room()]
+        ready = [member for member in self._members if member.is_ready]
+        idle = [member for member in ready if member.workload.idle_workers]
+        while not idle and self._may_begin(waiting):
+            begun = self._begin()
+            if begun.is_ready:
+                ready, idle = [*ready, begun], [begun]
+        with_room = [member for member in idle or ready if member.workload.room()]
         return min(with_room, key=lambda member: member.workload.per_worker, default=None)
 
+    def _may_begin(self, waiting: int) -> bool:
+        if not self._free or not self._executor.has_room():
+            return False
+        unready = (member for member in self._members if not member.is_ready)
+        return sum(member.workload.idle_workers for member in unready) < waiting
+
     def spoke(self, member: Member) -> None:
-        """Take in that a process has sent something, so it is alive."""
+        """Take in that a member has sent something, so it is alive."""
         member.spoke, member.silent_looks, self._stillborn = True, 0, 0
 
     def end_the_silent(self) -> None:
-        """Check all processes, and kill those that send nothing any more."""
+        """Check all members that have begun, and kill those that send nothing any more."""
         # Checks are counted, not time: while all processes are suspended, none of them hangs.
         for member in self._members:
-            member.silent_looks += 1
+            member.silent_looks += member.is_ready
             if member.silent_looks > _SILENT_LOOKS:
-                member.process.kill()
+                member.channel.kill()
 
     def remove(self, member: Member) -> None:
-        """Remove a process that has ended. Another one may have its settings."""
+        """Remove a member that has ended. Another one may have its share of the settings."""
         self._members.remove(member)
         self._received_by_gone += member.activity.received
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
-        """Take in that a process ended too early. Raises `StoppedError` if all end at once."""
+        """Take in that a member ended too early. Raises `StoppedError` if all end at once."""
         self._stillborn += not member.spoke
         if self._stillborn == _MOST_STILLBORN:
             detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
             raise StoppedError(detail)
 
-    def kill(self) -> None:
-        """Kill all processes, and wait until they are gone."""
-        _kill_all([member.process for member in self._members])
-        _kill_all(self._ready)
+    def refuse(self, member: Member, why: str) -> None:
+        """Start no other member where this one was. Raises `StoppedError` if there is no other."""
+        member.channel.refuse()
+        if not self._members and not self._executor.has_room():
+            raise StoppedError(why)
+        _log.warning("%s: the others go on without it", why)
+
+    def close(self) -> None:
+        """Kill all members, and wait until they are gone."""
+        self._executor.close()
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
-        settings = self._split[place]
-        process = self._ready.pop() if self._ready else WorkerProcess()
-        member = Member(process, place, Workload(settings.most_workers, time.monotonic()))
+        settings = self._shares[place]
+        member = Member(place, Workload(settings.most_workers, time.monotonic()))
+        begin = Begin(
+            settings,
+            _log.getEffectiveLevel(),
+            self._watched,
+            place,
+            self.directory,
+        )
+        member.channel = self._executor.start(
+            begin, lambda messages: self._heard(MemberReport(member, messages))
+        )
+        member.is_ready = member.channel.is_local
         self._members.append(member)
-        level = _log.getEffectiveLevel()
-        process.begin(Begin(settings, level, self._watched, place, self.directory), self.held)
-        process.listen(lambda messages: self._heard(MemberReport(member, messages)))
         return member
-
-
-def _kill_all(processes: list[WorkerProcess]) -> None:
-    while processes:
-        process = processes.pop()
-        process.kill()
-        process.wait()
 
 
 def _transfer_of(target: Target, state: TransferState) -> Transfer:

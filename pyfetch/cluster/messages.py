@@ -1,4 +1,4 @@
-"""Messages between a run and its processes: plain values, sent as pickles."""
+"""Messages between the coordinator of a run and its members: plain values, sent as pickles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyfetch.timing import Phase
 
 
 class Begin(NamedTuple):
-    """The first message to a process, with its settings."""
+    """The first message to a member, with its settings."""
 
     settings: Settings
     log_level: int
@@ -23,9 +23,22 @@ class Begin(NamedTuple):
     watched: bool
     """Whether transfers in flight are shown, so that they must be reported often."""
     place: int
-    """Which of the processes it is: each is pinned to another CPU."""
+    """Which of the members it is: each is pinned to another CPU."""
     directory: DirectoryIdentity | None = None
-    """What the output directory must be, where files are kept."""
+    """What the output directory must be for a member of this machine; None: no files are kept."""
+    elsewhere: Elsewhere | None = None
+    """What a member that may be on another machine has to know."""
+
+
+class Elsewhere(NamedTuple):
+    """What a member that may be on another machine has to know."""
+
+    working_directory: str
+    """Relative paths of the settings are relative to this one."""
+    writes_probe: bool
+    """Whether files are kept: then it writes a probe file, which the coordinator reads."""
+    lease: float
+    """It ends at once if nothing has come for so many seconds, as the coordinator may be gone."""
 
 
 class StopNow:
@@ -40,7 +53,7 @@ class NameGiven(NamedTuple):
     known: Known
 
 
-ToProcess = Begin | list[Target] | NameGiven | StopNow | None
+ToMember = Begin | list[Target] | NameGiven | StopNow | None
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -74,14 +87,30 @@ class TransferState(NamedTuple):
 
 
 class InFlightReport(NamedTuple):
-    """All transfers in flight; also shows that the process is alive."""
+    """All transfers in flight; also shows that the member is alive."""
 
     transfers: list[TransferState]
     activity: Activity
 
 
 class NeedsMore:
-    """A worker is idle, because the targets that the process has may not start yet."""
+    """A worker is idle, because the targets that the member has may not start yet."""
+
+
+class ProbeWritten(NamedTuple):
+    """A probe file is in the output directory, if both see the same one."""
+
+    name: str
+    """Its name in `.pyfetch`, and its content. Empty: no files are kept, so there is none."""
+    host: str
+    """Name of the machine."""
+
+
+class IsUnfit(NamedTuple):
+    """The last message of a member that cannot work where it is."""
+
+    why: str
+    """A sentence without a full stop."""
 
 
 class LogLine(NamedTuple):
@@ -91,13 +120,22 @@ class LogLine(NamedTuple):
     text: str
 
 
-class ProcessEnded(NamedTuple):
-    """The last message: the process is done, with an error if it had to stop."""
+class MemberEnded(NamedTuple):
+    """The last message: the member is done, with an error if it had to stop."""
 
     error: RunError | None
     workers: str | None
     """How many workers turned out best, and why."""
 
 
-FromProcess = TargetDone | NameWanted | InFlightReport | NeedsMore | LogLine | ProcessEnded
-"""Messages of a process; they come in lists."""
+FromMember = (
+    TargetDone
+    | NameWanted
+    | InFlightReport
+    | NeedsMore
+    | ProbeWritten
+    | IsUnfit
+    | LogLine
+    | MemberEnded
+)
+"""Messages of a member; they come in lists."""

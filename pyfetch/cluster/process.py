@@ -1,4 +1,4 @@
-"""Starts a worker process, exchanges messages with it, and ends it.
+"""Starts a worker process, exchanges bytes with it, and ends it.
 
 The process runs a command of its own: it is not forked, and does not import the program that uses
 the library. So such a program needs no `if __name__ == "__main__"`.
@@ -16,9 +16,8 @@ import sys
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
 
-from pyfetch.cluster.messages import Begin, FromProcess, ToProcess
+from pyfetch.cluster.executor import Gone
 from pyfetch.errors import StoppedError
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -26,13 +25,6 @@ HOLD = b"H"
 """Sent before all messages, together with the descriptors that the process has to keep open."""
 _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed."""
-
-
-class Gone(NamedTuple):
-    """The process has ended."""
-
-    how: str
-    """How it ended, as a clause for people."""
 
 
 class WorkerProcess:
@@ -69,31 +61,30 @@ class WorkerProcess:
             theirs.close()
         self._socket = ours
         self._connection = Connection(os.dup(ours.fileno()))
-        self._outbox: queue.SimpleQueue[ToProcess] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def begin(self, message: Begin, held: Sequence[int] = ()) -> None:
+    def begin(self, held: Sequence[int] = ()) -> None:
         """Let it begin. `held`: descriptors that it has to keep open as long as it runs."""
         with contextlib.suppress(OSError), self._socket:  # if it has ended, `listen` says so
             socket.send_fds(self._socket, [HOLD], held)
-        self.send(message)
         daemon(self._send, "to-process").start()
 
-    def send(self, message: ToProcess) -> None:
-        """Send a message without waiting. Does nothing if the process has ended."""
-        self._outbox.put(message)
+    def send(self, data: bytes) -> None:
+        """Send a pickled message without waiting. Does nothing if the process has ended."""
+        self._outbox.put(data)
 
     def _send(self) -> None:
         with contextlib.suppress(OSError):  # if it has ended, `listen` says so
             while True:
-                self._connection.send(self._outbox.get())
+                self._connection.send_bytes(self._outbox.get())
 
-    def listen(self, heard: Callable[[list[FromProcess] | Gone], None]) -> None:
-        """Call `heard`, from another thread, with all messages and at last with a `Gone`."""
+    def listen(self, heard: Callable[[bytes | Gone], None]) -> None:
+        """Call `heard`, from another thread, with pickled lists of messages, and with a `Gone`."""
 
         def hear() -> None:
             try:
                 while True:
-                    heard(self._connection.recv())
+                    heard(self._connection.recv_bytes())
             except (EOFError, OSError):
                 heard(Gone(self._how_it_ended()))
 

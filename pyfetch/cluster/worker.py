@@ -1,12 +1,13 @@
-"""The main program of a worker process: an engine over threads, for the targets that it gets.
+"""The program of a member: an engine over threads, for the targets that the coordinator sends.
 
-It ends when the process that started it ends, so that it never writes files during another run.
+It ends when its connection ends, so that it never writes files during another run.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import pickle
 import queue
 import signal
 import socket
@@ -19,6 +20,7 @@ from typing import NoReturn
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
+from pyfetch.cluster.probe import NotSharedError, prove_output
 from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
@@ -44,18 +46,29 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     _keep_open(descriptor)
-    connection = Connection(descriptor)
-    begin = next(_messages(connection))
+    run_member(Connection(descriptor))
+
+
+def run_member(connection: Connection) -> None:
+    """Fetch what the coordinator at the other end of this connection wants, until that is all."""
+    inbox = _Inbox(connection)
+    begin = inbox.take()
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
     outbox = _Outbox(connection)
     _log_to(outbox.put, begin.log_level)
+    last: messages.MemberEnded | messages.IsUnfit
     try:
-        ended = _fetch(connection, outbox.put, begin)
+        if begin.elsewhere:
+            inbox.lease = begin.elsewhere.lease
+            outbox.put(prove_output(begin.settings.output_dir, begin.elsewhere))
+        last = _fetch(inbox, outbox.put, begin)
+    except NotSharedError as error:
+        last = messages.IsUnfit(str(error))
     except RunError as error:
-        ended = messages.ProcessEnded(error, None)
-    outbox.put(ended)
+        last = messages.MemberEnded(error, None)
+    outbox.put(last)
     outbox.wait_until_sent()
 
 
@@ -71,8 +84,8 @@ def _keep_open(descriptor: int) -> None:
 
 
 def _fetch(
-    connection: Connection, send: Callable[[messages.FromProcess], None], begin: messages.Begin
-) -> messages.ProcessEnded:
+    inbox: _Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
+) -> messages.MemberEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
             send(messages.NeedsMore())
@@ -90,19 +103,20 @@ def _fetch(
     ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(connection, engine, read_ahead, names), ledger):
+        for result in engine.run(_targets(inbox, engine, read_ahead, names), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return messages.ProcessEnded(error, engine.workers_summary)
+    return messages.MemberEnded(error, engine.workers_summary)
 
 
 def _targets(
-    connection: Connection, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
+    inbox: _Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
-    for message in _messages(connection):
+    while True:
+        message = inbox.take()
         if isinstance(message, list):
             read_ahead.given(len(message))
             yield from message
@@ -111,40 +125,56 @@ def _targets(
             names.give(message)
             continue
         # No more targets will come, but there may be names, or a message to stop.
-        daemon(lambda: _hear_the_rest(connection, engine, names), "messages").start()
+        daemon(lambda: _hear_the_rest(inbox, engine, names), "messages").start()
         if isinstance(message, messages.StopNow):
             engine.stop()
         return
 
 
-def _hear_the_rest(connection: Connection, engine: ThreadEngine, names: _Names) -> None:
-    for message in _messages(connection):
+def _hear_the_rest(inbox: _Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
+    while True:
+        message = inbox.take()
         if isinstance(message, messages.NameGiven):
             names.give(message)
         elif isinstance(message, messages.StopNow):
             engine.stop()
 
 
-def _messages(connection: Connection) -> Iterator[messages.ToProcess]:
-    while True:
-        try:
-            yield connection.recv()
-        except (EOFError, OSError):
-            _die()
+class _Inbox:
+    """Receives messages. This process ends at once if the connection does, or the lease."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.lease: float | None = None
+        """Seconds without any message, not even an empty one, after which this process ends."""
+
+    def take(self) -> messages.ToMember:
+        """The next message. Waits for it."""
+        while True:
+            try:
+                if self.lease and not self._connection.poll(self.lease):
+                    _die()
+                data = self._connection.recv_bytes()
+            except (EOFError, OSError):
+                _die()
+            if data:  # an empty one says that the coordinator is there
+                message: messages.ToMember = pickle.loads(data)  # noqa: S301 - of the coordinator
+                return message
 
 
 def _die() -> NoReturn:
-    """End at once, with all threads: the process that started this one has ended.
+    """End at once, with all threads: the coordinator has ended.
 
-    This process, too, holds the lock of the output directory. If it stopped in order, or waited
-    for a thread in a system call, the user's next run would be refused in the meantime. And
-    `sys.exit` would only end the thread that calls it, which is not the main one.
+    On the coordinator's machine, this process, too, holds the lock of the output directory. If it
+    stopped in order, or waited for a thread in a system call, the user's next run would be refused
+    in the meantime. And `sys.exit` would only end the thread that calls it, which is not the main
+    one.
     """
     os._exit(1)
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[messages.FromProcess], None], every: float
+    engine: ThreadEngine, send: Callable[[messages.FromMember], None], every: float
 ) -> None:
     while True:
         time.sleep(every)
@@ -162,13 +192,13 @@ class _Outbox:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._waiting: queue.SimpleQueue[messages.FromProcess] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[messages.FromMember] = queue.SimpleQueue()
         self.put = self._waiting.put
         self._sender = daemon(self._send, "sender")
         self._sender.start()
 
     def wait_until_sent(self) -> None:
-        """Wait until the last message, a `ProcessEnded`, was sent."""
+        """Wait until the last message was sent."""
         self._sender.join()
 
     def _send(self) -> None:
@@ -177,17 +207,17 @@ class _Outbox:
             while not self._waiting.empty():
                 together.append(self._waiting.get())
             try:
-                self._connection.send(together)
+                self._connection.send_bytes(pickle.dumps(together))
             except OSError:
                 _die()
-            if isinstance(together[-1], messages.ProcessEnded):
+            if isinstance(together[-1], messages.MemberEnded | messages.IsUnfit):
                 return
 
 
 class _Names:
     """Asks the coordinator, which has the state, for the names that depend on answers."""
 
-    def __init__(self, send: Callable[[messages.FromProcess], None]) -> None:
+    def __init__(self, send: Callable[[messages.FromMember], None]) -> None:
         self._send = send
         self._wanted: dict[int, queue.SimpleQueue[messages.NameGiven]] = {}
 
@@ -238,7 +268,7 @@ class _EndlessReadAhead(ReadAhead):
             self._has_asked = self._ask_for_more()
 
 
-def _log_to(send: Callable[[messages.FromProcess], None], level: int) -> None:
+def _log_to(send: Callable[[messages.FromMember], None], level: int) -> None:
     class Handler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             send(messages.LogLine(record.levelno, self.format(record)))

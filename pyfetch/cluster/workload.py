@@ -1,6 +1,6 @@
-"""What each process gets: its share of the settings, and how many targets. Pure.
+"""What each member gets: its share of the settings, and how many targets. Pure.
 
-A process should have about a second of work. It gets few targets at first, while its speed is not
+A member should have about a second of work. It gets few targets at first, while its speed is not
 known, and more if it reports that its targets may not start yet: so its workers are not idle while
 some host must not be asked.
 """
@@ -13,17 +13,19 @@ from dataclasses import replace
 from pyfetch.settings import AUTO, MOST_WORKERS, HostSettings, Settings
 
 AHEAD = 1.0
-"""Seconds of work that a process should have in addition to what its workers are doing."""
+"""Seconds of work that a member should have in addition to what its workers are doing."""
 _WEIGHT = 0.5
 """Weight of the latest measurement of the speed."""
 _MEASURED_OVER = 0.25
 """Shortest time over which the speed is measured, in seconds."""
+MOST_MEMBERS = 1024
+"""Members on a cluster, at most."""
 _LEAST_PART = 0.25
-"""Targets are sent if at least this fraction of what the process should have is missing."""
+"""Targets are sent if at least this fraction of what the member should have is missing."""
 
 
 class Workload:
-    """How many targets one process has, and how fast it is."""
+    """How many targets one member has, and how fast it is."""
 
     def __init__(self, workers: int, now: float) -> None:
         self._workers = workers
@@ -60,11 +62,11 @@ class Workload:
         return room if room >= max(1, self.wanted * _LEAST_PART) or self.per_worker < 1 else 0
 
     def given(self, number: int) -> None:
-        """Take in that `number` more targets were sent to the process."""
+        """Take in that `number` more targets were sent to the member."""
         self.outstanding += number
 
     def finished(self, number: int, now: float) -> None:
-        """Take in that the process has done `number` targets."""
+        """Take in that the member has done `number` targets."""
         self.outstanding -= number
         self._finished += number
         self._extra = max(0, self._extra - number)
@@ -74,7 +76,7 @@ class Workload:
             self._finished, self._since = 0, now
 
     def needs_more(self) -> None:
-        """Take in that the targets of the process may not start yet: it should have more."""
+        """Take in that the targets of the member may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)
 
     @property
@@ -84,34 +86,62 @@ class Workload:
 
 
 def split_settings(settings: Settings) -> list[Settings]:
-    """The settings of each process.
+    """The settings of each process of this machine.
 
     Workers and the limits for hosts (`--per-host`) are divided among them, so there are no more
     processes than the lowest limit. With a limit of requests or bytes a second there is one
     process, which is fast enough for it.
     """
-    limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
-    caps = [one.per_host or MOST_WORKERS for one in limits]
-    number = min(settings.process_number, settings.most_workers, *caps)
-    if any(one.rate or one.limit_rate for one in limits):
-        number = 1
+    most = _most_shares(settings) or MOST_WORKERS
+    number = min(settings.process_number, settings.most_workers, most)
     return [
         replace(
-            settings,
-            processes=1,
+            _with_part_of_limits(settings, number),
             workers=settings.workers
             if settings.workers == AUTO
             else _share(settings.workers, number, place),
             max_workers=_share(settings.max_workers, number, place),
-            per_host=settings.per_host and settings.per_host // number,
-            hosts=tuple(
-                (pattern, said._replace(per_host=said.per_host and said.per_host // number))
-                for pattern, said in settings.hosts
-            ),
-            fail_fast=False,
         )
         for place in range(number)
     ]
+
+
+def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
+    """The settings of each member on a cluster that has room for `size` members now.
+
+    Each member has all the workers. Limits for hosts are divided among as many members as there is
+    room for now; without limits, any number of members may join later.
+    """
+    most = _most_shares(settings)
+    number = min(most, max(1, size)) if most else MOST_MEMBERS
+    part = _with_part_of_limits(settings, number) if most else settings
+    # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
+    own = replace(
+        part, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
+    )
+    return [own] * number
+
+
+def _most_shares(settings: Settings) -> int | None:
+    """Among how many members the limits for hosts can be divided; None: there are no limits."""
+    limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
+    if any(one.rate or one.limit_rate for one in limits):
+        return 1
+    return min((one.per_host for one in limits if one.per_host), default=None)
+
+
+def _with_part_of_limits(settings: Settings, number: int) -> Settings:
+    """The settings of one of `number` members, with its part of the limits for hosts."""
+    return replace(
+        settings,
+        processes=1,
+        per_host=settings.per_host and settings.per_host // number,
+        hosts=tuple(
+            (pattern, said._replace(per_host=said.per_host and said.per_host // number))
+            for pattern, said in settings.hosts
+        ),
+        fail_fast=False,
+    )
 
 
 def _share(whole: int, number: int, place: int) -> int:

@@ -28,6 +28,7 @@ from pyfetch.settings.host_settings import (
 )
 from pyfetch.settings.kinds import (
     AUTO,
+    CLUSTER,
     DIRECTORY,
     FILE,
     FLAG,
@@ -257,6 +258,16 @@ class Settings:
         "Share the workers among this many processes, which helps with many small files. `auto`:"
         " one for each CPU.",
     )
+    cluster: Any = _transfers(  # noqa: RUF009 - it makes a field
+        None,
+        CLUSTER,
+        "--cluster",
+        "Fetch on the Dask cluster with this scheduler (`tcp://HOST:PORT` or `tls://HOST:PORT`), or"
+        " on one of N workers that the run starts here (`local:N`).",
+    )
+    cluster_file: str | None = _transfers(
+        None, FILE, "--cluster-file", "Fetch on the Dask cluster whose scheduler wrote this file."
+    )
     max_workers: int = _transfers(
         128, count(1, MOST_WORKERS), "--max-workers", "The most workers that `auto` may use."
     )
@@ -461,6 +472,11 @@ class Settings:
         return self.exec is not None or self.map is not None
 
     @property
+    def on_cluster(self) -> bool:
+        """Whether members on a Dask cluster fetch."""
+        return self.cluster is not None or self.cluster_file is not None
+
+    @property
     def process_number(self) -> int:
         """How many processes there may be."""
         return cpu.available() if self.processes == AUTO else self.processes
@@ -523,6 +539,15 @@ class Settings:
             "{public_only} cannot see where a proxy connects to: leave {proxy} out",
             self.proxy and self.public_only,
         )
+        yield (
+            "{cluster} and {cluster_file} exclude each other",
+            self.cluster is not None and self.cluster_file is not None,
+        )
+        cluster = "{cluster}" if self.cluster is not None else "{cluster_file}"
+        yield (
+            f"{cluster} says where the processes are: leave {{processes}} out",
+            self.on_cluster and self.processes != 1,
+        )
         if self.computes:
             yield from self._contradictions_of_computing()
             return
@@ -535,6 +560,11 @@ class Settings:
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"
         yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
+        cluster = "{cluster}" if self.cluster is not None else "{cluster_file}"
+        yield (
+            f"{task} computes on this machine, which {cluster} does not: leave one of them out",
+            self.on_cluster,
+        )
         yield (
             f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"
             " each file once that is done)",

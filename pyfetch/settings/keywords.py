@@ -84,6 +84,9 @@ class SettingKeywords(TypedDict, total=False):
     ipv6: bool
     workers: int | Literal["auto"]
     processes: int | Literal["auto"]
+    cluster: str | Any | None
+    """The address of a Dask scheduler, `local:N`, or a `distributed.Client`, which stays open."""
+    cluster_file: StrPath | None
     max_workers: int
     per_host: int | None
     rate: Rate | None

@@ -181,6 +181,36 @@ class Function(Kind):
 FUNCTION = Function()
 
 
+class Cluster(Kind):
+    """The address of a Dask cluster, or, of a program, a client of one."""
+
+    metavar = "ADDRESS"
+
+    def check(self, value: object) -> Any:
+        """The same; whether there is such a cluster is seen where it is needed."""
+        if not isinstance(value, str):
+            if hasattr(value, "scheduler_info") and hasattr(value, "submit"):
+                return value
+            raise ValueError(f"must be an address or a Dask client, not {shown(value)}")
+        kind, _, rest = value.partition(":")
+        number = rest if kind == "local" and rest.isascii() and rest.isdecimal() else ""
+        if kind in ("tcp", "tls") and rest.startswith("//") and len(rest) > len("//"):
+            return value
+        if number and 1 <= int(number) <= MOST_PROCESSES:
+            return value
+        raise ValueError(
+            "must be tcp://HOST:PORT, tls://HOST:PORT or local:N with a number from 1 to"
+            f" {MOST_PROCESSES}, not {shown(value)}"
+        )
+
+    def masked(self, value: object) -> str:
+        """Its address; of a client, what it is."""
+        return repr(value) if isinstance(value, str) else type(value).__name__
+
+
+CLUSTER = Cluster()
+
+
 class FilePath(Kind):
     """A path, which is kept as text."""
 

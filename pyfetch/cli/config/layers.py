@@ -32,6 +32,13 @@ _EXCLUDE_EACH_OTHER = (
     ("exec", "map"),
     ("exec", "discard"),
     ("map", "discard"),
+    ("cluster", "cluster-file"),
+    ("cluster", "processes"),
+    ("cluster-file", "processes"),
+    ("cluster", "exec"),
+    ("cluster", "map"),
+    ("cluster-file", "exec"),
+    ("cluster-file", "map"),
 )
 """Of these, what a file says gives way to what the user says for this run."""
 _SENT_AS = {"user": "authorization", "user-agent": "user-agent"}
@@ -119,7 +126,8 @@ def options_over(
     defaults, merged = configuration.defaults(), dict(options)
     for name in defaults:
         if excluded_by(context, name.replace("_", "-")):
-            merged[name] = False if options[name] is True else None
+            default = SETTINGS[name].default if name in SETTINGS else None
+            merged[name] = False if options[name] is True else default
     if merged["exec"] is None and merged["map"] is None:
         # How files are computed with may stand in a file, for the runs that do so.
         for name in OF_COMPUTING:

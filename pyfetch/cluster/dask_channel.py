@@ -1,0 +1,207 @@
+"""The coordinator's end of a connection to a member on a Dask worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pickle
+import uuid
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+
+from distributed.comm import connect
+
+from pyfetch.cluster.dask_member import KILL, Greeting, run_member
+from pyfetch.cluster.executor import Gone, Heard
+from pyfetch.cluster.messages import Begin, ToMember
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+LEASE = 5.0
+"""Seconds without a message after which a member ends by itself."""
+_STILL_THERE_EVERY = 1.0
+"""Seconds between two messages which say that the coordinator is there."""
+_MARGIN = 0.5
+"""Seconds that a member gets to end after its lease is over."""
+_KILLED_WITHIN = 1.0
+"""Seconds in which a worker has to confirm that it has killed a member."""
+_PLAIN = "tcp://"
+
+
+class _Order(Enum):
+    KILL = auto()
+
+
+class DaskChannel:
+    """A member on a worker: a task that is pinned to it, and a connection to that task.
+
+    Everything but `send` and `kill` is for the event loop of the client.
+    """
+
+    is_local = False
+
+    def __init__(
+        self,
+        client: Client,
+        address: str,
+        topic: str,
+        heard: Heard,
+        in_the_clear: Callable[[str], None],
+    ) -> None:
+        """`in_the_clear`: called if messages to another machine are not encrypted."""
+        self.address = address
+        self.key = f"pyfetch-{uuid.uuid4().hex}"
+        self.refuse: Callable[[], None] = lambda: None
+        self._client = client
+        self._topic = topic
+        self._heard = heard
+        self._in_the_clear = in_the_clear
+        self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
+        self._outbox: asyncio.Queue[bytes | _Order] = asyncio.Queue()
+        self._future: Future | None = None
+        self._talking: asyncio.Task[None] | None = None
+        self._is_gone = False
+
+    def open(self, begin: Begin) -> None:
+        """Start the task. For any thread."""
+        self.send(begin)
+        self._future = self._client.submit(
+            run_member,
+            self.key,
+            self._topic,
+            key=self.key,
+            workers=[self.address],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+        )
+        self._future.add_done_callback(self._task_ended)
+
+    def send(self, message: ToMember) -> None:
+        """Send a message without waiting. Does nothing if the member has ended. For any thread."""
+        self._call(self._outbox.put_nowait, pickle.dumps(message))
+
+    def kill(self) -> None:
+        """End the member. For any thread."""
+        self._call(self._kill)
+
+    def has_begun(self) -> None:
+        """The task is running on its worker, and waits for the connection."""
+        if not self._talking and not self._is_gone:
+            self._talking = asyncio.create_task(self._talk())
+
+    def worker_left(self) -> None:
+        """The worker is no part of the cluster any more."""
+        if not self._talking:  # else the connection says whether the member has ended
+            self._end(Gone("its Dask worker has left the cluster"))
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop of a client that was closed
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _kill(self) -> None:
+        if not self._talking:
+            self._end(Gone("it was not needed any more"))
+        self._outbox.put_nowait(_Order.KILL)
+
+    async def _talk(self) -> None:
+        try:
+            comm = await connect(self.address, **self._client.connection_args)
+        except OSError as error:
+            sentence = f"cannot connect to the Dask worker {self.address}: {error}"
+            self._end(Gone(sentence, is_unfit=True))
+            return
+        try:
+            await comm.write({"op": self.key, "reply": False})
+            greeting = Greeting(*await comm.read())
+            if self._fits(greeting):
+                if self.address.startswith(_PLAIN) and not _is_here(comm):
+                    self._in_the_clear(self.address)
+                await self._exchange(comm)
+        except OSError:
+            pass
+        finally:
+            comm.abort()
+        if not self._is_gone:
+            # Nobody has said that the process is gone. It ends by itself when its lease is over.
+            await asyncio.sleep(LEASE + _MARGIN)
+            self._end(Gone(f"the connection to the Dask worker {self.address} broke"))
+
+    def _fits(self, theirs: Greeting) -> bool:
+        """Whether the worker has the versions of this process."""
+        ours = Greeting.here()
+        differing = [
+            f"{name} {there} and not {here}"
+            for name, there, here in (
+                ("pyfetch", theirs.pyfetch, ours.pyfetch),
+                ("Python", theirs.python, ours.python),
+            )
+            if there != here
+        ]
+        if differing:
+            sentence = f"the Dask worker {self.address} has {' and '.join(differing)}"
+            self._end(Gone(f"{sentence} (install the same there)", is_unfit=True))
+        return not differing
+
+    async def _exchange(self, comm: Any) -> None:
+        """Pass messages in both directions until the member has ended or the connection breaks."""
+        sending = asyncio.create_task(self._send_all(comm))
+        try:
+            while True:
+                data = await comm.read()
+                if isinstance(data, dict):
+                    self._end(Gone(data["ended"]))
+                    return
+                # Of a worker, which runs what this client wants anyway.
+                self._heard(pickle.loads(data))  # noqa: S301
+        finally:
+            sending.cancel()
+
+    async def _send_all(self, comm: Any) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                try:
+                    data = await asyncio.wait_for(self._outbox.get(), _STILL_THERE_EVERY)
+                except TimeoutError:
+                    data = b""
+                if data is _Order.KILL:
+                    await comm.write(KILL)
+                    await asyncio.sleep(_KILLED_WITHIN)
+                    comm.abort()  # it has not confirmed: its lease is over soon
+                    return
+                await comm.write(data)
+
+    def _task_ended(self, future: Future) -> None:
+        """In a thread of Dask: the task has failed, was cancelled, or has come to its end."""
+        error = None
+        with contextlib.suppress(Exception):  # it was cancelled, or the scheduler is gone
+            error = future.exception(timeout=_KILLED_WITHIN)
+        self._call(self._task_has_ended, error)
+
+    def _task_has_ended(self, error: BaseException | None) -> None:
+        if self._talking:  # the connection says how
+            return
+        if isinstance(error, ModuleNotFoundError):
+            how = f"the Dask worker {self.address} cannot import {error.name}"
+            how += " (install pyfetch-batch[cluster] there, the same version as here)"
+            self._end(Gone(how, is_unfit=True))
+            return
+        self._end(Gone(f"its task ended: {error or 'nobody connected to it'}"))
+
+    def _end(self, gone: Gone) -> None:
+        if self._is_gone:
+            return
+        self._is_gone = True
+        if self._future:
+            self._future.release()
+        self._heard(gone)
+
+
+def _is_here(comm: Any) -> bool:
+    """Whether both ends of a connection are on this machine."""
+    host_here, host_there = (
+        address.rpartition(":")[0] for address in (comm.local_address, comm.peer_address)
+    )
+    return bool(host_here == host_there)

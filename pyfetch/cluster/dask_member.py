@@ -1,0 +1,125 @@
+"""The end of a member that is on a Dask worker: a task that starts a process, and passes messages.
+
+The task runs on the worker's event loop. The coordinator connects to the worker's own port; nothing
+else listens anywhere, and Dask encrypts that connection as it does all others. The task never
+reads the messages. If the connection ends, it kills the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import socket
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from distributed import get_worker
+
+from pyfetch import __version__
+from pyfetch.cluster.executor import Gone
+from pyfetch.cluster.process import WorkerProcess
+from pyfetch.errors import StoppedError
+
+if TYPE_CHECKING:
+    from distributed.comm import Comm
+
+_CONNECTED_WITHIN = 60.0
+"""Seconds in which the coordinator has to connect after it was told that the task has begun."""
+_ENDED_WITHIN = 5.0
+"""Seconds that a killed process gets to be gone."""
+KILL = "kill"
+"""Sent to the task: kill the process."""
+
+
+class Greeting(NamedTuple):
+    """What the task sends first: the versions that both sides must have in common."""
+
+    pyfetch: str
+    python: str
+    machine: str
+    """Name of the machine."""
+
+    @classmethod
+    def here(cls) -> Self:
+        """Of this process."""
+        python = ".".join(platform.python_version_tuple()[:2])
+        return cls(__version__, python, socket.gethostname())
+
+
+async def run_member(key: str, topic: str) -> str:
+    """Run a member in a process of its own; return how it ended.
+
+    `key`: secret name of the connection, which the coordinator opens after it was told the key as
+    an event of this topic.
+    """
+    worker = get_worker()
+    connected: asyncio.Future[Comm] = asyncio.get_running_loop().create_future()
+    is_done = asyncio.Event()
+
+    async def take(comm: Comm) -> None:
+        if connected.done():
+            comm.abort()
+            return
+        connected.set_result(comm)
+        await is_done.wait()  # Dask would read the messages itself if this returned earlier
+
+    worker.handlers[key] = take
+    try:
+        worker.log_event(topic, key)
+        comm = await asyncio.wait_for(connected, _CONNECTED_WITHIN)
+        return await _pass_messages(comm)
+    except TimeoutError:
+        return "the coordinator did not connect"
+    finally:
+        worker.handlers.pop(key, None)
+        is_done.set()
+
+
+async def _pass_messages(comm: Comm) -> str:
+    loop = asyncio.get_running_loop()
+    gone: asyncio.Future[Gone] = loop.create_future()
+    await comm.write(tuple(Greeting.here()))
+    try:
+        process = WorkerProcess()
+    except StoppedError as error:
+        await _tell_end(comm, Gone(str(error)))
+        return str(error)
+
+    def hear(data: bytes | Gone) -> None:  # in a thread, which waits: so little is in memory here
+        with contextlib.suppress(RuntimeError):  # the loop of a worker that has closed
+            if isinstance(data, Gone):
+                loop.call_soon_threadsafe(gone.set_result, data)
+                return
+            try:
+                asyncio.run_coroutine_threadsafe(comm.write(data), loop).result()
+            except OSError:
+                process.kill()
+
+    process.begin()
+    process.listen(hear)
+    reading = asyncio.create_task(_pass_to_process(comm, process))
+    try:
+        await asyncio.shield(gone)
+    finally:  # also if the Dask worker closes, which cancels this
+        process.kill()
+        reading.cancel()
+        with contextlib.suppress(TimeoutError):
+            ended = await asyncio.wait_for(gone, _ENDED_WITHIN)
+            await _tell_end(comm, ended)
+        comm.abort()
+    return ended.how
+
+
+async def _pass_to_process(comm: Comm, process: WorkerProcess) -> None:
+    with contextlib.suppress(OSError):
+        while (data := await comm.read()) != KILL:
+            process.send(data)
+    process.kill()
+
+
+async def _tell_end(comm: Comm, gone: Gone) -> None:
+    """Prove to the coordinator that the process writes nothing more."""
+    with contextlib.suppress(OSError):
+        message: dict[str, Any] = {"ended": gone.how}
+        await comm.write(message)
+        await comm.close()

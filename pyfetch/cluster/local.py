@@ -1,0 +1,85 @@
+"""Members on this machine: `--processes`."""
+
+from __future__ import annotations
+
+import pickle
+import weakref
+from collections.abc import Callable
+
+from pyfetch.cluster.executor import Gone, Heard, RoomChanged
+from pyfetch.cluster.messages import Begin, ToMember
+from pyfetch.cluster.process import WorkerProcess
+
+
+class LocalChannel:
+    """A connection to a process of this machine."""
+
+    is_local = True
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self._process = process
+        self.kill = process.kill
+
+    def send(self, message: ToMember) -> None:
+        """Send a message without waiting. Does nothing if the process has ended."""
+        self._process.send(pickle.dumps(message))
+
+    def refuse(self) -> None:
+        """Nothing: all processes of a machine are alike."""
+
+
+class LocalExecutor:
+    """Starts processes on this machine: all at once, so that they import modules meanwhile."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._ready = [WorkerProcess() for _ in range(number)]
+        self._begun: dict[int, WorkerProcess] = {}
+        """Processes that were not seen to end yet."""
+        self._held: tuple[int, ...] = ()
+        # If the run never begins, end the processes when this object goes.
+        weakref.finalize(self, _kill_all, self._ready)
+
+    def watch(self, changed: Callable[[RoomChanged], None]) -> None:
+        """Nothing: the number of processes is fixed."""
+
+    def size(self) -> int:
+        """How many processes there may be at once."""
+        return self._number
+
+    def has_room(self) -> bool:
+        """True: the number of shares says how many processes there may be."""
+        return True
+
+    def hold(self, descriptor: int) -> None:
+        """Let each process keep a descriptor open as long as it lives."""
+        self._held = (descriptor,)
+
+    def start(self, begin: Begin, heard: Heard) -> LocalChannel:
+        """Let a process begin. Raises `StoppedError` if none can be started."""
+        process = self._ready.pop() if self._ready else WorkerProcess()
+        self._begun[id(process)] = process
+
+        def hear(data: bytes | Gone) -> None:
+            if isinstance(data, Gone):
+                self._begun.pop(id(process), None)
+                heard(data)
+            else:
+                heard(pickle.loads(data))  # noqa: S301 - of our own process
+
+        process.begin(self._held)
+        process.send(pickle.dumps(begin))
+        process.listen(hear)
+        return LocalChannel(process)
+
+    def close(self) -> None:
+        """Kill all processes, and wait until they are gone."""
+        _kill_all(list(self._begun.values()))
+        _kill_all(self._ready)
+
+
+def _kill_all(processes: list[WorkerProcess]) -> None:
+    while processes:
+        process = processes.pop()
+        process.kill()
+        process.wait()
