@@ -67,6 +67,8 @@ class Failure(StrEnum):
     DISK = "disk"
     EXEC = "exec"
     MAP = "map"
+    WORKER = "worker"
+    """The processes that had it ended, one after the other."""
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 

@@ -134,7 +134,7 @@ class Run:
         settings = self._settings
         output_dir = Path(settings.output_dir)
         prepare(output_dir)
-        lock = RunLock(output_dir)
+        lock = RunLock(output_dir, elsewhere=settings.on_cluster)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         directory = self._download.directory if self._download else OutputDirectory(output_dir)
         try:

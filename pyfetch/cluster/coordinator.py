@@ -224,7 +224,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 again.append(self._as_lost(target))
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
-            self._finish(target, Finished(target.as_failed(Failure.INTERNAL, detail)))
+            self._finish(target, Finished(target.as_failed(Failure.WORKER, detail)))
         self._waiting.extendleft(reversed(again))
 
     def _as_lost(self, target: Target) -> Target:
@@ -243,6 +243,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         if self._state.abandoned:
             return
         for member in self._members:
+            if not member.is_ready:  # it may have to wait for its turn
+                member.channel.kill()
             member.channel.send(messages.StopNow() if self.stopped else None)
         until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
         while len(self._members) and (left := until - time.monotonic()) > 0:

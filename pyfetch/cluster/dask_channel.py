@@ -15,12 +15,11 @@ from distributed.comm import connect
 from pyfetch.cluster.dask_member import KILL, Greeting, run_member
 from pyfetch.cluster.executor import Gone, Heard
 from pyfetch.cluster.messages import Begin, ToMember
+from pyfetch.storage.lock import LEASE
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-LEASE = 5.0
-"""Seconds without a message after which a member ends by itself."""
 _STILL_THERE_EVERY = 1.0
 """Seconds between two messages which say that the coordinator is there."""
 _MARGIN = 0.5

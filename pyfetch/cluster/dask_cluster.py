@@ -100,5 +100,6 @@ class DaskCluster:
 
 def _quiet() -> None:
     """Let Dask log to its own handlers what stops it, as the run says what that means for it."""
-    for name in ("distributed", "tornado"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] in ("distributed", "tornado"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -19,10 +19,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from pyfetch.cluster.dask_channel import LEASE, DaskChannel
+from pyfetch.cluster.dask_channel import DaskChannel
 from pyfetch.cluster.executor import Gone, Heard, RoomChanged
 from pyfetch.cluster.messages import Begin, Elsewhere
 from pyfetch.errors import StoppedError
+from pyfetch.storage.lock import LEASE
 
 if TYPE_CHECKING:
     from pyfetch.cluster.dask_cluster import DaskCluster

@@ -23,7 +23,7 @@ from pyfetch.errors import StoppedError
 if TYPE_CHECKING:
     from distributed.comm import Comm
 
-_CONNECTED_WITHIN = 60.0
+_CONNECTED_WITHIN = 20.0
 """Seconds in which the coordinator has to connect after it was told that the task has begun."""
 _ENDED_WITHIN = 5.0
 """Seconds that a killed process gets to be gone."""

@@ -103,6 +103,8 @@ class Members:
         """Indexes of shares that no member has."""
         self._stillborn = 0
         """Members in a row that have ended without sending a message."""
+        self._looks_without_any = 0
+        """Calls of `end_the_silent` while no member was ready."""
         self._received_by_gone = 0
         """Bytes that have come to members which are gone."""
         self.directory: DirectoryIdentity | None = None
@@ -167,6 +169,10 @@ class Members:
     def end_the_silent(self) -> None:
         """Check all members that have begun, and kill those that send nothing any more."""
         # Checks are counted, not time: while all processes are suspended, none of them hangs.
+        if self._members and not any(member.is_ready for member in self._members):
+            self._looks_without_any += 1
+            if self._looks_without_any == _SILENT_LOOKS:
+                _log.warning("no process of the cluster has begun: all workers may be busy")
         for member in self._members:
             member.silent_looks += member.is_ready
             if member.silent_looks > _SILENT_LOOKS:

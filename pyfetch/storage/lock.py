@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import stat
 import time
@@ -25,6 +26,12 @@ from pyfetch.storage.filesystem import (
 POLL = 0.1
 """Seconds between two attempts to take a lock that another run holds."""
 
+LEASE = 5.0
+"""Seconds without a message from the holder after which its processes elsewhere end themselves."""
+
+_MARGIN = 0.5
+"""Seconds that such a process gets to be gone."""
+
 _LAST_MOMENTS = 2.0
 """Seconds to wait for the processes of a killed run, which still hold the lock."""
 
@@ -32,7 +39,12 @@ _NAME = "lock"
 _PATH = f"{OWN_DIRECTORY}/{_NAME}"
 _LONGEST = 200
 """How many characters of a lock file are read."""
+_ELSEWHERE = " and a cluster"
+"""Stands in a lock file whose holder has processes on other machines: they do not hold the lock."""
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+_log = logging.getLogger(__name__)
 
 
 class RunLock:
@@ -42,8 +54,12 @@ class RunLock:
     if nothing else is in it.
     """
 
-    def __init__(self, output_dir: Path) -> None:
+    def __init__(self, output_dir: Path, *, elsewhere: bool = False) -> None:
+        """`elsewhere`: whether processes on other machines will write files."""
         self._output_dir = output_dir
+        self._holder_text = f"process {os.getpid()}{_ELSEWHERE if elsewhere else ''}\n".encode()
+        self._is_left_elsewhere = False
+        """Whether a run was killed that had processes on other machines."""
         self._file = output_dir / OWN_DIRECTORY / _NAME
         self._own = -1
         """Descriptor of `.pyfetch`."""
@@ -64,6 +80,11 @@ class RunLock:
                     " (let it end, or wait for it with --wait-lock)"
                 )
             time.sleep(POLL)
+        if self._is_left_elsewhere:
+            _log.warning("waiting until the processes of a killed run, on a cluster, have ended")
+            until = time.monotonic() + LEASE + _MARGIN
+            while time.monotonic() < until and not given_up():
+                time.sleep(POLL)
 
     def release(self) -> None:
         """Release the lock, and remove `.pyfetch` if it is empty."""
@@ -105,8 +126,10 @@ class RunLock:
             os.close(own)
             return False
         with contextlib.suppress(OSError):  # on a full disk, the file stays empty
+            left = os.pread(descriptor, _LONGEST, 0).decode(errors="replace")
+            self._is_left_elsewhere = left.rstrip().endswith(_ELSEWHERE)
             os.truncate(descriptor, 0)
-            os.write(descriptor, f"process {os.getpid()}\n".encode())
+            os.write(descriptor, self._holder_text)
         self._own, self._descriptor = own, descriptor
         return True
 

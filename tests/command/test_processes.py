@@ -190,7 +190,7 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     running = installed.start(*TWO, "--discard", "--workers", "1", "list")
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
-    assert [row[4] for row in rows] == ["-", "internal", "-"]
+    assert [row[4] for row in rows] == ["-", "worker", "-"]
     assert running.returncode == 1
     assert len(deaths) >= 3
 

@@ -22,6 +22,7 @@ from tests.support.server import LoopbackServer, Page, basic
 NOT_RUN = {
     r"^pip install|^uv |^pipx ": "would install into this machine",
     r"^tail -f ": "has no end",
+    r"--cluster(-file)? (tcp|scheduler)": "needs a cluster, as tests/stress starts one",
     r"--completion (zsh|fish)": "is no line for bash; bash's is run",
 }
 """Lines that no test runs, and why."""

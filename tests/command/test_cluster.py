@@ -1,0 +1,127 @@
+"""Runs on a cluster: what is refused, and how. Those that fetch are with the tests of stress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from pyfetch import UsageError, fetch_all
+from pyfetch.cluster.workload import shares_of_cluster
+from pyfetch.settings import Settings
+from pyfetch.storage import lock as lock_module
+from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.lock import RunLock
+from tests.support.command import Command, InstalledCommand
+from tests.support.server import LoopbackServer, Page
+
+ONE = ("--cluster", "tcp://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        (("--processes", "2"), "--cluster says where the processes are"),
+        (("--processes", "auto"), "--cluster says where the processes are"),
+        (("--exec", "true"), "--exec computes on this machine, which --cluster does not"),
+        (("--map", "os.path:basename"), "--map computes on this machine"),
+        (("--cluster-file", "x"), "--cluster and --cluster-file exclude each other"),
+    ],
+)
+def test_what_contradicts_a_cluster_is_said(
+    pyfetch: Command, also: tuple[str, ...], said: str
+) -> None:
+    ended = pyfetch(*ONE, *also, "http://127.0.0.1:1/x")
+    assert ended.status == 2
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "address", ["scheduler:8786", "tcp://", "local:0", "local:65", "local:", "local:x", "ftp://x"]
+)
+def test_what_is_no_address_of_a_cluster_is_refused(pyfetch: Command, address: str) -> None:
+    ended = pyfetch("--cluster", address, "http://127.0.0.1:1/x")
+    assert ended.status == 2
+    assert "tcp://HOST:PORT" in ended.err
+
+
+def test_without_dask_a_sentence_says_what_to_install(pyfetch: Command) -> None:
+    with mock.patch("pyfetch.cluster.dask_cluster.find_spec", return_value=None):
+        ended = pyfetch(*ONE, "http://127.0.0.1:1/x")
+    assert ended.status == 2
+    assert "pip install 'pyfetch-batch[cluster]'" in ended.err
+
+
+def test_a_file_of_a_cluster_that_is_missing_is_not_waited_for(pyfetch: Command) -> None:
+    ended = pyfetch("--cluster-file", "none.json", "http://127.0.0.1:1/x")
+    assert ended.status == 2
+    assert "none.json: No such file" in ended.err
+
+
+@pytest.mark.parametrize("other", [("--processes", "2"), ("--exec", "true")])
+def test_a_cluster_of_the_configuration_gives_way_to_the_command_line(
+    pyfetch: Command, server: LoopbackServer, other: tuple[str, ...]
+) -> None:
+    pyfetch.configure('[defaults]\ncluster = "tcp://127.0.0.1:1"\n')
+    server.pages["/x"] = Page(b"x")
+    assert pyfetch(*other, f"{server.url}/x").status == 0
+
+
+def test_a_program_may_not_give_what_is_no_client() -> None:
+    with pytest.raises(UsageError, match="cluster must be an address or a Dask client"):
+        fetch_all([], cluster=7)
+
+
+def test_a_run_on_a_cluster_of_its_own(forked: InstalledCommand, server: LoopbackServer) -> None:
+    urls = []
+    for number in range(20):
+        server.pages[f"/{number}"] = Page(f"file {number}".encode())
+        urls.append(f"{server.url}/{number}")
+    ended = forked("--cluster", "local:2", "-o", "data", *urls)
+    assert (ended.status, [row[2] for row in ended.rows]) == (0, urls)
+    assert "dashboard" in ended.err
+    for number in range(20):
+        assert (forked.directory / "data" / str(number)).read_bytes() == f"file {number}".encode()
+    assert not (forked.directory / "data" / ".pyfetch" / "lock").exists()
+
+
+class TestShares:
+    """What each member of a cluster gets of the limits."""
+
+    def test_without_limits_any_number_of_members_has_all_the_workers(self) -> None:
+        shares = shares_of_cluster(Settings(cluster="local:2", workers=9, fail_fast=True), 2)
+        assert len(shares) > 100
+        assert shares[0] == Settings(workers=9, cpu_pin=False)
+
+    def test_a_limit_for_a_host_is_divided_among_those_that_there_are(self) -> None:
+        shares = shares_of_cluster(Settings(cluster="local:4", per_host=9), 4)
+        assert [share.per_host for share in shares] == [2, 2, 2, 2]
+        assert len(shares_of_cluster(Settings(cluster="local:4", per_host=3), 4)) == 3
+
+    def test_with_a_rate_there_is_one(self) -> None:
+        assert len(shares_of_cluster(Settings(cluster="local:4", rate=5.0), 4)) == 1
+
+    def test_a_cluster_without_workers_will_have_one(self) -> None:
+        assert len(shares_of_cluster(Settings(cluster="local:4", per_host=3), 0)) == 1
+
+
+def test_the_next_run_waits_for_members_of_a_killed_one_that_are_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They do not hold the lock, and stop writing when their lease is over."""
+    monkeypatch.setattr(lock_module, "LEASE", 0.0)
+    monkeypatch.setattr(lock_module, "_MARGIN", 0.0)
+    prepare(tmp_path)
+    lock = RunLock(tmp_path, elsewhere=True)
+    lock.acquire()
+    content = (tmp_path / ".pyfetch/lock").read_bytes()
+    lock.release()
+    prepare(tmp_path)
+    RunLock(tmp_path).acquire()
+    assert not caplog.messages  # it was released in order
+    (tmp_path / "other").mkdir()
+    prepare(tmp_path / "other")
+    (tmp_path / "other/.pyfetch/lock").write_bytes(content)
+    RunLock(tmp_path / "other").acquire()
+    assert "waiting until the processes of a killed run" in caplog.text

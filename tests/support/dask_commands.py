@@ -1,0 +1,106 @@
+"""A Dask cluster on the loopback, of the commands `dask scheduler` and `dask worker`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.processes import children_of
+from tests.support.waiting import until
+
+_DASK = str(Path(sysconfig.get_path("scripts"), "dask"))
+_QUIET = {"DASK_LOGGING__DISTRIBUTED": "error"}
+
+
+class DaskCommands:
+    """A scheduler, and workers that are added; `close` ends those that still run, by their ids."""
+
+    def __init__(self, directory: Path, protocol: str = "tcp", **environment: str) -> None:
+        self.file = directory / "scheduler.json"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            **_QUIET,
+            **environment,
+        }
+        self._protocol = protocol
+        self._directory = directory
+        self._log = (directory / "dask.log").open("ab")
+        self.scheduler = self._start(
+            "scheduler", "--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard",
+            "--scheduler-file", str(self.file),
+        )  # fmt: skip
+        self.workers: list[subprocess.Popen[bytes]] = []
+        until(lambda: self.file.exists() and bool(self._read()), "the scheduler's file")
+
+    @property
+    def address(self) -> str:
+        """Of the scheduler."""
+        return str(self._read()["address"])
+
+    @property
+    def log(self) -> str:
+        """What the commands have logged."""
+        return (self._directory / "dask.log").read_text()
+
+    def add_worker(
+        self, threads: int = 1, directory: Path | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker without a nanny, so that one process is the worker."""
+        worker = self._start(
+            "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads), "--no-nanny",
+            "--no-dashboard", "--host", "127.0.0.1", "--protocol", self._protocol,
+            "--local-directory", str(self._directory / "dask"),
+            directory=directory, **environment,
+        )  # fmt: skip
+        self.workers.append(worker)
+        return worker
+
+    def members(self) -> list[int]:
+        """The processes that fetch, of all workers that run."""
+        return [
+            child for one in self.workers if one.poll() is None for child in children_of(one.pid)
+        ]
+
+    def close(self) -> None:
+        """End what runs."""
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+        self._log.close()
+
+    def _read(self) -> dict[str, Any]:
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(self.file.read_text()))
+        return {}
+
+    def _start(
+        self, *arguments: str, directory: Path | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [_DASK, *arguments],
+            cwd=directory or self._directory,
+            env=self._environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+
+@contextlib.contextmanager
+def dask_commands(
+    directory: Path, threads: Sequence[int] = (1, 1), protocol: str = "tcp", **environment: str
+) -> Iterator[DaskCommands]:
+    """A cluster with workers of so many threads each."""
+    cluster = DaskCommands(directory, protocol, **environment)
+    try:
+        for number in threads:
+            cluster.add_worker(number)
+        yield cluster
+    finally:
+        cluster.close()
