@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from distributed.comm import connect
 
-from pyfetch.cluster.dask_member import KILL, Greeting, run_member
+from pyfetch.cluster.dask_cluster import why_versions_differ
+from pyfetch.cluster.dask_member import KILL, run_member
 from pyfetch.cluster.executor import Gone, Heard
 from pyfetch.cluster.messages import Begin, ToMember
 from pyfetch.storage.lock import LEASE
@@ -60,23 +61,14 @@ class DaskChannel:
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
         self._outbox: asyncio.Queue[bytes | _Order] = asyncio.Queue()
         self._future: Future | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._talking: asyncio.Task[None] | None = None
         self._is_gone = False
 
     def open(self, begin: Begin) -> None:
-        """Start the task. For any thread."""
+        """Start the task, if the worker has the same versions. For any thread."""
         self.send(begin)
-        self._future = self._client.submit(
-            run_member,
-            self.key,
-            self._topic,
-            key=self.key,
-            workers=[self.address],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-        )
-        self._future.add_done_callback(self._task_ended)
+        self._call(self._begin)
 
     def send(self, message: ToMember) -> None:
         """Send a message without waiting. Does nothing if the member has ended. For any thread."""
@@ -100,10 +92,36 @@ class DaskChannel:
         with contextlib.suppress(RuntimeError):  # the loop of a client that was closed
             self._loop.call_soon_threadsafe(function, *arguments)
 
+    def _begin(self) -> None:
+        self._starting = asyncio.create_task(self._start())
+
     def _kill(self) -> None:
         if not self._talking:
             self._end(Gone("it was not needed any more"))
         self._outbox.put_nowait(_Order.KILL)
+
+    async def _start(self) -> None:
+        """Submit the task. A worker that cannot import what it runs would end, so ask first."""
+        try:
+            why = await why_versions_differ(self._client, self.address)
+        except OSError as error:
+            self._end(Gone(f"the Dask worker {self.address} does not answer: {error}"))
+            return
+        if why:
+            self._end(Gone(why, is_unfit=True))
+        if self._is_gone:
+            return
+        self._future = self._client.submit(
+            run_member,
+            self.key,
+            self._topic,
+            key=self.key,
+            workers=[self.address],
+            allow_other_workers=False,
+            pure=False,
+            retries=0,
+        )
+        self._future.add_done_callback(self._task_ended)
 
     async def _talk(self) -> None:
         try:
@@ -113,12 +131,10 @@ class DaskChannel:
             self._end(Gone(sentence, is_unfit=True))
             return
         try:
+            if self.address.startswith(_PLAIN) and not _is_here(comm):
+                self._in_the_clear(self.address)
             await comm.write({"op": self.key, "reply": False})
-            greeting = Greeting(*await comm.read())
-            if self._fits(greeting):
-                if self.address.startswith(_PLAIN) and not _is_here(comm):
-                    self._in_the_clear(self.address)
-                await self._exchange(comm)
+            await self._exchange(comm)
         except OSError:
             pass
         finally:
@@ -127,22 +143,6 @@ class DaskChannel:
             # Nobody has said that the process is gone. It ends by itself when its lease is over.
             await asyncio.sleep(LEASE + _MARGIN)
             self._end(Gone(f"the connection to the Dask worker {self.address} broke"))
-
-    def _fits(self, theirs: Greeting) -> bool:
-        """Whether the worker has the versions of this process."""
-        ours = Greeting.here()
-        differing = [
-            f"{name} {there} and not {here}"
-            for name, there, here in (
-                ("pyfetch", theirs.pyfetch, ours.pyfetch),
-                ("Python", theirs.python, ours.python),
-            )
-            if there != here
-        ]
-        if differing:
-            sentence = f"the Dask worker {self.address} has {' and '.join(differing)}"
-            self._end(Gone(f"{sentence} (install the same there)", is_unfit=True))
-        return not differing
 
     async def _exchange(self, comm: Any) -> None:
         """Pass messages in both directions until the member has ended or the connection breaks."""
@@ -181,11 +181,6 @@ class DaskChannel:
 
     def _task_has_ended(self, error: BaseException | None) -> None:
         if self._talking:  # the connection says how
-            return
-        if isinstance(error, ModuleNotFoundError):
-            how = f"the Dask worker {self.address} cannot import {error.name}"
-            how += " (install pyfetch-batch[cluster] there, the same version as here)"
-            self._end(Gone(how, is_unfit=True))
             return
         self._end(Gone(f"its task ended: {error or 'nobody connected to it'}"))
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _CONNECTED_WITHIN = 10
 """Seconds in which the scheduler has to answer."""
 _LOCAL = "local:"
+_DISTRIBUTIONS = ("pyfetch-batch", "pyfetch")
+"""What Dask may know a version of: newer ones ask for distributions, older ones for modules."""
 
 _log = logging.getLogger(__name__)
 
@@ -96,6 +98,34 @@ class DaskCluster:
         """Close the client, and the cluster that was started here. May be called twice."""
         while self._opened:
             self._opened.pop(0).close()
+
+
+async def why_versions_differ(client: Client, address: str) -> str | None:
+    """Whether a worker has the versions of this process: None, or a sentence that says what not.
+
+    Dask itself answers that, so nothing of pyfetch is needed there. Raises `OSError`.
+    """
+    from distributed.versions import get_versions
+
+    message = {"op": "versions", "packages": _DISTRIBUTIONS}
+    answers = await client.scheduler.broadcast(msg=message, workers=[address], on_error="ignore")
+    if address not in answers:
+        raise OSError("it has left")
+    here, there = (
+        (_short(one["host"]["python"]), *(one["packages"][name] for name in _DISTRIBUTIONS))
+        for one in (get_versions(packages=_DISTRIBUTIONS), answers[address])
+    )
+    advice = "install pyfetch-batch[cluster] there, the same version as here"
+    if here[0] != there[0]:
+        return f"the Dask worker {address} has Python {there[0]} and not {here[0]}"
+    if here[1:] == there[1:]:
+        return None
+    ours, theirs = (next(filter(None, one[1:]), "none") for one in (here, there))
+    return f"the Dask worker {address} has pyfetch {theirs} and not {ours} ({advice})"
+
+
+def _short(python: str) -> str:
+    return ".".join(python.split(".")[:2])
 
 
 def _quiet() -> None:

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import platform
-import socket
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker
 
-from pyfetch import __version__
 from pyfetch.cluster.executor import Gone
 from pyfetch.cluster.process import WorkerProcess
 from pyfetch.errors import StoppedError
@@ -29,21 +26,6 @@ _ENDED_WITHIN = 5.0
 """Seconds that a killed process gets to be gone."""
 KILL = "kill"
 """Sent to the task: kill the process."""
-
-
-class Greeting(NamedTuple):
-    """What the task sends first: the versions that both sides must have in common."""
-
-    pyfetch: str
-    python: str
-    machine: str
-    """Name of the machine."""
-
-    @classmethod
-    def here(cls) -> Self:
-        """Of this process."""
-        python = ".".join(platform.python_version_tuple()[:2])
-        return cls(__version__, python, socket.gethostname())
 
 
 async def run_member(key: str, topic: str) -> str:
@@ -78,7 +60,6 @@ async def run_member(key: str, topic: str) -> str:
 async def _pass_messages(comm: Comm) -> str:
     loop = asyncio.get_running_loop()
     gone: asyncio.Future[Gone] = loop.create_future()
-    await comm.write(tuple(Greeting.here()))
     try:
         process = WorkerProcess()
     except StoppedError as error:

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,17 @@ from tests.support.processes import children_of
 from tests.support.waiting import until
 
 _DASK = str(Path(sysconfig.get_path("scripts"), "dask"))
+_UNWANTED = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 _QUIET = {"DASK_LOGGING__DISTRIBUTED": "error"}
 
 
 class DaskCommands:
     """A scheduler, and workers that are added; `close` ends those that still run, by their ids."""
 
-    def __init__(self, directory: Path, protocol: str = "tcp", **environment: str) -> None:
+    def __init__(self, directory: Path, protocol: str, environment: Mapping[str, str]) -> None:
         self.file = directory / "scheduler.json"
         self._environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            **{name: value for name, value in os.environ.items() if name not in _UNWANTED},
             **_QUIET,
             **environment,
         }
@@ -49,14 +50,14 @@ class DaskCommands:
         return (self._directory / "dask.log").read_text()
 
     def add_worker(
-        self, threads: int = 1, directory: Path | None = None, **environment: str
+        self, threads: int = 1, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, so that one process is the worker."""
         worker = self._start(
             "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads), "--no-nanny",
             "--no-dashboard", "--host", "127.0.0.1", "--protocol", self._protocol,
             "--local-directory", str(self._directory / "dask"),
-            directory=directory, **environment,
+            environment=environment,
         )  # fmt: skip
         self.workers.append(worker)
         return worker
@@ -80,12 +81,12 @@ class DaskCommands:
         return {}
 
     def _start(
-        self, *arguments: str, directory: Path | None = None, **environment: str
+        self, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [_DASK, *arguments],
-            cwd=directory or self._directory,
-            env=self._environment | environment,
+            cwd=self._directory,
+            env=self._environment | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -94,10 +95,13 @@ class DaskCommands:
 
 @contextlib.contextmanager
 def dask_commands(
-    directory: Path, threads: Sequence[int] = (1, 1), protocol: str = "tcp", **environment: str
+    directory: Path,
+    threads: Sequence[int] = (1, 1),
+    protocol: str = "tcp",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[DaskCommands]:
     """A cluster with workers of so many threads each."""
-    cluster = DaskCommands(directory, protocol, **environment)
+    cluster = DaskCommands(directory, protocol, environment or {})
     try:
         for number in threads:
             cluster.add_worker(number)

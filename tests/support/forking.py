@@ -30,6 +30,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+_NOT_LOADED = ("__main__", "cluster.dask_channel", "cluster.dask_executor", "cluster.dask_member")
+"""Ends of the names of modules that are none to load: Dask starts threads, and reads variables."""
 _ALSO_LOADED = ("rich.live", "rich.progress", "rich.table", "sqlite3", "defusedxml.ElementTree")
 
 
@@ -37,7 +39,7 @@ def _load() -> None:
     import pyfetch
 
     for module in pkgutil.walk_packages(pyfetch.__path__, "pyfetch."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(_NOT_LOADED):
             importlib.import_module(module.name)
     for name in _ALSO_LOADED:
         importlib.import_module(name)

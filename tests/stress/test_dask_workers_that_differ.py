@@ -1,0 +1,151 @@
+"""Workers of Dask that lack a version, the folder or encryption; and clients of programs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.support.command import InstalledCommand
+from tests.support.dask_commands import DaskCommands, dask_commands
+from tests.support.server import LoopbackServer, Page
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
+LONGEST = 60.0
+
+
+@pytest.fixture
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCommands]:
+    """A scheduler without workers."""
+    with dask_commands(tmp_path_factory.mktemp("dask"), threads=()) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def ten(server: LoopbackServer) -> list[str]:
+    """The URLs of ten files."""
+    for number in range(10):
+        server.pages[f"/{number}"] = Page(f"file {number}".encode())
+    return [f"{server.url}/{number}" for number in range(10)]
+
+
+def _with_other_start(directory: Path, code: str) -> dict[str, str]:
+    """The environment of a worker that runs this code before anything else."""
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(directory)}
+
+
+OTHER_VERSION = """
+import importlib.metadata as m
+of = m.version
+m.version = lambda name: "0.0.1" if name == "pyfetch-batch" else of(name)
+"""
+NO_PYFETCH = """
+import importlib.metadata as m, sys
+of = m.version
+m.version = lambda name: of("" if name == "pyfetch-batch" else name)
+sys.modules["pyfetch"] = None
+"""
+OTHER_PYTHON = """
+import distributed.versions as v
+of = v.get_system_info
+v.get_system_info = lambda: of() | {"python": "3.9.1.final.0"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (OTHER_VERSION, "has pyfetch 0.0.1 and not "),
+        (OTHER_PYTHON, "has Python 3.9 and not "),
+        (NO_PYFETCH, "has pyfetch none and not "),
+    ],
+    ids=["pyfetch", "python", "none"],
+)
+def test_a_worker_with_another_version_is_left_out(
+    forked: InstalledCommand, empty: DaskCommands, ten: list[str], tmp_path: Path,
+    code: str, said: str,
+) -> None:  # fmt: skip
+    empty.add_worker(environment=_with_other_start(tmp_path / "start", code))
+    ended = forked("--cluster", empty.address, "-o", "data", *ten)
+    assert (ended.status, ended.out) == (3, "")
+    assert said in ended.err
+    assert "Traceback" not in ended.err
+    empty.add_worker()  # as long as the cluster has only the other one, it goes on in that way
+    until(lambda: forked("--cluster", empty.address, "-o", "data", *ten).status == 0)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_worker_with_another_folder_fetches_nothing(
+    forked: InstalledCommand, empty: DaskCommands, server: LoopbackServer, ten: list[str],
+    tmp_path: Path, is_there: bool,
+) -> None:  # fmt: skip
+    other = tmp_path / "other"
+    other.mkdir()
+    if is_there:
+        (other / "data" / ".pyfetch").mkdir(parents=True)
+    code = f"import os; move = os.chdir; os.chdir = lambda _: move({str(other)!r})"
+    empty.add_worker(environment=_with_other_start(tmp_path / "start", code))
+    ended = forked("--cluster", empty.address, "-o", "data", *ten)
+    assert ended.status == 3
+    assert ("is another directory than here" if is_there else "there is no ") in ended.err
+    assert not server.asked
+    assert forked("--cluster", empty.address, "--discard", *ten).status == 0
+
+
+def test_settings_go_over_tls_where_dask_has_certificates(
+    forked: InstalledCommand, ten: list[str], tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    one = tmp_path / "one.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(one)
+    tls = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(tmp_path / "authority.pem")}
+    for role in ("SCHEDULER", "WORKER", "CLIENT"):
+        tls[f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"] = str(one)
+    with dask_commands(tmp_path, protocol="tls", environment=tls) as cluster:
+        assert cluster.address.startswith("tls://")
+        ended = forked("--cluster", cluster.address, "-o", "data", *ten)
+        assert ended.status == 2  # nothing says whom to trust
+        assert "Traceback" not in ended.err
+        forked.environment.update(tls)
+        ended = forked("--cluster", cluster.address, "-o", "data", *ten)
+        assert (ended.status, ended.err.count("clear")) == (0, 0)
+        assert [row[0] for row in ended.rows] == ["200"] * 10
+
+
+def test_a_scheduler_that_does_not_answer_ends_the_run(
+    forked: InstalledCommand, ten: list[str]
+) -> None:
+    ended = forked("--cluster", "tcp://127.0.0.1:1", *ten)
+    assert ended.status == 3
+    assert "the Dask scheduler tcp://127.0.0.1:1 does not answer" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_client_of_a_program_stays_open(
+    empty: DaskCommands, ten: list[str], tmp_path: Path
+) -> None:
+    empty.add_worker(2)
+    program = (
+        "from distributed import Client\n"
+        "from pyfetch import fetch_all\n"
+        f"with Client({empty.address!r}) as client:\n"
+        "    for _ in range(2):\n"
+        f"        for result in fetch_all({ten!r}, cluster=client, output_dir='data'):\n"
+        "            print(result.status)\n"
+        "    print(client.submit(sum, [3, 4]).result())\n"
+        "    results = fetch_all([], cluster=client, discard=True)\n"
+        "    print(list(results), client.status)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, timeout=LONGEST
+    )
+    printed = ended.stdout.decode().split("\n")
+    assert printed[:-1] == ["200"] * 10 + ["304"] * 10 + ["7", "[] running"], ended.stderr
