@@ -145,7 +145,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
             f"it is {what}, which no other process can get: write it as a function of a module,"
             " with def at the left margin",
         )
-    if sys.modules.get(MAIN) is sys.modules.get(IMPORTED_MAIN) is not None:
+    if getattr(sys.modules.get(MAIN), "__name__", MAIN) == IMPORTED_MAIN:
         raise UsageError(
             "this program starts a run where a process imports its functions: write what starts it"
             " below  if __name__ == '__main__':"

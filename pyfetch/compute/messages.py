@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -89,3 +90,13 @@ class Failed(NamedTuple):
 
 Order = Call | Execute
 Reply = Succeeded | Failed
+
+
+def how_ended(status: int) -> str:
+    """How a process has ended, as a clause; `status` as `subprocess` has it."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:  # not all of those for programs' own use have names
+        return f"killed by signal {-status}"

@@ -6,6 +6,7 @@ It ends when the process that started it closes the connection, or dies.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pickle
@@ -31,7 +32,6 @@ from pyfetch.compute.messages import (
 )
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
-from pyfetch.units import format_size
 
 
 def main(connection_number: int, life_number: int) -> None:
@@ -63,9 +63,7 @@ def _run_commands(connection: Connection) -> None:
 
 
 def _call_function(connection: Connection, spec: FunctionSpec, life_number: int) -> None:
-    # What a function does may keep the interpreter's lock for long, so the system is asked, too.
-    end_with_parent()
-    threading.Thread(target=_end_at_end_of, args=[life_number], daemon=True).start()
+    _end_with_parent(life_number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = load(spec)
@@ -76,12 +74,25 @@ def _call_function(connection: Connection, spec: FunctionSpec, life_number: int)
     while True:
         order = pickle.loads(connection.recv_bytes())  # noqa: S301
         assert isinstance(order, Call)  # noqa: S101
-        _send(connection, called(function, order))
-        _flush()
+        reply = called(function, order)
+        _flush()  # before the reply: what was printed belongs to this file
+        _send(connection, reply)
+
+
+def _end_with_parent(life_number: int) -> None:
+    """End this process, and those that the function has started, when the parent has ended."""
+    # A function may keep the interpreter's lock for long, so Linux is asked to do it: it sends the
+    # signal to the group when the other end of the pipe is closed. Then it ends this process alone.
+    if sys.platform == "linux":
+        fcntl.fcntl(life_number, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life_number, fcntl.F_SETOWN, -os.getpgrp())
+        flags = fcntl.fcntl(life_number, fcntl.F_GETFL)
+        fcntl.fcntl(life_number, fcntl.F_SETFL, flags | os.O_ASYNC)
+    end_with_parent()
+    threading.Thread(target=_end_at_end_of, args=[life_number], daemon=True).start()
 
 
 def _end_at_end_of(life_number: int) -> None:
-    """End this process, and those that the function has started, when the parent has ended."""
     os.read(life_number, 1)
     os.killpg(0, signal.SIGKILL)
 
@@ -97,8 +108,10 @@ def called(function: Callable[..., object], call: Call) -> Reply:
     except (TypeError, ValueError, RecursionError) as error:
         return Failed(f"the value that it has returned is not JSON: {error}")
     if len(text) > MOST_JSON:
-        size, most = format_size(len(text)), format_size(MOST_JSON)
-        return Failed(f"the value that it has returned takes {size} as JSON: at most {most} may be")
+        return Failed(
+            f"the value that it has returned takes {len(text):,} bytes as JSON: at most"
+            f" {MOST_JSON:,} may be"
+        )
     return Succeeded(text)
 
 
