@@ -71,6 +71,11 @@ class Failure(StrEnum):
     CANCELLED = "cancelled"
     INTERNAL = "internal"
 
+    @property
+    def of_transfer(self) -> bool:
+        """Whether the file did not come, or not whole; else it did, and computing failed."""
+        return self not in (Failure.EXEC, Failure.MAP)
+
 
 class HostSignal(StrEnum):
     """What one attempt tells about the host."""
@@ -299,7 +304,7 @@ class Result:
     def _file(self) -> Path:
         self.raise_for_status()
         if self.path is None:
-            raise FetchError(self, "its body was counted and not kept (discard=True)")
+            raise FetchError(self, "its file was not kept (discard=True or keep=False)")
         return self.path
 
 

@@ -92,8 +92,8 @@ def _fetch(
     if settings.computes:
         from pyfetch.compute.task import task_from
 
-        task = task_from(settings)  # also where there is a plan alone: it cannot be used either
-        of_command = task.columns if task else ()
+        # Also where there is a plan alone: what cannot be used is said there, too.
+        of_command = task_from(settings).columns
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
@@ -104,6 +104,8 @@ def _fetch(
     )
     output = OutputOptions(
         format=options["format"],
+        computes=settings.computes,
+        values=settings.map is not None,
         rows=Rows(options["rows"]),
         progress=ProgressForm(options["progress"]),
         extras=not options["no_osc"],

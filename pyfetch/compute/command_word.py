@@ -72,8 +72,10 @@ class CommandWord:
             return lambda target, _, __: _text_of(target, column)
         if name not in _FIELDS:
             known = ", ".join(f"{{{field}}}" for field in (*_FIELDS, f"{BEFORE_COLUMN}COLUMN"))
+            meant = known if name else "write {path} for the file"  # as find and xargs have it
             raise refused(
-                f"there is no field {{{name}}} (there are {known}; write {{{{ and }}}} for braces)"
+                f"there is no field {{{name}}} ({'there are ' * bool(name)}{meant}; write {{{{ and"
+                " }} for braces)"
             )
         return _FIELDS[name]
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from pyfetch.compute.cpus import CpuShare, available, memory_left
+from pyfetch.compute.cpus import CpuShare, cpu_share, memory_left
 from pyfetch.settings import AUTO
 
 _REVIEW_EVERY = 0.5
@@ -36,7 +36,7 @@ class ProcessNumber:
         memory: Callable[[], int | None] = memory_left,
     ) -> None:
         self._is_fixed = wanted != AUTO
-        self._share = share or available()
+        self._share = share or cpu_share()
         self._most = self._share.number if wanted == AUTO else wanted
         self._clock = clock
         self._cpu_time = cpu_time

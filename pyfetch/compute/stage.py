@@ -80,7 +80,7 @@ class ComputeStage:
         self._files = ComputedFiles(ledger, directory, keeps=self._keeps)
 
     def begin(
-        self, finish: Callable[[int, Result], None], fail: Callable[[BaseException], None]
+        self, finish: Callable[[Target, Result], None], fail: Callable[[BaseException], None]
     ) -> None:
         """Call `finish` with each result, and `fail` with what ends the run."""
         self._finish = finish
@@ -153,7 +153,7 @@ class ComputeStage:
                 result = self._result(target, result, file, runner)
         except TargetError as error:
             result = result.not_computed(error.failure, error.detail)
-        self._finish(result.index, result)
+        self._finish(target, result)
 
     def _result(self, target: Target, result: Result, file: ComputedFile, runner: Runner) -> Result:
         recorded = file.recorded()

@@ -56,14 +56,15 @@ class Dispatcher:
         self._ledger = ledger
         self._stage = stage
 
-    def computed(self, index: int, result: Result) -> None:
+    def computed(self, target: Target, result: Result) -> None:
         """Deliver a result of the stage; for its threads."""
         with self._lock:
             if self._is_closed or self._stage is None:
                 return
-            has_refused = self._stage.computed(index)
+            may_start = self._stage.computed(target.index)
+            may_start |= self._jobs.let_go(target)
             self._state.deliver(result)
-            if has_refused or not (self._stage.left or self._jobs):
+            if may_start or not self._stage.left:
                 self._state.wake()
 
     def expect(self, targets: Sequence[Target]) -> None:

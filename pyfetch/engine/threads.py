@@ -238,8 +238,10 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         statuses=retried_statuses(settings.retry_status),
     )
     stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
+    holds = settings.computes
     if not settings.hosts:
-        return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)
+        queues = HostQueues(limits, retry)
+        return Jobs(queues, workers, retry, settings.max_time, stalls, holds_paths=holds)
     of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
 
     def rules_of(origin: str) -> HostRules:
@@ -252,4 +254,4 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
 
     queues = HostQueues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)
-    return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of)
+    return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)

@@ -126,7 +126,8 @@ class ComputedFile:
         now = self._look_again()
         effect = Effect.ALTERED if self._is_changed(now) else Effect.LEFT
         removes = self._may_remove(now)
-        row = self._row(self._task, value, self._result.sha256, now, effect, removes=removes)
+        sha256 = self._result.sha256 if self._is_as_fetched() else None
+        row = self._row(self._task, value, sha256, now, effect, removes=removes)
         # If the process is killed after this, the next run removes the file, and computes nothing.
         self._files.commit(self._path, row)
         self._is_recorded = True

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from pyfetch.attempt import Finished
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, jobs_by, workers_by
-from pyfetch.models import Result, Target
+from pyfetch.models import Result, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.computed_files import ComputedFiles
@@ -64,10 +64,12 @@ class Computing:
         self.state_file = directory / OWN_DIRECTORY / STATE_FILE
         self.computed: list[str] = []
         """Names of the files for which a task was run, in this order."""
+        self.before_computing: Callable[[], object] = lambda: None
+        """Called between the fetch and the task of each file."""
 
     def run(
         self,
-        *urls: str,
+        *urls: str | Mapping[str, str],
         task: Callable[[Path], Any] | None = content_of,
         identity: str = "task 1",
         keeps: bool = True,
@@ -118,7 +120,8 @@ class Computing:
         task: Callable[[Path], Any],
     ) -> Row:
         result = finished.result
-        with files.of(target, finished) as file:
+        self.before_computing()
+        with suppress(TargetError), files.of(target, finished) as file:
             recorded = file.recorded()
             if recorded:
                 return _row(result, recorded.value, recorded.path)
@@ -129,6 +132,7 @@ class Computing:
             except TaskError:
                 return _row(result, FAILED, result.path)
             return _row(result, value, file.record(json.dumps(value)))
+        return _row(result, FAILED, result.path)
 
 
 def _row(result: Result, value: Any, path: Path | None) -> Row:

@@ -176,7 +176,7 @@ def test_a_locale_without_the_characters_is_an_error_that_says_what_to_do(
         ("./no-such-program {path}", "there is no ./no-such-program"),
         ("/ {path}", "/ is a directory"),
         ("true {pth}", "no field {pth} (there are {path}, {name}, {dir}, {stem}, {ext}, {url}"),
-        ("true {}", "no field {} (there are {path}"),
+        ("true {}", "no field {} (write {path} for the file; write {{ and }} for braces)"),
         ("true {input.}", "no field {input.}"),
         ("true '{print $1}'", "{{ and }} for braces"),
         ("true {path:5}", "takes no format and no conversion (write {path})"),

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from pyfetch.attempt import Finished
+from pyfetch.computed import Effect
+from pyfetch.errors import StoppedError
+from pyfetch.models import IfExists, Outcome, Result, Target
+from pyfetch.settings import Settings
+from pyfetch.storage.computed_file import Recorded
+from pyfetch.storage.computed_files import ComputedFiles
+from pyfetch.storage.computed_table import LONGEST_VALUE, ComputedOf, ComputedRow
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.file_ledger import FileLedger
+from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.state import State
+from pyfetch.urls import parse_url
 from tests.support.computing import FAILED, Computing, Row, TaskError, content_of
-from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page
 
 
 @pytest.fixture
@@ -351,3 +369,148 @@ def test_a_file_removed_while_the_server_was_asked_is_fetched(
         assert file.read_text() == "one"
         del server.routes["/x"]
     assert len(list(computing.directory.glob("x.~*"))) == 1
+
+
+def test_a_value_is_in_the_state_before_record_returns(computing: Computing, url: str) -> None:
+    """So a process that is killed after that computes nothing again."""
+    ended: list[object] = []
+
+    class Files(ComputedFiles):
+        def commit(self, path: str, row: ComputedRow) -> None:
+            super().commit(path, row)
+            with closing(State.copy_of(computing.state_file)) as state:
+                ended.append(state.computed().of(path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.support.computing.ComputedFiles", Files)
+        computing.run(url, keeps=False)
+    (known,) = ended
+    assert isinstance(known, ComputedOf)
+    assert known.row
+    assert (known.row.value, known.row.effect) == ('"one"', Effect.REMOVED)
+    assert known.size == 3, "what the file was is written with it"
+
+
+def test_a_file_that_a_killed_run_was_about_to_remove_goes_and_is_not_computed_again(
+    computing: Computing, url: str
+) -> None:
+    computing.run(url, keeps=False)
+    file = computing.directory / "x"
+    file.write_bytes(b"one")
+    os.utime(file, (JUST_BEFORE_NOW, JUST_BEFORE_NOW))
+    assert computing.run(url, keeps=False) == [Row("unchanged", "one", None)]
+    assert computing.computed == []
+    assert not file.exists()
+
+
+def test_a_file_that_cannot_be_removed_is_removed_by_the_next_run(
+    computing: Computing, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        unlink = os.unlink
+
+        def refused(name: str, dir_fd: int | None = None) -> None:
+            if name == "x":
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+            unlink(name, dir_fd=dir_fd)
+
+        patch.setattr(os, "unlink", refused)
+        assert computing.run(url, keeps=False) == [Row("fetched", FAILED, "x")]
+    assert computing.run(url, keeps=False) == [Row("unchanged", "one", None)]
+    assert computing.computed == []
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_file_that_somebody_replaced_before_its_task_began_is_computed_and_not_removed(
+    computing: Computing, url: str, keeps: bool
+) -> None:
+    """And the value is not taken for that of the bytes which were fetched."""
+    file = computing.directory / "x"
+
+    def replace() -> None:
+        file.unlink()
+        file.write_text("mine")
+
+    computing.run(url, keeps=keeps)
+    computing.before_computing = replace
+    assert computing.run(url, keeps=keeps, if_exists="replace") == [Row("fetched", "mine", "x")]
+    assert computing.computed == ["x"]
+    computing.before_computing = lambda: None
+    (row,) = computing.run(url, keeps=keeps)
+    assert row == Row("fetched", "one", "x" if keeps else None)
+
+
+def test_a_second_task_for_a_file_waits_for_the_first_one(tmp_path: Path) -> None:
+    """A list may name a URL twice, and both may be fetched before one is computed."""
+    prepare(tmp_path)
+    (tmp_path / "x").write_text("one")
+    with closing(State(None)) as state, closing(OutputDirectory(tmp_path)) as directory:
+        settings = Settings(output_dir=str(tmp_path), if_exists=IfExists.SKIP)
+        ledger = FileLedger(settings, state, lasting=False, task_of=lambda _: "task")
+        files = ComputedFiles(ledger, directory, keeps=True)
+        targets = [ledger.named(Target(number, parse_url("http://h/x"))) for number in (1, 2)]
+        path = tmp_path / "x"
+        ends = [
+            Finished(Result(target.index, str(target.url), Outcome.SKIPPED, path=path))
+            for target in targets
+        ]
+        found: list[Recorded | None] = []
+
+        def second() -> None:
+            with files.of(targets[1], ends[1]) as file:
+                found.append(file.recorded())
+
+        with files.of(targets[0], ends[0]) as file:
+            assert file.recorded() is None
+            thread = threading.Thread(target=second)
+            thread.start()
+            thread.join(0.05)
+            assert thread.is_alive()
+            file.record("[1]")
+        thread.join()
+        assert found == [Recorded([1], path)]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("value", "{"), ("value", "NaN"), ("value", "[-Infinity]"), ("value", "[" * 100_000),
+        ("value", f'"{"x" * 1024 * 1024}"'), ("value", b"1"), ("value", "9" * 5000),
+        ("task", b"task 1"), ("sha256", b"ab"), ("size", "many"), ("modified_ns", 1.5),
+        ("size", None), ("effect", "eaten"), ("effect", b"left"), ("fetched_at", "then"),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_is_a_damaged_state(
+    computing: Computing, url: str, column: str, value: object
+) -> None:
+    computing.run(url)
+    with closing(sqlite3.connect(computing.state_file)) as database, database:
+        database.execute(f"UPDATE computed SET {column} = ?", (value,))  # noqa: S608
+    with pytest.raises(StoppedError, match=r"damaged: .*\(move it away"):
+        computing.run(url)
+    assert computing.run(url, task=None)[0].outcome == "unchanged", "a plain run does not look"
+
+
+def test_a_value_may_be_as_long_as_a_mebibyte_of_json(computing: Computing, url: str) -> None:
+    value = "x" * (LONGEST_VALUE - 2)
+    for _ in range(2):
+        assert computing.run(url, task=lambda _: value)[0].value == value
+    assert computing.computed == []
+
+
+def test_a_value_is_not_that_of_the_url_which_had_the_name_before(
+    computing: Computing, server: LoopbackServer
+) -> None:
+    """Though the bytes are the same: a task may look at the URL, too."""
+    server.pages |= {"/a": Page(b"same"), "/b": Page(b"same")}
+    for path in ("/a", "/b"):
+        computing.run({"url": f"{server.url}{path}", "out": "mine"})
+        assert computing.computed == ["mine"]
+
+
+def test_a_plain_run_looks_up_nothing(
+    computing: Computing, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(State, "computed", lambda _: pytest.fail("it is no run that computes"))
+    for _ in range(2):
+        computing.run(url, task=None)
