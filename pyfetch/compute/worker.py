@@ -82,18 +82,25 @@ def _call_function(connection: Connection, spec: FunctionSpec, life_number: int)
 def _end_with_parent(life_number: int) -> None:
     """End this process, and those that the function has started, when the parent has ended."""
     # A function may keep the interpreter's lock for long, so Linux is asked to do it: it sends the
-    # signal to the group when the other end of the pipe is closed. Then it ends this process alone.
+    # signal to the group when the other end of the pipe is closed.
     if sys.platform == "linux":
         fcntl.fcntl(life_number, fcntl.F_SETSIG, signal.SIGKILL)
         fcntl.fcntl(life_number, fcntl.F_SETOWN, -os.getpgrp())
         flags = fcntl.fcntl(life_number, fcntl.F_GETFL)
         fcntl.fcntl(life_number, fcntl.F_SETFL, flags | os.O_ASYNC)
-    end_with_parent()
-    threading.Thread(target=_end_at_end_of, args=[life_number], daemon=True).start()
+    # A process that the program has forked may have that end of the pipe, too. This signal comes
+    # first: were it SIGKILL, nobody would be left to end what the function has started.
+    signal.signal(signal.SIGHUP, lambda *_: _end_group())
+    end_with_parent(signal.SIGHUP)
+
+    def wait() -> None:
+        os.read(life_number, 1)
+        _end_group()
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
-def _end_at_end_of(life_number: int) -> None:
-    os.read(life_number, 1)
+def _end_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
