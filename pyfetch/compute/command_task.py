@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from pyfetch.compute.command_word import CommandWord, shown_argument
-from pyfetch.compute.messages import Begin, Execute, Order
+from pyfetch.compute.messages import Execute, Order, Setup
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
@@ -66,8 +66,8 @@ class CommandTask:
         arguments += [word.filled(target, result, path) for word in self._words[1:]]
         return arguments
 
-    def begin(self) -> Begin:
-        return Begin(None)
+    def setup(self) -> Setup:
+        return Setup(None)
 
     def order(self, target: Target, result: Result) -> Order:
         return Execute(self.arguments(target, result))

@@ -17,7 +17,15 @@ from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, Pat
 from pathlib import Path
 from typing import Any, Self
 
-from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, Begin, Call, FunctionSpec, Order
+from pyfetch.compute.messages import (
+    BEING_IMPORTED,
+    IMPORTED_MAIN,
+    MAIN,
+    Call,
+    FunctionSpec,
+    Order,
+    Setup,
+)
 from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
@@ -52,8 +60,8 @@ class FunctionTask:
         parts = ("map", spec.module, spec.name, pickled, "=" + version if version else digest)
         return cls(spec, digest_of(parts))
 
-    def begin(self) -> Begin:
-        return Begin(self.spec)
+    def setup(self) -> Setup:
+        return Setup(self.spec)
 
     def order(self, target: Target, result: Result) -> Order:  # noqa: ARG002 - as of a command
         if result.path is None:
@@ -83,7 +91,12 @@ def _found(text: str, output_dir: Path) -> tuple[FunctionSpec, str]:
     found = _find_module(where, spec.search_path)
     if found is None:
         return _of_this_directory(spec, output_dir)
-    return spec, _digest_of_file(found.origin)
+    if found.origin and found.submodule_search_locations is None and "." not in where:
+        origin = Path(found.origin)
+        if origin.suffix == ".py" and _is_within(output_dir, origin.parent):
+            spec, digest = _of_file(spec, origin, output_dir)
+            return replace(spec, module=where), digest
+    return spec, _digest_of(found)
 
 
 def _of_file(spec: FunctionSpec, file: Path, output_dir: Path) -> tuple[FunctionSpec, str]:
@@ -129,7 +142,7 @@ def _of_this_directory(spec: FunctionSpec, output_dir: Path) -> tuple[FunctionSp
             f"the package {top} is in the directory that files are saved in, where one of them"
             " could take its place (write -o DIR to save them elsewhere, or PYTHONPATH=.)",
         )
-    return replace(spec, search_path=(*spec.search_path, str(here))), _digest_of_file(found.origin)
+    return replace(spec, search_path=(*spec.search_path, str(here))), _digest_of(found)
 
 
 def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
@@ -145,7 +158,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
             f"it is {what}, which no other process can get: write it as a function of a module,"
             " with def at the left margin",
         )
-    if getattr(sys.modules.get(MAIN), "__name__", MAIN) == IMPORTED_MAIN:
+    if hasattr(sys.modules.get(MAIN), BEING_IMPORTED):
         raise UsageError(
             "this program starts a run where a process imports its functions: write what starts it"
             " below  if __name__ == '__main__':"
@@ -155,9 +168,9 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
     except Exception as error:  # objects say by themselves how they are pickled
         raise _unusable(name, f"no other process can get it: {error}") from None
     spec = FunctionSpec(name, module, name, pickled=pickled, search_path=_search_path())
-    if module != MAIN:
+    if module not in (MAIN, IMPORTED_MAIN):
         return spec, _digest_of_file(getattr(sys.modules.get(module), "__file__", None))
-    program = sys.modules[MAIN]
+    program = sys.modules[module]
     file = getattr(program, "__file__", None)
     if not file or not Path(file).is_file():
         raise _unusable(
@@ -177,7 +190,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
 
 
 def _search_path() -> tuple[str, ...]:
-    return tuple(place or str(Path.cwd()) for place in sys.path)
+    return tuple(str(Path(place).absolute()) for place in sys.path)
 
 
 def _find_module(name: str, search_path: tuple[str, ...]) -> ModuleSpec | None:
@@ -204,6 +217,10 @@ def _is_within(output_dir: Path, directory: Path) -> bool:
 
 def _is_dotted(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
+
+
+def _digest_of(module: ModuleSpec) -> str:
+    return _digest_of_file(module.origin) if module.has_location else ""
 
 
 def _digest_of_file(file: str | None) -> str:

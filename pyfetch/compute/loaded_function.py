@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pyfetch.compute.messages import IMPORTED_MAIN, MAIN, FunctionSpec
+from pyfetch.compute.messages import BEING_IMPORTED, IMPORTED_MAIN, MAIN, FunctionSpec
 from pyfetch.errors import UsageError
 
 _LONGEST = 500
@@ -38,11 +38,16 @@ def load(spec: FunctionSpec) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def exception_in_short(error: BaseException) -> str:
-    """An exception on one line: its type and text, and the line of code that it came from."""
+def exception_in_short(error: BaseException, file: str | None = None) -> str:
+    """An exception on one line: its type and text, and the line of code that it came from.
+
+    Where `file` took part, it is the line there, and not one of what that has called.
+    """
     said = " ".join("".join(traceback.format_exception_only(error)).split())
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith("<frozen importlib")]
+    own = [frame for frame in frames if frame.filename == file] or [
+        frame for frame in frames if not frame.filename.startswith("<frozen importlib")
+    ]
     if len(said) > _LONGEST:
         said = f"{said[:_LONGEST]}…"
     # A syntax error says by itself where it is.
@@ -63,7 +68,9 @@ def _run_source(spec: FunctionSpec, source: bytes) -> None:
     for name in names:
         _replaced.append(sys.modules.get(name))
         sys.modules[name] = module
+    setattr(module, BEING_IMPORTED, True)
     exec(compile(source, spec.file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - the user's own
+    delattr(module, BEING_IMPORTED)
 
 
 def _named(spec: FunctionSpec) -> Any:
@@ -94,7 +101,7 @@ def _check_call(spec: FunctionSpec, function: Any) -> None:
 
 def _why_not_imported(spec: FunctionSpec, error: BaseException) -> str:
     what = Path(spec.file).name if spec.file else spec.module
-    why = f"{what} does not import: {exception_in_short(error)}"
+    why = f"{what} does not import: {exception_in_short(error, spec.file)}"
     if isinstance(error, ModuleNotFoundError) and spec.file and not spec.searches_beside:
         why += (
             "; modules beside it are not looked at, as files are saved there (write -o DIR to save"

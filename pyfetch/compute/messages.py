@@ -15,6 +15,8 @@ MAIN = "__main__"
 """The module of the program itself."""
 IMPORTED_MAIN = "__mp_main__"
 """What the program's module is called in another process, as `multiprocessing` calls it."""
+BEING_IMPORTED = "__pyfetch_imports_it__"
+"""What the program's module has while another process runs it to get at its functions."""
 MOST_JSON = 1024 * 1024
 """Characters that a value may have as JSON text."""
 
@@ -41,7 +43,7 @@ class FunctionSpec:
     """Whether they are looked for in the directory of `file`, too."""
 
 
-class Begin(NamedTuple):
+class Setup(NamedTuple):
     """The first message to a process: what it is for."""
 
     function: FunctionSpec | None
@@ -52,7 +54,7 @@ class Ready(NamedTuple):
     """The process can compute."""
 
 
-class Refused(NamedTuple):
+class NotLoaded(NamedTuple):
     """The process cannot compute at all: the function cannot be loaded."""
 
     why: str

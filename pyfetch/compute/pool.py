@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Begin
+from pyfetch.compute.messages import Setup
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError
@@ -37,12 +37,12 @@ class Pool:
 
     def __init__(
         self,
-        begin: Begin,
+        setup: Setup,
         rules: Rules,
         number: ProcessNumber,
         failed: Callable[[BaseException], None],
     ) -> None:
-        self._begin = begin
+        self._setup = setup
         self._rules = rules
         self._number = number
         self._failed = failed
@@ -141,7 +141,7 @@ class Pool:
 
     def _work(self, thread: threading.Thread) -> None:
         began = time.monotonic()
-        runner = Runner(self._begin, self._rules)
+        runner = Runner(self._setup, self._rules)
         with self._lock:
             self._runners.add(runner)
         try:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pyfetch import cpu
-from pyfetch.compute.messages import OUTPUT_KEPT, Begin, Order, Ready, Refused, Reply, how_ended
+from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup, how_ended
 from pyfetch.errors import StoppedError
 from pyfetch.text import printed
 
@@ -30,7 +30,7 @@ ended first."""
 _BETWEEN = 0.01
 
 
-class ProcessEnded(Exception):  # noqa: N818 - what it means is up to the caller
+class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
     """The process has ended, though it was to compute. It is to be closed."""
 
 
@@ -45,8 +45,8 @@ class ComputeProcess:
     Raises `StoppedError` if the system refuses to start it.
     """
 
-    def __init__(self, begin: Begin) -> None:
-        self._runs_commands = begin.function is None
+    def __init__(self, setup: Setup) -> None:
+        self._runs_commands = setup.function is None
         ours, theirs = socket.socketpair()
         life, self._life = os.pipe()
         self._output_end, output = os.pipe()
@@ -80,17 +80,17 @@ class ComputeProcess:
             self._poll.register(self._exit_end, select.POLLIN)
         self._output = b""
         self._is_closed = False
-        self._send(begin)
+        self._send(setup)
 
-    def begun(self) -> Ready | Refused:
-        """Wait until it can compute, or says that it cannot. Raises `ProcessEnded`."""
-        begun: Ready | Refused = self._reply(None)
+    def begun(self) -> Ready | NotLoaded:
+        """Wait until it can compute, or says that it cannot. Raises `ProcessGone`."""
+        begun: Ready | NotLoaded = self._reply(None)
         return begun
 
     def ask(self, order: Order, seconds: float | None) -> Reply:
         """Let it compute, and wait for its reply, at most so long; None: for ever.
 
-        Raises `ProcessEnded` and `TimeIsUp`: it has to be closed then.
+        Raises `ProcessGone` and `TimeIsUp`: it has to be closed then.
         """
         self._output = b""
         self._send(order)
@@ -152,7 +152,7 @@ class ComputeProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _send(self, message: Begin | Order) -> None:
+    def _send(self, message: Setup | Order) -> None:
         with contextlib.suppress(OSError):  # if it has ended, `_reply` says so
             self._connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
@@ -167,10 +167,10 @@ class ComputeProcess:
                 try:
                     return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own
                 except (EOFError, OSError):
-                    raise ProcessEnded from None
+                    raise ProcessGone from None
             # What the function has forked may hold its connection open.
             if self._exit_end in ready:
-                raise ProcessEnded
+                raise ProcessGone
             if until is not None and time.monotonic() >= until:
                 raise TimeIsUp
 
@@ -197,5 +197,5 @@ def _program(connection: int, life: int) -> str:
     package = str(Path(__file__).parents[2])
     return (
         f"import sys; sys.path.insert(0, {package!r});"
-        f" from pyfetch.compute.worker import main; main({connection}, {life})"
+        f" from pyfetch.compute.worker import serve; serve({connection}, {life})"
     )

@@ -7,8 +7,8 @@ import shlex
 import threading
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Begin, Call, Failed, Order, Refused, Succeeded
-from pyfetch.compute.process import ComputeProcess, ProcessEnded, TimeIsUp
+from pyfetch.compute.messages import Call, Failed, NotLoaded, Order, Setup, Succeeded
+from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.units import format_seconds
 
@@ -37,8 +37,8 @@ class Stopped(Exception):  # noqa: N818 - as above
 class Runner:
     """Runs one task after another. For one thread, but for `stop`."""
 
-    def __init__(self, begin: Begin, rules: Rules) -> None:
-        self._begin = begin
+    def __init__(self, setup: Setup, rules: Rules) -> None:
+        self._setup = setup
         self._rules = rules
         self._process: ComputeProcess | None = None
         self._tasks = 0
@@ -94,7 +94,7 @@ class Runner:
             raise Stopped
         try:
             reply = process.ask(order, self._rules.timeout)
-        except (ProcessEnded, TimeIsUp) as error:
+        except (ProcessGone, TimeIsUp) as error:
             process.kill()
             how = self._close()
             if self._stopped:
@@ -113,7 +113,7 @@ class Runner:
         return reply
 
     def _start(self) -> None:
-        process = ComputeProcess(self._begin)
+        process = ComputeProcess(self._setup)
         with self._lock:
             if self._stopped:
                 process.kill()
@@ -121,7 +121,7 @@ class Runner:
         self._tasks = 0
         try:
             begun = process.begun()
-        except ProcessEnded:
+        except ProcessGone:
             how = self._close()
             if self._stopped:
                 raise Stopped from None
@@ -129,7 +129,7 @@ class Runner:
             raise StoppedError(
                 f"a process to compute has ended while it started ({how})" + (said and f": {said}")
             ) from None
-        if isinstance(begun, Refused):
+        if isinstance(begun, NotLoaded):
             self._close()
             raise UsageError(begun.why)
 

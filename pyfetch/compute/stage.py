@@ -37,7 +37,7 @@ class ComputeStage:
         self._keeps = settings.keep
         self._number = ProcessNumber(settings.cpus)
         rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
-        self._pool = Pool(self._task.begin(), rules, self._number, self._failed)
+        self._pool = Pool(self._task.setup(), rules, self._number, self._failed)
         processes = self._number.now()
         usual = max(_PER_PROCESS * processes, settings.most_workers + processes)
         self._ahead = settings.ahead or usual
@@ -65,11 +65,7 @@ class ComputeStage:
                 self._pool.start(stopped)
             yield
         finally:
-            if stopped():
-                self._pool.stop()
-            self._use = self._pool.close()
-            self._end_of_refusal()
-            self._seconds = time.monotonic() - self._began
+            self.close(stopped=stopped())
 
     def task_of(self, target: Target) -> str:
         """What the state knows the task by that a target has in this run."""
@@ -126,6 +122,16 @@ class ComputeStage:
         """The results of the files that are not computed, for a run that was stopped."""
         left, self._left = self._left, {}
         return [_cancelled(result) for result in left.values()]
+
+    def close(self, *, stopped: bool) -> None:
+        """End all processes, those of a run that was stopped at once. Not under any lock."""
+        if self._use:
+            return
+        if stopped:
+            self._pool.stop()
+        self._use = self._pool.close()
+        self._end_of_refusal()
+        self._seconds = time.monotonic() - self._began
 
     def summary(self) -> str | None:
         """In how many processes was computed, why, and what held the run back."""

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Protocol
 
-from pyfetch.compute.messages import Begin, Order
+from pyfetch.compute.messages import Order, Setup
 from pyfetch.models import Failure, Result, Target
 from pyfetch.settings import Settings
 
@@ -26,7 +26,7 @@ class Task(Protocol):
         """The columns of the list that it needs."""
         ...
 
-    def begin(self) -> Begin:
+    def setup(self) -> Setup:
         """What a process gets first."""
         ...
 

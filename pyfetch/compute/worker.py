@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import inspect
 import json
 import os
 import pickle
@@ -20,21 +21,21 @@ from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
     MOST_JSON,
-    Begin,
     Call,
     Execute,
     Failed,
     FunctionSpec,
+    NotLoaded,
     Ready,
-    Refused,
     Reply,
+    Setup,
     Succeeded,
 )
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
 
 
-def main(connection_number: int, life_number: int) -> None:
+def serve(connection_number: int, life_number: int) -> None:
     """Compute until the connection is closed.
 
     `connection_number` and `life_number` are descriptors. Nothing is ever written to the second
@@ -43,12 +44,12 @@ def main(connection_number: int, life_number: int) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
     connection = Connection(connection_number)
     try:
-        begin = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
-        assert isinstance(begin, Begin)  # noqa: S101
-        if begin.function is None:
+        setup = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
+        assert isinstance(setup, Setup)  # noqa: S101
+        if setup.function is None:
             _run_commands(connection)
         else:
-            _call_function(connection, begin.function, life_number)
+            _call_function(connection, setup.function, life_number)
     except (EOFError, OSError):  # nobody listens any more
         pass
 
@@ -68,7 +69,7 @@ def _call_function(connection: Connection, spec: FunctionSpec, life_number: int)
     try:
         function = load(spec)
     except UsageError as error:
-        _send(connection, Refused(str(error)))
+        _send(connection, NotLoaded(str(error)))
         return
     _send(connection, Ready())
     while True:
@@ -109,7 +110,8 @@ def called(function: Callable[..., object], call: Call) -> Reply:
     try:
         value = function(call.path, call.result)
     except BaseException as error:  # also SystemExit: it fails this URL alone
-        return Failed(exception_in_short(error))
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        return Failed(exception_in_short(error, code and code.co_filename))
     try:
         text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from pyfetch import cpu
 from pyfetch.checksum import Digest
@@ -15,14 +15,11 @@ from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts, Known
 from pyfetch.http.validators import conditional_fields, fields_for, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
-from pyfetch.storage.existing import Found, open_file
+from pyfetch.storage.existing import Found, is_as_its_task_left_it, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
-
-if TYPE_CHECKING:
-    from pyfetch.computed import LeftFile
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +57,7 @@ def judge_existing(
     A file that is not as `expected`, perhaps because an option was added, is fetched again. Raises
     `TargetError` if the target has to fail because the file is there.
     """
-    if _stands_for_fetched(target.known.left, found, policy):
+    if policy in (IfExists.REFRESH, IfExists.SKIP) and is_as_its_task_left_it(target.known, found):
         return _judge_by_facts(final, found, policy, target, expected)
     status = found.status
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
@@ -91,19 +88,10 @@ def judge_existing(
 def _skipped(final: str, status: os.stat_result, target: Target) -> Kept | Wanted:
     if target.known.of_other_url:
         return _wanted_anew(final, "it came from another URL")
+    left = target.known.left
+    if left is not None and left.is_file(status.st_size, status.st_mtime_ns):
+        return _wanted_anew(final, "another task has changed it")
     return Kept(Outcome.SKIPPED, final, status)
-
-
-def _stands_for_fetched(left: LeftFile | None, found: Found, policy: IfExists) -> bool:
-    """Whether what is there is what a task has left, and this run wants nothing else there."""
-    if left is None or not left.stands_for_fetched:
-        return False
-    if policy not in (IfExists.REFRESH, IfExists.SKIP):
-        return False
-    status = found.status
-    if status is None:
-        return left.is_file(None, None) and not found.link
-    return left.is_file(status.st_size, status.st_mtime_ns)
 
 
 def _judge_by_facts(

@@ -183,6 +183,8 @@ class ThreadEngine(Driver[Never]):
 
     def _release(self) -> None:
         self._dispatcher.close()
+        if self._stage:
+            self._stage.close(stopped=self.stopped)
         # Workers that still run were told to stop, and end by themselves.
         self._executor.shutdown(wait=False, cancel_futures=True)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pyfetch.computed import Effect, LeftFile
 from pyfetch.storage.state_file import DatabaseErrors, HasFile, damaged
-from pyfetch.storage.state_tables import StateTables, key_of
+from pyfetch.storage.state_tables import StateTables, folded_key
 
 LONGEST_VALUE = 1024 * 1024
 """Longest value, in characters of its JSON."""
@@ -75,7 +75,7 @@ class ComputedTable:
 
         `task` is what is to be run for it now; `keeps`: whether the file is to stay after that.
         """
-        key = key_of(path)
+        key = folded_key(path)
         pending = self._tables.pending(key)
         if pending and pending.facts:
             return None  # it was fetched just now
@@ -90,7 +90,7 @@ class ComputedTable:
 
     def of(self, path: str) -> ComputedOf:
         """What is known of the file at a path that was claimed, and of its task."""
-        key = key_of(path)
+        key = folded_key(path)
         pending = self._tables.pending(key)
         facts = pending.facts if pending else None
         with self._errors:
@@ -110,7 +110,7 @@ class ComputedTable:
     def put(self, path: str, row: ComputedRow) -> None:
         """Record a task that has succeeded for the file at this path."""
         with self._errors:
-            self._tables.change_other(_PUT, (key_of(path), *row))
+            self._tables.change_other(_PUT, (folded_key(path), *row))
 
     def value_of(self, row: ComputedRow) -> Any:
         """The value that a row has in JSON; None for a command. For any thread."""

@@ -97,6 +97,16 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
     return left is not None and left.is_file(size, modified_ns)
 
 
+def is_as_its_task_left_it(known: Known, found: Found) -> bool:
+    """Whether the task of this run has changed or removed the file, and nobody since."""
+    left, status = known.left, found.status
+    if left is None or not left.stands_for_fetched:
+        return False
+    if status is None:
+        return left.is_file(None, None) and not found.link
+    return left.is_file(status.st_size, status.st_mtime_ns)
+
+
 @contextlib.contextmanager
 def opened(name: str, directory: int, status: os.stat_result) -> Iterator[BinaryIO]:
     """Open a file to read it. Raises `OSError` if it is not the one with this status."""

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 _R = TypeVar("_R")
 
 
-class _Batch(Generic[_R]):
+class _RowsTogether(Generic[_R]):
     """Rows that one commit writes."""
 
     __slots__ = ("error", "is_done", "rows")
@@ -28,7 +28,7 @@ class GroupCommit(Generic[_R]):
         self._lock = threading.Lock()
         self._turn = threading.Lock()
         """Held by the thread that commits."""
-        self._next: _Batch[_R] = _Batch()
+        self._next: _RowsTogether[_R] = _RowsTogether()
 
     def write(self, row: _R) -> None:
         """Write a row. Returns once it is committed; raises what `commit` raises."""
@@ -38,7 +38,7 @@ class GroupCommit(Generic[_R]):
         with self._turn:
             if not batch.is_done:
                 with self._lock:
-                    self._next = _Batch()
+                    self._next = _RowsTogether()
                 try:
                     self._commit(batch.rows)
                 except BaseException as error:

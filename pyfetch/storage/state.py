@@ -25,7 +25,7 @@ from pyfetch.storage.state_file import (
     damaged,
     opened_to_read,
 )
-from pyfetch.storage.state_tables import FileRow, StateTables, key_of
+from pyfetch.storage.state_tables import FileRow, StateTables, folded_key
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedTable
@@ -112,7 +112,7 @@ class State:
     def expect(self, paths: Iterable[str]) -> None:
         """Look up several paths at once for which `claim` will be called next: this is faster."""
         with self._errors:
-            self._tables.expect(map(key_of, paths))
+            self._tables.expect(map(folded_key, paths))
 
     def claim(
         self, path: str, url: str, is_free: Callable[[], bool], *, takes_over: bool = False
@@ -123,7 +123,7 @@ class State:
         path, spelled the same, that another URL got in an earlier run. `is_free` returns whether
         nothing on disk has the name; it is called for a path that is new.
         """
-        key = key_of(path)
+        key = folded_key(path)
         with self._errors:
             row = self._tables.row(key)
             if row is None:
@@ -166,7 +166,7 @@ class State:
         return self._owner(path) in (None, url)
 
     def _owner(self, path: str) -> object:
-        key = key_of(path)
+        key = folded_key(path)
         with self._errors:
             row = self._tables.row(key)
         return row[1] if row else None
@@ -193,7 +193,7 @@ class State:
     def forget(self, file: RecordedFile) -> None:
         """Note that this file is gone, unless another one was fetched in its place."""
         with self._errors:
-            key = key_of(file.path)
+            key = folded_key(file.path)
             self._tables.change(_FORGET, (key, file.size, file.modified_ns))
             self._tables.change_other(_FORGET_COMPUTED, (key,))
             self._tables.change("DELETE FROM file WHERE went_to = ? AND size IS NULL", (file.path,))
@@ -216,16 +216,16 @@ class State:
     def is_taken(self, path: str) -> bool:
         """Whether this path belongs to any URL."""
         with self._errors:
-            return self._tables.has(key_of(path))
+            return self._tables.has(folded_key(path))
 
     def went_to(self, path: str, other: str) -> None:
         """Note that the server has given another name to the file of this path."""
         with self._errors:
-            self._tables.set_went_to(key_of(path), other)
+            self._tables.set_went_to(folded_key(path), other)
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a path that was claimed."""
-        key = key_of(path)
+        key = folded_key(path)
         row = self._tables.pending(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors:
@@ -233,7 +233,7 @@ class State:
 
     def ended_without_a_file(self, path: str) -> None:
         """Note that this run placed no file there: a file that appears later is not ours."""
-        key = key_of(path)
+        key = folded_key(path)
         row = self._tables.pending(key)
         if row is None:
             with self._errors:

@@ -30,7 +30,7 @@ _AT_ONCE = 64
 """Rows of one statement, at most."""
 
 
-def key_of(path: str) -> str:
+def folded_key(path: str) -> str:
     """The key of a path: paths that some file system takes for one have the same."""
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pyfetch import Batch, Failure, UsageError, fetch_all
+from pyfetch import Batch, fetch_all
 from tests.support import mapped
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.processes import children_of, is_there
@@ -482,22 +482,6 @@ def test_kill_9_leaves_nothing_running(job: Job, forked: InstalledCommand) -> No
 
 
 # --- programs
-
-
-def test_a_program_gives_a_function(job: Job) -> None:
-    urls = job.has("a", "b", "c")
-    results = [*fetch_all(urls, output_dir=job.data, then=mapped.text, cpus=1)]
-    assert [result.value for result in results] == ["a", "b", "c"]
-    (failed,) = fetch_all(urls[:1], output_dir=job.data, then=mapped.fails, cpus=1)
-    assert (failed.error, failed.value) == (Failure.MAP, None)
-    assert failed.path == job.data / "1"
-
-
-def test_a_lambda_is_refused_before_anything_is_fetched(job: Job) -> None:
-    urls = job.has("a")
-    with pytest.raises(UsageError, match="write it as a function of a module"):
-        list(fetch_all(urls, output_dir=job.data, then=lambda _path, _result: 1))
-    assert job.server.asked == []
 
 
 def test_a_coroutine_gets_values_too(job: Job) -> None:

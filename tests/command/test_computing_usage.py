@@ -58,8 +58,13 @@ def test_a_table_has_to_have_the_columns_of_the_command(
 
 
 def test_a_configuration_and_variables_have_these_options_too(pyfetch: Command) -> None:
-    """Yes and no are true and false in TOML."""
+    """Yes and no are true and false in TOML, and files are beside the configuration."""
     config = pyfetch.directory / "config.toml"
+    config.write_text('[defaults]\nmap = "lib/sizes.py:measure"\n')
+    shown = pyfetch("--config", str(config), "--show-config").out
+    assert f'map = "{pyfetch.directory}/lib/sizes.py:measure"' in shown
+    config.write_text('[defaults]\nmap = "sizes:measure"\n')
+    assert 'map = "sizes:measure"' in pyfetch("--config", str(config), "--show-config").out
     config.write_text('[defaults]\nexec = "true {path}"\nkeep = false\ncpus = 2\n')
     shown = pyfetch("--config", str(config), "--show-config").out
     assert 'exec = "true {path}"' in shown

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pyfetch.compute.command_task import CommandTask
+from pyfetch.models import Target
 from pyfetch.storage.state import VERSION
+from pyfetch.urls import parse_url
 from tests.support.command import Command, Ended, InstalledCommand
+from tests.support.computing import Computing
 from tests.support.documents import PAGES
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
@@ -401,6 +405,39 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
     before = everything(pyfetch.directory)
     assert actions(plan(pyfetch, f"{used.url}/a/x")) == [("refresh", "x")]
     assert everything(pyfetch.directory) == before
+
+
+def test_files_that_their_task_has_changed_or_that_are_gone_after_it_are_not_fetched(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Unless another task wants them, or a run that keeps them, or one without a task."""
+
+    def appends(path: Path) -> None:
+        path.write_bytes(path.read_bytes() + b"and more")
+
+    def task(command: str) -> str:
+        parsed = CommandTask(command, None)
+        return parsed.identity(Target(1, parse_url("http://h/")))
+
+    computing = Computing(pyfetch.directory / "data")
+    server.pages |= {"/altered": Page(b"a"), "/removed": Page(b"r")}
+    altered, removed = f"{server.url}/altered", f"{server.url}/removed"
+    computing.run(altered, task=appends, identity=task("cat {path}"))
+    computing.run(removed, identity=task("cat {path}"), keeps=False)
+
+    def planned(*arguments: str) -> list[str]:
+        return [action for action, _ in actions(plan(pyfetch, *arguments, altered, removed))]
+
+    same = ("--exec", "cat {path}", "--keep", "no")
+    assert planned(*same) == ["refresh", "refresh"]
+    assert planned(*same, "--if-exists", "skip") == ["skip", "skip"]
+    assert planned(*same, "--if-exists", "replace") == ["replace", "fetch"]
+    assert planned("--exec", "cat {path}") == ["refresh", "fetch"]
+    assert planned("--exec", "wc {path}") == ["replace", "fetch"]
+    assert planned("--exec", "wc {path}", "--if-exists", "skip") == ["replace", "fetch"]
+    assert planned() == ["backup", "fetch"]
+    (computing.directory / "altered").write_bytes(b"mine")
+    assert planned(*same) == ["backup", "refresh"]
 
 
 def test_its_fields_are_the_keys_that_its_page_names() -> None:

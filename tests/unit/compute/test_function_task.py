@@ -118,6 +118,16 @@ def test_the_source_is_the_one_that_was_there_before_files_came() -> None:
     assert load(spec)(Path("x"), RESULT) == ["x", 1]
 
 
+def test_that_is_so_for_a_module_that_python_finds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`PYTHONPATH=.`, or `python -m pyfetch`, which looks into the current directory."""
+    monkeypatch.syspath_prepend(".")
+    module("thumbs.py", THUMBS)
+    spec = FunctionTask.from_text("thumbs:make", None, ".").spec
+    module("thumbs.py", "def make(path, result): return 'of a stranger'\n")
+    assert load(spec)(Path("x"), RESULT) == ["x", 1]
+    assert spec.module == "thumbs"
+
+
 @pytest.mark.parametrize("output_dir", [".", ".."])
 def test_no_module_is_imported_from_where_files_are_saved(output_dir: str) -> None:
     module("thumbs.py", "import beside\n" + THUMBS)
@@ -249,7 +259,7 @@ def test_what_no_other_process_can_get_is_refused_and_says_what_to_do() -> None:
 
 
 SCRIPT = """
-import json, pickle, sys
+import json, multiprocessing, pickle, sys
 from pathlib import Path
 from pyfetch.compute.function_task import FunctionTask
 
@@ -357,3 +367,12 @@ def test_an_exception_is_told_on_one_line_with_the_place_it_came_from() -> None:
     assert short.startswith("LookupError: not there (test_function_task.py, line ")
     assert len(exception_in_short(fails("x" * 10_000))) < 600
     assert exception_in_short(ValueError()) == "ValueError"
+
+
+def test_the_place_of_an_exception_is_the_user_s_own_line() -> None:
+    """Not one of the library that it has called."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - any will do
+        json.loads("{")
+    assert "(decoder.py, line" in exception_in_short(caught.value)
+    assert "(test_function_task.py, line" in exception_in_short(caught.value, __file__)
+    assert "(decoder.py, line" in exception_in_short(caught.value, "/other.py")

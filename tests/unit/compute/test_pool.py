@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pyfetch.compute.cpus import CpuShare
-from pyfetch.compute.messages import Begin
+from pyfetch.compute.messages import Setup
 from pyfetch.compute.pool import Pool
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
@@ -61,7 +61,7 @@ class Rig:
         self.errors: list[BaseException] = []
         self.number = Number(number)
         rules = Rules(None, 0, 1000)
-        self.pool = Pool(Begin(None), rules, self.number, self.errors.append)
+        self.pool = Pool(Setup(None), rules, self.number, self.errors.append)
         self.works = Works()
 
     def put(self, *names: int) -> None:

@@ -14,24 +14,24 @@ from pathlib import Path
 import pytest
 
 from pyfetch.compute.function_task import FunctionTask
-from pyfetch.compute.messages import Begin, Call, Execute, Failed, Ready, Refused, Succeeded
-from pyfetch.compute.process import ComputeProcess, ProcessEnded, TimeIsUp
+from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Setup, Succeeded
+from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
 from tests.support import mapped
 from tests.support.processes import children_of, is_there
 from tests.support.waiting import until
 
-FUNCTION = FunctionTask.from_callable(mapped.does).begin()
-COMMANDS = Begin(None)
+FUNCTION = FunctionTask.from_callable(mapped.does).setup()
+COMMANDS = Setup(None)
 
 
 @pytest.fixture
-def begun() -> Iterator[Callable[[Begin], ComputeProcess]]:
+def begun() -> Iterator[Callable[[Setup], ComputeProcess]]:
     """Starts processes that can compute, and closes them after the test."""
     processes: list[ComputeProcess] = []
 
-    def begin(what: Begin) -> ComputeProcess:
+    def begin(what: Setup) -> ComputeProcess:
         process = ComputeProcess(what)
         processes.append(process)
         assert process.begun() == Ready()
@@ -44,7 +44,7 @@ def begun() -> Iterator[Callable[[Begin], ComputeProcess]]:
             process.close()
 
 
-Begun = Callable[[Begin], ComputeProcess]
+Begun = Callable[[Setup], ComputeProcess]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_process_that_ends_is_noticed_at_once(
     """Also where something that it has forked has its connection, too; that is ended with it."""
     before = descriptors()
     process = begun(FUNCTION)
-    with pytest.raises(ProcessEnded):
+    with pytest.raises(ProcessGone):
         process.ask(call(function), None)
     assert process.close() == how
     assert process.output == printed
@@ -146,7 +146,7 @@ def test_what_a_function_has_started_is_killed_with_it(
 
     killer = threading.Thread(target=kill)
     killer.start()
-    with pytest.raises(ProcessEnded):
+    with pytest.raises(ProcessGone):
         process.ask(order, None)
     killer.join()
     assert process.close() == "killed by SIGKILL"
@@ -158,18 +158,18 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from pyfetch.compute.function_task import FunctionTask
-from pyfetch.compute.messages import Begin, Call, Execute
+from pyfetch.compute.messages import Call, Execute, Setup
 from pyfetch.compute.process import ComputeProcess
 from pyfetch.models import Outcome, Result
 from tests.support import mapped
 
 path = Path(sys.argv[1])
 if sys.argv[2] == "function":
-    process = ComputeProcess(FunctionTask.from_callable(mapped.does).begin())
+    process = ComputeProcess(FunctionTask.from_callable(mapped.does).setup())
     path.write_text("starts_and_waits")
     order = Call(path, Result(1, "http://h/x", Outcome.FETCHED, path=path))
 else:
-    process = ComputeProcess(Begin(None))
+    process = ComputeProcess(Setup(None))
     script = 'trap "" TERM; sleep 60 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait; sleep 60'
     order = Execute(["/bin/sh", "-c", script, "sh", str(path)])
 process.begun()
@@ -191,13 +191,11 @@ def test_the_death_of_the_program_ends_all_that_computes_for_it(tmp_path: Path, 
 
 
 def test_a_function_that_cannot_be_loaded_is_refused_in_a_sentence(begun: Begun) -> None:
-    begin = FunctionTask.from_callable(mapped.does).begin()
-    assert begin.function
-    gone = Begin(FunctionTask.from_text("json:no_such_function").spec)
+    gone = Setup(FunctionTask.from_text("json:no_such_function").spec)
     before = descriptors()
     process = ComputeProcess(gone)
     refused = process.begun()
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, NotLoaded)
     assert "there is no 'no_such_function' in json" in refused.why
     process.close()
     assert descriptors() == before

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import pytest
 
 from pyfetch.compute import runner as runner_module
-from pyfetch.compute.messages import Begin, Call, Execute, Failed, Ready, Refused, Succeeded
-from pyfetch.compute.process import ProcessEnded, TimeIsUp
+from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Setup, Succeeded
+from pyfetch.compute.process import ProcessGone, TimeIsUp
 from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Outcome, Result
@@ -30,7 +30,7 @@ class Process:
     begins: ClassVar[Any] = Ready()
     told: ClassVar[Callable[[], object]] = staticmethod(lambda: None)
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Setup) -> None:
         self.begin = begin
         self.calls: list[str] = []
         self.output = ""
@@ -72,14 +72,14 @@ def ran(*script: Any, rules: Rules = RULES) -> Any:
     """What comes of one task: its value, or why it failed."""
     Process.script[:] = script
     try:
-        return Runner(Begin(None), rules).run(ORDER)
+        return Runner(Setup(None), rules).run(ORDER)
     except TaskFailed as failed:
         return str(failed)
 
 
 def test_a_process_is_used_for_one_task_after_another() -> None:
     Process.script[:] = [Succeeded("1"), Failed("no"), Succeeded(None)]
-    runner = Runner(Begin(None), RULES)
+    runner = Runner(Setup(None), RULES)
     assert runner.run(ORDER) == "1"
     with pytest.raises(TaskFailed, match=r"^no$"):
         runner.run(ORDER)
@@ -92,7 +92,7 @@ def test_a_process_is_used_for_one_task_after_another() -> None:
 @pytest.mark.parametrize(
     ("end", "detail"),
     [
-        (ProcessEnded(), "its process has ended (killed by SIGSEGV): what it has printed"),
+        (ProcessGone(), "its process has ended (killed by SIGSEGV): what it has printed"),
         (TimeIsUp(), "took longer than 2.5 s: what it has printed"),
         (Failed("killed by SIGTERM", is_killed=True), "killed by SIGTERM"),
     ],
@@ -119,7 +119,7 @@ def test_a_task_that_fails_is_tried_again_as_often_as_retries_say() -> None:
 
 def test_a_process_is_replaced_after_its_last_task() -> None:
     Process.script[:] = [Succeeded("1")] * 5
-    runner = Runner(Begin(None), RULES._replace(most_tasks=2))
+    runner = Runner(Setup(None), RULES._replace(most_tasks=2))
     for _ in range(5):
         runner.run(ORDER)
     calls = [process.calls for process in Process.made]
@@ -128,23 +128,23 @@ def test_a_process_is_replaced_after_its_last_task() -> None:
 
 def test_a_function_that_can_no_longer_be_loaded_fails_the_file_alone() -> None:
     """Its module may have changed since the first process began."""
-    Process.begins = Refused("there is no such function")
+    Process.begins = NotLoaded("there is no such function")
     assert ran() == "there is no such function"
     with pytest.raises(UsageError, match="no such function"):
-        Runner(Begin(None), RULES).start()
+        Runner(Setup(None), RULES).start()
     assert [process.calls for process in Process.made] == [["close"]] * 2
 
 
 def test_a_process_that_ends_while_it_starts_ends_the_run() -> None:
-    Process.begins = ProcessEnded()
+    Process.begins = ProcessGone()
     with pytest.raises(StoppedError, match=r"ended while it started \(killed by SIGSEGV\)"):
         ran()
     assert Process.made[0].calls == ["close"]
 
 
 def test_a_task_that_a_stop_has_ended_is_not_tried_again() -> None:
-    runner = Runner(Begin(None), RULES)
-    Process.script[:] = [ProcessEnded()]
+    runner = Runner(Setup(None), RULES)
+    Process.script[:] = [ProcessGone()]
     Process.told = staticmethod(runner.stop)
     with pytest.raises(Stopped):
         runner.run(ORDER)
@@ -157,14 +157,14 @@ def test_a_task_that_a_stop_has_ended_is_not_tried_again() -> None:
 def test_a_process_that_is_being_started_is_ended_by_a_stop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    runner = Runner(Begin(None), RULES)
+    runner = Runner(Setup(None), RULES)
     is_starting, is_stopped = threading.Event(), threading.Event()
 
     class Slow(Process):
         def begun(self) -> Any:
             is_starting.set()
             assert is_stopped.wait(60)
-            raise ProcessEnded
+            raise ProcessGone
 
     monkeypatch.setattr(runner_module, "ComputeProcess", Slow)
 
@@ -192,7 +192,7 @@ def test_what_was_printed_is_told_on_demand(
     caplog: pytest.LogCaptureFixture, order: Execute | Call, subject: str
 ) -> None:
     Process.script[:] = [Succeeded("1")] * 2
-    runner = Runner(Begin(None), RULES)
+    runner = Runner(Setup(None), RULES)
     runner.run(order)
     assert caplog.messages == []
     with caplog.at_level(logging.INFO):

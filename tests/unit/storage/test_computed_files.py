@@ -107,15 +107,17 @@ def test_other_bytes_are_computed(
 
 
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("if_exists", ["refresh", "skip"])
 @pytest.mark.parametrize("keeps", [True, False])
 def test_another_task_gets_the_bytes_that_the_server_has(
-    computing: Computing, url: str, task: Task, keeps: bool
+    computing: Computing, url: str, task: Task, if_exists: str, keeps: bool
 ) -> None:
     """Not what the earlier task has made of them."""
     computing.run(url, task=task, keeps=keeps)
-    (row,) = computing.run(url, identity="task 2", keeps=keeps)
+    (row,) = computing.run(url, identity="task 2", keeps=keeps, if_exists=if_exists)
+    stays = "unchanged" if if_exists == "refresh" else "skipped"
     is_there = task is content_of and keeps
-    assert row == Row("unchanged" if is_there else "fetched", "one", "x" if keeps else None)
+    assert row == Row(stays if is_there else "fetched", "one", "x" if keeps else None)
     assert computing.computed == ["x"]
     assert not list(computing.directory.glob("x.~*"))
 
