@@ -43,10 +43,11 @@ class Representation(NamedTuple):
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Representation:
         """What the fields of a 200 say."""
+        coding = headers.get("content-encoding")
         return cls(
             kept_value(headers.get("etag")),
             kept_value(headers.get("last-modified")),
-            coding_of(headers.get("content-encoding")),
+            coding_of(coding) if coding else "",
             media_type_of(headers.get("content-type")),
         )
 

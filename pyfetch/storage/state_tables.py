@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from pyfetch.facts import FileFacts
@@ -191,8 +192,8 @@ def _write(
     done = 0
     while left := len(rows) - done:
         size = min(_AT_ONCE, 1 << (left.bit_length() - 1))  # few statements to prepare
-        values = [value for row in rows[done : done + size] for value in row]
-        database.execute(_put(columns, size), values)
+        values = chain.from_iterable(rows[done : done + size])
+        database.execute(_put(columns, size), [*values])
         done += size
 
 
