@@ -51,8 +51,8 @@ test-unit: $(VENV)/ready-to-test ## Run the quick unit tests alone, with fewer e
 	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run all but the browser's: stress tests too, and many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
+test-all: $(VENV)/ready-to-test ## Run all but the browser's: with many processes, under stress, with many more examples
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/processes tests/stress
 
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
@@ -68,7 +68,7 @@ $(VENV)-lowest/ready: pyproject.toml tools/lowest.py
 
 .PHONY: test-lowest
 test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that pyproject.toml allows
-	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command
+	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command tests/processes
 
 .PHONY: simulate
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
@@ -106,7 +106,7 @@ package: $(VENV)/ready-to-check ## Build what would be published into dist/, and
 
 .PHONY: check
 check: lint package ## The same, what would be published, and the tests with branch coverage
-	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
+	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command tests/processes
 
 .PHONY: docs
 docs: $(VENV)/ready ## Write the table of options and the man page anew

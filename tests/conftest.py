@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,6 +26,20 @@ settings.register_profile("quick", max_examples=10, deadline=None)
 settings.register_profile("steady", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the directory is pytest's, with a name of its own
+ROOM = 1024**3
+"""Bytes that have to be free there."""
+
+
+def pytest_configure() -> None:
+    """Let the tests write into memory, where there is a place for that.
+
+    A file system on a disk makes each state and each file wait for it.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish() -> None:

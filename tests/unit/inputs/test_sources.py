@@ -286,12 +286,10 @@ def test_a_url_needs_a_scheme(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize(
-    "character", [*" \t\n\r\0\x1b\x7f\x85\xa0\u2028\u2029"], ids=lambda c: f"U+{ord(c):04X}"
-)
 @pytest.mark.parametrize("form", ["http://h/a{}b", "http://h{}/", "http://h/{}", "{}http://h/"])
-def test_a_space_or_control_character_is_in_no_url(form: str, character: str) -> None:
-    assert code_of(form.format(character)) is Failure.INVALID_URL
+def test_a_space_or_control_character_is_in_no_url(form: str) -> None:
+    for character in " \t\n\r\0\x1b\x7f\x85\xa0\u2028\u2029":
+        assert code_of(form.format(character)) is Failure.INVALID_URL, f"U+{ord(character):04X}"
 
 
 @pytest.mark.parametrize(
