@@ -14,7 +14,8 @@ from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.progress import Progress, Ticker, Watch
 from pyfetch.run import Run
-from pyfetch.settings import Settings, settings_from
+from pyfetch.settings import Settings
+from pyfetch.settings.keywords import settings_from
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -187,7 +188,7 @@ class Batch(Iterator[Result]):
             if self._on_progress:
                 stack.enter_context(Ticker(self._watch, self._on_progress))
             if self._draws:
-                from pyfetch.output.program_bar import program_bar  # loads rich
+                from pyfetch.output.screen.program_bar import program_bar  # loads rich
 
                 bar = stack.enter_context(closing(program_bar()))
                 stack.enter_context(Ticker(self._watch, bar.show))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Self
 
-from pyfetch.output.estimate import Growth
+from pyfetch.output.run_progress import Growth
 from pyfetch.run import Run
 from pyfetch.system import daemon
 

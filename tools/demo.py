@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from pyfetch.output.painter import LAST_WORDS
+from pyfetch.output.screen.live import LAST_WORDS
 from tests.support.server import Handler, LoopbackServer, Page
 
 URLS = 2000

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pyfetch import __version__
-from pyfetch.cli import aliases, manual
+from pyfetch.cli import manual
 from pyfetch.cli.command import command
 
 MAN_PAGE = Path(__file__).parents[1] / "man" / "pyfetch.1"
@@ -31,7 +31,7 @@ def man_page() -> str:
         lines.append(f'.SS "{_text(name)}"')
         for option in options:
             lines += _item(", ".join(option.flags), option.text_and_default)
-    known = f"{manual.ALIASES}: {aliases.LISTED}."
+    known = f"{manual.ALIASES}: {manual.LISTED}."
     lines += _section("UNITS", [_text(manual.UNITS)])
     lines += _section("OPTIONS OF OTHER TOOLS", [_text(known)])
     lines += _section("EXAMPLES", _items(manual.EXAMPLES))

@@ -6,6 +6,11 @@ words that mean the same; a word that takes a value ends in `=`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
+from pyfetch.urls import is_url
+
 ALIASES = {
     "-j= --jobs= --parallel-max= --max-concurrent-downloads= --transfers=": "--workers VALUE",
     "--max-procs=": "--workers VALUE",
@@ -64,9 +69,9 @@ before a SOURCE."""
 
 _AUTOMATIC_RESUME = "resuming is automatic: run the same command again"
 _REFRESHED = "a file that is there is fetched again only if it has changed"
-ONE_CONNECTION = "each file comes over one connection (--workers N fetches N files at once)"
-ONLY_GET = "pyfetch only sends GET requests"
-NO_LINKS = "pyfetch fetches what the list names, and follows no links in pages"
+_ONE_CONNECTION = "each file comes over one connection (--workers N fetches N files at once)"
+_ONLY_GET = "pyfetch only sends GET requests"
+_NO_LINKS = "pyfetch fetches what the list names, and follows no links in pages"
 _NO_COMPRESSION = "files are asked for without compression, and saved as the server has them"
 _HTTP = "pyfetch speaks HTTP/1.1, over connections that it keeps"
 
@@ -102,14 +107,14 @@ DONE_ANYWAY = {
     "-nv --no-verbose -# --progress-bar --show-progress --bar --eta": (
         "results go to standard output, bars to the terminal (--quiet shows neither)"
     ),
-    "--split= --min-split-size= --file-allocation=": ONE_CONNECTION,
-    "-G --get": ONLY_GET,
-    "-np --no-parent": NO_LINKS,
+    "--split= --min-split-size= --file-allocation=": _ONE_CONNECTION,
+    "-G --get": _ONLY_GET,
+    "-np --no-parent": _NO_LINKS,
 }
 """Words that ask for what happens without them: the run goes on, and says so."""
 
 _NO_HEAD = (
-    f"{ONLY_GET}: --plan shows what would be fetched and asks no server, --discard fetches and"
+    f"{_ONLY_GET}: --plan shows what would be fetched and asks no server, --discard fetches and"
     " keeps nothing"
 )
 _ONLY_HTTP = "pyfetch fetches http and https only, and is no server"
@@ -120,7 +125,7 @@ _LOGIN = "write -u NAME, which asks for the password, or use a netrc file"
 _NO_ROUTES = "pyfetch connects to the addresses that the system finds for a host's name"
 _NO_TLS = "pyfetch leaves this to the system's OpenSSL"
 _NO_PROXY = "set no_proxy in the environment: no_proxy=HOST,HOST or no_proxy='*'"
-TRIES = "write --retries N for N more tries, or --timeout TIME"
+_TRIES = "write --retries N for N more tries, or --timeout TIME"
 _IF_EXISTS = "write --if-exists replace, or --if-exists rename"
 _NO_COMMANDS = "let a shell read the results: pyfetch … | while read -r status size url path _"
 
@@ -129,17 +134,17 @@ INSTEAD = {
     " --num-threads --parallelism --concurrent-fragments": _WORKERS,
     "--spider -I --head --use-head": _NO_HEAD,
     "-P": "wget's -P is -o DIR here, and xargs' -P is -w N",
-    "-X --request --method": f"{ONLY_GET}: leave it out",
-    "-d": f"{ONLY_GET} and sends no data (aria2's -d is -o DIR here)",
+    "-X --request --method": f"{_ONLY_GET}: leave it out",
+    "-d": f"{_ONLY_GET} and sends no data (aria2's -d is -o DIR here)",
     "--data --data-raw --data-binary --data-ascii --data-urlencode --post-data --post-file"
-    " --body-data --body-file --form --form-string --upload-file": f"{ONLY_GET} and sends no data",
-    "-F": f"{ONLY_GET} and sends no data (wget's -F: {NO_LINKS})",
-    "-r": f"{NO_LINKS} (for curl's -r: it fetches whole files, no ranges)",
+    " --body-data --body-file --form --form-string --upload-file": f"{_ONLY_GET} and sends no data",
+    "-F": f"{_ONLY_GET} and sends no data (wget's -F: {_NO_LINKS})",
+    "-r": f"{_NO_LINKS} (for curl's -r: it fetches whole files, no ranges)",
     "--range --start-pos": "pyfetch fetches whole files, and by itself the rest of a part",
     "--recursive --mirror -l --level -p --page-requisites --convert-links"
     " --accept --reject --accept-regex --reject-regex --domains --exclude-domains --span-hosts"
-    " --force-html": NO_LINKS,
-    "-t": f"wget's -t is --retries, aria2's -t is --timeout here: {TRIES}",
+    " --force-html": _NO_LINKS,
+    "-t": f"wget's -t is --retries, aria2's -t is --timeout here: {_TRIES}",
     "-U": f"wget's -U is -A here; for user and password of a proxy {_PROXY_LOGIN}",
     "--proxy-user --proxy-password --http-proxy-user --http-proxy-passwd"
     " --https-proxy-user --https-proxy-passwd --all-proxy-user --all-proxy-passwd": _PROXY_LOGIN,
@@ -191,9 +196,73 @@ INSTEAD = {
 }
 """Words for what is done in another way, or not at all: the command ends with this sentence."""
 
-LISTED = (
-    "-j/--jobs (-w), -i (a list), -A/--user-agent, -k (--insecure), -x (--proxy), -m (--max-time),"
-    " -s/--silent (-q), --retry, --tries, --wait, --dry-run (--plan), --json (--format jsonl),"
-    " -nc/--no-clobber (--if-exists skip), -b/--load-cookies (--cookies)"
-)
-"""The best known of the aliases, as `--help` lists them."""
+
+def _proxy(value: str) -> str:
+    if value.isdecimal():
+        raise ValueError(
+            f"-x is the proxy, as in curl. For aria2's -x {value}, write --per-host {value}"
+            f" (connections to one host), or -w {value} (transfers at once)"
+        )
+    if re.fullmatch(r"https?://[^/]+/.+", value):
+        raise ValueError(
+            "-x is the proxy, as in curl. For wget's -x, write --name '{host}/{dir}/{name}'"
+        )
+    return value if is_url(value) else f"http://{value}"
+
+
+def _tries(value: str) -> str:
+    if not value.isdecimal():
+        raise ValueError(f"--tries takes a number, not {value!r}; {_TRIES}")
+    return str(int(value) - 1) if int(value) else "1000000"
+
+
+def _max_time(value: str) -> str:
+    if is_url(value):
+        raise ValueError(f"-m is the longest time for a URL (-m 5m), as in curl; {_NO_LINKS}")
+    return value
+
+
+def _timeout(value: str) -> str:
+    if not value[:1].isdecimal():
+        raise ValueError(f"-T is the timeout (-T 10s), as in wget; {_ONLY_GET} and uploads nothing")
+    return value
+
+
+def _split(value: str) -> str:
+    return f"{_ONE_CONNECTION}; write -w {value} for aria2's -s{value}"
+
+
+def _each(value: str) -> str:
+    return f"each URL is fetched on its own: leave xargs' -n{value} out"
+
+
+def _cookies(value: str) -> list[str]:
+    if is_url(value):
+        raise ValueError("-b takes cookies, as in curl; for wget's -b: nohup pyfetch … &")
+    return ["--header", f"Cookie: {value}"] if "=" in value else ["--cookies", value]
+
+
+def _referer(value: str) -> list[str]:
+    if not is_url(value):
+        raise ValueError(f"-e is the referer, as in curl. For wget's -e {value}: leave it out")
+    return ["--header", f"Referer: {value}"]
+
+
+def _checked(value: str) -> list[str]:
+    return ["--insecure"] if value == "false" else []
+
+
+BY_VALUE: dict[str, Callable[[str], list[str]]] = {
+    "-x=": lambda value: ["--proxy", _proxy(value)],
+    "-m=": lambda value: ["--max-time", _max_time(value)],
+    "-T=": lambda value: ["--timeout", _timeout(value)],
+    "--tries= --max-tries=": lambda value: ["--retries", _tries(value)],
+    "-b= --cookie=": _cookies,
+    "-e=": _referer,
+    "--check-certificate=": _checked,
+}
+"""Words whose value decides what they become. A `ValueError` says what to do instead."""
+
+GLUED: dict[str, Callable[[str], str]] = {r"-s(\d+)": _split, r"-n(\d+)": _each}
+"""Patterns of whole words in which a number stands right after a letter with two meanings: what
+to do instead, by the number."""

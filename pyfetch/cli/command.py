@@ -5,15 +5,16 @@ What a run needs is imported by the run: `--version` and `--help` answer without
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.answers import ANSWERS
 from pyfetch.cli.click_types import FILE_NAME
 from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
+from pyfetch.cli.own_options import ANSWERS
 from pyfetch.cli.parameters import (
     CONTEXT,
     NOTES,
@@ -21,6 +22,7 @@ from pyfetch.cli.parameters import (
     TranslatingCommand,
     settings_from_options,
 )
+from pyfetch.errors import UsageError
 from pyfetch.settings import InputFormat, Settings
 from pyfetch.urls import is_url
 
@@ -63,7 +65,7 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     if options["verify"]:
         return _verify(sources, options, hosts)
     if options["report_from"]:
-        from pyfetch.cli.report_from import write_report
+        from pyfetch.cli.result_files import write_report
 
         return write_report(options["report_from"], sources)
     return _fetch(context, sources, options, hosts)
@@ -150,10 +152,22 @@ def _settings(options: dict[str, Any], hosts: Any) -> Settings:
     if user is not None and is_url(user):
         raise click.UsageError("-u takes a name: -u NAME, or -u NAME:PASSWORD")
     if user is not None and ":" not in user:
-        from pyfetch.cli.password import asked_for
-
-        options = options | {"user": f"{user}:{asked_for(user)}"}
+        options = options | {"user": f"{user}:{_asked_for(user)}"}
     return settings_from_options(options, hosts)
+
+
+def _asked_for(user: str) -> str:
+    """The password of `-u NAME`, which the terminal does not show. Raises `UsageError`."""
+    import getpass
+
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        return getpass.getpass(f"Password for {user}: ")
+    except (OSError, EOFError):
+        raise UsageError(
+            f"-u {user} asks for the password on a terminal, and there is none"
+            f" (write -u {user}:PASSWORD, or use a netrc file)"
+        ) from None
 
 
 def _standard_input() -> tuple[str, ...]:

@@ -16,15 +16,16 @@ from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
-from pyfetch.output.failures import sentence_about
-from pyfetch.output.lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.streams import can_draw, same_terminal, terminal_width
+from pyfetch.output.failures import BESIDE_URL, LONGEST_URL, sentence_about, short_url
+from pyfetch.output.labels import label_of_url
+from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv
 from pyfetch.output.summary import Summary
+from pyfetch.output.terminals import can_draw, same_terminal, terminal_width
 from pyfetch.run import Run
 from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
-    from pyfetch.output.screen import Screen
+    from pyfetch.output.screen.consoles import Screen
 
 _NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
 """A blank at which no line ends."""
@@ -107,9 +108,19 @@ class Display:
         self._write(masked(escaped(line)))
 
     @property
-    def width(self) -> int | None:
+    def _width(self) -> int | None:
         """Cells of a line on standard error; None where that is no terminal."""
         return terminal_width(self._err) - 1 if self._err.isatty() else None
+
+    def short_url(self, url: str) -> str:
+        """A URL of a failure, or what it is called where a line has no room for it."""
+        width = self._width
+        room = LONGEST_URL if width is None else min(LONGEST_URL, width - BESIDE_URL)
+        if width is None or len(url) <= room:
+            return short_url(url)
+        from pyfetch.output.screen.cells import cut  # loads rich
+
+        return cut(label_of_url(url), max(room, BESIDE_URL))
 
     def tell(self, text: str, indent: str = "") -> None:
         """Say a longer text: on a terminal in lines that break between words.
@@ -135,8 +146,8 @@ class Display:
         """Within, show the table and the progress of the run, where they are wanted."""
         with self.logging(), contextlib.ExitStack() as stack:
             if self._options.progress is ProgressForm.JSON:
-                from pyfetch.output.counts import RunCounts
                 from pyfetch.output.progress_lines import ProgressLines
+                from pyfetch.output.run_progress import RunCounts
 
                 counts = RunCounts(run, summary, fraction_read)
                 lines = ProgressLines(run, counts, summary, self._write_plainly)
@@ -152,8 +163,8 @@ class Display:
         summary: Summary,
         fraction_read: Callable[[], float | None],
     ) -> None:
-        from pyfetch.output.counts import RunCounts
-        from pyfetch.output.screen import Screen
+        from pyfetch.output.run_progress import RunCounts
+        from pyfetch.output.screen.consoles import Screen
 
         out = self._out
         err = out if same_terminal(out, self._err) else self._err
@@ -177,7 +188,7 @@ class Display:
             os.write(self._err.fileno(), self._screen.last_words)
 
     def _lines_of(self, text: str, indent: str) -> list[str]:
-        width = self.width
+        width = self._width
         if width is None or len(text) <= width:
             return [text]
         whole = re.sub(_NUMBER_AND_UNIT, "\xa0", text)

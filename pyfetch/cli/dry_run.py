@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import Self, TextIO
 
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions
@@ -20,7 +20,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.facts import Known
 from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Failure, Result, Target, TargetError
-from pyfetch.output.plan import Action, Planned, plan_sink
+from pyfetch.output.plan import Action, PlanJsonLines, Planned, PlanSink, PlanTsv
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import is_ours, look
@@ -188,7 +188,7 @@ def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> i
         check_prunable(settings)
     with Planner(settings) as planner:
         try:
-            sink = plan_sink(out, options.format or ("table" if out.isatty() else "tsv"))
+            sink = _sink(out, options.format or ("table" if out.isatty() else "tsv"))
             for entry in as_settings_say(sources, settings):
                 planned = planner.of(entry)
                 if shown:
@@ -205,6 +205,15 @@ def show_plan(spec: SourceSpec, settings: Settings, options: OutputOptions) -> i
             for line in _summary(planner, sources.duplicates):
                 sys.stderr.write(f"pyfetch: {escaped(line)}\n")
         return int(planner.actions[Action.FAIL] > 0)
+
+
+def _sink(out: TextIO, form: str) -> PlanSink:
+    if form == "table":
+        from pyfetch.output.screen.consoles import console_on  # loads rich
+        from pyfetch.output.screen.table import PlanRows
+
+        return PlanRows(console_on(out))
+    return PlanTsv(out) if form == "tsv" else PlanJsonLines(out)
 
 
 def _summary(planner: Planner, duplicates: int) -> list[str]:

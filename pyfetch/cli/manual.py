@@ -1,13 +1,25 @@
-"""What `-h`, `--help` and the man page say. Loaded only when somebody asks."""
+"""What `-h`, `--help` and the man page say, and the first two as text for a terminal.
+
+Loaded only when somebody asks.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sysconfig
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import click
+
+_WIDEST = 100
+_SCREEN = 80
+"""Columns that `-h` is made for."""
+_NARROW = 60
+"""Columns below which a text stands under what it explains, not beside it."""
+_WIDEST_TERM = 24
 
 USE = "pyfetch [OPTIONS] [SOURCE]..."
 NAME = "fetch many URLs at once, whole and in order"
@@ -62,6 +74,12 @@ EXIT_STATUSES = (
     ("141", "The reader of standard output has gone."),
 )
 ALIASES = "Known from curl, wget and aria2, these work too"
+LISTED = (
+    "-j/--jobs (-w), -i (a list), -A/--user-agent, -k (--insecure), -x (--proxy), -m (--max-time),"
+    " -s/--silent (-q), --retry, --tries, --wait, --dry-run (--plan), --json (--format jsonl),"
+    " -nc/--no-clobber (--if-exists skip), -b/--load-cookies (--cookies)"
+)
+"""The best known of the words of other tools, as `--help` lists them."""
 
 
 class OptionText(NamedTuple):
@@ -124,3 +142,69 @@ def readme() -> str:
         clone = Path(sysconfig.get_path("data"), "share/doc/pyfetch")
     place = clone / "README.md"
     return place.as_uri() if place.is_file() else ""
+
+
+def one_screen(options: Iterable[click.Parameter]) -> str:
+    """The use, the options that people need most, and examples: 23 lines of 80 columns.
+
+    On a narrower terminal the lines are shorter, and more.
+    """
+    texts = {flag.split()[0]: text for text in option_texts(options) for flag in text.flags}
+    rows = [
+        (", ".join(texts[flag].flags), texts[flag].first_sentence.replace("`", ""))
+        for flag in FIFTEEN
+    ]
+    width = shutil.get_terminal_size().columns
+    if width < _SCREEN:
+        use = [f"Usage: {USE}", _filled(SOURCE, width)]
+        sections = [_section("Options", rows, width), _section("Examples", EXAMPLES, width)]
+        return "\n".join([*use, *sections, "All options: pyfetch --help"])
+    lines = [f"Usage: {USE}   (all options: pyfetch --help)", SOURCE]
+    lines += [f"  {flags:<{_WIDEST_TERM + 1}} {text}" for flags, text in rows]
+    longest = max(len(command) for command, _ in EXAMPLES)
+    lines += ["", *(f"  {command:<{longest}}  {what}" for command, what in EXAMPLES)]
+    return "\n".join(lines)
+
+
+def everything(options: Iterable[click.Parameter]) -> str:
+    """All options in their groups, examples, variables and exit statuses, for this terminal."""
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    blocks = [f"Usage: {USE}"]
+    blocks += [_filled(paragraph, width) for paragraph in DESCRIPTION]
+    groups: dict[str, list[OptionText]] = {}
+    for text in option_texts(options):
+        groups.setdefault(text.group, []).append(text)
+    for name, texts in groups.items():
+        blocks.append(
+            _section(name, [(", ".join(one.flags), one.text_and_default) for one in texts], width)
+        )
+    blocks.append(_filled(UNITS, width))
+    blocks.append(_filled(f"{ALIASES}: {LISTED}.", width))
+    blocks.append(_section("Examples", EXAMPLES, width))
+    blocks.append(_section("Environment", ENVIRONMENT, width))
+    blocks.append(_section("Exit status", EXIT_STATUSES, width))
+    link = readme()
+    blocks.append(f"More: man pyfetch{f', {link}' if link else ''}")
+    return "\n\n".join(blocks)
+
+
+def _section(name: str, rows: Iterable[tuple[str, str]], width: int) -> str:
+    rows = list(rows)
+    indent = min(max(len(term) for term, _ in rows), _WIDEST_TERM) + 4
+    if width < _NARROW:
+        indent = 6
+    return "\n".join([f"{name}:", *(_row(term, text, indent, width) for term, text in rows)])
+
+
+def _row(term: str, text: str, indent: int, width: int) -> str:
+    lines = textwrap.wrap(
+        text.replace("`", ""), width - 1 - indent, break_long_words=False, break_on_hyphens=False
+    )
+    if len(term) + 4 > indent:
+        return "\n".join([f"  {term}", *(f"{' ' * indent}{line}" for line in lines)])
+    first, *rest = lines
+    return "\n".join([f"  {term:<{indent - 2}}{first}", *(f"{' ' * indent}{one}" for one in rest)])
+
+
+def _filled(text: str, width: int) -> str:
+    return textwrap.fill(text.replace("`", ""), width - 1, break_on_hyphens=False)

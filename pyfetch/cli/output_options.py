@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from pyfetch.errors import UsageError
-from pyfetch.output.streams import can_draw
+from pyfetch.output.terminals import can_draw
 
 if TYPE_CHECKING:
     from fractions import Fraction

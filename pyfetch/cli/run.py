@@ -1,4 +1,4 @@
-"""One run of the command: fetching, its reports and its display, and how it ends."""
+"""One run of the command: fetching, its display and its files, and how it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions, ProgressForm
-from pyfetch.cli.report_files import ReportFiles
+from pyfetch.cli.result_files import ResultFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.inputs import Sources
@@ -87,14 +87,14 @@ class _CommandRun:
                 settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
             )
         self._reader = ReaderWatch(self._run.stop)
-        self._reports = ReportFiles(options, settings, self._sources, spec.arguments)
+        self._files = ResultFiles(options, settings, self._sources, spec.arguments)
 
     def execute(self) -> int:
         """Fetch, show and report. Returns the exit status."""
         began = time.monotonic()
         with (
             Interruption(self._run.stop, self._display.give_the_cursor_back) as interruption,
-            self._reports.closing(),
+            self._files.closing(),
         ):
             error = self._fetch()
             if self._reader.gone:
@@ -112,7 +112,7 @@ class _CommandRun:
         return interruption.exit_status or failed
 
     def _fetch(self) -> RunError | None:
-        """Run and let the reports take their names; the first error, if any."""
+        """Run and let the files about results take their names; the first error, if any."""
         error: RunError | None = None
         try:
             if self._settings.insecure:
@@ -123,10 +123,10 @@ class _CommandRun:
                 self._show_all()
         except RunError as caught:
             error = caught
-        # A run that could not begin leaves an older report as it is.
+        # A run that could not begin leaves older files as they are.
         if self._summary.finished or not error:
             try:
-                self._reports.commit(whole=not self._run.stopped)
+                self._files.commit(whole=not self._run.stopped)
             except RunError as caught:
                 error = error or caught
         return error
@@ -141,7 +141,7 @@ class _CommandRun:
                     show()
             except OSError as error:
                 broken = error
-                self._run.stop()  # what is in flight ends in order, and is in the reports
+                self._run.stop()  # what is in flight ends in order, and is in the files
 
         display = self._display
         pausing = partial(unless_broken, display.flush)
@@ -160,7 +160,7 @@ class _CommandRun:
             for result in results:
                 if pruning:
                     pruning.show(result)
-                self._reports.show(result)
+                self._files.show(result)
                 unless_broken(partial(display.show, result))
         unless_broken(display.flush)
         if isinstance(broken, BrokenPipeError):
@@ -194,7 +194,7 @@ class _CommandRun:
         """Tell what failed, at which hosts, and how to try it again."""
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
-        for text in failures.told(display.width):
+        for text in failures.told(display.short_url):
             display.tell(text, _BELOW)
         by_host = failures.by_host()
         if by_host:

@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 import click
 
-from pyfetch.cli.alias_values import BY_VALUE, GLUED
-from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD
+from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, GLUED, INSTEAD
 from pyfetch.cli.spelling import near
 
 

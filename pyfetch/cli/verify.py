@@ -21,9 +21,8 @@ from pyfetch.facts import Condition
 from pyfetch.inputs import is_url
 from pyfetch.inputs.formats.checksums import parse_checksum_line
 from pyfetch.inputs.stream import numbered_lines
-from pyfetch.output.streams import can_draw, same_terminal
+from pyfetch.output.terminals import can_draw, same_terminal
 from pyfetch.output.verification import (
-    VerificationScreen,
     VerificationSink,
     VerifiedFailures,
     VerifiedJsonLines,
@@ -137,20 +136,22 @@ def _sinks(
 ) -> tuple[list[VerificationSink], AbstractContextManager[object]]:
     chosen = options.format or ("table" if out.isatty() else "tsv")
     together = same_terminal(out, err)
-    screen = VerificationScreen(out, out if together else err)
+    shows = bool(options.format) or not options.quiet
+    is_table = shows and chosen == "table"
+    draws = can_draw(err) and not options.quiet and not (together and chosen != "table")
     sinks: list[VerificationSink] = []
+    watching: AbstractContextManager[object] = nullcontext()
     if options.quiet:
         sinks.append(VerifiedFailures(lambda line: _say(err, line)))
-    if options.format or not options.quiet:
-        sinks.append(_sink(chosen, out, screen))
-    draws = can_draw(err) and not options.quiet and not (together and chosen != "table")
-    return sinks, screen.watching(verification) if draws else nullcontext()
+    if shows and not is_table:
+        sinks.append(VerifiedTsv(out) if chosen == "tsv" else VerifiedJsonLines(out))
+    if is_table or draws:
+        from pyfetch.output.screen.verification import VerificationScreen  # loads rich
 
-
-def _sink(form: str, out: TextIO, screen: VerificationScreen) -> VerificationSink:
-    if form == "table":
-        return screen
-    return VerifiedTsv(out) if form == "tsv" else VerifiedJsonLines(out)
+        screen = VerificationScreen(out, out if together else err)
+        sinks += [screen] if is_table else []
+        watching = screen.watching(verification) if draws else watching
+    return sinks, watching
 
 
 def _say(err: TextIO, line: str) -> None:

@@ -1,4 +1,7 @@
-"""Where results are shown."""
+"""Shows results: as lines, as a sum, in files; on a terminal (`screen/`) and as a page (`report/`).
+
+May import: the modules of values, `settings` and `naming`. `rich` is imported in `screen/` alone.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
+from collections.abc import Callable
 
 from pyfetch.models import Failure, Result
 from pyfetch.output.labels import label_of_url
@@ -15,9 +16,9 @@ _MOST_COUNTED = 1000
 """Reasons and hosts that are counted apart, at most."""
 _REASONS_SHOWN = 6
 _HOSTS_SHOWN = 5
-_LONGEST_URL = 100
+LONGEST_URL = 100
 """Characters of a URL that is told whole."""
-_BESIDE = 8
+BESIDE_URL = 8
 """Cells beside a URL: its number and a colon."""
 _CONNECTION_FAILED = "connection failed: "
 
@@ -38,6 +39,11 @@ def sentence_about(result: Result) -> str:
     if result.error is Failure.HTTP:
         return escaped(result.detail or str(result.status))
     return escaped(f"{result.error}: {result.detail}")
+
+
+def short_url(url: str) -> str:
+    """The URL, or what it is called where it is long."""
+    return escaped(url) if len(url) <= LONGEST_URL else label_of_url(url)
 
 
 class Failures:
@@ -83,29 +89,15 @@ class Failures:
             return ""
         return _counted(self._hosts, _HOSTS_SHOWN)
 
-    def told(self, width: int | None = None) -> list[str]:
+    def told(self, short: Callable[[str], str] = short_url) -> list[str]:
         """The first failures, one a text: number, URL and reason.
 
-        `width`: cells of a terminal, where names are cut that are longer than its lines.
+        `short` makes of a URL what there is room for beside `BESIDE_URL` cells.
         """
-        texts = [
-            f"{one.index:>6} {_short(one.url, width)}: {sentence_about(one)}" for one in self.first
-        ]
+        texts = [f"{one.index:>6} {short(one.url)}: {sentence_about(one)}" for one in self.first]
         if self.number > len(self.first):
             texts.append(f"       and {self.number - len(self.first)} more")
         return texts
-
-
-def _short(url: str, width: int | None) -> str:
-    """The URL, or what it is called where it is long."""
-    room = _LONGEST_URL if width is None else min(_LONGEST_URL, width - _BESIDE)
-    if len(url) <= room:
-        return escaped(url)
-    if width is None:
-        return label_of_url(url)
-    from pyfetch.output.label_column import cut  # loads what a terminal needs
-
-    return cut(label_of_url(url), max(room, _BESIDE))
 
 
 def _count(counter: Counter[str], name: str) -> None:

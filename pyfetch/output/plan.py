@@ -1,4 +1,4 @@
-"""What a dry run says of an entry, as a table, as TSV or as JSON Lines."""
+"""What a dry run says of an entry, and that as TSV or as JSON Lines."""
 
 from __future__ import annotations
 
@@ -60,14 +60,7 @@ class PlanSink(Protocol):
         ...
 
 
-def plan_sink(out: TextIO, form: str) -> PlanSink:
-    """Return the sink for the format `table`, `tsv` or `jsonl`."""
-    if form == "table":
-        return _PlanTable(out)
-    return _PlanTsv(out) if form == "tsv" else _PlanJsonLines(out)
-
-
-class _PlanTsv:
+class PlanTsv:
     """TSV: `action`, `url`, `path`, `instead_of`, `error`, `detail`; `-` for a missing value."""
 
     def __init__(self, out: TextIO) -> None:
@@ -82,7 +75,7 @@ class _PlanTsv:
         self._out.write(line + "\n")
 
 
-class _PlanJsonLines:
+class PlanJsonLines:
     """JSON Lines: an object for each entry, always with all keys of `Planned`."""
 
     def __init__(self, out: TextIO) -> None:
@@ -90,16 +83,3 @@ class _PlanJsonLines:
 
     def show(self, planned: Planned) -> None:
         self._out.write(json.dumps({key: getattr(planned, key) for key in _KEYS}) + "\n")
-
-
-class _PlanTable:
-    """A table with one row for each entry, below a heading."""
-
-    def __init__(self, out: TextIO) -> None:
-        from pyfetch.output.screen import console_on
-        from pyfetch.output.table import PlanRows
-
-        self._rows = PlanRows(console_on(out))
-
-    def show(self, planned: Planned) -> None:
-        self._rows.show(planned)

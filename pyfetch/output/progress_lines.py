@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Self
 
-from pyfetch.output.counts import RunCounts, RunProgress
-from pyfetch.output.estimate import Estimator
+from pyfetch.output.run_progress import Estimator, RunCounts, RunProgress
 from pyfetch.output.summary import Summary
 from pyfetch.system import daemon
 

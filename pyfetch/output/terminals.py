@@ -1,13 +1,16 @@
-"""What a terminal is known to understand beside text and colours, by its environment. Pure.
+"""What a standard stream leads to: whether bars can be drawn there, how wide it is, what it knows.
 
-Progress is OSC 9;4 of ConEmu: a bar in the tab or the task bar. Where it is not known, OSC 9 may be
-taken for a notification, so only terminals that are known to have it are sent it. Links are OSC 8.
+What a terminal understands beside text and colours is told by its environment. Progress is OSC 9;4
+of ConEmu: a bar in the tab or the task bar. Where it is not known, OSC 9 may be taken for a
+notification, so only terminals that are known to have it are sent it. Links are OSC 8.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from typing import TextIO
 
 _PROGRESS_SINCE = {"WezTerm": (), "ghostty": (), "iTerm.app": (3, 6, 6)}
 """Versions of programs (`TERM_PROGRAM`) from which on they show progress."""
@@ -16,6 +19,29 @@ _PROGRESS_SINCE_VTE = 8000
 _LINKS = frozenset({"Hyper", "iTerm.app", "terminology", "WezTerm", "vscode", "ghostty", "tmux"})
 _LINKS_SINCE_VTE = 5001
 _LINKS_BY_VARIABLE = ("DOMTERM", "WT_SESSION", "KONSOLE_VERSION", "KITTY_WINDOW_ID")
+
+
+def terminal_width(stream: TextIO) -> int:
+    """Columns of the terminal that a stream leads to."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said):
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80
+
+
+def can_draw(stream: TextIO) -> bool:
+    """Whether bars can be drawn there."""
+    return stream.isatty() and os.environ.get("TERM", "") != "dumb"
+
+
+def same_terminal(out: TextIO, err: TextIO) -> bool:
+    """Whether both are one terminal."""
+    if not (out.isatty() and err.isatty()):
+        return False
+    return os.fstat(out.fileno()).st_rdev == os.fstat(err.fileno()).st_rdev
 
 
 def shows_progress(environment: Mapping[str, str]) -> bool:

@@ -10,7 +10,6 @@ from pyfetch.settings.definitions import ContradictionError as ContradictionErro
 from pyfetch.settings.definitions import InputFormat as InputFormat
 from pyfetch.settings.definitions import Settings as Settings
 from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment
-from pyfetch.settings.from_program import settings_from as settings_from
 from pyfetch.settings.given_cookies import GivenCookies as GivenCookies
 from pyfetch.settings.host_patterns import parse_pattern as parse_pattern
 from pyfetch.settings.host_settings import HOST_KINDS as HOST_KINDS

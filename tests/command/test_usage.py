@@ -282,7 +282,7 @@ LOADED_WHERE_NEEDED = {
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
     "pyfetch.http.public_addresses": ["--public-only"],
-    "pyfetch.output.report_file": ["--checksums", "sums"],
+    "pyfetch.output.result_files": ["--checksums", "sums"],
 }
 DETECTION = "pyfetch.inputs.detect"  # where a list is read
 LOADED_BY_OTHERS = {

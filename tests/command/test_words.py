@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyfetch import fetch_all
-from pyfetch.settings import Settings, settings_from
+from pyfetch.settings import Settings
+from pyfetch.settings.keywords import settings_from
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page, basic, redirect
 from tests.support.terminal import Terminal
@@ -372,7 +373,7 @@ class TestUser:
         def no_terminal(path: str, *_: object) -> int:
             raise OSError(6, "No such device or address", path)
 
-        monkeypatch.setattr("pyfetch.cli.password.os.open", no_terminal)
+        monkeypatch.setattr("pyfetch.cli.command.os.open", no_terminal)
         ended = pyfetch("--discard", "-u", "me", "http://127.0.0.1:1/")
         assert ended.status == 2
         assert "write -u me:PASSWORD, or use a netrc file" in ended.err

@@ -19,7 +19,7 @@ from pyfetch.attempt import Finished
 from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
 from pyfetch.models import HostSignal, Outcome, Result, Target
-from pyfetch.output.lines import Tsv
+from pyfetch.output.result_lines import Tsv
 from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import Settings

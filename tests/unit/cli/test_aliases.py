@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyfetch.cli.alias_values import BY_VALUE
-from pyfetch.cli.aliases import ALIASES, DONE_ANYWAY, INSTEAD, LISTED
+from pyfetch.cli.aliases import ALIASES, BY_VALUE, DONE_ANYWAY, INSTEAD
 from pyfetch.cli.command import command
+from pyfetch.cli.manual import LISTED
 from pyfetch.cli.parameters import NOTES
 from pyfetch.cli.translation import foreign_words, translated
 from pyfetch.errors import UsageError

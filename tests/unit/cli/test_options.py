@@ -12,13 +12,13 @@ import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from pyfetch.cli import help as help_text
 from pyfetch.cli import manual
 from pyfetch.cli.command import command
 from pyfetch.cli.parameters import settings_from_options
 from pyfetch.cli.translation import foreign_words
 from pyfetch.errors import UsageError
-from pyfetch.settings import SETTINGS, Group, Settings, settings_from
+from pyfetch.settings import SETTINGS, Group, Settings
+from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Flag, Number
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT
 from tools.man_page import MAN_PAGE, man_page
@@ -73,7 +73,7 @@ def test_settings_help_table_and_man_page_have_the_same_options() -> None:
     settings = {flag for one in SETTINGS.values() for name in one.flags for flag in name.split("/")}
     expected = {*flags_of_the_command()}
     assert settings <= expected
-    shown = re.findall(r"^  (-.*?)(?:   |$)", help_text.everything(command.params), re.MULTILINE)
+    shown = re.findall(r"^  (-.*?)(?:   |$)", manual.everything(command.params), re.MULTILINE)
     rows = re.findall(r"^\| (`-.*?) \| ", option_table(), re.MULTILINE)
     items = re.findall(r"^\.TP\n(\\fB\\-.*)$", man_page(), re.MULTILINE)
     for said in (shown, rows, [re.sub(r"\\f[BR]|\\", "", item) for item in items]):
@@ -85,7 +85,7 @@ def flags_in(text: str) -> list[str]:
 
 
 def test_help_table_and_man_page_say_the_same_of_each_option() -> None:
-    shown = " ".join(help_text.everything(command.params).split())
+    shown = " ".join(manual.everything(command.params).split())
     page = " ".join(man_page().replace("\\fB", "").replace("\\fR", "").replace("\\", "").split())
     for text in manual.option_texts(command.params):
         plain = text.text_and_default.replace("`", "")
@@ -98,13 +98,13 @@ def test_help_table_and_man_page_say_the_same_of_each_option() -> None:
 def test_help_fits_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """But for what is one word, or an example that has to stay whole."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    for line in help_text.everything(command.params).splitlines():
+    for line in manual.everything(command.params).splitlines():
         if not re.match("  (pyfetch |--)|More:| {6}PYFETCH|  [a-z_A-Z]+, ", line):
             assert len(line) < min(columns, 100)
 
 
 def test_help_has_examples_variables_statuses_units_and_the_readme() -> None:
-    shown = help_text.everything(command.params)
+    shown = manual.everything(command.params)
     for heading in ("Examples:", "Environment:", "Exit status:", *(f"{one}:" for one in Group)):
         assert f"\n{heading}\n" in shown
     assert "500ms" in shown
@@ -115,7 +115,7 @@ def test_help_has_examples_variables_statuses_units_and_the_readme() -> None:
 def test_short_help_is_one_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     """24 lines of 80 columns, the last of them for the prompt."""
     monkeypatch.setenv("COLUMNS", "80")
-    lines = help_text.one_screen(command.params).splitlines()
+    lines = manual.one_screen(command.params).splitlines()
     assert len(lines) <= 23
     assert max(map(len, lines)) < 80
     assert len([line for line in lines if line.startswith("  -")]) == 15
@@ -125,7 +125,7 @@ def test_short_help_is_one_screen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_short_help_fits_a_narrow_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    lines = help_text.one_screen(command.params).splitlines()
+    lines = manual.one_screen(command.params).splitlines()
     assert all(len(line) < 40 for line in lines if not line.startswith("  pyfetch"))
     assert {flags_in(line)[0] for line in lines if line.startswith("  -")} == {*manual.FIFTEEN}
 

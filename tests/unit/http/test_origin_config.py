@@ -9,7 +9,7 @@ import pytest
 
 from pyfetch.http import origin_config
 from pyfetch.http.origin_config import OriginConfigs
-from pyfetch.settings import settings_from
+from pyfetch.settings.keywords import settings_from
 from pyfetch.urls import parse_url
 
 

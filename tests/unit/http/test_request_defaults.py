@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pyfetch.http.request_defaults import DefaultsByOrigin, RequestDefaults
-from pyfetch.settings import settings_from
+from pyfetch.settings.keywords import settings_from
 from pyfetch.urls import parse_url
 
 SECRETS = {"headers": {"X-Token": "s3cret", "Accept": "a/b"}, "user": "me:s3cret"}

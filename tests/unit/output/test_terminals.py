@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from pyfetch.output.painter import LAST_WORDS
-from pyfetch.output.screen import Screen
+from pyfetch.output.screen.consoles import Screen
+from pyfetch.output.screen.live import LAST_WORDS
 from pyfetch.output.terminals import NO_PROGRESS, progress_sequence, shows_links, shows_progress
 
 XTERM = {"TERM": "xterm-256color"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyfetch.errors import UsageError
-from pyfetch.settings import settings_from
+from pyfetch.settings.keywords import settings_from
 
 
 @pytest.mark.parametrize(

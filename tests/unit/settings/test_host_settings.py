@@ -9,7 +9,8 @@ import pytest
 from pyfetch.cluster.workload import split_settings
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.errors import UsageError
-from pyfetch.settings import HostSettings, matching, parse_pattern, settings_from
+from pyfetch.settings import HostSettings, matching, parse_pattern
+from pyfetch.settings.keywords import settings_from
 
 MATCHES = [
     ("example.org", "https://example.org:443", True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_type_hints
+from typing import TYPE_CHECKING
 
 from pyfetch.settings import SETTINGS
 from pyfetch.settings.keywords import SettingKeywords
@@ -36,4 +36,4 @@ if TYPE_CHECKING:
 
 
 def test_each_setting_is_a_keyword() -> None:
-    assert set(get_type_hints(SettingKeywords)) == set(SETTINGS) | OF_THE_LIBRARY
+    assert set(SettingKeywords.__annotations__) == set(SETTINGS) | OF_THE_LIBRARY

@@ -13,9 +13,10 @@ import pytest
 
 from pyfetch import fetch_all
 from pyfetch.errors import UsageError
-from pyfetch.settings import SETTINGS, IfExists, Settings, settings_from
+from pyfetch.settings import SETTINGS, IfExists, Settings
 from pyfetch.settings.given_cookies import FileOrCookies
 from pyfetch.settings.host_settings import Hosts
+from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
 from pyfetch.settings.request_kinds import (
     Headers,

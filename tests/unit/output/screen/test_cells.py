@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.models import Target
-from pyfetch.output.cells import width_of
-from pyfetch.output.label_column import cut, labels
 from pyfetch.output.labels import label_of_url
+from pyfetch.output.screen.cells import cut, labels, width_of
 from pyfetch.urls import parse_url
 
 WIDTHS = pytest.mark.parametrize("width", [20, 27, 60, 160])

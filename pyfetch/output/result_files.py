@@ -1,4 +1,4 @@
-"""Report files of a run: the checksums of its files, and the lines of the list that failed."""
+"""Files that a run writes about its results: checksums, and the lines of the list that failed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from pyfetch.models import Result
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME_SHOWN = 50
-"""Characters of a report's name that its temporary file's name repeats."""
+"""Characters of a name that the name of its temporary file repeats."""
 
 
-class Report:
+class AtomicFile:
     """A file that gets its name when it is whole, by `commit`.
 
     Until then an older one of that name stays, so it may be the run's own input; without
@@ -97,8 +97,8 @@ class Report:
 class Checksums:
     """A line for each file whose sha256 is known, as `sha256sum -c` reads it."""
 
-    def __init__(self, report: Report) -> None:
-        self._report = report
+    def __init__(self, file: AtomicFile) -> None:
+        self._file = file
 
     def show(self, result: Result) -> None:
         if result.sha256 and result.path:
@@ -108,7 +108,7 @@ class Checksums:
                 mark = b"\\"
                 for plain, escape in ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r")):
                     name = name.replace(plain, escape)
-            self._report.write(mark + result.sha256.encode() + b"  " + name)
+            self._file.write(mark + result.sha256.encode() + b"  " + name)
 
 
 class Lines(Protocol):
@@ -126,8 +126,8 @@ class Lines(Protocol):
 class FailedLines:
     """The records of the list that failed, as lines that can be the list of the next run."""
 
-    def __init__(self, report: Report, lines: Lines) -> None:
-        self._report = report
+    def __init__(self, file: AtomicFile, lines: Lines) -> None:
+        self._file = file
         self._lines = lines
         self._has_begun = False
 
@@ -137,5 +137,5 @@ class FailedLines:
             return
         if not self._has_begun:
             self._has_begun = True
-            line = self._lines.before_lines(line, self._report.final.name) + line
-        self._report.write(line)
+            line = self._lines.before_lines(line, self._file.final.name) + line
+        self._file.write(line)

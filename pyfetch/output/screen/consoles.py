@@ -10,11 +10,11 @@ from rich.text import Text
 
 from pyfetch.models import Result
 from pyfetch.output import terminals
-from pyfetch.output.counts import RunCounts, RunProgress
-from pyfetch.output.failing import FailingNow
-from pyfetch.output.painter import LAST_WORDS
-from pyfetch.output.run_bars import RunBars
-from pyfetch.output.table import Table
+from pyfetch.output.run_progress import RunCounts, RunProgress
+from pyfetch.output.screen.failing import FailingNow
+from pyfetch.output.screen.live import LAST_WORDS
+from pyfetch.output.screen.run_bars import RunBars
+from pyfetch.output.screen.table import Table
 
 _WIDTH_OF_A_FILE = 160
 

@@ -10,10 +10,9 @@ from rich.text import Text
 
 from pyfetch.activity import IDLE
 from pyfetch.output import terminals
-from pyfetch.output.bars import BarStyle, transfer_lines, waiting_lines, whole_line
-from pyfetch.output.counts import Counts, RunCounts, RunProgress
-from pyfetch.output.estimate import Estimator
-from pyfetch.output.live import LiveLines
+from pyfetch.output.run_progress import Counts, Estimator, RunCounts, RunProgress
+from pyfetch.output.screen.bars import BarStyle, transfer_lines, waiting_lines, whole_line
+from pyfetch.output.screen.live import LiveLines
 from pyfetch.transfer import Transfer
 
 _ACTIVITY_EVERY = 2

@@ -6,7 +6,7 @@ import pytest
 
 from pyfetch.attempt import Assignment
 from pyfetch.models import Target
-from pyfetch.output.estimate import Estimator
+from pyfetch.output.run_progress import Estimator
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 

@@ -1,4 +1,4 @@
-"""A report is made in a file of its own, and takes its name when it is whole."""
+"""A file about results is made under another name, and takes its own when it is whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.errors import StoppedError, UsageError
-from pyfetch.output.report_file import Report
+from pyfetch.output.result_files import AtomicFile
 
 
 @pytest.mark.parametrize("kind", ["link", "file"])
@@ -21,13 +21,13 @@ def test_what_has_the_name_of_its_temporary_file_is_not_written_to(
     planted = tmp_path / ".report.guessed.tmp"
     planted.symlink_to("victim") if kind == "link" else planted.write_bytes(b"precious")
     with pytest.raises(UsageError):
-        Report(str(tmp_path / "report"))
+        AtomicFile(str(tmp_path / "report"))
     assert (tmp_path / "victim").read_bytes() == b"precious"
     assert planted.read_bytes() == b"precious"
 
 
 def test_no_two_temporary_files_have_one_name(tmp_path: Path) -> None:
-    with Report(str(tmp_path / "report")) as one, Report(str(tmp_path / "report")) as other:
+    with AtomicFile(str(tmp_path / "report")) as one, AtomicFile(str(tmp_path / "report")) as other:
         assert len(list(tmp_path.iterdir())) == 2
         one.write(b"one")
         other.write(b"other")
@@ -39,7 +39,7 @@ def test_no_two_temporary_files_have_one_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("private", [False, True])
 def test_one_with_secrets_is_for_its_owner_only(tmp_path: Path, private: bool) -> None:
-    with Report(str(tmp_path / "report"), private=private) as report:
+    with AtomicFile(str(tmp_path / "report"), private=private) as report:
         (temporary,) = tmp_path.iterdir()
         assert (temporary.stat().st_mode & 0o077 == 0) is private
         report.commit()
@@ -47,7 +47,7 @@ def test_one_with_secrets_is_for_its_owner_only(tmp_path: Path, private: bool) -
 
 
 def test_a_fifo_that_comes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
-    with Report(str(tmp_path / "report")) as report:
+    with AtomicFile(str(tmp_path / "report")) as report:
         os.mkfifo(tmp_path / "report")
         with pytest.raises(StoppedError, match="no regular file"):
             report.commit()
@@ -55,6 +55,6 @@ def test_a_fifo_that_comes_meanwhile_is_not_replaced(tmp_path: Path) -> None:
 
 
 def test_a_long_name_is_possible(tmp_path: Path) -> None:
-    with Report(str(tmp_path / ("r" * 255))) as report:
+    with AtomicFile(str(tmp_path / ("r" * 255))) as report:
         report.commit()
     assert (tmp_path / ("r" * 255)).exists()

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from pyfetch.activity import Activity, HostWait
-from pyfetch.output.cells import cut_middle, cut_start, padded, width_of
-from pyfetch.output.counts import Counts
-from pyfetch.output.estimate import Estimator, Pace
-from pyfetch.output.label_column import labels, widest
 from pyfetch.output.labels import label_of_url
+from pyfetch.output.run_progress import Counts, Estimator, Pace
+from pyfetch.output.screen.cells import cut_middle, cut_start, labels, padded, widest, width_of
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_clock, format_size
 

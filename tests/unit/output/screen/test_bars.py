@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyfetch.activity import IDLE, Activity, HostWait
-from pyfetch.output.bars import BarStyle, transfer_lines, waiting_lines, whole_line
-from pyfetch.output.counts import Counts
-from pyfetch.output.estimate import Estimator
+from pyfetch.output.run_progress import Counts, Estimator
+from pyfetch.output.screen.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 from tests.support.transfers import transfer

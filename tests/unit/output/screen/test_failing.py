@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyfetch.models import Failure, Outcome, Result
-from pyfetch.output.failing import FailingNow
+from pyfetch.output.screen.failing import FailingNow
 
 
 class Clock:

@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from pyfetch.models import Change, Failure, Outcome, Result
-from pyfetch.output.cells import fitted, padded, width_of
-from pyfetch.output.label_column import cut
 from pyfetch.output.labels import label_of_url, shown_url
 from pyfetch.output.plan import Action, Planned
+from pyfetch.output.screen.cells import cut, fitted, padded, width_of
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
 

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from pyfetch.models import Failure, Result
 from pyfetch.output.failures import sentence_about
-from pyfetch.output.label_column import cut
 from pyfetch.output.labels import label_of_url
+from pyfetch.output.screen.cells import cut
 
 _PATIENCE = 0.5
 """Seconds for which a failure waits for its row, which tells more."""

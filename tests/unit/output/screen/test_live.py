@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.output.painter import LAST_WORDS, Painter
+from pyfetch.output.screen.live import LAST_WORDS, Painter
 
 
 class Terminal:
