@@ -43,16 +43,16 @@ PYTEST := $(BIN)/python -m pytest --quiet
 AT_ONCE := --numprocesses 4 --dist worksteal
 
 .PHONY: test
-test: $(VENV)/ready-to-test ## Run the tests of the units and of the command
-	$(PYTEST) $(AT_ONCE) tests/unit tests/command
+test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, but for the slow ones
+	$(PYTEST) $(AT_ONCE) -m 'not slow' tests/unit tests/command
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready-to-test ## Run the quick unit tests alone, with fewer examples
+test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
 	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run all but the browser's: with many processes, under stress, with many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/processes tests/stress
+test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under stress, with many more examples
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
 
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
@@ -68,7 +68,7 @@ $(VENV)-lowest/ready: pyproject.toml tools/lowest.py
 
 .PHONY: test-lowest
 test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that pyproject.toml allows
-	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command tests/processes
+	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command
 
 .PHONY: simulate
 simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
@@ -106,7 +106,7 @@ package: $(VENV)/ready-to-check ## Build what would be published into dist/, and
 
 .PHONY: check
 check: lint package ## The same, what would be published, and the tests with branch coverage
-	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command tests/processes
+	$(PYTEST) $(AT_ONCE) --cov --cov-report=term tests/unit tests/command
 
 .PHONY: docs
 docs: $(VENV)/ready ## Write the table of options and the man page anew

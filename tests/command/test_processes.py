@@ -24,6 +24,8 @@ from tests.support.processes import catches, children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import STOP, until, within
 
+pytestmark = pytest.mark.slow  # each starts several interpreters
+
 TWO = ("--processes", "2")
 LONGEST = 60.0
 
