@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 export PYFETCH_NO_CONFIG := 1
 # What is run again and again is compiled once, as it is where it is installed.
 unexport PYTHONDONTWRITEBYTECODE
+# Its one plugin here would load trio into each process of the tests.
+export HYPOTHESIS_NO_PLUGINS := 1
 
 .DEFAULT_GOAL := help
 

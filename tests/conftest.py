@@ -22,7 +22,7 @@ from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
 # No deadlines: a busy machine is no fault of ours.
-settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("quick", max_examples=10, stateful_step_count=20, deadline=None)
 settings.register_profile("steady", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
