@@ -20,7 +20,7 @@ from pyfetch.cluster.workload import split_settings
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
-from tests.support.processes import catches, children_of, is_there, suspend
+from tests.support.processes import catches, children_of, connected_from, is_there, suspend
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import STOP, until, within
 
@@ -179,10 +179,10 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     deaths: list[int] = []
 
     def kill(handler: Handler) -> None:
-        for process in children_of(running.pid):
-            if is_there(process):
-                deaths.append(process)
-                os.kill(process, signal.SIGKILL)
+        process = connected_from(handler.client_address[1], children_of(running.pid))
+        assert process
+        deaths.append(process)
+        os.kill(process, signal.SIGKILL)
         handler.stall()
 
     server.routes["/deadly"] = kill
@@ -194,7 +194,7 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "internal", "-"]
     assert running.returncode == 1
-    assert len(deaths) >= 3
+    assert len(deaths) == 3
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -27,6 +27,19 @@ def is_there(process: int) -> bool:
     return state != "Z"
 
 
+def connected_from(port: int, processes: list[int]) -> int | None:
+    """Which of these processes has the connection that comes from this port of the loopback."""
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{each[9]}]" for each in connections if each[1].endswith(f":{port:04X}")}
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if str(descriptor.readlink()) in sockets:
+                        return process
+    return None
+
+
 def suspend(process: int) -> None:
     """Stop it as Ctrl-Z does, and wait until none of its threads runs any more.
 
