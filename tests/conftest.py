@@ -49,13 +49,17 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c_is_a_signal() -> None:
-    """Also where the tests run in the background of a shell, which has it ignored there.
+def signals_are_not_ignored() -> None:
+    """Also where the tests run in the background of a shell or by `nohup`, which ignore one.
 
     Else the commands that are started would go on ignoring it, too.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, default in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture(autouse=True, scope="session")
