@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -66,8 +66,15 @@ class Failure(StrEnum):
     WRONG_CONTENT = "wrong-content"
     EXISTS = "exists"
     DISK = "disk"
+    EXEC = "exec"
+    MAP = "map"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
+
+    @property
+    def of_transfer(self) -> bool:
+        """Whether the file did not come, or not whole; else it did, and computing failed."""
+        return self not in (Failure.EXEC, Failure.MAP)
 
 
 class HostSignal(StrEnum):
@@ -225,6 +232,8 @@ class Result:
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    value: Any = None
+    """What the function has returned for the file (`--map`), as JSON can have it."""
 
     def __post_init__(self) -> None:
         # Most URLs have neither an `@` nor a parameter, and each result passes here.
@@ -248,6 +257,14 @@ class Result:
     def ok(self) -> bool:
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
+
+    def with_value(self, value: Any, path: Path | None) -> Result:
+        """The same result after its file was computed; `path`: the file, unless it is gone."""
+        return replace(self, value=value, path=path)
+
+    def not_computed(self, failure: Failure, detail: str) -> Result:
+        """The same result if its file was fetched, and could not be computed."""
+        return replace(self, outcome=Outcome.FAILED, error=failure, detail=detail)
 
     def raise_for_status(self) -> Result:
         """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""
@@ -287,7 +304,7 @@ class Result:
     def _file(self) -> Path:
         self.raise_for_status()
         if self.path is None:
-            raise FetchError(self, "its body was counted and not kept (discard=True)")
+            raise FetchError(self, "its file was not kept (discard=True or keep=False)")
         return self.path
 
 

@@ -88,16 +88,24 @@ def _fetch(
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_in
 
+    of_command: tuple[str, ...] = ()
+    if settings.computes:
+        from pyfetch.compute.task import task_from
+
+        # Also where there is a plan alone: what cannot be used is said there, too.
+        of_command = task_from(settings).columns
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_in(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name), of_command),
         out=out,
     )
     output = OutputOptions(
         format=options["format"],
+        computes=settings.computes,
+        values=settings.map is not None,
         rows=Rows(options["rows"]),
         progress=ProgressForm(options["progress"]),
         extras=not options["no_osc"],

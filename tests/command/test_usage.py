@@ -281,6 +281,7 @@ LOADED_WHERE_NEEDED = {
     "sqlite3": ["-o", "data"],  # where files are kept
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
+    "pyfetch.compute": ["--exec", "true"],
     "pyfetch.http.public_addresses": ["--public-only"],
     "pyfetch.output.result_files": ["--checksums", "sums"],
 }
