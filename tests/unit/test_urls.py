@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 
 import pytest
 
@@ -45,7 +44,7 @@ def test_a_result_hides_passwords_and_never_changes() -> None:
     url = f"http://me:{SECRET}@h/a"
     result = Result(1, url, Outcome.FAILED, url, detail=f"at {url}", input={"from": url})
     assert SECRET not in repr(result)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         result.size = 1  # type: ignore[misc]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import json
@@ -829,7 +828,7 @@ def test_a_list_with_duplicates_may_be_left_early(folder: Folder) -> None:
 def same(entries: list[Entry]) -> list[object]:
     """What does not say where the entries stand."""
     return [
-        dataclasses.replace(entry, detail=str(entry.detail).rpartition(": ")[2])
+        entry._replace(detail=str(entry.detail).rpartition(": ")[2])
         if isinstance(entry, Result)
         else entry
         for entry in entries
