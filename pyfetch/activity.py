@@ -36,6 +36,10 @@ class Activity:
     """URLs that wait because of `--rate`."""
     slowed: tuple[HostWait, ...] = ()
     """Hosts that are asked as often as they have shown to accept, and no more."""
+    computing: int = 0
+    """Files that are computed at this moment."""
+    to_compute: int = 0
+    """Files that were fetched and wait to be computed."""
 
 
 IDLE = Activity()

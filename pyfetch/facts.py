@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pyfetch.computed import LeftFile
 
 
 class FileFacts(NamedTuple):
@@ -34,12 +37,14 @@ class RecordedFile(NamedTuple):
     """Below the output directory."""
     url: str
     """Whose file it is: without credentials, fragment and signature."""
-    size: int
-    """In bytes."""
-    modified_ns: int
-    """Modification time on disk, in nanoseconds since the epoch."""
+    size: int | None
+    """In bytes; None: its task (`--exec`, `--map`) or `--keep no` has removed it."""
+    modified_ns: int | None
+    """Modification time on disk, in nanoseconds since the epoch; None: it is gone."""
     sha256: str | None
-    """In hexadecimal digits."""
+    """In hexadecimal digits; None for a file that its task has changed."""
+    left_by_task: bool = False
+    """Whether size and time are those that its task has left."""
 
 
 class Known(NamedTuple):
@@ -54,6 +59,8 @@ class Known(NamedTuple):
     """Path of the file, if the server has given it another name."""
     of_other_url: bool = False
     """Whether the file came from another URL, which owned the name in an earlier run."""
+    left: LeftFile | None = None
+    """What a task has made of the file. Known only in a run that computes itself."""
 
 
 UNKNOWN = Known()

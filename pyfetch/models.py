@@ -65,8 +65,15 @@ class Failure(StrEnum):
     WRONG_CONTENT = "wrong-content"
     EXISTS = "exists"
     DISK = "disk"
+    EXEC = "exec"
+    MAP = "map"
     CANCELLED = "cancelled"
     INTERNAL = "internal"
+
+    @property
+    def of_transfer(self) -> bool:
+        """Whether the file did not come, or not whole; else it did, and computing failed."""
+        return self not in (Failure.EXEC, Failure.MAP)
 
 
 class HostSignal(StrEnum):
@@ -225,6 +232,8 @@ class Result(NamedTuple):
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    value: Any = None
+    """What the function has returned for the file (`--map`), as JSON can have it."""
 
     @property
     def path(self) -> Path | None:
@@ -239,6 +248,14 @@ class Result(NamedTuple):
     def ok(self) -> bool:
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
+
+    def with_value(self, value: Any, path: Path | None) -> Result:
+        """The same result after its file was computed; `path`: the file, unless it is gone."""
+        return self._replace(value=value, file=None if path is None else str(path))
+
+    def not_computed(self, failure: Failure, detail: str) -> Result:
+        """The same result if its file was fetched, and could not be computed."""
+        return self._replace(outcome=Outcome.FAILED, error=failure, detail=masked(detail))
 
     def raise_for_status(self) -> Result:
         """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""
@@ -278,7 +295,7 @@ class Result(NamedTuple):
     def _file(self) -> Path:
         self.raise_for_status()
         if self.file is None:
-            raise FetchError(self, "its body was counted and not kept (discard=True)")
+            raise FetchError(self, "its file was not kept (discard=True or keep=False)")
         return Path(self.file)
 
 

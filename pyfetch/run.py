@@ -27,6 +27,7 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.cluster.coordinator import Coordinator
+    from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
     from pyfetch.storage.state import State
@@ -54,6 +55,11 @@ class Run:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
+        self._stage: ComputeStage | None = None
+        if settings.computes:
+            from pyfetch.compute.stage import ComputeStage
+
+            self._stage = ComputeStage(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -66,7 +72,9 @@ class Run:
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
-            self._engine = engine_over_threads(settings, self._download, self._read_ahead)
+            self._engine = engine_over_threads(
+                settings, self._download, self._read_ahead, self._stage
+            )
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
@@ -97,10 +105,25 @@ class Run:
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing, finished)
             return
+        if self._stage:
+            with self._stage.closing(lambda: self.stopped):
+                yield from self._into_files(entries, pausing, at_end, finished)
+        else:
+            yield from self._into_files(entries, pausing, at_end, finished)
+
+    def _into_files(
+        self,
+        entries: Iterable[Entry],
+        pausing: Callable[[], None],
+        at_end: Callable[[State], None],
+        finished: Callable[[Result], None] | None,
+    ) -> Generator[Result, None, None]:
+        """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.state import STATE_FILE, State
 
+        settings = self._settings
         output_dir = Path(settings.output_dir)
         prepare(output_dir)
         lock = RunLock(output_dir)
@@ -112,9 +135,17 @@ class Run:
                 directory.open()
             file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
+                stage = self._stage
                 ledger = FileLedger(
-                    settings, state, lasting=settings.state, check_directory=directory.check
+                    settings,
+                    state,
+                    lasting=settings.state,
+                    check_directory=directory.check,
+                    task_of=stage.task_of if stage else None,
+                    keeps=settings.keep,
                 )
+                if stage:
+                    stage.use(ledger, directory)
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, finished, lock)
@@ -149,6 +180,11 @@ class Run:
     def workers_summary(self) -> str | None:
         """How many workers turned out best, and why; None if the number is fixed."""
         return self._engine.workers_summary
+
+    @property
+    def computing_summary(self) -> str | None:
+        """In how many processes was computed, and why; None if nothing was computed."""
+        return self._stage.summary() if self._stage else None
 
     @property
     def read(self) -> int:

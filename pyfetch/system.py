@@ -7,6 +7,7 @@ import errno
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ _FOR_A_WORKER = 3
 _RESERVED = 10
 """Descriptors for the state, lists, reports and temporary databases."""
 _NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
+
+_PR_SET_PDEATHSIG = 1
 
 _at_end: list[Callable[[], None]] = []
 """What `_call_all` calls, in the order in which it was registered."""
@@ -100,6 +103,21 @@ def leave_signals_to_main() -> None:
     thread of a program that uses the library, the main thread would go on waiting.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
+
+
+def end_with_parent() -> None:
+    """Let the system kill this process when the thread that has started it ends.
+
+    Only Linux can do that (`man 2 prctl`, PR_SET_PDEATHSIG). Exits if it is too late already.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        sys.exit()
 
 
 def daemon(target: Callable[[], None], name: str) -> threading.Thread:

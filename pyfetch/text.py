@@ -44,6 +44,11 @@ def escaped(text: str) -> str:
     return re.sub(_HARMFUL, _percent, text)
 
 
+def printed(output: bytes) -> str:
+    """What a program has printed, as text for people: without blank space around it."""
+    return output.decode(errors="replace").strip()
+
+
 def _percent(match: re.Match[str]) -> str:
     return "".join(f"%{byte:02X}" for byte in match.group().encode(errors="surrogatepass"))
 

@@ -92,7 +92,9 @@ class Url(NamedTuple):
     @property
     def path(self) -> str:
         """The path (RFC 3986, section 3.3), percent-encoded: empty, or it begins with `/`."""
-        url = without_query(self.identity)
+        url = self.identity
+        if "?" in url or "#" in url:
+            url = without_query(url)
         start = url.find("/", len("https://"))
         return url[start:] if start >= 0 else ""
 

@@ -127,7 +127,7 @@ _NO_TLS = "pyfetch leaves this to the system's OpenSSL"
 _NO_PROXY = "set no_proxy in the environment: no_proxy=HOST,HOST or no_proxy='*'"
 _TRIES = "write --retries N for N more tries, or --timeout TIME"
 _IF_EXISTS = "write --if-exists replace, or --if-exists rename"
-_NO_COMMANDS = "let a shell read the results: pyfetch … | while read -r status size url path _"
+_EACH_FILE = "write --exec 'COMMAND {path}', which runs for each file, without a shell"
 
 INSTEAD = {
     "--concurrency --concurrent --threads --connections --max-connections --max-concurrent"
@@ -188,7 +188,7 @@ INSTEAD = {
     "-Q --quota": "write --max-size SIZE, which is for each file, or --min-free SIZE",
     "--cut-dirs --protocol-directories": "write --name with fields: --name '{dir}/{name}'",
     "--random-wait": "write --rate 1/2s for a request to each host every two seconds",
-    "--on-download-complete --exec": _NO_COMMANDS,
+    "--on-download-complete --exec-after --exec-cmd": _EACH_FILE,
     "--timeout-ms": "write --timeout 500ms",
     "--retry-max-time": "write --max-time TIME, which is for all tries of a URL",
     "--ignore-errors": "write --allow-failures N, or --allow-failures 5%",

@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.click_types import FILE_NAME
-from pyfetch.cli.configuration import CONFIG_OPTIONS, configuration_of
+from pyfetch.cli.config.options import CONFIG_OPTIONS, configuration_of
 from pyfetch.cli.own_options import ANSWERS
 from pyfetch.cli.parameters import (
     CONTEXT,
@@ -46,12 +46,12 @@ def command(context: click.Context, /, sources: tuple[str, ...], **options: Any)
     hosts: Any = ()
     configuration = configuration_of(context)
     if configuration:
-        from pyfetch.cli.config_layers import hosts_under, options_over
+        from pyfetch.cli.config.layers import hosts_under, options_over
 
         hosts = hosts_under(configuration, context, options)
         options = options_over(configuration, context, options)
     if options["show_config"]:
-        from pyfetch.cli.show_config import show_config
+        from pyfetch.cli.config.show import show_config
 
         return show_config(context, options)
     if options["cleanup"]:
@@ -88,16 +88,24 @@ def _fetch(
     from pyfetch.inputs.columns import Columns
     from pyfetch.naming.template_text import columns_in
 
+    of_command: tuple[str, ...] = ()
+    if settings.computes:
+        from pyfetch.compute.task import task_from
+
+        # Also where there is a plan alone: what cannot be used is said there, too.
+        of_command = task_from(settings).columns
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_in(settings.name)),
+        columns=Columns(options["url_column"], columns_in(settings.name), of_command),
         out=out,
     )
     output = OutputOptions(
         format=options["format"],
+        computes=settings.computes,
+        values=settings.map is not None,
         rows=Rows(options["rows"]),
         progress=ProgressForm(options["progress"]),
         extras=not options["no_osc"],

@@ -16,10 +16,9 @@ from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
-from pyfetch.output.failures import BESIDE_URL, LONGEST_URL, sentence_about, short_url
 from pyfetch.output.labels import label_of_url
 from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv
-from pyfetch.output.summary import Summary
+from pyfetch.output.summary import BESIDE_URL, LONGEST_URL, Summary, sentence_about, short_url
 from pyfetch.output.terminals import can_draw, same_terminal, terminal_width
 from pyfetch.run import Run
 from pyfetch.text import escaped, masked
@@ -49,7 +48,9 @@ class Display:
         """Whether results are rows of a table."""
         self._sinks: list[Sink] = []
         if chosen != "table" and self.writes_out:
-            self._sinks.append(Tsv(out) if chosen == "tsv" else JsonLines(out))
+            self._sinks.append(
+                Tsv(out, values=options.values) if chosen == "tsv" else JsonLines(out)
+            )
         # Lines of TSV and bars on the same terminal would overwrite each other.
         mixed = bool(self._sinks) and same_terminal(out, err)
         if options.quiet:
@@ -170,7 +171,11 @@ class Display:
         err = out if same_terminal(out, self._err) else self._err
         self._screen = Screen(out, err, extras=self._options.extras)
         if self.is_table:
-            self._sinks.append(self._screen.table(batched=self._rows_above_bars))
+            gone = "(not kept)" if self._options.computes else "(discarded)"
+            table = self._screen.table(
+                batched=self._rows_above_bars, values=self._options.values, gone=gone
+            )
+            self._sinks.append(table)
         if self._bars:
             # With --verbose or --quiet, there is a line for each failure anyhow.
             failures = not (self._options.verbose or self._options.quiet or self._rows_at_once)

@@ -6,11 +6,11 @@ import io
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from typing import Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions
@@ -23,13 +23,16 @@ from pyfetch.models import Entry, Failure, Result, Target, TargetError
 from pyfetch.output.plan import Action, PlanJsonLines, Planned, PlanSink, PlanTsv
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.existing import is_ours, look
+from pyfetch.storage.existing import is_as_its_task_left_it, is_ours, look
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.text import escaped
 from pyfetch.urls import masked_url
+
+if TYPE_CHECKING:
+    from pyfetch.computed import LeftFile
 
 _COUNTED_IN_MEMORY = 4096
 
@@ -52,6 +55,9 @@ class Planner:
         self._directory = OutputDirectory(self._output_dir)
         self._state = State.copy_of(file) if knows else State(None)
         self._names = PathAllocator(settings, self._state, lasting=settings.state)
+        self._left: Callable[[Target, str], LeftFile | None] = lambda *_: None
+        if settings.computes:
+            self._left = left_by_tasks(settings, self._state)
         self._seen = _Seen()
         self.actions: Counter[Action] = Counter()
         self.renamed = 0
@@ -113,22 +119,42 @@ class Planner:
 
     def _action(self, target: Target, path: str, known: Known) -> Action:
         final = self._output_dir / path
-        status = look(self._directory, path).status
+        found = look(self._directory, path)
+        status = found.status
         earlier = not self._seen.add(path)
+        policy = self._settings.if_exists
+        known = known._replace(left=self._left(target, path) if known.facts else None)
+        stays = policy in (IfExists.REFRESH, IfExists.SKIP) and is_as_its_task_left_it(known, found)
+        if stays and not earlier:
+            return Action.CHECK if target.checksum else _IF_THERE[policy]
         if status is None and not earlier:
             return Action.FETCH
-        policy = self._settings.if_exists
         if policy is IfExists.FAIL:
             raise TargetError(Failure.EXISTS, f"{final} exists already")
         if target.checksum and policy in (IfExists.REFRESH, IfExists.SKIP):
             return Action.CHECK
         if earlier or status is None or policy in (IfExists.REPLACE, IfExists.RENAME):
             return _IF_THERE[policy]
+        if known.left and known.left.is_file(status.st_size, status.st_mtime_ns):
+            return Action.REPLACE  # another task has changed it
         if policy is IfExists.SKIP and not known.of_other_url:
             return Action.SKIP
         if not is_ours(known, status, time.time()):
             return Action.BACK_UP
         return Action.REPLACE if known.of_other_url else Action.REFRESH
+
+
+def left_by_tasks(settings: Settings, state: State) -> Callable[[Target, str], LeftFile | None]:
+    """Returns what tells what a task has left of the file that a target has at a path."""
+    from pyfetch.compute.task import task_from
+
+    task, computed = task_from(settings), state.computed()
+    assert task  # noqa: S101 - the settings want one
+
+    def left(target: Target, path: str) -> LeftFile | None:
+        return computed.left(path, task.identity(target), keeps=settings.keep)
+
+    return left
 
 
 class _Seen:

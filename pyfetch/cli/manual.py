@@ -128,6 +128,8 @@ def _default(option: click.Option) -> str:
     default = option.default
     if option.is_flag or option.count:
         return "on" if default is True else "off"
+    if isinstance(default, bool):
+        return f"`{'yes' if default else 'no'}`"
     if isinstance(default, str):
         return f"`{default}`"
     if isinstance(default, int | float):

@@ -36,6 +36,10 @@ class OutputOptions(NamedTuple):
 
     format: str | None = None
     """`table`, `tsv` or `jsonl`; None: what suits standard output."""
+    computes: bool = False
+    """Whether something is done with each file, which may remove it."""
+    values: bool = False
+    """Whether results have values, which a function returns."""
     rows: Rows = Rows.ALL
     progress: ProgressForm = ProgressForm.AUTO
     extras: bool = True

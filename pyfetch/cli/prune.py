@@ -68,9 +68,9 @@ class Pruning:
         with closing(found):
             if found.changed and not options.quiet:
                 say(f"pyfetch: {_files(found.changed)} changed since stay, though not in the list")
-            if not found.number:
+            if not found.number and not found.removed:
                 return
-            if not self._yes and not self._agreed(found, say):
+            if found.number and not self._yes and not self._agreed(found, say):
                 say("pyfetch: nothing is pruned, as you say")
                 return
             number = 0
@@ -78,7 +78,9 @@ class Pruning:
                 number += 1
                 if options.verbose:
                     say(f"pyfetch: {pruned.path} is now {pruned.to}")
-            if not options.quiet:
+            if found.removed and not options.quiet:
+                say(f"pyfetch: forgotten: the values of {_files(found.removed)} that are gone")
+            if found.number and not options.quiet:
                 say(f"pyfetch: pruned: {_files(number)} moved to {self._where}")
 
     @property

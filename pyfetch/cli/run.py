@@ -186,9 +186,9 @@ class _CommandRun:
         if summary.kept():
             said.append(summary.kept())
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        workers = self._run.workers_summary
-        if workers:
-            display.tell(f"pyfetch: {workers}", "  ")
+        for more in (self._run.workers_summary, self._run.computing_summary):
+            if more:
+                display.tell(f"pyfetch: {more}", "  ")
 
     def _say_failures(self) -> None:
         """Tell what failed, at which hosts, and how to try it again."""

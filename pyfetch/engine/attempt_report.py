@@ -49,7 +49,7 @@ class AttemptReport:
         status = there.status
         facts = recorded_facts(self.target, status)
         new = None
-        if facts is None and (there.outcome is Outcome.UNCHANGED or there.sha256):
+        if status and facts is None and (there.outcome is Outcome.UNCHANGED or there.sha256):
             headers = self.answer.headers if self.answer else {}
             facts = new = FileFacts(
                 status.st_size,
@@ -61,7 +61,7 @@ class AttemptReport:
             )
         result = self._result(
             there.outcome,
-            size=status.st_size,
+            size=facts.size if facts else status and status.st_size,
             path=there.file,
             sha256=facts.sha256 if facts else None,
             facts=facts,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
@@ -13,6 +15,9 @@ from pyfetch.models import Result, Target
 from pyfetch.scheduling.jobs import Done, Jobs
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are computed only
+    from pyfetch.compute.stage import ComputeStage
 
 _REVIEW_EVERY = 0.02
 """Seconds between two reviews of how many workers there should be, at least."""
@@ -35,10 +40,24 @@ class Dispatcher:
         """When the thread of the run wakes up by itself."""
         self._review_at = -math.inf
         self._is_closed = False
+        self._stage: ComputeStage | None = None
+        """What is done with files before their results are delivered."""
 
-    def begin(self, ledger: Ledger) -> None:
-        """Use this ledger to name targets and to note how they ended."""
+    def begin(self, ledger: Ledger, stage: ComputeStage | None = None) -> None:
+        """Use this ledger to name targets and to note how they ended, and this stage, if any."""
         self._ledger = ledger
+        self._stage = stage
+
+    def computed(self, target: Target, result: Result) -> None:
+        """Deliver a result of the stage; for its threads."""
+        with self._lock:
+            if self._is_closed or self._stage is None:
+                return
+            may_start = self._stage.computed(target.index)
+            may_start |= self._jobs.let_go(target)
+            self._state.deliver(result)
+            if may_start or not self._stage.left:
+                self._state.wake()
 
     def expect(self, targets: Sequence[Target]) -> None:
         """Prepare for targets that will be added next."""
@@ -115,7 +134,7 @@ class Dispatcher:
     def seconds_until_due(self) -> float | None:
         """How long the thread of the run may wait if nobody wakes it; None: for ever."""
         with self._lock:
-            may_start = not self._state.results.is_full()
+            may_start = self._may_start()
             times = (self._jobs.due(may_start=may_start), self._ledger.commit_due())
             self._wakes_at = min((time for time in times if time is not None), default=math.inf)
             return max(0.0, self._wakes_at - self._clock()) if self._wakes_at < math.inf else None
@@ -123,12 +142,17 @@ class Dispatcher:
     def is_starved(self) -> bool:
         """Whether a worker had nothing to do, though the consumer does take results."""
         with self._lock:
-            return self._jobs.starved and not self._state.results.is_full()
+            return self._jobs.starved and self._may_start()
 
     def is_done(self) -> bool:
         """Whether all targets that were added are done."""
         with self._lock:
-            return not self._jobs
+            return not (self._jobs or (self._stage and self._stage.left))
+
+    @property
+    def computing(self) -> bool:
+        """Whether the stage is at work."""
+        return bool(self._stage and self._stage.running)
 
     def commit(self) -> None:
         """Write what was noted in the ledger. Raises `RunError`."""
@@ -136,9 +160,11 @@ class Dispatcher:
             self._ledger.commit()
 
     def cancel(self) -> None:
-        """Stop all transfers."""
+        """Stop all transfers, and what is computed."""
         with self._lock:
             self._jobs.stop()
+            if self._stage:
+                self._stage.stop()
 
     def close(self) -> None:
         """Take nothing in any more. In a run that was stopped, deliver cancelled targets."""
@@ -150,6 +176,8 @@ class Dispatcher:
             if self._state.stopped:
                 for result in self._jobs.cancelled():
                     self._state.deliver(result)
+                for result in self._stage.cancelled() if self._stage else ():
+                    self._state.deliver(result)
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -159,7 +187,12 @@ class Dispatcher:
     def activity(self) -> Activity:
         """What has come so far, and who waits for whom: to be taken a few times a second."""
         with self._lock:
-            return self._jobs.activity(self._clock())
+            activity = self._jobs.activity(self._clock())
+            if not self._stage:
+                return activity
+            running = self._stage.running
+            waiting = max(0, self._stage.left - running)
+            return replace(activity, computing=running, to_compute=waiting)
 
     @property
     def waiting(self) -> int:
@@ -172,7 +205,7 @@ class Dispatcher:
         return self._jobs.workers.summary()
 
     def _next(self, now: float) -> Transfer | None:
-        while not (self._state.stopped or self._state.results.is_full()):
+        while not self._state.stopped and self._may_start():
             following = self._jobs.next(now)
             if following is None:
                 return None
@@ -181,6 +214,12 @@ class Dispatcher:
                 return following
             self._finish(following)
         return None
+
+    def _may_start(self) -> bool:
+        """Whether there is room for one more result, and for one more file to compute."""
+        if self._state.results.is_full():
+            return False
+        return self._stage is None or self._stage.may_start(len(self._jobs.in_flight))
 
     def _see_what_is_known(self, transfer: Transfer) -> None:
         try:
@@ -191,7 +230,11 @@ class Dispatcher:
 
     def _finish(self, done: Done) -> None:
         self._ledger.finished(done.target, done.attempt)
-        self._state.deliver(done.attempt.result)
+        result = done.attempt.result
+        if self._stage and result.ok:
+            self._stage.take(done.target, done.attempt)
+        else:
+            self._state.deliver(result)
 
     def _review(self, now: float) -> bool:
         self._review_at = now + _REVIEW_EVERY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -53,6 +54,14 @@ class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the a
     def __init__(self, kept: Kept) -> None:
         super().__init__(kept)
         self.kept = kept
+
+
+def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
+    """Bytes of the file as it was fetched, as far as that is known."""
+    if recorded:
+        return recorded.size
+    assert kept.status  # noqa: S101 - only a file that is recorded can be gone
+    return kept.status.st_size
 
 
 class Download:
@@ -108,8 +117,7 @@ class Download:
                 part.drop()
                 return self.report.stays(stays.kept)
             if writer.unchanged:
-                with errors_of(final):
-                    kept = Kept(Outcome.UNCHANGED, final, os.stat(final))  # noqa: PTH116
+                kept = self._unchanged(final)
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self.report.stays(kept)
@@ -185,6 +193,17 @@ class Download:
             raise self._again()
         return facts
 
+    def _unchanged(self, final: str) -> Kept:
+        """The file that a 304 is about. Raises `NeedsAnotherRequest` if it is not as it was."""
+        before = self._there.status
+        if before is None:
+            return Kept(Outcome.UNCHANGED, None, None)
+        with errors_of(final), contextlib.suppress(FileNotFoundError):
+            status = os.stat(final)  # noqa: PTH116 - a Path takes longer
+            if (status.st_size, status.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+                return Kept(Outcome.UNCHANGED, final, status)
+        raise self._again()
+
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
         """Raise `NeedsAnotherRequest` if a 304 would keep a file that this run does not want.
 
@@ -197,7 +216,7 @@ class Download:
         fields = head.headers if head else {}
         if expected.of_type:
             known = (recorded and recorded.media_type) or fields.get("content-type")
-            if not (known and expected.allow(kept.status.st_size, known)):
+            if not (known and expected.allow(_size_of(kept, recorded), known)):
                 raise self._again()
         if self._rename is not None:
             disposition = fields.get("content-disposition")

@@ -13,9 +13,9 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.reasons import without_conditions
 from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts, Known
-from pyfetch.http.validators import conditional_fields, is_as_recorded
+from pyfetch.http.validators import conditional_fields, fields_for, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
-from pyfetch.storage.existing import Found, open_file
+from pyfetch.storage.existing import Found, is_as_its_task_left_it, open_file
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.part import BLOCK
 from pyfetch.timing import Phase
@@ -25,11 +25,12 @@ _log = logging.getLogger(__name__)
 
 
 class Kept(NamedTuple):
-    """The file stays as it is."""
+    """The file stays as it is. Or it stays away, if its task wants it so."""
 
     outcome: Outcome
-    file: str
-    status: os.stat_result
+    file: str | None
+    """None: there is none, and none is wanted."""
+    status: os.stat_result | None
     sha256: str | None = None
     """The digest of the file, if it was computed."""
 
@@ -56,6 +57,8 @@ def judge_existing(
     A file that is not as `expected`, perhaps because an option was added, is fetched again. Raises
     `TargetError` if the target has to fail because the file is there.
     """
+    if policy in (IfExists.REFRESH, IfExists.SKIP) and is_as_its_task_left_it(target.known, found):
+        return _judge_by_facts(final, found, policy, target, expected)
     status = found.status
     replaces = policy in (IfExists.REFRESH, IfExists.REPLACE)
     if status is None:
@@ -67,9 +70,7 @@ def judge_existing(
     if policy is IfExists.FAIL:
         raise already_there(final)
     if policy is IfExists.SKIP and not target.checksum:
-        if target.known.of_other_url:
-            return _wanted_anew(final, "it came from another URL")
-        return Kept(Outcome.SKIPPED, final, status)
+        return _skipped(final, status, target)
     recorded = recorded_facts(target, status)
     if policy is IfExists.REFRESH and not expected.allow(
         status.st_size, recorded.media_type if recorded else None
@@ -82,6 +83,40 @@ def judge_existing(
         return _wanted_anew(final, without_conditions(target, status))
     answered_by = recorded.answered_by if recorded else target.identity
     return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))
+
+
+def _skipped(final: str, status: os.stat_result, target: Target) -> Kept | Wanted:
+    if target.known.of_other_url:
+        return _wanted_anew(final, "it came from another URL")
+    left = target.known.left
+    if left is not None and left.is_file(status.st_size, status.st_mtime_ns):
+        return _wanted_anew(final, "another task has changed it")
+    return Kept(Outcome.SKIPPED, final, status)
+
+
+def _judge_by_facts(
+    final: str, found: Found, policy: IfExists, target: Target, expected: Expectations
+) -> Kept | Wanted:
+    """Decide by what is recorded: the task of this run has changed the file, or it is gone since.
+
+    The policy is `refresh` or `skip`.
+    """
+    facts, demanded = target.known.facts, target.checksum
+    assert facts  # noqa: S101 - they are of the file that the task had
+    file = final if found.status else None
+    if demanded:
+        if (demanded.algorithm, demanded.digest) != ("sha256", facts.sha256):
+            return _wanted_anew(final, "nothing shows that it had the checksum that is demanded")
+        outcome = Outcome.SKIPPED if policy is IfExists.SKIP else Outcome.UNCHANGED
+        return Kept(outcome, file, found.status)
+    if policy is IfExists.SKIP:
+        return Kept(Outcome.SKIPPED, file, found.status)
+    if not expected.allow(facts.size, facts.media_type):
+        return _wanted_anew(final, "it is not as the options of this run want it")
+    fields = fields_for(facts)
+    if not fields:
+        return _wanted_anew(final, "the server had given neither ETag nor date")
+    return Wanted(replaces=True, conditions=Conditions(fields, facts.answered_by or "", facts.size))
 
 
 def _judge_by_checksum(
@@ -104,8 +139,13 @@ def _wanted_anew(final: str, why: str) -> Wanted:
     return Wanted(replaces=True)
 
 
-def recorded_facts(target: Target, status: os.stat_result) -> FileFacts | None:
-    """What the state knows of the existing file; None if this is not the file that it knows."""
+def recorded_facts(target: Target, status: os.stat_result | None) -> FileFacts | None:
+    """What the state knows of the existing file; None if this is not the file that it knows.
+
+    `status` is None if the file is gone and stays away.
+    """
+    if status is None:
+        return target.known.facts
     is_known = is_as_recorded(target.known, status.st_size, status.st_mtime_ns)
     return target.known.facts if is_known else None
 

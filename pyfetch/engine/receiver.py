@@ -103,9 +103,11 @@ class BodyWriter:
         if self._verdict is Verdict.REST:
             self._continue(head)
         elif self._verdict is Verdict.WHOLE:
-            found = parse_content_range(head.headers.get("content-range"))
-            is_partial = head.status == 206 and found
-            self._expect(found.total if is_partial and found else head.length, head)
+            length = head.length
+            if head.status == 206:
+                found = parse_content_range(head.headers.get("content-range"))
+                length = found.total if found else length
+            self._expect(length, head)
         else:
             return False
         return True
@@ -241,13 +243,13 @@ class BodyWriter:
         head = self.answer
         if head is None:
             raise TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
+        if self._verdict in (Verdict.WHOLE, Verdict.REST):
+            return head
         status = f"{head.status} {head.reason}".rstrip()
         if head.status >= 400:
             if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
                 self._drop()
             raise TargetError(Failure.HTTP, status)
-        if self._verdict in (Verdict.WHOLE, Verdict.REST):
-            return head
         content_range = head.headers.get("content-range")
         if head.status in (200, 203, 206):
             of = f" ({content_range})" if content_range else ""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent import futures
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Never
+from typing import TYPE_CHECKING, Never
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
@@ -35,6 +35,9 @@ from pyfetch.storage.ledger import Ledger
 from pyfetch.storage.lock import RunLock
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are computed only
+    from pyfetch.compute.stage import ComputeStage
 
 _WITHOUT_THREADS = 10.0
 """The run fails if no thread is at work and none could be started for this time, in seconds."""
@@ -59,6 +62,7 @@ class ThreadEngine(Driver[Never]):
         *,
         jobs: Jobs,
         read_ahead: ReadAhead,
+        stage: ComputeStage | None = None,
         fail_fast: bool = False,
         clock: Callable[[], float] = time.monotonic,
         wait: Wait = Mailbox.take,
@@ -66,6 +70,7 @@ class ThreadEngine(Driver[Never]):
         super().__init__(read_ahead, fail_fast=fail_fast, clock=clock)
         self._download = download
         self._executor = executor
+        self._stage = stage
         self._dispatcher = Dispatcher(jobs, self._state, clock)
         self._wait_for = wait
         self._at_work: set[Future[None]] = set()
@@ -101,7 +106,9 @@ class ThreadEngine(Driver[Never]):
         daemon(wait_and_call, "last-workers").start()
 
     def _begin(self, ledger: Ledger, _lock: RunLock | None) -> None:
-        self._dispatcher.begin(ledger)
+        if self._stage:
+            self._stage.begin(self._dispatcher.computed, self._state.fail)
+        self._dispatcher.begin(ledger, self._stage)
 
     def _commit(self) -> None:
         self._dispatcher.commit()
@@ -167,20 +174,31 @@ class ThreadEngine(Driver[Never]):
         if self.stopped and not self._state.abandoned:
             self._dispatcher.cancel()
             until = time.monotonic() + GRACE
-            while self.in_flight and (left := until - time.monotonic()) > 0:
+            while self._is_at_work() and (left := until - time.monotonic()) > 0:
                 self._mailbox.take(left)
         self._dispatcher.close()
 
+    def _is_at_work(self) -> bool:
+        return bool(self.in_flight) or self._dispatcher.computing
+
     def _release(self) -> None:
         self._dispatcher.close()
+        if self._stage:
+            self._stage.close(stopped=self.stopped)
         # Workers that still run were told to stop, and end by themselves.
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def engine_over_threads(
-    settings: Settings, download: Downloader, read_ahead: ReadAhead
+    settings: Settings,
+    download: Downloader,
+    read_ahead: ReadAhead,
+    stage: ComputeStage | None = None,
 ) -> ThreadEngine:
-    """An engine that starts its threads when they are needed."""
+    """An engine that starts its threads when they are needed.
+
+    `stage`: what is done with files before their results are delivered.
+    """
     executor = ThreadPoolExecutor(
         settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
     )
@@ -191,7 +209,12 @@ def engine_over_threads(
         _log.info("at most %d workers: there are too few file descriptors", affordable)
         jobs.workers.at_most(affordable)
     return ThreadEngine(
-        download, executor, jobs=jobs, read_ahead=read_ahead, fail_fast=settings.fail_fast
+        download,
+        executor,
+        jobs=jobs,
+        read_ahead=read_ahead,
+        stage=stage,
+        fail_fast=settings.fail_fast,
     )
 
 
@@ -217,8 +240,10 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
         statuses=retried_statuses(settings.retry_status),
     )
     stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
+    holds = settings.computes
     if not settings.hosts:
-        return Jobs(HostQueues(limits, retry), workers, retry, settings.max_time, stalls)
+        queues = HostQueues(limits, retry)
+        return Jobs(queues, workers, retry, settings.max_time, stalls, holds_paths=holds)
     of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
 
     def rules_of(origin: str) -> HostRules:
@@ -231,4 +256,4 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
 
     queues = HostQueues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)
-    return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of)
+    return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)

@@ -67,7 +67,7 @@ class Exchange(HTTPAdapter):
         return request.url or ""
 
     def urlopen(self, *, url: str, headers: Any, timeout: Timeout, **_: Any) -> Response:
-        seconds = cast("float", timeout.read_timeout)
+        seconds: Any = timeout.read_timeout
         head = self._route.encode(url, headers)
         return self._pool.send(self._route, self._url, head, self._transfer, seconds)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Protocol
 
@@ -22,7 +22,7 @@ from pyfetch.http.adapter import Exchange
 from pyfetch.http.body import Bandwidth, read_pieces
 from pyfetch.http.connection import AddressJudge, ConnectError, Connector
 from pyfetch.http.name_lookup import NameLookUps
-from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.origin_config import OriginConfig, OriginConfigs
 from pyfetch.http.pool import ConnectionPool
 from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
 from pyfetch.http.request import RequestBuilder
@@ -82,7 +82,7 @@ class Client:
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
     ) -> None:
         self._settings = settings
-        self._bandwidth = bandwidth
+        self._limits = (bandwidth,) if bandwidth else ()
         self._origins = OriginConfigs(settings, user_agent)
         self._requests = RequestBuilder(settings, self._origins)
         look_ups = NameLookUps(family=_address_family(settings))
@@ -116,12 +116,13 @@ class Client:
         while True:
             request = self._requests.build(state, headers, transfer.target)
             refuse_loop(state, request)
-            response = self._send(request, state, transfer)
+            config = self._origins.of(state.url)
+            response = self._send(request, state, config, transfer)
             try:
                 location = location_of(response)
                 logs_in = self._requests.logs_in(state, transfer.target, response)
                 if location is None and not logs_in:
-                    self._push(response, transfer, receiver)
+                    self._push(response, config, transfer, receiver)
                     return None
                 _drain(response, transfer)
             finally:
@@ -139,9 +140,12 @@ class Client:
                 return state
 
     def _send(
-        self, request: requests.PreparedRequest, state: RedirectState, transfer: Transfer
+        self,
+        request: requests.PreparedRequest,
+        state: RedirectState,
+        config: OriginConfig,
+        transfer: Transfer,
     ) -> Response:
-        config = self._origins.of(state.url)
         transfer.check()
         url = _requested_url(state, request)
         exchange = Exchange(self._pool, config.route, url, transfer, config.timeout)
@@ -151,9 +155,12 @@ class Client:
             transfer.check()  # if it was stopped, the reason says more than this error
             raise failures.of_request(error, config.timeout) from error
 
-    def _push(self, response: Response, transfer: Transfer, receiver: Receiver) -> None:
+    def _push(
+        self, response: Response, config: OriginConfig, transfer: Transfer, receiver: Receiver
+    ) -> None:
         transfer.answered()
-        self._warn_of_coding(response, transfer)
+        if "content-encoding" in response.headers and not self._has_warned:
+            self._warn_of_coding(response, config, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
         transfer.ours_begins()  # the receiver may have to hash a part first
@@ -162,8 +169,10 @@ class Client:
         if not is_wanted:
             _drain(response, transfer)
             return
+        # What a body has to keep to: the limit of its host first, then that of all.
+        limits = (config.bandwidth, *self._limits) if config.bandwidth else self._limits
         try:
-            for data in read_pieces(response, transfer, self._limits_of(response)):
+            for data in read_pieces(response, transfer, limits):
                 transfer.received += len(data)
                 transfer.ours_begins()
                 receiver.chunk(data)
@@ -173,18 +182,12 @@ class Client:
             raise failures.of_body(error, transfer) from error
         transfer.check()
 
-    def _limits_of(self, response: Response) -> Sequence[Bandwidth]:
-        """What a body has to keep to: the limit of its host first, then that of all."""
-        own = self._origins.of(response.url).bandwidth
-        return [limit for limit in (own, self._bandwidth) if limit]
-
-    def _warn_of_coding(self, response: Response, transfer: Transfer) -> None:
+    def _warn_of_coding(self, response: Response, config: OriginConfig, transfer: Transfer) -> None:
         """Warn, once a run, that a body is compressed and is saved as it is."""
-        coding = response.headers.get("content-encoding")
-        if self._has_warned or not coding or response.status >= 300:
+        coding = response.headers["content-encoding"]
+        if not coding or response.status >= 300:
             return
-        fields = self._origins.of(response.url).defaults.fields
-        names = (*fields, *(name for name, _ in transfer.target.headers))
+        names = (*config.defaults.fields, *(name for name, _ in transfer.target.headers))
         was_asked_for = any(name.lower() == "accept-encoding" for name in names)
         if coding.strip().lower() != "identity" and not was_asked_for:
             self._has_warned = True

@@ -10,6 +10,9 @@ from pyfetch.headers import parse_http_date
 PAUSING_STATUSES = frozenset({429, 503})
 """Statuses that concern the whole host, not one URL."""
 
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_FIELDS_OF_QUOTA = frozenset({"ratelimit", *_REMAINING})
+"""Without any of these fields, a response says nothing about a quota."""
 _LONGEST_FIELD = 8 * 1024
 """Longest field that is parsed, in characters."""
 _EPOCH_SINCE = 1_000_000_000
@@ -39,6 +42,8 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
     None if it did not, or does not say. `now`, in seconds since the epoch, is used if there is no
     `Date`.
     """
+    if _FIELDS_OF_QUOTA.isdisjoint(headers):  # as in most responses
+        return None
     asked = _wait_of_limits(headers, spent_only=True)
     if asked is None and _remaining(headers) == 0:
         asked = _reset(headers, _answered(headers, now))
@@ -124,7 +129,7 @@ def _reset(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _remaining(headers: Mapping[str, str]) -> int | None:
-    for name in ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining"):
+    for name in _REMAINING:
         value = headers.get(name, "").strip()
         if value.isascii() and value.isdigit():
             return int(value[:18])

@@ -59,14 +59,15 @@ def framing_of(status: int, fields: Fields) -> Framing:
     announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
-    first, *others = announced.split(",")  # a field that came twice is joined by a comma
-    length = first.strip()
-    is_number = length.isascii() and length.isdigit() and len(length) < 20
-    if not is_number or (others and any(other.strip() != length for other in others)):
+    length = announced.strip()
+    if "," in announced:  # a field that came twice is joined by a comma
+        first, *others = (one.strip() for one in announced.split(","))
+        length = first if all(other == first for other in others) else ""
+    if not (length.isascii() and length.isdigit() and len(length) < 20):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
-    return Framing(length=int(length))
+    return Framing(int(length))
 
 
 class Response:

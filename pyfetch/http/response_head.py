@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
@@ -116,6 +116,10 @@ def _parse(block: str) -> tuple[StatusLine, Fields]:
         raise _too_long()
     if "\0" in block:
         raise BadHeadError("its head has a NUL")  # RFC 9110, section 5.5: dangerous
+    if max(map(len, lines), default=0) <= _CACHED_LENGTH:
+        known: list[Any] = [*map(cached_field, lines)]
+        if None not in known:  # as in nearly all responses
+            return status_line, Fields(known)
     fields: list[tuple[str, str]] = []
     for line in lines:
         field = (parse_field if len(line) > _CACHED_LENGTH else cached_field)(line)

@@ -43,10 +43,11 @@ class Representation(NamedTuple):
     @classmethod
     def of(cls, headers: Mapping[str, str]) -> Representation:
         """What the fields of a 200 say."""
+        coding = headers.get("content-encoding")
         return cls(
             kept_value(headers.get("etag")),
             kept_value(headers.get("last-modified")),
-            coding_of(headers.get("content-encoding")),
+            coding_of(coding) if coding else "",
             media_type_of(headers.get("content-type")),
         )
 
@@ -159,9 +160,16 @@ _SECOND = 1_000_000_000
 
 
 def is_as_recorded(known: Known, size: int, modified_ns: int) -> bool:
-    """Whether a file of this size and time is the one that the state has recorded."""
-    facts = known.facts
-    return facts is not None and (facts.size, facts.modified_ns) == (size, modified_ns)
+    """Whether a file of this size and time is the one that the state has recorded.
+
+    So is one that the task of this run has changed, and nobody since.
+    """
+    facts, left = known.facts, known.left
+    if facts is None:
+        return False
+    if (facts.size, facts.modified_ns) == (size, modified_ns):
+        return True
+    return left is not None and left.stands_for_fetched and left.is_file(size, modified_ns)
 
 
 def is_placed_by_us(known: Known, modified_ns: int, now: float) -> bool:
@@ -181,7 +189,7 @@ def conditional_fields(known: Known, size: int, modified_ns: int, now: float) ->
     `now` is in seconds since the epoch.
     """
     if known.facts is not None:
-        return _fields_for(known.facts) if is_as_recorded(known, size, modified_ns) else {}
+        return fields_for(known.facts) if is_as_recorded(known, size, modified_ns) else {}
     # Send the file's time to the server only if it came from there.
 
     if is_placed_by_us(known, modified_ns, now):
@@ -189,7 +197,8 @@ def conditional_fields(known: Known, size: int, modified_ns: int, now: float) ->
     return {}
 
 
-def _fields_for(facts: FileFacts) -> dict[str, str]:
+def fields_for(facts: FileFacts) -> dict[str, str]:
+    """The fields that ask whether the file with these facts has changed; may be none."""
     fields = {}
     if facts.etag and is_etag(facts.etag):
         fields["If-None-Match"] = facts.etag

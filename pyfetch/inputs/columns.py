@@ -18,6 +18,8 @@ class Columns(NamedTuple):
     """Name of the column or key that holds the URL, or the column's number from 1; None: `url`."""
     needed: tuple[str, ...] = ()
     """Columns from which names are made: a table has to have them."""
+    of_command: tuple[str, ...] = ()
+    """Columns that arguments of a command are made from: a table has to have them, too."""
 
     @property
     def of_url(self) -> str:

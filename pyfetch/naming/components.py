@@ -34,10 +34,11 @@ _MAX_EXTENSION = 32
 _TAG_DIGITS = 8
 # Separators, and characters that Windows refuses (Naming Files, Paths, and Namespaces).
 _RESERVED = re.compile(r'[<>:"/\\|?*]')
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
-# Names that are safe already, unless Windows has a device of this name. Most names match, and this
-# is the fastest check. (A pattern of all forbidden characters takes 3 ms to compile.)
-_PLAIN = re.compile(r"(?![ .-])[ !#-)+-.0-9;=@-\[\]^-{}~]{1,255}(?<![ .])")
+_DEVICE_NAME = r"(?i:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])\s*(?:\.|\Z)"
+_DEVICE = re.compile(_DEVICE_NAME)
+# Names that are safe already. Most names match, and this is the fastest check. (A pattern of all
+# forbidden characters takes 3 ms to compile.)
+_PLAIN = re.compile(rf"(?![ .-])(?!{_DEVICE_NAME})[ !#-)+-.0-9;=@-\[\]^-{{}}~]{{1,255}}(?<![ .])")
 # Unicode's categories for control, format (with the bidi overrides), surrogate, private
 # use and unassigned characters, and for line and paragraph separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -67,7 +68,7 @@ def decoded(text: str) -> str:
 
 def safe(name: str) -> PathComponent:
     """Make any text one safe path component. The same text always gives the same component."""
-    if _PLAIN.fullmatch(name) and not _is_device(name):
+    if _PLAIN.fullmatch(name):
         return PathComponent(name)
     name = unicodedata.normalize("NFC", name)
     name = "".join("_" if unicodedata.category(c) in _UNPRINTABLE else c for c in name)
@@ -112,7 +113,7 @@ def _cleaned(name: str) -> str:
 
 
 def _is_device(name: str) -> bool:
-    return bool(_DEVICE.fullmatch(name.partition(".")[0].rstrip()))
+    return _DEVICE.match(name) is not None
 
 
 def tagged(name: PathComponent, url: str, attempt: int = 0) -> PathComponent:

@@ -13,17 +13,31 @@ from pyfetch.text import escaped
 _KEYS = ["path" if field == "file" else field for field in Result._fields]
 
 
-class Tsv:
-    """TSV: `status`, `size`, `url`, `path`, `error`, `detail`; `-` for a missing value."""
+def value_text(result: Result) -> str:
+    """What a function has returned: text as it is, anything else as in JSON; `-` for nothing."""
+    value = result.value
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
-    def __init__(self, stream: TextIO) -> None:
+
+class Tsv:
+    """TSV: `status`, `size`, `url`, `path`, `error`, `detail`; `-` for a missing value.
+
+    `values`: whether there is a column `value` behind them, in a run with a function.
+    """
+
+    def __init__(self, stream: TextIO, *, values: bool = False) -> None:
         self._stream = stream
+        self._values = values
 
     def show(self, result: Result) -> None:
         values = (
             result.status, result.size, result.url, result.file, result.error, result.detail
         )  # fmt: skip
         cells = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
+        if self._values:
+            cells.append(escaped(value_text(result)) or "-")
         self._stream.write("\t".join(cells) + "\n")
 
 
@@ -32,7 +46,8 @@ def as_object(result: Result) -> dict[str, Any]:
     values = dict(zip(_KEYS, result, strict=True))
     values["elapsed"] = round(result.elapsed, 6)
     timing = result.timing
-    values["timing"] = timing and timing.as_object(result.error, result.status)
+    code = result.error if result.error and result.error.of_transfer else None
+    values["timing"] = timing and timing.as_object(code, result.status)
     values["backup"] = result.backup and str(result.backup)
     return values
 

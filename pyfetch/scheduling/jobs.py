@@ -48,12 +48,19 @@ class Jobs:
         max_time: float | None = None,
         stalls: StallDetector | None = None,
         rules_of: RulesOf | None = None,
+        *,
+        holds_paths: bool = False,
     ) -> None:
-        """`rules_of`: where hosts have a policy of their own."""
+        """`rules_of`: where hosts have a policy of their own.
+
+        `holds_paths`: whether nothing may be fetched to the path of a file that came until
+        `let_go` is called.
+        """
         self._queues = queues
         self.workers = workers
         self._retry = retry
         self._rules_of = rules_of
+        self._holds_paths = holds_paths
         self._deadlines = Deadlines(max_time)
         self._has_deadlines = max_time is not None
         self._jobs: dict[int, Job] = {}
@@ -130,6 +137,10 @@ class Jobs:
             return self._done_here(job, outcome, now)
         job.learn_progress(transfer, now, self._stalls)
         return self._try_again(job, outcome, now)
+
+    def let_go(self, target: Target) -> bool:
+        """Let go of the path of a target that is done. Returns whether another one may start."""
+        return self._queues.finish(target)
 
     def take_back(self, transfer: Transfer, now: float) -> None:
         """Take back an attempt that no worker could begin: it is made later, with fewer workers."""
@@ -263,7 +274,8 @@ class Jobs:
 
     def _done(self, job: Job, attempt: Finished, now: float, why_not_again: str = "") -> Done:
         target = job.target
-        self._queues.finish(target)
+        if not (self._holds_paths and attempt.result.ok):
+            self._queues.finish(target)
         del self._jobs[target.index]
         if self._has_deadlines:
             self._deadlines.end(job)

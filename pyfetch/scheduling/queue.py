@@ -96,13 +96,14 @@ class HostQueues:
         self._waiting -= 1
         self._dropped.add(target.index)
 
-    def finish(self, target: Target) -> None:
-        """A target that was started is done: the next one with its path may start."""
+    def finish(self, target: Target) -> bool:
+        """A target that was started is done. Returns whether another one may have its path now."""
         if self._hung_in_flight:
             self._hung_in_flight.discard(target.index)
         following = self._same_path.leave(target)
         if following:
             self._make_ready(following, following.origin)
+        return following is not None
 
     def next(self, now: float, workers: int = MOST_WORKERS) -> Target | None:
         """Take out a target that may start now; None if none may.

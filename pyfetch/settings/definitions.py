@@ -8,11 +8,11 @@ docs/options.md and the checks are made from that.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from pyfetch import cpu
 from pyfetch.errors import UsageError
@@ -31,6 +31,8 @@ from pyfetch.settings.kinds import (
     DIRECTORY,
     FILE,
     FLAG,
+    FUNCTION,
+    MOST_CPUS,
     MOST_PROCESSES,
     MOST_WORKERS,
     RATE,
@@ -42,6 +44,7 @@ from pyfetch.settings.kinds import (
     TEXT,
     TRANSFERS,
     TRIES,
+    YES_OR_NO,
     Choice,
     count,
     count_or_auto,
@@ -79,6 +82,11 @@ _requests = partial(Setting.field, Group.REQUESTS)
 _servers = partial(Setting.field, Group.SERVERS)
 _transfers = partial(Setting.field, Group.TRANSFERS)
 _failures = partial(Setting.field, Group.FAILURES)
+_computing = partial(Setting.field, Group.COMPUTING)
+_OF_COMPUTING = (
+    "cpus", "ahead", "keep", "exec_timeout", "exec_retries", "exec_version", "max_tasks",
+)  # fmt: skip
+"""Settings that say how each file is computed with."""
 
 
 class ContradictionError(UsageError):
@@ -89,7 +97,11 @@ class ContradictionError(UsageError):
         self.message = message
 
     def __str__(self) -> str:
-        return self.message.format_map({name: name for name in SETTINGS})
+        return self.with_names({})
+
+    def with_names(self, other: Mapping[str, str]) -> str:
+        """The message; settings that have an `other` name here are called by that."""
+        return self.message.format_map({name: other.get(name, name) for name in SETTINGS})
 
     def in_options(self) -> str:
         """The same message with the options of the command line."""
@@ -324,6 +336,70 @@ class Settings:
         "Keep the threads on one CPU, except for work that gains from several.",
     )
 
+    exec: str | None = _computing(
+        None,
+        TEXT,
+        "--exec",
+        "Run this command for each file. Its words are split as a shell does, but no shell runs it."
+        " Fields in it are `{path} {name} {dir} {stem} {ext} {url} {index} {sha256}` and"
+        " `{input.COLUMN}` (of the list).",
+        "COMMAND",
+    )
+    map: str | Callable[..., Any] | None = _computing(  # noqa: RUF009 - it makes a field
+        None,
+        FUNCTION,
+        "--map",
+        "Call this Python function for each file: `MODULE:FUNCTION` or `FILE.py:FUNCTION`. It is"
+        " called as `function(path, result)` in another process, and what it returns is the"
+        " result's `value`.",
+    )
+    cpus: int | Literal["auto"] = _computing(
+        AUTO,
+        count_or_auto(1, MOST_CPUS),
+        "--cpus",
+        "Work on this many files at once with `--exec` or `--map`. `auto`: one for each CPU, fewer"
+        " where fetching needs one or memory gets short.",
+    )
+    ahead: int | None = _computing(
+        None,
+        count(1, 1_000_000),
+        "--ahead",
+        "Let at most this many files wait for `--exec` or `--map`; fetching waits then. By default,"
+        " four for each CPU.",
+    )
+    keep: bool = _computing(
+        True,
+        YES_OR_NO,
+        "--keep",
+        "Whether to keep a file once `--exec` or `--map` is done with it. With `no`, a rerun still"
+        " knows the values, and fetches what has changed.",
+    )
+    exec_timeout: float | None = _computing(
+        None,
+        SECONDS_ABOVE_ZERO,
+        "--exec-timeout",
+        "End a command or function that takes longer. The URL fails; the file stays.",
+    )
+    exec_retries: int = _computing(
+        0,
+        TRIES,
+        "--exec-retries",
+        "Run a command or function again this often after it has failed.",
+    )
+    exec_version: str | None = _computing(
+        None,
+        TEXT,
+        "--exec-version",
+        "Compute all files again when this text has changed. By default, they are when the command,"
+        " or the file of the function's module, has changed.",
+    )
+    max_tasks: int = _computing(
+        1000,
+        count(1, 1_000_000_000),
+        "--max-tasks",
+        "Replace a function's process after this many files, which frees its memory.",
+    )
+
     hosts: HostTable = _servers(  # noqa: RUF009 - it makes a field
         (),
         HOSTS,
@@ -378,6 +454,11 @@ class Settings:
     def names_by_type(self) -> bool:
         """Whether the media type of an answer may decide the name of its file."""
         return "{type_ext}" in self.name
+
+    @property
+    def computes(self) -> bool:
+        """Whether something is done with each file once it is there."""
+        return self.exec is not None or self.map is not None
 
     @property
     def process_number(self) -> int:
@@ -441,6 +522,32 @@ class Settings:
         yield (
             "{public_only} cannot see where a proxy connects to: leave {proxy} out",
             self.proxy and self.public_only,
+        )
+        if self.computes:
+            yield from self._contradictions_of_computing()
+            return
+        for name in _OF_COMPUTING:
+            yield (
+                f"{{{name}}} is for computing with the files: it needs {{exec}} or {{map}}",
+                getattr(self, name) != SETTINGS[name].default,
+            )
+
+    def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
+        task = "{map}" if self.exec is None else "{exec}"
+        yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
+        yield (
+            f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"
+            " each file once that is done)",
+            self.discard,
+        )
+        yield (
+            "{keep} no leaves nothing but what the state remembers: leave {state} out",
+            not self.keep and not self.state,
+        )
+        yield (
+            f"{{processes}} share the fetching, and {task} has processes of its own: leave"
+            " {processes} out ({cpus} says how many compute)",
+            self.processes != 1,
         )
 
 

@@ -7,13 +7,14 @@ command does not load this. A test compares the keys with the settings.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 
 from pyfetch.errors import UsageError
-from pyfetch.models import IfExists
-from pyfetch.settings.definitions import SETTINGS, Settings
+from pyfetch.models import IfExists, Result
+from pyfetch.settings.definitions import SETTINGS, ContradictionError, Settings
 from pyfetch.settings.kinds import LONGEST_TIME, Kind, Number, shown
 from pyfetch.settings.request_kinds import USER_AND_PASSWORD
 
@@ -98,6 +99,21 @@ class SettingKeywords(TypedDict, total=False):
     max_wait: Seconds
     fail_fast: bool
     cpu_pin: bool
+    exec: str | None
+    map: str | None
+    """A function by its name: `"module:function"` or `"file.py:function"`."""
+    cpus: int | Literal["auto"]
+    ahead: int | None
+    keep: bool
+    exec_timeout: Seconds | None
+    exec_retries: int
+    exec_version: str | None
+    max_tasks: int
+    then: Callable[[Path, Result], Any] | None
+    """A function to call with each file, in other processes: `result.value` is what it returns.
+
+    It has to be one of a module, not a lambda nor a function within another.
+    """
     auth: tuple[str, str] | None
     """User and password, sent to the origin of the first URL alone."""
     session: PreparedSession | None
@@ -114,13 +130,14 @@ def settings_from(values: Mapping[str, object]) -> Settings:
 
     Beside what `Settings` takes, numbers may be text with a unit (`"10s"`, `"5/s"`, `"10M"`), times
     a `timedelta` or, for `timeout` and `connect_timeout`, None. `auth=(user, password)` is `user`,
-    `verify=False` is `insecure`, `verify=path` is `cacert`.
+    `verify=False` is `insecure`, `verify=path` is `cacert`, `then=function` is `map`.
 
     Raises `UsageError` for a name that there is not and for a value that makes no sense.
     """
     said = dict(values)
     _take_auth(said)
     _take_verify(said)
+    then = _take_then(said)
     for name, value in said.items():
         if name not in SETTINGS:
             raise UsageError(
@@ -130,7 +147,10 @@ def settings_from(values: Mapping[str, object]) -> Settings:
             said[name] = LONGEST_TIME
         else:
             said[name] = _number(name, SETTINGS[name].kind, value)
-    return Settings(**said)  # type: ignore[arg-type]
+    try:
+        return Settings(**said)  # type: ignore[arg-type]
+    except ContradictionError as error:
+        raise UsageError(error.with_names({"map": "then"} if then else {})) from None
 
 
 def _number(name: str, kind: Kind, value: object) -> Any:
@@ -172,3 +192,16 @@ def _take_verify(said: dict[str, object]) -> None:
             f"verify must be True, False or the path of authorities, not {shown(verify)}"
         )
     said[name] = True if verify is False else verify
+
+
+def _take_then(said: dict[str, object]) -> bool:
+    """Let `then` be `map`. Whether it was given."""
+    then = said.pop("then", None)
+    if then is None:
+        return False
+    if not callable(then):
+        raise UsageError(f"then must be a function, not {shown(then)}")
+    if said.get("map") is not None:
+        raise UsageError("then and map exclude each other")
+    said["map"] = then
+    return True

@@ -20,6 +20,7 @@ SHORTEST_TIME = 0.001
 """The shortest time that may be set where it has to be above 0, in seconds."""
 MOST_WORKERS = 1024
 MOST_PROCESSES = 64
+MOST_CPUS = 1024
 _MOST_BYTES = 2**63 - 1
 _LONGEST_SHOWN = 80
 
@@ -138,6 +139,46 @@ class Flag(Kind):
 
 
 FLAG = Flag()
+
+
+class YesOrNo(Kind):
+    """On or off, which the command line has to say in a word."""
+
+    metavar = "yes|no"
+
+    def parse(self, text: str) -> bool:
+        """The truth of this word."""
+        return self.check(text)
+
+    def check(self, value: object) -> bool:
+        """A boolean."""
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value in ("yes", "no"):
+            return value == "yes"
+        raise ValueError(f"must be yes or no, not {shown(value)}")
+
+
+YES_OR_NO = YesOrNo()
+
+
+class Function(Kind):
+    """The name of a function of Python, or, of a program, the function itself."""
+
+    metavar = "FUNCTION"
+
+    def check(self, value: object) -> Any:
+        """The same; whether there is such a function is seen where it is needed."""
+        if isinstance(value, str) or callable(value):
+            return value
+        raise ValueError(f"must be the name of a function, or a function, not {shown(value)}")
+
+    def masked(self, value: object) -> str:
+        """Its name."""
+        return repr(value) if isinstance(value, str) else str(getattr(value, "__qualname__", "…"))
+
+
+FUNCTION = Function()
 
 
 class FilePath(Kind):

@@ -19,6 +19,7 @@ class Group(StrEnum):
     SERVERS = "Connect to servers"
     TRANSFERS = "Fetch faster or slower"
     FAILURES = "Wait, try again, give up"
+    COMPUTING = "Compute with the files"
     OUTPUT = "Show results"
     CONFIGURATION = "Use a configuration"
     HELP = "Get help"

@@ -91,7 +91,20 @@ def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
     `now`: seconds since the epoch.
     """
     size, modified_ns = status.st_size, status.st_mtime_ns
-    return is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now)
+    if is_as_recorded(known, size, modified_ns) or is_placed_by_us(known, modified_ns, now):
+        return True
+    left = known.left  # also by another task than that of this run
+    return left is not None and left.is_file(size, modified_ns)
+
+
+def is_as_its_task_left_it(known: Known, found: Found) -> bool:
+    """Whether the task of this run has changed or removed the file, and nobody since."""
+    left, status = known.left, found.status
+    if left is None or not left.stands_for_fetched:
+        return False
+    if status is None:
+        return left.is_file(None, None) and not found.link
+    return left.is_file(status.st_size, status.st_mtime_ns)
 
 
 @contextlib.contextmanager

@@ -21,15 +21,22 @@ class ExpectedFile(NamedTuple):
     sha256: str | None
     demanded: tuple[Checksum, ...]
     """Checksums from lists."""
+    left_by_task: bool = False
+    """Whether size and time are those that a task (`--exec`, `--map`) has left."""
 
     @property
     def is_known(self) -> bool:
         return self.size is not None or bool(self.demanded)
 
+    @property
+    def event(self) -> str:
+        """Since when it is to be unchanged, as a clause."""
+        return "its task had changed it" if self.left_by_task else "it was fetched"
+
     def fault(self, there: os.stat_result, digests: Mapping[str, str]) -> str | None:
         """How the content is not as it should be, as a sentence; None if it is."""
         if not (self.sha256 or self.demanded) and there.st_mtime_ns != self.modified_ns:
-            return "it was modified after it was fetched, and no checksum of it is known"
+            return f"it was modified after {self.event}, and no checksum of it is known"
         if self.sha256 and digests["sha256"] != self.sha256:
             return f"its content is not what was fetched (that had the sha256 {self.sha256})"
         for checksum in self.demanded:
@@ -40,6 +47,8 @@ class ExpectedFile(NamedTuple):
 
     def remark(self, there: os.stat_result) -> str | None:
         """A remark about a file without a fault, as a sentence; None if there is nothing to say."""
+        if self.left_by_task and not self.demanded:
+            return "its task has changed it: only its size and time were compared"
         if self.modified_ns not in (None, there.st_mtime_ns):
             return "its content is as it was fetched, though its modification time is not"
         if not self.sha256 and not self.demanded:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import Finished
 from pyfetch.facts import Known
@@ -16,6 +17,9 @@ from pyfetch.storage.filesystem import before_paths
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
+if TYPE_CHECKING:
+    from pyfetch.storage.computed_table import ComputedOf, ComputedRow, ComputedTable
+
 COMMIT_EVERY = 0.05
 """A change of the state is written after this time at the latest, in seconds."""
 
@@ -24,7 +28,9 @@ class FileLedger:
     """The ledger of a run that keeps files. For any thread.
 
     `lasting`: whether the state outlives the run. `check_directory` is called at each commit; it
-    raises if the output directory is no longer the one that the run began with.
+    raises if the output directory is no longer the one that the run began with. `task_of`: in a
+    run that computes, the identity of the task for a target's file; `keeps`: whether that file is
+    to stay after it.
     """
 
     def __init__(
@@ -35,6 +41,8 @@ class FileLedger:
         lasting: bool,
         clock: Callable[[], float] = time.monotonic,
         check_directory: Callable[[], None] = lambda: None,
+        task_of: Callable[[Target], str] | None = None,
+        keeps: bool = True,
     ) -> None:
         self._check_directory = check_directory
         self._before = before_paths(Path(settings.output_dir))
@@ -51,6 +59,9 @@ class FileLedger:
         self._claimed: set[str] = set()
         """Paths whose claims are not committed yet."""
         self._due: float | None = None
+        self._task_of = task_of
+        self._keeps = keeps
+        self._computed: ComputedTable | None = state.computed() if task_of else None
 
     def expect(self, targets: Sequence[Target]) -> None:
         with self._lock:
@@ -63,6 +74,8 @@ class FileLedger:
                 self._claimed.add(path)
                 self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
+            if self._computed and known.facts:
+                known = self._with_left(self._computed, target, path, known)
             return target.at(path, known)
 
     @property
@@ -80,6 +93,8 @@ class FileLedger:
             self._given[target.index] = path
             if path != target.path:
                 self.commit()  # before the file appears, the state on disk must say whose it is
+            if self._computed and known.facts:
+                known = self._with_left(self._computed, target, path, known)
             return target.at(path, known)
 
     def starting(self, target: Target) -> Target:
@@ -90,8 +105,10 @@ class FileLedger:
                 # Before the file appears, the state on disk must say whose it is.
                 self.commit()
             if target.path in self._noted:  # the same URL came earlier in this list
-                known = self._names.claim(target.path, target)
-                return target.at(target.path, known or Known())
+                known = self._names.claim(target.path, target) or Known()
+                if self._computed and known.facts:
+                    known = self._with_left(self._computed, target, target.path, known)
+                return target.at(target.path, known)
         return target
 
     def finished(self, target: Target, attempt: Finished) -> None:
@@ -103,6 +120,39 @@ class FileLedger:
             self._note(target, target.path, attempt)
             if attempt.result.backup:
                 self._state.add_backup(str(attempt.result.backup).removeprefix(self._before))
+
+    def task_of(self, target: Target) -> str:
+        """Identity of the task that this run has for a target's file."""
+        assert self._task_of  # noqa: S101 - asked only in a run that computes
+        return self._task_of(target)
+
+    def computed_of(self, path: str) -> ComputedOf:
+        """What is known of a file, and of the task that was run for it."""
+        assert self._computed  # noqa: S101 - asked only in a run that computes
+        with self._lock:
+            return self._computed.of(path)
+
+    def note_computed(self, rows: Iterable[tuple[str, ComputedRow]], *, at_once: bool) -> None:
+        """Note by paths what tasks have done. `at_once`: commit it before this returns."""
+        assert self._computed  # noqa: S101 - asked only in a run that computes
+        with self._lock:
+            for path, row in rows:
+                self._computed.put(path, row)
+                if path in self._open:  # by another target that has the same URL
+                    self._noted.add(path)
+            if at_once:
+                self.commit()
+            else:
+                self._due = self._due or self._clock() + COMMIT_EVERY
+
+    def value_of(self, row: ComputedRow) -> Any:
+        """The value of a task, from its JSON."""
+        assert self._computed  # noqa: S101 - asked only in a run that computes
+        return self._computed.value_of(row)
+
+    def _with_left(self, computed: ComputedTable, target: Target, path: str, known: Known) -> Known:
+        left = computed.left(path, self.task_of(target), keeps=self._keeps)
+        return known._replace(left=left) if left else known
 
     def _let_go(self, path: str) -> None:
         self._open[path] -= 1

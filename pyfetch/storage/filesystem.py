@@ -87,7 +87,11 @@ def before_paths(output_dir: Path) -> str:
 
 def is_there(file: str) -> bool:
     """Whether anything has this name, even a link that leads nowhere."""
-    return os.path.lexists(file)
+    try:
+        os.lstat(file)  # `os.path.lexists` does the same with one more call
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def identity(status: os.stat_result) -> tuple[int, int]:

@@ -52,7 +52,8 @@ class Pruned(NamedTuple):
 def prune(output_dir: Path, files: UnnamedFiles, wait: float = 0.0) -> Iterator[Pruned]:
     """Move these files. Yields each that was moved.
 
-    What was changed meanwhile, or is in the directory of another run, stays. Waits for another run
+    What was changed meanwhile, or is in the directory of another run, stays. Of those that are gone
+    already, the state forgets facts and values. Waits for another run
     in the directory at most `wait` seconds. Raises `StoppedError`.
     """
     lock = RunLock(output_dir)
@@ -64,6 +65,8 @@ def prune(output_dir: Path, files: UnnamedFiles, wait: float = 0.0) -> Iterator[
             closing(State(state_file)) as state,
             closing(OutputDirectory(output_dir)) as directory,
         ):
+            for file in files.gone():
+                state.forget(file)
             for number, file in enumerate(files, 1):
                 to = _moved(directory, file)
                 if to is not None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfetch.database import Database
 from pyfetch.facts import FileFacts, Known, RecordedFile
@@ -25,7 +25,10 @@ from pyfetch.storage.state_file import (
     damaged,
     opened_to_read,
 )
-from pyfetch.storage.state_tables import FileRow, StateTables
+from pyfetch.storage.state_tables import FileRow, StateTables, folded_key
+
+if TYPE_CHECKING:
+    from pyfetch.storage.computed_table import ComputedTable
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
 
@@ -34,7 +37,21 @@ _TAKE_OVER = (
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL, media_type = NULL,"
     " unused_name = NULL WHERE key = ?"
 )
-_FILES = "SELECT path, url, size, modified_ns, sha256 FROM file WHERE size IS NOT NULL"
+# A file that its task has changed or removed is to be as the task left it, unless one was fetched
+# there since.
+_FILES = (
+    "SELECT f.path, f.url, iif(c.key IS NULL, f.size, c.size),"
+    " iif(c.key IS NULL, f.modified_ns, c.modified_ns), iif(c.key IS NULL, f.sha256, NULL),"
+    " c.key IS NOT NULL FROM file AS f LEFT JOIN computed AS c"
+    " ON c.key = f.key AND c.effect != 'left' AND c.fetched_at IS f.fetched_at"
+    " WHERE f.size IS NOT NULL"
+)
+_FORGET = (
+    "DELETE FROM file WHERE key = ?1 AND (size = ?2 AND modified_ns = ?3 OR EXISTS"
+    " (SELECT 1 FROM computed AS c WHERE c.key = file.key AND c.effect != 'left'"
+    " AND c.fetched_at IS file.fetched_at AND c.size IS ?2 AND c.modified_ns IS ?3))"
+)
+_FORGET_COMPUTED = "DELETE FROM computed WHERE key = ?1 AND ?1 NOT IN (SELECT key FROM file)"
 _TEXT = frozenset({str, type(None)})
 
 
@@ -81,6 +98,12 @@ class State:
             raise
         return copy
 
+    def computed(self) -> ComputedTable:
+        """The values of tasks, and what these have left of their files; for runs that compute."""
+        from pyfetch.storage.computed_table import ComputedTable
+
+        return ComputedTable(self._tables, self)
+
     @property
     def uncommitted(self) -> bool:
         """Whether there are changes that a killed process would lose."""
@@ -89,7 +112,7 @@ class State:
     def expect(self, paths: Iterable[str]) -> None:
         """Look up several paths at once for which `claim` will be called next: this is faster."""
         with self._errors:
-            self._tables.expect(map(_key, paths))
+            self._tables.expect(map(folded_key, paths))
 
     def claim(
         self, path: str, url: str, is_free: Callable[[], bool], *, takes_over: bool = False
@@ -100,7 +123,7 @@ class State:
         path, spelled the same, that another URL got in an earlier run. `is_free` returns whether
         nothing on disk has the name; it is called for a path that is new.
         """
-        key = _key(path)
+        key = folded_key(path)
         with self._errors:
             row = self._tables.row(key)
             if row is None:
@@ -115,6 +138,7 @@ class State:
                 if not takes_over or named != path or self._given.has(key):
                     return None
                 self._tables.change(_TAKE_OVER, (url, key))
+                self._tables.change_other("DELETE FROM computed WHERE key = ?", (key,))
                 rest, went_to = [*rest[:1], None, None, None, None], None
                 of_other_url = size is not None
             self._given.add(key)
@@ -142,7 +166,7 @@ class State:
         return self._owner(path) in (None, url)
 
     def _owner(self, path: str) -> object:
-        key = _key(path)
+        key = folded_key(path)
         with self._errors:
             row = self._tables.row(key)
         return row[1] if row else None
@@ -154,11 +178,14 @@ class State:
         """
         with self._errors:
             self._given.write()
-            where = "AND key NOT IN (SELECT key FROM temp.given)" if unnamed else ""
-            for row in self._tables.select(f"{_FILES} {where} ORDER BY key"):
-                found = RecordedFile(*row)
+            where = "AND f.key NOT IN (SELECT key FROM temp.given)" if unnamed else ""
+            for row in self._tables.select(f"{_FILES} {where} ORDER BY f.key"):
+                path, url, size, modified_ns, sha256, is_left = row
+                found = RecordedFile(path, url, size, modified_ns, sha256, bool(is_left))
                 types = [*map(type, found)]
-                if types[:4] != [str, str, int, int] or types[4] not in _TEXT:
+                is_gone = found.left_by_task and found.size is None and found.modified_ns is None
+                numbers = [type(None)] * 2 if is_gone else [int, int]
+                if types[:4] != [str, str, *numbers] or types[4] not in _TEXT:
                     raise damaged(self.file, "a column has a value of another type")
                 if is_safe_path(found.path):
                     yield found
@@ -166,10 +193,9 @@ class State:
     def forget(self, file: RecordedFile) -> None:
         """Note that this file is gone, unless another one was fetched in its place."""
         with self._errors:
-            self._tables.change(
-                "DELETE FROM file WHERE key = ? AND size = ? AND modified_ns = ?",
-                (_key(file.path), file.size, file.modified_ns),
-            )
+            key = folded_key(file.path)
+            self._tables.change(_FORGET, (key, file.size, file.modified_ns))
+            self._tables.change_other(_FORGET_COMPUTED, (key,))
             self._tables.change("DELETE FROM file WHERE went_to = ? AND size IS NULL", (file.path,))
 
     def add_backup(self, path: str) -> None:
@@ -190,16 +216,16 @@ class State:
     def is_taken(self, path: str) -> bool:
         """Whether this path belongs to any URL."""
         with self._errors:
-            return self._tables.has(_key(path))
+            return self._tables.has(folded_key(path))
 
     def went_to(self, path: str, other: str) -> None:
         """Note that the server has given another name to the file of this path."""
         with self._errors:
-            self._tables.set_went_to(_key(path), other)
+            self._tables.set_went_to(folded_key(path), other)
 
     def record(self, path: str, status: int | None, facts: FileFacts) -> None:
         """Note what was fetched to a path that was claimed."""
-        key = _key(path)
+        key = folded_key(path)
         row = self._tables.pending(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
         with self._errors:
@@ -207,7 +233,7 @@ class State:
 
     def ended_without_a_file(self, path: str) -> None:
         """Note that this run placed no file there: a file that appears later is not ours."""
-        key = _key(path)
+        key = folded_key(path)
         row = self._tables.pending(key)
         if row is None:
             with self._errors:
@@ -227,7 +253,3 @@ class State:
         self.signed.close()
         with self._errors:
             self._database.close()
-
-
-def _key(path: str) -> str:
-    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()

@@ -13,7 +13,7 @@ from pyfetch.signed_query import unsigned
 from pyfetch.storage.filesystem import READ_FILE
 
 STATE_FILE = "state.sqlite3"
-VERSION = 3
+VERSION = 4
 """Version of the schema; `user_version` in the file."""
 
 _APPLICATION = 0x70796674  # "pyft", the file's `application_id`
@@ -44,6 +44,19 @@ CREATE TABLE backup (
     path TEXT PRIMARY KEY -- below the output directory: a file that pyfetch moved out of the way
 ) WITHOUT ROWID
 """
+_COMPUTED = """
+CREATE TABLE computed (
+    key         TEXT PRIMARY KEY, -- as in `file`
+    task        TEXT NOT NULL,    -- identity of the task that was run for the file
+    sha256      TEXT,             -- of the bytes that it was run for
+    size        INTEGER,          -- bytes of the file after it; NULL: the file is gone
+    modified_ns INTEGER,          -- likewise
+    effect      TEXT NOT NULL,    -- what became of the file
+    fetched_at  REAL,             -- as in `file`: differs if a file was fetched there since
+    value       TEXT              -- in JSON; NULL: a command, which has none
+) WITHOUT ROWID
+"""
+_TO_VERSION_4 = (_COMPUTED,)
 _TO_VERSION_3 = (
     "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE file ADD COLUMN unused_name TEXT",
@@ -54,9 +67,10 @@ _TO_VERSION_3 = (
     _BACKUPS,
 )
 _STEPS = {
-    0: (_SCHEMA, _BACKUPS, f"PRAGMA application_id = {_APPLICATION}"),
-    1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3),
-    2: _TO_VERSION_3,
+    0: (_SCHEMA, _BACKUPS, _COMPUTED, f"PRAGMA application_id = {_APPLICATION}"),
+    1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3, *_TO_VERSION_4),
+    2: (*_TO_VERSION_3, *_TO_VERSION_4),
+    3: _TO_VERSION_4,
 }
 """By version (0: an empty file), the statements that upgrade it to the present schema."""
 

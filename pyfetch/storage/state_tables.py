@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from pyfetch.facts import FileFacts
@@ -27,6 +29,11 @@ _LOOK_UP = (
 # the row. More rows would need more than the 999 parameters that old versions of SQLite allow.
 _AT_ONCE = 64
 """Rows of one statement, at most."""
+
+
+def folded_key(path: str) -> str:
+    """The key of a path: paths that some file system takes for one have the same."""
+    return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
 
 
 @dataclass(slots=True)
@@ -122,10 +129,20 @@ class StateTables:
 
     def change(self, statement: str, values: tuple[object, ...]) -> None:
         """Execute a statement that changes rows of the database."""
-        self.changed = True
         self._looked_up.clear()
+        self.change_other(statement, values)
+
+    def change_other(self, statement: str, values: tuple[object, ...]) -> None:
+        """Execute a statement that changes rows of another table than `file`."""
+        self.changed = True
         self._begin()
         self._database.execute(statement, values)
+
+    def find(self, query: str, key: str) -> tuple[Any, ...] | None:
+        """The row that a query finds, without those in `pending`; None: there is none."""
+        self._begin()
+        found: tuple[Any, ...] | None = self._database.execute(query, (key,)).fetchone()
+        return found
 
     def select(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows that a query finds, those that were put last included."""
@@ -175,8 +192,8 @@ def _write(
     done = 0
     while left := len(rows) - done:
         size = min(_AT_ONCE, 1 << (left.bit_length() - 1))  # few statements to prepare
-        values = [value for row in rows[done : done + size] for value in row]
-        database.execute(_put(columns, size), values)
+        values = chain.from_iterable(rows[done : done + size])
+        database.execute(_put(columns, size), [*values])
         done += size
 
 

@@ -16,7 +16,7 @@ from pyfetch.storage.state import State
 
 
 class UnnamedFiles:
-    """The files that the list of a run has not named, and that are as pyfetch left them.
+    """The files that the list of a run has not named, and that are as pyfetch or a task left them.
 
     On disk, however many. To be closed.
     """
@@ -26,6 +26,8 @@ class UnnamedFiles:
         self.number = 0
         self.size = 0
         """Bytes of all of them."""
+        self.removed = 0
+        """Files that are gone already, removed by their tasks or by `--keep no`."""
         self.changed = 0
         """Files that stay, because somebody has changed them."""
         self._database = temporary_database(
@@ -34,19 +36,30 @@ class UnnamedFiles:
         with closing(OutputDirectory(output_dir)) as directory:
             for file in state.files(unnamed=True):
                 status = _status(directory, file.path)
-                if status is None:
+                if file.size is None and status is None:
+                    self.removed += 1
+                elif status is None:
                     continue
-                if not is_as_left(status, file):
+                elif not is_as_left(status, file):
                     self.changed += 1
                     continue
-                self.number += 1
-                self.size += file.size
+                else:
+                    self.number += 1
+                    self.size += file.size or 0
                 values = (file.path, file.url, file.size, file.modified_ns)
                 self._database.execute("INSERT INTO unnamed VALUES (?, ?, ?, ?)", values)
 
     def __iter__(self) -> Iterator[RecordedFile]:
-        rows = self._database.execute("SELECT * FROM unnamed ORDER BY path")
-        for path, url, size, modified_ns in rows:
+        """Those that are there."""
+        return self._found("size IS NOT NULL")
+
+    def gone(self) -> Iterator[RecordedFile]:
+        """Those that are gone already."""
+        return self._found("size IS NULL")
+
+    def _found(self, where: str) -> Iterator[RecordedFile]:
+        query = f"SELECT * FROM unnamed WHERE {where} ORDER BY path"  # noqa: S608 - our own words
+        for path, url, size, modified_ns in self._database.execute(query):
             yield RecordedFile(path, url, size, modified_ns, None)
 
     def close(self) -> None:

@@ -133,7 +133,7 @@ class Verification:
             if not expected.is_known:
                 return found(status=Condition.UNKNOWN, size=size)
             if expected.size not in (None, size):
-                detail = f"it has {size} bytes, and had {expected.size} when it was fetched"
+                detail = f"it has {size} bytes, and had {expected.size} after {expected.event}"
                 return found(status=Condition.CHANGED, size=size, detail=detail)
             digests = self._digests(stream, expected)
         fault = expected.fault(there, digests)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pyfetch.cli.command import command
-from pyfetch.cli.config_layers import is_configurable, key_of
+from pyfetch.cli.config.layers import is_configurable, key_of
 from tests.support.command import Command, Ended
 from tests.support.documents import PAGES, blocks
 from tests.support.server import LoopbackServer, Page
@@ -209,7 +209,7 @@ def test_in_the_home_of_another_user_there_is_no_configuration(
             raise PermissionError(errno.EACCES, "Permission denied")
         return true_stat(path, **options)
 
-    monkeypatch.setattr("pyfetch.cli.configuration.os.stat", closed)
+    monkeypatch.setattr("pyfetch.cli.config.options.os.stat", closed)
     assert shown(pyfetch("--show-config"))["workers"] == ("8", "built in")
 
 
@@ -433,11 +433,11 @@ def test_a_file_of_another_user_is_refused_but_for_one_of_root(
 
         return status
 
-    monkeypatch.setattr("pyfetch.cli.config_file.os.fstat", owned_by(12345))
+    monkeypatch.setattr("pyfetch.cli.config.file.os.fstat", owned_by(12345))
     ended = pyfetch("--show-config")
     assert ended.status == 2
     assert "another user" in ended.err
-    monkeypatch.setattr("pyfetch.cli.config_file.os.fstat", owned_by(0))
+    monkeypatch.setattr("pyfetch.cli.config.file.os.fstat", owned_by(0))
     assert pyfetch("--show-config").status == 0
 
 

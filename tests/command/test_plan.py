@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from pyfetch.compute.command_task import CommandTask
+from pyfetch.models import Target
 from pyfetch.storage.state import VERSION
+from pyfetch.urls import parse_url
 from tests.support.command import Command, Ended, InstalledCommand
+from tests.support.computing import Computing
 from tests.support.documents import PAGES
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
@@ -385,21 +389,55 @@ def test_a_state_that_cannot_be_used_ends_it_with_3_and_a_sentence(
     assert plan(pyfetch, "--discard", f"{used.url}/a/x").status == 0
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_an_earlier_schema_is_read_and_stays_as_it_is(
     pyfetch: Command, used: LoopbackServer, version: int
 ) -> None:
     file = pyfetch.directory / "data" / ".pyfetch" / "state.sqlite3"
     database = sqlite3.connect(file)
     added = ["media_type", "unused_name", "of_other_url", "went_to"]
-    for column in added[: 5 - version]:
+    for column in added[: 5 - version] if version < 3 else ():
         database.execute(f"ALTER TABLE file DROP COLUMN {column}")
-    database.execute("DROP TABLE backup")
+    for table in ("computed", "backup")[: 4 - version]:
+        database.execute(f"DROP TABLE {table}")
     database.execute(f"PRAGMA user_version = {version}")
     database.close()
     before = everything(pyfetch.directory)
     assert actions(plan(pyfetch, f"{used.url}/a/x")) == [("refresh", "x")]
     assert everything(pyfetch.directory) == before
+
+
+def test_files_that_their_task_has_changed_or_that_are_gone_after_it_are_not_fetched(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Unless another task wants them, or a run that keeps them, or one without a task."""
+
+    def appends(path: Path) -> None:
+        path.write_bytes(path.read_bytes() + b"and more")
+
+    def task(command: str) -> str:
+        parsed = CommandTask(command, None)
+        return parsed.identity(Target(1, parse_url("http://h/")))
+
+    computing = Computing(pyfetch.directory / "data")
+    server.pages |= {"/altered": Page(b"a"), "/removed": Page(b"r")}
+    altered, removed = f"{server.url}/altered", f"{server.url}/removed"
+    computing.run(altered, task=appends, identity=task("cat {path}"))
+    computing.run(removed, identity=task("cat {path}"), keeps=False)
+
+    def planned(*arguments: str) -> list[str]:
+        return [action for action, _ in actions(plan(pyfetch, *arguments, altered, removed))]
+
+    same = ("--exec", "cat {path}", "--keep", "no")
+    assert planned(*same) == ["refresh", "refresh"]
+    assert planned(*same, "--if-exists", "skip") == ["skip", "skip"]
+    assert planned(*same, "--if-exists", "replace") == ["replace", "fetch"]
+    assert planned("--exec", "cat {path}") == ["refresh", "fetch"]
+    assert planned("--exec", "wc {path}") == ["replace", "fetch"]
+    assert planned("--exec", "wc {path}", "--if-exists", "skip") == ["replace", "fetch"]
+    assert planned() == ["backup", "fetch"]
+    (computing.directory / "altered").write_bytes(b"mine")
+    assert planned(*same) == ["backup", "refresh"]
 
 
 def test_its_fields_are_the_keys_that_its_page_names() -> None:

@@ -281,6 +281,7 @@ LOADED_WHERE_NEEDED = {
     "sqlite3": ["-o", "data"],  # where files are kept
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
+    "pyfetch.compute": ["--exec", "true"],
     "pyfetch.http.public_addresses": ["--public-only"],
     "pyfetch.output.result_files": ["--checksums", "sums"],
 }
@@ -292,7 +293,7 @@ LOADED_BY_OTHERS = {
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
     "tomllib",  # where there is a configuration
-    "pyfetch.cli.config_file",
+    "pyfetch.cli.config.file",
     "pyfetch.cli.spelling",  # where an option is unknown
 }
 

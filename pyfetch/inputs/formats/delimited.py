@@ -116,11 +116,13 @@ class _TableReader(NamedTuple):
         return table
 
     def _check_needed(self, columns: Columns, name: str, shown: str) -> None:
-        for needed in columns.needed:
-            if needed not in self.names and "out" not in self.names:
+        of_names = columns.needed if "out" not in self.names else ()
+        for needed in (*of_names, *columns.of_command):
+            if needed not in self.names:
+                whose = "its files are named by" if needed in of_names else "the command has"
                 raise UsageError(
-                    f"cannot use {name}: its files are named by {{input.{needed}}}, but it has only"
-                    f" the columns {shown}"
+                    f"cannot use {name}: {whose} {{input.{needed}}}, but it has only the columns"
+                    f" {shown}"
                 )
 
     def numbered_record(self, row: _TableRow) -> NumberedRecord:

@@ -77,7 +77,7 @@ def bar(part: float, width: int, style: BarStyle) -> Text:
 
 
 def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
-    """Who waits, and for whom."""
+    """Who waits, and for whom, and what is computed."""
     width = style.width - 1
     hosts = [_paused(wait, width) for wait in activity.paused]
     hosts += [f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s" for wait in activity.slowed]
@@ -87,7 +87,10 @@ def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
     room = MOST_WAITS - len(urls)
     if len(hosts) > room:
         hosts[room - 1 :] = [f"and {len(hosts) - room + 1} more hosts wait"]
-    return [Text(cut_middle(wait, width), "yellow") for wait in hosts + urls]
+    lines = [Text(cut_middle(wait, width), "yellow") for wait in hosts + urls]
+    if activity.computing or activity.to_compute:
+        lines.append(Text(cut_middle(_computing(activity), width), "magenta"))
+    return lines
 
 
 def whole_line(counts: Counts, estimator: Estimator, style: BarStyle) -> Text:
@@ -171,6 +174,13 @@ def _paused(wait: HostWait, width: int) -> str:
     if width_of(text) <= width:
         return text
     return cut_start(_host(wait), max(1, width - len(pause))) + pause
+
+
+def _computing(activity: Activity) -> str:
+    number = activity.computing
+    files = "file" if number == 1 else "files"
+    behind = f", {activity.to_compute} more fetched" if activity.to_compute else ""
+    return f"computing {number} {files}{behind}"
 
 
 def _retries(activity: Activity) -> str:

@@ -38,6 +38,13 @@ def cut_middle(text: str, width: int) -> str:
     return set_cell_size(text, width - 1 - tail) + "…" + _last_cells(text, tail)
 
 
+def cut_end(text: str, width: int) -> str:
+    """The text in at most `width` cells, with an ellipsis for what is left out of its end."""
+    if width_of(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
 def cut_start(text: str, width: int) -> str:
     """The text in at most `width` cells, with an ellipsis for what is left out of its start."""
     if width_of(text) <= width:

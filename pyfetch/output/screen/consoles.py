@@ -32,10 +32,10 @@ class Screen:
         self._table: Table | None = None
         self._failing: FailingNow | None = None
 
-    def table(self, *, batched: bool) -> Table:
-        """The sink that prints rows; `batched` where bars are drawn below them."""
+    def table(self, *, batched: bool, values: bool, gone: str) -> Table:
+        """The sink that prints rows; `batched` where bars are drawn below them: see `Table`."""
         links = self._extras and self._rows.is_terminal and terminals.shows_links(os.environ)
-        self._table = Table(self._rows, batched=batched, links=links)
+        self._table = Table(self._rows, batched=batched, links=links, values=values, gone=gone)
         return self._table
 
     def progress(self, watched: RunProgress, counts: RunCounts, *, failures: bool) -> RunBars:

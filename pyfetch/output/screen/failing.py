@@ -9,9 +9,9 @@ from textwrap import wrap
 from rich.text import Text
 
 from pyfetch.models import Failure, Result
-from pyfetch.output.failures import sentence_about
 from pyfetch.output.labels import label_of_url
 from pyfetch.output.screen.cells import cut
+from pyfetch.output.summary import sentence_about
 
 _PATIENCE = 0.5
 """Seconds for which a failure waits for its row, which tells more."""

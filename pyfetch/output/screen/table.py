@@ -12,7 +12,8 @@ from rich.text import Text
 from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.labels import label_of_url, shown_url
 from pyfetch.output.plan import Action, Planned
-from pyfetch.output.screen.cells import cut, fitted, padded, width_of
+from pyfetch.output.result_lines import value_text
+from pyfetch.output.screen.cells import cut, cut_end, fitted, padded, width_of
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
 
@@ -25,19 +26,33 @@ _STYLES = {
 _LEAST = 12
 _NARROW = 60
 """Columns below which a row has no times, and the name alone."""
+_NARROW_WITH_VALUES = 80
+"""The same where there are values, which a narrow row has in place of the name."""
 
 
 class Table:
     """One row for each result, below a heading that is printed with the first.
 
     With `batched`, rows wait for `take`: to print above the bars, these must be redrawn, which
-    for each row would take longer than the transfer. With `links`, paths are links.
+    for each row would take longer than the transfer. With `links`, paths are links; with
+    `values`, there is a column for what a function has returned. `gone` stands for a path that
+    there is not.
     """
 
-    def __init__(self, console: Console, *, batched: bool = False, links: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        batched: bool = False,
+        links: bool = False,
+        values: bool = False,
+        gone: str = "(discarded)",
+    ) -> None:
         self._console = console
         self._batched = batched
         self._links = links
+        self._values = values
+        self._gone = gone
         self._results: deque[Result] = deque()
         self._headed = False
         self._width = console.width
@@ -62,27 +77,31 @@ class Table:
 
     @property
     def _is_narrow(self) -> bool:
-        return self._width < _NARROW
+        return self._width < (_NARROW_WITH_VALUES if self._values else _NARROW)
 
-    def _widths(self) -> tuple[int, int]:
-        """Widths, in cells, of the columns for the URL and for the path."""
+    def _widths(self) -> tuple[int, int, int]:
+        """Widths, in cells, of the columns for the URL, the path and the value."""
         # The last cell of a line stays empty: some terminals wrap after it.
-        left = max(self._width - 1 - _FIXED, 2 * _LEAST)
-        url = left * 11 // 20
-        return url, left - url
+        left = self._width - 1 - _FIXED
+        value = max((left - 1) // 3, _LEAST) if self._values else 0
+        left = max(left - value - self._values, 2 * _LEAST)
+        url = left * (10 if self._values else 11) // 20
+        return url, left - url, value
 
     def _heading(self) -> Text:
         if self._is_narrow:
-            line = f"{'#':>{_NUMBER}} {'status':>{_STATUS}} {'size':>{_SIZE}} saved as"
+            line = f"{'#':>{_NUMBER}} {'status':>{_STATUS}} {'size':>{_SIZE}} "
+            line += "value" if self._values else "saved as"
             return Text(line, style="bold", end="")
-        url, path = self._widths()
+        url, path, _ = self._widths()
         line = _fixed("#", "status", "size", "time", "speed") + " " + fitted("URL", url)
-        return Text(line + " " + fitted("saved as", path).rstrip(), style="bold", end="")
+        line += " " + fitted("saved as", path) + " value" * self._values
+        return Text(line.rstrip(), style="bold", end="")
 
     def _row(self, result: Result) -> Text:
         if self._is_narrow:
             return self._narrow_row(result)
-        url, path = self._widths()
+        url, path, value = self._widths()
         size = "-" if result.size is None else format_size(result.size)
         speed = "-"
         came = (result.size or 0) - result.resumed
@@ -97,11 +116,14 @@ class Table:
         if result.error:
             # Never shortened, since it says what to do: a long one gets lines of its own.
             reason = escaped(f"{result.error}: {result.detail}")
-            if cell_len(reason) > path:
+            if cell_len(reason) > path + value:
                 reason = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
             line.append(reason, _style(result))
         else:
-            line.append(self._ending(result, path))
+            ending = self._ending(result, path)
+            line.append(ending)
+            if self._values:
+                line.append(" " * (path - ending.cell_len + 1) + self._value(result, value))
         return line
 
     def _narrow_row(self, result: Result) -> Text:
@@ -112,11 +134,16 @@ class Table:
         line.stylize(_style(result), _NUMBER + 1, _NUMBER + 1 + _STATUS)
         width = max(_LEAST, self._width - 1 - len(line))
         if not result.error:
+            if self._values:
+                return line.append(self._value(result, width))
             return line.append(self._ending(result, width))
         line.append(cut(label_of_url(result.url), width))
         reason = escaped(f"{result.error}: {result.detail}")
         pieces = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
         return line.append(pieces, _style(result))
+
+    def _value(self, result: Result, width: int) -> str:
+        return cut_end(escaped(value_text(result)), width)
 
     def _wrapped(self, reason: str) -> list[str]:
         room = max(self._width - 1 - len(_INDENT), _LEAST)
@@ -124,7 +151,7 @@ class Table:
 
     def _ending(self, result: Result, width: int) -> Text:
         """Where the file is, and what has become of it if it is not simply new."""
-        where = result.file or "(discarded)"
+        where = result.file or self._gone
         word = ""
         if result.outcome is not Outcome.FETCHED:
             word = f"{result.outcome}: "

@@ -21,6 +21,7 @@ from pyfetch.settings import SETTINGS, Group, Settings
 from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Flag, Number
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT
+from tests.support.settings import beside
 from tools.man_page import MAN_PAGE, man_page
 from tools.option_table import PAGE, option_table, with_table
 
@@ -209,18 +210,20 @@ def test_each_flag_turns_its_setting_round(name: str) -> None:
 def test_the_command_line_and_the_library_refuse_the_same_numbers(name: str) -> None:
     kind, flag = SETTINGS[name].kind, SETTINGS[name].flags[-1]
     assert isinstance(kind, Number)
+    others = beside(name)
+    options = [text for key, value in others.items() for text in (f"--{key}", str(value))]
     for value in (-1, 0, 1, 2000, 10**9, 10**20):
         try:
-            settings_from({name: value})
+            settings_from(others | {name: value})
             fine = True
         except UsageError:
             fine = False
         text = f"{value}/s" if kind.metavar == "RATE" else str(value)
         if fine:
-            assert getattr(chosen("url", flag, text), name) == value
+            assert getattr(chosen("url", flag, text, *options), name) == value
         else:
             with pytest.raises(click.UsageError) as raised:
-                chosen("url", flag, text)
+                chosen("url", flag, text, *options)
             assert flag in raised.value.format_message()
 
 

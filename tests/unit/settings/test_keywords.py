@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyfetch.settings import SETTINGS
 from pyfetch.settings.keywords import SettingKeywords
 
-OF_THE_LIBRARY = {"auth", "session", "verify"}
+OF_THE_LIBRARY = {"auth", "session", "then", "verify"}
 """What programs may say in place of settings."""
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from requests import Session
 
-    from pyfetch import Batch, fetch, fetch_all
+    from pyfetch import Batch, Result, fetch, fetch_all
+
+    def lines_of(path: Path, result: Result) -> int:
+        return path.read_text().count("\n")
 
     # Where these were right, the comments would be errors themselves.
     fetch_all([], wrokers=4)  # type: ignore[call-arg]
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
     fetch("x", cookies=5)  # type: ignore[arg-type]
     fetch("x", session={})  # type: ignore[arg-type]
     Batch([], progress="yes")  # type: ignore[arg-type]
+
+    fetch_all([], then="x:y")  # type: ignore[arg-type]
+    Batch([], then=len)  # type: ignore[arg-type]
+    fetch_all([], then=lines_of, cpus="auto", keep=False, exec_timeout="5m")
+    fetch_all([], exec="wc {path}", cpus=2, ahead=100)
 
     fetch_all([], workers="auto", timeout=timedelta(seconds=5), rate="5/s", max_size="10M")
     Batch([], output_dir=Path("data"), timeout=None, headers={"X": "1"}, verify=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from pyfetch.settings import SETTINGS, IfExists, Settings
 from pyfetch.settings.given_cookies import FileOrCookies
 from pyfetch.settings.host_settings import Hosts
 from pyfetch.settings.keywords import settings_from
-from pyfetch.settings.kinds import Choice, FilePath, Flag, Kind, Number
+from pyfetch.settings.kinds import Choice, FilePath, Flag, Function, Kind, Number, YesOrNo
 from pyfetch.settings.request_kinds import (
     Headers,
     MediaTypes,
@@ -25,6 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
+from tests.support.settings import beside
 
 
 class Hostile:
@@ -55,11 +57,15 @@ WRONG: list[object] = [
 ]
 
 
-def is_right(kind: Kind, value: object) -> bool:
+def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each kind
     """Whether a setting of this kind may have this one of the values above."""
     match kind:
+        case YesOrNo():
+            return isinstance(value, bool) or (isinstance(value, str) and value in {"yes", "no"})
         case Flag():
             return isinstance(value, bool)
+        case Function():
+            return isinstance(value, str) or callable(value)
         case Number():
             if (
                 isinstance(value, str) and value == "10M"
@@ -122,6 +128,9 @@ RIGHT: dict[str, list[tuple[object, object]]] = {
         ([("X", "y"), ["X", "z"]], (("X", "y"), ("X", "z"))),
         ((), ()),
     ],
+    "keep": [(False, False), ("no", False), ("yes", True)],
+    "map": [(None, None), ("a:b", "a:b"), (max, max)],
+    "exec_timeout": [(None, None), ("2m", 120)],
     "proxy": [(None, None), ("http://u:p@host:1", "http://u:p@host:1")],
 }
 
@@ -129,14 +138,14 @@ RIGHT: dict[str, list[tuple[object, object]]] = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_a_value_that_is_right_is_taken_in_one_form(name: str) -> None:
     for value, expected in RIGHT[name]:
-        assert getattr(settings_from({name: value}), name) == expected
+        assert getattr(settings_from(beside(name) | {name: value}), name) == expected
 
 
 @pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
 def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
     kind = SETTINGS[name].kind
     assert isinstance(kind, Number)
-    values: dict[str, object] = {"max_size": None}
+    values: dict[str, object] = {"max_size": None, **beside(name)}
     for bound in (kind.least, kind.most):
         values[name] = int(bound) if kind.whole else bound
         assert getattr(settings_from(values), name) == bound
@@ -155,11 +164,46 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"netrc_file": "x", "netrc": False},
         {"insecure": True, "cacert": "x"},
         {"public_only": True, "proxy": "http://host:1"},
+        {"exec": "true", "map": "a:b"},
+        {"exec": "true", "discard": True},
+        {"map": "a:b", "keep": False, "state": False},
+        {"map": "a:b", "processes": 2},
+        {"map": "a:b", "processes": "auto"},
+        {"cpus": 1},
+        {"ahead": 9},
+        {"keep": False},
+        {"exec_timeout": 5},
+        {"exec_retries": 1},
+        {"exec_version": "2"},
+        {"max_tasks": 7},
     ],
 )
 def test_settings_that_contradict_each_other_are_a_usage_error(values: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"then": max, "discard": True}, "discard keeps no file that then could read"),
+        ({"exec": "true", "discard": True}, "discard keeps no file that exec could read"),
+        ({"then": max, "map": "a:b"}, "then and map exclude each other"),
+        ({"then": max, "exec": "true"}, "exec and then exclude each other"),
+        ({"then": "a:b"}, "then must be a function, not 'a:b'"),
+    ],
+)
+def test_a_program_is_told_of_what_it_has_said(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        settings_from(values)
+
+
+def test_then_is_the_function_itself() -> None:
+    settings = settings_from({"then": max, "cpus": 2})
+    assert (settings.map, settings.computes) == (max, True)
+    assert repr(settings) == "Settings(map=max, cpus=2)"
+    assert settings_from({"then": None}) == Settings()
+    assert not Settings().computes
 
 
 def test_what_a_header_s_value_or_a_proxy_s_password_is_stands_in_no_message() -> None:

@@ -14,17 +14,21 @@ from pyfetch.facts import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from pyfetch.urls import parse_url
 
-VERSION_2 = Path(__file__).parents[2] / "support" / "state-version-2.sql"
-"""A state that pyfetch wrote when its schema was version 2, as SQL."""
+SUPPORT = Path(__file__).parents[2] / "support"
+
+
+def written_by(version: int, directory: Path) -> Path:
+    """A state that pyfetch wrote when its schema was this version."""
+    file = directory / "state.sqlite3"
+    database = sqlite3.connect(file)
+    database.executescript((SUPPORT / f"state-version-{version}.sql").read_text())
+    database.close()
+    return file
 
 
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
-    file = tmp_path / "state.sqlite3"
-    database = sqlite3.connect(file)
-    database.executescript(VERSION_2.read_text())
-    database.close()
-    return file
+    return written_by(2, tmp_path)
 
 
 def claimed(file: Path, path: str, url: str) -> Known | None:
@@ -49,6 +53,43 @@ def test_a_state_of_version_2_is_brought_up_to_date_and_knows_what_it_knew(older
     assert database.execute("SELECT count(*) FROM file").fetchone() == (6,)
     assert database.execute("SELECT count(*) FROM backup").fetchone() == (0,)
     database.close()
+
+
+def test_a_state_of_version_3_gets_room_for_values_and_keeps_what_it_has(tmp_path: Path) -> None:
+    file = written_by(3, tmp_path)
+    before = sqlite3.connect(file)
+    rows = before.execute("SELECT * FROM file ORDER BY key").fetchall()
+    before.close()
+    state = State(file)
+    assert state.backups() == ["x.~1~"]
+    assert state.claim("x", "http://SERVER/a/x", lambda: False)
+    assert state.computed().of("x").row is None
+    state.close()
+    after = sqlite3.connect(file)
+    assert after.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    assert after.execute("SELECT * FROM file ORDER BY key").fetchall() == rows
+    after.close()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_state_has_the_same_tables_whatever_it_began_as(tmp_path: Path, version: int) -> None:
+    """What SQLite knows of the columns of each, in any order."""
+
+    def columns(file: Path) -> dict[str, list[tuple[object, ...]]]:
+        State(file).close()
+        database = sqlite3.connect(file)
+        tables = [name for (name,) in database.execute("SELECT name FROM pragma_table_list")]
+        found = {
+            name: sorted(row[1:] for row in database.execute(f"PRAGMA table_info({name})"))
+            for name in tables
+            if not name.startswith("sqlite_")
+        }
+        database.close()
+        return found
+
+    new = columns(tmp_path / "new")
+    assert new.keys() == {"file", "backup", "computed"}
+    assert columns(written_by(version, tmp_path)) == new
 
 
 def test_a_migration_that_is_cut_off_leaves_the_older_state_whole(older: Path) -> None:

@@ -1,7 +1,7 @@
 """Where the command is configured, beside its command line: a file, and variables.
 
 Loaded at each start, so it only finds out whether there is a file. What is in the file is read by
-`config_file` and checked by `config_reader`.
+`file` and checked by `reader`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pyfetch.errors import UsageError
 from pyfetch.settings import Group
 
 if TYPE_CHECKING:
-    from pyfetch.cli.config_layers import Configuration
+    from pyfetch.cli.config.layers import Configuration
 
 _VARIABLE = "PYFETCH_"
 _NO_OPTIONS = frozenset({"PYFETCH_VERSION", "PYFETCH_HELP", "PYFETCH_TERMINAL_ENCODING"})
@@ -26,8 +26,8 @@ _OF_A_SERVICE = r"PYFETCH_(?:SERVICE_(?:HOST|PORT)|PORT)(?:_.+)?"
 """What Kubernetes and Docker set in the containers beside a service of our name."""
 _CHOICES = ("config", "no_config", "profile")
 """The options that say what is read: by their names."""
-_CHOSEN = "pyfetch.cli.configuration.chosen"
-_READ = "pyfetch.cli.configuration"
+_CHOSEN = "pyfetch.cli.config.options.chosen"
+_READ = "pyfetch.cli.config.options"
 
 
 def configure(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
@@ -79,8 +79,8 @@ def _read(
         if profile:
             raise UsageError(f"there is no profile {profile!r}: {path or 'a file'} is missing")
         return None
-    from pyfetch.cli.config_file import read_config
-    from pyfetch.cli.config_reader import layers_of
+    from pyfetch.cli.config.file import read_config
+    from pyfetch.cli.config.reader import layers_of
 
     return layers_of(read_config(path, is_named=config is not None), profile, context.command)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from pyfetch.cli.config_file import ConfigFile, section_name
-from pyfetch.cli.config_layers import (
+from pyfetch.cli.config.file import ConfigFile, section_name
+from pyfetch.cli.config.layers import (
     DEFAULTS,
     HOST,
     HOST_KEYS,
@@ -21,7 +21,7 @@ from pyfetch.cli.config_layers import (
     is_configurable,
     key_of,
 )
-from pyfetch.cli.config_values import is_secret, kind_value, option_value
+from pyfetch.cli.config.values import is_secret, kind_value, option_value
 from pyfetch.cli.spelling import nearest
 from pyfetch.errors import UsageError
 from pyfetch.settings import HOST_KINDS, HOSTS, parse_pattern

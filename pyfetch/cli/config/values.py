@@ -9,7 +9,7 @@ import click
 
 from pyfetch.cli.parameters import setting_of
 from pyfetch.settings.given_cookies import COOKIES
-from pyfetch.settings.kinds import DIRECTORY, FILE, Flag, Kind, Number
+from pyfetch.settings.kinds import DIRECTORY, FILE, FUNCTION, YES_OR_NO, Flag, Kind, Number
 from pyfetch.settings.request_kinds import HEADERS
 from pyfetch.text import masked
 
@@ -36,7 +36,7 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
         kind = FILE
         if not isinstance(raw, str):
             raise ValueError("must be the path of a file")
-    if isinstance(raw, bool):
+    if isinstance(raw, bool) and kind is not YES_OR_NO:
         raise ValueError(f"must be a {kind.metavar}, not {_shown(raw)}")
     if kind.several:
         texts = [_text(item) for item in _items(raw)]
@@ -47,6 +47,8 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
         value = kind.check(kind.parse(raw))
         if kind is FILE:
             return _file_to_read(value, directory)
+        if kind is FUNCTION:
+            return _function_to_call(value, directory)
         return os.path.expanduser(value) if kind is DIRECTORY else value  # noqa: PTH111
     # A number goes the way of its text, so that `rate = 5` lacks its unit here, too.
     is_number = isinstance(kind, Number) and isinstance(raw, int | float)
@@ -105,6 +107,13 @@ def _file_to_read(path: str, directory: str) -> str:
     In the current directory, a stranger may have put a file of that name.
     """
     return os.path.join(directory, os.path.expanduser(path))  # noqa: PTH111, PTH118
+
+
+def _function_to_call(text: str, directory: str) -> str:
+    """`MODULE:FUNCTION` as it is, or `FILE.py:FUNCTION` with the path of that file."""
+    where, colon, name = text.rpartition(":")
+    is_file = where.endswith(".py") or "/" in where
+    return f"{_file_to_read(where, directory)}{colon}{name}" if is_file else text
 
 
 def _header_file(text: str, directory: str) -> str:

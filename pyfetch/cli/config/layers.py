@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.config_file import ConfigFile, section_name
+from pyfetch.cli.config.file import ConfigFile, section_name
 from pyfetch.settings import HOST_KINDS, HOST_LIMITS, headers_over
 from pyfetch.settings.request_kinds import HEADERS
 

@@ -12,8 +12,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pyfetch.cli.config_file import section_name
-from pyfetch.cli.config_layers import (
+from pyfetch.cli.config.file import section_name
+from pyfetch.cli.config.layers import (
     HEADER,
     HOST_KEYS,
     Configuration,
@@ -23,7 +23,7 @@ from pyfetch.cli.config_layers import (
     is_configurable,
     key_of,
 )
-from pyfetch.cli.configuration import configuration_of, default_path, variable_of
+from pyfetch.cli.config.options import configuration_of, default_path, variable_of
 from pyfetch.cli.parameters import setting_of
 from pyfetch.errors import StoppedError
 from pyfetch.settings import HOST_KINDS, HOST_LIMITS

@@ -1,0 +1,100 @@
+"""Runs commands, one at a time, in a process that does nothing else.
+
+The command is in a process group of its own, which is ended as soon as the connection is closed:
+so nothing is left running when the run is stopped or killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+
+from pyfetch.compute.messages import OUTPUT_KEPT, Failed, Reply, Succeeded
+from pyfetch.text import printed
+
+_TERM_WAIT = 0.3
+"""Seconds that a command gets to end after SIGTERM, before it is killed."""
+_BLOCK = 65536
+
+
+class CommandRunner:
+    """Runs commands for the process at the other end of a connection, and ends with it."""
+
+    def __init__(self, connection_number: int) -> None:
+        self._connection = connection_number
+        self._child_ended, wake = os.pipe()
+        os.set_blocking(wake, False)
+        os.set_blocking(self._child_ended, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def run(self, arguments: list[str]) -> Reply:
+        """Run a command and wait for it. Exits if the connection is closed meanwhile."""
+        try:
+            process = subprocess.Popen(  # noqa: S603 - it is the user's command
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
+        except (OSError, ValueError) as error:
+            return Failed(f"cannot run {arguments[0]}: {getattr(error, 'strerror', None) or error}")
+        assert process.stdout  # noqa: S101
+        assert process.stderr  # noqa: S101
+        with process.stdout as out, process.stderr as err:
+            said = self._wait(process, out.fileno(), err.fileno())
+        return _reply(process.returncode, said)
+
+    def _wait(self, process: subprocess.Popen[bytes], out: int, err: int) -> str:
+        """Wait until the command has ended. Returns the end of what it has printed."""
+        kept = {out: b"", err: b""}
+        with selectors.DefaultSelector() as selector:
+            for number in (self._connection, self._child_ended, out, err):
+                selector.register(number, selectors.EVENT_READ)
+            for number in kept:
+                os.set_blocking(number, False)
+            while process.poll() is None:
+                for key, _ in selector.select():
+                    if key.fd == self._connection:
+                        _end(process)
+                        sys.exit()
+                    if key.fd == self._child_ended:
+                        os.read(self._child_ended, _BLOCK)
+                    elif not _read(key.fd, kept):
+                        selector.unregister(key.fd)
+        for number in kept:  # what it has printed last; what it has started may print on
+            _read(number, kept)
+        return printed(kept[err] or kept[out])
+
+
+def _read(number: int, kept: dict[int, bytes]) -> bool:
+    """Read what is there, and keep the end of it. Returns whether there was anything."""
+    try:
+        data = os.read(number, _BLOCK)
+    except BlockingIOError:
+        return False
+    kept[number] = (kept[number] + data)[-OUTPUT_KEPT:]
+    return bool(data)
+
+
+def _reply(status: int, said: str) -> Reply:
+    if status == 0:
+        return Succeeded(None)
+    behind = f": {said}" if said else ""
+    if status < 0:
+        return Failed(f"killed by {signal.Signals(-status).name}{behind}", is_killed=True)
+    return Failed(f"exit status {status}{behind}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command and all that it has started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_TERM_WAIT)

@@ -1,0 +1,93 @@
+"""What a run and the processes that compute for it say to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from pyfetch.models import Result
+
+OUTPUT_KEPT = 4096
+"""Bytes of what a command or function prints last that are kept, to say why it failed."""
+MAIN = "__main__"
+"""The module of the program itself."""
+IMPORTED_MAIN = "__mp_main__"
+"""What the program's module is called in another process, as `multiprocessing` calls it."""
+BEING_IMPORTED = "__pyfetch_imports_it__"
+"""What the program's module has while another process runs it to get at its functions."""
+MOST_JSON = 1024 * 1024
+"""Characters that a value may have as JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """How another process gets the function. May be pickled."""
+
+    shown: str
+    """What it is called in messages."""
+    module: str
+    name: str
+    """Of the function in its module: `make`, or `Class.method`."""
+    file: str | None = None
+    """The module's file, whose `source` is run; None: the module is imported."""
+    source: bytes | None = None
+    package: str | None = None
+    """What relative imports of `source` start from."""
+    pickled: bytes | None = None
+    """The function itself, of a program; it is unpickled once its module is there."""
+    search_path: tuple[str, ...] = ()
+    """Where modules are looked for."""
+    searches_beside: bool = True
+    """Whether they are looked for in the directory of `file`, too."""
+
+
+class Setup(NamedTuple):
+    """The first message to a process: what it is for."""
+
+    function: FunctionSpec | None
+    """Where the function is; None: the process runs commands."""
+
+
+class Ready(NamedTuple):
+    """The process can compute."""
+
+
+class NotLoaded(NamedTuple):
+    """The process cannot compute at all: the function cannot be loaded."""
+
+    why: str
+    """A sentence for people."""
+
+
+class Call(NamedTuple):
+    """Call the function for this file."""
+
+    path: Path
+    result: Result
+
+
+class Execute(NamedTuple):
+    """Run this command."""
+
+    arguments: list[str]
+
+
+class Succeeded(NamedTuple):
+    """The task has ended well."""
+
+    value: str | None
+    """The value as JSON text; None: a command has none."""
+
+
+class Failed(NamedTuple):
+    """The task has failed, and the process goes on."""
+
+    detail: str
+    """Why, as a sentence for people."""
+    is_killed: bool = False
+    """Whether a signal has ended the command."""
+
+
+Order = Call | Execute
+Reply = Succeeded | Failed

@@ -1,0 +1,180 @@
+"""Starts a process that computes, gives it orders one at a time, and ends it.
+
+The process runs a command of its own: it is not forked from a process with threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pyfetch import cpu
+from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup
+from pyfetch.errors import StoppedError
+from pyfetch.text import printed
+
+_BLOCK = 65536
+_EXIT_WAIT = 1.0
+"""Seconds that a process gets to exit after its connection was closed: a command may have to be
+ended first."""
+_BETWEEN = 0.01
+
+
+class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
+    """The process has ended, though it was to compute. It is to be closed."""
+
+
+class TimeIsUp(Exception):  # noqa: N818 - as above
+    """The task took too long. The process is to be closed."""
+
+
+class ComputeProcess:
+    """A process that computes. `ask` and `close` are for one thread, `kill` for any.
+
+    The thread that makes it must live as long as the process: Linux ends it with the thread.
+    Raises `StoppedError` if the system refuses to start it.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._runs_commands = setup.function is None
+        ours, theirs = socket.socketpair()
+        life, self._life = os.pipe()
+        self._output_end, output = os.pipe()
+        try:
+            with cpu.anywhere():  # the process inherits the CPUs of this thread
+                self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
+                    [sys.executable, "-P", "-c", _program(theirs.fileno(), life)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[theirs.fileno(), life],
+                    process_group=0,  # a Ctrl-C of the terminal is not meant for it
+                )
+        except OSError as error:
+            ours.close()
+            os.close(self._output_end)
+            os.close(self._life)
+            raise StoppedError(f"cannot start a process to compute: {error.strerror}") from error
+        finally:
+            theirs.close()
+            os.close(life)
+            os.close(output)
+        self._socket = ours
+        self._connection = Connection(os.dup(ours.fileno()))
+        os.set_blocking(self._output_end, False)
+        self._poll = select.poll()
+        self._poll.register(self._connection.fileno(), select.POLLIN)
+        self._poll.register(self._output_end, select.POLLIN)
+        self._output = b""
+        self._is_closed = False
+        self._send(setup)
+
+    def begun(self) -> Ready | NotLoaded:
+        """Wait until it can compute, or says that it cannot. Raises `ProcessGone`."""
+        begun: Ready | NotLoaded = self._reply(None)
+        return begun
+
+    def ask(self, order: Order, seconds: float | None) -> Reply:
+        """Let it compute, and wait for its reply, at most so long; None: for ever.
+
+        Raises `ProcessGone` and `TimeIsUp`: it has to be closed then.
+        """
+        self._output = b""
+        self._send(order)
+        reply: Reply = self._reply(seconds)
+        return reply
+
+    @property
+    def output(self) -> str:
+        """The end of what the last task has printed, also after `close`."""
+        if not self._is_closed:
+            self._read_output()
+        return printed(self._output)
+
+    def kill(self) -> None:
+        """End what it does now, at once; for any thread. To be closed nevertheless."""
+        if self._runs_commands:
+            # It ends its command, which is in a group of its own, and itself.
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
+        elif self._process.returncode is None:
+            self._kill_group()
+
+    def close(self) -> str:
+        """End it, with all that it has started. Returns how it has ended, as a clause.
+
+        Where it does nothing, it gets the time to exit by itself.
+        """
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        until = time.monotonic() + _EXIT_WAIT
+        while not self._has_exited() and time.monotonic() < until:
+            time.sleep(_BETWEEN)
+        self._kill_group()  # before its number may be given to another process
+        status = self._process.wait()
+        self._read_output()
+        self._is_closed = True
+        self._connection.close()
+        self._socket.close()
+        os.close(self._output_end)
+        os.close(self._life)
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    def _has_exited(self) -> bool:
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self._process.pid, how) is not None
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _send(self, message: Setup | Order) -> None:
+        with contextlib.suppress(OSError):  # if it has ended, `_reply` says so
+            self._connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+
+    def _reply(self, seconds: float | None) -> Any:
+        until = None if seconds is None else time.monotonic() + seconds
+        while True:
+            left = None if until is None else 1000 * max(0.0, until - time.monotonic())
+            ready = self._poll.poll(left)
+            for number, _ in ready:
+                if number == self._output_end:
+                    if not self._read_output():
+                        self._poll.unregister(number)
+                    continue
+                try:
+                    return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own
+                except (EOFError, OSError):
+                    raise ProcessGone from None
+            if not ready and until is not None and time.monotonic() >= until:
+                raise TimeIsUp
+
+    def _read_output(self) -> bool:
+        """Read what it has printed, and keep the end. Returns whether it may print more."""
+        try:
+            data = os.read(self._output_end, _BLOCK)
+        except BlockingIOError:
+            return True
+        self._output = (self._output + data)[-OUTPUT_KEPT:]
+        return bool(data)
+
+
+def _program(connection: int, life: int) -> str:
+    """What the process runs: it finds this package wherever this process has it from."""
+    package = str(Path(__file__).parents[2])
+    return (
+        f"import sys; sys.path.insert(0, {package!r});"
+        f" from pyfetch.compute.worker import serve; serve({connection}, {life})"
+    )

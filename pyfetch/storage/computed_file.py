@@ -1,0 +1,219 @@
+"""One file of a run that computes: whether its value is recorded, and what its task has left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, Self
+
+from pyfetch.attempt import Finished
+from pyfetch.computed import Effect
+from pyfetch.models import Target, TargetError
+from pyfetch.storage.computed_table import NOT_FETCHED, ComputedRow
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.existing import NOTHING, Found, look
+from pyfetch.storage.file_ledger import FileLedger
+from pyfetch.storage.filesystem import errors_of, identity
+
+_FAILED = ""
+"""Stands for the task of a row that has no value."""
+
+
+class Recorded(NamedTuple):
+    """A value that need not be computed again."""
+
+    value: Any
+    """None for a command."""
+    path: Path | None
+    """The file; None: it is gone, as its task or `--keep no` wants it."""
+
+
+class FilesInWork(Protocol):
+    """Gives a file to one task at a time, and records what that did."""
+
+    ledger: FileLedger
+    directory: OutputDirectory
+    keeps: bool
+    """Whether files stay after their tasks."""
+
+    def take(self, path: str) -> None:
+        """Wait until nobody else has this file in work."""
+        ...
+
+    def give_back(self, path: str) -> None:
+        """Let the next one have this file."""
+        ...
+
+    def note(self, path: str, row: ComputedRow) -> None:
+        """Record what does no harm if the process is killed before the next commit."""
+        ...
+
+    def commit(self, path: str, row: ComputedRow) -> None:
+        """Record a value. When this returns, it survives the death of the process."""
+        ...
+
+
+class ComputedFile:
+    """The file of one target while its task is run. For a `with` statement.
+
+    `with` waits while a task is run for the same file. It and all methods raise `TargetError` if
+    something that is no file has its name now or if it cannot be removed, and `StoppedError` if the
+    disk or the state cannot be used.
+    """
+
+    def __init__(self, files: FilesInWork, target: Target, finished: Finished) -> None:
+        path = finished.path or target.path
+        assert path is not None  # noqa: S101 - a run that computes gives each file a name
+        self._path = path
+        self._files = files
+        self._final = files.directory.final(path)
+        self._task = files.ledger.task_of(target)
+        self._result = finished.result
+        self._before = NOTHING
+        """What has the name before the task."""
+        self._known = NOT_FETCHED
+        self._is_recorded = False
+
+    def __enter__(self) -> Self:
+        self._files.take(self._path)
+        try:
+            self._before = look(self._files.directory, self._path)
+            self._known = self._files.ledger.computed_of(self._path)
+        except BaseException:
+            self._files.give_back(self._path)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None and not self._is_recorded:
+                self._note_change_by_failed_task()
+        finally:
+            self._files.give_back(self._path)
+
+    def recorded(self) -> Recorded | None:
+        """The value if this task was run for the same bytes already; None: it has to be run.
+
+        Then a file that is there goes, with `--keep no`.
+        """
+        row = self._known.row
+        if row is None or row.task != self._task:
+            return None
+        effect = row.effect
+        if self._before.status is None:
+            if not self._is_as_left() or (self._files.keeps and effect.by_pyfetch):
+                return None
+        elif not self._is_as_left():
+            if not (self._is_as_fetched() and row.sha256 and row.sha256 == self._result.sha256):
+                return None
+            if effect.by_task and self._files.keeps:
+                return None  # the file is wanted as the task leaves it
+            effect = Effect.ALTERED if effect.by_task else Effect.LEFT
+        value = self._files.ledger.value_of(row)
+        self._is_recorded = True
+        removes = self._may_remove(self._before)
+        new = self._row(row.task, row.value, row.sha256, self._before, effect, removes=removes)
+        if new != row:
+            self._files.note(self._path, new)
+        return Recorded(value, self._settled(self._before, removes=removes))
+
+    def record(self, value: str | None) -> Path | None:
+        """Record that the task has succeeded, and its value in JSON; None for a command.
+
+        Returns the file; None if it is gone, removed by its task or by `--keep no`.
+        """
+        now = self._look_again()
+        effect = Effect.ALTERED if self._is_changed(now) else Effect.LEFT
+        removes = self._may_remove(now)
+        sha256 = self._result.sha256 if self._is_as_fetched() else None
+        row = self._row(self._task, value, sha256, now, effect, removes=removes)
+        # If the process is killed after this, the next run removes the file, and computes nothing.
+        self._files.commit(self._path, row)
+        self._is_recorded = True
+        return self._settled(now, removes=removes)
+
+    def _row(
+        self,
+        task: str,
+        value: str | None,
+        sha256: str | None,
+        there: Found,
+        effect: Effect,
+        *,
+        removes: bool,
+    ) -> ComputedRow:
+        size, modified_ns = (None, None) if removes else _stamp(there)
+        if removes:
+            effect = effect.and_removed()
+        fetched_at = self._known.fetched_at
+        return ComputedRow(task, sha256, size, modified_ns, effect, fetched_at, value)
+
+    def _settled(self, there: Found, *, removes: bool) -> Path | None:
+        """The file that stays; None if there is none, or once it is removed."""
+        if there.status is None:
+            return None
+        if not removes:
+            return self._result.path or Path(self._final)
+        with errors_of(self._final), contextlib.suppress(FileNotFoundError):
+            place = self._files.directory.place(self._path)
+            if place is not None:
+                with place:
+                    now = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+                    if identity(now) == identity(there.status):
+                        os.unlink(place.name, dir_fd=place.descriptor)
+        return None
+
+    def _may_remove(self, now: Found) -> bool:
+        """Whether the file goes: it is the one that the task had, and that pyfetch has fetched.
+
+        A task may have changed it in place. What has taken its name since may be anybody's.
+        """
+        return not self._files.keeps and self._is_same_file(now) and self._is_as_fetched()
+
+    def _is_as_fetched(self) -> bool:
+        """Whether the file was as it was fetched when the task had its turn."""
+        known = self._known
+        return known.size is not None and _stamp(self._before) == (known.size, known.modified_ns)
+
+    def _is_as_left(self) -> bool:
+        """Whether an earlier task has left what was there, and nothing was fetched since."""
+        row = self._known.row
+        if row is None or row.fetched_at != self._known.fetched_at:
+            return False
+        return _stamp(self._before) == (row.size, row.modified_ns) and not (
+            self._before.link and self._before.status is None
+        )
+
+    def _is_same_file(self, now: Found) -> bool:
+        """Whether this is the file that the task had, reached without a link."""
+        before = self._before
+        if before.status is None or now.status is None or before.link or now.link:
+            return False
+        return identity(before.status) == identity(now.status)
+
+    def _is_changed(self, now: Found) -> bool:
+        if self._before.link and self._before.link == now.link:
+            return _stamp(self._before) != _stamp(now)
+        return not self._is_same_file(now) or _stamp(self._before) != _stamp(now)
+
+    def _look_again(self) -> Found:
+        try:
+            return look(self._files.directory, self._path)
+        except TargetError:
+            return NOTHING  # a directory, say: the task has its own ideas of the name
+
+    def _note_change_by_failed_task(self) -> None:
+        """Let the next run know that this change is no one's work, and needs no backup."""
+        now = self._look_again()
+        if not (self._is_same_file(now) and self._is_changed(now) and self._known.size is not None):
+            return
+        if self._is_as_fetched() or self._is_as_left():
+            row = self._row(_FAILED, None, None, now, Effect.ALTERED, removes=False)
+            self._files.note(self._path, row)
+
+
+def _stamp(found: Found) -> tuple[int, int] | tuple[None, None]:
+    """Size and modification time of a file; None twice if there is none."""
+    status = found.status
+    return (None, None) if status is None else (status.st_size, status.st_mtime_ns)

@@ -1,0 +1,139 @@
+"""The table `computed` of the state: the values of tasks, and what these left of their files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pyfetch.computed import Effect, LeftFile
+from pyfetch.storage.state_file import DatabaseErrors, HasFile, damaged
+from pyfetch.storage.state_tables import StateTables, folded_key
+
+LONGEST_VALUE = 1024 * 1024
+"""Longest value, in characters of its JSON."""
+
+_COLUMNS = "c.task, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at, c.value"
+_COMPUTED = f"SELECT {_COLUMNS} FROM computed AS c WHERE c.key = ?"  # noqa: S608 - our own names
+_WITH_FILE = (
+    f"SELECT f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
+    " FROM file AS f LEFT JOIN computed AS c ON c.key = f.key WHERE f.key = ?"
+)
+_LEFT = (
+    "SELECT c.task, c.size, c.modified_ns, c.effect FROM computed AS c JOIN file AS f"
+    " ON f.key = c.key AND f.fetched_at IS c.fetched_at WHERE c.key = ? AND c.effect != 'left'"
+)
+_PUT = "INSERT OR REPLACE INTO computed VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_TYPES = (
+    (str,), (str, type(None)), (int, type(None)), (int, type(None)), (str,),
+    (float, type(None)), (str, type(None)),
+)  # fmt: skip
+
+
+class ComputedRow(NamedTuple):
+    """What is recorded of a task that has succeeded for a file."""
+
+    task: str
+    """Identity of the task. Empty: it failed, so there is no value, only what it has left."""
+    sha256: str | None
+    """Of the bytes that it was run for, in hexadecimal digits; None: it is not known."""
+    size: int | None
+    """Bytes of the file after the task; None: the file is gone."""
+    modified_ns: int | None
+    """Modification time of the file after the task, in nanoseconds since the epoch."""
+    effect: Effect
+    fetched_at: float | None
+    """When the file that it was run for was fetched, in seconds since the epoch."""
+    value: str | None
+    """In JSON; None: a command, which has none."""
+
+
+class ComputedOf(NamedTuple):
+    """What the state knows of a file that was fetched, and of its task."""
+
+    size: int | None
+    """Bytes of the file as it was fetched; None: it was not fetched by pyfetch."""
+    modified_ns: int | None
+    fetched_at: float | None
+    row: ComputedRow | None
+    """None: no task is known to have succeeded for this path."""
+
+
+NOT_FETCHED = ComputedOf(None, None, None, None)
+
+
+class ComputedTable:
+    """The table `computed` of an open state. For one thread at a time, as the state is."""
+
+    def __init__(self, tables: StateTables, state: HasFile) -> None:
+        self._tables = tables
+        self._state = state
+        self._errors = DatabaseErrors(state)
+
+    def left(self, path: str, task: str, *, keeps: bool) -> LeftFile | None:
+        """What a task has made of the last file that was fetched to a path; None: nothing.
+
+        `task` is what is to be run for it now; `keeps`: whether the file is to stay after that.
+        """
+        key = folded_key(path)
+        pending = self._tables.pending(key)
+        if pending and pending.facts:
+            return None  # it was fetched just now
+        with self._errors:
+            found = self._tables.find(_LEFT, key)
+        if found is None:
+            return None
+        done, size, modified_ns, effect = found
+        row = self._checked((done, None, size, modified_ns, effect, None, None))
+        stands = row.task == task and not (keeps and row.effect.by_pyfetch)
+        return LeftFile(row.size, row.modified_ns, stands)
+
+    def of(self, path: str) -> ComputedOf:
+        """What is known of the file at a path that was claimed, and of its task."""
+        key = folded_key(path)
+        pending = self._tables.pending(key)
+        facts = pending.facts if pending else None
+        with self._errors:
+            row: Sequence[Any] | None
+            if pending and facts:
+                row = self._tables.find(_COMPUTED, key)
+                size, modified_ns, fetched_at = facts.size, facts.modified_ns, pending.fetched_at
+            else:
+                found = self._tables.find(_WITH_FILE, key)
+                if found is None:
+                    return NOT_FETCHED
+                size, modified_ns, fetched_at, *row = found
+                if row[0] is None:
+                    row = None
+        return ComputedOf(size, modified_ns, fetched_at, self._checked(row) if row else None)
+
+    def put(self, path: str, row: ComputedRow) -> None:
+        """Record a task that has succeeded for the file at this path."""
+        with self._errors:
+            self._tables.change_other(_PUT, (folded_key(path), *row))
+
+    def value_of(self, row: ComputedRow) -> Any:
+        """The value that a row has in JSON; None for a command. For any thread."""
+        if row.value is None:
+            return None
+        if len(row.value) > LONGEST_VALUE:
+            raise damaged(self._state.file, "a value is longer than any value may be")
+        try:
+            return json.loads(row.value, parse_constant=_refused)
+        except (ValueError, RecursionError) as error:
+            raise damaged(self._state.file, f"a value is no JSON ({error})") from error
+
+    def _checked(self, row: Sequence[Any]) -> ComputedRow:
+        is_typed = all(type(value) in types for value, types in zip(row, _TYPES, strict=True))
+        task, sha256, size, modified_ns, effect, fetched_at, value = row
+        if not is_typed or (size is None) != (modified_ns is None):
+            raise damaged(self._state.file, "a column has a value of another type")
+        try:
+            known = Effect(effect)
+        except ValueError as error:
+            raise damaged(self._state.file, error) from error
+        return ComputedRow(task, sha256, size, modified_ns, known, fetched_at, value)
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

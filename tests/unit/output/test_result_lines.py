@@ -1,0 +1,67 @@
+"""Results as TSV and JSON Lines: what a command or function has made of the file."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from pyfetch.models import Failure, Outcome, Result
+from pyfetch.output.result_lines import JsonLines, Tsv, as_object
+from pyfetch.timing import Timing
+
+RESULT = Result(1, "http://h/x", Outcome.FETCHED, status=200, size=5, file="data/x")
+
+
+def tsv(result: Result, *, values: bool = True) -> list[str]:
+    stream = io.StringIO()
+    Tsv(stream, values=values).show(result)
+    (line,) = stream.getvalue().split("\n")[:-1]
+    return line.split("\t")
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        (None, "-"),
+        ("", "-"),
+        (0, "0"),
+        (False, "false"),
+        ("a text", "a text"),
+        ("a\tb\nc\u202e", "a%09b%0Ac%E2%80%AE"),
+        (["ü", 1.5, None], '["ü", 1.5, null]'),
+        ({"a": "b\n"}, '{"a": "b\\n"}'),
+    ],
+)
+def test_a_value_is_one_cell_behind_the_others(value: Any, cell: str) -> None:
+    """Text as it is, anything else in JSON."""
+    before = ["200", "5", "http://h/x", "data/x", "-", "-"]
+    assert tsv(RESULT._replace(value=value)) == [*before, cell]
+
+
+def test_without_a_function_the_columns_are_as_ever() -> None:
+    """Scripts count them."""
+    assert len(tsv(RESULT._replace(value=5), values=False)) == 6
+
+
+@pytest.mark.parametrize("value", [None, 0, "ü\u2028", [1, {"a": [None]}], "x" * 1_000_000])
+def test_a_value_in_json_is_the_same_value(value: Any) -> None:
+    stream = io.StringIO()
+    JsonLines(stream).show(RESULT._replace(value=value))
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["value"] == value
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [(Failure.EXEC, None), (Failure.MAP, None), (Failure.DISK, "disk"), (None, None)],
+)
+def test_the_attempt_has_not_failed_where_only_computing_has(
+    failure: Failure | None, code: str | None
+) -> None:
+    failed = RESULT._replace(error=failure, timing=Timing(0.0, (), 0.0, (), 1.0))
+    (attempt,) = as_object(failed)["timing"]["attempts"]
+    assert attempt["code"] == code
+    assert as_object(failed)["error"] == failure
