@@ -37,6 +37,10 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+_FAILED = Outcome.FAILED
+"""Looked up once: a member of an enum takes thirty times as long as a global name."""
+
+
 class Change(StrEnum):
     """What a file that was fetched is beside what had its name before."""
 
@@ -184,11 +188,8 @@ class Target(NamedTuple):
         )
 
 
-class Result(NamedTuple):
-    """What became of one entry. Its fields, with `path` for `file`, are the keys of JSON Lines.
-
-    Users, passwords and signatures of URLs are replaced by `***` when a result is made.
-    """
+class ResultFields(NamedTuple):
+    """The fields of a `Result`."""
 
     # A frozen dataclass would take six times as long to make, and each URL has a result.
 
@@ -235,6 +236,29 @@ class Result(NamedTuple):
     value: Any = None
     """What the function has returned for the file (`--map`), as JSON can have it."""
 
+
+class Result(ResultFields):
+    """What became of one entry. Its fields, with `path` for `file`, are the keys of JSON Lines.
+
+    Users, passwords and signatures of URLs are replaced by `***` when a result is made.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *values: Any, **named: Any) -> Result:
+        """Make a result whose texts hold no secret."""
+        made = super().__new__(cls, *values, **named)
+        if _may_hold_secret(made.url):
+            made = made._replace(url=masked_url(made.url))
+        final_url = made.final_url
+        if final_url and _may_hold_secret(final_url):
+            made = made._replace(final_url=masked_url(final_url))
+        if made.detail:
+            made = made._replace(detail=masked(made.detail))
+        if made.input:
+            made = made._replace(input=masked_value(made.input))
+        return made
+
     @property
     def path(self) -> Path | None:
         """The file, as a path that starts with the output directory."""
@@ -242,7 +266,7 @@ class Result(NamedTuple):
 
     @property
     def failed(self) -> bool:
-        return self.outcome is Outcome.FAILED
+        return self.outcome is _FAILED
 
     @property
     def ok(self) -> bool:
@@ -299,30 +323,9 @@ class Result(NamedTuple):
         return Path(self.file)
 
 
-_new_result = Result.__new__
-
-
-def _masked_result(cls: type[Result], *values: Any, **named: Any) -> Result:
-    """Make a result whose texts hold no secret."""
-    made = _new_result(cls, *values, **named)
-    if _may_hold_secret(made.url):
-        made = made._replace(url=masked_url(made.url))
-    final_url = made.final_url
-    if final_url and _may_hold_secret(final_url):
-        made = made._replace(final_url=masked_url(final_url))
-    if made.detail:
-        made = made._replace(detail=masked(made.detail))
-    if made.input:
-        made = made._replace(input=masked_value(made.input))
-    return made
-
-
 def _may_hold_secret(url: str) -> bool:
     # Most URLs have neither an `@` nor a parameter, and each result passes here.
     return "@" in url or "=" in url or "%3" in url
-
-
-Result.__new__ = _masked_result  # type: ignore[method-assign,assignment] # the body must not have it
 
 
 class FetchError(Exception):

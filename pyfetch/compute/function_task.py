@@ -30,6 +30,9 @@ from pyfetch.compute.task import digest_of
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Result, Target, TargetError
 
+_PICKLE_PROTOCOL = 4
+"""A fixed one: what is remembered of a function holds for another version of Python, too."""
+
 
 class FunctionTask:
     """A function for each file."""
@@ -164,7 +167,7 @@ def _of_program(function: Callable[..., Any]) -> tuple[FunctionSpec, str]:
             " below  if __name__ == '__main__':"
         )
     try:
-        pickled = pickle.dumps(function)
+        pickled = pickle.dumps(function, _PICKLE_PROTOCOL)
     except Exception as error:  # objects say by themselves how they are pickled
         raise _unusable(name, f"no other process can get it: {error}") from None
     spec = FunctionSpec(name, module, name, pickled=pickled, search_path=_search_path())

@@ -31,6 +31,7 @@ MADE = {
         "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
         "mirror/one.txt",
     },
+    "compute.md": {"data/one.txt.gz", "results.tsv"},
     "index.md": {"page.html", "data/one.txt"},
     "names.md": {"00002.txt", "17.jpg", "given.bin"},
     "other-tools.md": {"a", "data/one.txt"},
@@ -78,6 +79,7 @@ def prepare(directory: Path, host: str) -> None:
         "cookies.txt": "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\n",
         "hosts.netrc": "machine 127.0.0.1 login me password secret\n",
         "token.txt": "Authorization: Bearer secret\n",
+        "words.py": "def count(path, result):\n    return len(path.read_bytes().split())\n",
     }
     for name, text in written.items():
         (directory / name).write_text(text)

@@ -27,7 +27,7 @@ def words(
 ) -> list[str]:
     """The arguments, after the program, for a file with this path."""
     target = Target(7, parse_url(URL), input=said)
-    result = Result(7, URL, Outcome.FETCHED, file=str(path), sha256="ab12")
+    result = Result(7, URL, Outcome.FETCHED, file=path, sha256="ab12")
     return CommandTask(f"true {template}").arguments(target, result)[1:]
 
 
