@@ -18,11 +18,11 @@ from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Se
 from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
-from tests.support import mapped
+from tests.support.mapped import does
 from tests.support.processes import children_of, is_there
 from tests.support.waiting import until
 
-FUNCTION = FunctionTask.from_callable(mapped.does).setup()
+FUNCTION = FunctionTask.from_callable(does).setup()
 COMMANDS = Setup(None)
 
 
@@ -54,7 +54,7 @@ def call(tmp_path: Path) -> Callable[[str], Call]:
     def call(function: str) -> Call:
         path = tmp_path / "file"
         path.write_text(function)
-        return Call(path, Result(1, "http://h/x", Outcome.FETCHED, path=path))
+        return Call(path, Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
 
     return call
 
@@ -161,13 +161,13 @@ from pyfetch.compute.function_task import FunctionTask
 from pyfetch.compute.messages import Call, Execute, Setup
 from pyfetch.compute.process import ComputeProcess
 from pyfetch.models import Outcome, Result
-from tests.support import mapped
+from tests.support.mapped import does
 
 path = Path(sys.argv[1])
 if sys.argv[2] == "function":
-    process = ComputeProcess(FunctionTask.from_callable(mapped.does).setup())
+    process = ComputeProcess(FunctionTask.from_callable(does).setup())
     path.write_text("starts_and_waits")
-    order = Call(path, Result(1, "http://h/x", Outcome.FETCHED, path=path))
+    order = Call(path, Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
 else:
     process = ComputeProcess(Setup(None))
     script = 'trap "" TERM; sleep 60 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait; sleep 60'
