@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from pyfetch import cpu
+from pyfetch.compute.channel import Channel
 from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup, how_ended
 from pyfetch.errors import StoppedError
 from pyfetch.text import printed
@@ -69,12 +68,11 @@ class ComputeProcess:
             theirs.close()
             os.close(life)
             os.close(output)
-        self._socket = ours
-        self._connection = Connection(os.dup(ours.fileno()))
+        self._channel = Channel(ours)
         os.set_blocking(self._output_end, False)
         self._exit_end = _pidfd_of(self._process.pid)
         self._poll = select.poll()
-        self._poll.register(self._connection.fileno(), select.POLLIN)
+        self._poll.register(self._channel.fileno(), select.POLLIN)
         self._poll.register(self._output_end, select.POLLIN)
         if self._exit_end is not None:
             self._poll.register(self._exit_end, select.POLLIN)
@@ -109,7 +107,7 @@ class ComputeProcess:
         if self._runs_commands:
             # It ends its command, which is in a group of its own, and itself.
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                self._channel.shut()
         elif self._process.returncode is None:
             self._kill_group()
 
@@ -119,14 +117,13 @@ class ComputeProcess:
         Where it does nothing, it gets the time to exit by itself.
         """
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._channel.shut()
         self._wait_for_exit(_EXIT_WAIT)
         self._kill_group()  # before its number may be given to another process
         status = self._process.wait()
         self._read_output()
         self._is_closed = True
-        self._connection.close()
-        self._socket.close()
+        self._channel.close()
         os.close(self._output_end)
         os.close(self._life)
         if self._exit_end is not None:
@@ -154,7 +151,7 @@ class ComputeProcess:
 
     def _send(self, message: Setup | Order) -> None:
         with contextlib.suppress(OSError):  # if it has ended, `_reply` says so
-            self._connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+            self._channel.send(message)
 
     def _reply(self, seconds: float | None) -> Any:
         until = None if seconds is None else time.monotonic() + seconds
@@ -163,9 +160,9 @@ class ComputeProcess:
             ready = [number for number, _ in self._poll.poll(left)]
             if self._output_end in ready and not self._read_output():
                 self._poll.unregister(self._output_end)
-            if self._connection.fileno() in ready:
+            if self._channel.fileno() in ready:
                 try:
-                    return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own
+                    return self._channel.receive()
                 except (EOFError, OSError):
                     raise ProcessGone from None
             # What the function has forked may hold its connection open.

@@ -10,13 +10,14 @@ import fcntl
 import inspect
 import json
 import os
-import pickle
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from pathlib import Path
 
+from pyfetch.compute.channel import Channel
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
@@ -42,9 +43,9 @@ def serve(connection_number: int, life_number: int) -> None:
     one: its end is the end of the process that started this one.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
-    connection = Connection(connection_number)
+    connection = Channel(socket.socket(fileno=connection_number))
     try:
-        setup = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
+        setup = connection.receive()
         assert isinstance(setup, Setup)  # noqa: S101
         if setup.function is None:
             _run_commands(connection)
@@ -54,30 +55,30 @@ def serve(connection_number: int, life_number: int) -> None:
         pass
 
 
-def _run_commands(connection: Connection) -> None:
+def _run_commands(connection: Channel) -> None:
     runner = CommandRunner(connection.fileno())
-    _send(connection, Ready())
+    connection.send(Ready())
     while True:
-        order = pickle.loads(connection.recv_bytes())  # noqa: S301
+        order = connection.receive()
         assert isinstance(order, Execute)  # noqa: S101
-        _send(connection, runner.run(order.arguments))
+        connection.send(runner.run(order.arguments))
 
 
-def _call_function(connection: Connection, spec: FunctionSpec, life_number: int) -> None:
+def _call_function(connection: Channel, spec: FunctionSpec, life_number: int) -> None:
     _end_with_parent(life_number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = load(spec)
     except UsageError as error:
-        _send(connection, NotLoaded(str(error)))
+        connection.send(NotLoaded(str(error)))
         return
-    _send(connection, Ready())
+    connection.send(Ready())
     while True:
-        order = pickle.loads(connection.recv_bytes())  # noqa: S301
+        order = connection.receive()
         assert isinstance(order, Call)  # noqa: S101
         reply = called(function, order)
         _flush()  # before the reply: what was printed belongs to this file
-        _send(connection, reply)
+        connection.send(reply)
 
 
 def _end_with_parent(life_number: int) -> None:
@@ -108,7 +109,7 @@ def _end_group() -> None:
 def called(function: Callable[..., object], call: Call) -> Reply:
     """What the function makes of a file: a value that JSON has, or why there is none."""
     try:
-        value = function(call.path, call.result)
+        value = function(Path(call.path), call.result)
     except BaseException as error:  # also SystemExit: it fails this URL alone
         code = getattr(inspect.unwrap(function), "__code__", None)
         return Failed(exception_in_short(error, code and code.co_filename))
@@ -128,7 +129,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the function may have closed or replaced it
             stream.flush()
-
-
-def _send(connection: Connection, message: object) -> None:
-    connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))

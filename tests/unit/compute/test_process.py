@@ -54,7 +54,7 @@ def call(tmp_path: Path) -> Callable[[str], Call]:
     def call(function: str) -> Call:
         path = tmp_path / "file"
         path.write_text(function)
-        return Call(path, Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
+        return Call.of(str(path), Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
 
     return call
 
@@ -167,7 +167,7 @@ path = Path(sys.argv[1])
 if sys.argv[2] == "function":
     process = ComputeProcess(FunctionTask.from_callable(does).setup())
     path.write_text("starts_and_waits")
-    order = Call(path, Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
+    order = Call.of(str(path), Result(1, "http://h/x", Outcome.FETCHED, file=str(path)))
 else:
     process = ComputeProcess(Setup(None))
     script = 'trap "" TERM; sleep 60 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait; sleep 60'

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -185,7 +184,7 @@ def test_a_process_that_is_being_started_is_ended_by_a_stop(
     ("order", "subject"),
     [
         (ORDER, "/bin/echo 'a b'"),
-        (Call(Path("/x/a"), Result(1, "http://h/", Outcome.FETCHED)), "/x/a"),
+        (Call.of("/x/a", Result(1, "http://h/", Outcome.FETCHED)), "/x/a"),
     ],
 )
 def test_what_was_printed_is_told_on_demand(

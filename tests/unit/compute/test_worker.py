@@ -12,7 +12,7 @@ from pyfetch.compute.messages import MOST_JSON, Call, Failed, Succeeded
 from pyfetch.compute.worker import called
 from pyfetch.models import Outcome, Result
 
-CALL = Call(Path("/x/a"), Result(1, "http://h/a", Outcome.FETCHED))
+CALL = Call.of("/x/a", Result(1, "http://h/a", Outcome.FETCHED))
 
 
 def of(value: Any) -> Any:
