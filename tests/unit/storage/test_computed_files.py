@@ -7,7 +7,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -378,10 +378,11 @@ def test_a_value_is_in_the_state_before_record_returns(computing: Computing, url
     ended: list[object] = []
 
     class Files(ComputedFiles):
-        def commit(self, path: str, row: ComputedRow) -> None:
-            super().commit(path, row)
+        def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+            rows = [*rows]
+            super().commit(rows)
             with closing(State.copy_of(computing.state_file)) as state:
-                ended.append(state.computed().of(path))
+                ended.extend(state.computed().of(path) for path, _ in rows)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.support.computing.ComputedFiles", Files)
