@@ -47,6 +47,9 @@ def fetch_all(
     error) or in a notebook. If a URL fails, its result has an `error`; there is no
     exception.
 
+    `then=function` calls `function(path, result)` for each file, in `cpus` other processes; what
+    it returns is the result's `value`. Results come when that is done, and in the same order.
+
     Nothing is fetched before the first result is asked for. Leaving the loop early stops the
     work, even if the results are still referred to. To take some results and go on later, call
     `next` instead of starting a second loop, or use a `Batch`.

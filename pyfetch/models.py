@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -36,6 +35,10 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     SKIPPED = "skipped"
     FAILED = "failed"
+
+
+_FAILED = Outcome.FAILED
+"""Looked up once: a member of an enum takes thirty times as long as a global name."""
 
 
 class Change(StrEnum):
@@ -185,14 +188,12 @@ class Target(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one entry. Its fields are the keys of a JSON Lines object.
+class ResultFields(NamedTuple):
+    """The fields of a `Result`."""
 
-    Users, passwords and signatures of URLs are replaced by `***` when a result is made.
-    """
+    # A frozen dataclass would take six times as long to make, and each URL has a result.
 
-    index: int
+    index: int  # type: ignore[assignment] # nobody needs the method of a tuple
     """Place in the input, from 1."""
     url: str
     """The URL as the list has it."""
@@ -203,8 +204,8 @@ class Result:
     """Status code of the last answer (RFC 9110, section 15)."""
     size: int | None = None
     """Length of the whole body or file, in bytes."""
-    path: Path | None = None
-    """The file, as a path that starts with the output directory."""
+    file: str | None = None
+    """The file, as a path that starts with the output directory: the text of `path`."""
     error: Failure | None = None
     detail: str | None = None
     """What went wrong, as a sentence for people."""
@@ -235,23 +236,37 @@ class Result:
     value: Any = None
     """What the function has returned for the file (`--map`), as JSON can have it."""
 
-    def __post_init__(self) -> None:
-        # Most URLs have neither an `@` nor a parameter, and each result passes here.
-        if "@" in self.url or "=" in self.url:
-            self._set("url", masked_url(self.url))
-        if self.final_url and ("@" in self.final_url or "=" in self.final_url):
-            self._set("final_url", masked_url(self.final_url))
-        if self.detail:
-            self._set("detail", masked(self.detail))
-        if self.input:
-            self._set("input", masked_value(self.input))
 
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)  # while it is being made
+class Result(ResultFields):
+    """What became of one entry. Its fields, with `path` for `file`, are the keys of JSON Lines.
+
+    Users, passwords and signatures of URLs are replaced by `***` when a result is made.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, *values: Any, **named: Any) -> Result:
+        """Make a result whose texts hold no secret."""
+        made = super().__new__(cls, *values, **named)
+        if _may_hold_secret(made.url):
+            made = made._replace(url=masked_url(made.url))
+        final_url = made.final_url
+        if final_url and _may_hold_secret(final_url):
+            made = made._replace(final_url=masked_url(final_url))
+        if made.detail:
+            made = made._replace(detail=masked(made.detail))
+        if made.input:
+            made = made._replace(input=masked_value(made.input))
+        return made
+
+    @property
+    def path(self) -> Path | None:
+        """The file, as a path that starts with the output directory."""
+        return None if self.file is None else Path(self.file)
 
     @property
     def failed(self) -> bool:
-        return self.outcome is Outcome.FAILED
+        return self.outcome is _FAILED
 
     @property
     def ok(self) -> bool:
@@ -260,11 +275,11 @@ class Result:
 
     def with_value(self, value: Any, path: Path | None) -> Result:
         """The same result after its file was computed; `path`: the file, unless it is gone."""
-        return replace(self, value=value, path=path)
+        return self._replace(value=value, file=None if path is None else str(path))
 
     def not_computed(self, failure: Failure, detail: str) -> Result:
         """The same result if its file was fetched, and could not be computed."""
-        return replace(self, outcome=Outcome.FAILED, error=failure, detail=detail)
+        return self._replace(outcome=Outcome.FAILED, error=failure, detail=masked(detail))
 
     def raise_for_status(self) -> Result:
         """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""
@@ -303,9 +318,14 @@ class Result:
 
     def _file(self) -> Path:
         self.raise_for_status()
-        if self.path is None:
+        if self.file is None:
             raise FetchError(self, "its file was not kept (discard=True or keep=False)")
-        return self.path
+        return Path(self.file)
+
+
+def _may_hold_secret(url: str) -> bool:
+    # Most URLs have neither an `@` nor a parameter, and each result passes here.
+    return "@" in url or "=" in url or "%3" in url
 
 
 class FetchError(Exception):

@@ -36,12 +36,8 @@ _KEYS = {
 """The phases that are shown, by the key of their seconds."""
 
 
-class Entered(NamedTuple):
-    """A phase has begun."""
-
-    phase: Phase
-    at: float
-    """On the monotonic clock, in seconds."""
+Entered = tuple[Phase, float]
+"""A phase has begun: which, and when on the monotonic clock, in seconds."""
 
 
 class Try(NamedTuple):
@@ -95,11 +91,11 @@ class Timing(NamedTuple):
     @property
     def connections(self) -> int:
         """How many connections the last attempt made."""
-        return sum(1 for one in self.phases if one.phase is Phase.CONNECTING)
+        return sum(1 for phase, _ in self.phases if phase is Phase.CONNECTING)
 
     def _seconds(self) -> dict[str, float | None]:
         seconds: dict[str, float | None] = dict.fromkeys(_KEYS.values())
-        ends = [*(one.at for one in self.phases), self.ended][1:]
+        ends = [*(at for _, at in self.phases), self.ended][1:]
         for (phase, at), end in zip(self.phases, ends, strict=True):
             key = _KEYS.get(phase)
             if key:

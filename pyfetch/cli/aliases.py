@@ -188,7 +188,7 @@ INSTEAD = {
     "-Q --quota": "write --max-size SIZE, which is for each file, or --min-free SIZE",
     "--cut-dirs --protocol-directories": "write --name with fields: --name '{dir}/{name}'",
     "--random-wait": "write --rate 1/2s for a request to each host every two seconds",
-    "--on-download-complete --exec-after --exec-cmd": _EACH_FILE,
+    "--on-download-complete --exec-after": _EACH_FILE,
     "--timeout-ms": "write --timeout 500ms",
     "--retry-max-time": "write --max-time TIME, which is for all tries of a URL",
     "--ignore-errors": "write --allow-failures N, or --allow-failures 5%",

@@ -20,7 +20,7 @@ from pyfetch.models import Failure, Result, Target, TargetError
 from pyfetch.naming.list_columns import column_text
 
 _OPERATORS = r"\d?[<>]{1,3}(&\d)?|\|{1,2}|&{1,2}|;"
-_INTERPRETERS = r"(a|ba|da|fi|k|mk|z)?sh|python[\d.]*|perl|ruby|node|php"
+_INTERPRETERS = r"(a|ba|da|fi|k|mk|z)?sh|python[\d.]*|perl|ruby|node|php|lua|julia|Rscript|su"
 _TAKES_CODE = r"-[A-Za-z]*[ce]"
 _TAKE_VALUES = ("o", "O", "W", "X")
 """How options of interpreters end that have a value: `-o pipefail`, `-W error`."""
@@ -38,6 +38,8 @@ class CommandTask:
     def __init__(self, template: str, version: str | None = None) -> None:
         self._template = template
         self._parts = ("exec", template, version or "")
+        self._identity = digest_of(self._parts)
+        """That of each target, unless the list has a part in it."""
         words = self._split()
         ended = words.index("--") if "--" in words else len(words)
         self._words = [
@@ -74,6 +76,8 @@ class CommandTask:
 
     def identity(self, target: Target) -> str:
         """A digest of its text, its version, and of what the list says in the columns it uses."""
+        if not self.columns:
+            return self._identity
         of_list = (column_text(target, name) or "" for name in self.columns)
         return digest_of((*self._parts, *of_list))
 

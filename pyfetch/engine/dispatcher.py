@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
@@ -21,14 +20,6 @@ if TYPE_CHECKING:  # loaded where files are computed only
 
 _REVIEW_EVERY = 0.02
 """Seconds between two reviews of how many workers there should be, at least."""
-
-
-class Turn(NamedTuple):
-    """An attempt for a worker to make."""
-
-    target: Target
-    """The target, with what the ledger knows of it now."""
-    transfer: Transfer
 
 
 class Dispatcher:
@@ -82,12 +73,12 @@ class Dispatcher:
         with self._lock:
             self._state.deliver(result)
 
-    def next(self) -> Turn | None:
+    def next(self) -> Transfer | None:
         """The attempt to make now; None if none may start. Raises `RunError`."""
         with self._lock:
             return self._next(self._clock())
 
-    def ended(self, transfer: Transfer, outcome: AttemptOutcome) -> Turn | None:
+    def ended(self, transfer: Transfer, outcome: AttemptOutcome) -> Transfer | None:
         """Take in how an attempt ended. Returns the next one for the same worker."""
         with self._lock:
             if self._is_closed:
@@ -100,11 +91,15 @@ class Dispatcher:
             done = self._jobs.ended(transfer, outcome, now)
             if done:
                 self._finish(done)
-            turn = self._next(now)
-            if not (done and turn) or self._review(now) or self._commits_before_waking():
+            following = self._next(now)
+            if (
+                not (done and following)
+                or (now >= self._review_at and self._review(now))
+                or self._commits_before_waking()
+            ):
                 self._wakes_at = -math.inf
                 self._state.wake()
-            return turn
+            return following
 
     def take_back(self, transfer: Transfer) -> bool:
         """Take back an attempt for which no thread could be started: it is made later.
@@ -129,7 +124,8 @@ class Dispatcher:
             for late in self._jobs.late(now):
                 self._finish(late)
             self._jobs.in_flight.end_stalled(now)
-            self._review(now)
+            if now >= self._review_at:
+                self._review(now)
             commit_at = self._ledger.commit_due()
             if commit_at is not None and commit_at <= now:
                 self._ledger.commit()
@@ -195,7 +191,7 @@ class Dispatcher:
                 return activity
             running = self._stage.running
             waiting = max(0, self._stage.left - running)
-            return replace(activity, computing=running, to_compute=waiting)
+            return activity._replace(computing=running, to_compute=waiting)
 
     @property
     def waiting(self) -> int:
@@ -207,14 +203,15 @@ class Dispatcher:
         """How many workers turned out best, and why; None if the number is fixed."""
         return self._jobs.workers.summary()
 
-    def _next(self, now: float) -> Turn | None:
+    def _next(self, now: float) -> Transfer | None:
         while not self._state.stopped and self._may_start():
-            turn = self._jobs.next(now)
-            if turn is None:
+            following = self._jobs.next(now)
+            if following is None:
                 return None
-            if isinstance(turn, Transfer):
-                return self._turn(turn)
-            self._finish(turn)
+            if isinstance(following, Transfer):
+                self._see_what_is_known(following)
+                return following
+            self._finish(following)
         return None
 
     def _may_start(self) -> bool:
@@ -223,9 +220,9 @@ class Dispatcher:
             return False
         return self._stage is None or self._stage.may_start(len(self._jobs.in_flight))
 
-    def _turn(self, transfer: Transfer) -> Turn:
+    def _see_what_is_known(self, transfer: Transfer) -> None:
         try:
-            return Turn(self._ledger.starting(transfer.target), transfer)
+            transfer.target = self._ledger.starting(transfer.target)
         except BaseException:
             self._jobs.in_flight.remove(transfer)  # no worker will have it
             raise
@@ -243,8 +240,6 @@ class Dispatcher:
             self._state.deliver(result)
 
     def _review(self, now: float) -> bool:
-        if now < self._review_at:
-            return False
         self._review_at = now + _REVIEW_EVERY
         return self._jobs.review(now)
 

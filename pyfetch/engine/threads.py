@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Never
 from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE, Driver, Wake
-from pyfetch.engine.dispatcher import Dispatcher, Turn
+from pyfetch.engine.dispatcher import Dispatcher
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
@@ -129,14 +129,14 @@ class ThreadEngine(Driver[Never]):
         self._dispatcher.do_what_is_due()
 
     def _start_what_may(self) -> None:
-        while turn := self._dispatcher.next():
-            turns = [turn]
+        while transfer := self._dispatcher.next():
+            turns = [transfer]
             try:
                 worker = self._executor.submit(self._work, turns)
             except RuntimeError as error:
                 # No thread could be started, but the executor has queued the call: an idle worker
                 # will make the attempt, unless the turn is taken out of `turns` first.
-                if not turns or self._dispatcher.take_back(turns.pop().transfer):
+                if not turns or self._dispatcher.take_back(turns.pop()):
                     return
                 if self._no_threads_until < self._clock():
                     raise StoppedError(f"the system refuses to start threads: {error}") from error
@@ -154,20 +154,20 @@ class ThreadEngine(Driver[Never]):
     def _hear(self, report: Never) -> Never:
         raise AssertionError(f"workers report to the dispatcher, not {report}")
 
-    def _work(self, turns: list[Turn]) -> None:
+    def _work(self, turns: list[Transfer]) -> None:
         """The work of a worker: make the attempt of this turn, then others while there are any."""
         try:
-            turn = turns.pop()
+            transfer = turns.pop()
         except IndexError:  # the turn was taken back
             return
-        following: Turn | None = turn
+        following: Transfer | None = transfer
         try:
             while following:
-                turn = following
-                outcome = self._download(turn.target, turn.transfer)
-                following = self._dispatcher.ended(turn.transfer, outcome)
+                transfer = following
+                outcome = self._download(transfer.target, transfer)
+                following = self._dispatcher.ended(transfer, outcome)
         except BaseException as error:  # raised in the thread that iterates the results
-            self._dispatcher.failed(turn.transfer, error)
+            self._dispatcher.failed(transfer, error)
 
     def _end(self) -> None:
         """In a run that was stopped, give transfers in flight a moment to end."""

@@ -101,8 +101,8 @@ class Checksums:
         self._file = file
 
     def show(self, result: Result) -> None:
-        if result.sha256 and result.path:
-            name = os.fsencode(result.path)
+        if result.sha256 and result.file:
+            name = os.fsencode(result.file)
             mark = b""
             if set(name) & set(b"\\\n\r"):
                 mark = b"\\"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, TextIO
 
 from pyfetch.models import Result
 from pyfetch.text import escaped
 
-_KEYS = [field.name for field in fields(Result)]
+_KEYS = ["path" if field == "file" else field for field in Result._fields]
 
 
 def value_text(result: Result) -> str:
@@ -34,7 +33,7 @@ class Tsv:
 
     def show(self, result: Result) -> None:
         values = (
-            result.status, result.size, result.url, result.path, result.error, result.detail
+            result.status, result.size, result.url, result.file, result.error, result.detail
         )  # fmt: skip
         cells = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
         if self._values:
@@ -44,14 +43,12 @@ class Tsv:
 
 def as_object(result: Result) -> dict[str, Any]:
     """What JSON Lines say of a result, always with all keys of `Result`."""
-    values = {key: getattr(result, key) for key in _KEYS}
+    values = dict(zip(_KEYS, result, strict=True))
     values["elapsed"] = round(result.elapsed, 6)
     timing = result.timing
     code = result.error if result.error and result.error.of_transfer else None
     values["timing"] = timing and timing.as_object(code, result.status)
-    for key in ("path", "backup"):
-        if values[key] is not None:
-            values[key] = str(values[key])
+    values["backup"] = result.backup and str(result.backup)
     return values
 
 

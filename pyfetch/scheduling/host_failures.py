@@ -35,7 +35,7 @@ class Reachability:
 
     __slots__ = (
         "_down_at", "_probed", "_retries", "_silent", "_silent_since", "answers", "failures",
-        "rounds",
+        "is_silent", "rounds",
     )  # fmt: skip
 
     def __init__(self, retries: int) -> None:
@@ -54,16 +54,13 @@ class Reachability:
         """Since when the host counts as silent: requests that begin later are probes."""
         self._probed = 0
         """How many of the URLs that got no answer were probes."""
+        self.is_silent = False
+        """Whether the host accepts connections, but has not answered several in a row."""
 
     @property
     def is_suspect(self) -> bool:
         """Whether only probes are sent to the host, until it answers."""
         return self.failures >= SEVERAL or self.is_silent
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the host accepts connections, but has not answered several in a row."""
-        return self._silent is not None and len(self._silent) >= SEVERAL
 
     @property
     def in_a_row(self) -> int:
@@ -80,6 +77,7 @@ class Reachability:
         self.failures = self.rounds = self._probed = 0
         self._silent = None
         self._silent_since = math.inf
+        self.is_silent = False
 
     def failed(self, now: float, began: float) -> Reach:
         """A connection that was begun at `began` has failed, or the name was not found."""
@@ -102,6 +100,7 @@ class Reachability:
         if index not in silent and len(silent) < _MOST_KEPT:
             silent.add(index)
             self._probed += began >= self._silent_since
+        self.is_silent = len(silent) >= SEVERAL
         if not self.is_silent:
             return Reach.GOES_ON
         self._silent_since = min(self._silent_since, now)

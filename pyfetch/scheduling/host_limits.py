@@ -61,11 +61,15 @@ class HostRate:
     above it. CUBIC does the same with a window (RFC 9438, section 4.1).
     """
 
-    __slots__ = ("_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "rate")
+    __slots__ = (
+        "_accepted", "_began", "_last", "_limit", "_pushed", "_pushed_before", "interval", "rate",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.rate = math.inf
         """Requests a second."""
+        self.interval = 0.0
+        """Seconds from one request to the next; read several times for each target."""
         self._limit = 0.0
         """The rate at which the host pushed back last; 0 while no rate is known."""
         self._began: float | None = None
@@ -79,11 +83,6 @@ class HostRate:
         self._pushed_before = False
         """Whether the host had pushed back not long before, too."""
 
-    @property
-    def interval(self) -> float:
-        """Seconds from one request to the next."""
-        return 1 / self.rate
-
     def accepted(self, now: float, *, held_back: bool) -> None:
         """Take in that a request was accepted. `held_back`: it had to wait because of the rate."""
         if self._pushed or self._began is None:
@@ -91,13 +90,13 @@ class HostRate:
                 took = max(now - self._began, _MOMENT)
                 if self.rate < math.inf or self._pushed_before:
                     accepted = max(self._accepted, 1) / took
-                    self.rate = max(min(self.rate, accepted), _SLOWEST)
+                    self._change_to(max(min(self.rate, accepted), _SLOWEST))
                 self._pushed_before = took < COINCIDENCE
             self._began, self._accepted, self._pushed = now, 0, False
         self._accepted += 1
         self._last = now
         if held_back and self.rate < math.inf:
-            self.rate *= self._growth()
+            self._change_to(self.rate * self._growth())
 
     def pushed_back(self, now: float) -> None:
         """Take in that the host has refused a request."""
@@ -105,8 +104,11 @@ class HostRate:
             self._began = None  # there were no requests for a while: that is not the host's rate
         if self.rate < math.inf:
             self._limit = self.rate
-            self.rate *= _DECREASE
+            self._change_to(self.rate * _DECREASE)
         self._pushed = True
+
+    def _change_to(self, rate: float) -> None:
+        self.rate, self.interval = rate, 1 / rate
 
     def _growth(self) -> float:
         """The factor by which one accepted request raises the rate."""

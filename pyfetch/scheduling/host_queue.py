@@ -42,16 +42,19 @@ class HostQueue:
     @property
     def front(self) -> int | None:
         """Index of the first target; None: none is ready."""
-        while self._taken and self._ready and self._ready[0][0] in self._taken:
-            self._taken.discard(heappop(self._ready)[0])
-        return self._ready[0][0] if self._ready else None
+        ready = self._ready
+        if self._taken:
+            while ready and ready[0][0] in self._taken:
+                self._taken.discard(heappop(ready)[0])
+        return ready[0][0] if ready else None
 
     def add(self, target: Target) -> None:
         """Let a target wait for the host."""
-        if target.index in self._taken:
-            self._taken.discard(target.index)  # its entry is still in the heap
+        index = target.index
+        if index in self._taken:
+            self._taken.discard(index)  # its entry is still in the heap
         else:
-            heappush(self._ready, (target.index, target))
+            heappush(self._ready, (index, target))
 
     def take_first(self) -> Target:
         """Take out the first target; `front` must have returned its index."""
@@ -63,9 +66,9 @@ class HostQueue:
         The target of a probe is drawn from the whole queue, except URLs that had trouble and those
         `dropped`: URLs that hang or are refused often stand side by side in a list.
         """
-        if not self.host.wants_another_url:
-            return self.take_first()
         ready = self._ready
+        if not self.host.wants_another_url:
+            return heappop(ready)[1]
         draws = len(ready) if len(ready) <= _SHORT else _DRAWS
         for place in randomness.sample(range(len(ready)), draws):
             index, target = ready[place]

@@ -88,8 +88,8 @@ class InFlight:
 
     def __init__(self, stalls: StallDetector | None = None) -> None:
         self._stalls = stalls
-        self._transfers: dict[int, Transfer] = {}
-        """By the index of the target."""
+        self.by_index: dict[int, Transfer] = {}
+        """The transfers, by the index of the target; to be changed by `add` and `remove` only."""
         self._observed: dict[int, Observation] = {}
         self._next_look = -math.inf
         self._looked_at = -math.inf
@@ -100,46 +100,46 @@ class InFlight:
         """Bytes received by the transfers that have ended."""
 
     def __len__(self) -> int:
-        return len(self._transfers)
+        return len(self.by_index)
 
     def snapshot(self) -> list[Transfer]:
         """What is in flight now; for any thread."""
-        return list(self._transfers.values())
+        return list(self.by_index.values())
 
     def of(self, index: int) -> Transfer | None:
         """The transfer of a target; None if the target is not being fetched now."""
-        return self._transfers.get(index)
+        return self.by_index.get(index)
 
     def add(self, transfer: Transfer) -> None:
         """Take in a transfer that begins."""
-        self._transfers[transfer.assignment.target.index] = transfer
+        self.by_index[transfer.target.index] = transfer
 
     def remove(self, transfer: Transfer) -> None:
         """Take out a transfer that has ended."""
-        index = transfer.assignment.target.index
-        del self._transfers[index]
+        index = transfer.target.index
+        del self.by_index[index]
         self._ended_bytes += transfer.received - transfer.resumed
         if self._observed:
             self._observed.pop(index, None)
 
     def stop(self, detail: str) -> None:
         """Cancel all transfers."""
-        for transfer in self._transfers.values():
+        for transfer in self.by_index.values():
             transfer.stop(Failure.CANCELLED, detail)
 
     def bytes_received(self) -> int:
         """Bytes of bodies that were received in this run."""
-        current = sum(each.received - each.resumed for each in self._transfers.values())
+        current = sum(each.received - each.resumed for each in self.by_index.values())
         return self._ended_bytes + current
 
     def end_stalled(self, now: float) -> None:
         """Stop the transfers that stall. Looks at them once every `LOOK_EVERY` seconds at most."""
-        if self._stalls is None or not self._transfers or now < self._next_look:
+        if self._stalls is None or not self.by_index or now < self._next_look:
             return
         self._next_look = now + LOOK_EVERY
         self._watched += min(now - self._looked_at, _LONGEST_GAP)
         self._looked_at = now
-        for index, transfer in self._transfers.items():
+        for index, transfer in self.by_index.items():
             seen = self._stalls.look(transfer, self._observed.get(index), self._watched)
             if isinstance(seen, str):
                 transfer.stop(Failure.TIMEOUT, seen)
@@ -150,4 +150,4 @@ class InFlight:
 
     def due(self) -> float | None:
         """When `end_stalled` must be called; None: not before another transfer begins."""
-        return self._next_look if self._stalls and self._transfers else None
+        return self._next_look if self._stalls and self.by_index else None

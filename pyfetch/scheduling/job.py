@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
@@ -132,7 +132,7 @@ class Job:
         """The end of the job with a failure that no attempt has reported."""
         failed = self.target.as_failed(failure, detail, self.attempts)
         if self.failed and self.failed.result.kept:
-            failed = replace(failed, kept=self.failed.result.kept)
+            failed = failed._replace(kept=self.failed.result.kept)
         return Finished(failed)
 
 

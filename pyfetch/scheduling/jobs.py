@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import NamedTuple
 
 from pyfetch.activity import Activity
@@ -63,6 +62,7 @@ class Jobs:
         self._rules_of = rules_of
         self._holds_paths = holds_paths
         self._deadlines = Deadlines(max_time)
+        self._has_deadlines = max_time is not None
         self._jobs: dict[int, Job] = {}
         self._read_at: dict[int, float] = {}
         """By index, when targets that no attempt was made at began to wait."""
@@ -88,7 +88,7 @@ class Jobs:
         None: nothing may start now.
         """
         limit = self.workers.limit
-        full = len(self.in_flight) >= limit
+        full = len(self.in_flight.by_index) >= limit
         while True:
             target = None if full else self._queues.next(now, limit)
             self.starved = not full and target is None
@@ -109,9 +109,9 @@ class Jobs:
 
     def ended(self, transfer: Transfer, outcome: AttemptOutcome, now: float) -> Done | None:
         """Take in how an attempt has ended. Returns its target if that is done."""
-        job = self._jobs[transfer.assignment.target.index]
+        job = self._jobs[transfer.target.index]
         self.in_flight.remove(transfer)
-        late = self._deadlines.missed(job)
+        late = self._has_deadlines and self._deadlines.missed(job)
         if isinstance(outcome, NotMade):
             self._not_made_in_a_row += 1
             if not late and self._not_made_in_a_row <= _MOST_NOT_MADE:
@@ -128,7 +128,7 @@ class Jobs:
             job.go_on(outcome.redirects, transfer)
             self._queues.again(job.target, job.origin, now)
             return None
-        if late:
+        if late or outcome.result.error is None:
             return self._done(job, outcome, now)
         if job.mirrors:
             job.learn_length(transfer.size)
@@ -145,7 +145,7 @@ class Jobs:
     def take_back(self, transfer: Transfer, now: float) -> None:
         """Take back an attempt that no worker could begin: it is made later, with fewer workers."""
         self.in_flight.remove(transfer)
-        self._take_back(self._jobs[transfer.assignment.target.index], transfer, now)
+        self._take_back(self._jobs[transfer.target.index], transfer, now)
 
     def _take_back(self, job: Job, transfer: Transfer, now: float) -> None:
         self._queues.ended(
@@ -160,7 +160,7 @@ class Jobs:
 
     def given_up(self, transfer: Transfer, outcome: AttemptOutcome) -> Done:
         """Take in how an attempt has ended in a run that was stopped: no other follows."""
-        job = self._jobs[transfer.assignment.target.index]
+        job = self._jobs[transfer.target.index]
         self.in_flight.remove(transfer)
         if not isinstance(outcome, Finished):
             outcome = job.as_failed(Failure.CANCELLED, _STOPPED)
@@ -211,11 +211,13 @@ class Jobs:
         return min((time for time in times if time is not None), default=None)
 
     def _begin(self, target: Target, now: float) -> Job:
-        job = self._jobs[target.index] = Job(
-            target, now, target.origin, target.url, target.length, target.mirrors,
-            read=self._read_at.pop(target.index, None),
+        index, url = target.index, target.url
+        job = self._jobs[index] = Job(
+            target, now, url.origin, url, target.length, target.mirrors,
+            read=self._read_at.pop(index, None),
         )  # fmt: skip
-        self._deadlines.begin(job)
+        if self._has_deadlines:
+            self._deadlines.begin(job)
         return job
 
     def _start(self, job: Job, now: float, refusal: TargetError | None) -> Transfer:
@@ -275,10 +277,11 @@ class Jobs:
         if not (self._holds_paths and attempt.result.ok):
             self._queues.finish(target)
         del self._jobs[target.index]
-        self._deadlines.end(job)
+        if self._has_deadlines:
+            self._deadlines.end(job)
         if why_not_again:
             result = attempt.result
             detail = f"{result.detail}; {why_not_again}"
-            changed = replace(result, detail=detail, elapsed=now - job.started)
+            changed = result._replace(detail=detail, elapsed=now - job.started)
             attempt = attempt._replace(result=changed)
         return Done(target, attempt)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 
 from pyfetch.models import HostSignal, Result, Target
 from pyfetch.scheduling.host_limits import HostMemories, HostRules, Limits, Refusal, RulesOf
@@ -19,6 +19,8 @@ from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.same_path import SamePath
 from pyfetch.settings import MOST_WORKERS
+
+_NOT_ASKED = HostSignal.NOT_ASKED
 
 REMEMBERED = 4096
 """Hosts without waiting targets that are kept as they are, at most. Of others, little is kept."""
@@ -39,6 +41,7 @@ class HostQueues:
     ) -> None:
         """`rules_of`: where hosts have limits or a policy of their own."""
         self._limits = limits or Limits()
+        self._interval_of_all = self._limits.interval_of_all
         self._policy = policy or RetryPolicy()
         self._rules_of = rules_of or (lambda _: HostRules(self._limits, self._policy))
         self._queues: dict[str, HostQueue] = {}
@@ -109,8 +112,9 @@ class HostQueues:
         the rest: such a host may be down, and it takes long to find that out. Targets whose last
         attempt hung get a quarter of the workers in the same way.
         """
-        self._wake(now)
-        if now < self._asked_at + self._limits.interval_of_all:
+        if self._timers or len(self._idle) > REMEMBERED:
+            self._wake(now)
+        if now < self._asked_at + self._interval_of_all:
             return None
         if self._held and len(self._hung_in_flight) < workers // 4:
             self._release()
@@ -120,18 +124,27 @@ class HostQueues:
             front = self._next_front(now, workers)
         if front is None:
             return None
-        _, origin = front
+        origin = front[1]
         queue = self._queues[origin]
-        heappop(self._fronts[queue.host.reach.answers])
-        queue.shown = None
+        answers = queue.host.reach.answers
         target = queue.take(self._dropped, self._policy.randomness)
-        self._show_front(origin, queue)
+        following = queue.front
+        if following is None:
+            heappop(self._fronts[answers])
+            queue.shown = None
+            self._show_front(origin, queue)
+        else:
+            heapreplace(self._fronts[answers], (following, origin))
+            queue.shown = answers, following
         self._waiting -= 1
         return target
 
     def _next_front(self, now: float, workers: int) -> tuple[int, str] | None:
         """The index and origin of the first target that may start now; None if none may."""
-        proven, unproven = self._front(True, now), self._front(False, now)
+        proven = self._front(True, now) if self._fronts[True] else None
+        if not self._fronts[False]:
+            return proven
+        unproven = self._front(False, now)
         if proven and unproven and self._unproven >= max(1, workers // 2):
             unproven = None
         return min(proven, unproven) if proven and unproven else proven or unproven
@@ -166,11 +179,12 @@ class HostQueues:
         """Take in how an attempt at this host has ended, as `Host.ended` does."""
         queue = self._queue_of(origin)
         too_much = queue.host.ended(now, began, sign, asked, result)
-        if sign is HostSignal.NOT_ASKED and self._asked_at == began:
+        if sign is _NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
-        known = queue.unproven if queue.host.reach.answers else min(queue.unproven, 1)
-        queue.unproven -= known
-        self._unproven -= known
+        if queue.unproven:
+            known = queue.unproven if queue.host.reach.answers else 1
+            queue.unproven -= known
+            self._unproven -= known
         self._show_front(origin, queue)
         return too_much
 
@@ -183,7 +197,7 @@ class HostQueues:
         """When to call `next` again after it returned None, if nothing else happens."""
         times = [self._timers[0][0]] if self._timers else []
         if any(self._fronts.values()):
-            times.append(self._asked_at + self._limits.interval_of_all)
+            times.append(self._asked_at + self._interval_of_all)
         return min(times, default=None)
 
     def waiting_for_a_time(self) -> Iterator[tuple[float, HostQueue | None]]:
@@ -199,7 +213,7 @@ class HostQueues:
 
     def holds_back_all(self, now: float) -> bool:
         """Whether the rate for all hosts together keeps targets from being started now."""
-        return now < self._asked_at + self._limits.interval_of_all and any(self._fronts.values())
+        return now < self._asked_at + self._interval_of_all and any(self._fronts.values())
 
     def _make_ready(self, target: Target, origin: str) -> None:
         queue = self._queue_of(origin)

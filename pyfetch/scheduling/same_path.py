@@ -11,26 +11,30 @@ class SamePath:
     """Lets one target at a time write to a path; others for the same path wait in their order."""
 
     def __init__(self) -> None:
-        self._behind: dict[str, deque[Target]] = {}
+        self._behind: dict[str, deque[Target] | None] = {}
         """By path, the targets that wait for it. A path is in here while a target uses it."""
 
     def enter(self, target: Target) -> bool:
         """Whether the target may start now; if not, a later `leave` returns it."""
-        if target.path is None:
+        path = target.path
+        if path is None:
             return True
-        behind = self._behind.get(target.path)
+        if path not in self._behind:
+            self._behind[path] = None
+            return True
+        behind = self._behind[path]
         if behind is None:
-            self._behind[target.path] = deque()
-            return True
+            behind = self._behind[path] = deque()
         behind.append(target)
         return False
 
     def leave(self, target: Target) -> Target | None:
         """Take out a target that is done. Returns the next one for its path, if one waits."""
-        if target.path is None:
+        path = target.path
+        if path is None:
             return None
-        behind = self._behind[target.path]
+        behind = self._behind[path]
         if behind:
             return behind.popleft()
-        del self._behind[target.path]
+        del self._behind[path]
         return None

@@ -83,7 +83,7 @@ _servers = partial(Setting.field, Group.SERVERS)
 _transfers = partial(Setting.field, Group.TRANSFERS)
 _failures = partial(Setting.field, Group.FAILURES)
 _computing = partial(Setting.field, Group.COMPUTING)
-_OF_COMPUTING = (
+OF_COMPUTING = (
     "cpus", "ahead", "keep", "exec_timeout", "exec_retries", "exec_version", "max_tasks",
 )  # fmt: skip
 """Settings that say how each file is computed with."""
@@ -526,7 +526,7 @@ class Settings:
         if self.computes:
             yield from self._contradictions_of_computing()
             return
-        for name in _OF_COMPUTING:
+        for name in OF_COMPUTING:
             yield (
                 f"{{{name}}} is for computing with the files: it needs {{exec}} or {{map}}",
                 getattr(self, name) != SETTINGS[name].default,

@@ -71,3 +71,20 @@ def test_a_configuration_and_variables_have_these_options_too(pyfetch: Command) 
     assert "keep = false" in shown
     pyfetch.environment["PYFETCH_KEEP"] = "no"
     assert "PYFETCH_KEEP" in pyfetch("--exec", "true", "--show-config").out
+
+
+def test_a_configuration_may_say_how_to_compute_for_the_runs_that_do(pyfetch: Command) -> None:
+    pyfetch.configure('[defaults]\ncpus = 2\nkeep = false\nexec-timeout = "5m"\n')
+    assert pyfetch("-o", "data", "--plan", URL).status == 0
+    assert pyfetch("-o", "data", "--plan", "--exec", "true", URL).status == 0
+    ended = pyfetch("-o", "data", "--plan", "--cpus", "3", URL)
+    assert (ended.status, "--cpus is for computing" in ended.err) == (2, True)
+
+
+def test_what_a_configuration_computes_gives_way_to_what_the_user_says(pyfetch: Command) -> None:
+    pyfetch.configure('[defaults]\nexec = "no-such-program"\nkeep = false\n')
+    assert pyfetch("-o", "data", "--plan", URL).status == 2
+    assert pyfetch("-o", "data", "--plan", "--map", "json:dump", URL).status == 0
+    assert pyfetch("--discard", "--plan", URL).status == 0
+    pyfetch.configure("[defaults]\ndiscard = true\n")
+    assert pyfetch("-o", "data", "--plan", "--exec", "true", URL).status == 0

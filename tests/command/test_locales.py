@@ -14,6 +14,8 @@ import pytest
 from tests.support.command import InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
+pytestmark = pytest.mark.slow  # each starts an interpreter with another locale
+
 NAME = "ü/日本€.txt"
 LATIN_9 = "de_DE.ISO-8859-15"
 LIBRARY = """
@@ -76,3 +78,27 @@ def test_a_program_in_such_a_locale_is_told_what_to_do(
     assert refused[1] == "disk"
     assert "has no characters for the name" in refused[2]
     assert "PYTHONUTF8=1" in refused[2]
+
+
+@pytest.mark.parametrize(
+    ("locale", "task"),
+    [("C", ["--map", "sizes.py:size"]), (LATIN_9, ["--exec", "cp {path} {dir}/copy"])],
+)
+def test_a_command_or_function_gets_the_same_names_in_each_locale(
+    installed: InstalledCommand, server: LoopbackServer, locales: Path, locale: str, task: list[str]
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    there = installed.directory
+    (there / "list").write_text(f"{server.url}/x  out={NAME}\n", encoding="utf-8")
+    (there / "sizes.py").write_text(
+        "def size(path, result): return [path.name, len(open(path).read())]"
+    )
+    command = [sys.executable, "-m", "pyfetch", "-o", "data", "list", "--format", "jsonl", *task]
+    ended = subprocess.run(
+        command, cwd=there, env=environment(locales, locale), capture_output=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    if "--map" in task:
+        assert json.loads(ended.stdout)["value"] == ["日本€.txt", 1]
+    else:
+        assert (there / "data" / os.fsdecode("ü/copy".encode())).read_bytes() == b"x"

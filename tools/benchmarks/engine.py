@@ -40,7 +40,7 @@ class Came:
     def __call__(self, target: Target, transfer: Transfer) -> Finished:
         result = Result(
             target.index, target.url.text, Outcome.FETCHED, target.url.text, 200, 3000,
-            Path(target.path) if target.path else None,
+            target.path,
             attempts=transfer.assignment.number, sha256=_SHA256, etag='"abc"',
         )  # fmt: skip
         facts = FileFacts(3000, 10**18, '"abc"', None, _SHA256, target.url.text)

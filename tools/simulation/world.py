@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
@@ -279,7 +279,7 @@ class World:
         self.answers.append(Answer(self.now, target.url.text, sign, size))
         result = _RESULTS[sign](target, transfer)
         if status:
-            result = replace(result, status=status)
+            result = result._replace(status=status)
         asked = host.retry_after if sign is HostSignal.PUSHED_BACK else None
         done = self._jobs.ended(transfer, Finished(result, sign, asked), self.now)
         if done:

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from pyfetch.cli.config.file import ConfigFile, section_name
-from pyfetch.settings import HOST_KINDS, HOST_LIMITS, headers_over
+from pyfetch.settings import HOST_KINDS, HOST_LIMITS, OF_COMPUTING, SETTINGS, headers_over
 from pyfetch.settings.request_kinds import HEADERS
 
 DEFAULTS = "defaults"
@@ -29,6 +29,9 @@ _EXCLUDE_EACH_OTHER = (
     ("ipv4", "ipv6"),
     ("public-only", "proxy"),
     ("fail-fast", "allow-failures"),
+    ("exec", "map"),
+    ("exec", "discard"),
+    ("map", "discard"),
 )
 """Of these, what a file says gives way to what the user says for this run."""
 _SENT_AS = {"user": "authorization", "user-agent": "user-agent"}
@@ -117,6 +120,11 @@ def options_over(
     for name in defaults:
         if excluded_by(context, name.replace("_", "-")):
             merged[name] = False if options[name] is True else None
+    if merged["exec"] is None and merged["map"] is None:
+        # How files are computed with may stand in a file, for the runs that do so.
+        for name in OF_COMPUTING:
+            if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+                merged[name] = SETTINGS[name].default
     if is_explicit(context, HEADER):
         configured = defaults.get(HEADER, ())
         merged[HEADER] = headers_over(HEADERS.check(options[HEADER]), configured)

@@ -151,13 +151,13 @@ class Table:
 
     def _ending(self, result: Result, width: int) -> Text:
         """Where the file is, and what has become of it if it is not simply new."""
-        where = str(result.path or self._gone)
+        where = result.file or self._gone
         word = ""
         if result.outcome is not Outcome.FETCHED:
             word = f"{result.outcome}: "
         elif result.change is Change.CHANGED:
             word = "changed: "
-        style = "dim" if result.path is None else ""
+        style = "dim" if result.file is None else ""
         if self._links and result.path:
             style = f"link {result.path.absolute().as_uri()}"
         path = cut(escaped(where), max(_LEAST, width - len(word)))

@@ -27,7 +27,7 @@ def words(
 ) -> list[str]:
     """The arguments, after the program, for a file with this path."""
     target = Target(7, parse_url(URL), input=said)
-    result = Result(7, URL, Outcome.FETCHED, path=Path(path), sha256="ab12")
+    result = Result(7, URL, Outcome.FETCHED, file=path, sha256="ab12")
     return CommandTask(f"true {template}").arguments(target, result)[1:]
 
 
@@ -64,7 +64,7 @@ def test_the_url_is_shown_without_its_secrets() -> None:
 
 def test_the_program_is_found_in_the_path_once() -> None:
     target = Target(1, parse_url(URL))
-    result = Result(1, URL, Outcome.FETCHED, path=Path("x"))
+    result = Result(1, URL, Outcome.FETCHED, file="x")
     assert CommandTask("true").arguments(target, result) == [shutil.which("true")]
 
 
@@ -147,7 +147,7 @@ def test_a_record_that_says_nothing_fit_fails_alone(said: dict[str, Any] | None,
 
 
 def test_a_digest_that_is_not_known_is_not_made_up() -> None:
-    result = Result(1, URL, Outcome.SKIPPED, path=Path("x"))
+    result = Result(1, URL, Outcome.SKIPPED, file="x")
     with pytest.raises(TargetError, match="not known"):
         CommandTask("true {sha256}").arguments(Target(1, parse_url(URL)), result)
 
@@ -244,7 +244,7 @@ def test_code_gets_the_name_as_an_argument(tmp_path: Path) -> None:
     file.write_text("content")
     target = Target(1, parse_url(URL))
     task = CommandTask("sh -c 'cat < \"$1\"' sh {path}")
-    arguments = task.arguments(target, Result(1, URL, Outcome.FETCHED, path=file))
+    arguments = task.arguments(target, Result(1, URL, Outcome.FETCHED, file=str(file)))
     ended = subprocess.run(arguments, cwd=tmp_path, capture_output=True, check=True)
     assert ended.stdout == b"content"
     assert [one.name for one in tmp_path.iterdir()] == [file.name]

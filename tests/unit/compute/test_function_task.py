@@ -22,7 +22,7 @@ from pyfetch.models import Outcome, Result, Target
 from pyfetch.urls import parse_url
 
 TARGET = Target(1, parse_url("http://h/x"))
-RESULT = Result(1, "http://h/x", Outcome.FETCHED, path=Path("x"))
+RESULT = Result(1, "http://h/x", Outcome.FETCHED, file="x")
 THUMBS = "def make(path, result):\n    return [str(path), result.index]\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import io
 import json
@@ -829,7 +828,7 @@ def test_a_list_with_duplicates_may_be_left_early(folder: Folder) -> None:
 def same(entries: list[Entry]) -> list[object]:
     """What does not say where the entries stand."""
     return [
-        dataclasses.replace(entry, detail=str(entry.detail).rpartition(": ")[2])
+        entry._replace(detail=str(entry.detail).rpartition(": ")[2])
         if isinstance(entry, Result)
         else entry
         for entry in entries
@@ -941,13 +940,13 @@ def test_it_is_read_as_the_same_with_the_url_under_another_key(record: Record, n
 # Encodings, arrays, checksums, other separators
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"])
 @pytest.mark.parametrize("chosen", [form for form in FORMATS if form is not InputFormat.CHECKSUMS])
-def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat, encoding: str) -> None:
+def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat) -> None:
     """As Windows writes it: a byte order mark says so, whatever the format is."""
-    mark = "\ufeff" if encoding.endswith("e") else ""
-    content = (mark + EACH[chosen].replace("/b", "/ü")).encode(encoding)
-    assert urls(folder.read(content)) == ["http://h/a", "http://h/ü"]
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"):
+        mark = "\ufeff" if encoding.endswith("e") else ""
+        content = (mark + EACH[chosen].replace("/b", "/ü")).encode(encoding)
+        assert urls(folder.read(content)) == ["http://h/a", "http://h/ü"], encoding
 
 
 def test_xml_in_utf_16_may_say_so(folder: Folder) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ from pyfetch.models import Failure, Outcome, Result
 from pyfetch.output.result_lines import JsonLines, Tsv, as_object
 from pyfetch.timing import Timing
 
-RESULT = Result(1, "http://h/x", Outcome.FETCHED, status=200, size=5, path=Path("data/x"))
+RESULT = Result(1, "http://h/x", Outcome.FETCHED, status=200, size=5, file="data/x")
 
 
 def tsv(result: Result, *, values: bool = True) -> list[str]:
@@ -40,18 +38,18 @@ def tsv(result: Result, *, values: bool = True) -> list[str]:
 def test_a_value_is_one_cell_behind_the_others(value: Any, cell: str) -> None:
     """Text as it is, anything else in JSON."""
     before = ["200", "5", "http://h/x", "data/x", "-", "-"]
-    assert tsv(replace(RESULT, value=value)) == [*before, cell]
+    assert tsv(RESULT._replace(value=value)) == [*before, cell]
 
 
 def test_without_a_function_the_columns_are_as_ever() -> None:
     """Scripts count them."""
-    assert len(tsv(replace(RESULT, value=5), values=False)) == 6
+    assert len(tsv(RESULT._replace(value=5), values=False)) == 6
 
 
 @pytest.mark.parametrize("value", [None, 0, "ü\u2028", [1, {"a": [None]}], "x" * 1_000_000])
 def test_a_value_in_json_is_the_same_value(value: Any) -> None:
     stream = io.StringIO()
-    JsonLines(stream).show(replace(RESULT, value=value))
+    JsonLines(stream).show(RESULT._replace(value=value))
     (line,) = stream.getvalue().splitlines()
     assert json.loads(line)["value"] == value
 
@@ -63,7 +61,7 @@ def test_a_value_in_json_is_the_same_value(value: Any) -> None:
 def test_the_attempt_has_not_failed_where_only_computing_has(
     failure: Failure | None, code: str | None
 ) -> None:
-    failed = replace(RESULT, error=failure, timing=Timing(0.0, (), 0.0, (), 1.0))
+    failed = RESULT._replace(error=failure, timing=Timing(0.0, (), 0.0, (), 1.0))
     (attempt,) = as_object(failed)["timing"]["attempts"]
     assert attempt["code"] == code
     assert as_object(failed)["error"] == failure

@@ -7,7 +7,6 @@ import math
 import random
 import tracemalloc
 from collections.abc import Sized
-from dataclasses import replace
 from itertools import count, pairwise
 
 import pytest
@@ -216,7 +215,7 @@ def test_probes_are_drawn_from_all_over_the_queue() -> None:
         assert schedule.next(NOW) == at(index)
         schedule.started("a", NOW)
     for index in (1, 2, 3):
-        hung = replace(BUSY, index=index, status=None, error=Failure.TIMEOUT)
+        hung = BUSY._replace(index=index, status=None, error=Failure.TIMEOUT)
         schedule.ended("a", NOW + 30, NOW, HostSignal.SILENT, None, hung)
         schedule.again(at(index), "a", NOW + 30)
     probes = asking(schedule, NOW + 31)
@@ -237,7 +236,7 @@ def test_the_probe_of_a_host_that_refused_its_only_url_is_that_url() -> None:
 def test_of_many_dead_hosts_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "REMEMBERED", 50)
     monkeypatch.setattr(host_limits, "MOST_REMEMBERED", 100)
-    dead = replace(BUSY, status=None, error=Failure.CONNECT, detail="connection refused")
+    dead = BUSY._replace(status=None, error=Failure.CONNECT, detail="connection refused")
     schedule = HostQueues(policy=RetryPolicy(retries=0, first_wait=0))
 
     def fail_often(number: int) -> None:
@@ -421,7 +420,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         sign = data.draw(signs)
         asked = data.draw(st.sampled_from([None, 1.0, 700.0]))
         status = data.draw(st.sampled_from([429, 503]))
-        result = replace(BUSY, index=target.index, status=status)
+        result = BUSY._replace(index=target.index, status=status)
         self.schedule.ended(origin, self.now, began, sign, asked, result)
         self.hosts[origin].ended(self.now, began, sign, asked, result)
         return target, origin

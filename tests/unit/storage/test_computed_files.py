@@ -469,7 +469,7 @@ def test_a_second_task_for_a_file_waits_for_the_first_one(tmp_path: Path) -> Non
         targets = [ledger.named(Target(number, parse_url("http://h/x"))) for number in (1, 2)]
         path = tmp_path / "x"
         ends = [
-            Finished(Result(target.index, str(target.url), Outcome.SKIPPED, path=path))
+            Finished(Result(target.index, str(target.url), Outcome.SKIPPED, file=str(path)))
             for target in targets
         ]
         found: list[Recorded | None] = []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from pyfetch.output.screen.table import Table
 
 RESULT = Result(
     1, "http://files.example/pub/one.txt", Outcome.FETCHED, status=200, size=5,
-    path=Path("data/one.txt"), attempts=1,
+    file="data/one.txt", attempts=1,
 )  # fmt: skip
 LONG = {"words": list(range(100)), "text": "日本" * 50}
 
@@ -33,7 +31,7 @@ def rows(*results: Result, width: int = 100, **how: Any) -> list[str]:
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
 @pytest.mark.parametrize("value", [5, "a text", LONG, "日" * 200])
 def test_a_value_has_a_column_that_is_cut_to_its_width(width: int, value: Any) -> None:
-    heading, row = rows(replace(RESULT, value=value), width=width, values=True)
+    heading, row = rows(RESULT._replace(value=value), width=width, values=True)
     assert heading.endswith(" value")
     assert cell_len(row) < width
     if isinstance(value, str | int) and len(str(value)) < 10:
@@ -44,7 +42,7 @@ def test_a_value_has_a_column_that_is_cut_to_its_width(width: int, value: Any) -
 
 def test_values_stand_below_each_other() -> None:
     heading, first, second = rows(
-        replace(RESULT, value=1), replace(RESULT, path=Path("data/日本"), value=2), values=True
+        RESULT._replace(value=1), RESULT._replace(file="data/日本", value=2), values=True
     )
     place = heading.index("value")
     assert first[place:] == "1"
@@ -52,19 +50,19 @@ def test_values_stand_below_each_other() -> None:
 
 
 def test_a_failure_says_why_where_the_value_would_be() -> None:
-    failed = replace(
-        RESULT, outcome=Outcome.FAILED, error=Failure.MAP, detail="ValueError: no (a.py, line 3)"
+    failed = RESULT._replace(
+        outcome=Outcome.FAILED, error=Failure.MAP, detail="ValueError: no (a.py, line 3)"
     )
     assert "map: ValueError: no (a.py, line 3)" in "".join(rows(failed, values=True, width=160))
 
 
 def test_a_file_that_is_gone_is_not_called_discarded() -> None:
-    gone = replace(RESULT, path=None, value=5)
+    gone = RESULT._replace(file=None, value=5)
     assert rows(gone, values=True, gone="(not kept)")[1].split()[-3:] == ["(not", "kept)", "5"]
     assert rows(gone)[1].endswith("(discarded)")
 
 
 def test_without_values_the_columns_are_as_ever() -> None:
-    heading, row = rows(replace(RESULT, value=5))
+    heading, row = rows(RESULT._replace(value=5))
     assert heading.endswith("saved as")
     assert row.endswith("data/one.txt")
