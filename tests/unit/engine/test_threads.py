@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count, islice, pairwise
-from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -16,7 +15,6 @@ import pytest
 
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Finished
-from pyfetch.engine.dispatcher import Dispatcher
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.results import CAPACITY
@@ -29,11 +27,8 @@ from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
-from tests.support.computing import Computing
-from tests.support.server import LoopbackServer, Page
 
 
 class InlineExecutor(Executor):
@@ -542,23 +537,3 @@ def test_where_no_thread_starts_at_all_the_run_stops_and_says_so(
     driven = ThreadEngine(came, NoThreads(), jobs=jobs(2), read_ahead=ReadAhead())
     with pytest.raises(StoppedError, match="can't start new thread"):
         list(driven.run(entries_from_items(["http://a/1"])))
-
-
-def test_an_error_of_the_ledger_ends_the_run_however_late_its_thread_says_so(
-    tmp_path: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last target is done by then, and nothing else is left to do."""
-    told = Dispatcher.failed
-
-    def late(dispatcher: Dispatcher, transfer: Transfer, error: BaseException) -> None:
-        sleep(0.05)
-        told(dispatcher, transfer, error)
-
-    def full(*_: object) -> None:
-        raise StoppedError("the disk is full")
-
-    monkeypatch.setattr(Dispatcher, "failed", late)
-    monkeypatch.setattr(FileLedger, "finished", full)
-    server.pages["/x"] = Page(b"x")
-    with pytest.raises(StoppedError, match="full"):
-        Computing(tmp_path).run(f"{server.url}/x", task=None)
