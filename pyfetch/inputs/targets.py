@@ -79,16 +79,9 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
         # If a password contains a blank, its second half may look like a mirror.
         shown = shown_of_split(text, " ".join(others))
         return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
-    return Target(
-        index,
-        url,
-        checksum=record.checksum,
-        size=record.size,
-        mirrors=tuple(mirrors),
-        headers=record.headers,
-        out=record.out,
-        input=record.input,
-    )
+    # In the order of its fields: by name takes twice as long.
+    _, out, checksum, size, headers, given = record
+    return Target(index, url, None, checksum, size, tuple(mirrors), headers, out, given)
 
 
 def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:
