@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from pyfetch.models import Failure
 from pyfetch.output.report.series import Histogram, TimeSeries
 from pyfetch.output.report.url_list import Row, UrlList
 
@@ -26,6 +27,7 @@ FAILURE_BYTES = 150_000
 """Bytes that the URLs that failed and their sentences may take, beside the first of each kind."""
 _LONGEST_URL = 300
 _LONGEST_DETAIL = 400
+_AFTER_FETCHING = frozenset(one for one in Failure if not one.of_transfer)
 
 PHASES = ("dns", "connect", "tls", "first_byte", "body")
 PUSHED_BACK = (429, 503)
@@ -173,6 +175,8 @@ class Figures:
 
     def _add_failure(self, result: Object, url: str, host: HostFigures) -> None:
         code, status = str(result["error"]), result.get("status")
+        if code in _AFTER_FETCHING:
+            status = None  # that of an answer that was well
         detail = str(result.get("detail") or "")
         self.failed += 1
         host.failures[f"{code} {status}" if status else code] += 1

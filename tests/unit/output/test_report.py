@@ -96,7 +96,8 @@ def test_what_held_the_run_back_comes_first(
     assert first.share > 0.6
 
 
-@pytest.mark.parametrize("number", [10_000, 30_000])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [10_000, 12_000])
 def test_a_page_stays_below_a_megabyte_and_says_what_it_leaves_out(number: int) -> None:
     figures = Figures(1000.0)
     for index in range(1, number + 1):
@@ -114,3 +115,13 @@ def test_results_without_timing_have_a_page_too() -> None:
     figures.add(result(1) | {"timing": None})
     html = page(figures, None, title="old")
     assert "do not say how long what took" in html
+
+
+@pytest.mark.parametrize(("code", "told"), [("map", "map ×1"), ("checksum", "checksum 200 ×1")])
+def test_a_status_is_told_beside_a_failure_of_its_answer_alone(code: str, told: str) -> None:
+    """Where computing has failed, the answer was well."""
+    figures = Figures()
+    figures.add(result(1) | {"outcome": "failed", "error": code, "detail": "why"})
+    html = page(figures, None, title="list")
+    assert f'<td class="codes">{told}</td>' in html
+    assert f"✗ {told.removesuffix(' ×1')}</strong> ×1" in html
