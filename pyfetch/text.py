@@ -45,8 +45,8 @@ def escaped(text: str) -> str:
 
 
 def printed(output: bytes) -> str:
-    """What a program has printed, as text for people: without blank space around it."""
-    return output.decode(errors="replace").strip()
+    """What a program has printed, as text for people on one line."""
+    return " ".join(output.decode(errors="replace").split())
 
 
 def _percent(match: re.Match[str]) -> str:
