@@ -429,8 +429,8 @@ def test_a_file_that_takes_the_name_after_the_task_is_not_removed(
     commit = ComputedFiles.commit
     file = computing.directory / "x"
 
-    def replaced(files: ComputedFiles, path: str, row: ComputedRow) -> None:
-        commit(files, path, row)
+    def replaced(files: ComputedFiles, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+        commit(files, rows)
         file.rename(file.with_name("moved"))  # so that its inode is not given again
         file.write_text("mine")
 
