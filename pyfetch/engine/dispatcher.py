@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity
@@ -192,7 +191,7 @@ class Dispatcher:
                 return activity
             running = self._stage.running
             waiting = max(0, self._stage.left - running)
-            return replace(activity, computing=running, to_compute=waiting)
+            return activity._replace(computing=running, to_compute=waiting)
 
     @property
     def waiting(self) -> int:

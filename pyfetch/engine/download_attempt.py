@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -142,7 +143,7 @@ class Download:
             expected,
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
-            on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
+            on_wanted=self._naming(part),
         )
         self.report.asked = True
         try:
@@ -236,18 +237,22 @@ class Download:
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _take_name(self, head: Response, media_type: str, part: Part | None) -> None:
+    def _naming(self, part: Part | None) -> Callable[[Response, str], None] | None:
+        """What to do with the head of a wanted answer and its media type; None: nothing."""
+        if self._rename is None or part is None:
+            return None
+        return partial(self._take_name, self._rename, part)
+
+    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
         """
-        if self._rename is None or part is None:
-            return
         given = file_name_given(head.headers.get("content-disposition"))
         self._said = self._deciding(given, media_type)
         if self._said == NOTHING_SAID:
             return
-        target = self._rename(self._target, self._said)
+        target = rename(self._target, self._said)
         if target.path is None or target.path == self._target.path:
             return
         self.report.target = target

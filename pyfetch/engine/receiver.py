@@ -52,7 +52,7 @@ class BodyWriter:
         *,
         names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
-        on_wanted: Callable[[Response, str], None] = lambda _head, _media_type: None,
+        on_wanted: Callable[[Response, str], None] | None = None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -115,10 +115,12 @@ class BodyWriter:
     def chunk(self, data: bytes | memoryview) -> None:
         """Hash and write a piece of the body."""
         received = self._transfer.received
+        total = self._total
         try:
-            self._expectations.check_not_too_large(received)
-            if self._total is not None and received > self._total:
-                detail = f"the body is longer than its announced {self._total} bytes"
+            if total is None:  # an announced length was checked with the head
+                self._expectations.check_not_too_large(received)
+            elif received > total:
+                detail = f"the body is longer than its announced {total} bytes"
                 raise TargetError(Failure.TRUNCATED, detail)
         except TargetError:
             self._drop()
@@ -138,11 +140,13 @@ class BodyWriter:
         """
         head = self._wanted_answer()
         received = self._transfer.received
-        if self._total is not None and received != self._total:
-            detail = f"the body ended after {received} of {self._total} bytes"
+        total = self._total
+        if total is not None and received != total:
+            detail = f"the body ended after {received} of {total} bytes"
             raise TargetError(Failure.TRUNCATED, detail)
         try:
-            self._expectations.check_whole_size(received)
+            if total is None:
+                self._expectations.check_whole_size(received)
             mismatch = self._digest.mismatch()
             if mismatch and self._transfer.resumed:
                 _log.info("%s: the continued part is not the file: %s", self._target.url, mismatch)
@@ -225,7 +229,8 @@ class BodyWriter:
                 self._drop()
             raise
         self._total = self._transfer.size = total
-        self._on_wanted(head, self._said(head).media_type or "")
+        if self._on_wanted:
+            self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Part, first: int) -> None:
         expected = self._transfer.assignment.length

@@ -15,6 +15,8 @@ from pyfetch.units import format_seconds, format_size
 if TYPE_CHECKING:
     from fractions import Fraction
 
+_FETCHED, _FAILED = Outcome.FETCHED, Outcome.FAILED
+
 FIRST = 10
 """Failures that are told one by one."""
 _MOST_COUNTED = 1000
@@ -69,15 +71,19 @@ class Failures:
         self._reasons: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
         self._one_host: str | None = None
+        self._beginning = "no URL yet"
+        """The beginning of the first URL, up to its path: most have the same one."""
         self._several_hosts = False
         """Whether the run had URLs of several hosts."""
 
     def saw(self, result: Result) -> None:
         """Note the host of any result: where all are of one host, that says nothing."""
-        if not self._several_hosts:
-            host = _host(result.url)
-            self._several_hosts = self._one_host is not None and host != self._one_host
-            self._one_host = host
+        if self._several_hosts or result.url.startswith(self._beginning):
+            return
+        host = _host(result.url)
+        self._several_hosts = self._one_host is not None and host != self._one_host
+        self._one_host = host
+        self._beginning = "/".join(result.url.split("/", 3)[:3]) + "/"
 
     def add(self, result: Result) -> None:
         """Count a failure."""
@@ -134,12 +140,12 @@ class Summary:
         """Count one result."""
         outcome = result.outcome
         self.outcomes[outcome] += 1
-        if outcome is Outcome.FETCHED:
+        if outcome is _FETCHED:
             self.size += result.size or 0
             self.resumed += result.resumed
             if result.change:
                 self.changes[result.change] += 1
-        elif outcome is Outcome.FAILED:
+        elif outcome is _FAILED:
             self._add_failure(result)
         self.failures.saw(result)
 

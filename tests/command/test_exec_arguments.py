@@ -12,7 +12,7 @@ from tests.support.server import LoopbackServer, Page
 NOTE = "import json, sys; print(json.dumps(sys.argv[1:]), file=open('seen', 'a'))"
 OUTS = [
     "a b.txt",
-    "a'b\"c.txt",
+    "it's.txt",
     "$(touch x);`y`|z.txt",
     "{name}.txt",
     "*.txt",

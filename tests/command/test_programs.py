@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.server import LoopbackServer, Page
 
+pytestmark = pytest.mark.slow  # each starts an interpreter that loads the library
+
 PROGRAMS = Path(__file__).parents[2] / "docs" / "programs"
 
 DATA = bytes(range(256)) * 40

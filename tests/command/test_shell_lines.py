@@ -147,6 +147,7 @@ def runnable(block: Block) -> list[str]:
     return [line for line in lines if not any(re.search(reason, line) for reason in NOT_RUN)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS_WITH_LINES, ids=lambda document: document.name)
 def test_the_lines_of_a_document_run_and_leave_what_they_should(
     document: Path, shell: Callable[[Block, Path], str], host: str, tmp_path: Path
@@ -162,6 +163,7 @@ def test_the_lines_of_a_document_run_and_leave_what_they_should(
     assert MADE.get(document.name, set()) <= made
 
 
+@pytest.mark.slow
 def test_the_recipes_for_logging_in_send_what_they_are_shown_for(
     shell: Callable[[Block, Path], str], server: LoopbackServer, host: str, tmp_path: Path
 ) -> None:
@@ -187,6 +189,7 @@ def test_each_line_that_is_not_run_is_there() -> None:
         assert any(re.search(pattern, line) for line in lines), pattern
 
 
+@pytest.mark.slow
 def test_the_program_in_the_readme_runs(forked: InstalledCommand, host: str) -> None:
     (block,) = blocks(README, "python")
     code = block.code.replace("https://host", host)
