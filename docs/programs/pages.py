@@ -20,7 +20,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.lasttag == "title" and not self.title:
-            self.title = data.strip()
+            self.title = " ".join(data.split())
 
 
 def parse(path: Path, result: Result) -> dict[str, object]:
