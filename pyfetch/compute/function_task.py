@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -70,9 +71,10 @@ class FunctionTask:
         return Setup(self.spec)
 
     def order(self, target: Target, result: Result) -> Order:  # noqa: ARG002 - as of a command
-        if result.path is None:
+        if result.file is None:
             raise TargetError(self.failure, "there is no file")
-        return Call(Path(result.path).absolute(), result)
+        path = os.path.join(os.getcwd(), result.file)  # noqa: PTH109, PTH118 - takes a tenth
+        return Call.of(path, result)
 
     def identity(self, target: Target) -> str:  # noqa: ARG002 - as of a command
         """A digest of its name, and of its version or else of its module's source."""

@@ -85,13 +85,18 @@ class Pool:
             raise raised[0]
 
     def put(self, work: Work) -> None:
-        """Let a thread do this work as soon as one is free. Raises `StoppedError`."""
+        """Let a thread do this work as soon as one is free. Raises `StoppedError`.
+
+        Nothing is done with it after a stop.
+        """
         with self._lock:
+            if self._is_closed:
+                return
             self._queue.append(work)
-            if self._free:
+            if len(self._queue) <= self._free:
                 self._changed.notify()
-            elif not self._is_closed and self._staying < self._number.now():
-                self._add_thread()
+            else:  # each thread that waits has been woken for what came before
+                self._add_thread_if_of_use()
 
     def stop(self) -> None:
         """End all tasks that run, and begin no other."""
@@ -118,6 +123,10 @@ class Pool:
         """Tasks that are at work now."""
         return self._staying - self._free
 
+    def _add_thread_if_of_use(self) -> None:
+        if self._staying < self._number.now():
+            self._add_thread()
+
     def _add_thread(self) -> None:
         thread = daemon(lambda: self._work(thread), "compute")
         try:
@@ -139,6 +148,8 @@ class Pool:
             while work := self._next():
                 work(runner)
         except BaseException as error:  # raised where the results are read
+            with self._lock:
+                self._staying -= 1
             self._failed(error)
         finally:
             runner.close()
@@ -152,7 +163,10 @@ class Pool:
         with self._lock:
             while self._staying <= self._number.now():
                 if self._queue:
-                    return self._queue.popleft()
+                    work = self._queue.popleft()
+                    if len(self._queue) > self._free and not self._is_closed:
+                        self._add_thread_if_of_use()  # there may be more of them again
+                    return work
                 if self._is_closed:
                     break
                 self._free += 1

@@ -83,6 +83,8 @@ class Runner:
         self._close()
 
     def _try(self, order: Order) -> Succeeded | Failed:
+        if self._stopped:
+            raise Stopped
         try:
             self.start()
         except UsageError as error:

@@ -228,7 +228,11 @@ class Dispatcher:
             raise
 
     def _finish(self, done: Done) -> None:
-        self._ledger.finished(done.target, done.attempt)
+        try:
+            self._ledger.finished(done.target, done.attempt)
+        except BaseException as error:
+            self._state.fail(error)  # under the lock: the run would seem done to its own thread
+            raise
         result = done.attempt.result
         if self._stage and result.ok:
             self._stage.take(done.target, done.attempt)

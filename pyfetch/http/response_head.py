@@ -78,7 +78,7 @@ def _read_block(buffer: ReadBuffer) -> str:
     searched = 0
     while True:
         data = buffer.unread
-        if data[:5] != _PROTOCOL[: len(data)]:
+        if not data.startswith(_PROTOCOL) and data != _PROTOCOL[: len(data)]:
             raise BadStatusLine(data[:60].decode("latin-1"))
         start, end = end_of_head(data, searched)
         if start > MAX_HEAD_SIZE:

@@ -101,10 +101,7 @@ class ComputedFile:
         if row is None or row.task != self._task:
             return None
         effect = row.effect
-        if self._before.status is None:
-            if not self._is_as_left() or (self._files.keeps and effect.by_pyfetch):
-                return None
-        elif not self._is_as_left():
+        if not self._is_as_left():
             if not (self._is_as_fetched() and row.sha256 and row.sha256 == self._result.sha256):
                 return None
             if effect.by_task and self._files.keeps:

@@ -119,12 +119,12 @@ class StateTables:
         """Add a row, or replace one."""
         self.changed = True
         self._pending[key] = row
-        end = key.find("/")
-        if end >= 0:
+        if "/" in key:
             self._has_directories = True
-        while end >= 0:
-            self._pending_directories.add(key[:end])
-            end = key.find("/", end + 1)
+            end = key.find("/")
+            while end >= 0:
+                self._pending_directories.add(key[:end])
+                end = key.find("/", end + 1)
         if len(self._pending) >= _MOST_PENDING:
             self._write()
 

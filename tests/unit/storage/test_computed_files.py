@@ -422,6 +422,22 @@ def test_a_file_that_cannot_be_removed_is_removed_by_the_next_run(
     assert computing.computed == []
 
 
+def test_a_file_that_takes_the_name_after_the_task_is_not_removed(
+    computing: Computing, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = ComputedFiles.commit
+    file = computing.directory / "x"
+
+    def replaced(files: ComputedFiles, path: str, row: ComputedRow) -> None:
+        commit(files, path, row)
+        file.rename(file.with_name("moved"))  # so that its inode is not given again
+        file.write_text("mine")
+
+    monkeypatch.setattr(ComputedFiles, "commit", replaced)
+    assert computing.run(url, keeps=False)[0].value == "one"
+    assert file.read_text() == "mine"
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_file_that_somebody_replaced_before_its_task_began_is_computed_and_not_removed(
     computing: Computing, url: str, keeps: bool
