@@ -60,7 +60,9 @@ class ComputeProcess:
                     stdout=output,
                     stderr=output,
                     pass_fds=[theirs.fileno(), life],
-                    process_group=0,  # a Ctrl-C of the terminal is not meant for it
+                    # Ctrl-C is not meant for it, and nothing that it runs can ask for a password:
+                    # that would wait for ever.
+                    start_new_session=True,
                 )
         except OSError as error:
             ours.close()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.labels import label_of_url
-from pyfetch.text import escaped
+from pyfetch.text import escaped, on_one_line
 from pyfetch.units import format_seconds, format_size
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _REASONS_SHOWN = 6
 _HOSTS_SHOWN = 5
 LONGEST_URL = 100
 """Characters of a URL that is told whole."""
+_BEGINNING, _END = 100, 500
+"""Characters that are told of a reason that is longer than both."""
 BESIDE_URL = 8
 """Cells beside a URL: its number and a colon."""
 _CONNECTION_FAILED = "connection failed: "
@@ -45,8 +47,13 @@ def reason_in_short(result: Result) -> str:
 def sentence_about(result: Result) -> str:
     """Why a URL failed, as a sentence."""
     if result.error is Failure.HTTP:
-        return escaped(result.detail or str(result.status))
-    return escaped(f"{result.error}: {result.detail}")
+        return _shown(result.detail or str(result.status))
+    return reason_of(result)
+
+
+def reason_of(result: Result) -> str:
+    """The code of a failure and the sentence about it, on one line."""
+    return _shown(f"{result.error}: {result.detail}")
 
 
 def short_url(url: str) -> str:
@@ -216,6 +223,12 @@ def _counted(counter: Counter[str], most: int) -> str:
     shown = [f"{name} ×{number}" for name, number in counter.most_common(most)]
     more = sum(counter.values()) - sum(number for _, number in counter.most_common(most))
     return ", ".join([*shown, f"others ×{more}"] if more else shown)
+
+
+def _shown(sentence: str) -> str:
+    """On one line. Of what a command has printed much of, the end says most."""
+    line = escaped(on_one_line(sentence))
+    return line if len(line) <= _BEGINNING + _END else f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
 def _host(url: str) -> str:
