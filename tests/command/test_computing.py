@@ -536,7 +536,7 @@ def test_a_coroutine_gets_values_too(job: Job) -> None:
 
 
 def test_leaving_the_loop_early_ends_all_processes(job: Job) -> None:
-    urls = job.has("text", *["starts_and_waits"] * 3)
+    urls = job.has("text", "starts_and_waits")
 
     def is_open() -> tuple[int, list[int]]:
         return pipes(), [child for child in children_of(os.getpid()) if is_there(child)]
@@ -587,7 +587,7 @@ def test_a_script_gives_a_function_of_its_own(job: Job) -> None:
 
 
 def test_a_program_may_end_while_results_are_to_come(job: Job) -> None:
-    urls = job.has("a", *"bcdef")
+    urls = job.has("a", "b")
     source = """
 import sys, time
 from pyfetch import fetch_all
