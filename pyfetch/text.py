@@ -50,8 +50,8 @@ def on_one_line(text: str) -> str:
 
 
 def printed(output: bytes) -> str:
-    """What a program has printed, as text for people: without blank space around it."""
-    return output.decode(errors="replace").strip()
+    """What a program has printed, as text for people on one line."""
+    return " ".join(output.decode(errors="replace").split())
 
 
 def _percent(match: re.Match[str]) -> str:

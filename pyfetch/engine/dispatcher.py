@@ -63,10 +63,12 @@ class Dispatcher:
         with self._lock:
             self._ledger.expect(targets)
 
-    def add(self, target: Target) -> None:
-        """Name a target and let it wait for its first attempt. Raises `RunError`."""
+    def add(self, targets: Sequence[Target]) -> None:
+        """Name targets and let them wait for their first attempts. Raises `RunError`."""
         with self._lock:
-            self._jobs.add(self._ledger.named(target), self._clock())
+            now = self._clock()
+            for target in targets:
+                self._jobs.add(self._ledger.named(target), now)
 
     def deliver(self, result: Result) -> None:
         """Deliver a result that needs no attempt."""

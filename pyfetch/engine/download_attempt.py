@@ -36,6 +36,10 @@ from pyfetch.storage.parts import Parts
 from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
+# Looked up once: a member of an enum takes thirty times as long as a global name.
+_KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
+_REPLACED = IfExists.REPLACE
+
 _log = logging.getLogger(__name__)
 
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
@@ -67,6 +71,11 @@ def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
 
 class Download:
     """One attempt while it is made."""
+
+    __slots__ = (
+        "_final", "_parts", "_policy", "_rename", "_said", "_settings", "_there",
+        "_transfer", "report",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -265,10 +274,9 @@ class Download:
 
     def _placement(self, *, replaces: bool) -> Placement:
         """How the part gets its name. `replaces`: also if a file has that name."""
-        when_there = WhenThere.KEEP
+        when_there = _KEEP
         if replaces:
-            outright = self._policy is IfExists.REPLACE
-            when_there = WhenThere.REPLACE if outright else WhenThere.BACK_UP
+            when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
         instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
         return Placement(when_there, self._target.known, self._there, instead, check)

@@ -57,9 +57,9 @@ def parse_line(line: bytes) -> Record | BadRecord | None:
     except UnicodeDecodeError:
         shown = _SPACES.split(line.decode(errors="backslashreplace"), maxsplit=1)[0]
         return BadRecord("not UTF-8", shown)
+    if b"#" not in line and len(line.split(None, 1)) == 1:  # the usual case, quickly recognized
+        return Record((text,))
     url, *rest = _SPACES.split(text, maxsplit=1)
-    if not rest and "#" not in url:
-        return Record((url,))
     builder = RecordBuilder([url])
     try:
         for word in _words(_without_mirrors("".join(rest), builder)):
