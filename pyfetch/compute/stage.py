@@ -63,6 +63,11 @@ class ComputeStage:
         self._began = time.monotonic()
         self._seconds = 0.0
         self._use: Use | None = None
+        self._counting = threading.Lock()
+        self._computed = 0
+        """Files for which the task was run, whatever came of it."""
+        self._known = 0
+        """Files for which it was not, as what came of it is remembered."""
 
     @contextmanager
     def closing(self, stopped: Callable[[], bool]) -> Iterator[None]:
@@ -148,9 +153,12 @@ class ComputeStage:
         self._seconds = time.monotonic() - self._began
 
     def summary(self) -> str | None:
-        """In how many processes was computed, why, and what held the run back."""
+        """How many files were computed, in how many processes, why, and what held the run back."""
         if not self._use or not self._seconds:
             return None
+        known = f" ({self._known} known from before)" if self._known else ""
+        if not self._computed:
+            return f"computed 0{known}"
         number = self._use.most
         processes = f"{number} process{'es' if number > 1 else ''} ({self._number.why})"
         waited = self._refused / self._seconds
@@ -158,7 +166,7 @@ class ComputeStage:
             held = f"computing held the run back: fetching waited {waited:.0%} of the time"
         else:
             held = f"fetching held the run back: processes waited {self._use.idle:.0%} of the time"
-        return f"computed in {processes}; {held}"
+        return f"computed {self._computed}{known} in {processes}; {held}"
 
     def _end_of_refusal(self) -> None:
         if self._refused_since is not None:
@@ -190,15 +198,19 @@ class ComputeStage:
         """The result with its value; None if that is to be recorded, see `_settle`."""
         recorded = file.recorded()
         if recorded:
+            with self._counting:
+                self._known += 1
             return result.with_value(recorded.value, recorded.path)
         meanwhile = partial(self._settle, runner) if runner.unsettled else None
         began = time.monotonic()
         try:
             text = runner.run(self._task.order(target, result), meanwhile)
         except TaskFailed as error:
+            self._count()
             return result.not_computed(self._task.failure, str(error))
         except Stopped:
             return _cancelled(result)
+        self._count()
         runner.unsettled.append(Ended(target, result, text, file, ExitStack(), began))
         with self._lock:
             self._unsettled += 1
@@ -239,6 +251,10 @@ class ComputeStage:
             return ended.result.with_value(value, ended.file.settled())
         except TargetError as error:
             return ended.result.not_computed(error.failure, error.detail)
+
+    def _count(self) -> None:
+        with self._counting:
+            self._computed += 1
 
     def _failed(self, error: BaseException) -> None:
         if not isinstance(error, Stopped):

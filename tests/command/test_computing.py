@@ -170,7 +170,7 @@ def test_a_list_of_numbers_becomes_their_squares_in_order(job: Job) -> None:
     assert [result["value"] for result in ended.results] == [n**2 for n in range(1, 13)]
     assert [result["index"] for result in ended.results] == [*range(1, 13)]
     assert sorted(job.computed()) == sorted(job.files()) == sorted(map(str, range(1, 13)))
-    assert "computed in 2 processes (as --cpus says); " in ended.err
+    assert "computed 12 in 2 processes (as --cpus says); " in ended.err
     assert (pipes(), children_of(os.getpid())) == before
 
 
@@ -351,6 +351,19 @@ def test_a_rerun_computes_only_what_has_changed(job: Job) -> None:
     job.jobs.write_text(JOBS.replace("number ** 2", "number ** 3"))
     assert job.values(*square) == [8, 125]
     assert sorted(job.computed()) == ["1", "2"]
+
+
+def test_the_summary_tells_apart_what_was_computed_and_what_was_known(job: Job) -> None:
+    """Where nothing was computed, it says nothing of processes."""
+    job.has(2, 3, "x")
+    square = ("--map", "jobs.py:square", "--cpus", "1")
+    first = job.run(*square, status=1)
+    assert "\npyfetch: computed 3 in 1 process (as --cpus says); " in first.err
+    again = job.run(*square, status=1)
+    assert "\npyfetch: computed 1 (2 known from before) in 1 process " in again.err
+    job.server.pages["/3"] = Page(b"4")
+    job.run(*square)
+    assert job.run(*square).err.endswith("pyfetch: computed 0 (3 known from before)\n")
 
 
 def test_a_version_counts_instead_of_the_source(job: Job) -> None:
