@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 export PYFETCH_NO_CONFIG := 1
 # What is run again and again is compiled once, as it is where it is installed.
 unexport PYTHONDONTWRITEBYTECODE
+# Its one plugin here would load trio into each process of the tests.
+export HYPOTHESIS_NO_PLUGINS := 1
 
 .DEFAULT_GOAL := help
 
@@ -43,15 +45,15 @@ PYTEST := $(BIN)/python -m pytest --quiet
 AT_ONCE := --numprocesses 4 --dist worksteal
 
 .PHONY: test
-test: $(VENV)/ready-to-test ## Run the tests of the units and of the command
-	$(PYTEST) $(AT_ONCE) tests/unit tests/command
+test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, but for the slow ones
+	$(PYTEST) $(AT_ONCE) -m 'not slow' tests/unit tests/command
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready-to-test ## Run the quick unit tests alone, with fewer examples
+test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
 	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run all but the browser's: stress tests too, and many more examples
+test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under stress, with many more examples
 	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
 
 .PHONY: test-browser
@@ -95,7 +97,7 @@ lint: $(VENV)/ready-to-check ## Format, lint, types, layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 .PHONY: package

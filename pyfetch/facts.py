@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -84,8 +83,7 @@ class Condition(StrEnum):
         return self in (Condition.OK, Condition.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedFile:
+class VerifiedFile(NamedTuple):
     """What `--verify` says of one file. Its fields are the keys of a JSON Lines object."""
 
     path: str

@@ -105,8 +105,8 @@ def leave_signals_to_main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
 
 
-def end_with_parent() -> None:
-    """Let the system kill this process when the thread that has started it ends.
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Let the system send this process a signal when the thread that has started it ends.
 
     Only Linux can do that (`man 2 prctl`, PR_SET_PDEATHSIG). Exits if it is too late already.
     """
@@ -115,7 +115,7 @@ def end_with_parent() -> None:
     import ctypes
 
     parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         sys.exit()
 

@@ -44,9 +44,14 @@ def escaped(text: str) -> str:
     return re.sub(_HARMFUL, _percent, text)
 
 
+def on_one_line(text: str) -> str:
+    """What a program has printed on several lines, as one: a blank for each run of blank space."""
+    return " ".join(text.split())
+
+
 def printed(output: bytes) -> str:
-    """What a program has printed, as text for people: without blank space around it."""
-    return output.decode(errors="replace").strip()
+    """What a program has printed, as text for people on one line."""
+    return " ".join(output.decode(errors="replace").split())
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -38,6 +38,7 @@ _ALLOWED = "!#$%&'()*+,/:;=?@[]~"
 """Characters after an authority that need no escape, besides letters, digits and `-._`."""
 
 _MOST_ORIGINS = 1024
+_LONGEST_SCHEME = len("https://")
 
 
 class UnsupportedScheme(ValueError):  # noqa: N818 - it says what is wrong with the URL
@@ -61,7 +62,9 @@ class Url(NamedTuple):
     It ends in `#` if a part of the query was left out."""
 
     def __str__(self) -> str:
-        return masked(self.text)
+        text = self.text
+        # Without these characters there is nothing to mask, and each URL is shown.
+        return masked(text) if "@" in text or "=" in text or "%" in text else text
 
     def __repr__(self) -> str:
         return f"Url({masked(self.text)!r})"
@@ -95,7 +98,7 @@ class Url(NamedTuple):
         url = self.identity
         if "?" in url or "#" in url:
             url = without_query(url)
-        start = url.find("/", len("https://"))
+        start = url.find("/", _LONGEST_SCHEME)
         return url[start:] if start >= 0 else ""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,10 +22,24 @@ from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
 # No deadlines: a busy machine is no fault of ours.
-settings.register_profile("quick", max_examples=10, deadline=None)
+settings.register_profile("quick", max_examples=10, stateful_step_count=20, deadline=None)
 settings.register_profile("steady", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None)
 settings.load_profile("steady")
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - the directory is pytest's, with a name of its own
+ROOM = 1024**3
+"""Bytes that have to be free there."""
+
+
+def pytest_configure() -> None:
+    """Let the tests write into memory, where there is a place for that.
+
+    A file system on a disk makes each state and each file wait for it.
+    """
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def pytest_collection_finish() -> None:
@@ -34,13 +49,17 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c_is_a_signal() -> None:
-    """Also where the tests run in the background of a shell, which has it ignored there.
+def signals_are_not_ignored() -> None:
+    """Also where the tests run in the background of a shell or by `nohup`, which ignore one.
 
     Else the commands that are started would go on ignoring it, too.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, default in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -37,6 +37,7 @@ class Display:
 
     def __init__(self, options: OutputOptions, out: TextIO, err: TextIO) -> None:
         self._options = options
+        self._only_failures = options.rows is Rows.FAILURES
         self._out = out
         self._err = err
         chosen = options.format or ("table" if out.isatty() else "tsv")
@@ -84,14 +85,14 @@ class Display:
 
     def show(self, result: Result) -> None:
         """Show one result in its turn. Raises `OSError` where it cannot be written."""
-        if self._options.rows is Rows.FAILURES and not (result.failed and not self._rows_at_once):
+        if self._only_failures and not (result.failed and not self._rows_at_once):
             return
         self._show(result)
 
     @property
     def _rows_at_once(self) -> bool:
         """Whether rows need not wait for others: there are rows of failures only."""
-        return self.is_table and self._options.rows is Rows.FAILURES
+        return self.is_table and self._only_failures
 
     def _show(self, result: Result) -> None:
         for sink in self._sinks:

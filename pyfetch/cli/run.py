@@ -134,11 +134,11 @@ class _CommandRun:
     def _show_all(self) -> None:
         broken: OSError | None = None
 
-        def unless_broken(show: Callable[[], None]) -> None:
+        def unless_broken(show: Callable[..., None], *results: Result) -> None:
             nonlocal broken
             try:
                 if not broken:
-                    show()
+                    show(*results)
             except OSError as error:
                 broken = error
                 self._run.stop()  # what is in flight ends in order, and is in the files
@@ -151,7 +151,7 @@ class _CommandRun:
         def finished(result: Result) -> None:
             self._summary.add(result)
             if result.failed:
-                unless_broken(partial(display.finished, result))
+                unless_broken(display.finished, result)
 
         results = self._run.results(
             self._sources, pausing=pausing, at_end=at_end, finished=finished
@@ -161,7 +161,7 @@ class _CommandRun:
                 if pruning:
                     pruning.show(result)
                 self._files.show(result)
-                unless_broken(partial(display.show, result))
+                unless_broken(display.show, result)
         unless_broken(display.flush)
         if isinstance(broken, BrokenPipeError):
             self._reader.gone = True

@@ -99,10 +99,11 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     def _expect(self, targets: Sequence[Target]) -> None:
         self._ledger.expect(targets)
 
-    def _add(self, target: Target) -> None:
-        named = self._ledger.named(target)
-        if self._same_path.enter(named):
-            self._waiting.append(named)
+    def _add(self, targets: Sequence[Target]) -> None:
+        for target in targets:
+            named = self._ledger.named(target)
+            if self._same_path.enter(named):
+                self._waiting.append(named)
 
     def _deliver(self, result: Result) -> None:
         self._state.deliver(result)

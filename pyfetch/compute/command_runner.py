@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 
-from pyfetch.compute.messages import OUTPUT_KEPT, Failed, Reply, Succeeded
+from pyfetch.compute.messages import OUTPUT_KEPT, Failed, Reply, Succeeded, how_ended
 from pyfetch.text import printed
 
 _TERM_WAIT = 0.3
@@ -62,14 +62,20 @@ class CommandRunner:
                 for key, _ in selector.select():
                     if key.fd == self._connection:
                         _end(process)
+                        # Whoever has ended it finds here why: it took too long, for example.
+                        os.write(sys.stderr.fileno(), _last(kept, err) or _last(kept, out))
                         sys.exit()
                     if key.fd == self._child_ended:
                         os.read(self._child_ended, _BLOCK)
                     elif not _read(key.fd, kept):
                         selector.unregister(key.fd)
-        for number in kept:  # what it has printed last; what it has started may print on
-            _read(number, kept)
-        return printed(kept[err] or kept[out])
+        return printed(_last(kept, err) or _last(kept, out))
+
+
+def _last(kept: dict[int, bytes], number: int) -> bytes:
+    """The end of what a command has printed that has ended; what it has started may print on."""
+    _read(number, kept)
+    return kept[number]
 
 
 def _read(number: int, kept: dict[int, bytes]) -> bool:
@@ -86,9 +92,7 @@ def _reply(status: int, said: str) -> Reply:
     if status == 0:
         return Succeeded(None)
     behind = f": {said}" if said else ""
-    if status < 0:
-        return Failed(f"killed by {signal.Signals(-status).name}{behind}", is_killed=True)
-    return Failed(f"exit status {status}{behind}")
+    return Failed(f"{how_ended(status)}{behind}", is_killed=status < 0)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -107,6 +107,9 @@ def _why_not_imported(spec: FunctionSpec, error: BaseException) -> str:
             "; modules beside it are not looked at, as files are saved there (write -o DIR to save"
             " them elsewhere, or PYTHONPATH=DIR)"
         )
+    elif isinstance(error, ModuleNotFoundError):
+        # Another Python may well have it, where pyfetch was installed by pipx or uv.
+        why += f"; packages are those of the Python that runs pyfetch, {sys.executable}"
     return str(_not_usable(spec, why))
 
 

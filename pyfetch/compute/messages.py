@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pyfetch.models import Result
+from pyfetch.models import Change, Outcome, Result
 
 OUTPUT_KEPT = 4096
 """Bytes of what a command or function prints last that are kept, to say why it failed."""
@@ -63,8 +64,28 @@ class NotLoaded(NamedTuple):
 class Call(NamedTuple):
     """Call the function for this file."""
 
-    path: Path
-    result: Result
+    path: str
+    fields: tuple[Any, ...]
+    """Those of the result, with the texts of what takes long to pickle, and without `timing`."""
+
+    @classmethod
+    def of(cls, path: str, result: Result) -> Self:
+        plain = result._replace(
+            outcome=result.outcome.value,  # type: ignore[arg-type]
+            change=result.change and result.change.value,  # type: ignore[arg-type]
+            backup=result.backup and str(result.backup),  # type: ignore[arg-type]
+            timing=None,
+        )
+        return cls(path, tuple(plain))
+
+    @property
+    def result(self) -> Result:
+        result = Result(*self.fields)
+        return result._replace(
+            outcome=Outcome(result.outcome),
+            change=result.change and Change(result.change),
+            backup=result.backup and Path(result.backup),
+        )
 
 
 class Execute(NamedTuple):
@@ -91,3 +112,13 @@ class Failed(NamedTuple):
 
 Order = Call | Execute
 Reply = Succeeded | Failed
+
+
+def how_ended(status: int) -> str:
+    """How a process has ended, as a clause; `status` as `subprocess` has it."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:  # not all of those for programs' own use have names
+        return f"killed by signal {-status}"

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pickle
 import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from multiprocessing.connection import Connection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pyfetch import cpu
-from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup
+from pyfetch.compute.channel import Channel
+from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup, how_ended
 from pyfetch.errors import StoppedError
 from pyfetch.text import printed
 
@@ -28,6 +28,8 @@ _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed: a command may have to be
 ended first."""
 _BETWEEN = 0.01
+AT_ONCE = 0.005
+"""Seconds within which a quick task has ended."""
 
 
 class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
@@ -58,7 +60,9 @@ class ComputeProcess:
                     stdout=output,
                     stderr=output,
                     pass_fds=[theirs.fileno(), life],
-                    process_group=0,  # a Ctrl-C of the terminal is not meant for it
+                    # Ctrl-C is not meant for it, and nothing that it runs can ask for a password:
+                    # that would wait for ever.
+                    start_new_session=True,
                 )
         except OSError as error:
             ours.close()
@@ -69,12 +73,14 @@ class ComputeProcess:
             theirs.close()
             os.close(life)
             os.close(output)
-        self._socket = ours
-        self._connection = Connection(os.dup(ours.fileno()))
+        self._channel = Channel(ours)
         os.set_blocking(self._output_end, False)
+        self._exit_end = _pidfd_of(self._process.pid)
         self._poll = select.poll()
-        self._poll.register(self._connection.fileno(), select.POLLIN)
+        self._poll.register(self._channel.fileno(), select.POLLIN)
         self._poll.register(self._output_end, select.POLLIN)
+        if self._exit_end is not None:
+            self._poll.register(self._exit_end, select.POLLIN)
         self._output = b""
         self._is_closed = False
         self._send(setup)
@@ -84,13 +90,18 @@ class ComputeProcess:
         begun: Ready | NotLoaded = self._reply(None)
         return begun
 
-    def ask(self, order: Order, seconds: float | None) -> Reply:
+    def ask(
+        self, order: Order, seconds: float | None, meanwhile: Callable[[], None] | None = None
+    ) -> Reply:
         """Let it compute, and wait for its reply, at most so long; None: for ever.
 
+        `meanwhile` is called once if the reply does not come at once.
         Raises `ProcessGone` and `TimeIsUp`: it has to be closed then.
         """
         self._output = b""
         self._send(order)
+        if meanwhile and not self._poll.poll(1000 * AT_ONCE):
+            meanwhile()
         reply: Reply = self._reply(seconds)
         return reply
 
@@ -106,7 +117,7 @@ class ComputeProcess:
         if self._runs_commands:
             # It ends its command, which is in a group of its own, and itself.
             with contextlib.suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                self._channel.shut()
         elif self._process.returncode is None:
             self._kill_group()
 
@@ -116,21 +127,29 @@ class ComputeProcess:
         Where it does nothing, it gets the time to exit by itself.
         """
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        until = time.monotonic() + _EXIT_WAIT
-        while not self._has_exited() and time.monotonic() < until:
-            time.sleep(_BETWEEN)
+            self._channel.shut()
+        self._wait_for_exit(_EXIT_WAIT)
         self._kill_group()  # before its number may be given to another process
         status = self._process.wait()
         self._read_output()
         self._is_closed = True
-        self._connection.close()
-        self._socket.close()
+        self._channel.close()
         os.close(self._output_end)
         os.close(self._life)
-        if status < 0:
-            return f"killed by {signal.Signals(-status).name}"
-        return f"exit status {status}"
+        if self._exit_end is not None:
+            os.close(self._exit_end)
+        return how_ended(status)
+
+    def _wait_for_exit(self, seconds: float) -> None:
+        """Wait until it has exited, at most so long. Its number stays its own."""
+        if self._exit_end is not None:
+            exits = select.poll()
+            exits.register(self._exit_end, select.POLLIN)
+            exits.poll(1000 * seconds)
+            return
+        until = time.monotonic() + seconds
+        while not self._has_exited() and time.monotonic() < until:
+            time.sleep(_BETWEEN)
 
     def _has_exited(self) -> bool:
         how = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -142,23 +161,24 @@ class ComputeProcess:
 
     def _send(self, message: Setup | Order) -> None:
         with contextlib.suppress(OSError):  # if it has ended, `_reply` says so
-            self._connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
+            self._channel.send(message)
 
     def _reply(self, seconds: float | None) -> Any:
         until = None if seconds is None else time.monotonic() + seconds
         while True:
             left = None if until is None else 1000 * max(0.0, until - time.monotonic())
-            ready = self._poll.poll(left)
-            for number, _ in ready:
-                if number == self._output_end:
-                    if not self._read_output():
-                        self._poll.unregister(number)
-                    continue
+            ready = [number for number, _ in self._poll.poll(left)]
+            if self._output_end in ready and not self._read_output():
+                self._poll.unregister(self._output_end)
+            if self._channel.fileno() in ready:
                 try:
-                    return pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own
+                    return self._channel.receive()
                 except (EOFError, OSError):
                     raise ProcessGone from None
-            if not ready and until is not None and time.monotonic() >= until:
+            # What the function has forked may hold its connection open.
+            if self._exit_end in ready:
+                raise ProcessGone
+            if until is not None and time.monotonic() >= until:
                 raise TimeIsUp
 
     def _read_output(self) -> bool:
@@ -169,6 +189,14 @@ class ComputeProcess:
             return True
         self._output = (self._output + data)[-OUTPUT_KEPT:]
         return bool(data)
+
+
+def _pidfd_of(process: int) -> int | None:
+    """A descriptor that can be read once the process has exited; None: the system has none."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            return os.pidfd_open(process)
+    return None
 
 
 def _program(connection: int, life: int) -> str:

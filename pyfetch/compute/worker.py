@@ -6,16 +6,18 @@ It ends when the process that started it closes the connection, or dies.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import inspect
 import json
 import os
-import pickle
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from pathlib import Path
 
+from pyfetch.compute.channel import Channel
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
@@ -32,7 +34,6 @@ from pyfetch.compute.messages import (
 )
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
-from pyfetch.units import format_size
 
 
 def serve(connection_number: int, life_number: int) -> None:
@@ -42,9 +43,9 @@ def serve(connection_number: int, life_number: int) -> None:
     one: its end is the end of the process that started this one.
     """
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
-    connection = Connection(connection_number)
+    connection = Channel(socket.socket(fileno=connection_number))
     try:
-        setup = pickle.loads(connection.recv_bytes())  # noqa: S301 - from our own parent
+        setup = connection.receive()
         assert isinstance(setup, Setup)  # noqa: S101
         if setup.function is None:
             _run_commands(connection)
@@ -54,43 +55,61 @@ def serve(connection_number: int, life_number: int) -> None:
         pass
 
 
-def _run_commands(connection: Connection) -> None:
+def _run_commands(connection: Channel) -> None:
     runner = CommandRunner(connection.fileno())
-    _send(connection, Ready())
+    connection.send(Ready())
     while True:
-        order = pickle.loads(connection.recv_bytes())  # noqa: S301
+        order = connection.receive()
         assert isinstance(order, Execute)  # noqa: S101
-        _send(connection, runner.run(order.arguments))
+        connection.send(runner.run(order.arguments))
 
 
-def _call_function(connection: Connection, spec: FunctionSpec, life_number: int) -> None:
-    # What a function does may keep the interpreter's lock for long, so the system is asked, too.
-    end_with_parent()
-    threading.Thread(target=_end_at_end_of, args=[life_number], daemon=True).start()
+def _call_function(connection: Channel, spec: FunctionSpec, life_number: int) -> None:
+    _end_with_parent(life_number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = load(spec)
     except UsageError as error:
-        _send(connection, NotLoaded(str(error)))
+        connection.send(NotLoaded(str(error)))
         return
-    _send(connection, Ready())
+    connection.send(Ready())
     while True:
-        order = pickle.loads(connection.recv_bytes())  # noqa: S301
+        order = connection.receive()
         assert isinstance(order, Call)  # noqa: S101
-        _send(connection, called(function, order))
-        _flush()
+        reply = called(function, order)
+        _flush()  # before the reply: what was printed belongs to this file
+        connection.send(reply)
 
 
-def _end_at_end_of(life_number: int) -> None:
+def _end_with_parent(life_number: int) -> None:
     """End this process, and those that the function has started, when the parent has ended."""
-    os.read(life_number, 1)
+    # A function may keep the interpreter's lock for long, so Linux is asked to do it: it sends the
+    # signal to the group when the other end of the pipe is closed.
+    if sys.platform == "linux":
+        fcntl.fcntl(life_number, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life_number, fcntl.F_SETOWN, -os.getpgrp())
+        flags = fcntl.fcntl(life_number, fcntl.F_GETFL)
+        fcntl.fcntl(life_number, fcntl.F_SETFL, flags | os.O_ASYNC)
+    # A process that the program has forked may have that end of the pipe, too. This signal comes
+    # first: were it SIGKILL, nobody would be left to end what the function has started.
+    signal.signal(signal.SIGHUP, lambda *_: _end_group())
+    end_with_parent(signal.SIGHUP)
+
+    def wait() -> None:
+        os.read(life_number, 1)
+        _end_group()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _end_group() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
 def called(function: Callable[..., object], call: Call) -> Reply:
     """What the function makes of a file: a value that JSON has, or why there is none."""
     try:
-        value = function(call.path, call.result)
+        value = function(Path(call.path), call.result)
     except BaseException as error:  # also SystemExit: it fails this URL alone
         code = getattr(inspect.unwrap(function), "__code__", None)
         return Failed(exception_in_short(error, code and code.co_filename))
@@ -99,8 +118,10 @@ def called(function: Callable[..., object], call: Call) -> Reply:
     except (TypeError, ValueError, RecursionError) as error:
         return Failed(f"the value that it has returned is not JSON: {error}")
     if len(text) > MOST_JSON:
-        size, most = format_size(len(text)), format_size(MOST_JSON)
-        return Failed(f"the value that it has returned takes {size} as JSON: at most {most} may be")
+        return Failed(
+            f"the value that it has returned takes {len(text):,} bytes as JSON: at most"
+            f" {MOST_JSON:,} may be"
+        )
     return Succeeded(text)
 
 
@@ -108,7 +129,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the function may have closed or replaced it
             stream.flush()
-
-
-def _send(connection: Connection, message: object) -> None:
-    connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))

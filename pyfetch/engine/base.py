@@ -146,8 +146,12 @@ class Driver(ABC, Generic[Heard]):
         """Handle what arrives and do what is due, until all is done or the run is stopped."""
         while True:
             targets = [item for item in self._taken if isinstance(item, Target)]
-            if len(targets) > 1:
-                self._expect(targets)
+            if targets:
+                self._taken = deque(item for item in self._taken if not isinstance(item, Target))
+                self.read += len(targets)
+                if len(targets) > 1:
+                    self._expect(targets)
+                self._add(targets)
             while self._taken:
                 self._handle(self._taken.popleft())
             if not self.stopped:
@@ -159,15 +163,12 @@ class Driver(ABC, Generic[Heard]):
 
     def _handle(self, item: Entry | InputEnded | Wake | Heard) -> None:
         match item:
-            case Target():
-                self.read += 1
-                self._add(item)
             case Result():
                 self.read += 1
                 self._deliver(item)
             case InputEnded():
                 self._input_ended = item
-            case Wake():
+            case Wake() | Target():  # all targets were added at once
                 pass
             case _:
                 self._hear(item)
@@ -203,8 +204,8 @@ class Driver(ABC, Generic[Heard]):
         """Prepare for targets that are added next."""
 
     @abstractmethod
-    def _add(self, target: Target) -> None:
-        """Take in a target that was read."""
+    def _add(self, targets: Sequence[Target]) -> None:
+        """Take in targets that were read."""
 
     @abstractmethod
     def _deliver(self, result: Result) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity
@@ -64,10 +63,12 @@ class Dispatcher:
         with self._lock:
             self._ledger.expect(targets)
 
-    def add(self, target: Target) -> None:
-        """Name a target and let it wait for its first attempt. Raises `RunError`."""
+    def add(self, targets: Sequence[Target]) -> None:
+        """Name targets and let them wait for their first attempts. Raises `RunError`."""
         with self._lock:
-            self._jobs.add(self._ledger.named(target), self._clock())
+            now = self._clock()
+            for target in targets:
+                self._jobs.add(self._ledger.named(target), now)
 
     def deliver(self, result: Result) -> None:
         """Deliver a result that needs no attempt."""
@@ -192,7 +193,7 @@ class Dispatcher:
                 return activity
             running = self._stage.running
             waiting = max(0, self._stage.left - running)
-            return replace(activity, computing=running, to_compute=waiting)
+            return activity._replace(computing=running, to_compute=waiting)
 
     @property
     def waiting(self) -> int:
@@ -229,7 +230,11 @@ class Dispatcher:
             raise
 
     def _finish(self, done: Done) -> None:
-        self._ledger.finished(done.target, done.attempt)
+        try:
+            self._ledger.finished(done.target, done.attempt)
+        except BaseException as error:
+            self._state.fail(error)  # under the lock: the run would seem done to its own thread
+            raise
         result = done.attempt.result
         if self._stage and result.ok:
             self._stage.take(done.target, done.attempt)

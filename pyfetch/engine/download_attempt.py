@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable
+from functools import partial
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -34,6 +35,10 @@ from pyfetch.storage.part import Part
 from pyfetch.storage.parts import Parts
 from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
+
+# Looked up once: a member of an enum takes thirty times as long as a global name.
+_KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
+_REPLACED = IfExists.REPLACE
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +71,11 @@ def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
 
 class Download:
     """One attempt while it is made."""
+
+    __slots__ = (
+        "_final", "_parts", "_policy", "_rename", "_said", "_settings", "_there",
+        "_transfer", "report",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -142,7 +152,7 @@ class Download:
             expected,
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
-            on_wanted=lambda head, media_type: self._take_name(head, media_type, part),
+            on_wanted=self._naming(part),
         )
         self.report.asked = True
         try:
@@ -236,18 +246,22 @@ class Download:
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _take_name(self, head: Response, media_type: str, part: Part | None) -> None:
+    def _naming(self, part: Part | None) -> Callable[[Response, str], None] | None:
+        """What to do with the head of a wanted answer and its media type; None: nothing."""
+        if self._rename is None or part is None:
+            return None
+        return partial(self._take_name, self._rename, part)
+
+    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
         """
-        if self._rename is None or part is None:
-            return
         given = file_name_given(head.headers.get("content-disposition"))
         self._said = self._deciding(given, media_type)
         if self._said == NOTHING_SAID:
             return
-        target = self._rename(self._target, self._said)
+        target = rename(self._target, self._said)
         if target.path is None or target.path == self._target.path:
             return
         self.report.target = target
@@ -260,10 +274,9 @@ class Download:
 
     def _placement(self, *, replaces: bool) -> Placement:
         """How the part gets its name. `replaces`: also if a file has that name."""
-        when_there = WhenThere.KEEP
+        when_there = _KEEP
         if replaces:
-            outright = self._policy is IfExists.REPLACE
-            when_there = WhenThere.REPLACE if outright else WhenThere.BACK_UP
+            when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
         instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
         return Placement(when_there, self._target.known, self._there, instead, check)

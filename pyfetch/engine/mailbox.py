@@ -28,12 +28,19 @@ class Mailbox(Generic[T]):
     sleeps a moment, and then returns several.
     """
 
-    def __init__(self, sleep: Callable[[float], None] = time.sleep, *, enough: int = 1) -> None:
+    def __init__(
+        self,
+        sleep: Callable[[float], None] = time.sleep,
+        *,
+        enough: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`enough`: while many come, so many make a `take` worth while.
 
         More than one is for a taker that can be late without keeping anybody waiting.
         """
         self._enough = enough
+        self._clock = clock
         self._taken_at = -math.inf
         self._quick_in_a_row = 0
         self._items: deque[T] = deque()
@@ -71,7 +78,7 @@ class Mailbox(Generic[T]):
 
     def _are_quick(self) -> bool:
         """Whether single items come so quickly that to be woken for each is a waste."""
-        now = time.monotonic()
+        now = self._clock()
         is_quick = now - self._taken_at < TOGETHER
         self._quick_in_a_row = self._quick_in_a_row + 1 if is_quick else 0
         self._taken_at = now

@@ -129,7 +129,12 @@ def in_order(results: Iterable[Result], shown: Callable[[Result], None]) -> Iter
     error = None
     try:
         for result in results:
-            held[result.index] = result
+            if result.index == due:
+                yield result
+                shown(result)
+                due += 1
+            else:
+                held[result.index] = result
             while due in held:
                 shown_now = held.pop(due)
                 yield shown_now

@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # loaded where files are computed only
 _WITHOUT_THREADS = 10.0
 """The run fails if no thread is at work and none could be started for this time, in seconds."""
 
+_ADDED_AT_ONCE = 16
+"""Targets that are added while workers wait, at most: to take the lock for each costs more."""
 _MOST_ORIGINS = 1024
 """Origins whose own settings are remembered, at most."""
 
@@ -116,8 +118,9 @@ class ThreadEngine(Driver[Never]):
     def _expect(self, targets: Sequence[Target]) -> None:
         self._dispatcher.expect(targets)
 
-    def _add(self, target: Target) -> None:
-        self._dispatcher.add(target)
+    def _add(self, targets: Sequence[Target]) -> None:
+        for start in range(0, len(targets), _ADDED_AT_ONCE):
+            self._dispatcher.add(targets[start : start + _ADDED_AT_ONCE])
 
     def _deliver(self, result: Result) -> None:
         self._dispatcher.deliver(result)

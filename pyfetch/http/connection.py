@@ -62,7 +62,9 @@ class Connector:
 class Connection:
     """A connection to an origin. Used by one transfer at a time, and by one thread."""
 
-    __slots__ = ("_connector", "_socket", "_stoppable", "_transfer", "has_responded", "route")
+    __slots__ = (
+        "_connector", "_poll", "_socket", "_stoppable", "_transfer", "has_responded", "route",
+    )  # fmt: skip
 
     def __init__(self, route: Route, connector: Connector) -> None:
         self.route = route
@@ -74,6 +76,8 @@ class Connection:
         """The socket that `Transfer.stop` shuts down. With TLS inside the TLS of a proxy, this is
         the outer one, else it is `_socket`."""
         self._transfer: Transfer | None = None
+        self._poll: select.poll | None = None
+        """Watches `_socket`, once that was idle."""
 
     @property
     def is_open(self) -> bool:
@@ -84,9 +88,10 @@ class Connection:
         """Whether it is open, and the server has neither closed it nor sent anything unasked."""
         if self._socket is None:
             return False
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self._socket, select.POLLIN)
+        return not self._poll.poll(0)
 
     def open(self, transfer: Transfer) -> None:
         """Connect for this transfer.
@@ -148,6 +153,7 @@ class Connection:
 
     def close(self) -> None:
         connection, self._socket, self._stoppable = self._socket, None, None
+        self._poll = None
         if connection is not None:
             with contextlib.suppress(OSError):
                 connection.close()

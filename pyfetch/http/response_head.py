@@ -23,6 +23,7 @@ MAX_INTERIM = 16
 """Interim responses (1xx) before the final one, at most (RFC 9110, section 15.2)."""
 
 _PROTOCOL = b"HTTP/"
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(r"HTTP/1\.(\d) +([1-9]\d\d)(?: (.*))?", re.ASCII | re.DOTALL)
 _FIELD = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -77,7 +78,7 @@ def _read_block(buffer: ReadBuffer) -> str:
     searched = 0
     while True:
         data = buffer.unread
-        if data[:5] != _PROTOCOL[: len(data)]:
+        if not data.startswith(_PROTOCOL) and data != _PROTOCOL[: len(data)]:
             raise BadStatusLine(data[:60].decode("latin-1"))
         start, end = end_of_head(data, searched)
         if start > MAX_HEAD_SIZE:
@@ -98,14 +99,11 @@ def end_of_head(data: bytes | bytearray, searched: int) -> tuple[int, int]:
     A line may end with LF alone (RFC 9112, section 2.2). The first `searched` bytes are known
     to hold no empty line. Without one in the rest, the result is `(len(data), 0)`.
     """
-    found = data.find(b"\n\r\n", searched)
-    bare = data.find(b"\n\n", searched, found + 1 if found >= 0 else len(data))
-    end = found + 3
-    if bare >= 0:
-        found, end = bare, bare + 2
-    if found < 0:
+    found = _EMPTY_LINE.search(data, searched)
+    if found is None:
         return len(data), 0
-    return found - (data[found - 1 : found] == b"\r"), end
+    start, end = found.span()
+    return start - (data[start - 1 : start] == b"\r"), end
 
 
 def _parse(block: str) -> tuple[StatusLine, Fields]:

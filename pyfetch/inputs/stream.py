@@ -125,7 +125,10 @@ def numbered_lines(blocks: Iterable[bytes], longest: int = MAX_LINE) -> Iterator
             yield _line(number, b"".join(pieces), longest, too_long)
             for content in others[:-1]:
                 number += 1
-                yield _line(number, content, longest)
+                if len(content) > longest:
+                    yield _line(number, content, longest)
+                else:
+                    yield Line(number, content.removesuffix(b"\r"))
             number += 1
             pieces = [others[-1]] if others[-1] else []
             size = len(others[-1])

@@ -69,26 +69,20 @@ def entry(index: int, record: Record | BadRecord, where: str, base: str | None =
         return failed_result(index, record.url, Failure.INVALID_URL, detail, record.input)
     text, *others = record.urls
     what = where
-    mirrors = []
+    mirrors: list[Url] = []
     try:
         url = checked_url(text)
-        for number, mirror in enumerate(others, 1):
-            what = f"{where}, mirror {number}"
+        for mirror in others:
+            what = f"{where}, mirror {len(mirrors) + 1}"
             mirrors.append(checked_url(mirror))
     except TargetError as error:
         # If a password contains a blank, its second half may look like a mirror.
         shown = shown_of_split(text, " ".join(others))
         return failed_result(index, shown, error.failure, f"{what}: {error.detail}", record.input)
     return Target(
-        index,
-        url,
-        checksum=record.checksum,
-        size=record.size,
-        mirrors=tuple(mirrors),
-        headers=record.headers,
-        out=record.out,
-        input=record.input,
-    )
+        index, url, None, record.checksum, record.size, tuple(mirrors), record.headers, record.out,
+        record.input,
+    )  # fmt: skip
 
 
 def with_login(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -81,6 +81,8 @@ class Template:
         list). `{index:06}` has at least six digits; `{{` and `}}` are braces.
         """
         *parents, last = check_template(text).split("/")
+        self._is_name_alone = text == "{name}"
+        """Whether the path is the target's own name: that of most runs, and never too long."""
         self._fillings = [_filling(parent) for parent in parents]
         self._fillings.append(_filling(last, is_last=True))
         fields, of_last = fields_of(text), fields_of(last)
@@ -97,7 +99,10 @@ class Template:
 
     def path(self, target: Target, said: Said = NOTHING_SAID) -> RelativePath:
         """The path of the target's file, as far as it is known by what the answer has `said`."""
-        own = _Own(_own_name(target, said.name), said.media_type)
+        name = _own_name(target, said.name)
+        if self._is_name_alone:
+            return RelativePath(name)
+        own = _Own(name, said.media_type)
         components: list[PathComponent] = []
         for filling in self._fillings:
             components += filling(target, own)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from pyfetch.models import Result
-from pyfetch.text import escaped
+from pyfetch.output.summary import reason_of
+from pyfetch.text import escaped, on_one_line
 
 _KEYS = ["path" if field == "file" else field for field in Result._fields]
 
@@ -33,7 +34,8 @@ class Tsv:
 
     def show(self, result: Result) -> None:
         values = (
-            result.status, result.size, result.url, result.file, result.error, result.detail
+            result.status, result.size, result.url, result.file, result.error,
+            result.detail and on_one_line(result.detail),
         )  # fmt: skip
         cells = ["-" if v is None or v == "" else escaped(str(v)) for v in values]
         if self._values:
@@ -86,4 +88,4 @@ class FailureLines:
 
     def show(self, result: Result) -> None:
         if result.failed:
-            self._say(f"pyfetch: failed: {result.url}: {result.error}: {result.detail}")
+            self._say(f"pyfetch: failed: {result.url}: {reason_of(result)}")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.labels import label_of_url
-from pyfetch.text import escaped
+from pyfetch.text import escaped, on_one_line
 from pyfetch.units import format_seconds, format_size
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+_FETCHED, _FAILED = Outcome.FETCHED, Outcome.FAILED
 
 FIRST = 10
 """Failures that are told one by one."""
@@ -23,6 +25,8 @@ _REASONS_SHOWN = 6
 _HOSTS_SHOWN = 5
 LONGEST_URL = 100
 """Characters of a URL that is told whole."""
+_BEGINNING, _END = 100, 500
+"""Characters that are told of a reason that is longer than both."""
 BESIDE_URL = 8
 """Cells beside a URL: its number and a colon."""
 _CONNECTION_FAILED = "connection failed: "
@@ -43,8 +47,13 @@ def reason_in_short(result: Result) -> str:
 def sentence_about(result: Result) -> str:
     """Why a URL failed, as a sentence."""
     if result.error is Failure.HTTP:
-        return escaped(result.detail or str(result.status))
-    return escaped(f"{result.error}: {result.detail}")
+        return _shown(result.detail or str(result.status))
+    return reason_of(result)
+
+
+def reason_of(result: Result) -> str:
+    """The code of a failure and the sentence about it, on one line."""
+    return _shown(f"{result.error}: {result.detail}")
 
 
 def short_url(url: str) -> str:
@@ -62,15 +71,19 @@ class Failures:
         self._reasons: Counter[str] = Counter()
         self._hosts: Counter[str] = Counter()
         self._one_host: str | None = None
+        self._beginning = "no URL yet"
+        """The beginning of the first URL, up to its path: most have the same one."""
         self._several_hosts = False
         """Whether the run had URLs of several hosts."""
 
     def saw(self, result: Result) -> None:
         """Note the host of any result: where all are of one host, that says nothing."""
-        if not self._several_hosts:
-            host = _host(result.url)
-            self._several_hosts = self._one_host is not None and host != self._one_host
-            self._one_host = host
+        if self._several_hosts or result.url.startswith(self._beginning):
+            return
+        host = _host(result.url)
+        self._several_hosts = self._one_host is not None and host != self._one_host
+        self._one_host = host
+        self._beginning = "/".join(result.url.split("/", 3)[:3]) + "/"
 
     def add(self, result: Result) -> None:
         """Count a failure."""
@@ -127,12 +140,12 @@ class Summary:
         """Count one result."""
         outcome = result.outcome
         self.outcomes[outcome] += 1
-        if outcome is Outcome.FETCHED:
+        if outcome is _FETCHED:
             self.size += result.size or 0
             self.resumed += result.resumed
             if result.change:
                 self.changes[result.change] += 1
-        elif outcome is Outcome.FAILED:
+        elif outcome is _FAILED:
             self._add_failure(result)
         self.failures.saw(result)
 
@@ -210,6 +223,12 @@ def _counted(counter: Counter[str], most: int) -> str:
     shown = [f"{name} ×{number}" for name, number in counter.most_common(most)]
     more = sum(counter.values()) - sum(number for _, number in counter.most_common(most))
     return ", ".join([*shown, f"others ×{more}"] if more else shown)
+
+
+def _shown(sentence: str) -> str:
+    """On one line. Of what a command has printed much of, the end says most."""
+    line = escaped(on_one_line(sentence))
+    return line if len(line) <= _BEGINNING + _END else f"{line[:_BEGINNING]} … {line[-_END:]}"
 
 
 def _host(url: str) -> str:

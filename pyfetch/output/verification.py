@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Protocol, TextIO
 
 from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.text import escaped
 from pyfetch.units import format_size
 
-_KEYS = [field.name for field in fields(VerifiedFile)]
+_KEYS = VerifiedFile._fields
 
 
 class VerificationSink(Protocol):

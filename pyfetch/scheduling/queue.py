@@ -78,7 +78,7 @@ class HostQueues:
         """Let a target wait for its first attempt."""
         self._waiting += 1
         if self._same_path.enter(target):
-            self._make_ready(target, target.origin)
+            self._make_ready(target, target.url.origin)
 
     def again(self, target: Target, origin: str, not_before: float, *, hung: bool = False) -> None:
         """Let a target that was started wait for another attempt at this host, until this time.
@@ -191,7 +191,7 @@ class HostQueues:
     def refusal(self, origin: str, now: float) -> Refusal | None:
         """Why the host of a target that `next` has returned must not be asked; None: it may be."""
         queue = self._queues.get(origin)
-        return queue.host.refused(now) if queue else None
+        return queue.host.refused(now) if queue and queue.host.refusal else None
 
     def wake_at(self) -> float | None:
         """When to call `next` again after it returned None, if nothing else happens."""

@@ -73,14 +73,11 @@ class ComputedTable:
     def left(self, path: str, task: str, *, keeps: bool) -> LeftFile | None:
         """What a task has made of the last file that was fetched to a path; None: nothing.
 
+        The path was claimed just before, so that nothing about it is left to be written.
         `task` is what is to be run for it now; `keeps`: whether the file is to stay after that.
         """
-        key = folded_key(path)
-        pending = self._tables.pending(key)
-        if pending and pending.facts:
-            return None  # it was fetched just now
         with self._errors:
-            found = self._tables.find(_LEFT, key)
+            found = self._tables.find(_LEFT, folded_key(path))
         if found is None:
             return None
         done, size, modified_ns, effect = found

@@ -168,7 +168,7 @@ class OutputDirectory:
         `make`: make missing directories. Raises `TargetError` if something on the way is no
         directory, or if another run is at work in one of the directories. Raises `OSError`.
         """
-        root = self.root
+        root = self._root if self._root >= 0 else self.root
         if "/" not in path:
             return Place(root, path, owned=False)
         here, end = root, path.find("/")

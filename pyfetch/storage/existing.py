@@ -49,6 +49,8 @@ def look(directory: OutputDirectory, path: str) -> Found:
 
 def _found(place: Place, final: str) -> Found:
     status = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+    if stat.S_ISREG(status.st_mode):
+        return Found(status)
     link = None
     if stat.S_ISLNK(status.st_mode):
         link = identity(status)

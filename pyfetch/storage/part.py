@@ -184,12 +184,14 @@ class Part:
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
         with self._errors:
-            self._unchecked += len(data)
-            if self._parts.min_free and self._unchecked >= _CHECK_SPACE_EVERY:
-                self._need_space(0)
+            size = len(data)
+            if self._parts.min_free:
+                self._unchecked += size
+                if self._unchecked >= _CHECK_SPACE_EVERY:
+                    self._need_space(0)
             written = os.write(self._descriptor, data)
             self.length += written
-            while written < len(data):
+            while written < size:
                 more = os.write(self._descriptor, memoryview(data)[written:])
                 self.length += more
                 written += more

@@ -70,7 +70,7 @@ class PathAllocator:
         target has this path, for `--if-exists rename`.
         """
         path, known = self.home(target, said)
-        if said == NOTHING_SAID and self.follows_answers and known.went_to:
+        if self.follows_answers and known.went_to and said == NOTHING_SAID:
             moved = self.claim(known.went_to, target)
             if moved is not None:
                 path, known = RelativePath(known.went_to), moved
@@ -108,17 +108,15 @@ class PathAllocator:
     def home(self, target: Target, said: Said = NOTHING_SAID) -> tuple[RelativePath, Known]:
         """The target's own path, even if a file is there, and what is known of that file."""
         wanted = self._expected.pop(target.index, None) if said == NOTHING_SAID else None
-        wanted = self._clear_of_files(wanted or self.wanted(target, said))
+        path = self._clear_of_files(wanted or self.wanted(target, said))
         is_servers = said.name is not None
         # Of several that want one name, the first of the list gets it, whoever answers first.
         is_beside = said.media_type is not None and not is_servers and self._is_beside(target)
-        known = None if is_beside else self.claim(wanted, target)
-        may_take_over = belongs_to_entry(target, self._template) and not (is_servers or is_beside)
-        if known is None and may_take_over:
-            known = self._taken_over(wanted, target)
-        path = wanted
+        known = None if is_beside else self.claim(path, target)
+        if known is None and not (is_servers or is_beside):
+            known = self._taken_over(path, target)
         if known is None:
-            tags = (tagged_path(wanted, target.identity, attempt) for attempt in count())
+            tags = (tagged_path(path, target.identity, attempt) for attempt in count())
             path, known = self._first_own(target, tags)
         if is_servers and not self._lasting:
             # Without the state, nobody knows whose file of this name is there.
@@ -133,10 +131,10 @@ class PathAllocator:
     def _taken_over(self, path: RelativePath, target: Target) -> Known | None:
         """Take over a path that the list names, and that another URL got in an earlier run.
 
-        Returns what is known of it. None if it stays with that URL: another entry of this run has
-        it, or this URL has got a path with a suffix before.
+        Returns what is known of it. None if the list does not name it, or if it stays with that
+        URL: another entry of this run has it, or this URL has got a path with a suffix before.
         """
-        if self._policy is IfExists.RENAME:
+        if self._policy is IfExists.RENAME or not belongs_to_entry(target, self._template):
             return None
         if self._state.owns(tagged_path(path, target.identity), target.identity):
             return None

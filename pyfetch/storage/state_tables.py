@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -36,17 +35,19 @@ def folded_key(path: str) -> str:
     return path.lower() if path.isascii() else unicodedata.normalize("NFC", path).casefold()
 
 
-@dataclass(slots=True)
 class FileRow:
     """A row of the table `file`: which URL owns a name, and what was fetched to it."""
 
-    path: str
-    url: str = ""
-    """Empty if the owner of the name is in the database already."""
-    was_free: bool = False
-    status: int | None = None
-    facts: FileFacts | None = None
-    fetched_at: float | None = None
+    __slots__ = ("facts", "fetched_at", "path", "status", "url", "was_free")
+
+    def __init__(self, path: str, url: str = "", was_free: bool = False) -> None:
+        self.path = path
+        self.url = url
+        """Empty if the owner of the name is in the database already."""
+        self.was_free = was_free
+        self.status: int | None = None
+        self.facts: FileFacts | None = None
+        self.fetched_at: float | None = None
 
 
 class StateTables:
@@ -118,12 +119,12 @@ class StateTables:
         """Add a row, or replace one."""
         self.changed = True
         self._pending[key] = row
-        end = key.find("/")
-        if end >= 0:
+        if "/" in key:
             self._has_directories = True
-        while end >= 0:
-            self._pending_directories.add(key[:end])
-            end = key.find("/", end + 1)
+            end = key.find("/")
+            while end >= 0:
+                self._pending_directories.add(key[:end])
+                end = key.find("/", end + 1)
         if len(self._pending) >= _MOST_PENDING:
             self._write()
 

@@ -518,6 +518,7 @@ def test_names_by_columns_and_media_types_hold_over_processes(
     assert {row["outcome"] for row in again.results} == {"skipped"}
 
 
+@pytest.mark.slow
 def test_a_name_that_a_killed_process_got_is_the_same_for_the_one_that_goes_on(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:

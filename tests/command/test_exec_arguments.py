@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 from tests.support.command import Command
@@ -11,7 +12,7 @@ from tests.support.server import LoopbackServer, Page
 NOTE = "import json, sys; print(json.dumps(sys.argv[1:]), file=open('seen', 'a'))"
 OUTS = [
     "a b.txt",
-    "a'b\"c.txt",
+    "it's.txt",
     "$(touch x);`y`|z.txt",
     "{name}.txt",
     "*.txt",
@@ -44,6 +45,21 @@ def test_each_name_arrives_as_one_argument(pyfetch: Command, server: LoopbackSer
     assert {path for path, *_ in seen} >= {"a b.txt", "it's.txt", "{name}.txt"}
     assert sorted(int(index) for *_, index in seen) == [*range(1, len(OUTS) + 1)]
     assert not (pyfetch.directory / "x").exists()
+
+
+def test_a_command_has_no_terminal_to_ask_for_a_password(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """In the background it would be stopped as soon as it asked, and the run would hang."""
+    server.pages["/x"] = Page(b"x")
+    (pyfetch.directory / "session.py").write_text(
+        "import os, sys; open('session', 'w').write(f'{os.getsid(0)} {sys.stdin.read()}')"
+    )
+    ended = pyfetch(f"{server.url}/x", "--exec", f"{sys.executable} session.py {{path}}")
+    assert ended.status == 0, ended.err
+    session, read = (pyfetch.directory / "session").read_text().split(" ")
+    assert int(session) != os.getsid(0)  # and with it, the terminal of this session
+    assert not read
 
 
 def test_a_column_that_looks_like_an_option_fails_its_url_alone(

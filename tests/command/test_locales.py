@@ -14,6 +14,8 @@ import pytest
 from tests.support.command import InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
+pytestmark = pytest.mark.slow  # each starts an interpreter with another locale
+
 NAME = "ü/日本€.txt"
 LATIN_9 = "de_DE.ISO-8859-15"
 LIBRARY = """

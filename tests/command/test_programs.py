@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
+
+pytestmark = pytest.mark.slow  # each starts an interpreter that loads the library
 
 PROGRAMS = Path(__file__).parents[2] / "docs" / "programs"
 
@@ -62,5 +67,37 @@ def test_progress_is_shown_up_to_the_end(host: str, tmp_path: Path) -> None:
     assert printed[-1] == "8 finished, 0 failed, 128 bytes"
 
 
+def test_a_page_is_parsed_to_its_title_and_links(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/a/page"] = Page(
+        "<TITLE> Ü &amp;\n b </title><p>no title<a href=../x>x</a><a name=y>"
+        "<a href='https://h/?a=1&amp;b'>z".encode()
+    )
+    parse = f"{PROGRAMS / 'pages.py'}:parse"
+    ended = pyfetch(f"{server.url}/a/page", "--map", parse, "--format", "jsonl")
+    (result,) = ended.results
+    links = [f"{server.url}/x", "https://h/?a=1&b"]
+    assert result["value"] == {"title": "Ü & b", "links": links}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("JPEG", "CMYK"), ("PNG", "RGBA"), ("GIF", "P")])
+def test_a_thumbnail_is_small_and_of_the_same_format(
+    kind: str, mode: str, pyfetch: Command, server: LoopbackServer
+) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (600, 300)).save(file, kind)
+    server.pages |= {"/image": Page(file.getvalue()), "/broken": Page(b"no image")}
+    make = f"{PROGRAMS / 'thumbnails.py'}:make"
+    ended = pyfetch(
+        f"{server.url}/image", f"{server.url}/broken", "-o", "images", "--map", make,
+        "--format", "jsonl",
+    )  # fmt: skip
+    made, failed = ended.results
+    assert (made["value"], failed["error"]) == ("thumbs/image", "map")
+    assert "cannot identify image file" in failed["detail"]
+    with Image.open(pyfetch.directory / "thumbs" / "image") as thumbnail:
+        assert (thumbnail.size, thumbnail.format) == ((256, 128), kind)
+
+
 def test_each_program_is_tested() -> None:
-    assert {file.name for file in PROGRAMS.glob("*.py")} == {*PRINTED, "progress.py"}
+    others = {"progress.py", "pages.py", "thumbnails.py"}
+    assert {file.name for file in PROGRAMS.glob("*.py")} == {*PRINTED, *others}

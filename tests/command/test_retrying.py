@@ -50,9 +50,10 @@ def test_a_connection_that_breaks_is_tried_again(pyfetch: Command, server: Loopb
         handler.cut()
 
     server.routes |= {"/before": failing(2, Handler.cut), "/within": failing(2, cut)}
-    ended = pyfetch("--format", "jsonl", f"{server.url}/before", f"{server.url}/within")
-    assert [r["attempts"] for r in ended.results] == [3, 3]
-    assert ended.status == 0
+    for path in ("/before", "/within"):
+        ended = pyfetch("--format", "jsonl", f"{server.url}{path}")
+        assert [result["attempts"] for result in ended.results] == [3]
+        assert ended.status == 0
 
 
 def test_silence_is_tried_again(pyfetch: Command, server: LoopbackServer) -> None:

@@ -66,7 +66,7 @@ class TestCookies:
         fetch(f"{server.url}/sets", discard=True, cookies={"sid": "1"})
         assert cookies_sent(server) == ["sid=1", "sid=1; new=2"]
 
-    @pytest.mark.parametrize("processes", [1, 2])
+    @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
     def test_a_jar_goes_to_its_own_domains_and_paths(
         self, server: LoopbackServer, url: str, other: str, processes: int
     ) -> None:
@@ -76,6 +76,7 @@ class TestCookies:
         sent = {(asked.path, asked.headers.get("Cookie")) for asked in server.asked}
         assert sent == {("/x", None), ("/in/x", "sid=1")}
 
+    @pytest.mark.slow
     def test_a_mapping_goes_to_worker_processes(self, server: LoopbackServer, url: str) -> None:
         urls = [f"{url}?{number}" for number in range(4)]
         list(fetch_all(urls, workers=2, processes=2, discard=True, cookies={"sid": "1"}))

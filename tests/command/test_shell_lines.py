@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import tarfile
 import threading
+import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.command import InstalledCommand
-from tests.support.documents import DOCUMENTS, README, ROOT, Block, blocks
+from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, Block, blocks
 from tests.support.server import LoopbackServer, Page, basic
 
 NOT_RUN = {
@@ -30,9 +34,12 @@ DOCUMENTS_WITH_LINES = [page for page in DOCUMENTS if any(blocks(page, "sh", "cr
 MADE = {
     "README.md": {
         "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
-        "mirror/one.txt",
+        "mirror/one.txt", "thumbs/17", "thumbs/18", "archives/a/one.txt", "pages.jsonl",
     },
-    "compute.md": {"data/one.txt.gz", "results.tsv"},
+    "compute.md": {
+        "data/one.txt.gz", "results.tsv", "thumbs/17", "archives/a/one.txt", "sources/one.txt",
+        "pages.jsonl",
+    },
     "index.md": {"page.html", "data/one.txt"},
     "names.md": {"00002.txt", "17.jpg", "given.bin"},
     "other-tools.md": {"a", "data/one.txt"},
@@ -58,14 +65,34 @@ def host(server: LoopbackServer) -> str:
     names = ("one.txt", "a", "b", *(f"page/{number}" for number in range(1, 9)))
     server.pages |= {f"/{name}": Page(name.encode()) for name in names}
     server.pages["/pub/a.iso"] = Page(b"image")
-    for name, kind in (("17", "image/jpeg"), ("18", "image/png")):
+    server.pages["/a.zip"], server.pages["/a.tar"] = Page(packed("zip")), Page(packed("tar"))
+    for name, kind in (("17", "jpeg"), ("18", "png")):
         server.routes[f"/picture/{name}"] = lambda handler, kind=kind: handler.answer(  # type: ignore[misc]
-            200, b"pixels", Content_Type=kind
+            200, picture(kind), Content_Type=f"image/{kind}"
         )
     server.routes["/page"] = lambda handler: handler.answer(
         200, b"given", Content_Disposition='attachment; filename="given.bin"'
     )
     return server.url
+
+
+def picture(kind: str) -> bytes:
+    """An image of this format."""
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(file, kind)
+    return file.getvalue()
+
+
+def packed(kind: str) -> bytes:
+    """An archive of this format, with the file `one.txt`."""
+    file = io.BytesIO()
+    if kind == "zip":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("one.txt", "one")
+    else:
+        with tarfile.open(fileobj=file, mode="w") as tar:
+            tar.addfile(tarfile.TarInfo("one.txt"))
+    return file.getvalue()
 
 
 def prepare(directory: Path, host: str) -> None:
@@ -76,6 +103,9 @@ def prepare(directory: Path, host: str) -> None:
         "urls.example.txt": f"{host}/a\n{host}/b\n",
         "presigned.txt": f"{host}/a?token=1\n{host}/b?X-Amz-Signature=2\n",
         "images.csv": f"id,image_url\n17,{host}/picture/17\n18,{host}/picture/18\n",
+        "archives.txt": f"{host}/a.zip\n",
+        "tars.txt": f"{host}/a.tar\n",
+        "pages.txt": f"{host}/page/1\n{host}/page/2\n",
         "SHA256SUMS": f"{sha256(b'image').hexdigest()}  a.iso\n",
         "cookies.txt": "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue\n",
         "hosts.netrc": "machine 127.0.0.1 login me password secret\n",
@@ -84,6 +114,8 @@ def prepare(directory: Path, host: str) -> None:
     }
     for name, text in written.items():
         (directory / name).write_text(text)
+    for program in ("thumbnails.py", "pages.py"):
+        shutil.copy(PAGES / "programs" / program, directory)
     (directory / "hosts.netrc").chmod(0o600)
 
 
@@ -148,6 +180,7 @@ def runnable(block: Block) -> list[str]:
     return [line for line in lines if not any(re.search(reason, line) for reason in NOT_RUN)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS_WITH_LINES, ids=lambda document: document.name)
 def test_the_lines_of_a_document_run_and_leave_what_they_should(
     document: Path, shell: Callable[[Block, Path], str], host: str, tmp_path: Path
@@ -163,6 +196,7 @@ def test_the_lines_of_a_document_run_and_leave_what_they_should(
     assert MADE.get(document.name, set()) <= made
 
 
+@pytest.mark.slow
 def test_the_recipes_for_logging_in_send_what_they_are_shown_for(
     shell: Callable[[Block, Path], str], server: LoopbackServer, host: str, tmp_path: Path
 ) -> None:
@@ -188,6 +222,7 @@ def test_each_line_that_is_not_run_is_there() -> None:
         assert any(re.search(pattern, line) for line in lines), pattern
 
 
+@pytest.mark.slow
 def test_the_program_in_the_readme_runs(forked: InstalledCommand, host: str) -> None:
     (block,) = blocks(README, "python")
     code = block.code.replace("https://host", host)

@@ -16,6 +16,7 @@ import pytest
 
 from pyfetch.cli.signals import LONGEST_STOP
 from tests.support.command import COMMAND, Command, InstalledCommand
+from tests.support.processes import suspend
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.terminal import Terminal
 from tests.support.unreachable import dropping_packets
@@ -317,7 +318,7 @@ def test_a_run_that_was_suspended_can_be_ended(start: Start, server: LoopbackSer
     asked_for(server, 50)
     # What `kill` does to a job that Ctrl-Z has stopped. All threads wake at once, and any of
     # them may be the one that takes the signal.
-    run.process.send_signal(signal.SIGSTOP)
+    suspend(run.process.pid)
     run.process.send_signal(signal.SIGTERM)
     end = run.stopped_by(signal.SIGCONT)
     assert (end.status, end.is_soon) == (143, True)

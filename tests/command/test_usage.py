@@ -149,7 +149,13 @@ def test_a_variable_that_others_set_for_pyfetch_is_not_taken_for_a_question(
     assert server.asked[0].headers["X-One"] == "1"
 
 
-@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "over processes"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("--processes", "2"), id="over processes", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_with_closed_standard_streams_ends_as_any_other(
     pyfetch: Command, server: LoopbackServer, options: tuple[str, ...]
 ) -> None:
@@ -261,6 +267,7 @@ def test_nothing_is_imported_that_a_run_does_not_need() -> None:
     assert not imported("import pyfetch.cli.command") & {"rich", "requests", "sqlite3"}
 
 
+@pytest.mark.slow
 def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
     server: LoopbackServer, tmp_path: Path
 ) -> None:

@@ -9,12 +9,23 @@ import pytest
 from pyfetch import __version__
 from tools.benchmarks.bench import nginx
 from tools.benchmarks.bench.__main__ import as_json
-from tools.benchmarks.bench.peers import SAVING
+from tools.benchmarks.bench.peers import COMPUTING, SAVING
 from tools.benchmarks.bench.stage import staged
 from tools.benchmarks.bench.table import Middle, middle
 from tools.benchmarks.bench.workloads import Workload, alike
 
 KEYS = {"pyfetch", "article", "curl"}
+
+
+def test_what_computes_brings_its_values() -> None:
+    if nginx.found() is None:
+        pytest.skip(f"nginx is not installed ({nginx.INSTALL})")
+    programs = tuple(program for program in COMPUTING if not program.missing())
+    tiny = Workload("tiny", "tiny", alike("tiny", 20, 3000), 4, programs)
+    with staged([tiny]) as stage:
+        outcome = stage.outcome(tiny, "http", 1, lambda program, run: None)
+    for program in programs:
+        assert isinstance(middle(outcome.runs[program.key]), Middle), outcome.runs
 
 
 def test_a_tiny_run_from_end_to_end() -> None:

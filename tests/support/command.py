@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -24,6 +24,8 @@ from unittest import mock
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
 LONGEST = 60.0
 """Seconds after which a command in a test has hung."""
+PIPE_HOLDS = 4096
+"""Bytes that any system takes into a pipe before one of them is read (POSIX asks for 512)."""
 WITHOUT_WAITS = ("--retry-wait", "0")
 """Given to each command of a test: no waits between attempts, unless its arguments say more."""
 
@@ -227,7 +229,10 @@ def _standard_input(data: bytes) -> Iterator[None]:
             pipe.write(data)
 
     writer = threading.Thread(target=write, daemon=True)
-    writer.start()
+    if len(data) <= PIPE_HOLDS:
+        write()
+    else:
+        writer.start()
     try:
         with (
             os.fdopen(0, encoding="utf-8", closefd=False) as stdin,
@@ -237,13 +242,27 @@ def _standard_input(data: bytes) -> Iterator[None]:
     finally:
         os.dup2(before, 0)  # the pipe has no reader any more
         os.close(before)
-        writer.join()
+        if writer.ident:
+            writer.join()
 
 
 @contextlib.contextmanager
-def _environment(variables: MutableMapping[str, str]) -> Iterator[None]:
-    with mock.patch.dict(os.environ, variables, clear=True):
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    _change_environment(variables)
+    try:
         yield
+    finally:
+        _change_environment(before)
+
+
+def _change_environment(variables: Mapping[str, str]) -> None:
+    """Let these be the variables; the most of them are the same in each test."""
+    now = dict(os.environ)
+    for name in now.keys() - variables.keys():
+        del os.environ[name]
+    for name, value in variables.items() - now.items():
+        os.environ[name] = value
 
 
 @contextlib.contextmanager
@@ -253,13 +272,16 @@ def _process_unchanged() -> Iterator[None]:
     def refuse(*_: object) -> NoReturn:
         raise PermissionError("this process runs the tests, too")
 
+    def nothing(*_: object) -> None:
+        """In place of a mock, which takes a millisecond to make."""
+
     collected = gc.isenabled()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     with (
         mock.patch("pyfetch.cli.signals.Interruption.__enter__", lambda entered: entered),
-        mock.patch("pyfetch.cli.signals.Interruption.__exit__", return_value=None),
+        mock.patch("pyfetch.cli.signals.Interruption.__exit__", nothing),
         mock.patch.object(os, "sched_setaffinity", refuse, create=True),
-        mock.patch.object(gc, "freeze"),
+        mock.patch.object(gc, "freeze", nothing),
     ):
         try:
             yield

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from pathlib import Path
+
+from tests.support.waiting import until
 
 
 def children_of(process: int) -> list[int]:
@@ -21,6 +25,36 @@ def is_there(process: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def connected_from(port: int, processes: list[int]) -> int | None:
+    """Which of these processes has the connection that comes from this port of the loopback."""
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {f"socket:[{each[9]}]" for each in connections if each[1].endswith(f":{port:04X}")}
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            for descriptor in Path(f"/proc/{process}/fd").iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    if str(descriptor.readlink()) in sockets:
+                        return process
+    return None
+
+
+def suspend(process: int) -> None:
+    """Stop it as Ctrl-Z does, and wait until none of its threads runs any more.
+
+    The signal is taken by one thread; until that has its turn, on a busy machine, others go on.
+    """
+    os.kill(process, signal.SIGSTOP)
+    until(lambda: _states_of_threads(process) == {"T"}, "it is stopped")
+
+
+def _states_of_threads(process: int) -> set[str]:
+    found = set()
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found.add((thread / "stat").read_text().rpartition(")")[2].split()[0])
+    return found
 
 
 def catches(process: int, number: int) -> bool:

@@ -108,16 +108,14 @@ def test_what_needs_no_mask_is_not_copied() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "unit", ["/", "//", "@", "//a:1/", "//a:1/b@c", "sig=", "%3Fsig%3D%26", "?"]
-)
 @pytest.mark.parametrize("ends", ["@{}", "//[@{}", "http://a:1/{}@h/", "{}"])
-def test_masking_of_any_text_takes_linear_time(unit: str, ends: str) -> None:
+def test_masking_of_any_text_takes_linear_time(ends: str) -> None:
     """The head of a response may have a quarter of a megabyte of it."""
+    for unit in ("/", "//", "@", "//a:1/", "//a:1/b@c", "sig=", "%3Fsig%3D%26", "?"):
 
-    def mask(size: int) -> None:
-        text = ends.format(unit * (size // len(unit)))
-        masked(text)
-        masked_url(text)
+        def mask(size: int, unit: str = unit) -> None:
+            text = ends.format(unit * (size // len(unit)))
+            masked(text)
+            masked_url(text)
 
-    assert takes_linear_time(mask, 100_000)
+        assert takes_linear_time(mask, 100_000), unit

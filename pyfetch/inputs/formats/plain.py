@@ -17,6 +17,8 @@ from pyfetch.urls import is_url
 
 _SPACES = re.compile(r"([ \t\v\f\r]+)")
 _AFTER_SPACES = re.compile(r"([ \t\v\f\r]+)([^ \t\v\f\r]+)")
+_URL_ALONE = re.compile(rb"[!\"$-~]+")
+"""A line without blanks, in ASCII, that is neither a comment nor has a fragment."""
 _OPTION = re.compile(r"[a-z0-9-]+=|['\"]")
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
@@ -28,6 +30,9 @@ _NO_MIRROR = "after a tab there may be a mirror, which is a URL; a name for the 
 def read_plain(content: Content) -> Iterator[NumberedRecord]:
     """Yield a record for each line that is neither blank nor a comment, as soon as it ends."""
     for line in numbered_lines(content):
+        if not line.too_long and _URL_ALONE.fullmatch(line.content):  # as most lines are
+            yield NumberedRecord(Record((line.content.decode(),)), line.number, line.content)
+            continue
         record = _record(line)
         if record:
             raw = line.content
@@ -52,9 +57,9 @@ def parse_line(line: bytes) -> Record | BadRecord | None:
     except UnicodeDecodeError:
         shown = _SPACES.split(line.decode(errors="backslashreplace"), maxsplit=1)[0]
         return BadRecord("not UTF-8", shown)
+    if b"#" not in line and len(line.split(None, 1)) == 1:  # the usual case, quickly recognized
+        return Record((text,))
     url, *rest = _SPACES.split(text, maxsplit=1)
-    if not rest and "#" not in url:
-        return Record((url,))
     builder = RecordBuilder([url])
     try:
         for word in _words(_without_mirrors("".join(rest), builder)):

@@ -14,6 +14,7 @@ from pyfetch.output.labels import label_of_url, shown_url
 from pyfetch.output.plan import Action, Planned
 from pyfetch.output.result_lines import value_text
 from pyfetch.output.screen.cells import cut, cut_end, fitted, padded, width_of
+from pyfetch.output.summary import reason_of
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
 
@@ -115,7 +116,7 @@ class Table:
         line.append(" " + _url_cell(result.url, url) + " ")
         if result.error:
             # Never shortened, since it says what to do: a long one gets lines of its own.
-            reason = escaped(f"{result.error}: {result.detail}")
+            reason = reason_of(result)
             if cell_len(reason) > path + value:
                 reason = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
             line.append(reason, _style(result))
@@ -138,7 +139,7 @@ class Table:
                 return line.append(self._value(result, width))
             return line.append(self._ending(result, width))
         line.append(cut(label_of_url(result.url), width))
-        reason = escaped(f"{result.error}: {result.detail}")
+        reason = reason_of(result)
         pieces = "".join(f"\n{_INDENT}{piece}" for piece in self._wrapped(reason))
         return line.append(pieces, _style(result))
 

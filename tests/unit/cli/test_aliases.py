@@ -48,101 +48,104 @@ def notes(line: str) -> list[str]:
         return list(context.meta.get(NOTES, ()))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("-j 16 URL", "--workers 16 URL"),
-        ("-j16 URL", "--workers 16 URL"),
-        ("--jobs=16 URL", "--workers 16 URL"),
-        ("--parallel-max 16 URL", "--workers 16 URL"),
-        ("--max-concurrent-downloads=16 URL", "--workers 16 URL"),
-        ("--transfers 16 URL", "--workers 16 URL"),
-        ("--max-connection-per-server 4 URL", "--per-host 4 URL"),
-        ("-i list", "list"),
-        ("a -i list b", "a list b"),
-        ("--input-file=list", "list"),
-        ("-i -", "-"),
-        ("--url http://h/ -v", "http://h/ -v"),
-        ("-A me URL", "-H 'User-Agent: me' URL"),
-        ("--user-agent 'me 1.0' URL", "-H 'User-Agent: me 1.0' URL"),
-        ("-e http://from/ URL", "-H 'Referer: http://from/' URL"),
-        ("--referer=http://from/ URL", "-H 'Referer: http://from/' URL"),
-        ("--oauth2-bearer abc URL", "-H 'Authorization: Bearer abc' URL"),
-        ("--no-cache URL", "-H 'Cache-Control: no-cache' URL"),
-        ("-k URL", "--insecure URL"),
-        ("--no-verify-ssl URL", "--insecure URL"),
-        ("--no-check-certificate URL", "--insecure URL"),
-        ("--check-certificate=false URL", "--insecure URL"),
-        ("--check-certificate=true URL", "URL"),
-        ("-x http://p:1 URL", "--proxy http://p:1 URL"),
-        ("-x p:3128 URL", "--proxy http://p:3128 URL"),
-        ("--all-proxy=http://p:1 URL", "--proxy http://p:1 URL"),
-        ("--socks5 p:1 URL", "--proxy socks5://p:1 URL"),
-        ("--socks5-hostname p:1 URL", "--proxy socks5h://p:1 URL"),
-        ("-m 1m URL", "--max-time 60 URL"),
-        ("-T 10 URL", "--timeout 10 URL"),
-        ("--read-timeout=10 URL", "--timeout 10 URL"),
-        ("--max-retries 5 URL", "--retries 5 URL"),
-        ("--retry 5 URL", "--retries 5 URL"),
-        ("--tries=5 URL", "--retries 4 URL"),
-        ("--tries=0 URL", "--retries 1000000 URL"),
-        ("--max-tries=2 URL", "--retries 1 URL"),
-        ("--retry-delay 2 URL", "--retry-wait 2 URL"),
-        ("--retry-on-http-error=404,418 URL", "--retry-status 404,418 URL"),
-        ("--wait 2 URL", "--rate 30/min URL"),
-        ("--wait=1m URL", "--rate 1/min URL"),
-        ("-Y 100 URL", "--min-speed 100 URL"),
-        ("--lowest-speed-limit=10K URL", "--min-speed 10K URL"),
-        ("--max-overall-download-limit=1M URL", "--limit-rate 1M URL"),
-        ("--max-filesize 10M URL", "--max-size 10M URL"),
-        ("--max-redirs 3 URL", "--max-redirects 3 URL"),
-        ("--max-redirect=3 URL", "--max-redirects 3 URL"),
-        ("--directory-prefix=data URL", "-o data URL"),
-        ("--out-dir data URL", "-o data URL"),
-        ("--dir=data URL", "-o data URL"),
-        ("--output x URL", "-O x URL"),
-        ("--output-document=x URL", "-O x URL"),
-        ("-b a=1 URL", "-H 'Cookie: a=1' URL"),
-        ("-b jar URL", "--cookies jar URL"),
-        ("--load-cookies jar URL", "--cookies jar URL"),
-        ("--ca-certificate=ca URL", "--cacert ca URL"),
-        ("--certificate=c --private-key=k URL", "--cert c --key k URL"),
-        ("-B http://h/ list", "--base http://h/ list"),
-        ("-J URL", "--content-disposition URL"),
-        ("-nc URL", "--if-exists skip URL"),
-        ("--skip-existing URL", "--if-exists skip URL"),
-        ("--no-clobber URL", "--if-exists skip URL"),
-        ("--force-directories URL", "--name '{host}/{dir}/{name}' URL"),
-        ("--fail-early URL", "--fail-fast URL"),
-        ("--save-session=f URL", "--failed-to f URL"),
-        ("-y --prune URL", "--yes --prune URL"),
-        ("--append-output=log URL", "--log-file log URL"),
-        ("--no-progress-meter URL", "--progress none URL"),
-        ("--dry-run URL", "--plan URL"),
-        ("--json URL", "--format jsonl URL"),
-        ("-s URL", "-q URL"),
-        ("--silent URL", "--quiet URL"),
-        ("--server-response URL", "-vv URL"),
-        ("--inet4-only URL", "-4 URL"),
-        ("-fsSL URL", "-q URL"),
-        ("-sSLkm 5s URL", "-q --insecure --max-time 5 URL"),
-        ("-kw4 -o data URL", "--insecure -w 4 -o data URL"),
-        ("-k -w=4 URL", "--insecure -w =4 URL"),
-        ("-k -o -L -- -j", "--insecure -o -L -- -j"),
-    ],
-)
-def test_a_word_of_another_tool_means_what_our_own_does(typed: str, meant: str) -> None:
-    assert outcome(typed) == outcome(meant)
+MEANT = {
+    "-j 16 URL": "--workers 16 URL",
+    "-j16 URL": "--workers 16 URL",
+    "--jobs=16 URL": "--workers 16 URL",
+    "--parallel-max 16 URL": "--workers 16 URL",
+    "--max-concurrent-downloads=16 URL": "--workers 16 URL",
+    "--transfers 16 URL": "--workers 16 URL",
+    "--max-connection-per-server 4 URL": "--per-host 4 URL",
+    "-i list": "list",
+    "a -i list b": "a list b",
+    "--input-file=list": "list",
+    "-i -": "-",
+    "--url http://h/ -v": "http://h/ -v",
+    "-A me URL": "-H 'User-Agent: me' URL",
+    "--user-agent 'me 1.0' URL": "-H 'User-Agent: me 1.0' URL",
+    "-e http://from/ URL": "-H 'Referer: http://from/' URL",
+    "--referer=http://from/ URL": "-H 'Referer: http://from/' URL",
+    "--oauth2-bearer abc URL": "-H 'Authorization: Bearer abc' URL",
+    "--no-cache URL": "-H 'Cache-Control: no-cache' URL",
+    "-k URL": "--insecure URL",
+    "--no-verify-ssl URL": "--insecure URL",
+    "--no-check-certificate URL": "--insecure URL",
+    "--check-certificate=false URL": "--insecure URL",
+    "--check-certificate=true URL": "URL",
+    "-x http://p:1 URL": "--proxy http://p:1 URL",
+    "-x p:3128 URL": "--proxy http://p:3128 URL",
+    "--all-proxy=http://p:1 URL": "--proxy http://p:1 URL",
+    "--socks5 p:1 URL": "--proxy socks5://p:1 URL",
+    "--socks5-hostname p:1 URL": "--proxy socks5h://p:1 URL",
+    "-m 1m URL": "--max-time 60 URL",
+    "-T 10 URL": "--timeout 10 URL",
+    "--read-timeout=10 URL": "--timeout 10 URL",
+    "--max-retries 5 URL": "--retries 5 URL",
+    "--retry 5 URL": "--retries 5 URL",
+    "--tries=5 URL": "--retries 4 URL",
+    "--tries=0 URL": "--retries 1000000 URL",
+    "--max-tries=2 URL": "--retries 1 URL",
+    "--retry-delay 2 URL": "--retry-wait 2 URL",
+    "--retry-on-http-error=404,418 URL": "--retry-status 404,418 URL",
+    "--wait 2 URL": "--rate 30/min URL",
+    "--wait=1m URL": "--rate 1/min URL",
+    "-Y 100 URL": "--min-speed 100 URL",
+    "--lowest-speed-limit=10K URL": "--min-speed 10K URL",
+    "--max-overall-download-limit=1M URL": "--limit-rate 1M URL",
+    "--max-filesize 10M URL": "--max-size 10M URL",
+    "--max-redirs 3 URL": "--max-redirects 3 URL",
+    "--max-redirect=3 URL": "--max-redirects 3 URL",
+    "--directory-prefix=data URL": "-o data URL",
+    "--out-dir data URL": "-o data URL",
+    "--dir=data URL": "-o data URL",
+    "--output x URL": "-O x URL",
+    "--output-document=x URL": "-O x URL",
+    "-b a=1 URL": "-H 'Cookie: a=1' URL",
+    "-b jar URL": "--cookies jar URL",
+    "--load-cookies jar URL": "--cookies jar URL",
+    "--ca-certificate=ca URL": "--cacert ca URL",
+    "--certificate=c --private-key=k URL": "--cert c --key k URL",
+    "-B http://h/ list": "--base http://h/ list",
+    "-J URL": "--content-disposition URL",
+    "-nc URL": "--if-exists skip URL",
+    "--skip-existing URL": "--if-exists skip URL",
+    "--no-clobber URL": "--if-exists skip URL",
+    "--force-directories URL": "--name '{host}/{dir}/{name}' URL",
+    "--fail-early URL": "--fail-fast URL",
+    "--save-session=f URL": "--failed-to f URL",
+    "-y --prune URL": "--yes --prune URL",
+    "--append-output=log URL": "--log-file log URL",
+    "--no-progress-meter URL": "--progress none URL",
+    "--dry-run URL": "--plan URL",
+    "--json URL": "--format jsonl URL",
+    "-s URL": "-q URL",
+    "--silent URL": "--quiet URL",
+    "--server-response URL": "-vv URL",
+    "--inet4-only URL": "-4 URL",
+    "-fsSL URL": "-q URL",
+    "-sSLkm 5s URL": "-q --insecure --max-time 5 URL",
+    "-kw4 -o data URL": "--insecure -w 4 -o data URL",
+    "-k -w=4 URL": "--insecure -w =4 URL",
+    "-k -o -L -- -j": "--insecure -o -L -- -j",
+}
+"""What another tool takes, and what it is here."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("flag", "becomes"),
-    [(flag, becomes) for flags, becomes in ALIASES.items() for flag in flags.split()],
-)
-def test_each_alias_is_a_command_line_of_ours(flag: str, becomes: str) -> None:
+def test_a_word_of_another_tool_means_what_our_own_does() -> None:
+    for typed, meant in MEANT.items():
+        assert outcome(typed) == outcome(meant), typed
+
+
+@pytest.mark.slow
+def test_each_alias_is_a_command_line_of_ours() -> None:
     """With a value that its option takes, in each of the ways in which it may be written."""
+    for flags, becomes in ALIASES.items():
+        for flag in flags.split():
+            assert_becomes(flag, becomes)
+
+
+def assert_becomes(flag: str, becomes: str) -> None:
     option = becomes.split()[0]
     value = {"--proxy": "p:3128", "--retry-status": "404", "--config": "/dev/null"}.get(option, "5")
     value = "http://h/" if option == "--base" else value
@@ -156,10 +159,12 @@ def test_each_alias_is_a_command_line_of_ours(flag: str, becomes: str) -> None:
         assert parsed(typed) == meant
 
 
-@pytest.mark.parametrize("flag", [flag for flag, word in WORDS.items() if word.note])
-def test_a_word_for_what_happens_anyway_changes_nothing_and_says_so(flag: str) -> None:
-    line = [flag, "value", "URL"] if WORDS[flag].takes_value else [flag, "URL"]
-    assert translated(line, command.params) == (["--", "URL"], [f"{flag}: {WORDS[flag].note}"])
+def test_a_word_for_what_happens_anyway_changes_nothing_and_says_so() -> None:
+    noted = {flag: word for flag, word in WORDS.items() if word.note}
+    assert len(noted) > 50
+    for flag, word in noted.items():
+        line = [flag, "value", "URL"] if word.takes_value else [flag, "URL"]
+        assert translated(line, command.params) == (["--", "URL"], [f"{flag}: {word.note}"])
 
 
 def test_words_with_the_same_reason_get_one_sentence() -> None:
@@ -169,14 +174,14 @@ def test_words_with_the_same_reason_get_one_sentence() -> None:
     ]
 
 
-@pytest.mark.parametrize("flag", [flag for flags in INSTEAD for flag in flags.split()])
-def test_a_word_for_what_is_done_in_another_way_gets_a_sentence(flag: str) -> None:
-    sentence = next(text for flags, text in INSTEAD.items() if flag in flags.split())
-    for line in ([flag, "URL"], ["URL", flag], [flag, "5", "URL"]):
-        with pytest.raises(click.UsageError) as raised:
-            translated(line, command.params)
-        assert sentence in raised.value.format_message()
-        assert flag in raised.value.format_message()
+def test_a_word_for_what_is_done_in_another_way_gets_a_sentence() -> None:
+    said = [(flag, sentence) for flags, sentence in INSTEAD.items() for flag in flags.split()]
+    for flag, sentence in said:
+        for line in ([flag, "URL"], ["URL", flag], [flag, "5", "URL"]):
+            with pytest.raises(click.UsageError) as raised:
+                translated(line, command.params)
+            assert sentence in raised.value.format_message()
+            assert flag in raised.value.format_message()
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,7 @@ def test_modules_beside_it_are_imported_where_no_files_are_saved(text: str) -> N
         ("broken:f", "broken.py does not import: ZeroDivisionError: division by zero (broken.py, "),
         ("leaves.py:f", "leaves.py does not import: SystemExit: 5 (leaves.py, line 2)"),
         ("needs:f", "needs.py does not import: ModuleNotFoundError: No module named 'no_such_"),
+        ("needs:f", f"; packages are those of the Python that runs pyfetch, {sys.executable}"),
         ("pkg.needs:f", "pkg.needs does not import: ImportError: cannot import name 'x' from 'jso"),
         ("indirect:f", "SyntaxError: "),
     ],

@@ -67,7 +67,7 @@ def test_a_lone_event_is_followed_by_no_nap_and_several_are() -> None:
 def test_a_patient_taker_is_not_woken_for_each_of_many() -> None:
     """Not for single items that come one after the other at once, nor for a few of many."""
     naps: list[float] = []
-    mailbox: Mailbox[int] = Mailbox(naps.append, enough=3)
+    mailbox: Mailbox[int] = Mailbox(naps.append, enough=3, clock=lambda: 0.0)
     for _ in range(QUICK + 1):
         mailbox.put(1)
         mailbox.take(None)

@@ -940,13 +940,13 @@ def test_it_is_read_as_the_same_with_the_url_under_another_key(record: Record, n
 # Encodings, arrays, checksums, other separators
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"])
 @pytest.mark.parametrize("chosen", [form for form in FORMATS if form is not InputFormat.CHECKSUMS])
-def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat, encoding: str) -> None:
+def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat) -> None:
     """As Windows writes it: a byte order mark says so, whatever the format is."""
-    mark = "\ufeff" if encoding.endswith("e") else ""
-    content = (mark + EACH[chosen].replace("/b", "/ü")).encode(encoding)
-    assert urls(folder.read(content)) == ["http://h/a", "http://h/ü"]
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"):
+        mark = "\ufeff" if encoding.endswith("e") else ""
+        content = (mark + EACH[chosen].replace("/b", "/ü")).encode(encoding)
+        assert urls(folder.read(content)) == ["http://h/a", "http://h/ü"], encoding
 
 
 def test_xml_in_utf_16_may_say_so(folder: Folder) -> None:

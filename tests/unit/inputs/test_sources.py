@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import queue
 import stat
@@ -156,17 +157,17 @@ def test_the_end_of_a_line_is_not_counted(read: Read) -> None:
     assert urls(read(line_of(KIB_64) + b"\r\n")) == [line_of(KIB_64).decode()]
 
 
-@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
-@pytest.mark.parametrize("before", [b"", b"http://h/a\n", b"#" * 40_000 + b"\n"])
 @pytest.mark.parametrize("length", [KIB_64 + 1, 2 * KIB_64, 2 * KIB_64 + 1, 5 * KIB_64 + 17])
 def test_a_line_that_is_too_long_is_one_failed_result_and_the_rest_goes_on(
-    read: Read, length: int, before: bytes, end: bytes
+    read: Read, length: int
 ) -> None:
-    number = before.count(b"\n") + 1
-    *_, long, after = read(before + line_of(length) + end + b"http://h/after")
-    assert failure(long).error is Failure.INVALID_URL
-    assert failure(long).detail == f"line {number}: longer than 65536 bytes"
-    assert after == Target(long.index + 1, parse_url("http://h/after"))
+    befores = (b"", b"http://h/a\n", b"#" * 40_000 + b"\n")
+    for before, end in itertools.product(befores, (b"\n", b"\r\n")):
+        number = before.count(b"\n") + 1
+        *_, long, after = read(before + line_of(length) + end + b"http://h/after")
+        assert failure(long).error is Failure.INVALID_URL
+        assert failure(long).detail == f"line {number}: longer than 65536 bytes"
+        assert after == Target(long.index + 1, parse_url("http://h/after"))
 
 
 @pytest.mark.parametrize("length", [KIB_64 + 1, 2 * KIB_64, 3 * KIB_64 + 1])
@@ -286,12 +287,10 @@ def test_a_url_needs_a_scheme(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize(
-    "character", [*" \t\n\r\0\x1b\x7f\x85\xa0\u2028\u2029"], ids=lambda c: f"U+{ord(c):04X}"
-)
 @pytest.mark.parametrize("form", ["http://h/a{}b", "http://h{}/", "http://h/{}", "{}http://h/"])
-def test_a_space_or_control_character_is_in_no_url(form: str, character: str) -> None:
-    assert code_of(form.format(character)) is Failure.INVALID_URL
+def test_a_space_or_control_character_is_in_no_url(form: str) -> None:
+    for character in " \t\n\r\0\x1b\x7f\x85\xa0\u2028\u2029":
+        assert code_of(form.format(character)) is Failure.INVALID_URL, f"U+{ord(character):04X}"
 
 
 @pytest.mark.parametrize(

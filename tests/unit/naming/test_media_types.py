@@ -10,14 +10,14 @@ from pyfetch.naming.components import safe
 from pyfetch.naming.media_types import EXTENSIONS, type_extension
 
 
-@pytest.mark.parametrize("media_type", sorted(EXTENSIONS))
-def test_each_type_of_the_table_has_one_plain_extension(media_type: str) -> None:
-    extension = type_extension(media_type, "")
-    assert media_type == media_type.lower()
-    assert extension.startswith(".")
-    assert extension == extension.lower()
-    assert safe(f"x{extension}") == f"x{extension}"
-    assert type_extension(media_type, ".other") == extension
+def test_each_type_of_the_table_has_one_plain_extension() -> None:
+    for media_type in EXTENSIONS:
+        extension = type_extension(media_type, "")
+        assert media_type == media_type.lower()
+        assert extension.startswith("."), media_type
+        assert extension == extension.lower()
+        assert safe(f"x{extension}") == f"x{extension}"
+        assert type_extension(media_type, ".other") == extension
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,8 @@ def test_what_held_the_run_back_comes_first(
     assert first.share > 0.6
 
 
-@pytest.mark.parametrize("number", [10_000, 30_000])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [10_000, 12_000])
 def test_a_page_stays_below_a_megabyte_and_says_what_it_leaves_out(number: int) -> None:
     figures = Figures(1000.0)
     for index in range(1, number + 1):

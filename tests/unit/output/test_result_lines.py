@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyfetch.models import Failure, Outcome, Result
-from pyfetch.output.result_lines import JsonLines, Tsv, as_object
+from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv, as_object
 from pyfetch.timing import Timing
 
 RESULT = Result(1, "http://h/x", Outcome.FETCHED, status=200, size=5, file="data/x")
@@ -39,6 +39,18 @@ def test_a_value_is_one_cell_behind_the_others(value: Any, cell: str) -> None:
     """Text as it is, anything else in JSON."""
     before = ["200", "5", "http://h/x", "data/x", "-", "-"]
     assert tsv(RESULT._replace(value=value)) == [*before, cell]
+
+
+def test_what_a_command_printed_on_several_lines_is_one_sentence() -> None:
+    """In JSON it is as it was printed."""
+    printed = "exit status 9: [a.zip]\n  End of file\tnot found.\n"
+    failed = RESULT._replace(outcome=Outcome.FAILED, error=Failure.EXEC, detail=printed)
+    said: list[str] = []
+    FailureLines(said.append).show(failed)
+    sentence = "exit status 9: [a.zip] End of file not found."
+    assert tsv(failed)[5] == sentence
+    assert said == [f"pyfetch: failed: http://h/x: exec: {sentence}"]
+    assert as_object(failed)["detail"] == printed
 
 
 def test_without_a_function_the_columns_are_as_ever() -> None:

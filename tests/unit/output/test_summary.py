@@ -148,3 +148,13 @@ def test_every_result_is_counted_once(results: list[Result]) -> None:
     assert counted.failed == sum(r.failed for r in results)
     assert counted.failed == counted.failures.number + counted.interrupted
     assert sum(counted.failures.reasons().values()) == counted.failures.number
+
+
+def test_a_reason_is_one_line_and_a_long_one_is_told_by_its_beginning_and_end() -> None:
+    short, long = "exit status 9:\n  no\tend", "exit status 1: " + "word\n" * 900 + "no such codec"
+    counted = summary(failed(Failure.EXEC, short), failed(Failure.EXEC, long, index=2))
+    first, second = counted.failures.told()
+    assert first == "     1 http://host/: exec: exit status 9: no end"
+    assert second.startswith("     2 http://host/: exec: exit status 1: word word")
+    assert second.endswith("word word no such codec")
+    assert len(second) < 650

@@ -93,14 +93,20 @@ def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each
     return isinstance(value, str)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_a_value_of_a_wrong_type_is_a_usage_error_that_names_the_setting(name: str) -> None:
-    setting = SETTINGS[name]
-    wrong = [value for value in WRONG if not is_right(setting.kind, value)]
-    assert len(wrong) > len(WRONG) / 2
-    for value in wrong:
-        if value is None and (setting.optional or name in {"timeout", "connect_timeout"}):
-            continue
+def wrong_values() -> Iterator[tuple[str, object]]:
+    """For each setting, by its name, each value of a type that it does not have."""
+    for name, setting in SETTINGS.items():
+        wrong = [value for value in WRONG if not is_right(setting.kind, value)]
+        assert len(wrong) > len(WRONG) / 2
+        for value in wrong:
+            if value is not None or not (
+                setting.optional or name in {"timeout", "connect_timeout"}
+            ):
+                yield name, value
+
+
+def test_a_value_of_a_wrong_type_is_a_usage_error_that_names_the_setting() -> None:
+    for name, value in wrong_values():
         with pytest.raises(UsageError) as raised:
             settings_from({name: value})
         message = str(raised.value)

@@ -18,6 +18,7 @@ from tools.benchmarks.bench.peers import SAVING, Delivery, Program, saying
 from tools.benchmarks.bench.rounds import LONG, in_turn
 from tools.benchmarks.bench.table import Middle, Outcome, middle, summary, table
 from tools.benchmarks.bench.verify import lacking
+from tools.benchmarks.bench.work import line_of
 from tools.benchmarks.bench.workloads import FULL, QUICK, Workload, alike, chosen
 
 PYFETCH, ARTICLE = (p for p in SAVING if p.key in ("pyfetch", "article"))
@@ -76,6 +77,20 @@ def test_results_of_what_is_not_kept_are_held_to_status_and_bytes(tmp_path: Path
     assert lacking(Delivery.LINES, job, root, saved, said) == "2 of 3 URLs without their bytes"
     said.write_text("".join(f"200\t10\t{url}\n" for url in (*job.urls, job.urls[0])))
     assert lacking(Delivery.LINES, job, root, saved, said) == "1 results that nobody asked for"
+
+
+def test_values_are_held_to_the_bytes_that_the_server_has(tmp_path: Path) -> None:
+    job, root, saved = a_job(tmp_path)
+    said = tmp_path / "said"
+    lines = [line_of(document.name, b"0123456789") for document in job.documents]
+    said.write_text("".join(f"200\t10\t{line}\n" for line in reversed(lines)))
+    assert lacking(Delivery.VALUES, job, root, saved, said) is None
+    said.write_text("".join(f"{line}\n" for line in (*lines, lines[0])))
+    found = lacking(Delivery.VALUES, job, root, saved, said)
+    assert found == "1 values that nobody asked for"
+    said.write_text(f"{lines[0]}\n{line_of(job.documents[1].name, b'')}\n")
+    found = lacking(Delivery.VALUES, job, root, saved, said)
+    assert found == "2 of 3 values missing or wrong"
 
 
 @pytest.mark.parametrize(

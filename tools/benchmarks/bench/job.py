@@ -41,6 +41,11 @@ class Job:
         return str(self.lists / "urls.txt")
 
     @property
+    def names_txt(self) -> str:
+        """The name of each file, one a line."""
+        return str(self.lists / "names.txt")
+
+    @property
     def saving_curl(self) -> str:
         """The same for curl, which has to be told each name."""
         return str(self.lists / "saving.curl")
@@ -55,6 +60,8 @@ class Job:
         names = [document.name for document in self.documents]
         with Path(self.urls_txt).open("w") as file:
             file.writelines(f"{url}\n" for url in self.urls)
+        with Path(self.names_txt).open("w") as file:
+            file.writelines(f"{name}\n" for name in names)
         with Path(self.saving_curl).open("w") as file:
             for url, name in zip(self.urls, names, strict=True):
                 file.write(f'url = "{url}"\noutput = "{name}"\n')

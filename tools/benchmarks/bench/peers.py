@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from tools.benchmarks.bench.job import Job
 
 PYFETCH = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
 BESIDE = Path(__file__).parent
+WORK = str(BESIDE / "work.py")
+CPUS = str(os.cpu_count() or 1)
 
 
 class Delivery(Enum):
@@ -27,6 +30,7 @@ class Delivery(Enum):
 
     FILES = "files where it was run"
     LINES = "lines of status, bytes and URL on standard output"
+    VALUES = "lines that end in name and digest of each file, on standard output"
     NOTHING = "nothing was asked for"
 
 
@@ -134,6 +138,24 @@ def xargs(job: Job) -> list[str]:
     return ["xargs", "-n", "1", "-P", str(job.workers), *each]
 
 
+def mapping(job: Job) -> list[str]:
+    return pyfetch("--map", f"{WORK}:of_file")(job)
+
+
+def two_pools(job: Job) -> list[str]:
+    return [*of_ours("two_pools.py")(job), CPUS]
+
+
+def curl_then(*command: str) -> Callable[[Job], list[str]]:
+    """Fetch all files, then give their names to a command."""
+
+    def both(job: Job) -> list[str]:
+        fetch, compute = shlex.join(curl(job)), shlex.join([*command, sys.executable, WORK])
+        return ["sh", "-c", f"{fetch} && {compute} < {shlex.quote(job.names_txt)}"]
+
+    return both
+
+
 def saying(*command: str) -> Callable[[Job], list[str]]:
     """A command that has nothing to do with the job."""
     return lambda job: list(command)
@@ -173,6 +195,23 @@ DISCARDING = (
     Program("curl", "curl -Z -o /dev/null", discarding_curl, ("curl",), LINES),
 )  # fmt: skip
 """Those that can count what they do not keep."""
+
+VALUES = Delivery.VALUES
+COMPUTING = (
+    Program("pyfetch", "pyfetch --map", mapping, (), VALUES, option="--map"),
+    Program("pools", "requests, threads, then Pool (saves nothing)", two_pools, (), VALUES),
+    Program(
+        "parallel", "curl -Z && parallel, a process a file",
+        curl_then("parallel", "--will-cite", "--keep-order", "--jobs", CPUS),
+        ("curl", "parallel"), VALUES,
+    ),
+    Program(
+        "xargs", "curl -Z && xargs -P, a process for 50 files",
+        curl_then("xargs", "-P", CPUS, "-n", "50"),
+        ("curl", "xargs"), VALUES,
+    ),
+)  # fmt: skip
+"""Those that do something with each file: `work.py`."""
 
 STARTING = (*SAVING, Program("script", "script with one requests.get", one_get, (), LINES))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 
 from tools.benchmarks.bench.job import Job
@@ -22,6 +23,8 @@ def lacking(delivery: Delivery, job: Job, root: Path, saved: Path, said: Path) -
         return lacking_files(job, root, saved)
     if delivery is Delivery.LINES:
         return lacking_lines(job, said)
+    if delivery is Delivery.VALUES:
+        return lacking_values(job, root, said)
     return None
 
 
@@ -49,4 +52,18 @@ def lacking_lines(job: Job, said: Path) -> str | None:
         return f"{wrong} of {len(job.urls)} URLs without their bytes"
     if extra := (came - expected).total():
         return f"{extra} results that nobody asked for"
+    return None
+
+
+def lacking_values(job: Job, root: Path, said: Path) -> str | None:
+    expected = Counter(
+        f"{document.name} {sha256((root / document.path).read_bytes()).hexdigest()}"
+        for document in job.documents
+    )
+    with said.open(errors="replace") as lines:
+        came = Counter(line.rstrip("\n").rpartition("\t")[2] for line in lines)
+    if wrong := (expected - came).total():
+        return f"{wrong} of {len(job.documents)} values missing or wrong"
+    if extra := (came - expected).total():
+        return f"{extra} values that nobody asked for"
     return None

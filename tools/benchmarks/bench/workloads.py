@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tools.benchmarks.bench.job import Document
-from tools.benchmarks.bench.peers import DISCARDING, SAVING, STARTING, VERSIONS, Program
+from tools.benchmarks.bench.peers import COMPUTING, DISCARDING, SAVING, STARTING, VERSIONS, Program
 
 KB, MB = 1_000, 1_000_000
 SCHEMES = ("http", "https")
@@ -116,6 +116,10 @@ FULL = (
     Workload(
         "scale-100000", "scale: 100,000 x 1 KB, 8 workers, nothing kept",
         one_as_many(100_000), 8, DISCARDING,
+    ),
+    Workload(
+        "compute", "compute: 2,000 x 3 KB, 8 workers, then 20 ms of CPU for each",
+        alike("compute", 2_000, 3 * KB), 8, COMPUTING, schemes=("http",),
     ),
     Workload("start", "start: one URL of 3 KB", alike("start", 1, 3 * KB), 1, STARTING, repeated=4),
     Workload(

@@ -56,6 +56,19 @@ def test_a_failure_says_why_where_the_value_would_be() -> None:
     assert "map: ValueError: no (a.py, line 3)" in "".join(rows(failed, values=True, width=160))
 
 
+@pytest.mark.parametrize("width", [40, 160])
+def test_what_a_command_has_printed_fills_no_screen(width: int) -> None:
+    """Its end is shown, on lines as wide as the table."""
+    printed = "exit status 1: Banner\n" + "\n  a line of its output" * 200 + "\nno such codec"
+    failed = RESULT._replace(outcome=Outcome.FAILED, error=Failure.EXEC, detail=printed)
+    _, *lines = rows(failed, width=width)
+    assert "%0A" not in "".join(lines)
+    reason = " ".join(" ".join(lines).split())
+    assert "exec: exit status 1: Banner a line" in reason
+    assert reason.endswith("its output no such codec")
+    assert len(reason) < 800
+
+
 def test_a_file_that_is_gone_is_not_called_discarded() -> None:
     gone = RESULT._replace(file=None, value=5)
     assert rows(gone, values=True, gone="(not kept)")[1].split()[-3:] == ["(not", "kept)", "5"]

@@ -1,0 +1,253 @@
+"""Threads that compute: as many as are of use, in order, and none is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import pytest
+
+from pyfetch.compute.cpus import CpuShare
+from pyfetch.compute.messages import Setup
+from pyfetch.compute.pool import Pool
+from pyfetch.compute.process_number import ProcessNumber
+from pyfetch.compute.runner import Ended, Rules, Runner, Stopped
+from tests.support.waiting import until
+
+
+class Number(ProcessNumber):
+    """As many processes as the test says."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, CpuShare(number, "so many"))
+        self.number = number
+
+    def now(self) -> int:
+        return self.number
+
+
+class Works:
+    """Work that waits until it is let go. Begins no process."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self._may_end: dict[int, threading.Event] = {}
+
+    def work(self, name: int) -> Callable[[Runner], None]:
+        self._may_end[name] = threading.Event()
+
+        def work(_: Runner) -> None:
+            self.begun.append(name)
+            assert self._may_end[name].wait(60)
+
+        return work
+
+    def end(self, *names: int) -> None:
+        for name in names:
+            self._may_end[name].set()
+
+    def has_begun(self, *names: int) -> None:
+        """Wait until these, and no others, have begun."""
+        until(lambda: len(self.begun) >= len(names))
+        time.sleep(0.005)  # for one too many
+        assert sorted(self.begun) == sorted(names)
+
+
+class Rig:
+    """A pool, and what has failed in it."""
+
+    def __init__(self, number: int) -> None:
+        self.errors: list[BaseException] = []
+        self.settled: list[int] = []
+        """How many tasks were settled, each time."""
+        self.number = Number(number)
+        rules = Rules(None, 0, 1000)
+        self.pool = Pool(Setup(None), rules, self.number, self.errors.append, self._settle)
+        self.works = Works()
+
+    def _settle(self, runner: Runner) -> None:
+        self.settled.append(len(runner.unsettled))
+        runner.unsettled = []
+
+    def put(self, *names: int) -> None:
+        for name in names:
+            self.pool.put(self.works.work(name))
+
+
+@pytest.fixture
+def rig() -> Iterator[Callable[[int], Rig]]:
+    rigs: list[Rig] = []
+
+    def make(number: int) -> Rig:
+        rigs.append(Rig(number))
+        return rigs[-1]
+
+    before = threading.active_count()
+    yield make
+    for made in rigs:
+        made.pool.stop()
+        made.works.end(*made.works._may_end)  # noqa: SLF001
+        made.pool.close()
+    assert threading.active_count() == before
+
+
+Rigs = Callable[[int], Rig]
+
+
+def test_work_begins_in_the_order_in_which_it_comes_and_so_much_at_once(rig: Rigs) -> None:
+    made = rig(2)
+    made.put(1, 2, 3, 4)
+    made.works.has_begun(1, 2)
+    assert made.pool.running == 2
+    made.works.end(2)
+    made.works.has_begun(1, 2, 3)
+    made.works.end(1, 3, 4)
+    assert made.pool.close().most == 2
+    assert made.works.begun[2:] == [3, 4]
+    assert made.pool.running == 0
+
+
+def test_two_that_come_together_are_computed_at_once(rig: Rigs) -> None:
+    """Though the only thread that there is waits, and is woken for the first."""
+    made = rig(2)
+    made.put(1)
+    made.works.end(1)
+    until(lambda: made.pool.running == 0)
+    made.put(2, 3)
+    made.works.has_begun(1, 2, 3)
+
+
+def test_no_thread_is_started_that_would_have_nothing_to_do(rig: Rigs) -> None:
+    made = rig(8)
+    for name in range(5):
+        made.put(name)
+        made.works.has_begun(*range(name + 1))
+        made.works.end(name)
+        until(lambda: made.pool.running == 0)
+    assert made.pool.close().most == 1
+
+
+def test_there_are_fewer_threads_when_there_should_be_and_more_again(rig: Rigs) -> None:
+    """The latter also where nothing more comes: what waits is enough."""
+    made = rig(3)
+    made.put(*range(1, 9))
+    made.works.has_begun(1, 2, 3)
+    made.number.number = 1
+    made.works.end(1, 2)
+    until(lambda: made.pool.running == 1)
+    made.works.has_begun(1, 2, 3)
+    made.number.number = 2
+    made.works.end(3)
+    made.works.has_begun(1, 2, 3, 4, 5)
+    assert made.pool.running == 2
+
+
+def test_an_error_is_told_and_its_thread_counts_no_longer(rig: Rigs) -> None:
+    made = rig(1)
+
+    def fail(_: Runner) -> None:
+        raise ValueError("no")
+
+    made.pool.put(fail)
+    until(lambda: made.pool.running == 0 and made.errors != [])
+    assert [str(error) for error in made.errors] == ["no"]
+    made.put(1)
+    made.works.has_begun(1)
+
+
+def test_a_stop_ends_the_tasks_and_begins_no_other(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = rig(2)
+    stopped: list[Runner] = []
+    monkeypatch.setattr(Runner, "stop", lambda runner: stopped.append(runner))
+    made.put(1, 2, 3)
+    made.works.has_begun(1, 2)
+    made.pool.stop()
+    assert len(stopped) == 2
+    made.put(4)
+    made.works.end(1, 2)
+    made.pool.close()
+    assert sorted(made.works.begun) == [1, 2]
+
+
+def test_how_long_processes_had_nothing_to_do_is_told(rig: Rigs) -> None:
+    made = rig(1)
+    made.put(1)
+    made.works.end(1)
+    until(lambda: made.pool.running == 0)
+    time.sleep(0.02)
+    assert made.pool.close().idle > 0.5
+
+
+def test_a_start_ends_when_nobody_waits_any_more(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though a module may take minutes to import."""
+    may_end = threading.Event()
+    monkeypatch.setattr(Runner, "start", lambda _: may_end.wait(60))
+    made = rig(1)
+    with pytest.raises(Stopped):
+        made.pool.start(lambda: True)
+    may_end.set()
+
+
+def test_a_start_raises_what_has_kept_the_process_from_it(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Runner) -> None:
+        raise ValueError("no such function")
+
+    monkeypatch.setattr(Runner, "start", refuse)
+    with pytest.raises(ValueError, match="no such function"):
+        rig(1).pool.start(lambda: False)
+
+
+def leaves_one(runner: Runner) -> None:
+    """Work that is not settled when it has ended."""
+    runner.unsettled.append(cast(Ended, None))
+
+
+def test_what_has_ended_is_settled_together_as_soon_as_nothing_more_comes(rig: Rigs) -> None:
+    made = rig(1)
+    for _ in range(3):
+        made.pool.put(leaves_one)
+    until(lambda: sum(made.settled) == 3)
+    made.pool.put(leaves_one)
+    until(lambda: sum(made.settled) == 4)
+
+
+@pytest.mark.parametrize("end", ["close", "fewer", "hurry"])
+def test_what_has_ended_is_settled_at_once_where_that_is_waited_for(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Before its thread leaves, too."""
+    monkeypatch.setattr("pyfetch.compute.pool._LINGER", 60)
+    made = rig(2)
+    made.put(1)
+    made.works.has_begun(1)
+    made.pool.put(leaves_one)
+    until(lambda: made.pool.running == 1)
+    if end == "fewer":
+        made.number.number = 1
+        made.put(2)
+    elif end == "hurry":
+        made.pool.hurry()
+    else:
+        made.works.end(1)
+        made.pool.close()
+    until(lambda: made.settled == [1])
+
+
+def test_what_has_ended_before_an_error_is_settled(rig: Rigs) -> None:
+    made = rig(1)
+
+    def fail(runner: Runner) -> None:
+        leaves_one(runner)
+        raise ValueError("no")
+
+    made.pool.put(fail)
+    until(lambda: made.errors != [])
+    assert made.settled == [1]
