@@ -32,7 +32,7 @@ class RoomChanged(NamedTuple):
     error: StoppedError | None = None
 
 
-class Channel(Protocol):
+class MemberChannel(Protocol):
     """The coordinator's end of a connection to one member."""
 
     is_local: bool
@@ -63,7 +63,7 @@ class Executor(Protocol):
     def hold(self, descriptor: int) -> None:
         """Let members of this machine keep a descriptor open as long as they live."""
 
-    def start(self, begin: Begin, heard: Heard) -> Channel:
+    def start(self, begin: Begin, heard: Heard) -> MemberChannel:
         """Start a member. Raises `StoppedError`."""
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pyfetch.activity import IDLE, Activity, combined_activity
 from pyfetch.attempt import Assignment
-from pyfetch.cluster.executor import Channel, Executor, Gone
+from pyfetch.cluster.executor import MemberChannel, Executor, Gone
 from pyfetch.cluster.messages import Begin, FromMember, InFlightReport, TransferState
 from pyfetch.cluster.workload import Workload
 from pyfetch.errors import StoppedError
@@ -36,7 +36,7 @@ class Member:
     workload: Workload
     is_ready: bool = False
     """Whether it may get targets."""
-    channel: Channel = field(init=False)
+    channel: MemberChannel = field(init=False)
     targets: dict[int, Target] = field(default_factory=dict, repr=False)
     """Targets that it has not done yet, by index."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
