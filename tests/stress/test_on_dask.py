@@ -20,6 +20,8 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 LONGEST = 60.0
+SEEDS = int(os.environ.get("KILLED_AT_SEEDS", "3"))
+"""At so many moments a worker, and the process that fetches, are killed."""
 
 
 @pytest.fixture
@@ -93,17 +95,18 @@ def test_both_workers_fetch_each_with_all_the_workers(
     assert server.most_at_once == 6
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(SEEDS))
 @pytest.mark.parametrize("victim", ["worker", "member"])
 def test_what_is_killed_leaves_its_work_to_another(
     forked: InstalledCommand,
+    server: LoopbackServer,
     dask: DaskCommands,
-    hundred: list[str],
     victim: str,
     seed: int,
 ) -> None:
+    urls = list(_slow_pages(server, 100, 0.2))  # five seconds for both
     running = forked.start(
-        "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, hundred)
+        "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, urls)
     )
     until(lambda: len(dask.members()) == 2)
     time.sleep(random.Random(seed).uniform(0, 2))
@@ -111,7 +114,7 @@ def test_what_is_killed_leaves_its_work_to_another(
     os.kill(dask.workers[0].pid if victim == "worker" else member, signal.SIGKILL)
     out, err = running.communicate(timeout=LONGEST)
     assert running.returncode == 0, err
-    _is_whole(out, forked.directory, hundred)
+    _is_whole(out, forked.directory, urls)
     assert not is_there(member)
 
 
