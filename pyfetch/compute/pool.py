@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -15,6 +16,8 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import daemon
 
 _LOOK_EVERY = 0.05
+_LINGER = 0.01
+"""Seconds that a thread waits for more before it settles what it has done."""
 
 Work = Callable[[Runner], None]
 """What a thread does with its runner. Raises a `RunError` if the run has to stop."""
@@ -32,7 +35,8 @@ class Use(NamedTuple):
 class Pool:
     """Does work in the order in which it comes, several at once; for any thread.
 
-    `failed` is called with what it raises, by the thread that ran it.
+    `failed` is called with what it raises, by the thread that ran it; `settle` when a thread has
+    nothing to do and its runner has tasks that are not settled.
     """
 
     def __init__(
@@ -41,11 +45,13 @@ class Pool:
         rules: Rules,
         number: ProcessNumber,
         failed: Callable[[BaseException], None],
+        settle: Work,
     ) -> None:
         self._setup = setup
         self._rules = rules
         self._number = number
         self._failed = failed
+        self._settle = settle
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._queue: deque[Work] = deque()
@@ -56,6 +62,8 @@ class Pool:
         self._free = 0
         """Threads that wait for a task."""
         self._is_closed = False
+        self.hurries = False
+        """Whether somebody waits for what threads have done."""
         self._most = 0
         self._began = time.monotonic()
         self._waited = self._lived = 0.0
@@ -97,6 +105,12 @@ class Pool:
                 self._changed.notify()
             else:  # each thread that waits has been woken for what came before
                 self._add_thread_if_of_use()
+
+    def hurry(self) -> None:
+        """Let threads that have nothing to do settle what they have done: now, and from now on."""
+        self.hurries = True
+        with self._lock:
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """End all tasks that run, and begin no other."""
@@ -145,11 +159,13 @@ class Pool:
         with self._lock:
             self._runners.add(runner)
         try:
-            while work := self._next():
+            while work := self._next(runner):
                 work(runner)
         except BaseException as error:  # raised where the results are read
             with self._lock:
                 self._staying -= 1
+            with contextlib.suppress(BaseException):
+                self._settle(runner)
             self._failed(error)
         finally:
             runner.close()
@@ -158,7 +174,7 @@ class Pool:
                 self._threads.discard(thread)
                 self._lived += time.monotonic() - began
 
-    def _next(self) -> Work | None:
+    def _next(self, runner: Runner) -> Work | None:
         """The next piece of work; None: this thread is to end."""
         with self._lock:
             while self._staying <= self._number.now():
@@ -167,13 +183,17 @@ class Pool:
                     if len(self._queue) > self._free and not self._is_closed:
                         self._add_thread_if_of_use()  # there may be more of them again
                     return work
-                if self._is_closed:
+                if self._is_closed or (runner.unsettled and self.hurries):
                     break
                 self._free += 1
                 since = time.monotonic()
-                self._changed.wait()
+                self._changed.wait(_LINGER if runner.unsettled else None)
                 self._waited += time.monotonic() - since
                 self._free -= 1
+                if runner.unsettled and not self._queue:
+                    break
+            if runner.unsettled:
+                return self._settle
             self._staying -= 1
             if self._queue:
                 self._changed.notify()  # what has woken this thread is for another one

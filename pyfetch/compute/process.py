@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed: a command may have to be
 ended first."""
 _BETWEEN = 0.01
+AT_ONCE = 0.005
+"""Seconds within which a quick task has ended."""
 
 
 class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
@@ -87,13 +90,18 @@ class ComputeProcess:
         begun: Ready | NotLoaded = self._reply(None)
         return begun
 
-    def ask(self, order: Order, seconds: float | None) -> Reply:
+    def ask(
+        self, order: Order, seconds: float | None, meanwhile: Callable[[], None] | None = None
+    ) -> Reply:
         """Let it compute, and wait for its reply, at most so long; None: for ever.
 
+        `meanwhile` is called once if the reply does not come at once.
         Raises `ProcessGone` and `TimeIsUp`: it has to be closed then.
         """
         self._output = b""
         self._send(order)
+        if meanwhile and not self._poll.poll(1000 * AT_ONCE):
+            meanwhile()
         reply: Reply = self._reply(seconds)
         return reply
 

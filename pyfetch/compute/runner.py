@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from pyfetch.compute.messages import Call, Failed, NotLoaded, Order, Setup, Succeeded
 from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
+from pyfetch.models import Result, Target
+from pyfetch.storage.computed_file import ComputedFile
 from pyfetch.units import format_seconds
 
 _log = logging.getLogger(__name__)
@@ -34,6 +38,21 @@ class Stopped(Exception):  # noqa: N818 - as above
     """The run was stopped while the task was at work."""
 
 
+class Ended(NamedTuple):
+    """A task that has ended well."""
+
+    target: Target
+    result: Result
+    """Without the value."""
+    value: str | None
+    """As JSON text; None: a command has none."""
+    file: ComputedFile
+    file_use: ExitStack
+    """Lets others have the file once it is closed."""
+    began: float
+    """When it began, on the monotonic clock in seconds."""
+
+
 class Runner:
     """Runs one task after another. For one thread, but for `stop`."""
 
@@ -46,20 +65,23 @@ class Runner:
         self._lock = threading.Lock()
         """Held while the process is replaced."""
         self._stopped = False
+        self.unsettled: list[Ended] = []
+        """Tasks that have ended and are not recorded: several are, together."""
 
     def start(self) -> None:
         """Start a process, unless there is one. Raises `UsageError` if it cannot compute."""
         if not self._process:
             self._start()
 
-    def run(self, order: Order) -> str | None:
+    def run(self, order: Order, meanwhile: Callable[[], None] | None = None) -> str | None:
         """Run a task. Returns its value as JSON text, None for a command.
 
+        `meanwhile` is called while it runs, unless it ends at once.
         Raises `TaskFailed`, `Stopped`, and `StoppedError` if no process can be started.
         """
         ended = failed = 0
         while True:
-            reply = self._try(order)
+            reply = self._try(order, meanwhile)
             if isinstance(reply, Succeeded):
                 return reply.value
             if isinstance(reply, Failed) and not reply.is_killed:
@@ -82,7 +104,7 @@ class Runner:
         """End the process."""
         self._close()
 
-    def _try(self, order: Order) -> Succeeded | Failed:
+    def _try(self, order: Order, meanwhile: Callable[[], None] | None) -> Succeeded | Failed:
         if self._stopped:
             raise Stopped
         try:
@@ -93,7 +115,7 @@ class Runner:
         if self._stopped or process is None:
             raise Stopped
         try:
-            reply = process.ask(order, self._rules.timeout)
+            reply = process.ask(order, self._rules.timeout, meanwhile)
         except (ProcessGone, TimeIsUp) as error:
             process.kill()
             how = self._close()

@@ -6,13 +6,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 from pyfetch.attempt import Finished
 from pyfetch.compute.pool import Pool, Use
+from pyfetch.compute.process import AT_ONCE
 from pyfetch.compute.process_number import ProcessNumber
-from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
+from pyfetch.compute.runner import Ended, Rules, Runner, Stopped, TaskFailed
 from pyfetch.compute.task import task_from
 from pyfetch.models import Failure, Result, Target, TargetError
 from pyfetch.settings import Settings
@@ -23,6 +24,9 @@ from pyfetch.storage.file_ledger import FileLedger
 
 _PER_PROCESS = 4
 """Files that may be fetched and not computed, for each process."""
+_MOST_UNSETTLED = 32
+_LONGEST_UNSETTLED = 0.01
+"""So many files, and so many seconds, a value waits at most to be recorded with others."""
 
 
 class ComputeStage:
@@ -38,13 +42,18 @@ class ComputeStage:
         self._keeps = settings.keep
         self._number = ProcessNumber(settings.cpus)
         rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
-        self._pool = Pool(self._task.setup(), rules, self._number, self._failed)
+        self._pool = Pool(self._task.setup(), rules, self._number, self._failed, self._settle)
         processes = self._number.now()
-        usual = max(_PER_PROCESS * processes, settings.most_workers + processes)
+        usual = settings.most_workers + _PER_PROCESS * processes
         self._ahead = settings.ahead or usual
         """Files that may be fetched and not computed, those in flight included."""
         self._left: dict[int, Result] = {}
         """By index, results of files that are fetched and not computed."""
+        self._counts_all = settings.ahead is not None
+        """Whether files that are computed and not recorded count as well."""
+        self._unsettled = 0
+        """Files that are computed and not recorded."""
+        self._lock = threading.Lock()
         self._has_refused = False
         """Whether a transfer was refused since the last file was computed."""
         self._refused_since: float | None = None
@@ -96,9 +105,12 @@ class ComputeStage:
 
     def may_start(self, in_flight: int) -> bool:
         """Whether one more transfer may start; if not, that may change with each `computed`."""
-        if in_flight + len(self._left) < self._ahead:
+        ahead = in_flight + len(self._left)
+        if ahead - (0 if self._counts_all else self._unsettled) < self._ahead:
             return True
-        self._has_refused = True
+        if not self._has_refused:
+            self._has_refused = True
+            self._pool.hurry()
         if self._refused_since is None and len(self._left) > self._pool.running:
             self._refused_since = time.monotonic()
         return False
@@ -107,6 +119,7 @@ class ComputeStage:
         """Note that this one is computed. Returns whether a transfer was refused before that."""
         self._left.pop(index, None)
         has_refused, self._has_refused = self._has_refused, False
+        self._pool.hurries = False
         self._end_of_refusal()
         return has_refused
 
@@ -117,8 +130,8 @@ class ComputeStage:
 
     @property
     def running(self) -> int:
-        """Files that are computed now."""
-        return self._pool.running
+        """Files that are computed now, or recorded."""
+        return self._pool.running or min(1, self._unsettled)
 
     def stop(self) -> None:
         """End what is computed now, and compute nothing more."""
@@ -163,29 +176,81 @@ class ComputeStage:
     def _compute(self, target: Target, finished: Finished, runner: Runner) -> None:
         """Compute one file, in a thread of the pool. Raises a `RunError`."""
         result = finished.result
+        file = self._files.of(target, finished)
+        if runner.unsettled and self._files.is_taken(file.path):
+            self._settle(runner)  # whoever has it may wait for one of these
         try:
-            with self._files.of(target, finished) as file:
-                result = self._result(target, result, file, runner)
+            with ExitStack() as file_use:
+                file_use.enter_context(file)
+                done = self._result(target, result, file, runner)
+                if done is None:
+                    runner.unsettled[-1].file_use.push(file_use.pop_all())
         except TargetError as error:
-            result = result.not_computed(error.failure, error.detail)
-        self._finish(target, result)
+            done = result.not_computed(error.failure, error.detail)
+        if done is not None:
+            self._finish(target, done)
+        elif not self._may_linger(runner.unsettled):
+            self._settle(runner)
 
-    def _result(self, target: Target, result: Result, file: ComputedFile, runner: Runner) -> Result:
+    def _result(
+        self, target: Target, result: Result, file: ComputedFile, runner: Runner
+    ) -> Result | None:
+        """The result with its value; None if that is to be recorded, see `_settle`."""
         recorded = file.recorded()
         if recorded:
             with self._counting:
                 self._known += 1
             return result.with_value(recorded.value, recorded.path)
+        meanwhile = partial(self._settle, runner) if runner.unsettled else None
+        began = time.monotonic()
         try:
-            text = runner.run(self._task.order(target, result))
+            text = runner.run(self._task.order(target, result), meanwhile)
         except TaskFailed as error:
             self._count()
             return result.not_computed(self._task.failure, str(error))
         except Stopped:
             return _cancelled(result)
         self._count()
-        value = None if text is None else json.loads(text)
-        return result.with_value(value, file.record(text))
+        runner.unsettled.append(Ended(target, result, text, file, ExitStack(), began))
+        with self._lock:
+            self._unsettled += 1
+        return None
+
+    def _may_linger(self, ended: list[Ended]) -> bool:
+        """Whether what has ended may wait a moment for others, to be recorded with them.
+
+        To commit a value takes longer than a trivial function: only that is lost with the process.
+        """
+        now = time.monotonic()
+        return (
+            len(ended) < _MOST_UNSETTLED
+            and now - ended[-1].began < AT_ONCE
+            and now - ended[0].began < _LONGEST_UNSETTLED
+        )
+
+    def _settle(self, runner: Runner) -> None:
+        """Record what has ended, and hand on its results. Raises a `RunError`."""
+        all_ended, runner.unsettled = runner.unsettled, []
+        with self._lock:
+            self._unsettled -= len(all_ended)
+        try:
+            if all_ended:
+                self._files.commit([ended.file.to_record(ended.value) for ended in all_ended])
+            for ended in all_ended:
+                result = self._with_value(ended)
+                ended.file_use.close()
+                self._finish(ended.target, result)
+        except BaseException as error:
+            for ended in all_ended:  # nobody is to wait for these files for ever
+                ended.file_use.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _with_value(self, ended: Ended) -> Result:
+        value = None if ended.value is None else json.loads(ended.value)
+        try:
+            return ended.result.with_value(value, ended.file.settled())
+        except TargetError as error:
+            return ended.result.not_computed(error.failure, error.detail)
 
     def _count(self) -> None:
         with self._counting:

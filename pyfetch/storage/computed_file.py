@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -49,8 +50,8 @@ class FilesInWork(Protocol):
         """Record what does no harm if the process is killed before the next commit."""
         ...
 
-    def commit(self, path: str, row: ComputedRow) -> None:
-        """Record a value. When this returns, it survives the death of the process."""
+    def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+        """Record values. When this returns, they survive the death of the process."""
         ...
 
 
@@ -65,7 +66,8 @@ class ComputedFile:
     def __init__(self, files: FilesInWork, target: Target, finished: Finished) -> None:
         path = finished.path or target.path
         assert path is not None  # noqa: S101 - a run that computes gives each file a name
-        self._path = path
+        self.path = path
+        """Below the output directory."""
         self._files = files
         self._final = files.directory.final(path)
         self._task = files.ledger.task_of(target)
@@ -73,15 +75,17 @@ class ComputedFile:
         self._before = NOTHING
         """What has the name before the task."""
         self._known = NOT_FETCHED
+        self._after = NOTHING
+        """What has it after the task."""
         self._is_recorded = False
 
     def __enter__(self) -> Self:
-        self._files.take(self._path)
+        self._files.take(self.path)
         try:
-            self._before = look(self._files.directory, self._path)
-            self._known = self._files.ledger.computed_of(self._path)
+            self._before = look(self._files.directory, self.path)
+            self._known = self._files.ledger.computed_of(self.path)
         except BaseException:
-            self._files.give_back(self._path)
+            self._files.give_back(self.path)
             raise
         return self
 
@@ -90,7 +94,7 @@ class ComputedFile:
             if kind is None and not self._is_recorded:
                 self._note_change_by_failed_task()
         finally:
-            self._files.give_back(self._path)
+            self._files.give_back(self.path)
 
     def recorded(self) -> Recorded | None:
         """The value if this task was run for the same bytes already; None: it has to be run.
@@ -112,7 +116,7 @@ class ComputedFile:
         removes = self._may_remove(self._before)
         new = self._row(row.task, row.value, row.sha256, self._before, effect, removes=removes)
         if new != row:
-            self._files.note(self._path, new)
+            self._files.note(self.path, new)
         return Recorded(value, self._settled(self._before, removes=removes))
 
     def record(self, value: str | None) -> Path | None:
@@ -120,15 +124,22 @@ class ComputedFile:
 
         Returns the file; None if it is gone, removed by its task or by `--keep no`.
         """
-        now = self._look_again()
+        self._files.commit([self.to_record(value)])
+        return self.settled()
+
+    def to_record(self, value: str | None) -> tuple[str, ComputedRow]:
+        """What `ComputedFiles.commit` is to be given, for several files at once."""
+        now = self._after = self._look_again()
         effect = Effect.ALTERED if self._is_changed(now) else Effect.LEFT
-        removes = self._may_remove(now)
         sha256 = self._result.sha256 if self._is_as_fetched() else None
-        row = self._row(self._task, value, sha256, now, effect, removes=removes)
-        # If the process is killed after this, the next run removes the file, and computes nothing.
-        self._files.commit(self._path, row)
+        removes = self._may_remove(now)
+        return self.path, self._row(self._task, value, sha256, now, effect, removes=removes)
+
+    def settled(self) -> Path | None:
+        """Once it is committed that the task has succeeded: as `record`."""
+        # Had the process been killed before, the next run would remove it, and compute nothing.
         self._is_recorded = True
-        return self._settled(now, removes=removes)
+        return self._settled(self._after, removes=self._may_remove(self._after))
 
     def _row(
         self,
@@ -153,7 +164,7 @@ class ComputedFile:
         if not removes:
             return self._result.path or Path(self._final)
         with errors_of(self._final), contextlib.suppress(FileNotFoundError):
-            place = self._files.directory.place(self._path)
+            place = self._files.directory.place(self.path)
             if place is not None:
                 with place:
                     now = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
@@ -196,7 +207,7 @@ class ComputedFile:
 
     def _look_again(self) -> Found:
         try:
-            return look(self._files.directory, self._path)
+            return look(self._files.directory, self.path)
         except TargetError:
             return NOTHING  # a directory, say: the task has its own ideas of the name
 
@@ -207,7 +218,7 @@ class ComputedFile:
             return
         if self._is_as_fetched() or self._is_as_left():
             row = self._row(_FAILED, None, None, now, Effect.ALTERED, removes=False)
-            self._files.note(self._path, row)
+            self._files.note(self.path, row)
 
 
 def _stamp(found: Found) -> tuple[int, int] | tuple[None, None]:

@@ -6,6 +6,7 @@ A value is in the state, safe from `kill -9`, before `ComputedFile.record` retur
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
@@ -52,9 +53,13 @@ class ComputedFiles:
         """Record what does no harm if the process is killed before the next commit."""
         self.ledger.note_computed([(path, row)], at_once=False)
 
-    def commit(self, path: str, row: ComputedRow) -> None:
-        """Record a value. When this returns, it survives the death of the process."""
-        self._commits.write((path, row))
+    def is_taken(self, path: str) -> bool:
+        """Whether somebody has this file in work now."""
+        return path in self._busy
+
+    def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+        """Record values. When this returns, they survive the death of the process."""
+        self._commits.write(rows)
 
     def _commit(self, rows: list[tuple[str, ComputedRow]]) -> None:
         self.ledger.note_computed(rows, at_once=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 _R = TypeVar("_R")
@@ -30,11 +30,11 @@ class GroupCommit(Generic[_R]):
         """Held by the thread that commits."""
         self._next: _RowsTogether[_R] = _RowsTogether()
 
-    def write(self, row: _R) -> None:
-        """Write a row. Returns once it is committed; raises what `commit` raises."""
+    def write(self, rows: Iterable[_R]) -> None:
+        """Write rows. Returns once they are committed; raises what `commit` raises."""
         with self._lock:
             batch = self._next
-            batch.rows.append(row)
+            batch.rows.extend(rows)
         with self._turn:
             if not batch.is_done:
                 with self._lock:

@@ -11,12 +11,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyfetch import Batch, fetch_all
+from pyfetch.errors import StoppedError
+from pyfetch.storage.computed_files import ComputedFiles
+from pyfetch.storage.group_commit import GroupCommit
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.mapped import does, text
 from tests.support.processes import children_of, is_there
@@ -423,6 +427,43 @@ def test_a_url_that_is_listed_twice_is_computed_for_each_of_its_files(job: Job) 
     assert len(job.computed()) == len(job.files()) == len({r["path"] for r in results})
 
 
+def test_values_of_quick_functions_are_committed_several_at_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit takes longer than such a function; those of others are committed one by one."""
+    commits: list[int] = []
+    write = GroupCommit.write
+
+    def counted(self: GroupCommit[Any], rows: Iterable[Any]) -> None:
+        rows = [*rows]
+        commits.append(len(rows))
+        write(self, rows)
+
+    monkeypatch.setattr(GroupCommit, "write", counted)
+    job.has(*["changes"] * 200)
+    assert len(job.values("--map", "jobs.py:changes", "--cpus", "1")) == 200
+    assert sum(commits) == 200
+    assert max(commits) > 1
+    commits.clear()
+    job.has(*range(5))
+    job.values("--map", "jobs.py:process", "--cpus", "1")
+    assert {*commits} == {1}
+
+
+@pytest.mark.parametrize("function", ["changes", "process"], ids=["quick", "slow"])
+def test_a_state_that_cannot_be_written_ends_the_run(
+    job: Job, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoppedError("the disk is full")
+
+    monkeypatch.setattr(ComputedFiles, "commit", refuse)
+    job.has(*["x"] * 10)
+    ended = job.run("--map", f"jobs.py:{function}", "--cpus", "2", status=3)
+    assert "the disk is full" in ended.err
+    assert "Traceback" not in ended.err
+
+
 # --- how many at once
 
 
@@ -508,7 +549,7 @@ def test_a_coroutine_gets_values_too(job: Job) -> None:
 
 
 def test_leaving_the_loop_early_ends_all_processes(job: Job) -> None:
-    urls = job.has("text", *["starts_and_waits"] * 3)
+    urls = job.has("text", "starts_and_waits")
 
     def is_open() -> tuple[int, list[int]]:
         return pipes(), [child for child in children_of(os.getpid()) if is_there(child)]
@@ -559,7 +600,7 @@ def test_a_script_gives_a_function_of_its_own(job: Job) -> None:
 
 
 def test_a_program_may_end_while_results_are_to_come(job: Job) -> None:
-    urls = job.has("a", *"bcdef")
+    urls = job.has("a", "b")
     source = """
 import sys, time
 from pyfetch import fetch_all

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
@@ -12,7 +13,7 @@ from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.pool import Pool
 from pyfetch.compute.process_number import ProcessNumber
-from pyfetch.compute.runner import Rules, Runner, Stopped
+from pyfetch.compute.runner import Ended, Rules, Runner, Stopped
 from tests.support.waiting import until
 
 
@@ -59,10 +60,16 @@ class Rig:
 
     def __init__(self, number: int) -> None:
         self.errors: list[BaseException] = []
+        self.settled: list[int] = []
+        """How many tasks were settled, each time."""
         self.number = Number(number)
         rules = Rules(None, 0, 1000)
-        self.pool = Pool(Setup(None), rules, self.number, self.errors.append)
+        self.pool = Pool(Setup(None), rules, self.number, self.errors.append, self._settle)
         self.works = Works()
+
+    def _settle(self, runner: Runner) -> None:
+        self.settled.append(len(runner.unsettled))
+        runner.unsettled = []
 
     def put(self, *names: int) -> None:
         for name in names:
@@ -196,3 +203,51 @@ def test_a_start_raises_what_has_kept_the_process_from_it(
     monkeypatch.setattr(Runner, "start", refuse)
     with pytest.raises(ValueError, match="no such function"):
         rig(1).pool.start(lambda: False)
+
+
+def leaves_one(runner: Runner) -> None:
+    """Work that is not settled when it has ended."""
+    runner.unsettled.append(cast(Ended, None))
+
+
+def test_what_has_ended_is_settled_together_as_soon_as_nothing_more_comes(rig: Rigs) -> None:
+    made = rig(1)
+    for _ in range(3):
+        made.pool.put(leaves_one)
+    until(lambda: sum(made.settled) == 3)
+    made.pool.put(leaves_one)
+    until(lambda: sum(made.settled) == 4)
+
+
+@pytest.mark.parametrize("end", ["close", "fewer", "hurry"])
+def test_what_has_ended_is_settled_at_once_where_that_is_waited_for(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Before its thread leaves, too."""
+    monkeypatch.setattr("pyfetch.compute.pool._LINGER", 60)
+    made = rig(2)
+    made.put(1)
+    made.works.has_begun(1)
+    made.pool.put(leaves_one)
+    until(lambda: made.pool.running == 1)
+    if end == "fewer":
+        made.number.number = 1
+        made.put(2)
+    elif end == "hurry":
+        made.pool.hurry()
+    else:
+        made.works.end(1)
+        made.pool.close()
+    until(lambda: made.settled == [1])
+
+
+def test_what_has_ended_before_an_error_is_settled(rig: Rigs) -> None:
+    made = rig(1)
+
+    def fail(runner: Runner) -> None:
+        leaves_one(runner)
+        raise ValueError("no")
+
+    made.pool.put(fail)
+    until(lambda: made.errors != [])
+    assert made.settled == [1]

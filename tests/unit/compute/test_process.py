@@ -238,7 +238,7 @@ def shell(script: str, *arguments: str) -> Execute:
         ("kill -40 $$", "killed by signal 40"),
         (
             "yes e | head -c 100000000 >&2; echo end >&2; exit 1",
-            "exit status 1: " + "e\n" * 2046 + "end",
+            "exit status 1: " + "e " * 2046 + "end",
         ),
         ("exec >&- 2>&-; sleep 0.05; exit 4", "exit status 4"),
         ("sleep 60 & exit 5", "exit status 5"),

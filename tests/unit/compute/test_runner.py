@@ -40,7 +40,7 @@ class Process:
             raise self.begins
         return self.begins
 
-    def ask(self, order: Any, seconds: float | None) -> Any:
+    def ask(self, order: Any, seconds: float | None, meanwhile: Any = None) -> Any:
         self.calls.append(f"ask {seconds}")
         Process.told()
         said = self.script.pop(0)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -378,10 +378,11 @@ def test_a_value_is_in_the_state_before_record_returns(computing: Computing, url
     ended: list[object] = []
 
     class Files(ComputedFiles):
-        def commit(self, path: str, row: ComputedRow) -> None:
-            super().commit(path, row)
+        def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+            rows = [*rows]
+            super().commit(rows)
             with closing(State.copy_of(computing.state_file)) as state:
-                ended.append(state.computed().of(path))
+                ended.extend(state.computed().of(path) for path, _ in rows)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.support.computing.ComputedFiles", Files)
@@ -428,8 +429,8 @@ def test_a_file_that_takes_the_name_after_the_task_is_not_removed(
     commit = ComputedFiles.commit
     file = computing.directory / "x"
 
-    def replaced(files: ComputedFiles, path: str, row: ComputedRow) -> None:
-        commit(files, path, row)
+    def replaced(files: ComputedFiles, rows: Iterable[tuple[str, ComputedRow]]) -> None:
+        commit(files, rows)
         file.rename(file.with_name("moved"))  # so that its inode is not given again
         file.write_text("mine")
 

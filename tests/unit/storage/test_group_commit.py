@@ -20,7 +20,7 @@ def test_rows_of_several_threads_share_commits_and_each_is_committed_when_its_wr
     group = GroupCommit(commit)
 
     def write(row: int) -> bool:
-        group.write(row)
+        group.write([row])
         return any(row in rows for rows in commits)
 
     with ThreadPoolExecutor(8) as pool:
@@ -42,7 +42,7 @@ def test_a_commit_that_fails_fails_for_all_that_wait_for_it_and_for_no_other() -
 
     def write(row: int) -> str | None:
         try:
-            group.write(row)
+            group.write([row])
         except OSError as error:
             return str(error)
         return None
