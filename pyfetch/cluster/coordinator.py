@@ -17,7 +17,8 @@ from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.executor import Executor, Gone, RoomChanged
-from pyfetch.cluster.members import Member, MemberReport, Members
+from pyfetch.cluster.member import Member, MemberReport
+from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake

@@ -1,20 +1,17 @@
-"""The members of a run, and the targets that each of them has."""
+"""The members of a run: which of them gets targets, and when another one is started."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from pyfetch.activity import IDLE, Activity, combined_activity
-from pyfetch.attempt import Assignment
-from pyfetch.cluster.executor import MemberChannel, Executor, Gone
-from pyfetch.cluster.messages import Begin, FromMember, InFlightReport, TransferState
+from pyfetch.activity import Activity, combined_activity
+from pyfetch.cluster.executor import Executor
+from pyfetch.cluster.member import Member, MemberReport
+from pyfetch.cluster.messages import Begin
 from pyfetch.cluster.workload import Workload
 from pyfetch.errors import StoppedError
-from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
@@ -25,59 +22,6 @@ _MOST_STILLBORN = 3
 """The run fails after this many members in a row have ended without sending a message."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """A process of a run."""
-
-    place: int
-    """Index of its share of the settings."""
-    workload: Workload
-    is_ready: bool = False
-    """Whether it may get targets."""
-    channel: MemberChannel = field(init=False)
-    targets: dict[int, Target] = field(default_factory=dict, repr=False)
-    """Targets that it has not done yet, by index."""
-    transfers: list[Transfer] = field(default_factory=list, repr=False)
-    """The transfers in flight, as it has reported last."""
-    activity: Activity = IDLE
-    """What it has reported to come in, and to wait."""
-    ended: bool = False
-    """Whether it has reported that it is done."""
-    unfit: str | None = None
-    """Why it cannot work where it is: a sentence without a full stop."""
-    spoke: bool = False
-    """Whether it has sent any message."""
-    silent_looks: int = 0
-    """Calls of `Members.end_the_silent` since its last message."""
-
-    def give(self, targets: list[Target]) -> None:
-        """Send it these targets."""
-        self.targets.update((target.index, target) for target in targets)
-        self.workload.given(len(targets))
-        self.channel.send(targets)
-
-    def finished(self, index: int) -> Target:
-        """Take in that it has done this target."""
-        self.workload.finished(1, time.monotonic())
-        return self.targets.pop(index)
-
-    def reported(self, report: InFlightReport) -> None:
-        """Take in its report of transfers in flight."""
-        self.transfers = [
-            _transfer_of(self.targets[state.target_index], state)
-            for state in report.transfers
-            if state.target_index in self.targets
-        ]
-        self.activity = report.activity
-
-
-class MemberReport(NamedTuple):
-    """Messages of a member, or the news that it has ended."""
-
-    member: Member
-    messages: list[FromMember] | Gone
 
 
 class Members:
@@ -219,10 +163,3 @@ class Members:
         member.is_ready = member.channel.is_local
         self._members.append(member)
         return member
-
-
-def _transfer_of(target: Target, state: TransferState) -> Transfer:
-    transfer = Transfer(Assignment.first_of(target))
-    transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
-    transfer.enter(state.phase)
-    return transfer

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import queue
 import signal
 import socket
@@ -20,6 +19,7 @@ from typing import NoReturn
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
+from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.probe import NotSharedError, prove_output
 from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
@@ -51,12 +51,12 @@ def main(descriptor: int) -> None:
 
 def run_member(connection: Connection) -> None:
     """Fetch what the coordinator at the other end of this connection wants, until that is all."""
-    inbox = _Inbox(connection)
+    inbox = Inbox(connection)
     begin = inbox.take()
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
-    outbox = _Outbox(connection)
+    outbox = Outbox(connection)
     _log_to(outbox.put, begin.log_level)
     last: messages.MemberEnded | messages.IsUnfit
     try:
@@ -84,7 +84,7 @@ def _keep_open(descriptor: int) -> None:
 
 
 def _fetch(
-    inbox: _Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
+    inbox: Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
 ) -> messages.MemberEnded:
     def ask_for_more() -> bool:
         if engine.waiting:
@@ -112,7 +112,7 @@ def _fetch(
 
 
 def _targets(
-    inbox: _Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
+    inbox: Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
     while True:
@@ -131,46 +131,13 @@ def _targets(
         return
 
 
-def _hear_the_rest(inbox: _Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
+def _hear_the_rest(inbox: Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
     while True:
         message = inbox.take()
         if isinstance(message, messages.NameGiven):
             names.give(message)
         elif isinstance(message, messages.StopNow):
             engine.stop()
-
-
-class _Inbox:
-    """Receives messages. This process ends at once if the connection does, or the lease."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.lease: float | None = None
-        """Seconds without any message, not even an empty one, after which this process ends."""
-
-    def take(self) -> messages.ToMember:
-        """The next message. Waits for it."""
-        while True:
-            try:
-                if self.lease and not self._connection.poll(self.lease):
-                    _die()
-                data = self._connection.recv_bytes()
-            except (EOFError, OSError):
-                _die()
-            if data:  # an empty one says that the coordinator is there
-                message: messages.ToMember = pickle.loads(data)  # noqa: S301 - of the coordinator
-                return message
-
-
-def _die() -> NoReturn:
-    """End at once, with all threads: the coordinator has ended.
-
-    On the coordinator's machine, this process, too, holds the lock of the output directory. If it
-    stopped in order, or waited for a thread in a system call, the user's next run would be refused
-    in the meantime. And `sys.exit` would only end the thread that calls it, which is not the main
-    one.
-    """
-    os._exit(1)
 
 
 def _report_what_is_in_flight(
@@ -185,33 +152,6 @@ def _report_what_is_in_flight(
             for each in engine.in_flight
         ]
         send(messages.InFlightReport(transfers, engine.activity()))
-
-
-class _Outbox:
-    """Sends messages in a thread of its own, all that are waiting in one list."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._waiting: queue.SimpleQueue[messages.FromMember] = queue.SimpleQueue()
-        self.put = self._waiting.put
-        self._sender = daemon(self._send, "sender")
-        self._sender.start()
-
-    def wait_until_sent(self) -> None:
-        """Wait until the last message was sent."""
-        self._sender.join()
-
-    def _send(self) -> None:
-        while True:
-            together = [self._waiting.get()]
-            while not self._waiting.empty():
-                together.append(self._waiting.get())
-            try:
-                self._connection.send_bytes(pickle.dumps(together))
-            except OSError:
-                _die()
-            if isinstance(together[-1], messages.MemberEnded | messages.IsUnfit):
-                return
 
 
 class _Names:

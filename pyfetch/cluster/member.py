@@ -1,0 +1,75 @@
+"""One member of a run: a process with an engine of its own, as the coordinator sees it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pyfetch.activity import IDLE, Activity
+from pyfetch.attempt import Assignment
+from pyfetch.cluster.executor import Gone, MemberChannel
+from pyfetch.cluster.messages import FromMember, InFlightReport, TransferState
+from pyfetch.cluster.workload import Workload
+from pyfetch.models import Target
+from pyfetch.transfer import Transfer
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """A process of a run."""
+
+    place: int
+    """Index of its share of the settings."""
+    workload: Workload
+    is_ready: bool = False
+    """Whether it may get targets."""
+    channel: MemberChannel = field(init=False)
+    targets: dict[int, Target] = field(default_factory=dict, repr=False)
+    """Targets that it has not done yet, by index."""
+    transfers: list[Transfer] = field(default_factory=list, repr=False)
+    """The transfers in flight, as it has reported last."""
+    activity: Activity = IDLE
+    """What it has reported to come in, and to wait."""
+    ended: bool = False
+    """Whether it has reported that it is done."""
+    unfit: str | None = None
+    """Why it cannot work where it is: a sentence without a full stop."""
+    spoke: bool = False
+    """Whether it has sent any message."""
+    silent_looks: int = 0
+    """Calls of `Members.end_the_silent` since its last message."""
+
+    def give(self, targets: list[Target]) -> None:
+        """Send it these targets."""
+        self.targets.update((target.index, target) for target in targets)
+        self.workload.given(len(targets))
+        self.channel.send(targets)
+
+    def finished(self, index: int) -> Target:
+        """Take in that it has done this target."""
+        self.workload.finished(1, time.monotonic())
+        return self.targets.pop(index)
+
+    def reported(self, report: InFlightReport) -> None:
+        """Take in its report of transfers in flight."""
+        self.transfers = [
+            _transfer_of(self.targets[state.target_index], state)
+            for state in report.transfers
+            if state.target_index in self.targets
+        ]
+        self.activity = report.activity
+
+
+class MemberReport(NamedTuple):
+    """Messages of a member, or the news that it has ended."""
+
+    member: Member
+    messages: list[FromMember] | Gone
+
+
+def _transfer_of(target: Target, state: TransferState) -> Transfer:
+    transfer = Transfer(Assignment.first_of(target))
+    transfer.received, transfer.resumed, transfer.size = state.received, state.resumed, state.size
+    transfer.enter(state.phase)
+    return transfer

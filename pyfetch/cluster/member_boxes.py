@@ -1,0 +1,72 @@
+"""What comes to a member and what leaves it, over its connection to the coordinator."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+from multiprocessing.connection import Connection
+from typing import NoReturn
+
+from pyfetch.cluster import messages
+from pyfetch.system import daemon
+
+
+class Inbox:
+    """Receives messages. This process ends at once if the connection does, or the lease."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.lease: float | None = None
+        """Seconds without any message, not even an empty one, after which this process ends."""
+
+    def take(self) -> messages.ToMember:
+        """The next message. Waits for it."""
+        while True:
+            try:
+                if self.lease and not self._connection.poll(self.lease):
+                    _die()
+                data = self._connection.recv_bytes()
+            except (EOFError, OSError):
+                _die()
+            if data:  # an empty one says that the coordinator is there
+                message: messages.ToMember = pickle.loads(data)  # noqa: S301 - of the coordinator
+                return message
+
+
+class Outbox:
+    """Sends messages in a thread of its own, all that are waiting in one list."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._waiting: queue.SimpleQueue[messages.FromMember] = queue.SimpleQueue()
+        self.put = self._waiting.put
+        self._sender = daemon(self._send, "sender")
+        self._sender.start()
+
+    def wait_until_sent(self) -> None:
+        """Wait until the last message was sent."""
+        self._sender.join()
+
+    def _send(self) -> None:
+        while True:
+            together = [self._waiting.get()]
+            while not self._waiting.empty():
+                together.append(self._waiting.get())
+            try:
+                self._connection.send_bytes(pickle.dumps(together))
+            except OSError:
+                _die()
+            if isinstance(together[-1], messages.MemberEnded | messages.IsUnfit):
+                return
+
+
+def _die() -> NoReturn:
+    """End at once, with all threads: the coordinator has ended.
+
+    On the coordinator's machine, this process, too, holds the lock of the output directory. If it
+    stopped in order, or waited for a thread in a system call, the user's next run would be refused
+    in the meantime. And `sys.exit` would only end the thread that calls it, which is not the main
+    one.
+    """
+    os._exit(1)
