@@ -27,6 +27,8 @@ _MARGIN = 0.5
 """Seconds that a member gets to end after its lease is over."""
 _KILLED_WITHIN = 1.0
 """Seconds in which a worker has to confirm that it has killed a member."""
+_ANSWERED_WITHIN = 30.0
+"""Seconds in which a worker has to say which versions it has."""
 _PLAIN = "tcp://"
 
 
@@ -102,9 +104,10 @@ class DaskChannel:
 
     async def _start(self) -> None:
         """Submit the task. A worker that cannot import what it runs would end, so ask first."""
+        asking = why_versions_differ(self._client, self.address)
         try:
-            why = await why_versions_differ(self._client, self.address)
-        except OSError as error:
+            why = await asyncio.wait_for(asking, _ANSWERED_WITHIN)
+        except Exception as error:  # whatever it is, there is no member
             self._end(Gone(f"the Dask worker {self.address} does not answer: {error}"))
             return
         if why:
@@ -124,6 +127,7 @@ class DaskChannel:
         self._future.add_done_callback(self._task_ended)
 
     async def _talk(self) -> None:
+        cause: Exception | None = None
         try:
             comm = await connect(self.address, **self._client.connection_args)
         except OSError as error:
@@ -135,14 +139,14 @@ class DaskChannel:
                 self._in_the_clear(self.address)
             await comm.write({"op": self.key, "reply": False})
             await self._exchange(comm)
-        except OSError:
-            pass
+        except Exception as error:  # whatever it is, the member is lost
+            cause = error
         finally:
             comm.abort()
         if not self._is_gone:
             # Nobody has said that the process is gone. It ends by itself when its lease is over.
             await asyncio.sleep(LEASE + _MARGIN)
-            self._end(Gone(f"the connection to the Dask worker {self.address} broke"))
+            self._end(Gone(f"the connection to the Dask worker {self.address} broke: {cause}"))
 
     async def _exchange(self, comm: Any) -> None:
         """Pass messages in both directions until the member has ended or the connection breaks."""

@@ -83,10 +83,10 @@ async def _pass_messages(comm: Comm) -> str:
         await asyncio.shield(gone)
     finally:  # also if the Dask worker closes, which cancels this
         process.kill()
-        reading.cancel()
         with contextlib.suppress(TimeoutError):
             ended = await asyncio.wait_for(gone, _ENDED_WITHIN)
             await _tell_end(comm, ended)
+        reading.cancel()  # not earlier: a connection that is no longer read is closed at once
         comm.abort()
     return ended.how
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import queue
+import time
 from multiprocessing.connection import Connection
 from typing import NoReturn
 
@@ -37,8 +38,10 @@ class Inbox:
 class Outbox:
     """Sends messages in a thread of its own, all that are waiting in one list."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, gather: float) -> None:
+        """`gather`: seconds for which more messages are waited for once there is one."""
         self._connection = connection
+        self._gather = gather
         self._waiting: queue.SimpleQueue[messages.FromMember] = queue.SimpleQueue()
         self.put = self._waiting.put
         self._sender = daemon(self._send, "sender")
@@ -51,6 +54,8 @@ class Outbox:
     def _send(self) -> None:
         while True:
             together = [self._waiting.get()]
+            if self._gather:
+                time.sleep(self._gather)
             while not self._waiting.empty():
                 together.append(self._waiting.get())
             try:

@@ -35,6 +35,8 @@ _REPORT_EVERY = 0.2
 """Seconds between two reports of transfers in flight."""
 _ALIVE_EVERY = 2.0
 """The same if they are not shown: then a report only says that this process is alive."""
+_GATHER_ELSEWHERE = 0.01
+"""Seconds for which messages are gathered where several programs have to pass each on."""
 _MOST_HELD = 8
 """Descriptors that come with the first message, at most."""
 
@@ -56,7 +58,7 @@ def run_member(connection: Connection) -> None:
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
-    outbox = Outbox(connection)
+    outbox = Outbox(connection, _GATHER_ELSEWHERE if begin.elsewhere else 0.0)
     _log_to(outbox.put, begin.log_level)
     last: messages.MemberEnded | messages.IsUnfit
     try:
