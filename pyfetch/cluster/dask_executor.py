@@ -99,7 +99,7 @@ class DaskExecutor:
         with self._lock:
             self._channels[channel.key] = channel
         keeps_files = begin.directory is not None
-        elsewhere = Elsewhere(os.getcwd(), keeps_files, LEASE)  # noqa: PTH109 - it is sent as text
+        elsewhere = Elsewhere(_working_directory(), keeps_files, LEASE)
         channel.open(begin._replace(directory=None, elsewhere=elsewhere))
         return channel
 
@@ -168,3 +168,10 @@ class DaskExecutor:
         for channel in left:
             channel.worker_left()
         self._changed(RoomChanged())
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - it is sent as text
+    except FileNotFoundError:  # it was removed: then no path can be relative to it
+        return os.sep

@@ -61,7 +61,7 @@ class WorkerProcess:
             theirs.close()
         self._socket = ours
         self._connection = Connection(os.dup(ours.fileno()))
-        self._outbox: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def begin(self, held: Sequence[int] = ()) -> None:
         """Let it begin. `held`: descriptors that it has to keep open as long as it runs."""
@@ -75,8 +75,8 @@ class WorkerProcess:
 
     def _send(self) -> None:
         with contextlib.suppress(OSError):  # if it has ended, `listen` says so
-            while True:
-                self._connection.send_bytes(self._outbox.get())
+            while (data := self._outbox.get()) is not None:
+                self._connection.send_bytes(data)
 
     def listen(self, heard: Callable[[bytes | Gone], None]) -> None:
         """Call `heard`, from another thread, with pickled lists of messages, and with a `Gone`."""
@@ -86,6 +86,9 @@ class WorkerProcess:
                 while True:
                     heard(self._connection.recv_bytes())
             except (EOFError, OSError):
+                self._outbox.put(
+                    None
+                )  # the other thread ends, too: this process may go on for long
                 heard(Gone(self._how_it_ended()))
 
         daemon(hear, "process").start()

@@ -120,6 +120,16 @@ def test_settings_go_over_tls_where_dask_has_certificates(
         assert [row[0] for row in ended.rows] == ["200"] * 10
 
 
+def test_a_warning_says_that_settings_go_to_another_machine_in_the_clear(
+    forked: InstalledCommand, empty: DaskCommands, ten: list[str]
+) -> None:
+    """Here it is another address of the loopback."""
+    empty.add_worker(host="127.0.0.2")
+    ended = forked("--cluster", empty.address, "-o", "data", *ten)
+    assert ended.status == 0
+    assert ended.err.count("in the clear") == 1
+
+
 def test_a_scheduler_that_does_not_answer_ends_the_run(
     forked: InstalledCommand, ten: list[str]
 ) -> None:

@@ -265,3 +265,21 @@ def test_a_process_that_hangs_is_killed_and_its_work_goes_to_others(
     assert running.returncode == 0, err
     assert not is_there(member)
     _is_whole(out, forked.directory, urls)
+
+
+def test_a_worker_keeps_nothing_of_the_runs_that_it_had(
+    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands
+) -> None:
+    """It may live for months."""
+    server.pages["/x"] = Page(b"x")
+    other = dask.workers.pop()
+    other.kill()
+    other.wait()
+    worker = Path(f"/proc/{dask.workers[0].pid}")
+    kept = []
+    for _ in range(4):
+        assert forked("--cluster", dask.address, "--discard", f"{server.url}/x").status == 0
+        time.sleep(0.5)
+        kept.append([len(list((worker / each).iterdir())) for each in ("task", "fd")])
+    assert kept[3][0] <= kept[1][0]
+    assert kept[3][1] <= kept[1][1]

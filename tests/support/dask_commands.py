@@ -50,12 +50,15 @@ class DaskCommands:
         return (self._directory / "dask.log").read_text()
 
     def add_worker(
-        self, threads: int = 1, environment: Mapping[str, str] | None = None
+        self,
+        threads: int = 1,
+        environment: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> subprocess.Popen[bytes]:
         """Start a worker without a nanny, so that one process is the worker."""
         worker = self._start(
             "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads), "--no-nanny",
-            "--no-dashboard", "--host", "127.0.0.1", "--protocol", self._protocol,
+            "--no-dashboard", "--host", host, "--protocol", self._protocol,
             "--local-directory", str(self._directory / "dask"),
             environment=environment,
         )  # fmt: skip
