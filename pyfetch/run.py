@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from pyfetch.storage.state import State
 
 
+_log = logging.getLogger(__name__)
+
+
 class Run:
     """A run over one input. `results` may be iterated once, by one thread.
 
@@ -229,7 +232,14 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
         from pyfetch.cluster.dask_executor import DaskExecutor
 
         on_cluster = DaskExecutor(cluster)
-        return on_cluster, shares_of_cluster(settings, on_cluster.size())
+        shares = shares_of_cluster(settings, on_cluster.size())
+        if len(shares) < on_cluster.size():
+            _log.warning(
+                "limits for hosts let %d of %d processes of the cluster fetch",
+                len(shares),
+                on_cluster.size(),
+            )
+        return on_cluster, shares
     from pyfetch.cluster.local import LocalExecutor
     from pyfetch.cluster.workload import split_settings
 

@@ -263,7 +263,8 @@ class Settings:
         CLUSTER,
         "--cluster",
         "Fetch on the Dask cluster with this scheduler (`tcp://HOST:PORT` or `tls://HOST:PORT`), or"
-        " on one of N workers that the run starts here (`local:N`).",
+        " on one of N workers that the run starts here (`local:N`). Each thread of a worker makes"
+        " `--workers` transfers at once.",
     )
     cluster_file: str | None = _transfers(
         None, FILE, "--cluster-file", "Fetch on the Dask cluster whose scheduler wrote this file."

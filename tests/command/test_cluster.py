@@ -86,6 +86,15 @@ def test_a_run_on_a_cluster_of_its_own(forked: InstalledCommand, server: Loopbac
     assert not (forked.directory / "data" / ".pyfetch" / "lock").exists()
 
 
+def test_limits_that_leave_processes_idle_are_said(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    ended = forked("--cluster", "local:2", "--rate", "50/s", "--discard", f"{server.url}/x")
+    assert ended.status == 0
+    assert "limits for hosts let 1 of 2 processes of the cluster fetch" in ended.err
+
+
 class TestShares:
     """What each member of a cluster gets of the limits."""
 
