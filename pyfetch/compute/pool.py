@@ -1,13 +1,15 @@
-"""Threads that each have a process to compute, and as many of them as are of use."""
+"""Threads that each have a process to compute, and as many of them as are of use.
+
+Each takes its work in lots: one piece at a time while these take long, else several.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.process_number import ProcessNumber
@@ -16,11 +18,13 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import daemon
 
 _LOOK_EVERY = 0.05
-_LINGER = 0.01
-"""Seconds that a thread waits for more before it settles what it has done."""
+LARGEST_LOT = 32
+_LOT_SECONDS = 0.002
+"""How long the tasks of a lot may take together, going by those of the lot before it."""
+_GATHER = 0.005
+"""Seconds for which a thread waits until there is a whole lot."""
 
-Work = Callable[[Runner], None]
-"""What a thread does with its runner. Raises a `RunError` if the run has to stop."""
+_T = TypeVar("_T")
 
 
 class Use(NamedTuple):
@@ -32,11 +36,11 @@ class Use(NamedTuple):
     """Part of their time in which they had nothing to do, from 0 to 1."""
 
 
-class Pool:
-    """Does work in the order in which it comes, several at once; for any thread.
+class Pool(Generic[_T]):
+    """Does work in the order in which it comes, several lots at once; for any thread.
 
-    `failed` is called with what it raises, by the thread that ran it; `settle` when a thread has
-    nothing to do and its runner has tasks that are not settled.
+    `do` does the work of a lot, with the runner of its thread. It returns what it did not begin,
+    which is done next, and raises what has to end the run: `failed` is called with that.
     """
 
     def __init__(
@@ -44,26 +48,30 @@ class Pool:
         setup: Setup,
         rules: Rules,
         number: ProcessNumber,
+        do: Callable[[Runner, list[_T]], Sequence[_T]],
         failed: Callable[[BaseException], None],
-        settle: Work,
+        largest_lot: int = LARGEST_LOT,
     ) -> None:
         self._setup = setup
         self._rules = rules
         self._number = number
+        self._do = do
         self._failed = failed
-        self._settle = settle
+        self._largest_lot = min(LARGEST_LOT, largest_lot)
+        self.lot = 1
+        """How many pieces of work a thread takes at once."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[Work] = deque()
+        self._queue: deque[_T] = deque()
         self._runners: set[Runner] = set()
         self._threads: set[threading.Thread] = set()
         self._staying = 0
         """Threads that have not left."""
         self._free = 0
-        """Threads that wait for a task."""
+        """Threads that wait for work."""
+        self._gathering = 0
+        """Those of them that wait until there is a whole lot."""
         self._is_closed = False
-        self.hurries = False
-        """Whether somebody waits for what threads have done."""
         self._most = 0
         self._began = time.monotonic()
         self._waited = self._lived = 0.0
@@ -85,14 +93,15 @@ class Pool:
                 raised.append(error)
             is_known.set()
 
-        self.put(first)
+        with self._lock:
+            self._add_thread(first)
         while not is_known.wait(_LOOK_EVERY):
             if given_up():
                 raise Stopped
         if raised:
             raise raised[0]
 
-    def put(self, work: Work) -> None:
+    def put(self, work: _T) -> None:
         """Let a thread do this work as soon as one is free. Raises `StoppedError`.
 
         Nothing is done with it after a stop.
@@ -101,16 +110,13 @@ class Pool:
             if self._is_closed:
                 return
             self._queue.append(work)
-            if len(self._queue) <= self._free:
+            waiting = len(self._queue)
+            if waiting % self.lot and (waiting > 1 or self._gathering):
+                return  # whoever was woken for the first one waits for the whole lot
+            if self._lots_waiting() <= self._free:
                 self._changed.notify()
             else:  # each thread that waits has been woken for what came before
                 self._add_thread_if_of_use()
-
-    def hurry(self) -> None:
-        """Let threads that have nothing to do settle what they have done: now, and from now on."""
-        self.hurries = True
-        with self._lock:
-            self._changed.notify_all()
 
     def stop(self) -> None:
         """End all tasks that run, and begin no other."""
@@ -134,15 +140,18 @@ class Pool:
 
     @property
     def running(self) -> int:
-        """Tasks that are at work now."""
+        """Threads that are at work now."""
         return self._staying - self._free
+
+    def _lots_waiting(self) -> int:
+        return -(-len(self._queue) // self.lot)
 
     def _add_thread_if_of_use(self) -> None:
         if self._staying < self._number.now():
             self._add_thread()
 
-    def _add_thread(self) -> None:
-        thread = daemon(lambda: self._work(thread), "compute")
+    def _add_thread(self, begin: Callable[[Runner], None] = lambda _: None) -> None:
+        thread = daemon(lambda: self._work(thread, begin), "compute")
         try:
             thread.start()
         except RuntimeError as error:  # "can't start new thread"
@@ -153,19 +162,20 @@ class Pool:
         self._staying += 1
         self._most = max(self._most, self._staying)
 
-    def _work(self, thread: threading.Thread) -> None:
+    def _work(self, thread: threading.Thread, begin: Callable[[Runner], None]) -> None:
         began = time.monotonic()
         runner = Runner(self._setup, self._rules)
         with self._lock:
             self._runners.add(runner)
         try:
-            while work := self._next(runner):
-                work(runner)
+            begin(runner)
+            while lot := self._next():
+                before = runner.seconds
+                rest = self._do(runner, lot)
+                self._ended(len(lot) - len(rest), runner.seconds - before, rest)
         except BaseException as error:  # raised where the results are read
             with self._lock:
                 self._staying -= 1
-            with contextlib.suppress(BaseException):
-                self._settle(runner)
             self._failed(error)
         finally:
             runner.close()
@@ -174,27 +184,45 @@ class Pool:
                 self._threads.discard(thread)
                 self._lived += time.monotonic() - began
 
-    def _next(self, runner: Runner) -> Work | None:
-        """The next piece of work; None: this thread is to end."""
+    def _ended(self, done: int, seconds: float, rest: Sequence[_T]) -> None:
+        """Take back the rest of a lot, and choose how large the next ones are."""
         with self._lock:
+            self._queue.extendleft(reversed(rest))
+            fit = int(_LOT_SECONDS * done / seconds) if seconds else 2 * done
+            self.lot = max(1, min(fit, 2 * done, self._largest_lot))
+
+    def _next(self) -> list[_T]:
+        """The next lot; empty: this thread is to end."""
+        with self._lock:
+            has_gathered = False
             while self._staying <= self._number.now():
-                if self._queue:
-                    work = self._queue.popleft()
-                    if len(self._queue) > self._free and not self._is_closed:
-                        self._add_thread_if_of_use()  # there may be more of them again
-                    return work
-                if self._is_closed or (runner.unsettled and self.hurries):
+                is_whole = len(self._queue) >= self.lot or has_gathered or self._is_closed
+                if self._queue and is_whole:
+                    return self._taken()
+                if self._is_closed:
                     break
-                self._free += 1
-                since = time.monotonic()
-                self._changed.wait(_LINGER if runner.unsettled else None)
-                self._waited += time.monotonic() - since
-                self._free -= 1
-                if runner.unsettled and not self._queue:
-                    break
-            if runner.unsettled:
-                return self._settle
+                has_gathered = self._wait(None if has_gathered or self.lot == 1 else _GATHER)
             self._staying -= 1
             if self._queue:
                 self._changed.notify()  # what has woken this thread is for another one
-            return None
+            return []
+
+    def _taken(self) -> list[_T]:
+        lot = [self._queue.popleft() for _ in range(min(self.lot, len(self._queue)))]
+        if self._queue and not self._is_closed:  # there may be more lots or threads than before
+            if self._lots_waiting() > self._free:
+                self._add_thread_if_of_use()
+            self._changed.notify()
+        return lot
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait for work, at most so long. Returns whether that time is over."""
+        gathers = seconds is not None
+        since = time.monotonic()
+        self._free += 1
+        self._gathering += gathers
+        is_woken = self._changed.wait(seconds)
+        self._gathering -= gathers
+        self._free -= 1
+        self._waited += time.monotonic() - since
+        return not is_woken

@@ -1,4 +1,4 @@
-"""Starts a process that computes, gives it orders one at a time, and ends it.
+"""Starts a process that computes, gives it orders, and ends it.
 
 The process runs a command of its own: it is not forked from a process with threads.
 """
@@ -6,6 +6,7 @@ The process runs a command of its own: it is not forked from a process with thre
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -13,13 +14,22 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from pyfetch import cpu
 from pyfetch.compute.channel import Channel
-from pyfetch.compute.messages import OUTPUT_KEPT, NotLoaded, Order, Ready, Reply, Setup, how_ended
+from pyfetch.compute.messages import (
+    OUTPUT_KEPT,
+    LotEnded,
+    NotLoaded,
+    Order,
+    Ready,
+    Reply,
+    Setup,
+    how_ended,
+)
 from pyfetch.errors import StoppedError
 from pyfetch.text import printed
 
@@ -28,8 +38,8 @@ _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed: a command may have to be
 ended first."""
 _BETWEEN = 0.01
-AT_ONCE = 0.005
-"""Seconds within which a quick task has ended."""
+_LONGEST_HELD = 0.005
+"""Seconds for which replies are held, so that more may come."""
 
 
 class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
@@ -81,29 +91,47 @@ class ComputeProcess:
         self._poll.register(self._output_end, select.POLLIN)
         if self._exit_end is not None:
             self._poll.register(self._exit_end, select.POLLIN)
+        self.seconds = 0.0
+        """What the tasks of all lots took that it ended."""
         self._output = b""
         self._is_closed = False
         self._send(setup)
 
     def begun(self) -> Ready | NotLoaded:
         """Wait until it can compute, or says that it cannot. Raises `ProcessGone`."""
-        begun: Ready | NotLoaded = self._reply(None)
+        begun: Ready | NotLoaded = self._receive(math.inf)[0]
         return begun
 
-    def ask(
-        self, order: Order, seconds: float | None, meanwhile: Callable[[], None] | None = None
-    ) -> Reply:
-        """Let it compute, and wait for its reply, at most so long; None: for ever.
+    def ask(self, orders: Sequence[Order], seconds: float = math.inf) -> Iterator[list[Reply]]:
+        """Let it run tasks, each for so long at most. Yields replies, several at once if they come.
 
-        `meanwhile` is called once if the reply does not come at once.
-        Raises `ProcessGone` and `TimeIsUp`: it has to be closed then.
+        It may end the lot early: tasks without a reply were not begun then. Raises `ProcessGone`
+        and `TimeIsUp` for the first task without a reply: it has to be closed then.
         """
         self._output = b""
-        self._send(order)
-        if meanwhile and not self._poll.poll(1000 * AT_ONCE):
-            meanwhile()
-        reply: Reply = self._reply(seconds)
-        return reply
+        self._send([*orders])
+        replies: list[Any] = []
+        last = time.monotonic()
+        while True:
+            held_until = time.monotonic() + _LONGEST_HELD if replies else math.inf
+            try:
+                came = self._receive(min(last + seconds, held_until))
+            except ProcessGone:
+                if replies:
+                    yield replies
+                raise
+            if came:
+                last = time.monotonic()
+                replies += came
+                if isinstance(replies[-1], LotEnded):
+                    self.seconds += replies.pop().seconds
+                    yield replies
+                    return
+            elif replies:
+                yield replies
+                replies = []
+            else:
+                raise TimeIsUp
 
     @property
     def output(self) -> str:
@@ -159,27 +187,27 @@ class ComputeProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _send(self, message: Setup | Order) -> None:
-        with contextlib.suppress(OSError):  # if it has ended, `_reply` says so
+    def _send(self, message: object) -> None:
+        with contextlib.suppress(OSError):  # if it has ended, `_receive` says so
             self._channel.send(message)
 
-    def _reply(self, seconds: float | None) -> Any:
-        until = None if seconds is None else time.monotonic() + seconds
+    def _receive(self, until: float) -> list[Any]:
+        """The messages that have come, at least one, or none if none comes until this time."""
         while True:
-            left = None if until is None else 1000 * max(0.0, until - time.monotonic())
+            left = None if until == math.inf else 1000 * max(0.0, until - time.monotonic())
             ready = [number for number, _ in self._poll.poll(left)]
             if self._output_end in ready and not self._read_output():
                 self._poll.unregister(self._output_end)
             if self._channel.fileno() in ready:
                 try:
-                    return self._channel.receive()
+                    return self._channel.receive_all()
                 except (EOFError, OSError):
                     raise ProcessGone from None
             # What the function has forked may hold its connection open.
             if self._exit_end in ready:
                 raise ProcessGone
-            if until is not None and time.monotonic() >= until:
-                raise TimeIsUp
+            if until != math.inf and time.monotonic() >= until:
+                return []
 
     def _read_output(self) -> bool:
         """Read what it has printed, and keep the end. Returns whether it may print more."""

@@ -14,10 +14,10 @@ LONGEST_VALUE = 1024 * 1024
 """Longest value, in characters of its JSON."""
 
 _COLUMNS = "c.task, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at, c.value"
-_COMPUTED = f"SELECT {_COLUMNS} FROM computed AS c WHERE c.key = ?"  # noqa: S608 - our own names
+_COMPUTED = f"SELECT c.key, {_COLUMNS} FROM computed AS c WHERE c.key"  # noqa: S608 - our own names
 _WITH_FILE = (
-    f"SELECT f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
-    " FROM file AS f LEFT JOIN computed AS c ON c.key = f.key WHERE f.key = ?"
+    f"SELECT f.key, f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
+    " FROM file AS f LEFT JOIN computed AS c ON c.key = f.key WHERE f.key"
 )
 _LEFT = (
     "SELECT c.task, c.size, c.modified_ns, c.effect FROM computed AS c JOIN file AS f"
@@ -85,24 +85,26 @@ class ComputedTable:
         stands = row.task == task and not (keeps and row.effect.by_pyfetch)
         return LeftFile(row.size, row.modified_ns, stands)
 
-    def of(self, path: str) -> ComputedOf:
-        """What is known of the file at a path that was claimed, and of its task."""
-        key = folded_key(path)
-        pending = self._tables.pending(key)
-        facts = pending.facts if pending else None
+    def of(self, paths: Sequence[str]) -> list[ComputedOf]:
+        """What is known of the files at paths that were claimed, and of their tasks."""
+        known: dict[str, ComputedOf] = {}
+        keys = [folded_key(path) for path in paths]
+        pending = [(key, self._tables.pending(key)) for key in keys]
+        new = {key: row for key, row in pending if row and row.facts}
+        written = [key for key in keys if key not in new]
         with self._errors:
-            row: Sequence[Any] | None
-            if pending and facts:
-                row = self._tables.find(_COMPUTED, key)
-                size, modified_ns, fetched_at = facts.size, facts.modified_ns, pending.fetched_at
-            else:
-                found = self._tables.find(_WITH_FILE, key)
-                if found is None:
-                    return NOT_FETCHED
-                size, modified_ns, fetched_at, *row = found
-                if row[0] is None:
-                    row = None
-        return ComputedOf(size, modified_ns, fetched_at, self._checked(row) if row else None)
+            computed = self._tables.find_all(_COMPUTED, [*new]) if new else ()
+            files = self._tables.find_all(_WITH_FILE, written) if written else ()
+        rows = {key: self._checked(row) for key, *row in computed}
+        for key, file in new.items():
+            assert file.facts  # noqa: S101 - chosen by that
+            known[key] = ComputedOf(
+                file.facts.size, file.facts.modified_ns, file.fetched_at, rows.get(key)
+            )
+        for key, size, modified_ns, fetched_at, *row in files:
+            done = None if row[0] is None else self._checked(row)
+            known[key] = ComputedOf(size, modified_ns, fetched_at, done)
+        return [known.get(key, NOT_FETCHED) for key in keys]
 
     def put(self, path: str, row: ComputedRow) -> None:
         """Record a task that has succeeded for the file at this path."""

@@ -126,11 +126,11 @@ class FileLedger:
         assert self._task_of  # noqa: S101 - asked only in a run that computes
         return self._task_of(target)
 
-    def computed_of(self, path: str) -> ComputedOf:
-        """What is known of a file, and of the task that was run for it."""
+    def computed_of(self, paths: Sequence[str]) -> list[ComputedOf]:
+        """What is known of each of these files, and of the task that was run for it."""
         assert self._computed  # noqa: S101 - asked only in a run that computes
         with self._lock:
-            return self._computed.of(path)
+            return self._computed.of(paths)
 
     def note_computed(self, rows: Iterable[tuple[str, ComputedRow]], *, at_once: bool) -> None:
         """Note by paths what tasks have done. `at_once`: commit it before this returns."""

@@ -145,6 +145,12 @@ class StateTables:
         found: tuple[Any, ...] | None = self._database.execute(query, (key,)).fetchone()
         return found
 
+    def find_all(self, query: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        """As `find`, for all rows; `query` ends with the name of the column of the key."""
+        self._begin()
+        marks = ",".join("?" * len(keys))
+        return self._database.execute(f"{query} IN ({marks})", keys).fetchall()
+
     def select(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows that a query finds, those that were put last included."""
         self._write()

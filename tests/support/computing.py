@@ -121,7 +121,8 @@ class Computing:
     ) -> Row:
         result = finished.result
         self.before_computing()
-        with suppress(TargetError), files.of(target, finished) as file:
+        file = files.of(target, finished)
+        with suppress(TargetError), files.in_work([file]):
             recorded = file.recorded()
             if recorded:
                 return _row(result, recorded.value, recorded.path)
@@ -130,8 +131,10 @@ class Computing:
             try:
                 value = task(result.path)
             except TaskError:
+                file.failed()
                 return _row(result, FAILED, result.path)
-            return _row(result, value, file.record(json.dumps(value)))
+            files.commit([file.to_record(json.dumps(value))])
+            return _row(result, value, file.settled())
         return _row(result, FAILED, result.path)
 
 
