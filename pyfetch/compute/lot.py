@@ -82,7 +82,7 @@ class LotComputer:
                 recorded = file.recorded()
                 if recorded:
                     known += 1
-                    done.append((target, result.with_value(recorded.value, recorded.path)))
+                    done.append((target, result.with_value(recorded.value, recorded.file)))
                 else:
                     to_run.append(_InWork(fetched, file, self._task.order(target, result)))
             except TargetError as error:

@@ -19,9 +19,9 @@ from pyfetch.system import daemon
 
 _LOOK_EVERY = 0.05
 LARGEST_LOT = 32
-_LOT_SECONDS = 0.002
+_LOT_SECONDS = 0.005
 """How long the tasks of a lot may take together, going by those of the lot before it."""
-_GATHER = 0.005
+_GATHER = 0.02
 """Seconds for which a thread waits until there is a whole lot."""
 
 _T = TypeVar("_T")
@@ -70,7 +70,7 @@ class Pool(Generic[_T]):
         self._free = 0
         """Threads that wait for work."""
         self._gathering = 0
-        """Those of them that wait until there is a whole lot."""
+        """1 if one of them waits until there is a whole lot, else 0."""
         self._is_closed = False
         self._most = 0
         self._began = time.monotonic()
@@ -201,7 +201,8 @@ class Pool(Generic[_T]):
                     return self._taken()
                 if self._is_closed:
                     break
-                has_gathered = self._wait(None if has_gathered or self.lot == 1 else _GATHER)
+                gathers = self.lot > 1 and not has_gathered and not self._gathering
+                has_gathered = self._wait(_GATHER if gathers else None)
             self._staying -= 1
             if self._queue:
                 self._changed.notify()  # what has woken this thread is for another one

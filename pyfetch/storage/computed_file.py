@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from pyfetch.attempt import Finished
@@ -25,7 +24,7 @@ class Recorded(NamedTuple):
 
     value: Any
     """None for a command."""
-    path: Path | None
+    file: str | None
     """The file; None: it is gone, as its task or `--keep no` wants it."""
 
 
@@ -99,7 +98,7 @@ class ComputedFile:
         removes = self._may_remove(now)
         return self.path, self._row(self._task, value, sha256, now, effect, removes=removes)
 
-    def settled(self) -> Path | None:
+    def settled(self) -> str | None:
         """Once it is committed that the task has succeeded: the file; None if it is gone.
 
         Its task has removed it, or it is removed now, with `--keep no`.
@@ -133,12 +132,12 @@ class ComputedFile:
         fetched_at = self.known.fetched_at
         return ComputedRow(task, sha256, size, modified_ns, effect, fetched_at, value)
 
-    def _settled(self, there: Found, *, removes: bool) -> Path | None:
+    def _settled(self, there: Found, *, removes: bool) -> str | None:
         """The file that stays; None if there is none, or once it is removed."""
         if there.status is None:
             return None
         if not removes:
-            return self._result.path or Path(self._final)
+            return self._result.file or self._final
         with errors_of(self._final), contextlib.suppress(FileNotFoundError):
             place = self._files.directory.place(self.path)
             if place is not None:

@@ -23,7 +23,10 @@ _LEFT = (
     "SELECT c.task, c.size, c.modified_ns, c.effect FROM computed AS c JOIN file AS f"
     " ON f.key = c.key AND f.fetched_at IS c.fetched_at WHERE c.key = ? AND c.effect != 'left'"
 )
-_PUT = "INSERT OR REPLACE INTO computed VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO computed VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE = 64
+"""Rows that one statement writes, at most: see `state_tables`."""
 _TYPES = (
     (str,), (str, type(None)), (int, type(None)), (int, type(None)), (str,),
     (float, type(None)), (str, type(None)),
@@ -106,10 +109,13 @@ class ComputedTable:
             known[key] = ComputedOf(size, modified_ns, fetched_at, done)
         return [known.get(key, NOT_FETCHED) for key in keys]
 
-    def put(self, path: str, row: ComputedRow) -> None:
-        """Record a task that has succeeded for the file at this path."""
+    def put(self, rows: Sequence[tuple[str, ComputedRow]]) -> None:
+        """Record tasks that have succeeded for the files at these paths."""
         with self._errors:
-            self._tables.change_other(_PUT, (folded_key(path), *row))
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows[start : start + _AT_ONCE]
+                values = [value for path, row in some for value in (folded_key(path), *row)]
+                self._tables.change_other(_PUT + ", ".join([_ROW] * len(some)), values)
 
     def value_of(self, row: ComputedRow) -> Any:
         """The value that a row has in JSON; None for a command. For any thread."""

@@ -133,7 +133,7 @@ class StateTables:
         self._looked_up.clear()
         self.change_other(statement, values)
 
-    def change_other(self, statement: str, values: tuple[object, ...]) -> None:
+    def change_other(self, statement: str, values: Sequence[object]) -> None:
         """Execute a statement that changes rows of another table than `file`."""
         self.changed = True
         self._begin()

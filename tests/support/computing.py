@@ -125,7 +125,7 @@ class Computing:
         with suppress(TargetError), files.in_work([file]):
             recorded = file.recorded()
             if recorded:
-                return _row(result, recorded.value, recorded.path)
+                return _row(result, recorded.value, Path(recorded.file) if recorded.file else None)
             assert result.path
             self.computed.append(result.path.name)
             try:
@@ -134,7 +134,8 @@ class Computing:
                 file.failed()
                 return _row(result, FAILED, result.path)
             files.commit([file.to_record(json.dumps(value))])
-            return _row(result, value, file.settled())
+            left = file.settled()
+            return _row(result, value, Path(left) if left else None)
         return _row(result, FAILED, result.path)
 
 
