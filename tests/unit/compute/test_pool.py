@@ -228,7 +228,7 @@ def put_behind_one_that_waits(made: Rig, *works: Work) -> None:
     for work in works:
         made.pool.put(work)
     made.works.end(1)
-    until(lambda: made.errors or (made.pool.running == 0 and not made.pool._queue))  # noqa: SLF001
+    until(lambda: bool(made.errors) or not (made.pool.running or made.pool._queue))  # noqa: SLF001
 
 
 def test_while_it_is_quick_work_is_done_in_ever_larger_lots(rig: Rigs) -> None:
