@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from pyfetch.compute.lot_queue import LARGEST_LOT, LotQueue
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
@@ -18,9 +18,6 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import daemon
 
 _LOOK_EVERY = 0.05
-LARGEST_LOT = 32
-_LOT_SECONDS = 0.005
-"""How long the tasks of a lot may take together, going by those of the lot before it."""
 _GATHER = 0.02
 """Seconds for which a thread waits until there is a whole lot."""
 
@@ -57,12 +54,9 @@ class Pool(Generic[_T]):
         self._number = number
         self._do = do
         self._failed = failed
-        self._largest_lot = min(LARGEST_LOT, largest_lot)
-        self.lot = 1
-        """How many pieces of work a thread takes at once."""
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[_T] = deque()
+        self._queue: LotQueue[_T] = LotQueue(largest_lot)
         self._runners: set[Runner] = set()
         self._threads: set[threading.Thread] = set()
         self._staying = 0
@@ -73,7 +67,6 @@ class Pool(Generic[_T]):
         """1 if one of them waits until there is a whole lot, else 0."""
         self._is_closed = False
         self._most = 0
-        self._began = time.monotonic()
         self._waited = self._lived = 0.0
         """Seconds of all threads together."""
 
@@ -109,11 +102,9 @@ class Pool(Generic[_T]):
         with self._lock:
             if self._is_closed:
                 return
-            self._queue.append(work)
-            waiting = len(self._queue)
-            if waiting % self.lot and (waiting > 1 or self._gathering):
+            if not self._queue.put(work) or (self._gathering and not self._queue.has_whole):
                 return  # whoever was woken for the first one waits for the whole lot
-            if self._lots_waiting() <= self._free:
+            if self._queue.lots <= self._free:
                 self._changed.notify()
             else:  # each thread that waits has been woken for what came before
                 self._add_thread_if_of_use()
@@ -139,12 +130,14 @@ class Pool(Generic[_T]):
         return Use(self._most, self._waited / self._lived if self._lived else 0.0)
 
     @property
+    def lot(self) -> int:
+        """How many pieces of work a thread takes at once."""
+        return self._queue.size
+
+    @property
     def running(self) -> int:
         """Threads that are at work now."""
         return self._staying - self._free
-
-    def _lots_waiting(self) -> int:
-        return -(-len(self._queue) // self.lot)
 
     def _add_thread_if_of_use(self) -> None:
         if self._staying < self._number.now():
@@ -172,7 +165,8 @@ class Pool(Generic[_T]):
             while lot := self._next():
                 before = runner.seconds
                 rest = self._do(runner, lot)
-                self._ended(len(lot) - len(rest), runner.seconds - before, rest)
+                with self._lock:
+                    self._queue.ended(len(lot) - len(rest), runner.seconds - before, rest)
         except BaseException as error:  # raised where the results are read
             with self._lock:
                 self._staying -= 1
@@ -184,24 +178,17 @@ class Pool(Generic[_T]):
                 self._threads.discard(thread)
                 self._lived += time.monotonic() - began
 
-    def _ended(self, done: int, seconds: float, rest: Sequence[_T]) -> None:
-        """Take back the rest of a lot, and choose how large the next ones are."""
-        with self._lock:
-            self._queue.extendleft(reversed(rest))
-            fit = int(_LOT_SECONDS * done / seconds) if seconds else 2 * done
-            self.lot = max(1, min(fit, 2 * done, self._largest_lot))
-
     def _next(self) -> list[_T]:
         """The next lot; empty: this thread is to end."""
         with self._lock:
             has_gathered = False
             while self._staying <= self._number.now():
-                is_whole = len(self._queue) >= self.lot or has_gathered or self._is_closed
-                if self._queue and is_whole:
+                takes_any = has_gathered or self._is_closed
+                if self._queue.has_whole or (self._queue and takes_any):
                     return self._taken()
                 if self._is_closed:
                     break
-                gathers = self.lot > 1 and not has_gathered and not self._gathering
+                gathers = self._queue.size > 1 and not has_gathered and not self._gathering
                 has_gathered = self._wait(_GATHER if gathers else None)
             self._staying -= 1
             if self._queue:
@@ -209,9 +196,9 @@ class Pool(Generic[_T]):
             return []
 
     def _taken(self) -> list[_T]:
-        lot = [self._queue.popleft() for _ in range(min(self.lot, len(self._queue)))]
+        lot = self._queue.take()
         if self._queue and not self._is_closed:  # there may be more lots or threads than before
-            if self._lots_waiting() > self._free:
+            if self._queue.lots > self._free:
                 self._add_thread_if_of_use()
             self._changed.notify()
         return lot

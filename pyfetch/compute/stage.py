@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pyfetch.attempt import Finished
 from pyfetch.compute.account import Account
 from pyfetch.compute.lot import Computed, Fetched, LotComputer, cancelled
-from pyfetch.compute.pool import LARGEST_LOT, Pool, Use
+from pyfetch.compute.lot_queue import LARGEST_LOT
+from pyfetch.compute.pool import Pool, Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.compute.task import task_from

@@ -270,10 +270,10 @@ def test_nothing_waits_for_a_whole_lot_when_nothing_more_will_come(
 ) -> None:
     monkeypatch.setattr("pyfetch.compute.pool._GATHER", 60)
     made = rig(1)
-    made.pool.lot = 8
+    put_behind_one_that_waits(made, *[quick] * 3)
     made.pool.put(quick)
     made.pool.close()
-    assert made.lots == [1]
+    assert made.lots == [1, 1, 2, 1]
 
 
 def test_an_error_in_a_lot_is_told(rig: Rigs) -> None:

@@ -50,7 +50,7 @@ def begun() -> Iterator[Callable[[Setup], ComputeProcess]]:
 
     yield begin
     for process in processes:
-        if not process._is_closed:  # noqa: SLF001
+        if not process._child._is_closed:  # noqa: SLF001
             process.kill()
             process.close()
 
@@ -273,7 +273,7 @@ def test_a_system_that_starts_no_process_ends_the_run(monkeypatch: pytest.Monkey
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("pyfetch.compute.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("pyfetch.compute.child.subprocess.Popen", refuse)
     before = descriptors()
     with pytest.raises(StoppedError, match="cannot start a process to compute: Resource"):
         ComputeProcess(COMMANDS)
