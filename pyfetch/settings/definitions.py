@@ -377,7 +377,7 @@ class Settings:
         count(1, 1_000_000),
         "--ahead",
         "Let at most this many files wait for `--exec` or `--map`; fetching waits then. By default,"
-        " four for each CPU.",
+        " four for each CPU, up to 32 where they are quick.",
     )
     keep: bool = _computing(
         True,
