@@ -1,7 +1,5 @@
 """What is known of a file: facts of one that was saved, and what the state knows of a name."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,7 +56,7 @@ class Known(NamedTuple):
     """Path of the file, if the server has given it another name."""
     of_other_url: bool = False
     """Whether the file came from another URL, which owned the name in an earlier run."""
-    left: LeftFile | None = None
+    left: "LeftFile | None" = None
     """What a task has made of the file. Known only in a run that computes itself."""
 
 

@@ -1,7 +1,5 @@
 """One run of the command: fetching, its display and its files, and how it ends."""
 
-from __future__ import annotations
-
 import io
 import sys
 import time
@@ -73,7 +71,7 @@ class _CommandRun:
         self._spec = spec
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
-        self._pruning: Pruning | None = None
+        self._pruning: "Pruning | None" = None
         if options.prune:
             from pyfetch.cli.prune import Pruning, check_list_is_whole
 

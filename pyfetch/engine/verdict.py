@@ -1,7 +1,5 @@
 """What an answer is: the whole file, the rest of a part, or of no use. Pure."""
 
-from __future__ import annotations
-
 from enum import Enum
 from typing import NamedTuple
 
