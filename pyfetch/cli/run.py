@@ -71,7 +71,7 @@ class _CommandRun:
         self._spec = spec
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
-        self._pruning: "Pruning | None" = None
+        self._pruning: Pruning | None = None  # noqa: F823 - no name is looked up
         if options.prune:
             from pyfetch.cli.prune import Pruning, check_list_is_whole
 
