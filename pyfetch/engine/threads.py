@@ -32,12 +32,12 @@ from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
-from pyfetch.storage.lock import RunLock
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are computed only
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.storage.lock import RunLock
 
 _WITHOUT_THREADS = 10.0
 """The run fails if no thread is at work and none could be started for this time, in seconds."""
