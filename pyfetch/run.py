@@ -17,7 +17,7 @@ from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
-from pyfetch.settings import SETTINGS, Settings
+from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
@@ -47,7 +47,7 @@ class Run:
         watched: bool = False,
         may_pin: bool = False,
     ) -> None:
-        if settings.name != SETTINGS["name"].default:
+        if settings.has_template:
             from pyfetch.naming.template_text import check_template
 
             check_template(settings.name)

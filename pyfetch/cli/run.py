@@ -8,7 +8,6 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions, ProgressForm
@@ -190,6 +189,8 @@ class _CommandRun:
 
     def _say_failures(self) -> None:
         """Tell what failed, at which hosts, and how to try it again."""
+        from pyfetch.cli.again import command_again  # loaded where several have failed only
+
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
         for text in failures.told(display.short_url):

@@ -476,6 +476,11 @@ class Settings(_Values):
         )
 
     @property
+    def has_template(self) -> bool:
+        """Whether files are named by a template, and not as their URLs are."""
+        return self.name != SETTINGS["name"].default
+
+    @property
     def names_by_type(self) -> bool:
         """Whether the media type of an answer may decide the name of its file."""
         return "{type_ext}" in self.name
