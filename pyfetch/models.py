@@ -271,9 +271,9 @@ class Result(ResultFields):
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
 
-    def with_value(self, value: Any, path: Path | None) -> "Result":
-        """The same result after its file was computed; `path`: the file, unless it is gone."""
-        return self._replace(value=value, file=None if path is None else str(path))
+    def with_value(self, value: Any, file: str | None) -> "Result":
+        """The same result after its file was computed; `file`: where it is, unless it is gone."""
+        return self._replace(value=value, file=file)
 
     def not_computed(self, failure: Failure, detail: str) -> "Result":
         """The same result if its file was fetched, and could not be computed."""

@@ -27,10 +27,20 @@ class Channel:
     def fileno(self) -> int:
         return self._end.fileno()
 
-    def send(self, message: object) -> None:
-        """Send a message. Raises `OSError` if there is no other end any more."""
-        data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
-        self._end.sendall(len(data).to_bytes(_PREFIX, "big") + data)
+    def send(self, *messages: object) -> None:
+        """Send messages. Raises `OSError` if there is no other end any more."""
+        parts: list[bytes] = []
+        for message in messages:
+            data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+            parts += (len(data).to_bytes(_PREFIX, "big"), data)
+        self._end.sendall(b"".join(parts))
+
+    def receive_all(self) -> list[Any]:
+        """Wait for the next message, and take all that have come. Raises as `receive`."""
+        messages = [self.receive()]
+        while self._has_message():
+            messages.append(self.receive())
+        return messages
 
     def receive(self) -> Any:
         """Wait for the next message. Raises `OSError` or `EOFError` if none comes any more."""
@@ -48,6 +58,11 @@ class Channel:
 
     def close(self) -> None:
         self._end.close()
+
+    def _has_message(self) -> bool:
+        """Whether the next message has been read."""
+        length = int.from_bytes(self._read[:_PREFIX], "big")
+        return _PREFIX + length <= len(self._read)
 
     def _fill(self, length: int) -> None:
         """Read until so many bytes are there."""

@@ -110,6 +110,13 @@ class Failed(NamedTuple):
     """Whether a signal has ended the command."""
 
 
+class LotEnded(NamedTuple):
+    """Behind the last reply to a lot of orders: those that have no reply were not begun."""
+
+    seconds: float
+    """How long the tasks took, all together."""
+
+
 Order = Call | Execute
 Reply = Succeeded | Failed
 

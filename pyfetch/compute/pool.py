@@ -1,14 +1,16 @@
-"""Threads that each have a process to compute, and as many of them as are of use."""
+"""Threads that each have a process to compute, and as many of them as are of use.
+
+Each takes its work in lots: one piece at a time while these take long, else several.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
+from pyfetch.compute.lot_queue import LARGEST_LOT, LotQueue
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
@@ -16,11 +18,10 @@ from pyfetch.errors import StoppedError
 from pyfetch.system import daemon
 
 _LOOK_EVERY = 0.05
-_LINGER = 0.01
-"""Seconds that a thread waits for more before it settles what it has done."""
+_GATHER = 0.02
+"""Seconds for which a thread waits until there is a whole lot."""
 
-Work = Callable[[Runner], None]
-"""What a thread does with its runner. Raises a `RunError` if the run has to stop."""
+_T = TypeVar("_T")
 
 
 class Use(NamedTuple):
@@ -32,11 +33,11 @@ class Use(NamedTuple):
     """Part of their time in which they had nothing to do, from 0 to 1."""
 
 
-class Pool:
-    """Does work in the order in which it comes, several at once; for any thread.
+class Pool(Generic[_T]):
+    """Does work in the order in which it comes, several lots at once; for any thread.
 
-    `failed` is called with what it raises, by the thread that ran it; `settle` when a thread has
-    nothing to do and its runner has tasks that are not settled.
+    `do` does the work of a lot, with the runner of its thread. It returns what it did not begin,
+    which is done next, and raises what has to end the run: `failed` is called with that.
     """
 
     def __init__(
@@ -44,28 +45,28 @@ class Pool:
         setup: Setup,
         rules: Rules,
         number: ProcessNumber,
+        do: Callable[[Runner, list[_T]], Sequence[_T]],
         failed: Callable[[BaseException], None],
-        settle: Work,
+        largest_lot: int = LARGEST_LOT,
     ) -> None:
         self._setup = setup
         self._rules = rules
         self._number = number
+        self._do = do
         self._failed = failed
-        self._settle = settle
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._queue: deque[Work] = deque()
+        self._queue: LotQueue[_T] = LotQueue(largest_lot)
         self._runners: set[Runner] = set()
         self._threads: set[threading.Thread] = set()
         self._staying = 0
         """Threads that have not left."""
         self._free = 0
-        """Threads that wait for a task."""
+        """Threads that wait for work."""
+        self._gathering = 0
+        """1 if one of them waits until there is a whole lot, else 0."""
         self._is_closed = False
-        self.hurries = False
-        """Whether somebody waits for what threads have done."""
         self._most = 0
-        self._began = time.monotonic()
         self._waited = self._lived = 0.0
         """Seconds of all threads together."""
 
@@ -85,14 +86,15 @@ class Pool:
                 raised.append(error)
             is_known.set()
 
-        self.put(first)
+        with self._lock:
+            self._add_thread(first)
         while not is_known.wait(_LOOK_EVERY):
             if given_up():
                 raise Stopped
         if raised:
             raise raised[0]
 
-    def put(self, work: Work) -> None:
+    def put(self, work: _T) -> None:
         """Let a thread do this work as soon as one is free. Raises `StoppedError`.
 
         Nothing is done with it after a stop.
@@ -100,17 +102,12 @@ class Pool:
         with self._lock:
             if self._is_closed:
                 return
-            self._queue.append(work)
-            if len(self._queue) <= self._free:
+            if not self._queue.put(work) or (self._gathering and not self._queue.has_whole):
+                return  # whoever was woken for the first one waits for the whole lot
+            if self._queue.lots <= self._free:
                 self._changed.notify()
             else:  # each thread that waits has been woken for what came before
                 self._add_thread_if_of_use()
-
-    def hurry(self) -> None:
-        """Let threads that have nothing to do settle what they have done: now, and from now on."""
-        self.hurries = True
-        with self._lock:
-            self._changed.notify_all()
 
     def stop(self) -> None:
         """End all tasks that run, and begin no other."""
@@ -133,16 +130,21 @@ class Pool:
         return Use(self._most, self._waited / self._lived if self._lived else 0.0)
 
     @property
+    def lot(self) -> int:
+        """How many pieces of work a thread takes at once."""
+        return self._queue.size
+
+    @property
     def running(self) -> int:
-        """Tasks that are at work now."""
+        """Threads that are at work now."""
         return self._staying - self._free
 
     def _add_thread_if_of_use(self) -> None:
         if self._staying < self._number.now():
             self._add_thread()
 
-    def _add_thread(self) -> None:
-        thread = daemon(lambda: self._work(thread), "compute")
+    def _add_thread(self, begin: Callable[[Runner], None] = lambda _: None) -> None:
+        thread = daemon(lambda: self._work(thread, begin), "compute")
         try:
             thread.start()
         except RuntimeError as error:  # "can't start new thread"
@@ -153,19 +155,21 @@ class Pool:
         self._staying += 1
         self._most = max(self._most, self._staying)
 
-    def _work(self, thread: threading.Thread) -> None:
+    def _work(self, thread: threading.Thread, begin: Callable[[Runner], None]) -> None:
         began = time.monotonic()
         runner = Runner(self._setup, self._rules)
         with self._lock:
             self._runners.add(runner)
         try:
-            while work := self._next(runner):
-                work(runner)
+            begin(runner)
+            while lot := self._next():
+                before = runner.seconds
+                rest = self._do(runner, lot)
+                with self._lock:
+                    self._queue.ended(len(lot) - len(rest), runner.seconds - before, rest)
         except BaseException as error:  # raised where the results are read
             with self._lock:
                 self._staying -= 1
-            with contextlib.suppress(BaseException):
-                self._settle(runner)
             self._failed(error)
         finally:
             runner.close()
@@ -174,27 +178,39 @@ class Pool:
                 self._threads.discard(thread)
                 self._lived += time.monotonic() - began
 
-    def _next(self, runner: Runner) -> Work | None:
-        """The next piece of work; None: this thread is to end."""
+    def _next(self) -> list[_T]:
+        """The next lot; empty: this thread is to end."""
         with self._lock:
+            has_gathered = False
             while self._staying <= self._number.now():
-                if self._queue:
-                    work = self._queue.popleft()
-                    if len(self._queue) > self._free and not self._is_closed:
-                        self._add_thread_if_of_use()  # there may be more of them again
-                    return work
-                if self._is_closed or (runner.unsettled and self.hurries):
+                takes_any = has_gathered or self._is_closed
+                if self._queue.has_whole or (self._queue and takes_any):
+                    return self._taken()
+                if self._is_closed:
                     break
-                self._free += 1
-                since = time.monotonic()
-                self._changed.wait(_LINGER if runner.unsettled else None)
-                self._waited += time.monotonic() - since
-                self._free -= 1
-                if runner.unsettled and not self._queue:
-                    break
-            if runner.unsettled:
-                return self._settle
+                gathers = self._queue.size > 1 and not has_gathered and not self._gathering
+                has_gathered = self._wait(_GATHER if gathers else None)
             self._staying -= 1
             if self._queue:
                 self._changed.notify()  # what has woken this thread is for another one
-            return None
+            return []
+
+    def _taken(self) -> list[_T]:
+        lot = self._queue.take()
+        if self._queue and not self._is_closed:  # there may be more lots or threads than before
+            if self._queue.lots > self._free:
+                self._add_thread_if_of_use()
+            self._changed.notify()
+        return lot
+
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait for work, at most so long. Returns whether that time is over."""
+        gathers = seconds is not None
+        since = time.monotonic()
+        self._free += 1
+        self._gathering += gathers
+        is_woken = self._changed.wait(seconds)
+        self._gathering -= gathers
+        self._free -= 1
+        self._waited += time.monotonic() - since
+        return not is_woken

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pyfetch.compute.messages import Call, Failed, NotLoaded, Order, Setup, Succeeded
+from pyfetch.compute.messages import Call, Failed, NotLoaded, Order, Reply, Setup
 from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
-from pyfetch.models import Result, Target
-from pyfetch.storage.computed_file import ComputedFile
 from pyfetch.units import format_seconds
 
 _log = logging.getLogger(__name__)
-
-
-class TaskFailed(Exception):  # noqa: N818 - it fails a URL, not the program
-    """The task has failed for good; the text says why, as a sentence for people."""
 
 
 class Rules(NamedTuple):
@@ -34,27 +28,12 @@ class Rules(NamedTuple):
     """After so many tasks, a process is replaced."""
 
 
-class Stopped(Exception):  # noqa: N818 - as above
+class Stopped(Exception):  # noqa: N818 - it is no error
     """The run was stopped while the task was at work."""
 
 
-class Ended(NamedTuple):
-    """A task that has ended well."""
-
-    target: Target
-    result: Result
-    """Without the value."""
-    value: str | None
-    """As JSON text; None: a command has none."""
-    file: ComputedFile
-    file_use: ExitStack
-    """Lets others have the file once it is closed."""
-    began: float
-    """When it began, on the monotonic clock in seconds."""
-
-
 class Runner:
-    """Runs one task after another. For one thread, but for `stop`."""
+    """Runs tasks in lots, one after another. For one thread, but for `stop`."""
 
     def __init__(self, setup: Setup, rules: Rules) -> None:
         self._setup = setup
@@ -65,33 +44,32 @@ class Runner:
         self._lock = threading.Lock()
         """Held while the process is replaced."""
         self._stopped = False
-        self.unsettled: list[Ended] = []
-        """Tasks that have ended and are not recorded: several are, together."""
+        self.seconds = 0.0
+        """What the tasks took that were run, all together."""
 
     def start(self) -> None:
         """Start a process, unless there is one. Raises `UsageError` if it cannot compute."""
         if not self._process:
             self._start()
 
-    def run(self, order: Order, meanwhile: Callable[[], None] | None = None) -> str | None:
-        """Run a task. Returns its value as JSON text, None for a command.
+    def run(self, orders: Sequence[Order]) -> Iterator[list[Reply]]:
+        """Run tasks in their order. Yields their replies, several at once where they come so.
 
-        `meanwhile` is called while it runs, unless it ends at once.
-        Raises `TaskFailed`, `Stopped`, and `StoppedError` if no process can be started.
+        Tasks behind one that has failed, or behind some that took long, may not be begun: they
+        have no reply. Raises `Stopped`, and `StoppedError` if no process can be started.
         """
-        ended = failed = 0
-        while True:
-            reply = self._try(order, meanwhile)
-            if isinstance(reply, Succeeded):
-                return reply.value
-            if isinstance(reply, Failed) and not reply.is_killed:
-                failed += 1
-                if failed > self._rules.retries:
-                    raise TaskFailed(reply.detail)
-            else:
-                ended += 1
-                if ended > 1:
-                    raise TaskFailed(reply.detail)
+        done = 0
+        failed: Failed | None = None
+        for replies in self._run(orders[: self._most_at_once()]):
+            done += len(replies)
+            last = replies[-1]
+            if isinstance(last, Failed):  # nothing of its lot was begun after it
+                failed = last
+                replies.pop()
+            if replies:
+                yield replies
+        if failed:
+            yield [self._tried_again(orders[done - 1], failed)]
 
     def stop(self) -> None:
         """End what is running; `run` raises `Stopped`. For any thread."""
@@ -104,35 +82,59 @@ class Runner:
         """End the process."""
         self._close()
 
-    def _try(self, order: Order, meanwhile: Callable[[], None] | None) -> Succeeded | Failed:
+    def _most_at_once(self) -> int:
+        if _log.isEnabledFor(logging.INFO):
+            return 1  # what each task has printed is told
+        return self._rules.most_tasks - self._tasks
+
+    def _tried_again(self, order: Order, reply: Reply) -> Reply:
+        """The reply to a task that has failed, after all its tries."""
+        killed = failed = 0
+        while isinstance(reply, Failed):
+            killed += reply.is_killed
+            failed += not reply.is_killed
+            if killed > 1 or failed > self._rules.retries:
+                break
+            ((reply,),) = self._run([order])
+        return reply
+
+    def _run(self, orders: Sequence[Order]) -> Iterator[list[Reply]]:
+        """As `run`, and each task is tried once. A process that has ended is a failed task."""
         if self._stopped:
             raise Stopped
         try:
             self.start()
         except UsageError as error:
-            raise TaskFailed(str(error)) from None
+            yield [Failed(str(error))]
+            return
         process = self._process
         if self._stopped or process is None:
             raise Stopped
+        began = process.seconds
         try:
-            reply = process.ask(order, self._rules.timeout, meanwhile)
+            for replies in process.ask(orders, self._rules.timeout or math.inf):
+                self._tasks += len(replies)
+                yield replies
         except (ProcessGone, TimeIsUp) as error:
             process.kill()
-            how = self._close()
-            if self._stopped:
-                raise Stopped from None
-            if isinstance(error, TimeIsUp):
-                how = f"took longer than {format_seconds(self._rules.timeout or 0)}"
-            else:
-                how = f"its process has ended ({how})"
-            said = process.output
-            return Failed(f"{how}: {said}" if said else how, is_killed=True)
+            yield [self._killed(process, error)]
+            return
+        self.seconds += process.seconds - began
         if _log.isEnabledFor(logging.INFO) and process.output:
-            _log.info("printed for %s: %s", _subject(order), process.output)
-        self._tasks += 1
+            _log.info("printed for %s: %s", _subject(orders[0]), process.output)
         if self._tasks >= self._rules.most_tasks:
             self._close()
-        return reply
+
+    def _killed(self, process: ComputeProcess, error: ProcessGone | TimeIsUp) -> Failed:
+        how = self._close()
+        if self._stopped:
+            raise Stopped from None
+        if isinstance(error, TimeIsUp):
+            how = f"took longer than {format_seconds(self._rules.timeout or 0)}"
+        else:
+            how = f"its process has ended ({how})"
+        said = process.output
+        return Failed(f"{how}: {said}" if said else how, is_killed=True)
 
     def _start(self) -> None:
         process = ComputeProcess(self._setup)
@@ -140,7 +142,6 @@ class Runner:
             if self._stopped:
                 process.kill()
             self._process = process
-        self._tasks = 0
         try:
             begun = process.begun()
         except ProcessGone:
@@ -158,6 +159,7 @@ class Runner:
     def _close(self) -> str:
         with self._lock:
             process, self._process = self._process, None
+        self._tasks = 0
         return process.close() if process else ""
 
 

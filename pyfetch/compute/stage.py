@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from pyfetch.attempt import Finished
+from pyfetch.compute.account import Account
+from pyfetch.compute.lot import Computed, Fetched, LotComputer, cancelled
+from pyfetch.compute.lot_queue import LARGEST_LOT
 from pyfetch.compute.pool import Pool, Use
-from pyfetch.compute.process import AT_ONCE
 from pyfetch.compute.process_number import ProcessNumber
-from pyfetch.compute.runner import Ended, Rules, Runner, Stopped, TaskFailed
+from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.compute.task import task_from
-from pyfetch.models import Failure, Result, Target, TargetError
+from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
-from pyfetch.storage.computed_file import ComputedFile
 from pyfetch.storage.computed_files import ComputedFiles
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.file_ledger import FileLedger
 
 _PER_PROCESS = 4
-"""Files that may be fetched and not computed, for each process."""
-_MOST_UNSETTLED = 32
-_LONGEST_UNSETTLED = 0.01
-"""So many files, and so many seconds, a value waits at most to be recorded with others."""
+"""Files that may be fetched and not computed, for each process, unless lots are larger."""
 
 
 class ComputeStage:
@@ -41,33 +35,21 @@ class ComputeStage:
         self._task = task_from(settings)
         self._keeps = settings.keep
         self._number = ProcessNumber(settings.cpus)
+        self._account = Account()
         rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
-        self._pool = Pool(self._task.setup(), rules, self._number, self._failed, self._settle)
-        processes = self._number.now()
-        usual = settings.most_workers + _PER_PROCESS * processes
-        self._ahead = settings.ahead or usual
-        """Files that may be fetched and not computed, those in flight included."""
+        self._ahead = settings.ahead
+        """Files that may be fetched and not computed, those in flight included; None: by lots."""
+        self._workers = settings.most_workers
+        self._processes = self._number.now()
+        self._pool: Pool[Fetched] = Pool(
+            self._task.setup(), rules, self._number, self._compute, self._failed,
+            LARGEST_LOT if self._ahead is None else max(1, self._ahead // _PER_PROCESS),
+        )  # fmt: skip
         self._left: dict[int, Result] = {}
         """By index, results of files that are fetched and not computed."""
-        self._counts_all = settings.ahead is not None
-        """Whether files that are computed and not recorded count as well."""
-        self._unsettled = 0
-        """Files that are computed and not recorded."""
-        self._lock = threading.Lock()
         self._has_refused = False
         """Whether a transfer was refused since the last file was computed."""
-        self._refused_since: float | None = None
-        """Since when transfers have been refused because computing lags."""
-        self._refused = 0.0
-        """Seconds for which they were refused before."""
-        self._began = time.monotonic()
-        self._seconds = 0.0
         self._use: Use | None = None
-        self._counting = threading.Lock()
-        self._computed = 0
-        """Files for which the task was run, whatever came of it."""
-        self._known = 0
-        """Files for which it was not, as what came of it is remembered."""
 
     @contextmanager
     def closing(self, stopped: Callable[[], bool]) -> Iterator[None]:
@@ -91,36 +73,38 @@ class ComputeStage:
         self._files = ComputedFiles(ledger, directory, keeps=self._keeps)
 
     def begin(
-        self, finish: Callable[[Target, Result], None], fail: Callable[[BaseException], None]
+        self,
+        hand_on: Callable[[Sequence[Computed]], None],
+        fail: Callable[[BaseException], None],
     ) -> None:
-        """Call `finish` with each result, and `fail` with what ends the run."""
-        self._finish = finish
+        """Call `hand_on` with results, several at once, and `fail` with what ends the run."""
+        self._lots = LotComputer(self._task, self._files, self._account, hand_on)
         self._fail = fail
-        self._began = time.monotonic()
+        self._account.begin()
 
     def take(self, target: Target, finished: Finished) -> None:
         """Compute a file that was fetched, or that is there."""
         self._left[finished.result.index] = finished.result
-        self._pool.put(partial(self._compute, target, finished))
+        self._pool.put(Fetched(target, finished))
 
     def may_start(self, in_flight: int) -> bool:
         """Whether one more transfer may start; if not, that may change with each `computed`."""
-        ahead = in_flight + len(self._left)
-        if ahead - (0 if self._counts_all else self._unsettled) < self._ahead:
+        most = self._ahead
+        if most is None:
+            most = self._workers + max(_PER_PROCESS, self._pool.lot) * self._processes
+        if in_flight + len(self._left) < most:
             return True
-        if not self._has_refused:
-            self._has_refused = True
-            self._pool.hurry()
-        if self._refused_since is None and len(self._left) > self._pool.running:
-            self._refused_since = time.monotonic()
+        self._has_refused = True
+        if len(self._left) > self._pool.running:
+            self._account.refused()
         return False
 
-    def computed(self, index: int) -> bool:
-        """Note that this one is computed. Returns whether a transfer was refused before that."""
-        self._left.pop(index, None)
+    def computed(self, targets: Sequence[Target]) -> bool:
+        """Note that these are computed. Returns whether a transfer was refused before that."""
+        for target in targets:
+            self._left.pop(target.index, None)
         has_refused, self._has_refused = self._has_refused, False
-        self._pool.hurries = False
-        self._end_of_refusal()
+        self._account.went_on()
         return has_refused
 
     @property
@@ -130,8 +114,8 @@ class ComputeStage:
 
     @property
     def running(self) -> int:
-        """Files that are computed now, or recorded."""
-        return self._pool.running or min(1, self._unsettled)
+        """Processes that compute now."""
+        return self._pool.running
 
     def stop(self) -> None:
         """End what is computed now, and compute nothing more."""
@@ -140,7 +124,7 @@ class ComputeStage:
     def cancelled(self) -> list[Result]:
         """The results of the files that are not computed, for a run that was stopped."""
         left, self._left = self._left, {}
-        return [_cancelled(result) for result in left.values()]
+        return [cancelled(result) for result in left.values()]
 
     def close(self, *, stopped: bool) -> None:
         """End all processes, those of a run that was stopped at once. Not under any lock."""
@@ -149,118 +133,15 @@ class ComputeStage:
         if stopped:
             self._pool.stop()
         self._use = self._pool.close()
-        self._end_of_refusal()
-        self._seconds = time.monotonic() - self._began
+        self._account.end()
 
     def summary(self) -> str | None:
         """How many files were computed, in how many processes, why, and what held the run back."""
-        if not self._use or not self._seconds:
-            return None
-        known = f" ({self._known} known from before)" if self._known else ""
-        if not self._computed:
-            return f"computed 0{known}"
-        number = self._use.most
-        processes = f"{number} process{'es' if number > 1 else ''} ({self._number.why})"
-        waited = self._refused / self._seconds
-        if waited >= self._use.idle:
-            held = f"computing held the run back: fetching waited {waited:.0%} of the time"
-        else:
-            held = f"fetching held the run back: processes waited {self._use.idle:.0%} of the time"
-        return f"computed {self._computed}{known} in {processes}; {held}"
+        return self._account.summary(self._use, self._number) if self._use else None
 
-    def _end_of_refusal(self) -> None:
-        if self._refused_since is not None:
-            self._refused += time.monotonic() - self._refused_since
-            self._refused_since = None
-
-    def _compute(self, target: Target, finished: Finished, runner: Runner) -> None:
-        """Compute one file, in a thread of the pool. Raises a `RunError`."""
-        result = finished.result
-        file = self._files.of(target, finished)
-        if runner.unsettled and self._files.is_taken(file.path):
-            self._settle(runner)  # whoever has it may wait for one of these
-        try:
-            with ExitStack() as file_use:
-                file_use.enter_context(file)
-                done = self._result(target, result, file, runner)
-                if done is None:
-                    runner.unsettled[-1].file_use.push(file_use.pop_all())
-        except TargetError as error:
-            done = result.not_computed(error.failure, error.detail)
-        if done is not None:
-            self._finish(target, done)
-        elif not self._may_linger(runner.unsettled):
-            self._settle(runner)
-
-    def _result(
-        self, target: Target, result: Result, file: ComputedFile, runner: Runner
-    ) -> Result | None:
-        """The result with its value; None if that is to be recorded, see `_settle`."""
-        recorded = file.recorded()
-        if recorded:
-            with self._counting:
-                self._known += 1
-            return result.with_value(recorded.value, recorded.path)
-        meanwhile = partial(self._settle, runner) if runner.unsettled else None
-        began = time.monotonic()
-        try:
-            text = runner.run(self._task.order(target, result), meanwhile)
-        except TaskFailed as error:
-            self._count()
-            return result.not_computed(self._task.failure, str(error))
-        except Stopped:
-            return _cancelled(result)
-        self._count()
-        runner.unsettled.append(Ended(target, result, text, file, ExitStack(), began))
-        with self._lock:
-            self._unsettled += 1
-        return None
-
-    def _may_linger(self, ended: list[Ended]) -> bool:
-        """Whether what has ended may wait a moment for others, to be recorded with them.
-
-        To commit a value takes longer than a trivial function: only that is lost with the process.
-        """
-        now = time.monotonic()
-        return (
-            len(ended) < _MOST_UNSETTLED
-            and now - ended[-1].began < AT_ONCE
-            and now - ended[0].began < _LONGEST_UNSETTLED
-        )
-
-    def _settle(self, runner: Runner) -> None:
-        """Record what has ended, and hand on its results. Raises a `RunError`."""
-        all_ended, runner.unsettled = runner.unsettled, []
-        with self._lock:
-            self._unsettled -= len(all_ended)
-        try:
-            if all_ended:
-                self._files.commit([ended.file.to_record(ended.value) for ended in all_ended])
-            for ended in all_ended:
-                result = self._with_value(ended)
-                ended.file_use.close()
-                self._finish(ended.target, result)
-        except BaseException as error:
-            for ended in all_ended:  # nobody is to wait for these files for ever
-                ended.file_use.__exit__(type(error), error, error.__traceback__)
-            raise
-
-    def _with_value(self, ended: Ended) -> Result:
-        value = None if ended.value is None else json.loads(ended.value)
-        try:
-            return ended.result.with_value(value, ended.file.settled())
-        except TargetError as error:
-            return ended.result.not_computed(error.failure, error.detail)
-
-    def _count(self) -> None:
-        with self._counting:
-            self._computed += 1
+    def _compute(self, runner: Runner, lot: list[Fetched]) -> Sequence[Fetched]:
+        return self._lots.compute(runner, lot)
 
     def _failed(self, error: BaseException) -> None:
         if not isinstance(error, Stopped):
             self._fail(error)
-
-
-def _cancelled(result: Result) -> Result:
-    detail = "the run was stopped before the file was computed; it is there"
-    return result.not_computed(Failure.CANCELLED, detail)

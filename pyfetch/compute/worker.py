@@ -1,5 +1,6 @@
 """The main program of a process that computes: one file at a time, by a function or a command.
 
+It gets orders in lots, so that the program that started it has less to do for each.
 It ends when the process that started it closes the connection, or dies.
 """
 
@@ -14,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +28,9 @@ from pyfetch.compute.messages import (
     Execute,
     Failed,
     FunctionSpec,
+    LotEnded,
     NotLoaded,
+    Order,
     Ready,
     Reply,
     Setup,
@@ -34,6 +38,9 @@ from pyfetch.compute.messages import (
 )
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
+
+_LONGEST_LOT = 0.02
+"""Seconds after which no further task of a lot is begun: another process may be free for it."""
 
 
 def serve(connection_number: int, life_number: int) -> None:
@@ -57,11 +64,14 @@ def serve(connection_number: int, life_number: int) -> None:
 
 def _run_commands(connection: Channel) -> None:
     runner = CommandRunner(connection.fileno())
+
+    def run(order: Order) -> Reply:
+        assert isinstance(order, Execute)  # noqa: S101
+        return runner.run(order.arguments)
+
     connection.send(Ready())
     while True:
-        order = connection.receive()
-        assert isinstance(order, Execute)  # noqa: S101
-        connection.send(runner.run(order.arguments))
+        _run_lot(connection, run)
 
 
 def _call_function(connection: Channel, spec: FunctionSpec, life_number: int) -> None:
@@ -72,12 +82,29 @@ def _call_function(connection: Channel, spec: FunctionSpec, life_number: int) ->
     except UsageError as error:
         connection.send(NotLoaded(str(error)))
         return
-    connection.send(Ready())
-    while True:
-        order = connection.receive()
+
+    def run(order: Order) -> Reply:
         assert isinstance(order, Call)  # noqa: S101
         reply = called(function, order)
         _flush()  # before the reply: what was printed belongs to this file
+        return reply
+
+    connection.send(Ready())
+    while True:
+        _run_lot(connection, run)
+
+
+def _run_lot(connection: Channel, run: Callable[[Order], Reply]) -> None:
+    """Wait for orders and run them, up to one that fails or until they have taken long."""
+    orders: list[Order] = connection.receive()
+    began = time.monotonic()
+    for number, order in enumerate(orders, 1):
+        reply = run(order)
+        seconds = time.monotonic() - began
+        # Each reply is sent at once: if the next task ends this process, it alone is to blame.
+        if number == len(orders) or isinstance(reply, Failed) or seconds > _LONGEST_LOT:
+            connection.send(reply, LotEnded(seconds))
+            return
         connection.send(reply)
 
 

@@ -47,14 +47,15 @@ class Dispatcher:
         self._ledger = ledger
         self._stage = stage
 
-    def computed(self, target: Target, result: Result) -> None:
-        """Deliver a result of the stage; for its threads."""
+    def computed(self, done: Sequence[tuple[Target, Result]]) -> None:
+        """Deliver results of the stage; for its threads."""
         with self._lock:
             if self._is_closed or self._stage is None:
                 return
-            may_start = self._stage.computed(target.index)
-            may_start |= self._jobs.let_go(target)
-            self._state.deliver(result)
+            may_start = self._stage.computed([target for target, _ in done])
+            for target, result in done:
+                may_start |= self._jobs.let_go(target)
+                self._state.deliver(result)
             if may_start or not self._stage.left:
                 self._state.wake()
 

@@ -390,7 +390,7 @@ class Settings(_Values):
         count(1, 1_000_000),
         "--ahead",
         "Let at most this many files wait for `--exec` or `--map`; fetching waits then. By default,"
-        " four for each CPU.",
+        " four for each CPU, up to 32 where they are quick.",
     )
     keep: bool = _computing(
         True,

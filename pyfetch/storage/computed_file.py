@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 from pyfetch.attempt import Finished
 from pyfetch.computed import Effect
 from pyfetch.models import Target, TargetError
-from pyfetch.storage.computed_table import NOT_FETCHED, ComputedRow
+from pyfetch.storage.computed_table import NOT_FETCHED, ComputedOf, ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found, look
 from pyfetch.storage.file_ledger import FileLedger
@@ -26,41 +24,28 @@ class Recorded(NamedTuple):
 
     value: Any
     """None for a command."""
-    path: Path | None
+    file: str | None
     """The file; None: it is gone, as its task or `--keep no` wants it."""
 
 
 class FilesInWork(Protocol):
-    """Gives a file to one task at a time, and records what that did."""
+    """What the files have in common that are in work."""
 
     ledger: FileLedger
     directory: OutputDirectory
     keeps: bool
     """Whether files stay after their tasks."""
 
-    def take(self, path: str) -> None:
-        """Wait until nobody else has this file in work."""
-        ...
-
-    def give_back(self, path: str) -> None:
-        """Let the next one have this file."""
-        ...
-
     def note(self, path: str, row: ComputedRow) -> None:
         """Record what does no harm if the process is killed before the next commit."""
         ...
 
-    def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
-        """Record values. When this returns, they survive the death of the process."""
-        ...
-
 
 class ComputedFile:
-    """The file of one target while its task is run. For a `with` statement.
+    """The file of one target while its task is run: between begin and end of `in_work`.
 
-    `with` waits while a task is run for the same file. It and all methods raise `TargetError` if
-    something that is no file has its name now or if it cannot be removed, and `StoppedError` if the
-    disk or the state cannot be used.
+    Its methods raise `TargetError` if something that is no file has its name now or if it cannot be
+    removed, and `StoppedError` if the disk or the state cannot be used.
     """
 
     def __init__(self, files: FilesInWork, target: Target, finished: Finished) -> None:
@@ -74,34 +59,18 @@ class ComputedFile:
         self._result = finished.result
         self._before = NOTHING
         """What has the name before the task."""
-        self._known = NOT_FETCHED
+        self.known: ComputedOf = NOT_FETCHED
+        """What the state knows of it before the task."""
         self._after = NOTHING
         """What has it after the task."""
-        self._is_recorded = False
-
-    def __enter__(self) -> Self:
-        self._files.take(self.path)
-        try:
-            self._before = look(self._files.directory, self.path)
-            self._known = self._files.ledger.computed_of(self.path)
-        except BaseException:
-            self._files.give_back(self.path)
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None and not self._is_recorded:
-                self._note_change_by_failed_task()
-        finally:
-            self._files.give_back(self.path)
 
     def recorded(self) -> Recorded | None:
         """The value if this task was run for the same bytes already; None: it has to be run.
 
         Then a file that is there goes, with `--keep no`.
         """
-        row = self._known.row
+        self._before = look(self._files.directory, self.path)
+        row = self.known.row
         if row is None or row.task != self._task:
             return None
         effect = row.effect
@@ -112,34 +81,40 @@ class ComputedFile:
                 return None  # the file is wanted as the task leaves it
             effect = Effect.ALTERED if effect.by_task else Effect.LEFT
         value = self._files.ledger.value_of(row)
-        self._is_recorded = True
         removes = self._may_remove(self._before)
         new = self._row(row.task, row.value, row.sha256, self._before, effect, removes=removes)
         if new != row:
             self._files.note(self.path, new)
         return Recorded(value, self._settled(self._before, removes=removes))
 
-    def record(self, value: str | None) -> Path | None:
-        """Record that the task has succeeded, and its value in JSON; None for a command.
-
-        Returns the file; None if it is gone, removed by its task or by `--keep no`.
-        """
-        self._files.commit([self.to_record(value)])
-        return self.settled()
-
     def to_record(self, value: str | None) -> tuple[str, ComputedRow]:
-        """What `ComputedFiles.commit` is to be given, for several files at once."""
+        """What `ComputedFiles.commit` is to be given if the task has succeeded.
+
+        `value`: in JSON; None for a command. `settled` is to be called after that.
+        """
         now = self._after = self._look_again()
         effect = Effect.ALTERED if self._is_changed(now) else Effect.LEFT
         sha256 = self._result.sha256 if self._is_as_fetched() else None
         removes = self._may_remove(now)
         return self.path, self._row(self._task, value, sha256, now, effect, removes=removes)
 
-    def settled(self) -> Path | None:
-        """Once it is committed that the task has succeeded: as `record`."""
+    def settled(self) -> str | None:
+        """Once it is committed that the task has succeeded: the file; None if it is gone.
+
+        Its task has removed it, or it is removed now, with `--keep no`.
+        """
         # Had the process been killed before, the next run would remove it, and compute nothing.
-        self._is_recorded = True
         return self._settled(self._after, removes=self._may_remove(self._after))
+
+    def failed(self) -> None:
+        """Note that the task has failed: what it has changed is no one's work."""
+        # So the next run needs no backup of it.
+        now = self._look_again()
+        if not (self._is_same_file(now) and self._is_changed(now) and self.known.size is not None):
+            return
+        if self._is_as_fetched() or self._is_as_left():
+            row = self._row(_FAILED, None, None, now, Effect.ALTERED, removes=False)
+            self._files.note(self.path, row)
 
     def _row(
         self,
@@ -154,15 +129,15 @@ class ComputedFile:
         size, modified_ns = (None, None) if removes else _stamp(there)
         if removes:
             effect = effect.and_removed()
-        fetched_at = self._known.fetched_at
+        fetched_at = self.known.fetched_at
         return ComputedRow(task, sha256, size, modified_ns, effect, fetched_at, value)
 
-    def _settled(self, there: Found, *, removes: bool) -> Path | None:
+    def _settled(self, there: Found, *, removes: bool) -> str | None:
         """The file that stays; None if there is none, or once it is removed."""
         if there.status is None:
             return None
         if not removes:
-            return self._result.path or Path(self._final)
+            return self._result.file or self._final
         with errors_of(self._final), contextlib.suppress(FileNotFoundError):
             place = self._files.directory.place(self.path)
             if place is not None:
@@ -181,13 +156,13 @@ class ComputedFile:
 
     def _is_as_fetched(self) -> bool:
         """Whether the file was as it was fetched when the task had its turn."""
-        known = self._known
+        known = self.known
         return known.size is not None and _stamp(self._before) == (known.size, known.modified_ns)
 
     def _is_as_left(self) -> bool:
         """Whether an earlier task has left what was there, and nothing was fetched since."""
-        row = self._known.row
-        if row is None or row.fetched_at != self._known.fetched_at:
+        row = self.known.row
+        if row is None or row.fetched_at != self.known.fetched_at:
             return False
         return _stamp(self._before) == (row.size, row.modified_ns) and not (
             self._before.link and self._before.status is None
@@ -210,15 +185,6 @@ class ComputedFile:
             return look(self._files.directory, self.path)
         except TargetError:
             return NOTHING  # a directory, say: the task has its own ideas of the name
-
-    def _note_change_by_failed_task(self) -> None:
-        """Let the next run know that this change is no one's work, and needs no backup."""
-        now = self._look_again()
-        if not (self._is_same_file(now) and self._is_changed(now) and self._known.size is not None):
-            return
-        if self._is_as_fetched() or self._is_as_left():
-            row = self._row(_FAILED, None, None, now, Effect.ALTERED, removes=False)
-            self._files.note(self.path, row)
 
 
 def _stamp(found: Found) -> tuple[int, int] | tuple[None, None]:

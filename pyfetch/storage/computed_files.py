@@ -1,12 +1,13 @@
 """Which files of a run that computes are in work, and how what their tasks did gets into the state.
 
-A value is in the state, safe from `kill -9`, before `ComputedFile.record` returns.
+A value is in the state, safe from `kill -9`, before `ComputedFiles.commit` returns.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
@@ -33,29 +34,41 @@ class ComputedFiles:
         self._given_back = threading.Condition()
 
     def of(self, target: Target, finished: Finished) -> ComputedFile:
-        """The file of a target that did not fail, for a `with` statement."""
+        """The file of a target that did not fail, for `in_work`."""
         return ComputedFile(self, target, finished)
 
-    def take(self, path: str) -> None:
-        """Wait until nobody else has this file in work: a list may name it twice."""
-        with self._given_back:
-            while path in self._busy:
-                self._given_back.wait()
-            self._busy.add(path)
+    @contextmanager
+    def in_work(self, files: Sequence[ComputedFile]) -> Iterator[int]:
+        """Have files in work: as many of the first ones, at least one, as nobody else has.
 
-    def give_back(self, path: str) -> None:
-        """Let the next one have this file."""
+        A list may name a file twice: waits until the first one is free. Yields how many they are.
+        """
+        taken = self._take([file.path for file in files])
+        try:
+            known = self.ledger.computed_of(taken)
+            for file, what in zip(files, known, strict=False):
+                file.known = what
+            yield len(taken)
+        finally:
+            with self._given_back:
+                self._busy.difference_update(taken)
+                self._given_back.notify_all()
+
+    def _take(self, paths: Sequence[str]) -> list[str]:
         with self._given_back:
-            self._busy.discard(path)
-            self._given_back.notify_all()
+            while paths[0] in self._busy:  # this thread has none that others may wait for
+                self._given_back.wait()
+            taken = []
+            for path in paths:
+                if path in self._busy:
+                    break
+                self._busy.add(path)
+                taken.append(path)
+            return taken
 
     def note(self, path: str, row: ComputedRow) -> None:
         """Record what does no harm if the process is killed before the next commit."""
         self.ledger.note_computed([(path, row)], at_once=False)
-
-    def is_taken(self, path: str) -> bool:
-        """Whether somebody has this file in work now."""
-        return path in self._busy
 
     def commit(self, rows: Iterable[tuple[str, ComputedRow]]) -> None:
         """Record values. When this returns, they survive the death of the process."""

@@ -14,16 +14,19 @@ LONGEST_VALUE = 1024 * 1024
 """Longest value, in characters of its JSON."""
 
 _COLUMNS = "c.task, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at, c.value"
-_COMPUTED = f"SELECT {_COLUMNS} FROM computed AS c WHERE c.key = ?"  # noqa: S608 - our own names
+_COMPUTED = f"SELECT c.key, {_COLUMNS} FROM computed AS c WHERE c.key"  # noqa: S608 - our own names
 _WITH_FILE = (
-    f"SELECT f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
-    " FROM file AS f LEFT JOIN computed AS c ON c.key = f.key WHERE f.key = ?"
+    f"SELECT f.key, f.size, f.modified_ns, f.fetched_at, {_COLUMNS}"  # noqa: S608 - our own names
+    " FROM file AS f LEFT JOIN computed AS c ON c.key = f.key WHERE f.key"
 )
 _LEFT = (
     "SELECT c.task, c.size, c.modified_ns, c.effect FROM computed AS c JOIN file AS f"
     " ON f.key = c.key AND f.fetched_at IS c.fetched_at WHERE c.key = ? AND c.effect != 'left'"
 )
-_PUT = "INSERT OR REPLACE INTO computed VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR REPLACE INTO computed VALUES "
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?)"
+_AT_ONCE = 64
+"""Rows that one statement writes, at most: see `state_tables`."""
 _TYPES = (
     (str,), (str, type(None)), (int, type(None)), (int, type(None)), (str,),
     (float, type(None)), (str, type(None)),
@@ -85,29 +88,34 @@ class ComputedTable:
         stands = row.task == task and not (keeps and row.effect.by_pyfetch)
         return LeftFile(row.size, row.modified_ns, stands)
 
-    def of(self, path: str) -> ComputedOf:
-        """What is known of the file at a path that was claimed, and of its task."""
-        key = folded_key(path)
-        pending = self._tables.pending(key)
-        facts = pending.facts if pending else None
+    def of(self, paths: Sequence[str]) -> list[ComputedOf]:
+        """What is known of the files at paths that were claimed, and of their tasks."""
+        known: dict[str, ComputedOf] = {}
+        keys = [folded_key(path) for path in paths]
+        pending = [(key, self._tables.pending(key)) for key in keys]
+        new = {key: row for key, row in pending if row and row.facts}
+        written = [key for key in keys if key not in new]
         with self._errors:
-            row: Sequence[Any] | None
-            if pending and facts:
-                row = self._tables.find(_COMPUTED, key)
-                size, modified_ns, fetched_at = facts.size, facts.modified_ns, pending.fetched_at
-            else:
-                found = self._tables.find(_WITH_FILE, key)
-                if found is None:
-                    return NOT_FETCHED
-                size, modified_ns, fetched_at, *row = found
-                if row[0] is None:
-                    row = None
-        return ComputedOf(size, modified_ns, fetched_at, self._checked(row) if row else None)
+            computed = self._tables.find_all(_COMPUTED, [*new]) if new else ()
+            files = self._tables.find_all(_WITH_FILE, written) if written else ()
+        rows = {key: self._checked(row) for key, *row in computed}
+        for key, file in new.items():
+            assert file.facts  # noqa: S101 - chosen by that
+            known[key] = ComputedOf(
+                file.facts.size, file.facts.modified_ns, file.fetched_at, rows.get(key)
+            )
+        for key, size, modified_ns, fetched_at, *row in files:
+            done = None if row[0] is None else self._checked(row)
+            known[key] = ComputedOf(size, modified_ns, fetched_at, done)
+        return [known.get(key, NOT_FETCHED) for key in keys]
 
-    def put(self, path: str, row: ComputedRow) -> None:
-        """Record a task that has succeeded for the file at this path."""
+    def put(self, rows: Sequence[tuple[str, ComputedRow]]) -> None:
+        """Record tasks that have succeeded for the files at these paths."""
         with self._errors:
-            self._tables.change_other(_PUT, (folded_key(path), *row))
+            for start in range(0, len(rows), _AT_ONCE):
+                some = rows[start : start + _AT_ONCE]
+                values = [value for path, row in some for value in (folded_key(path), *row)]
+                self._tables.change_other(_PUT + ", ".join([_ROW] * len(some)), values)
 
     def value_of(self, row: ComputedRow) -> Any:
         """The value that a row has in JSON; None for a command. For any thread."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,18 +126,18 @@ class FileLedger:
         assert self._task_of  # noqa: S101 - asked only in a run that computes
         return self._task_of(target)
 
-    def computed_of(self, path: str) -> ComputedOf:
-        """What is known of a file, and of the task that was run for it."""
+    def computed_of(self, paths: Sequence[str]) -> list[ComputedOf]:
+        """What is known of each of these files, and of the task that was run for it."""
         assert self._computed  # noqa: S101 - asked only in a run that computes
         with self._lock:
-            return self._computed.of(path)
+            return self._computed.of(paths)
 
-    def note_computed(self, rows: Iterable[tuple[str, ComputedRow]], *, at_once: bool) -> None:
+    def note_computed(self, rows: Sequence[tuple[str, ComputedRow]], *, at_once: bool) -> None:
         """Note by paths what tasks have done. `at_once`: commit it before this returns."""
         assert self._computed  # noqa: S101 - asked only in a run that computes
         with self._lock:
-            for path, row in rows:
-                self._computed.put(path, row)
+            self._computed.put(rows)
+            for path, _ in rows:
                 if path in self._open:  # by another target that has the same URL
                     self._noted.add(path)
             if at_once:

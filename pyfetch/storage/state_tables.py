@@ -133,7 +133,7 @@ class StateTables:
         self._looked_up.clear()
         self.change_other(statement, values)
 
-    def change_other(self, statement: str, values: tuple[object, ...]) -> None:
+    def change_other(self, statement: str, values: Sequence[object]) -> None:
         """Execute a statement that changes rows of another table than `file`."""
         self.changed = True
         self._begin()
@@ -144,6 +144,12 @@ class StateTables:
         self._begin()
         found: tuple[Any, ...] | None = self._database.execute(query, (key,)).fetchone()
         return found
+
+    def find_all(self, query: str, keys: Sequence[str]) -> list[tuple[Any, ...]]:
+        """As `find`, for all rows; `query` ends with the name of the column of the key."""
+        self._begin()
+        marks = ",".join("?" * len(keys))
+        return self._database.execute(f"{query} IN ({marks})", keys).fetchall()
 
     def select(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows that a query finds, those that were put last included."""

@@ -79,6 +79,8 @@ def hangs(path, result): threading.Event().wait()
 def fails(path, result): raise ValueError(f"no thumbnail\\tof {path.name}")
 def exits(path, result): sys.exit(3)
 
+def crashes(path, result): os.kill(os.getpid(), signal.SIGSEGV)
+
 def changes(path, result):
     path.write_text("changed")
     return "changed"
@@ -280,6 +282,26 @@ def test_a_function_that_hangs_fails_that_file_alone(job: Job) -> None:
     ended = job.run("--map", "jobs.py:does", "--exec-timeout", "0.3", "--cpus", "1", status=1)
     assert [result["detail"] for result in ended.results][::2] == ["took longer than 300 ms", None]
     assert Counter(job.computed()) == {"1": 2, "2": 1, "3": 1}
+
+
+def test_what_ends_fails_or_hangs_among_quick_files_fails_alone_and_they_are_computed_once(
+    job: Job,
+) -> None:
+    """Though quick files are computed in lots: the task that was at work is to blame."""
+    contents = ["changes"] * 80
+    contents[30], contents[45], contents[60], contents[70] = "crashes", "hangs", "fails", "prints"
+    job.has(*contents)
+    results = job.run(
+        "--map", "jobs.py:does", "--cpus", "1", "--exec-timeout", "0.3", "--workers", "4", status=1
+    ).results
+    details = {result["index"]: result["detail"] for result in results if result["error"]}
+    assert details[31] == "its process has ended (killed by SIGSEGV)"
+    assert details[46] == "took longer than 300 ms"
+    assert details[61].startswith("ValueError: no thumbnail")
+    values = [result["value"] for result in results if result["index"] not in details]
+    assert values == ["changed"] * 67 + ["printed"] + ["changed"] * 9
+    tries = Counter(job.computed())
+    assert tries == {str(n): 1 + (n in (31, 46)) for n in range(1, 81)}
 
 
 def test_a_command_that_hangs_is_ended_with_what_it_has_started(job: Job) -> None:

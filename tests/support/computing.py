@@ -121,17 +121,21 @@ class Computing:
     ) -> Row:
         result = finished.result
         self.before_computing()
-        with suppress(TargetError), files.of(target, finished) as file:
+        file = files.of(target, finished)
+        with suppress(TargetError), files.in_work([file]):
             recorded = file.recorded()
             if recorded:
-                return _row(result, recorded.value, recorded.path)
+                return _row(result, recorded.value, Path(recorded.file) if recorded.file else None)
             assert result.path
             self.computed.append(result.path.name)
             try:
                 value = task(result.path)
             except TaskError:
+                file.failed()
                 return _row(result, FAILED, result.path)
-            return _row(result, value, file.record(json.dumps(value)))
+            files.commit([file.to_record(json.dumps(value))])
+            left = file.settled()
+            return _row(result, value, Path(left) if left else None)
         return _row(result, FAILED, result.path)
 
 

@@ -88,3 +88,7 @@ def process(*_: object) -> int:
 def ignored_signals(*_: object) -> list[int]:
     ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     return [number for number in ends if signal.getsignal(number) is signal.SIG_IGN]
+
+
+def naps(*_: object) -> None:
+    time.sleep(0.05)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import cast
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -13,7 +12,7 @@ from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.pool import Pool
 from pyfetch.compute.process_number import ProcessNumber
-from pyfetch.compute.runner import Ended, Rules, Runner, Stopped
+from pyfetch.compute.runner import Rules, Runner, Stopped
 from tests.support.waiting import until
 
 
@@ -28,6 +27,14 @@ class Number(ProcessNumber):
         return self.number
 
 
+def quick(_: Runner) -> None:
+    """Work that takes no time."""
+
+
+def slow(runner: Runner) -> None:
+    runner.seconds += 1
+
+
 class Works:
     """Work that waits until it is let go. Begins no process."""
 
@@ -38,9 +45,10 @@ class Works:
     def work(self, name: int) -> Callable[[Runner], None]:
         self._may_end[name] = threading.Event()
 
-        def work(_: Runner) -> None:
+        def work(runner: Runner) -> None:
             self.begun.append(name)
             assert self._may_end[name].wait(60)
+            slow(runner)
 
         return work
 
@@ -55,21 +63,29 @@ class Works:
         assert sorted(self.begun) == sorted(names)
 
 
+Work = Callable[[Runner], None]
+
+
 class Rig:
     """A pool, and what has failed in it."""
 
     def __init__(self, number: int) -> None:
         self.errors: list[BaseException] = []
-        self.settled: list[int] = []
-        """How many tasks were settled, each time."""
+        self.lots: list[int] = []
+        """How many pieces of work there were in each lot."""
         self.number = Number(number)
         rules = Rules(None, 0, 1000)
-        self.pool = Pool(Setup(None), rules, self.number, self.errors.append, self._settle)
+        self.pool: Pool[Work] = Pool(Setup(None), rules, self.number, self._do, self.errors.append)
         self.works = Works()
 
-    def _settle(self, runner: Runner) -> None:
-        self.settled.append(len(runner.unsettled))
-        runner.unsettled = []
+    def _do(self, runner: Runner, lot: list[Work]) -> Sequence[Work]:
+        self.lots.append(len(lot))
+        before = runner.seconds
+        for done, work in enumerate(lot, 1):
+            work(runner)
+            if runner.seconds > before:
+                return lot[done:]
+        return []
 
     def put(self, *names: int) -> None:
         for name in names:
@@ -205,49 +221,66 @@ def test_a_start_raises_what_has_kept_the_process_from_it(
         rig(1).pool.start(lambda: False)
 
 
-def leaves_one(runner: Runner) -> None:
-    """Work that is not settled when it has ended."""
-    runner.unsettled.append(cast(Ended, None))
-
-
-def test_what_has_ended_is_settled_together_as_soon_as_nothing_more_comes(rig: Rigs) -> None:
-    made = rig(1)
-    for _ in range(3):
-        made.pool.put(leaves_one)
-    until(lambda: sum(made.settled) == 3)
-    made.pool.put(leaves_one)
-    until(lambda: sum(made.settled) == 4)
-
-
-@pytest.mark.parametrize("end", ["close", "fewer", "hurry"])
-def test_what_has_ended_is_settled_at_once_where_that_is_waited_for(
-    rig: Rigs, monkeypatch: pytest.MonkeyPatch, end: str
-) -> None:
-    """Before its thread leaves, too."""
-    monkeypatch.setattr("pyfetch.compute.pool._LINGER", 60)
-    made = rig(2)
+def put_behind_one_that_waits(made: Rig, *works: Work) -> None:
+    """Let the only thread find this work when it has done something else."""
     made.put(1)
     made.works.has_begun(1)
-    made.pool.put(leaves_one)
-    until(lambda: made.pool.running == 1)
-    if end == "fewer":
-        made.number.number = 1
-        made.put(2)
-    elif end == "hurry":
-        made.pool.hurry()
-    else:
-        made.works.end(1)
-        made.pool.close()
-    until(lambda: made.settled == [1])
+    for work in works:
+        made.pool.put(work)
+    made.works.end(1)
+    until(lambda: bool(made.errors) or not (made.pool.running or made.pool._queue))  # noqa: SLF001
 
 
-def test_what_has_ended_before_an_error_is_settled(rig: Rigs) -> None:
+def test_while_it_is_quick_work_is_done_in_ever_larger_lots(rig: Rigs) -> None:
+    made = rig(1)
+    put_behind_one_that_waits(made, *[quick] * 100)
+    assert made.lots == [1, 1, 2, 4, 8, 16, 32, 32, 5]
+
+
+def test_slow_work_is_done_one_at_a_time_and_what_was_not_begun_keeps_its_place(rig: Rigs) -> None:
+    made = rig(1)
+    done: list[int] = []
+
+    def noted(number: int, does: Work) -> Work:
+        def work(runner: Runner) -> None:
+            done.append(number)
+            does(runner)
+
+        return work
+
+    kinds = [quick, quick, quick, slow, quick, slow, slow, quick]
+    put_behind_one_that_waits(made, *(noted(n, kind) for n, kind in enumerate(kinds)))
+    assert done == [*range(8)]
+    assert made.lots[:4] == [1, 1, 2, 4]
+    assert made.pool.lot <= 2
+
+
+def test_a_thread_waits_a_moment_for_a_whole_lot_and_takes_what_has_come(rig: Rigs) -> None:
+    made = rig(1)
+    put_behind_one_that_waits(made, *[quick] * 7)
+    assert made.lots == [1, 1, 2, 4]
+    made.pool.put(quick)
+    made.pool.put(quick)
+    until(lambda: sum(made.lots) == 10)
+    assert made.lots[4:] == [2]
+
+
+def test_nothing_waits_for_a_whole_lot_when_nothing_more_will_come(
+    rig: Rigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyfetch.compute.pool._GATHER", 60)
+    made = rig(1)
+    put_behind_one_that_waits(made, *[quick] * 3)
+    made.pool.put(quick)
+    made.pool.close()
+    assert made.lots == [1, 1, 2, 1]
+
+
+def test_an_error_in_a_lot_is_told(rig: Rigs) -> None:
     made = rig(1)
 
-    def fail(runner: Runner) -> None:
-        leaves_one(runner)
+    def fail(_: Runner) -> None:
         raise ValueError("no")
 
-    made.pool.put(fail)
-    until(lambda: made.errors != [])
-    assert made.settled == [1]
+    put_behind_one_that_waits(made, quick, quick, fail, quick)
+    assert [str(error) for error in made.errors] == ["no"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -14,7 +15,17 @@ from pathlib import Path
 import pytest
 
 from pyfetch.compute.function_task import FunctionTask
-from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Setup, Succeeded
+from pyfetch.compute.messages import (
+    Call,
+    Execute,
+    Failed,
+    NotLoaded,
+    Order,
+    Ready,
+    Reply,
+    Setup,
+    Succeeded,
+)
 from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
@@ -39,7 +50,7 @@ def begun() -> Iterator[Callable[[Setup], ComputeProcess]]:
 
     yield begin
     for process in processes:
-        if not process._is_closed:  # noqa: SLF001
+        if not process._child._is_closed:  # noqa: SLF001
             process.kill()
             process.close()
 
@@ -62,6 +73,12 @@ def call(tmp_path: Path) -> Callable[[str], Call]:
 Calls = Callable[[str], Call]
 
 
+def ask(process: ComputeProcess, order: Order, seconds: float = math.inf) -> Reply:
+    """The reply to one order."""
+    ((reply,),) = process.ask([order], seconds)
+    return reply
+
+
 def descriptors() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
@@ -72,19 +89,19 @@ def test_a_process_computes_one_file_after_another_and_leaves_nothing(
     """It ignores a Ctrl-C, gets a SIGTERM as any program, and is in a group of its own."""
     before = descriptors()
     process = begun(FUNCTION)
-    number = process.ask(call("process"), None)
-    assert process.ask(call("process"), 60) == number
+    number = ask(process, call("process"))
+    assert ask(process, call("process"), 60) == number
     assert isinstance(number, Succeeded)
     assert os.getpgid(int(number.value or "")) == int(number.value or "")
-    assert process.ask(call("ignored_signals"), 60) == Succeeded(f"[{signal.SIGINT.value}]")
-    assert process.ask(call("fails"), None) == Failed(
+    assert ask(process, call("ignored_signals"), 60) == Succeeded(f"[{signal.SIGINT.value}]")
+    assert ask(process, call("fails")) == Failed(
         "ValueError: no thumbnail of file (mapped.py, line 76)"
     )
-    assert process.ask(call("exits"), None) == Failed("SystemExit: I leave (mapped.py, line 80)")
-    assert process.ask(call("prints_much"), None) == Succeeded("1")
+    assert ask(process, call("exits")) == Failed("SystemExit: I leave (mapped.py, line 80)")
+    assert ask(process, call("prints_much")) == Succeeded("1")
     assert process.output.endswith(" the end")
     assert len(process.output) <= 4096
-    assert process.ask(call("process"), None) == number
+    assert ask(process, call("process")) == number
     assert process.output == "", "what was printed for another file"
     assert process.close() == "exit status 0"
     assert children_of(os.getpid()).count(int(number.value or "")) == 0
@@ -106,7 +123,7 @@ def test_a_process_that_ends_is_noticed_at_once(
     before = descriptors()
     process = begun(FUNCTION)
     with pytest.raises(ProcessGone):
-        process.ask(call(function), None)
+        ask(process, call(function))
     assert process.close() == how
     assert process.output == printed
     assert descriptors() == before
@@ -121,11 +138,62 @@ def test_a_task_that_takes_too_long_is_ended(begun: Begun, call: Calls, function
     process = begun(FUNCTION)
     began = time.monotonic()
     with pytest.raises(TimeIsUp):
-        process.ask(call(function), 0.05)
+        ask(process, call(function), 0.05)
     process.kill()
     assert process.close() == "killed by SIGKILL"
     assert time.monotonic() - began < 1
     assert descriptors() == before
+
+
+def replies_until_it_ends(
+    process: ComputeProcess, orders: list[Call], seconds: float
+) -> list[Reply]:
+    """The replies to the first orders of a lot, one of which ends it."""
+    replies: list[Reply] = []
+    try:
+        for some in process.ask(orders, seconds):
+            replies += some
+    except (ProcessGone, TimeIsUp):
+        return replies
+    raise AssertionError("the process is still there")
+
+
+@pytest.mark.parametrize("end", ["ends_itself", "is_killed", "hangs"])
+def test_the_first_order_without_a_reply_has_ended_the_process(
+    begun: Begun, call: Calls, tmp_path: Path, end: str
+) -> None:
+    """What was done before has its replies, what comes after was not begun."""
+    process = begun(FUNCTION)
+    number = ask(process, call("process"))
+    for name in ("process", end):
+        (tmp_path / name).write_text(name)
+    does_it, ends = (
+        call("process")._replace(path=str(tmp_path / name)) for name in ("process", end)
+    )
+    orders = [does_it, does_it, ends, does_it]
+    assert replies_until_it_ends(process, orders, 0.2) == [number] * 2
+    process.kill()
+
+
+def test_a_lot_ends_with_the_task_that_fails(begun: Begun, call: Calls, tmp_path: Path) -> None:
+    process = begun(FUNCTION)
+    (tmp_path / "fails").write_text("fails")
+    fails = call("process")._replace(path=str(tmp_path / "fails"))
+    replies = [reply for some in process.ask([call("process"), fails, fails]) for reply in some]
+    assert [type(reply) for reply in replies] == [Succeeded, Failed]
+    assert isinstance(ask(process, call("process")), Succeeded), "it goes on"
+
+
+def test_a_lot_ends_where_its_tasks_take_long_and_replies_do_not_wait_for_them(
+    begun: Begun, call: Calls, tmp_path: Path
+) -> None:
+    process = begun(FUNCTION)
+    (tmp_path / "naps").write_text("naps")
+    naps = call("process")._replace(path=str(tmp_path / "naps"))
+    orders = [*[call("process")] * 3, naps, naps]
+    came = [*process.ask(orders)]
+    assert [len(replies) for replies in came] == [3, 1]
+    assert process.seconds > 0.05
 
 
 def numbers_in(path: Path) -> list[int]:
@@ -147,7 +215,7 @@ def test_what_a_function_has_started_is_killed_with_it(
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(ProcessGone):
-        process.ask(order, None)
+        ask(process, order)
     killer.join()
     assert process.close() == "killed by SIGKILL"
     assert len(numbers) == 2
@@ -173,7 +241,7 @@ else:
     script = 'trap "" TERM; sleep 60 & echo $$ $! > "$1.new"; mv "$1.new" "$1"; wait; sleep 60'
     order = Execute(["/bin/sh", "-c", script, "sh", str(path)])
 process.begun()
-process.ask(order, None)
+next(process.ask([order]))
 """
 
 
@@ -205,7 +273,7 @@ def test_a_system_that_starts_no_process_ends_the_run(monkeypatch: pytest.Monkey
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("pyfetch.compute.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("pyfetch.compute.child.subprocess.Popen", refuse)
     before = descriptors()
     with pytest.raises(StoppedError, match="cannot start a process to compute: Resource"):
         ComputeProcess(COMMANDS)
@@ -249,16 +317,16 @@ def test_how_a_command_has_failed_is_told_with_the_end_of_what_it_has_printed(
     commands: ComputeProcess, script: str, detail: str
 ) -> None:
     """Its standard input is empty; it is waited for and not for what it has left running."""
-    reply = commands.ask(shell(script), None)
+    reply = ask(commands, shell(script))
     assert reply == Failed(detail, is_killed="killed" in detail)
 
 
 def test_a_command_that_ends_well_has_no_value(commands: ComputeProcess) -> None:
-    assert commands.ask(shell("echo much"), None) == Succeeded(None)
+    assert ask(commands, shell("echo much")) == Succeeded(None)
 
 
 def test_a_command_that_has_gone_since_fails_its_file(commands: ComputeProcess) -> None:
-    reply = commands.ask(Execute(["/no/such/program"]), None)
+    reply = ask(commands, Execute(["/no/such/program"]))
     assert reply == Failed("cannot run /no/such/program: No such file or directory")
 
 
@@ -269,7 +337,7 @@ def test_a_command_has_a_group_of_its_own_and_the_signals_of_any_program(
         'echo $$ > "$1"; cut -d " " -f 5 /proc/$$/stat >> "$1";'
         ' exec grep Sig /proc/self/status >> "$1"'
     )
-    commands.ask(shell(script, str(tmp_path / "told")), None)
+    ask(commands, shell(script, str(tmp_path / "told")))
     number, group, *signals = (tmp_path / "told").read_text().splitlines()
     assert number == group
     masks = dict(line.split() for line in signals)
@@ -285,7 +353,7 @@ def test_a_command_that_takes_too_long_is_ended_with_what_it_has_started(
     before = descriptors()
     process = begun(COMMANDS)
     with pytest.raises(TimeIsUp):
-        process.ask(shell(script, str(told)), 0.2)
+        ask(process, shell(script, str(told)), 0.2)
     process.kill()
     process.close()
     assert process.output == "asked"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from pyfetch.compute import runner as runner_module
 from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Setup, Succeeded
 from pyfetch.compute.process import ProcessGone, TimeIsUp
-from pyfetch.compute.runner import Rules, Runner, Stopped, TaskFailed
+from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Outcome, Result
 
@@ -33,6 +33,7 @@ class Process:
         self.begin = begin
         self.calls: list[str] = []
         self.output = ""
+        self.seconds = 0.0
         self.made.append(self)
 
     def begun(self) -> Any:
@@ -40,14 +41,19 @@ class Process:
             raise self.begins
         return self.begins
 
-    def ask(self, order: Any, seconds: float | None, meanwhile: Any = None) -> Any:
-        self.calls.append(f"ask {seconds}")
+    def ask(self, orders: Sequence[Any], seconds: float) -> Iterator[list[Any]]:
+        """One reply after another, up to one that fails."""
+        self.calls.append(f"ask {seconds}" if len(orders) == 1 else f"ask {len(orders)}")
         Process.told()
-        said = self.script.pop(0)
-        self.output = "what it has printed" if "kill" not in self.calls else ""
-        if isinstance(said, Exception):
-            raise said
-        return said
+        for _ in orders:
+            said = self.script.pop(0)
+            self.output = "what it has printed" if "kill" not in self.calls else ""
+            if isinstance(said, Exception):
+                raise said
+            yield [said]
+            if isinstance(said, Failed):
+                break
+        self.seconds += 0.5
 
     def kill(self) -> None:
         self.calls.append("kill")
@@ -70,19 +76,26 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> type[Process]:
 def ran(*script: Any, rules: Rules = RULES) -> Any:
     """What comes of one task: its value, or why it failed."""
     Process.script[:] = script
-    try:
-        return Runner(Setup(None), rules).run(ORDER)
-    except TaskFailed as failed:
-        return str(failed)
+    return run(Runner(Setup(None), rules))
+
+
+def run(runner: Runner, order: Execute | Call = ORDER) -> Any:
+    (reply,) = run_lot(runner, order)
+    return reply
+
+
+def run_lot(runner: Runner, *orders: Execute | Call) -> list[Any]:
+    """What comes of the tasks of a lot, those that were begun."""
+    replies = [reply for some in runner.run(orders) for reply in some]
+    return [reply.value if isinstance(reply, Succeeded) else reply.detail for reply in replies]
 
 
 def test_a_process_is_used_for_one_task_after_another() -> None:
     Process.script[:] = [Succeeded("1"), Failed("no"), Succeeded(None)]
     runner = Runner(Setup(None), RULES)
-    assert runner.run(ORDER) == "1"
-    with pytest.raises(TaskFailed, match=r"^no$"):
-        runner.run(ORDER)
-    assert runner.run(ORDER) is None
+    assert run(runner) == "1"
+    assert run(runner) == "no"
+    assert run(runner) is None
     (process,) = Process.made
     runner.close()
     assert process.calls == ["ask 2.5"] * 3 + ["close"]
@@ -116,11 +129,51 @@ def test_a_task_that_fails_is_tried_again_as_often_as_retries_say() -> None:
     assert ran(no, no, no, Succeeded("1"), rules=RULES._replace(retries=2)) == "no"
 
 
+def test_a_task_of_a_lot_that_ends_its_process_is_tried_once_more_alone() -> None:
+    """What was done before it is not repeated, and what is behind it was not begun."""
+    runner = Runner(Setup(None), RULES)
+    Process.script[:] = [Succeeded("1"), Succeeded("2"), ProcessGone(), Succeeded("3")]
+    assert run_lot(runner, *[ORDER] * 5) == ["1", "2", "3"]
+    Process.script[:] = [Succeeded("4"), ProcessGone(), TimeIsUp()]
+    assert run_lot(runner, *[ORDER] * 3) == ["4", "took longer than 2.5 s: what it has printed"]
+    assert [process.calls for process in Process.made] == [
+        ["ask 5", "kill", "close"], ["ask 2.5", "ask 3", "kill", "close"],
+        ["ask 2.5", "kill", "close"],
+    ]  # fmt: skip
+
+
+def test_a_task_of_a_lot_that_fails_is_tried_again_alone() -> None:
+    runner = Runner(Setup(None), RULES._replace(retries=1))
+    Process.script[:] = [Succeeded("1"), Failed("no"), Succeeded("2")]
+    assert run_lot(runner, *[ORDER] * 3) == ["1", "2"]
+    assert Process.made[0].calls == ["ask 3", "ask 2.5"]
+    assert runner.seconds == 1
+
+
+def test_a_lot_is_no_larger_than_what_its_process_has_left_to_do() -> None:
+    runner = Runner(Setup(None), RULES._replace(most_tasks=3))
+    Process.script[:] = [Succeeded("1")] * 9
+    assert len(run_lot(runner, *[ORDER] * 2)) == 2
+    assert len(run_lot(runner, *[ORDER] * 8)) == 1
+    assert len(run_lot(runner, *[ORDER] * 8)) == 3
+
+
+def test_a_stop_in_the_middle_of_a_lot_leaves_what_was_done() -> None:
+    runner = Runner(Setup(None), RULES)
+    Process.script[:] = [Succeeded("1"), ProcessGone()]
+    Process.told = staticmethod(runner.stop)
+    replies = runner.run([ORDER] * 3)
+    assert next(replies) == [Succeeded("1")]
+    with pytest.raises(Stopped):
+        next(replies)
+    assert len(Process.made) == 1
+
+
 def test_a_process_is_replaced_after_its_last_task() -> None:
     Process.script[:] = [Succeeded("1")] * 5
     runner = Runner(Setup(None), RULES._replace(most_tasks=2))
     for _ in range(5):
-        runner.run(ORDER)
+        run(runner)
     calls = [process.calls for process in Process.made]
     assert calls == [["ask 2.5", "ask 2.5", "close"]] * 2 + [["ask 2.5"]]
 
@@ -146,9 +199,9 @@ def test_a_task_that_a_stop_has_ended_is_not_tried_again() -> None:
     Process.script[:] = [ProcessGone()]
     Process.told = staticmethod(runner.stop)
     with pytest.raises(Stopped):
-        runner.run(ORDER)
+        run(runner)
     with pytest.raises(Stopped):
-        runner.run(ORDER)
+        run(runner)
     assert len(Process.made) == 1, "none is started after the stop"
     assert Process.made[0].calls == ["ask 2.5", "kill", "kill", "close"]
 
@@ -175,7 +228,7 @@ def test_a_process_that_is_being_started_is_ended_by_a_stop(
     thread = threading.Thread(target=stop)
     thread.start()
     with pytest.raises(Stopped):
-        runner.run(ORDER)
+        run(runner)
     thread.join()
     assert Process.made[0].calls == ["kill", "close"]
 
@@ -192,8 +245,8 @@ def test_what_was_printed_is_told_on_demand(
 ) -> None:
     Process.script[:] = [Succeeded("1")] * 2
     runner = Runner(Setup(None), RULES)
-    runner.run(order)
+    run(runner, order)
     assert caplog.messages == []
     with caplog.at_level(logging.INFO):
-        runner.run(order)
+        run(runner, order)
     assert caplog.messages == [f"printed for {subject}: what it has printed"]

@@ -382,7 +382,7 @@ def test_a_value_is_in_the_state_before_record_returns(computing: Computing, url
             rows = [*rows]
             super().commit(rows)
             with closing(State.copy_of(computing.state_file)) as state:
-                ended.extend(state.computed().of(path) for path, _ in rows)
+                ended.extend(state.computed().of([path for path, _ in rows]))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tests.support.computing.ComputedFiles", Files)
@@ -476,18 +476,23 @@ def test_a_second_task_for_a_file_waits_for_the_first_one(tmp_path: Path) -> Non
         found: list[Recorded | None] = []
 
         def second() -> None:
-            with files.of(targets[1], ends[1]) as file:
+            file = files.of(targets[1], ends[1])
+            with files.in_work([file]):
                 found.append(file.recorded())
 
-        with files.of(targets[0], ends[0]) as file:
+        both = [files.of(target, end) for target, end in zip(targets, ends, strict=True)]
+        with files.in_work(both) as number:
+            assert number == 1, "nor does it come into the same lot"
+            file = both[0]
             assert file.recorded() is None
             thread = threading.Thread(target=second)
             thread.start()
             thread.join(0.05)
             assert thread.is_alive()
-            file.record("[1]")
+            files.commit([file.to_record("[1]")])
+            file.settled()
         thread.join()
-        assert found == [Recorded([1], path)]
+        assert found == [Recorded([1], str(path))]
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_a_state_of_version_3_gets_room_for_values_and_keeps_what_it_has(tmp_pat
     state = State(file)
     assert state.backups() == ["x.~1~"]
     assert state.claim("x", "http://SERVER/a/x", lambda: False)
-    assert state.computed().of("x").row is None
+    assert state.computed().of(["x"])[0].row is None
     state.close()
     after = sqlite3.connect(file)
     assert after.execute("PRAGMA user_version").fetchone() == (VERSION,)
