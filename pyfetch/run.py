@@ -17,12 +17,8 @@ from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
-from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
-from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -30,6 +26,8 @@ if TYPE_CHECKING:
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.storage.directory import OutputDirectory
+    from pyfetch.storage.lock import RunLock
     from pyfetch.storage.state import State
 
 
@@ -49,7 +47,10 @@ class Run:
         watched: bool = False,
         may_pin: bool = False,
     ) -> None:
-        check_template(settings.name)
+        if settings.has_template:
+            from pyfetch.naming.template_text import check_template
+
+            check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
@@ -120,7 +121,10 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
+        from pyfetch.storage.directory import OutputDirectory
         from pyfetch.storage.file_ledger import FileLedger
+        from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
+        from pyfetch.storage.lock import RunLock
         from pyfetch.storage.state import STATE_FILE, State
 
         settings = self._settings
@@ -128,7 +132,8 @@ class Run:
         prepare(output_dir)
         lock = RunLock(output_dir)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        directory = self._download.directory if self._download else OutputDirectory(output_dir)
+        directory = self._download.directory if self._download else None
+        directory = directory or OutputDirectory(output_dir)
         try:
             sweep(output_dir)
             with needed_for(output_dir):

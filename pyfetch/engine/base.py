@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
@@ -22,9 +22,11 @@ from pyfetch.engine.results import RunState
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
-from pyfetch.storage.lock import RunLock
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.storage.lock import RunLock
 
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import RulesOf
 from pyfetch.scheduling.in_flight import InFlight, StallDetector
 from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.waiting import who_waits
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.transfer import Transfer
 
 _STOPPED = "the run was stopped"

@@ -1,7 +1,5 @@
 """One setting: all that the checks, the command line and the documentation need to know of it."""
 
-from __future__ import annotations
-
 from dataclasses import Field, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
