@@ -52,8 +52,12 @@ class ComputeProcess:
         self._poll = select.poll()
         self._poll.register(self._channel.fileno(), select.POLLIN)
         self._poll.register(self._child.output_end, select.POLLIN)
+        self._exit_poll = select.poll()
         if self._child.exit_end is not None:
-            self._poll.register(self._child.exit_end, select.POLLIN)
+            for poll in (self._poll, self._exit_poll):
+                poll.register(self._child.exit_end, select.POLLIN)
+        self._usual = 0.0
+        """Seconds that a task of the last lot took."""
         self.seconds = 0.0
         """What the tasks of all lots took that it ended."""
         self._send(setup)
@@ -71,8 +75,11 @@ class ComputeProcess:
         """
         self._child.forget_output()
         self._send([*orders])
-        replies: list[Any] = []
         last = time.monotonic()
+        if len(orders) > 1:  # to be woken for each reply costs more than to take it
+            self._exit_poll.poll(1000 * min(self._usual * len(orders), _LONGEST_HELD))
+        replies: list[Any] = []
+        done = 0
         while True:
             held_until = time.monotonic() + _LONGEST_HELD if replies else math.inf
             try:
@@ -84,8 +91,11 @@ class ComputeProcess:
             if came:
                 last = time.monotonic()
                 replies += came
+                done += len(came)
                 if isinstance(replies[-1], LotEnded):
-                    self.seconds += replies.pop().seconds
+                    taken = replies.pop().seconds
+                    self.seconds += taken
+                    self._usual = taken / (done - 1)
                     yield replies
                     return
             elif replies:

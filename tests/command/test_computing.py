@@ -289,17 +289,17 @@ def test_what_ends_fails_or_hangs_among_quick_files_fails_alone_and_they_are_com
 ) -> None:
     """Though quick files are computed in lots: the task that was at work is to blame."""
     contents = ["changes"] * 80
-    contents[30], contents[45], contents[60], contents[70] = "crashes", "hangs", "fails", "prints"
+    contents[30], contents[45], contents[60] = "crashes", "hangs", "fails"
     job.has(*contents)
     results = job.run(
-        "--map", "jobs.py:does", "--cpus", "1", "--exec-timeout", "0.3", "--workers", "4", status=1
+        "--map", "jobs.py:does", "--cpus", "1", "--exec-timeout", "0.5", "--workers", "4", status=1
     ).results
     details = {result["index"]: result["detail"] for result in results if result["error"]}
     assert details[31] == "its process has ended (killed by SIGSEGV)"
-    assert details[46] == "took longer than 300 ms"
+    assert details[46] == "took longer than 500 ms"
     assert details[61].startswith("ValueError: no thumbnail")
     values = [result["value"] for result in results if result["index"] not in details]
-    assert values == ["changed"] * 67 + ["printed"] + ["changed"] * 9
+    assert values == ["changed"] * 77
     tries = Counter(job.computed())
     assert tries == {str(n): 1 + (n in (31, 46)) for n in range(1, 81)}
 
