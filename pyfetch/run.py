@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
-from pyfetch.activity import Activity
 from pyfetch.engine.base import FinishedCounts
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
@@ -22,6 +21,7 @@ from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
+    from pyfetch.activity import Activity
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader

@@ -15,7 +15,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
 from pyfetch.engine.results import RunState
@@ -25,7 +24,8 @@ from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are kept only
+if TYPE_CHECKING:  # loaded where something is drawn, or files are kept
+    from pyfetch.activity import Activity
     from pyfetch.storage.lock import RunLock
 
 GRACE = 0.5

@@ -15,7 +15,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Never
 
-from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.dispatcher import Dispatcher
@@ -35,7 +34,8 @@ from pyfetch.storage.ledger import Ledger
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are computed only
+if TYPE_CHECKING:  # loaded where something is drawn, or files are kept or computed
+    from pyfetch.activity import Activity
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.storage.lock import RunLock
 
