@@ -27,6 +27,8 @@ from tests.support.processes import children_of, is_there
 from tests.support.server import LoopbackServer, Page
 from tests.support.waiting import STOP, until, within
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 JOBS = '''
 import os, signal, subprocess, sys, threading, time
 from pathlib import Path

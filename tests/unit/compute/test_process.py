@@ -34,6 +34,8 @@ from tests.support.mapped import does
 from tests.support.processes import children_of, is_there
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 FUNCTION = FunctionTask.from_callable(does).setup()
 COMMANDS = Setup(None)
 

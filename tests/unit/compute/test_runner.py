@@ -16,6 +16,8 @@ from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Outcome, Result
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 ORDER = Execute(["/bin/echo", "a b"])
 RULES = Rules(timeout=2.5, retries=0, most_tasks=1000)
 

@@ -29,6 +29,8 @@ from pyfetch.urls import parse_url
 from tests.support.computing import FAILED, Computing, Row, TaskError, content_of
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page
 
+pytestmark = pytest.mark.slow  # each fetches several times
+
 
 @pytest.fixture
 def computing(tmp_path: Path) -> Computing:
