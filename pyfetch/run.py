@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,10 +106,8 @@ class Run:
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing, finished)
             return
-        if self._stage:
-            with self._stage.closing(lambda: self.stopped):
-                yield from self._into_files(entries, pausing, at_end, finished)
-        else:
+        stage = self._stage
+        with stage.closing(lambda: self.stopped) if stage else nullcontext():
             yield from self._into_files(entries, pausing, at_end, finished)
 
     def _into_files(

@@ -55,11 +55,6 @@ class Setting(NamedTuple):
         return known
 
     @property
-    def optional(self) -> bool:
-        """Whether it may be None."""
-        return self.default is None
-
-    @property
     def negated(self) -> bool:
         """Whether its only flag turns off what is on by default, as `--no-state` does."""
         on_and_off = any("/" in flag for flag in self.flags)
