@@ -249,6 +249,6 @@ def test_what_was_printed_is_told_on_demand(
     runner = Runner(Setup(None), RULES)
     run(runner, order)
     assert caplog.messages == []
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "pyfetch"):
         run(runner, order)
     assert caplog.messages == [f"printed for {subject}: what it has printed"]
