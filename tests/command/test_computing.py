@@ -24,7 +24,7 @@ from pyfetch.storage.group_commit import GroupCommit
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.mapped import does, text
 from tests.support.processes import children_of, is_there
-from tests.support.server import LoopbackServer, Page
+from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import STOP, until, within
 
 pytestmark = pytest.mark.slow  # each starts processes
@@ -50,6 +50,8 @@ def square(path, result):
 def process(path, result):
     time.sleep(0.05)
     return os.getpid()
+
+def does_nothing(path, result): pass
 
 def files(path, result):
     """How many files there are that are not computed, at most, while it is at work."""
@@ -176,6 +178,22 @@ def test_a_list_of_numbers_becomes_their_squares_in_order(job: Job) -> None:
     assert sorted(job.computed()) == sorted(job.files()) == sorted(map(str, range(1, 13)))
     assert "computed 12 in 2 processes (as --cpus says); " in ended.err
     assert (pipes(), children_of(os.getpid())) == before
+
+
+def test_the_summary_says_whether_fetching_or_computing_held_the_run_back(job: Job) -> None:
+    job.has(*range(20))
+    slow_function = job.run("--map", "jobs.py:process", "--cpus", "1")  # 50 ms a file
+    assert "; computing held the run back: processes worked " in slow_function.err
+    job.has("x", "y")
+    page = job.server.pages["/2"]
+
+    def late(handler: Handler) -> None:
+        time.sleep(0.5)
+        handler.page(page)
+
+    job.server.routes["/2"] = late
+    slow_server = job.run("--map", "jobs.py:does_nothing", "--cpus", "1", "-o", "other")
+    assert "; fetching held the run back: processes waited " in slow_server.err
 
 
 def test_tsv_has_the_value_in_a_column_of_its_own(job: Job) -> None:
