@@ -1,7 +1,5 @@
 """What a run is doing at one moment, for the screen: what came, and who waits for whom."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

@@ -3,8 +3,6 @@
 Workers make attempts; the scheduler decides what follows from how they ended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +34,7 @@ class RedirectState(NamedTuple):
     """Redirects followed so far."""
     away: bool = False
     """Whether a redirect has led to another origin than that for which credentials are meant."""
-    cookies: Mapping[str, CookieJar] = MappingProxyType({})
+    cookies: "Mapping[str, CookieJar]" = MappingProxyType({})
     """Cookies set on the way, by the origin that they go back to; see `pyfetch.http.cookies`."""
     asked: frozenset[tuple[str, str]] = frozenset()
     """Requests so far, as (URL, cookies): the same one again would be a loop."""
@@ -94,7 +92,7 @@ class Assignment(NamedTuple):
         return self.redirects.origin if self.redirects else self.url.origin
 
     @classmethod
-    def first_of(cls, target: Target, now: float = 0.0) -> Assignment:
+    def first_of(cls, target: Target, now: float = 0.0) -> "Assignment":
         """The first attempt at a target, which begins now."""
         return cls(target, target.url, target.length, 1, now, now)
 

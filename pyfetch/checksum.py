@@ -1,7 +1,5 @@
 """Checksums that a list or a URL demands, and digests that are computed as the body arrives."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import string
@@ -60,7 +58,7 @@ class Digest:
         if self._other:
             self._other.update(data)
 
-    def copy(self) -> Digest:
+    def copy(self) -> "Digest":
         """A copy, to which other bytes can be added."""
         fed = Digest(self._demanded)
         fed._sha256 = self._sha256.copy()

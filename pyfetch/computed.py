@@ -5,6 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+MOST_JSON = 1024 * 1024
+"""Characters that the value of a function may have as JSON text."""
+
 
 class Effect(StrEnum):
     """What became of a file through its task."""

@@ -1,8 +1,5 @@
 """What is known of a file: facts of one that was saved, and what the state knows of a name."""
 
-from __future__ import annotations
-
-from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,42 +55,9 @@ class Known(NamedTuple):
     """Path of the file, if the server has given it another name."""
     of_other_url: bool = False
     """Whether the file came from another URL, which owned the name in an earlier run."""
-    left: LeftFile | None = None
+    left: "LeftFile | None" = None
     """What a task has made of the file. Known only in a run that computes itself."""
 
 
 UNKNOWN = Known()
 """For a target of which the state knows nothing, or if there is no state."""
-
-
-class Condition(StrEnum):
-    """What `--verify` finds of a file."""
-
-    OK = "ok"
-    """It is there as it was fetched, and as each checksum demands."""
-    CHANGED = "changed"
-    MISSING = "missing"
-    UNREADABLE = "unreadable"
-    UNKNOWN = "unknown"
-    """It is there, and neither the state nor a list of checksums knows of it."""
-
-    @property
-    def is_well(self) -> bool:
-        """Whether it is no failure."""
-        return self in (Condition.OK, Condition.UNKNOWN)
-
-
-class VerifiedFile(NamedTuple):
-    """What `--verify` says of one file. Its fields are the keys of a JSON Lines object."""
-
-    path: str
-    """Starts with the output directory."""
-    status: Condition
-    size: int | None = None
-    """Bytes that are there; None: there is none, or it could not be read."""
-    url: str | None = None
-    """Whose file it is, if the state knows, with `***` for secrets."""
-    sha256: str | None = None
-    """Of what is there, in hexadecimal digits; None: it was not computed."""
-    detail: str | None = None
-    """What is not as it should be, as a sentence for people."""

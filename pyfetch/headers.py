@@ -1,7 +1,5 @@
 """Header fields of HTTP messages: names and values, dates, and `Content-Range` (RFC 9110)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import UTC

@@ -1,7 +1,5 @@
 """Values that rooms pass to each other: frozen, slotted, picklable, without secrets in `repr`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -155,7 +153,7 @@ class Target(NamedTuple):
         """What the state knows the URL by: see `Url.identity`."""
         return self.url.identity
 
-    def ignoring(self, parameters: Sequence[str]) -> Target:
+    def ignoring(self, parameters: Sequence[str]) -> "Target":
         """The same target, with URLs whose identities leave out these query parameters."""
         return self._replace(
             url=self.url.ignoring(parameters),
@@ -167,7 +165,7 @@ class Target(NamedTuple):
         """The length that the list demands of the body."""
         return None if self.size is None else Length(self.size, "the list")
 
-    def at(self, path: str, known: Known) -> Target:
+    def at(self, path: str, known: Known) -> "Target":
         """The same target with a path, and what is known about the file there."""
         # `_replace` takes twice as long, and each target passes here.
         return Target(
@@ -175,7 +173,7 @@ class Target(NamedTuple):
             self.out, self.input, known, self.if_exists, self.takes_login,
         )  # fmt: skip
 
-    def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> Result:
+    def as_failed(self, failure: Failure, detail: str, attempts: int = 0) -> "Result":
         """The result of this target if it fails after so many attempts."""
         return failed_result(self.index, str(self.url), failure, detail, self.input, attempts)
 
@@ -247,7 +245,7 @@ class Result(ResultFields):
 
     __slots__ = ()
 
-    def __new__(cls, *values: Any, **named: Any) -> Result:
+    def __new__(cls, *values: Any, **named: Any) -> "Result":
         """Make a result whose texts hold no secret."""
         made = super().__new__(cls, *values, **named)
         if _may_hold_secret(made.url):
@@ -275,15 +273,15 @@ class Result(ResultFields):
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
 
-    def with_value(self, value: Any, file: str | None) -> Result:
+    def with_value(self, value: Any, file: str | None) -> "Result":
         """The same result after its file was computed; `file`: where it is, unless it is gone."""
         return self._replace(value=value, file=file)
 
-    def not_computed(self, failure: Failure, detail: str) -> Result:
+    def not_computed(self, failure: Failure, detail: str) -> "Result":
         """The same result if its file was fetched, and could not be computed."""
         return self._replace(outcome=Outcome.FAILED, error=failure, detail=masked(detail))
 
-    def raise_for_status(self) -> Result:
+    def raise_for_status(self) -> "Result":
         """Return the same result. Raises `FetchError`, which carries it, if the URL failed."""
         if self.failed:
             raise FetchError(self, f"{self.error}: {self.detail}")

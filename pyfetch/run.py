@@ -5,32 +5,30 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
-from pyfetch.activity import Activity
 from pyfetch.engine.base import FinishedCounts
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say, with_login
 from pyfetch.models import Entry, Result
-from pyfetch.naming.template_text import check_template
 from pyfetch.settings import Settings
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
 from pyfetch.storage.ledger import Ledger, NoLedger
-from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
+    from pyfetch.activity import Activity
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.storage.directory import OutputDirectory
+    from pyfetch.storage.lock import RunLock
     from pyfetch.storage.state import State
 
 
@@ -53,7 +51,10 @@ class Run:
         watched: bool = False,
         may_pin: bool = False,
     ) -> None:
-        check_template(settings.name)
+        if settings.has_template:
+            from pyfetch.naming.template_text import check_template
+
+            check_template(settings.name)
         self._settings = settings
         self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
@@ -116,10 +117,8 @@ class Run:
         if settings.discard:
             yield from self._run(entries, NoLedger(), pausing, finished)
             return
-        if self._stage:
-            with self._stage.closing(lambda: self.stopped):
-                yield from self._into_files(entries, pausing, at_end, finished)
-        else:
+        stage = self._stage
+        with stage.closing(lambda: self.stopped) if stage else nullcontext():
             yield from self._into_files(entries, pausing, at_end, finished)
 
     def _into_files(
@@ -131,7 +130,10 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
+        from pyfetch.storage.directory import OutputDirectory
         from pyfetch.storage.file_ledger import FileLedger
+        from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
+        from pyfetch.storage.lock import RunLock
         from pyfetch.storage.state import STATE_FILE, State
 
         settings = self._settings
@@ -139,7 +141,8 @@ class Run:
         prepare(output_dir)
         lock = RunLock(output_dir, elsewhere=settings.on_cluster)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        directory = self._download.directory if self._download else OutputDirectory(output_dir)
+        directory = self._download.directory if self._download else None
+        directory = directory or OutputDirectory(output_dir)
         try:
             sweep(output_dir)
             with needed_for(output_dir):

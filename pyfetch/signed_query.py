@@ -1,7 +1,5 @@
 """Query parameters that only sign a URL: they change each day, while the file stays the same."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase

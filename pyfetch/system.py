@@ -1,7 +1,5 @@
 """What the operating system gives a process: descriptors and threads."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -51,7 +51,7 @@ def on_one_line(text: str) -> str:
 
 def printed(output: bytes) -> str:
     """What a program has printed, as text for people on one line."""
-    return " ".join(output.decode(errors="replace").split())
+    return on_one_line(output.decode(errors="replace"))
 
 
 def _percent(match: re.Match[str]) -> str:

@@ -1,7 +1,5 @@
 """When what happened to a URL, as clock readings: cheap to note, added up where they are shown."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from enum import StrEnum

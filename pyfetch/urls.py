@@ -4,8 +4,6 @@ To show, log or write a URL, use `str(url)`; for a text that may contain URLs, u
 `Url.text`, with its password, is for requests only.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -116,7 +114,7 @@ class Url(NamedTuple):
         """Whether its identity leaves a part of the query out."""
         return self.identity.endswith(LEFT_OUT)
 
-    def ignoring(self, parameters: Sequence[str]) -> Url:
+    def ignoring(self, parameters: Sequence[str]) -> "Url":
         """The same URL, with an identity that leaves out parameters that match these patterns."""
         if "?" not in self.identity:
             return self

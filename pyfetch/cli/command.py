@@ -86,8 +86,12 @@ def _fetch(
     from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows, check_progress
     from pyfetch.cli.run import SourceSpec, run_command
     from pyfetch.inputs.columns import Columns
-    from pyfetch.naming.template_text import columns_in
 
+    of_name: tuple[str, ...] = ()
+    if settings.has_template:
+        from pyfetch.naming.template_text import columns_in
+
+        of_name = columns_in(settings.name)
     of_command: tuple[str, ...] = ()
     if settings.computes:
         from pyfetch.compute.task import task_from
@@ -99,7 +103,7 @@ def _fetch(
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], columns_in(settings.name), of_command),
+        columns=Columns(options["url_column"], of_name, of_command),
         out=out,
     )
     output = OutputOptions(

@@ -1,7 +1,5 @@
 """What the command shows, where, and which reports it writes."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -59,7 +57,7 @@ class OutputOptions(NamedTuple):
     """Whether to move the files that the list does not name any more."""
     yes: bool = False
     """Whether to do so without a question."""
-    allowed: tuple[int, Fraction | int] = (0, 0)
+    allowed: "tuple[int, Fraction | int]" = (0, 0)
     """How many failures still count as success: a number, and a fraction of all."""
 
 

@@ -13,7 +13,6 @@ from pyfetch.inputs import Sources
 from pyfetch.models import Result
 from pyfetch.output import Sink
 from pyfetch.settings import Settings
-from pyfetch.storage.filesystem import prepare
 from pyfetch.text import masked
 
 if TYPE_CHECKING:  # loaded where such a file is wanted only
@@ -48,6 +47,8 @@ class ResultFiles:
             if places.count(place) > 1:
                 raise UsageError(f"{path} is named for two reports: each needs a file of its own")
         if not settings.discard and any(_is_below(place, settings.output_dir) for place in places):
+            from pyfetch.storage.filesystem import prepare
+
             prepare(Path(settings.output_dir))  # else it would be made later
         with ExitStack() as opening:
             if checksums is not None:

@@ -1,7 +1,5 @@
 """One run of the command: fetching, its display and its files, and how it ends."""
 
-from __future__ import annotations
-
 import io
 import sys
 import time
@@ -10,7 +8,6 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.cli.again import command_again
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions, ProgressForm
@@ -73,7 +70,7 @@ class _CommandRun:
         self._spec = spec
         self._options = options
         self._sources = spec.sources(keep_lines=options.failed_to is not None)
-        self._pruning: Pruning | None = None
+        self._pruning: Pruning | None = None  # noqa: F823 - no name is looked up
         if options.prune:
             from pyfetch.cli.prune import Pruning, check_list_is_whole
 
@@ -192,6 +189,8 @@ class _CommandRun:
 
     def _say_failures(self) -> None:
         """Tell what failed, at which hosts, and how to try it again."""
+        from pyfetch.cli.again import command_again  # loaded where several have failed only
+
         failures, display = self._summary.failures, self._display
         display.say("pyfetch: failed:")
         for text in failures.told(display.short_url):

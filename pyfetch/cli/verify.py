@@ -17,7 +17,6 @@ from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import StoppedError, UsageError
-from pyfetch.facts import Condition
 from pyfetch.inputs import is_url
 from pyfetch.inputs.formats.checksums import parse_checksum_line
 from pyfetch.inputs.stream import numbered_lines
@@ -34,6 +33,7 @@ from pyfetch.storage.filesystem import OWN_DIRECTORY, before_paths, is_there
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.verification import Verification, check_nobody_is_at_work
 from pyfetch.text import escaped, masked
+from pyfetch.verified import Condition
 
 LIST = "SHA256SUMS"
 """A list of checksums in the output directory itself, which is used unasked."""

@@ -16,11 +16,9 @@ import time
 from pathlib import Path
 
 from pyfetch import cpu
-from pyfetch.compute.messages import OUTPUT_KEPT
+from pyfetch.compute.output_end import OutputEnd
 from pyfetch.errors import StoppedError
-from pyfetch.text import printed
 
-_BLOCK = 65536
 _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed: a command may have to be
 ended first."""
@@ -37,7 +35,7 @@ class Child:
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
         life, self._life = os.pipe()
-        self.output_end, output = os.pipe()
+        self._output_end, output = os.pipe()
         try:
             with cpu.anywhere():  # the process inherits the CPUs of this thread
                 self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
@@ -52,7 +50,7 @@ class Child:
                 )
         except OSError as error:
             ours.close()
-            os.close(self.output_end)
+            os.close(self._output_end)
             os.close(self._life)
             raise StoppedError(f"cannot start a process to compute: {error.strerror}") from error
         finally:
@@ -60,10 +58,10 @@ class Child:
             os.close(life)
             os.close(output)
         self.connection = ours
-        os.set_blocking(self.output_end, False)
+        self.printed = OutputEnd(self._output_end)
+        """What it has printed."""
         self.exit_end = _pidfd_of(self._process.pid)
         """Can be read once it has exited; None: the system has no such thing."""
-        self._output = b""
         self._is_closed = False
 
     def kill(self) -> None:
@@ -79,32 +77,19 @@ class Child:
         self._wait_for_exit(_EXIT_WAIT)
         self._kill_group()  # before its number may be given to another process
         status = self._process.wait()
-        self.read_output()
+        self.printed.read()
         self._is_closed = True
-        for number in (self.output_end, self._life, self.exit_end):
+        for number in (self._output_end, self._life, self.exit_end):
             if number is not None:
                 os.close(number)
         return status
 
     @property
     def output(self) -> str:
-        """The end of what it has printed since `forget_output`, also after `close`."""
+        """The end of what it has printed, also after `close`."""
         if not self._is_closed:
-            self.read_output()
-        return printed(self._output)
-
-    def forget_output(self) -> None:
-        """Keep only what it prints from now on."""
-        self._output = b""
-
-    def read_output(self) -> bool:
-        """Read what it has printed, and keep the end. Returns whether it may print more."""
-        try:
-            data = os.read(self.output_end, _BLOCK)
-        except BlockingIOError:
-            return True
-        self._output = (self._output + data)[-OUTPUT_KEPT:]
-        return bool(data)
+            self.printed.read()
+        return self.printed.text
 
     def _wait_for_exit(self, seconds: float) -> None:
         """Wait until it has exited, at most so long. Its number stays its own."""

@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 
-from pyfetch.compute.messages import OUTPUT_KEPT, Failed, Reply, Succeeded, how_ended
-from pyfetch.text import printed
+from pyfetch.compute.messages import Failed, Reply, Succeeded, how_ended
+from pyfetch.compute.output_end import OutputEnd
 
 _TERM_WAIT = 0.3
 """Seconds that a command gets to end after SIGTERM, before it is killed."""
@@ -47,45 +47,34 @@ class CommandRunner:
         assert process.stdout  # noqa: S101
         assert process.stderr  # noqa: S101
         with process.stdout as out, process.stderr as err:
-            said = self._wait(process, out.fileno(), err.fileno())
+            said = self._wait(process, OutputEnd(out.fileno()), OutputEnd(err.fileno()))
         return _reply(process.returncode, said)
 
-    def _wait(self, process: subprocess.Popen[bytes], out: int, err: int) -> str:
+    def _wait(self, process: subprocess.Popen[bytes], out: OutputEnd, err: OutputEnd) -> str:
         """Wait until the command has ended. Returns the end of what it has printed."""
-        kept = {out: b"", err: b""}
         with selectors.DefaultSelector() as selector:
-            for number in (self._connection, self._child_ended, out, err):
-                selector.register(number, selectors.EVENT_READ)
-            for number in kept:
-                os.set_blocking(number, False)
+            for each in (self._connection, self._child_ended, out, err):
+                selector.register(each, selectors.EVENT_READ)
             while process.poll() is None:
                 for key, _ in selector.select():
                     if key.fd == self._connection:
                         _end(process)
                         # Whoever has ended it finds here why: it took too long, for example.
-                        os.write(sys.stderr.fileno(), _last(kept, err) or _last(kept, out))
+                        os.write(sys.stderr.fileno(), _last(out, err).content)
                         sys.exit()
-                    if key.fd == self._child_ended:
+                    if isinstance(key.fileobj, OutputEnd):
+                        if not key.fileobj.read():
+                            selector.unregister(key.fileobj)
+                    else:
                         os.read(self._child_ended, _BLOCK)
-                    elif not _read(key.fd, kept):
-                        selector.unregister(key.fd)
-        return printed(_last(kept, err) or _last(kept, out))
+        return _last(out, err).text
 
 
-def _last(kept: dict[int, bytes], number: int) -> bytes:
-    """The end of what a command has printed that has ended; what it has started may print on."""
-    _read(number, kept)
-    return kept[number]
-
-
-def _read(number: int, kept: dict[int, bytes]) -> bool:
-    """Read what is there, and keep the end of it. Returns whether there was anything."""
-    try:
-        data = os.read(number, _BLOCK)
-    except BlockingIOError:
-        return False
-    kept[number] = (kept[number] + data)[-OUTPUT_KEPT:]
-    return bool(data)
+def _last(out: OutputEnd, err: OutputEnd) -> OutputEnd:
+    """What says why a command has ended; what that has started may print on."""
+    for each in (out, err):
+        each.read()
+    return err if err.content else out
 
 
 def _reply(status: int, said: str) -> Reply:

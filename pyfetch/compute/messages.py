@@ -9,16 +9,15 @@ from typing import Any, NamedTuple, Self
 
 from pyfetch.models import Change, Outcome, Result
 
-OUTPUT_KEPT = 4096
-"""Bytes of what a command or function prints last that are kept, to say why it failed."""
 MAIN = "__main__"
 """The module of the program itself."""
 IMPORTED_MAIN = "__mp_main__"
 """What the program's module is called in another process, as `multiprocessing` calls it."""
 BEING_IMPORTED = "__pyfetch_imports_it__"
 """What the program's module has while another process runs it to get at its functions."""
-MOST_JSON = 1024 * 1024
-"""Characters that a value may have as JSON text."""
+_OUTCOME, _CHANGE, _BACKUP, _TIMING = map(
+    Result._fields.index, ("outcome", "change", "backup", "timing")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +69,12 @@ class Call(NamedTuple):
 
     @classmethod
     def of(cls, path: str, result: Result) -> Self:
-        plain = result._replace(
-            outcome=result.outcome.value,  # type: ignore[arg-type]
-            change=result.change and result.change.value,  # type: ignore[arg-type]
-            backup=result.backup and str(result.backup),  # type: ignore[arg-type]
-            timing=None,
-        )
-        return cls(path, tuple(plain))
+        fields: list[Any] = [*result]  # `_replace` takes three times as long
+        fields[_OUTCOME] = result.outcome.value
+        fields[_CHANGE] = result.change and result.change.value
+        fields[_BACKUP] = result.backup and str(result.backup)
+        fields[_TIMING] = None
+        return cls(path, tuple(fields))
 
     @property
     def result(self) -> Result:

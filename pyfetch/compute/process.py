@@ -21,11 +21,6 @@ from pyfetch.compute.messages import (
     how_ended,
 )
 
-_BLOCK = 65536
-_EXIT_WAIT = 1.0
-"""Seconds that a process gets to exit after its connection was closed: a command may have to be
-ended first."""
-_BETWEEN = 0.01
 _LONGEST_HELD = 0.005
 """Seconds for which replies are held, so that more may come."""
 
@@ -51,9 +46,13 @@ class ComputeProcess:
         self._channel = Channel(self._child.connection)
         self._poll = select.poll()
         self._poll.register(self._channel.fileno(), select.POLLIN)
-        self._poll.register(self._child.output_end, select.POLLIN)
+        self._poll.register(self._child.printed.fileno(), select.POLLIN)
+        self._exit_poll = select.poll()
         if self._child.exit_end is not None:
-            self._poll.register(self._child.exit_end, select.POLLIN)
+            for poll in (self._poll, self._exit_poll):
+                poll.register(self._child.exit_end, select.POLLIN)
+        self._usual = 0.0
+        """Seconds that a task of the last lot took."""
         self.seconds = 0.0
         """What the tasks of all lots took that it ended."""
         self._send(setup)
@@ -69,10 +68,13 @@ class ComputeProcess:
         It may end the lot early: tasks without a reply were not begun then. Raises `ProcessGone`
         and `TimeIsUp` for the first task without a reply: it has to be closed then.
         """
-        self._child.forget_output()
+        self._child.printed.forget()
         self._send([*orders])
-        replies: list[Any] = []
         last = time.monotonic()
+        if len(orders) > 1:  # to be woken for each reply costs more than to take it
+            self._exit_poll.poll(1000 * min(self._usual * len(orders), _LONGEST_HELD))
+        replies: list[Any] = []
+        done = 0
         while True:
             held_until = time.monotonic() + _LONGEST_HELD if replies else math.inf
             try:
@@ -84,8 +86,11 @@ class ComputeProcess:
             if came:
                 last = time.monotonic()
                 replies += came
+                done += len(came)
                 if isinstance(replies[-1], LotEnded):
-                    self.seconds += replies.pop().seconds
+                    taken = replies.pop().seconds
+                    self.seconds += taken
+                    self._usual = taken / (done - 1)
                     yield replies
                     return
             elif replies:
@@ -125,8 +130,8 @@ class ComputeProcess:
         while True:
             left = None if until == math.inf else 1000 * max(0.0, until - time.monotonic())
             ready = [number for number, _ in self._poll.poll(left)]
-            if self._child.output_end in ready and not self._child.read_output():
-                self._poll.unregister(self._child.output_end)
+            if self._child.printed.fileno() in ready and not self._child.printed.read():
+                self._poll.unregister(self._child.printed.fileno())
             if self._channel.fileno() in ready:
                 try:
                     return self._channel.receive_all()

@@ -80,7 +80,6 @@ class ComputeStage:
         """Call `hand_on` with results, several at once, and `fail` with what ends the run."""
         self._lots = LotComputer(self._task, self._files, self._account, hand_on)
         self._fail = fail
-        self._account.begin()
 
     def take(self, target: Target, finished: Finished) -> None:
         """Compute a file that was fetched, or that is there."""
@@ -95,8 +94,6 @@ class ComputeStage:
         if in_flight + len(self._left) < most:
             return True
         self._has_refused = True
-        if len(self._left) > self._pool.running:
-            self._account.refused()
         return False
 
     def computed(self, targets: Sequence[Target]) -> bool:
@@ -104,7 +101,6 @@ class ComputeStage:
         for target in targets:
             self._left.pop(target.index, None)
         has_refused, self._has_refused = self._has_refused, False
-        self._account.went_on()
         return has_refused
 
     @property
@@ -133,7 +129,6 @@ class ComputeStage:
         if stopped:
             self._pool.stop()
         self._use = self._pool.close()
-        self._account.end()
 
     def summary(self) -> str | None:
         """How many files were computed, in how many processes, why, and what held the run back."""

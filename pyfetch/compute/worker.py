@@ -23,7 +23,6 @@ from pyfetch.compute.channel import Channel
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
-    MOST_JSON,
     Call,
     Execute,
     Failed,
@@ -36,6 +35,7 @@ from pyfetch.compute.messages import (
     Setup,
     Succeeded,
 )
+from pyfetch.computed import MOST_JSON
 from pyfetch.errors import UsageError
 from pyfetch.system import STOPPING_SIGNALS, end_with_parent
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
-from pyfetch.engine.existing_file import Kept, recorded_facts
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
 from pyfetch.http.response import Response
-from pyfetch.http.validators import kept_value, media_type_of
+from pyfetch.http.validators import kept_value
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
-from pyfetch.storage.part import Part
-from pyfetch.storage.placing import Placed
 from pyfetch.timing import Timing
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.storage.part import Part
+    from pyfetch.storage.placing import Placed
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
 _FETCHED, _UNCHANGED = Outcome.FETCHED, Outcome.UNCHANGED
@@ -42,42 +44,22 @@ class AttemptReport:
 
     def failed(self, error: TargetError) -> Finished:
         """The outcome of the attempt that raised this."""
-        result = self._result(
+        result = self.result(
             Outcome.FAILED, error=error, in_part=self.part.length if self.part else 0
         )
-        return self._finished(result, error.sign)
+        return self.finished(result, error.sign)
 
     def goes_on(self, redirects: RedirectState) -> GoesOn:
         """The outcome of the attempt that needs another request."""
         return GoesOn(redirects, wait_when_spent(self.answer.headers) if self.answer else None)
 
-    def stays(self, there: Kept) -> Finished:
-        """The outcome if the existing file stays, with new facts if the state had none."""
-        status = there.status
-        facts = recorded_facts(self.target, status)
-        new = None
-        if status and facts is None and (there.outcome is _UNCHANGED or there.sha256):
-            headers = self.answer.headers if self.answer else {}
-            facts = new = FileFacts(
-                status.st_size,
-                status.st_mtime_ns,
-                last_modified=kept_value(headers.get("last-modified")),
-                sha256=there.sha256,
-                answered_by=self.answer.url.identity if self.answer else None,
-                media_type=media_type_of(kept_value(headers.get("content-type"))) or None,
-            )
-        size = facts.size if facts else status and status.st_size
-        sha256 = facts.sha256 if facts else None
-        result = self._result(there.outcome, size, there.file, sha256, facts=facts)
-        return self._finished(result, _NONE, new)
-
     def fetched(
         self,
         final: str | None,
         sha256: str,
-        facts: FileFacts | None,
-        placed: Placed | None,
-        backup: str | None,
+        facts: FileFacts | None = None,
+        placed: Placed | None = None,
+        backup: str | None = None,
     ) -> Finished:
         """The outcome if the whole body was received.
 
@@ -88,8 +70,8 @@ class AttemptReport:
         outcome = _UNCHANGED if is_same_file else _FETCHED
         change = self._change(placed, sha256) if placed and not is_same_file else None
         size = self._transfer.received
-        result = self._result(outcome, size, final, sha256, backup=backup, change=change)
-        return self._finished(result, _NONE, facts)
+        result = self.result(outcome, size, final, sha256, backup=backup, change=change)
+        return self.finished(result, facts=facts)
 
     def _change(self, placed: Placed, sha256: str) -> Change:
         """Whether the file is new, the same as the one that it has replaced, or another one."""
@@ -99,8 +81,8 @@ class AttemptReport:
         is_same = before is not None and before.sha256 == sha256 and not placed.backup
         return Change.SAME if is_same else Change.CHANGED
 
-    def _finished(
-        self, result: Result, sign: HostSignal, facts: FileFacts | None = None
+    def finished(
+        self, result: Result, sign: HostSignal = _NONE, facts: FileFacts | None = None
     ) -> Finished:
         """The outcome, with what the answer tells about the host, or `sign` without an answer."""
         head = self.answer
@@ -113,7 +95,7 @@ class AttemptReport:
             sign, wait = _ANSWERED, wait_when_spent(head.headers)
         return Finished(result, sign, wait, facts, self.target.path)
 
-    def _result(
+    def result(
         self,
         outcome: Outcome,
         size: int | None = None,
@@ -126,6 +108,7 @@ class AttemptReport:
         change: Change | None = None,
         in_part: int = 0,
     ) -> Result:
+        """The result, with what the last answer says."""
         head = self.answer
         headers = head.headers if head else {}
         task = self._transfer.assignment

@@ -13,18 +13,20 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from pyfetch.activity import Activity
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
 from pyfetch.engine.results import RunState
 from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
-from pyfetch.storage.lock import RunLock
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is drawn, or files are kept
+    from pyfetch.activity import Activity
+    from pyfetch.storage.lock import RunLock
 
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.results import RunState
 from pyfetch.models import Result, Target
@@ -15,7 +14,8 @@ from pyfetch.scheduling.jobs import Done, Jobs
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are computed only
+if TYPE_CHECKING:  # loaded where something is drawn, or files are computed
+    from pyfetch.activity import Activity
     from pyfetch.compute.stage import ComputeStage
 
 _REVIEW_EVERY = 0.02

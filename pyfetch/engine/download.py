@@ -7,22 +7,26 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade
+from pyfetch.engine.attempt_report import AttemptReport
 from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest
 from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import DirectoryIdentity
-from pyfetch.storage.ledger import Rename
-from pyfetch.storage.parts import Parts
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.storage.directory import OutputDirectory
+    from pyfetch.storage.filesystem import DirectoryIdentity
+    from pyfetch.storage.ledger import Rename
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -46,14 +50,19 @@ class Downloader:
         self._clock = clock
         bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, bandwidth)
-        self.directory = OutputDirectory(Path(settings.output_dir), directory)
-        self._parts = Parts(self.directory, settings.min_free)
+        self.directory: OutputDirectory | None = None
+        """Where files go; None: no file is kept."""
         self.rename: Rename | None = None
         """Called for each answer that names its file; None if servers must not name files."""
+        self._begin: Callable[[AttemptReport, Transfer], Download]
+        if settings.discard:
+            self._begin = partial(Download, settings=settings)
+        else:
+            self._begin = self._into(Path(settings.output_dir), directory)
 
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
-        download = Download(target, transfer, self._settings, self._clock, self._parts, self.rename)
+        download = self._begin(AttemptReport(target, transfer, self._clock), transfer)
         try:
             return download.make(self._client)
         except TargetError as error:
@@ -75,6 +84,19 @@ class Downloader:
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
+
+    def _into(
+        self, output_dir: Path, known: DirectoryIdentity | None
+    ) -> Callable[[AttemptReport, Transfer], Download]:
+        """Attempts whose files go into a directory."""
+        from pyfetch.engine.download_to_file import FileDownload
+        from pyfetch.storage.directory import OutputDirectory
+        from pyfetch.storage.parts import Parts
+
+        self.directory = OutputDirectory(output_dir, known)
+        parts = Parts(self.directory, self._settings.min_free)
+        settings = self._settings
+        return lambda report, transfer: FileDownload(report, transfer, settings, parts, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:
         self._client.close_idle()

@@ -1,48 +1,25 @@
-"""One attempt at one target: look at the existing file, send the request, place the new file."""
+"""One attempt at one target: send the request, and take the body. Here, no file is kept."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
 from collections.abc import Callable
-from functools import partial
+from typing import TYPE_CHECKING
 
-from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
+from pyfetch.attempt import AttemptOutcome, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.existing_file import (
-    Kept,
-    Wanted,
-    judge_existing,
-    judge_named,
-    recorded_facts,
-)
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
-from pyfetch.facts import FileFacts
 from pyfetch.http.client import Client
 from pyfetch.http.response import Response
-from pyfetch.http.validators import media_type_of
-from pyfetch.models import Outcome, Target
-from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.naming.template import NOTHING_SAID, Said
-from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.existing import NOTHING, look
-from pyfetch.storage.filesystem import errors_of
-from pyfetch.storage.ledger import Rename
-from pyfetch.storage.part import Part
-from pyfetch.storage.parts import Parts
-from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.models import Target
+from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
 
-# Looked up once: a member of an enum takes thirty times as long as a global name.
-_KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
-_REPLACED = IfExists.REPLACE
-
-_log = logging.getLogger(__name__)
-
-_NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.facts import FileFacts
+    from pyfetch.storage.part import Part
+    from pyfetch.storage.placing import Placement
 
 
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
@@ -53,97 +30,45 @@ class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds t
         self.redirects = redirects
 
 
-class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
-    """There is a file of the name that the server gave, and it stays."""
-
-    def __init__(self, kept: Kept) -> None:
-        super().__init__(kept)
-        self.kept = kept
-
-
-def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
-    """Bytes of the file as it was fetched, as far as that is known."""
-    if recorded:
-        return recorded.size
-    assert kept.status  # noqa: S101 - only a file that is recorded can be gone
-    return kept.status.st_size
-
-
 class Download:
-    """One attempt while it is made."""
+    """One attempt while it is made. The body is hashed, and not kept."""
 
-    __slots__ = (
-        "_final", "_parts", "_policy", "_rename", "_said", "_settings", "_there",
-        "_transfer", "report",
-    )  # fmt: skip
+    __slots__ = ("_settings", "_transfer", "report")
 
-    def __init__(
-        self,
-        target: Target,
-        transfer: Transfer,
-        settings: Settings,
-        clock: Callable[[], float],
-        parts: Parts,
-        rename: Rename | None,
-    ) -> None:
-        self.report = AttemptReport(target, transfer, clock)
+    def __init__(self, report: AttemptReport, transfer: Transfer, settings: Settings) -> None:
+        self.report = report
         self._transfer = transfer
         self._settings = settings
-        self._parts = parts
-        self._rename = rename
-        self._final = None if target.path is None else parts.final(target.path)
-        self._policy = target.if_exists or settings.if_exists
-        self._there = NOTHING
-        """What was found under the final name."""
-        self._said = NOTHING_SAID
-        """What the answer says that the path depends on."""
 
     @property
     def _target(self) -> Target:
         return self.report.target
 
     def make(self, client: Client) -> AttemptOutcome:
-        """Fetch the target, or find that its file is there already.
-
-        Raises `TargetError` or `NeedsAnotherRequest`.
-        """
-        target, final = self._target, self._final
-        path = target.path
-        settings = self._settings
-        expected = Expectations(settings, self._transfer.assignment.length)
-        if path is None or final is None:
-            writer = self._get(client, None, Wanted(replaces=False), expected)
-            self._finish(writer, None)
-            return self._fetched(writer, None)
-        self._there = look(self._parts.directory, path)
-        found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
-        if isinstance(found, Kept):
-            return self.report.stays(found)
-        with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
-            self.report.part = part
-            try:
-                writer = self._get(client, part, found, expected)
-            except _NamedFileStays as stays:
-                part.drop()
-                return self.report.stays(stays.kept)
-            if writer.unchanged:
-                kept = self._unchanged(final)
-                self._see_whether_it_still_fits(kept, expected)
-                part.drop()
-                return self.report.stays(kept)
-            replaces = found.replaces or self._target.known.of_other_url
-            facts = self._finish(writer, self._placement(replaces=replaces))
-        return self._fetched(writer, facts)
+        """Fetch the target. Raises `TargetError` or `NeedsAnotherRequest`."""
+        expected = Expectations(self._settings, self._transfer.assignment.length)
+        redirects = self._redirects()
+        question = Question(is_second=True) if redirects.whole else FOR_ALL
+        writer = self._get(client, None, question, expected)
+        self._finish(writer, None)
+        return self.report.fetched(None, writer.sha256)
 
     def _get(
-        self, client: Client, part: Part | None, wanted: Wanted, expected: Expectations
+        self,
+        client: Client,
+        part: Part | None,
+        question: Question,
+        expected: Expectations,
+        on_wanted: Callable[[Response, str], None] | None = None,
     ) -> BodyWriter:
-        """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one."""
+        """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one.
+
+        `on_wanted`: what to do with the head of a wanted answer and its media type.
+        """
         task = self._transfer.assignment
         if task.refusal:
             raise task.refusal
         redirects = self._redirects()
-        question = self._question(part, wanted, is_second=redirects.whole)
         writer = BodyWriter(
             self._target,
             self._transfer,
@@ -152,7 +77,7 @@ class Download:
             expected,
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
-            on_wanted=self._naming(part),
+            on_wanted=on_wanted,
         )
         self.report.asked = True
         try:
@@ -164,29 +89,6 @@ class Download:
         if onward:
             raise NeedsAnotherRequest(onward._replace(part_digest=writer.part_digest))
         return writer
-
-    def _question(self, part: Part | None, wanted: Wanted, *, is_second: bool) -> Question:
-        """What the next request asks for."""
-        if is_second:
-            return Question(is_second=True)
-        known = part.continuable() if part else None
-        demands_checksum = self._target.checksum is not None
-        if known and not (known.validator or demands_checksum):
-            known = None
-            _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
-        if not (known or wanted.conditions):
-            return FOR_ALL
-        # A 500 may be caused by the range or the condition. Assume that after the second one, or
-        # after the first if a 500 is not tried again.
-        retries = self._settings.of_host(self._transfer.assignment.origin).retries
-        is_last = not retries or -500 in self._settings.retry_status
-        return Question(
-            part=known,
-            part_length=part.length if part and known else 0,
-            conditions=wanted.conditions,
-            checksum_decides=demands_checksum,
-            distrusts_500=is_last or self._transfer.assignment.failed_status == 500,
-        )
 
     def _redirects(self) -> RedirectState:
         task = self._transfer.assignment
@@ -202,101 +104,3 @@ class Download:
         if writer.start_again:
             raise self._again()
         return facts
-
-    def _unchanged(self, final: str) -> Kept:
-        """The file that a 304 is about. Raises `NeedsAnotherRequest` if it is not as it was."""
-        before = self._there.status
-        if before is None:
-            return Kept(Outcome.UNCHANGED, None, None)
-        with errors_of(final), contextlib.suppress(FileNotFoundError):
-            status = os.stat(final)  # noqa: PTH116 - a Path takes longer
-            if (status.st_size, status.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
-                return Kept(Outcome.UNCHANGED, final, status)
-        raise self._again()
-
-    def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
-        """Raise `NeedsAnotherRequest` if a 304 would keep a file that this run does not want.
-
-        With `--expect-type` and `{type_ext}` the type has to be known, and with
-        `--content-disposition` the name that the server gives. Both are known from the earlier run,
-        or from the 304.
-        """
-        head = self.report.answer
-        recorded = recorded_facts(self._target, kept.status)
-        fields = head.headers if head else {}
-        if expected.of_type:
-            known = (recorded and recorded.media_type) or fields.get("content-type")
-            if not (known and expected.allow(_size_of(kept, recorded), known)):
-                raise self._again()
-        if self._rename is not None:
-            disposition = fields.get("content-disposition")
-            given = recorded.unused_name if recorded else file_name_given(disposition)
-            media_type = (
-                recorded.media_type if recorded else media_type_of(fields.get("content-type"))
-            )
-            said = self._deciding(given, media_type)
-            if said != NOTHING_SAID and self._rename(self._target, said).path != self._target.path:
-                raise self._again()
-
-    def _deciding(self, given: str | None, media_type: str | None) -> Said:
-        """Those parts of an answer on which the path depends."""
-        settings = self._settings
-        return Said(
-            given if settings.content_disposition else None,
-            (media_type or None) if settings.names_by_type else None,
-        )
-
-    def _naming(self, part: Part | None) -> Callable[[Response, str], None] | None:
-        """What to do with the head of a wanted answer and its media type; None: nothing."""
-        if self._rename is None or part is None:
-            return None
-        return partial(self._take_name, self._rename, part)
-
-    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
-        """Take the name that the server gives (RFC 6266), or the extension of the media type.
-
-        Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
-        """
-        given = file_name_given(head.headers.get("content-disposition"))
-        self._said = self._deciding(given, media_type)
-        if self._said == NOTHING_SAID:
-            return
-        target = rename(self._target, self._said)
-        if target.path is None or target.path == self._target.path:
-            return
-        self.report.target = target
-        self._final = self._parts.final(target.path)
-        part.goes_to(target.path)
-        self._there = look(self._parts.directory, target.path)
-        kept = judge_named(self._final, self._there, self._policy, target.known)
-        if kept:
-            raise _NamedFileStays(kept)
-
-    def _placement(self, *, replaces: bool) -> Placement:
-        """How the part gets its name. `replaces`: also if a file has that name."""
-        when_there = _KEEP
-        if replaces:
-            when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
-        instead = self._path_beside if self._said.name and replaces else None
-        check = self._transfer.check
-        return Placement(when_there, self._target.known, self._there, instead, check)
-
-    def _path_beside(self) -> str:
-        """Another path, for when a file of the user has the name that the server gave."""
-        assert self._rename  # noqa: S101 - the server has named it
-        self.report.target = self._rename(self._target, self._said, beside=True)
-        assert self._target.path  # noqa: S101 - it has got one
-        self._final = self._parts.final(self._target.path)
-        return self._target.path
-
-    def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
-        placed = writer.placed
-        backup = self._parts.final(placed.backup) if placed and placed.backup else None
-        if backup:
-            _log.warning(
-                "%s was not written by pyfetch, or was changed since: it is kept as %s",
-                self._final,
-                backup,
-            )
-        sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(self._final, sha256, facts, placed, backup)

@@ -1,7 +1,5 @@
 """Whether the file that is there already stays, by `--if-exists`, or a request is needed."""
 
-from __future__ import annotations
-
 import logging
 import os
 import time

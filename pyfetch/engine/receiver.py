@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.reasons import about_answer
 from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
@@ -18,11 +18,12 @@ from pyfetch.http.response import Response
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
-from pyfetch.storage.part import Part
-from pyfetch.storage.parts import metadata_of
-from pyfetch.storage.placing import Placed, Placement
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.storage.part import Part
+    from pyfetch.storage.placing import Placed, Placement
 
 HASHED_LATE = 256 * 1024 * 1024
 """A part up to this length, in bytes, is hashed when the answer has come.
@@ -102,6 +103,8 @@ class BodyWriter:
         self._representation = None
         self._verdict = self._question.verdict(head)
         if self._question is not FOR_ALL and _log.isEnabledFor(logging.INFO):
+            from pyfetch.engine.reasons import about_answer
+
             why = about_answer(self._question, head, self._verdict)
             if why:
                 _log.info("%s: %s", self._target.url, why)
@@ -244,6 +247,8 @@ class BodyWriter:
         is_whole = first == self._total
         metadata = None
         if self.answer is not None and not is_whole:
+            from pyfetch.storage.parts import metadata_of
+
             metadata = metadata_of(self._target, self.answer, total)
         part.begin(total, metadata, is_whole=is_whole)
         self._begun = True

@@ -15,7 +15,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Never
 
-from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.dispatcher import Dispatcher
@@ -24,20 +23,21 @@ from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
-from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
 from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
-from pyfetch.storage.lock import RunLock
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are computed only
+if TYPE_CHECKING:  # loaded where something is drawn, or files are kept or computed
+    from pyfetch.activity import Activity
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.storage.lock import RunLock
 
 _WITHOUT_THREADS = 10.0
 """The run fails if no thread is at work and none could be started for this time, in seconds."""
@@ -224,6 +224,8 @@ def engine_over_threads(
 def workers_by(settings: Settings) -> WorkerLimit:
     """How many transfers run at once, as the settings say."""
     if settings.workers == AUTO:
+        from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
+
         return AdaptiveWorkerLimit(settings.max_workers)
     return WorkerLimit(settings.workers)
 

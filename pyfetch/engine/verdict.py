@@ -1,15 +1,15 @@
 """What an answer is: the whole file, the rest of a part, or of no use. Pure."""
 
-from __future__ import annotations
-
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.headers import is_slice, parse_content_range
 from pyfetch.http.response import Response
 from pyfetch.http.validators import is_of_another_version, is_same_etag
-from pyfetch.storage.parts import PartMetadata
 from pyfetch.urls import without_query
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.storage.parts import PartMetadata
 
 _WHOLE = frozenset({200, 203})
 """Statuses whose body is the whole content (RFC 9110, section 15.3)."""
@@ -61,7 +61,7 @@ _ANSWER_IS_WHOLE = Verdict.WHOLE
 class Question(NamedTuple):
     """What one request asks for."""
 
-    part: PartMetadata | None = None
+    part: "PartMetadata | None" = None
     """The part whose rest is asked for."""
     part_length: int = 0
     """Bytes that the part has."""

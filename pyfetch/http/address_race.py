@@ -4,8 +4,6 @@ Without a proxy, addresses race and the first one that answers wins (Happy Eyeba
 The addresses of a SOCKS proxy are tried one after the other.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select

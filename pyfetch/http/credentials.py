@@ -1,7 +1,5 @@
 """Users and passwords for hosts, from the netrc file. It is read once, by curl's rules."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -1,7 +1,5 @@
 """Proxy and login for each origin, from settings, environment and netrc, read once an origin."""
 
-from __future__ import annotations
-
 import os
 import threading
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What requests to an origin send by default: header fields and login, by the settings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """`Response`: the head of an HTTP response at once, and its body piece by piece."""
 
-from __future__ import annotations
-
 import re
 import socket
 import time

@@ -5,8 +5,6 @@ and others). Here both are errors. A head that breaks the rules but has a clear 
 if curl and wget accept it: `tests/unit/http/test_response_head.py` lists both kinds.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected

@@ -3,8 +3,6 @@
 SOCKS proxies are reached by PySocks, which is the optional extra `socks`.
 """
 
-from __future__ import annotations
-
 import re
 import socket
 from base64 import b64encode

@@ -1,7 +1,5 @@
 """Validators: whether a file has changed, and whether a part may be continued."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -41,7 +39,7 @@ class Representation(NamedTuple):
     """In lower case, without parameters."""
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Representation:
+    def of(cls, headers: Mapping[str, str]) -> "Representation":
         """What the fields of a 200 say."""
         coding = headers.get("content-encoding")
         return cls(

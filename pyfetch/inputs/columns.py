@@ -1,7 +1,5 @@
 """Which column of a table, or key of an object, holds the URL (`--url-column`)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -8,7 +8,6 @@ from pathlib import PurePath
 
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import UTF_8_MARK
-from pyfetch.inputs.formats.checksums import is_checksum_line
 from pyfetch.inputs.stream import MAX_LINE, MAX_RECORD, Content, declared
 from pyfetch.settings import InputFormat
 from pyfetch.urls import is_url
@@ -66,7 +65,7 @@ def detect(beginning: bytes, name: str, columns: Columns = BY_NAME) -> InputForm
         return InputFormat.JSON
     if first in (b"{", b'"'):
         return InputFormat.JSONL
-    if any(is_checksum_line(line) for line in _without_comments(lines)[:1]):
+    if _is_of_checksums(lines):
         return InputFormat.CHECKSUMS
     if not lines or not _is_plain(lines[0]):
         return named or InputFormat.LINES
@@ -129,6 +128,15 @@ def _is_plain(line: bytes) -> bool:
     """Whether the line is a URL or a comment, with which no other format can begin."""
     line = line.strip()
     return line.startswith(b"#") or is_url(line.decode(errors="replace"))
+
+
+def _is_of_checksums(lines: list[bytes]) -> bool:
+    first = next(iter(_without_comments(lines)), None)
+    if first is None or _is_plain(first):
+        return False
+    from pyfetch.inputs.formats.checksums import is_checksum_line  # few lists need it
+
+    return is_checksum_line(first)
 
 
 def _delimited(line: bytes, named: InputFormat | None, columns: Columns) -> InputFormat | None:

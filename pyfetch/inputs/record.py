@@ -1,7 +1,5 @@
 """One record of a list: a file to fetch. It is the same for all formats of lists."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The content of one source, in blocks or in lines, each as soon as it has arrived."""
 
-from __future__ import annotations
-
 import re
 import select
 from collections.abc import Callable, Iterable, Iterator

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from pyfetch.checksum import demanded_by
 from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
-from pyfetch.naming.template import Template, why_unnamed
 from pyfetch.settings import Settings
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
+
+if TYPE_CHECKING:  # loaded where files are named only
+    from pyfetch.naming.template import Template
 
 
 def checked_url(text: str) -> Url:
@@ -107,15 +110,23 @@ def as_settings_say(entries: Iterable[Entry], settings: Settings) -> Iterable[En
     """
     if settings.ignore_query:
         entries = _ignoring_query(entries, settings.ignore_query)
-    template = Template(settings.name)
-    return entries if settings.discard or not template.columns else _named(entries, template)
+    return entries if settings.discard else _with_columns(entries, settings.name)
 
 
 def _ignoring_query(entries: Iterable[Entry], parameters: Sequence[str]) -> Iterator[Entry]:
     return (one.ignoring(parameters) if isinstance(one, Target) else one for one in entries)
 
 
+def _with_columns(entries: Iterable[Entry], name: str) -> Iterable[Entry]:
+    from pyfetch.naming.template import Template
+
+    template = Template(name)
+    return _named(entries, template) if template.columns else entries
+
+
 def _named(entries: Iterable[Entry], template: Template) -> Iterator[Entry]:
+    from pyfetch.naming.template import why_unnamed
+
     for one in entries:
         if isinstance(one, Target) and (why := why_unnamed(one, template)):
             yield one.as_failed(Failure.INVALID_URL, why)

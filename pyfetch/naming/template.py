@@ -3,8 +3,6 @@
 All components of the path are safe, whatever a URL, a server or a list contains.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Callable

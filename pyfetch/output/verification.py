@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
-from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.text import escaped
 from pyfetch.units import format_size
+from pyfetch.verified import Condition, VerifiedFile
 
 _KEYS = VerifiedFile._fields
 

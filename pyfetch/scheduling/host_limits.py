@@ -1,7 +1,5 @@
 """Limits of the requests to a host: set by the user, learned from refusals, remembered. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections import OrderedDict
 from collections.abc import Callable
@@ -144,7 +142,7 @@ class HostShare:
                 self.limit = math.inf
 
     @classmethod
-    def after_refusal(cls, running: int) -> HostShare:
+    def after_refusal(cls, running: int) -> "HostShare":
         """The share of a host that has refused a request while `running` attempts were made."""
         return cls(1.0, max(1.0, running / 2))
 

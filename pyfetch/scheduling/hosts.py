@@ -1,7 +1,5 @@
 """When a host may be asked again, and how many times at once. Pure."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import math

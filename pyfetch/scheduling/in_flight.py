@@ -4,8 +4,6 @@ Stalls are detected here, not by the timeout of the socket: that starts again wi
 would never end a transfer that gets a byte now and then.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

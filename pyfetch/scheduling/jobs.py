@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.activity import Activity
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, NotMade
 from pyfetch.models import Failure, HostSignal, Result, Target, TargetError
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import RulesOf
 from pyfetch.scheduling.in_flight import InFlight, StallDetector
 from pyfetch.scheduling.job import Deadlines, Job
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.waiting import who_waits
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is drawn only
+    from pyfetch.activity import Activity
 
 _STOPPED = "the run was stopped"
 _WAIT_NOT_MADE = 0.2
@@ -198,6 +199,8 @@ class Jobs:
 
     def activity(self, now: float) -> Activity:
         """What has come so far, and who waits for whom."""
+        from pyfetch.scheduling.waiting import who_waits  # loaded where something is drawn only
+
         return who_waits(self._queues, now, self.in_flight.bytes_received())
 
     def due(self, *, may_start: bool = True) -> float | None:

@@ -1,7 +1,5 @@
 """Whether a failed attempt is followed by another one, and after how long. Pure."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterable
 from typing import NamedTuple

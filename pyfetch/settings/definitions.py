@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, dataclass_transform
 
 from pyfetch import cpu
 from pyfetch.errors import UsageError
@@ -59,6 +59,8 @@ from pyfetch.settings.request_kinds import (
     USER_AND_PASSWORD,
 )
 from pyfetch.settings.setting import Group, Setting
+
+_T = TypeVar("_T")
 
 
 class InputFormat(StrEnum):
@@ -110,8 +112,31 @@ class ContradictionError(UsageError):
         return self.message.format_map(flags)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Settings:
+# What a dataclass generates to set and compare so many fields would be compiled at each start.
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def _dataclass_of_many_fields(made: type[_T]) -> type[_T]:
+    return dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)(made)
+
+
+class _Values:
+    __slots__ = ()
+
+    def __init__(self, **values: Any) -> None:
+        unknown = values.keys() - SETTINGS.keys()
+        if unknown:
+            raise TypeError(f"there is no setting {', '.join(sorted(unknown))}")
+        for name, setting in SETTINGS.items():
+            object.__setattr__(self, name, values.get(name, setting.default))
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        pass
+
+
+@_dataclass_of_many_fields
+class Settings(_Values):
     """Everything that a run can be told. Raises `UsageError` for a value that makes no sense."""
 
     # The first sentence of each help is what `-h` shows: it has to fit beside the flags.
@@ -119,7 +144,7 @@ class Settings:
     output_dir: str = _files(
         ".", DIRECTORY, "-o, --output-dir", "Save files in this directory. It is made if missing."
     )
-    if_exists: IfExists = _files(  # noqa: RUF009 - it makes a field
+    if_exists: IfExists = _files(
         IfExists.REFRESH,
         Choice(IfExists),
         "--if-exists",
@@ -197,7 +222,7 @@ class Settings:
         "Log in to the host of the first URL. `-u NAME` asks for the password, which `ps` then"
         " does not show. Other hosts: the configuration, or a netrc file.",
     )
-    cookies: str | GivenCookies | None = _requests(  # noqa: RUF009 - it makes a field
+    cookies: str | GivenCookies | None = _requests(
         None, COOKIES, "--cookies", "Send the cookies of this file (Netscape's format)."
     )
     netrc_file: str | None = _requests(
@@ -357,7 +382,7 @@ class Settings:
         " `{input.COLUMN}` (of the list).",
         "COMMAND",
     )
-    map: str | Callable[..., Any] | None = _computing(  # noqa: RUF009 - it makes a field
+    map: str | Callable[..., Any] | None = _computing(
         None,
         FUNCTION,
         "--map",
@@ -412,7 +437,7 @@ class Settings:
         "Replace a function's process after this many files, which frees its memory.",
     )
 
-    hosts: HostTable = _servers(  # noqa: RUF009 - it makes a field
+    hosts: HostTable = _servers(
         (),
         HOSTS,
         "",
@@ -463,6 +488,11 @@ class Settings:
         )
 
     @property
+    def has_template(self) -> bool:
+        """Whether files are named by a template, and not as their URLs are."""
+        return self.name != SETTINGS["name"].default
+
+    @property
     def names_by_type(self) -> bool:
         """Whether the media type of an answer may decide the name of its file."""
         return "{type_ext}" in self.name
@@ -485,7 +515,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, setting in SETTINGS.items():
             value = getattr(self, name)
-            if value is None and setting.optional:
+            if value is setting.default:
                 continue
             try:
                 checked = setting.kind.check(value)
@@ -497,8 +527,6 @@ class Settings:
         for message, holds in self._contradictions():
             if holds:
                 raise ContradictionError(message)
-
-    # What a dataclass generates to compare so many fields takes a millisecond of each start.
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Settings):

@@ -1,7 +1,5 @@
 """Cookies that a program gives in place of a cookie file: a mapping, or a jar."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -95,11 +93,11 @@ def _of_jar(jar: object) -> GivenCookies:
     return GivenCookies(tuple(of_first), tuple(of_domains))
 
 
-def _valid(jar: object) -> Iterator[Cookie]:
+def _valid(jar: object) -> "Iterator[Cookie]":
     return (cookie for cookie in jar if not cookie.is_expired())  # type: ignore[attr-defined]
 
 
-def _domain(cookie: Cookie) -> str:
+def _domain(cookie: "Cookie") -> str:
     """The domain, with a dot before it if `Domain=` was said (RFC 6265, section 5.3)."""
     host = cookie.domain.lstrip(".").lower()
     is_address = re.fullmatch(r"(?a)[\d.]+|\[?[\da-f]*:[\da-f:.]*\]?", host)

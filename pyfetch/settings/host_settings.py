@@ -1,7 +1,5 @@
 """Settings of single hosts, and what holds for a host that several patterns match."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -60,7 +58,7 @@ class HostSettings(NamedTuple):
             if value not in (None, ())
         }
 
-    def over(self, general: HostSettings) -> HostSettings:
+    def over(self, general: "HostSettings") -> "HostSettings":
         """These settings and, where nothing is said, more general ones. Headers add up.
 
         Of a user and a header `Authorization`, the more specific one stays.

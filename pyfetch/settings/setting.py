@@ -1,7 +1,5 @@
 """One setting: all that the checks, the command line and the documentation need to know of it."""
 
-from __future__ import annotations
-
 from dataclasses import Field, field
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
@@ -55,11 +53,6 @@ class Setting(NamedTuple):
         """The setting behind a field that `Setting.field` has made."""
         known: Self = one.metadata[_KEY]
         return known
-
-    @property
-    def optional(self) -> bool:
-        """Whether it may be None."""
-        return self.default is None
 
     @property
     def negated(self) -> bool:

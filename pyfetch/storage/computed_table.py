@@ -6,12 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pyfetch.computed import Effect, LeftFile
+from pyfetch.computed import MOST_JSON, Effect, LeftFile
 from pyfetch.storage.state_file import DatabaseErrors, HasFile, damaged
 from pyfetch.storage.state_tables import StateTables, folded_key
-
-LONGEST_VALUE = 1024 * 1024
-"""Longest value, in characters of its JSON."""
 
 _COLUMNS = "c.task, c.sha256, c.size, c.modified_ns, c.effect, c.fetched_at, c.value"
 _COMPUTED = f"SELECT c.key, {_COLUMNS} FROM computed AS c WHERE c.key"  # noqa: S608 - our own names
@@ -121,7 +118,7 @@ class ComputedTable:
         """The value that a row has in JSON; None for a command. For any thread."""
         if row.value is None:
             return None
-        if len(row.value) > LONGEST_VALUE:
+        if len(row.value) > MOST_JSON:
             raise damaged(self._state.file, "a value is longer than any value may be")
         try:
             return json.loads(row.value, parse_constant=_refused)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
-from pyfetch.naming.template import Said
+
+if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.naming.template import Said
 
 
 class Ledger(Protocol):

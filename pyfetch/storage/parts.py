@@ -4,8 +4,6 @@ Parts are in `.pyfetch/parts` below the output directory, on the same file syste
 become. `KEY.part` has the bytes; beside each that can be continued, `KEY.json` has its metadata.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -144,7 +142,7 @@ class PartMetadata(NamedTuple):
         return json.dumps(self._asdict() | {"durable": f"{self.durable:020}"}).encode()
 
     @classmethod
-    def from_bytes(cls, text: bytes) -> PartMetadata:
+    def from_bytes(cls, text: bytes) -> "PartMetadata":
         """Read what `to_bytes` has returned. Raises `ValueError` for anything else."""
         try:
             fields = json.loads(text)

@@ -4,8 +4,6 @@ A file that pyfetch did not write, or that was changed since, is never lost: unl
 `replace`, it is kept beside the new one as a numbered backup (`x.~1~`, as GNU tools do).
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

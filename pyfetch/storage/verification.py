@@ -21,7 +21,6 @@ from typing import Self
 
 from pyfetch import cpu
 from pyfetch.errors import StoppedError
-from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.expected_file import ExpectedFile
@@ -29,6 +28,7 @@ from pyfetch.storage.expected_files import ExpectedFiles
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.lock import is_held
 from pyfetch.urls import masked_url
+from pyfetch.verified import Condition, VerifiedFile
 
 _BLOCK = 1024 * 1024
 _MOST_THREADS = 8

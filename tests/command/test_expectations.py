@@ -586,6 +586,7 @@ ENDLESS: dict[str, tuple[Route, str | None]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow  # the timeouts are real
 @pytest.mark.parametrize("discard", [[], ["--discard"]], ids=["files", "discard"])
 def test_what_never_ends_ends_with_its_code_in_bounded_memory_while_others_go_on(
     pyfetch: Command, installed: InstalledCommand, server: LoopbackServer, discard: list[str]

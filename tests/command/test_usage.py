@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import ForwardRef
 
 import pytest
 
@@ -286,6 +287,11 @@ def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
 LOADED_WHERE_NEEDED = {
     "rich": ["--format", "table"],  # where something is drawn
     "sqlite3": ["-o", "data"],  # where files are kept
+    "pyfetch.engine.download_to_file": ["-o", "data"],
+    "pyfetch.storage.placing": ["-o", "data"],
+    "pyfetch.storage.lock": ["-o", "data"],
+    "pyfetch.naming.components": ["-o", "data"],
+    "pyfetch.scheduling.throughput": ["--workers", "auto"],
     "defusedxml": ["--input-format", "sitemap"],
     "fractions": ["--allow-failures", "5%"],
     "pyfetch.compute": ["--exec", "true"],
@@ -296,13 +302,21 @@ DETECTION = "pyfetch.inputs.detect"  # where a list is read
 LOADED_BY_OTHERS = {
     "multiprocessing",  # by --processes
     "pyfetch.inputs.formats.json_lines",  # for such lists
+    "pyfetch.inputs.formats.checksums",
     "pyfetch.output.plan",  # by --plan
+    "pyfetch.verified",  # by --verify
+    "pyfetch.activity",  # where something is drawn
+    "pyfetch.cli.again",  # where several URLs have failed
     "http_sf",  # where a server speaks of its quota
     "truststore",  # on other systems
     "tomllib",  # where there is a configuration
     "pyfetch.cli.config.file",
     "pyfetch.cli.spelling",  # where an option is unknown
 }
+
+
+MOST_OWN_MODULES = 110
+"""Of a run that keeps no file: each takes a tenth of a millisecond, whatever is in it."""
 
 
 def loaded_by(directory: Path, listed: str, *arguments: str) -> set[str]:
@@ -321,6 +335,31 @@ def test_a_run_loads_only_what_it_needs(server: LoopbackServer, tmp_path: Path) 
     loaded = loaded_by(tmp_path, f"{server.url}/x", "--discard")
     assert {"pyfetch.http.client", DETECTION} <= loaded
     assert not loaded & {*LOADED_WHERE_NEEDED, *LOADED_BY_OTHERS}
+    own = [name for name in loaded if name.startswith("pyfetch.")]
+    assert len(own) <= MOST_OWN_MODULES
+
+
+def test_long_named_tuples_that_a_run_loads_have_types_that_are_no_text(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    """Each text would be compiled at each start; one is left where a type is loaded later."""
+    server.pages["/x"] = Page(b"x")
+    loaded = loaded_by(tmp_path, f"{server.url}/x", "--discard")
+    modules = [importlib.import_module(name) for name in loaded if name.startswith("pyfetch.")]
+    values = {
+        value for module in modules for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, tuple)
+    }  # fmt: skip
+    texts = {
+        value.__name__: sum(isinstance(kind, ForwardRef) for kind in value.__annotations__.values())
+        for value in values if len(getattr(value, "_fields", ())) >= _LONG
+    }  # fmt: skip
+    assert len(texts) > 10
+    assert {name for name, number in texts.items() if number > 1} == set()
+
+
+_LONG = 5
+"""Fields of a named tuple from which on their types count."""
 
 
 def test_a_run_of_urls_alone_loads_nothing_that_reads_lists(

@@ -84,8 +84,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send(self, body: bytes) -> None:
-        self.wfile.write(body)
+        # Counted first: whoever has received it may look at the count.
         self.server.sent += len(body)
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.server.sent -= len(body)
+            raise
 
     def cut(self) -> None:
         """End the connection here, whatever was announced."""

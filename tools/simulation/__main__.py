@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-from pyfetch.scheduling.concurrency import WorkerLimit
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from tools.simulation.scenarios import FIXED, SCENARIOS, auto, ran
 
 LEAST = 0.9

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from pyfetch.models import HostSignal, Target
-from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.urls import Url
 from tools.simulation.world import Network, SimulatedHost, World, always
 

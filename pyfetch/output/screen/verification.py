@@ -9,12 +9,12 @@ from typing import Protocol, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.output.screen.bars import BarStyle, bar
 from pyfetch.output.screen.consoles import console_on
 from pyfetch.output.screen.live import LiveLines
 from pyfetch.text import escaped
 from pyfetch.units import format_size
+from pyfetch.verified import Condition, VerifiedFile
 
 _STYLES = {
     Condition.OK: "green",

@@ -15,6 +15,8 @@ from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 
 class Number(ProcessNumber):
     """As many processes as the test says."""

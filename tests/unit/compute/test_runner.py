@@ -16,6 +16,8 @@ from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Outcome, Result
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 ORDER = Execute(["/bin/echo", "a b"])
 RULES = Rules(timeout=2.5, retries=0, most_tasks=1000)
 
@@ -247,6 +249,6 @@ def test_what_was_printed_is_told_on_demand(
     runner = Runner(Setup(None), RULES)
     run(runner, order)
     assert caplog.messages == []
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, "pyfetch"):
         run(runner, order)
     assert caplog.messages == [f"printed for {subject}: what it has printed"]

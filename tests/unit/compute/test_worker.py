@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from pyfetch.compute.messages import MOST_JSON, Call, Failed, Succeeded
+from pyfetch.compute.messages import Call, Failed, Succeeded
 from pyfetch.compute.worker import called
+from pyfetch.computed import MOST_JSON
 from pyfetch.models import Outcome, Result
 
 CALL = Call.of("/x/a", Result(1, "http://h/a", Outcome.FETCHED))

@@ -9,10 +9,10 @@ from pyfetch.attempt import Finished
 from pyfetch.engine.dispatcher import Dispatcher
 from pyfetch.engine.results import RunState
 from pyfetch.models import HostSignal, Outcome, Result, Target
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.urls import parse_url
 
 NUMBER = 200

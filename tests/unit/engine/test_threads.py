@@ -22,11 +22,11 @@ from pyfetch.engine.threads import Event, ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
 

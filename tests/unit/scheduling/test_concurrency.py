@@ -9,11 +9,12 @@ from itertools import islice
 import pytest
 
 from pyfetch.models import Failure, HostSignal
-from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit, WorkerLimit
+from pyfetch.scheduling.concurrency import AdaptiveWorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from tools.simulation.scenarios import Scenario, auto, one, ran, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
 

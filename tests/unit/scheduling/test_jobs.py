@@ -8,12 +8,12 @@ import pytest
 
 from pyfetch.attempt import Finished, NotMade
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 

@@ -6,11 +6,11 @@ from itertools import islice, pairwise
 
 import pytest
 
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from tools.simulation.scenarios import taking_turns
 from tools.simulation.world import SimulatedHost, World, always
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from pyfetch.models import HostSignal
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from tools.simulation.scenarios import auto, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
 

@@ -7,11 +7,11 @@ import pytest
 from pyfetch.activity import Activity, HostWait, combined_activity
 from pyfetch.attempt import Finished
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
-from pyfetch.scheduling.concurrency import WorkerLimit
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 

@@ -100,7 +100,7 @@ def wrong_values() -> Iterator[tuple[str, object]]:
         assert len(wrong) > len(WRONG) / 2
         for value in wrong:
             if value is not None or not (
-                setting.optional or name in {"timeout", "connect_timeout"}
+                setting.default is None or name in {"timeout", "connect_timeout"}
             ):
                 yield name, value
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from pyfetch.attempt import Finished
-from pyfetch.computed import Effect
+from pyfetch.computed import MOST_JSON, Effect
 from pyfetch.errors import StoppedError
 from pyfetch.models import IfExists, Outcome, Result, Target
 from pyfetch.settings import Settings
 from pyfetch.storage.computed_file import Recorded
 from pyfetch.storage.computed_files import ComputedFiles
-from pyfetch.storage.computed_table import LONGEST_VALUE, ComputedOf, ComputedRow
+from pyfetch.storage.computed_table import ComputedOf, ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
@@ -28,6 +28,8 @@ from pyfetch.storage.state import State
 from pyfetch.urls import parse_url
 from tests.support.computing import FAILED, Computing, Row, TaskError, content_of
 from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page
+
+pytestmark = pytest.mark.slow  # each fetches several times
 
 
 @pytest.fixture
@@ -516,7 +518,7 @@ def test_a_value_that_cannot_be_read_is_a_damaged_state(
 
 
 def test_a_value_may_be_as_long_as_a_mebibyte_of_json(computing: Computing, url: str) -> None:
-    value = "x" * (LONGEST_VALUE - 2)
+    value = "x" * (MOST_JSON - 2)
     for _ in range(2):
         assert computing.run(url, task=lambda _: value)[0].value == value
     assert computing.computed == []

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from pyfetch.errors import StoppedError
-from pyfetch.facts import Condition, VerifiedFile
 from pyfetch.storage.pruning import Pruned, prune
 from pyfetch.storage.state import State
 from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.storage.verification import Verification
+from pyfetch.verified import Condition, VerifiedFile
 from tests.support.computing import Computing
 from tests.support.server import LoopbackServer, Page
 

@@ -135,6 +135,12 @@ def test_elapsed_and_left_are_told_apart() -> None:
             Activity(slowed=(HostWait("http://h:8080", 0.25, "", 3),)),
             ["h:8080 takes 4 requests/s"],
         ),
+        (Activity(computing=1), ["computing 1 file"]),
+        (Activity(computing=2, to_compute=6), ["computing 2 files, 6 more fetched"]),
+        (
+            Activity(held_back=3, computing=2, to_compute=1),
+            ["3 URLs held back by --rate", "computing 2 files, 1 more fetched"],
+        ),
     ],
 )
 def test_who_waits_is_said_and_for_whom(activity: Activity, lines: list[str]) -> None:
