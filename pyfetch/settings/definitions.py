@@ -283,7 +283,7 @@ class Settings(_Values):
         "Share the workers among this many processes, which helps with many small files. `auto`:"
         " one for each CPU.",
     )
-    cluster: Any = _transfers(  # noqa: RUF009 - it makes a field
+    cluster: Any = _transfers(
         None,
         CLUSTER,
         "--cluster",
