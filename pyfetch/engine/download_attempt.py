@@ -14,7 +14,7 @@ from pyfetch.engine.attempt_report import AttemptReport
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import HASHED_LATE, BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
@@ -79,7 +79,7 @@ class Download:
         part: Part | None,
         question: Question,
         expected: Expectations,
-        on_wanted: Callable[[Response, str], None] | None = None,
+        on_wanted: Callable[[ResponseHead, str], None] | None = None,
     ) -> Generator[Step, RedirectState | None, BodyWriter]:
         """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one.
 

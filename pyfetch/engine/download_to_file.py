@@ -22,7 +22,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.facts import FileFacts
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Outcome
 from pyfetch.naming.content_disposition import file_name_given
@@ -186,13 +186,13 @@ class FileDownload(Download):
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _naming(self, part: Part) -> Callable[[Response, str], None] | None:
+    def _naming(self, part: Part) -> Callable[[ResponseHead, str], None] | None:
         """What to do with the head of a wanted answer and its media type; None: nothing."""
         if self._rename is None:
             return None
         return partial(self._take_name, self._rename, part)
 
-    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
+    def _take_name(self, rename: Rename, part: Part, head: ResponseHead, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
