@@ -1,4 +1,4 @@
-"""An attempt sends nothing itself: it says step by step what is to be done, to whoever drives it."""
+"""An attempt sends nothing itself: it says step by step what has to be done."""
 
 from __future__ import annotations
 
