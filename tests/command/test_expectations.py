@@ -18,9 +18,10 @@ import pytest
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Assignment
 from pyfetch.engine.download import Downloader
+from pyfetch.engine.local import Event, jobs_by, workers_by
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import Event, ThreadEngine, jobs_by, workers_by
+from pyfetch.engine.threads import ThreadEngine
 from pyfetch.models import Failure, Outcome, Result, Target, TargetError
 from pyfetch.scheduling.in_flight import LOOK_EVERY, SLOW_FOR, InFlight, Observation, StallDetector
 from pyfetch.settings import Settings

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Finished
 from pyfetch.engine.download import Downloader
+from pyfetch.engine.local import jobs_by, workers_by
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import ThreadEngine, jobs_by, workers_by
+from pyfetch.engine.threads import ThreadEngine
 from pyfetch.models import Result, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import sweep

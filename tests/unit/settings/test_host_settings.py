@@ -7,7 +7,7 @@ import pickle
 import pytest
 
 from pyfetch.cluster.workload import split_settings
-from pyfetch.engine.threads import jobs_by, workers_by
+from pyfetch.engine.local import jobs_by, workers_by
 from pyfetch.errors import UsageError
 from pyfetch.settings import HostSettings, matching, parse_pattern
 from pyfetch.settings.keywords import settings_from
