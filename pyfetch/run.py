@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pyfetch.cluster.executor import Executor
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.engine.download import Downloader
-    from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.engine.local import LocalEngine
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.lock import RunLock
     from pyfetch.storage.state import State
@@ -59,7 +59,7 @@ class Run:
         self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
-        self._engine: ThreadEngine | Coordinator
+        self._engine: LocalEngine | Coordinator
         self._stage: ComputeStage | None = None
         if settings.computes:
             from pyfetch.compute.stage import ComputeStage
@@ -74,13 +74,11 @@ class Run:
 
                 self._download = Downloader(settings)
         if self._download and is_here:
-            from pyfetch.engine.threads import engine_over_threads
+            from pyfetch.engine.local import new_engine
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
-            self._engine = engine_over_threads(
-                settings, self._download, self._read_ahead, self._stage
-            )
+            self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
             from pyfetch.cluster.coordinator import Coordinator
 

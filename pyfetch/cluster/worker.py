@@ -23,8 +23,8 @@ from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.probe import NotSharedError, prove_output
 from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
+from pyfetch.engine.local import LocalEngine, new_engine
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
@@ -99,7 +99,7 @@ def _fetch(
     names = _Names(send)
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
-    engine = engine_over_threads(settings, downloader, read_ahead)
+    engine = new_engine(settings, downloader, read_ahead)
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
@@ -114,7 +114,7 @@ def _fetch(
 
 
 def _targets(
-    inbox: Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
+    inbox: Inbox, engine: LocalEngine, read_ahead: _EndlessReadAhead, names: _Names
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
     while True:
@@ -133,7 +133,7 @@ def _targets(
         return
 
 
-def _hear_the_rest(inbox: Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
+def _hear_the_rest(inbox: Inbox, engine: LocalEngine, names: _Names) -> NoReturn:
     while True:
         message = inbox.take()
         if isinstance(message, messages.NameGiven):
@@ -143,7 +143,7 @@ def _hear_the_rest(inbox: Inbox, engine: ThreadEngine, names: _Names) -> NoRetur
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[messages.FromMember], None], every: float
+    engine: LocalEngine, send: Callable[[messages.FromMember], None], every: float
 ) -> None:
     while True:
         time.sleep(every)

@@ -19,11 +19,12 @@ from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
-from pyfetch.settings import Settings
+from pyfetch.settings import Engine, Settings
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are kept only
+if TYPE_CHECKING:  # loaded where files are kept only, or where libcurl fetches
+    from pyfetch.http.curl.client import CurlClient
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.ledger import Rename
@@ -48,8 +49,7 @@ class Downloader:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._client = Client(settings, USER_AGENT, bandwidth)
+        self.client = _new_client(settings)
         self.directory: OutputDirectory | None = None
         """Where files go; None: no file is kept."""
         self.rename: Rename | None = None
@@ -63,7 +63,8 @@ class Downloader:
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
         steps = self.steps(target, transfer)
-        get = self._client.get
+        assert isinstance(self.client, Client)  # noqa: S101 - else a loop drives the steps
+        get = self.client.get
         try:
             step = next(steps)
             while True:
@@ -121,8 +122,17 @@ class Downloader:
         return lambda report, transfer: FileDownload(report, transfer, settings, parts, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:
-        self._client.close_idle()
+        self.client.close_idle()
         return NotMade(failed)
+
+
+def _new_client(settings: Settings) -> Client | CurlClient:
+    if settings.engine is Engine.CURL:
+        from pyfetch.http.curl.client import CurlClient
+
+        return CurlClient(settings, USER_AGENT)
+    bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+    return Client(settings, USER_AGENT, bandwidth)
 
 
 def _why_unwritable(target: Target) -> TargetError | None:

@@ -19,7 +19,7 @@ from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.scheduling.worker_limit import WorkerLimit
-from pyfetch.settings import AUTO, Settings
+from pyfetch.settings import AUTO, Engine, Settings
 from pyfetch.storage.ledger import Ledger
 from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
@@ -27,6 +27,7 @@ from pyfetch.transfer import Transfer
 if TYPE_CHECKING:  # loaded where something is drawn, or files are kept or computed
     from pyfetch.activity import Activity
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.engine.download import Downloader
     from pyfetch.storage.lock import RunLock
 
 _ADDED_AT_ONCE = 16
@@ -174,3 +175,22 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
     queues = HostQueues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)
     return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)
+
+
+def new_engine(
+    settings: Settings,
+    download: Downloader,
+    read_ahead: ReadAhead,
+    stage: ComputeStage | None = None,
+) -> LocalEngine:
+    """The engine that the settings name.
+
+    `stage`: what is done with files before their results are delivered.
+    """
+    if settings.engine is Engine.CURL:
+        from pyfetch.engine.loop import engine_over_libcurl
+
+        return engine_over_libcurl(settings, download, read_ahead, stage)
+    from pyfetch.engine.threads import engine_over_threads
+
+    return engine_over_threads(settings, download, read_ahead, stage)

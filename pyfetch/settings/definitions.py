@@ -80,6 +80,15 @@ class InputFormat(StrEnum):
     METALINK = "metalink"
 
 
+class Engine(StrEnum):
+    """What makes the transfers."""
+
+    THREADS = "threads"
+    """A thread for each, over `requests`."""
+    CURL = "curl"
+    """One thread for all, over libcurl."""
+
+
 _files = partial(Setting.field, Group.FILES)
 _checks = partial(Setting.field, Group.CHECKS)
 _requests = partial(Setting.field, Group.REQUESTS)
@@ -278,6 +287,14 @@ class Settings(_Values):
         count_or_auto(1, MOST_WORKERS),
         "-w, --workers",
         "Run this many transfers at once. `auto` measures which number is best.",
+    )
+    engine: Engine = _transfers(
+        Engine.THREADS,
+        Choice(Engine),
+        "--engine",
+        "What fetches: threads, or libcurl, which is faster with small files. `curl` needs an"
+        " extra: `pip install 'pyfetch-batch[curl]'`.",
+        "ENGINE",
     )
     processes: int | Literal["auto"] = _transfers(
         1,

@@ -1,0 +1,146 @@
+"""HTTP client over libcurl: makes GETs in one thread, and pushes each response to a `Receiver`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import pycurl
+
+from pyfetch.attempt import RedirectState
+from pyfetch.http.client import MAX_IDLE, Receiver
+from pyfetch.http.conversation import Conversation
+from pyfetch.http.curl.exchange import Exchange, OnEnd
+from pyfetch.http.curl.handle import Handle, Options
+from pyfetch.http.curl.multi import Multi
+from pyfetch.http.route import Route
+from pyfetch.http.tls import Trust
+from pyfetch.models import Failure, TargetError
+from pyfetch.settings import Settings
+from pyfetch.system import descriptor_budget
+from pyfetch.transfer import Transfer
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at how far the exchanges in flight have come."""
+_SPARE_HANDLES = 64
+"""Handles that are kept for routes that no request uses, at most."""
+
+
+class CurlClient:
+    """Sends GETs for the thread that calls it; `post` and `wake` are for any thread.
+
+    Raises `UsageError` for files that the settings name and that cannot be used.
+    """
+
+    def __init__(self, settings: Settings, user_agent: str) -> None:
+        self.conversation = Conversation(settings, user_agent)
+        Trust(settings)  # raises an error for a file that cannot be used
+        self.options = Options(settings)
+        self.judge: Callable[[str], str | None] | None = None
+        if settings.public_only:
+            from pyfetch.http.public_addresses import why_not_public
+
+            self.judge = why_not_public
+        self.connect_timeout = settings.connect_timeout
+        self.family = "--ipv4" if settings.ipv4 else "--ipv6" if settings.ipv6 else ""
+        """The only kind of addresses that are wanted, as an option; empty: any."""
+        workers = settings.most_workers
+        budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
+        self._multi = Multi(budget.idle_connections + workers, 0)
+        self._exchanges: dict[pycurl.Curl, tuple[Exchange, Handle]] = {}
+        self._free: dict[Route | None, list[Handle]] = {}
+        self._number_free = 0
+        self._look_at = math.inf
+        self.post = self._multi.post
+        self.wake = self._multi.wake
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges that libcurl has."""
+        return len(self._exchanges)
+
+    def start(
+        self,
+        state: RedirectState,
+        fields: Mapping[str, str],
+        transfer: Transfer,
+        receiver: Receiver,
+        on_end: OnEnd,
+    ) -> None:
+        """Begin a GET, as `Client.get` makes it. `on_end` is called by `wait`, or by this."""
+        exchange = Exchange(self, state, fields, transfer, receiver, on_end)
+        try:
+            transfer.call_at_stop(partial(self.post, partial(self._stop, exchange)))
+            exchange.send()
+        except BaseException as error:
+            exchange.give_up(error)
+
+    def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
+        """Move all GETs on; see `Multi.wait`."""
+        until_look = self._look_at - time.monotonic()
+        ended = self._multi.wait(min(seconds, until_look), is_wanted)
+        for easy, code, text in ended:
+            self._exchanges[easy][0].end(code, text)
+        if self._look_at < math.inf and time.monotonic() >= self._look_at:
+            self._look()
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        for exchange, _ in list(self._exchanges.values()):
+            why = exchange.look(now)
+            if why:
+                exchange.give_up(why)
+        self._look_at = now + _LOOK_EVERY if self._exchanges else math.inf
+
+    def _stop(self, exchange: Exchange) -> None:
+        try:
+            exchange.transfer.check()
+        except TargetError as error:
+            if any(exchange is one for one, _ in self._exchanges.values()):
+                exchange.give_up(error)
+
+    def close_idle(self) -> None:
+        """Close all connections that no request uses."""
+        self._multi.close_idle()
+
+    def close(self) -> None:
+        """End what is in flight, and close all connections."""
+        gone = TargetError(Failure.CANCELLED, "the run has ended")
+        for exchange, _ in list(self._exchanges.values()):
+            exchange.give_up(gone)
+        for handles in self._free.values():
+            for handle in handles:
+                handle.easy.close()
+        self._free.clear()
+        self._multi.close()
+
+    # What exchanges call.
+
+    def take_handle(self, route: Route) -> Handle:
+        """A handle that nobody uses, if possible one that has the options of this route."""
+        handles = self._free.get(route)
+        if not handles:
+            if self._number_free < _SPARE_HANDLES:
+                return Handle()
+            handles = self._free[next(iter(self._free))]
+        handle = handles.pop()
+        self._number_free -= 1
+        if not handles:
+            del self._free[handle.route]
+        return handle
+
+    def begin(self, exchange: Exchange, handle: Handle) -> None:
+        """Let libcurl begin an exchange with a handle that was prepared for it."""
+        self._exchanges[handle.easy] = exchange, handle
+        self._multi.add(handle.easy)
+        if self._look_at == math.inf:
+            self._look_at = time.monotonic() + _LOOK_EVERY
+
+    def release(self, _exchange: Exchange, handle: Handle) -> None:
+        """Take a handle back."""
+        if self._exchanges.pop(handle.easy, None):
+            self._multi.remove(handle.easy)
+        self._free.setdefault(handle.route, []).append(handle)
+        self._number_free += 1
