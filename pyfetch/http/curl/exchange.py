@@ -18,7 +18,7 @@ from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
 from pyfetch.http.curl.failures import COULDNT_CONNECT, URL_MALFORMAT, Progress, as_exception
-from pyfetch.http.curl.handle import Address, Handle
+from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
 from pyfetch.http.response_head import (
@@ -118,7 +118,7 @@ class Exchange:
         phases[-1] = (Phase.RESOLVING, phases[-1][1])
         self.transfer.has_asked = False
 
-    def open_socket(self, address: Address) -> socket.socket | int:
+    def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make a socket for a new connection, if its address is allowed."""
         transfer = self.transfer
         judge = self._client.judge
@@ -131,7 +131,7 @@ class Exchange:
             transfer.phases.append((_CONNECTING, time.monotonic()))
             transfer.has_asked = False
         try:
-            return socket.socket(address.family, address.kind, address.protocol)
+            return _Lent(socket.socket(address.family, address.kind, address.protocol))
         except OSError as error:
             self._error = error
             return int(pycurl.SOCKET_BAD)
@@ -160,7 +160,7 @@ class Exchange:
         handle, transfer = self._handle, self.transfer
         assert handle  # noqa: S101 - it is in flight
         lines = handle.lines
-        if self._response is None and lines and lines[-1] in _EMPTY_LINES:
+        if self._response is None and self._has_head(handle):
             try:
                 self._take_head()
             except BaseException as error:
@@ -200,7 +200,7 @@ class Exchange:
         handle = self._handle
         assert handle  # noqa: S101 - it was in flight
         try:
-            if self._error is None and self._response is None and self._has_head(code):
+            if self._error is None and self._response is None and self._has_head(handle):
                 self._take_head()
             self._settle(handle)
             error = self._error or self._failure(code, text)
@@ -239,10 +239,15 @@ class Exchange:
             self._release()
         self._on_end(None if error else following, error)
 
-    def _has_head(self, code: int) -> bool:
-        handle = self._handle
-        lines = handle.lines if handle else []
-        return bool(lines) and (code == 0 or lines[-1] in _EMPTY_LINES)
+    def _has_head(self, handle: Handle) -> bool:
+        """Whether a head is complete, beside that of the answer of a proxy to CONNECT."""
+        if not handle.lines or handle.lines[-1] not in _EMPTY_LINES:
+            return False
+        return sum(1 for line in handle.lines if line in _EMPTY_LINES) > self._heads_of_proxy
+
+    @property
+    def _heads_of_proxy(self) -> int:
+        return 1 if self._has_opened and self._planned.config.route.is_tunnel else 0
 
     def _take_head(self) -> None:
         """Judge the head of the response, which has come. Raises `TargetError`."""
@@ -280,7 +285,7 @@ class Exchange:
         """Status line and fields of the final response."""
         if sum(map(len, lines)) > MAX_HEAD_SIZE * 2:
             raise BadHeadError("its head is too long")
-        left = 1 if self._has_opened and self._planned.config.route.is_tunnel else 0
+        left = self._heads_of_proxy
         start = 0
         heads = 0
         for end, line in enumerate(lines):
@@ -371,6 +376,19 @@ class Exchange:
             trace.response_head(response)
         seconds = get(pycurl.STARTTRANSFER_TIME) - get(pycurl.PRETRANSFER_TIME)
         trace.answered(response.url, response, reused=not self._has_opened, seconds=seconds)
+
+
+class _Lent:
+    """A socket of which pycurl makes a copy: closed as soon as that is done."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        return self._made.fileno()
+
+    def __del__(self) -> None:
+        self._made.close()
 
 
 def _from(error: TargetError, cause: BaseException) -> TargetError:

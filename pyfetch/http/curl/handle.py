@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -29,13 +28,20 @@ class Address(NamedTuple):
     address: Any
 
 
+class HasDescriptor(Protocol):
+    """A socket, for pycurl."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
 class Listener(Protocol):
     """What hears from a handle while it is used."""
 
     def resolving(self) -> None:
         """A name is looked up."""
 
-    def open_socket(self, address: Address) -> socket.socket | int:
+    def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
 
     def write(self, data: bytes) -> int | None:
@@ -93,7 +99,7 @@ class Handle:
     def _write(self, data: bytes) -> int | None:
         return self.listener.write(data) if self.listener else 0
 
-    def _open_socket(self, _purpose: int, address: Any) -> socket.socket | int:
+    def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
         if self.listener is None:
             return pycurl.SOCKET_BAD
         return self.listener.open_socket(Address(*address))
