@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import pickle
 import uuid
 from collections.abc import Awaitable, Callable
@@ -32,6 +33,8 @@ _KILLED_WITHIN = 1.0
 _ANSWERED_WITHIN = 30.0
 """Seconds in which a worker has to say which versions it has."""
 _PLAIN = "tcp://"
+
+_log = logging.getLogger(__name__)
 
 
 class _Order(Enum):
@@ -149,6 +152,8 @@ class DaskChannel:
             await comm.write({"op": self.key, "reply": False})
             if self._uploads:
                 await comm.write(packed())
+            sent = ", which is sent pyfetch" if self._uploads else ""
+            _log.info("a process begins on the Dask worker %s%s", self.address, sent)
             await self._exchange(comm)
         except Exception as error:  # whatever it is, the member is lost
             cause = error

@@ -39,6 +39,11 @@ class Member:
     silent_looks: int = 0
     """Calls of `Members.end_the_silent` since its last message."""
 
+    @property
+    def is_transferring(self) -> bool:
+        """Whether it had a transfer in flight a moment ago; for any thread."""
+        return any(one.target.index in self.targets for one in self.transfers)
+
     def give(self, targets: list[Target]) -> None:
         """Send it these targets."""
         self.targets.update((target.index, target) for target in targets)
