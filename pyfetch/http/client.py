@@ -89,7 +89,7 @@ class Client:
         connector = Connector(
             Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
         )
-        self._has_warned = False
+        self._warns_of_coding = not settings.compressed
         # Lists often go back and forth between hosts: keep a connection to each.
         workers = settings.most_workers
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
@@ -159,7 +159,7 @@ class Client:
         self, response: Response, config: OriginConfig, transfer: Transfer, receiver: Receiver
     ) -> None:
         transfer.answered()
-        if "content-encoding" in response.headers and not self._has_warned:
+        if "content-encoding" in response.headers and self._warns_of_coding:
             self._warn_of_coding(response, config, transfer)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
@@ -190,10 +190,10 @@ class Client:
         names = (*config.defaults.fields, *(name for name, _ in transfer.target.headers))
         was_asked_for = any(name.lower() == "accept-encoding" for name in names)
         if coding.strip().lower() != "identity" and not was_asked_for:
-            self._has_warned = True
+            self._warns_of_coding = False
             _log.warning(
                 "a server sends its files coded (Content-Encoding: %s) though that was not asked"
-                " for: they are saved as they come; JSON results have it as content_encoding",
+                " for: they are saved as they come, and --compressed decodes them",
                 coding[:_LONGEST_SHOWN],
             )
 
