@@ -48,7 +48,7 @@ class _Coding(ABC):
         """Whether the coded data may end here."""
 
 
-class _Members(_Coding):
+class _Streams(_Coding):
     """A coding whose data are one stream after the other: members of gzip, frames of zstd."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class _Members(_Coding):
         """Yield what the stream makes of these bytes."""
 
 
-class _Gzip(_Members):
+class _Gzip(_Streams):
     """One member or several (RFC 1952, section 2.2), and zeros behind them, as tapes have them."""
 
     name = "gzip"
@@ -96,7 +96,7 @@ class _Gzip(_Members):
         return _inflated(self._stream, data)
 
 
-class _Zstd(_Members):
+class _Zstd(_Streams):
     """One frame or several (RFC 8878, section 3.1)."""
 
     name = "zstd"
