@@ -43,7 +43,7 @@ class Host:
     """
 
     __slots__ = (
-        "_asked_at", "_asked_before", "_before", "_interval", "_most_at_once", "_origin",
+        "_asked_at", "_asked_before", "_before", "_counts_running", "_interval", "_most_at_once", "_origin",
         "_paused_for", "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_refusals",
         "_share", "_told_rate", "_waiting_since", "has_news", "reach", "refusal", "running",
     )  # fmt: skip
@@ -59,6 +59,8 @@ class Host:
         self._origin = origin
         self._interval = limits.interval
         self._most_at_once = limits.per_host or math.inf
+        self._counts_running = limits.per_host is not None or limits.limit_rate is not None
+        """Whether the limits concern attempts that are running, and not only when one begins."""
         self._policy = policy
         self.running = 0
         """Attempts in flight at this host."""
@@ -93,7 +95,7 @@ class Host:
     @property
     def exceeds_budget(self) -> bool:
         """Whether more attempts are running than the budget allows by now."""
-        return self.running > self._most_at_once
+        return self._counts_running and self.running > self._most_at_once
 
     @property
     def wants_another_url(self) -> bool:
