@@ -56,6 +56,7 @@ class Conversation:
         self._origins = OriginConfigs(settings, user_agent)
         self._requests = RequestBuilder(settings, self._origins)
         self._has_warned = False
+        self.limit_rate_of = self._origins.limit_rate_of
 
     def plan(
         self, state: RedirectState, fields: Mapping[str, str], target: Target
