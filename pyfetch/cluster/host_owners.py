@@ -19,10 +19,9 @@ from pyfetch.cluster.divided_budget import M
 from pyfetch.cluster.host_parts import budget_of
 from pyfetch.cluster.messages import HostsTold
 from pyfetch.cluster.waiting_host import MemberPart, WaitingHost
-from pyfetch.engine.threads import limits_of
 from pyfetch.models import Target
 from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews
-from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.host_limits import Limits, limits_of
 from pyfetch.settings import Settings
 
 MOST_IDLE = 8192
@@ -101,6 +100,10 @@ class HostOwners(Generic[M]):
             host.targets.appendleft(target)
             self.waiting += 1
             self._show(host)
+
+    def __len__(self) -> int:
+        """How many hosts are kept."""
+        return len(self._hosts)
 
     @property
     def are_held_back(self) -> bool:

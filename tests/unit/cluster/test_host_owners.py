@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections import Counter, deque
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pyfetch.cluster import host_owners
 from pyfetch.cluster.host_owners import HostOwners
 from pyfetch.cluster.messages import HostsTold
 from pyfetch.models import HostSignal, Target
@@ -31,6 +33,7 @@ class FakeMember:
         self.outbox: deque[HostReport | Target] = deque()
         self.running: list[tuple[Target, str, float]] = []
         self.has: dict[int, Target] = {}
+        self.may_ask: set[str] = set()
         self.queues = SharedHostQueues(Limits(), POLICY, cluster.rules_of, tell=self.outbox.append)
 
     def __repr__(self) -> str:
@@ -46,6 +49,7 @@ class FakeMember:
             return
         for budget in message.budgets:
             self.queues.obey(budget, self.cluster.now)
+            (self.may_ask.discard if budget.per_host == 0 else self.may_ask.add)(budget.origin)
         for news in message.news:
             self.queues.hear(news, self.cluster.now)
 
@@ -193,14 +197,15 @@ def test_each_target_of_each_host_is_done_once() -> None:
     assert sorted(cluster.done) == list(range(1, 201))
 
 
-def test_a_host_with_limits_that_is_small_is_asked_by_one_member_alone() -> None:
+def test_a_small_host_with_limits_keeps_its_owner() -> None:
     origins = [f"host{number}" for number in range(30)]
     cluster = Cluster(dict.fromkeys(origins, Limits(2)))
     for _ in range(4):
         for origin in origins:
             cluster.add(origin)
     cluster.run()
-    assert all(len(members) == 1 for members in cluster.by_member.values())
+    asked_by = sum(len(members) for members in cluster.by_member.values())
+    assert asked_by <= 40  # some go to one that has nothing else, at the end
     assert len(set.union(*cluster.by_member.values())) == 3
 
 
@@ -302,25 +307,20 @@ def test_the_hosts_of_a_member_that_died_go_to_others_after_the_interval() -> No
     assert second.number in cluster.by_member["a"]
 
 
-def test_what_is_kept_of_hosts_is_bounded() -> None:
-    from pyfetch.cluster import host_owners
-
+def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_owners, "MOST_IDLE", 20)
     cluster = Cluster({f"host{number}": Limits(1) for number in range(400)}, members=2)
-    most, host_owners.MOST_IDLE = host_owners.MOST_IDLE, 20
-    try:
-        for number in range(400):
-            cluster.add(f"host{number}")
-            cluster.step()
-        cluster.run()
-        for _ in range(10):
-            cluster.step()
-    finally:
-        host_owners.MOST_IDLE = most
-    assert len(cluster.owners._hosts) <= 20
-    assert all(len(member.queues._budgets) <= 20 for member in cluster.members)
+    for number in range(400):
+        cluster.add(f"host{number}")
+        cluster.step()
+    cluster.run()
+    for _ in range(10):
+        cluster.step()
+    assert len(cluster.owners) <= 20
+    assert sum(len(member.may_ask) for member in cluster.members) <= 20
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([0, 3, 8, 20]))
 def test_no_host_is_asked_more_than_it_may_however_messages_and_deaths_fall(
     seed: int, most: int, rate: int
@@ -334,28 +334,33 @@ def test_no_host_is_asked_more_than_it_may_however_messages_and_deaths_fall(
     }
     cluster = Cluster(limits, members=3, workers=3)
     for _ in range(300):
-        member = chance.choice(cluster.members)
-        match chance.randrange(12):
-            case 0:
-                cluster.add(chance.choice("abcd"), chance.choice((1, 1, 5, 40)))
-            case 1 | 2:
-                cluster.give(member, chance.randrange(1, 6))
-            case 3 | 4:
-                member.hear()
-            case 5 | 6:
-                member.send()
-            case 7:
-                member.start()
-            case 8 | 9:
-                redirect = chance.choice([None, None, None, "a", "b", "c", "d"])
-                member.end(chance.randrange(9), redirect, pushed_back=chance.random() < 0.05)
-            case 10:
-                cluster.now += chance.choice((0.01, 0.1, 0.6))
-                cluster.owners.wake(cluster.now)
-                cluster.owners.help(member, cluster.now)
-            case 11 if chance.random() < 0.1:
-                if len(cluster.members) > 1:
-                    cluster.kill(member)
-                cluster.join()
+        happens(cluster, chance)
     cluster.run()
     assert sorted(cluster.done) == list(range(1, cluster.added + 1))
+
+
+def happens(cluster: Cluster, chance: random.Random) -> None:
+    """One thing that may happen at any moment."""
+    member = chance.choice(cluster.members)
+    match chance.randrange(12):
+        case 0:
+            cluster.add(chance.choice("abcd"), chance.choice((1, 1, 5, 40)))
+        case 1 | 2:
+            cluster.give(member, chance.randrange(1, 6))
+        case 3 | 4:
+            member.hear()
+        case 5 | 6:
+            member.send()
+        case 7:
+            member.start()
+        case 8 | 9:
+            redirect = chance.choice([None, None, None, "a", "b", "c", "d"])
+            member.end(chance.randrange(9), redirect, pushed_back=chance.random() < 0.05)
+        case 10:
+            cluster.now += chance.choice((0.01, 0.1, 0.6))
+            cluster.owners.wake(cluster.now)
+            cluster.owners.help(member, cluster.now)
+        case 11 if chance.random() < 0.1:
+            if len(cluster.members) > 1:
+                cluster.kill(member)
+            cluster.join()
