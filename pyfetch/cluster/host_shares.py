@@ -15,6 +15,8 @@ _WORTH = 2.0
 """It is split if more wait than its owner does in so many seconds."""
 _MEASURED_FOR = 0.25
 """Seconds that an owner gets to show its speed."""
+_RATE_MEASURED_FOR = 3.0
+"""The same at a host with a rate: to divide that costs a second, and is seldom of any use."""
 _USED = 0.7
 """A rate is divided if its owner does not come to this fraction of it."""
 _SLICE = 0.5
@@ -46,7 +48,8 @@ def is_worth_a_split(host: WaitingHost[M], member: M, now: float) -> bool:
         return False
     if any(part.wants for part in host.parts.values()):
         return False  # members take turns
-    if any(now - part.since < _MEASURED_FOR for part in parts):
+    measured_for = _RATE_MEASURED_FOR if limits.interval else _MEASURED_FOR
+    if any(now - part.since < measured_for for part in parts):
         return False
     speed = sum(part.speed or 0.0 for part in parts)
     if limits.interval and any(part.speed is None for part in parts):
