@@ -49,7 +49,8 @@ class Downloader:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self.client = _new_client(settings)
+        self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+        self.client = _new_client(settings, self._bandwidth)
         self.directory: OutputDirectory | None = None
         """Where files go; None: no file is kept."""
         self.rename: Rename | None = None
@@ -108,6 +109,15 @@ class Downloader:
         finally:
             transfer.end()
 
+    def limit_rate(self, rate: int) -> None:
+        """Let all transfers together receive so many bytes a second, where there is a limit."""
+        if self._bandwidth:
+            self._bandwidth.change_to(rate)
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self.client.limit_rate_of(origin, rate)
+
     def _into(
         self, output_dir: Path, known: DirectoryIdentity | None
     ) -> Callable[[AttemptReport, Transfer], Download]:
@@ -126,12 +136,11 @@ class Downloader:
         return NotMade(failed)
 
 
-def _new_client(settings: Settings) -> Client | CurlClient:
+def _new_client(settings: Settings, bandwidth: Bandwidth | None) -> Client | CurlClient:
     if settings.engine is Engine.CURL:
         from pyfetch.http.curl.client import CurlClient
 
-        return CurlClient(settings, USER_AGENT)
-    bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+        return CurlClient(settings, USER_AGENT, bandwidth)
     return Client(settings, USER_AGENT, bandwidth)
 
 

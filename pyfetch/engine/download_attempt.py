@@ -32,6 +32,8 @@ class Get(NamedTuple):
     fields: Mapping[str, str]
     """Header fields for this request alone: a range, conditions."""
     receiver: BodyWriter
+    head_blocks: bool
+    """Whether `receiver.head` may take long: it hashes a part, or asks for a name."""
 
 
 class BeforeWork:
@@ -72,7 +74,7 @@ class Download:
         question = Question(is_second=True) if redirects.whole else FOR_ALL
         writer = yield from self._get(None, question, expected)
         self._finish(writer, None)
-        return self.report.fetched(None, writer.sha256)
+        return self.report.fetched(None, writer)
 
     def _get(
         self,
@@ -97,13 +99,16 @@ class Download:
             part,
             question,
             expected,
+            decodes=self._settings.compressed,
+            hashes=self._settings.hash,
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=on_wanted,
         )
         self.report.asked = True
+        blocks = question.part is not None or on_wanted is not None
         try:
-            onward = yield Get(redirects, question.fields, writer)
+            onward = yield Get(redirects, question.fields, writer, blocks)
         finally:
             self.report.answer = writer.answer
         if writer.start_again:

@@ -13,7 +13,7 @@ from pyfetch.engine.dispatcher import Dispatcher
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.models import Entry, Result, Target
-from pyfetch.scheduling.host_limits import HostRules, Limits
+from pyfetch.scheduling.host_limits import HostRules, Limits, RulesOf, limits_of
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
@@ -37,6 +37,7 @@ _MOST_ORIGINS = 1024
 
 _log = logging.getLogger(__name__)
 
+MakeQueues = Callable[[Limits, RetryPolicy, RulesOf | None], HostQueues]
 Event = Entry | InputEnded | Wake
 Wait = Callable[[Mailbox[Event], float | None], list[Event]]
 """Takes items from a mailbox, waiting at most so long; with virtual time in tests."""
@@ -72,6 +73,10 @@ class LocalEngine(Driver[Never]):
     def waiting(self) -> int:
         """Targets that were read and may not start yet."""
         return self._dispatcher.waiting
+
+    def tell(self, told: Callable[[float], None]) -> None:
+        """Call `told` with the time while no attempt begins or ends: to change the queues."""
+        self._dispatcher.tell(told)
 
     @property
     def workers_summary(self) -> str | None:
@@ -123,9 +128,9 @@ class LocalEngine(Driver[Never]):
         return bool(self.in_flight) or self._dispatcher.computing
 
 
-def affordable_jobs(settings: Settings) -> Jobs:
+def affordable_jobs(settings: Settings, make_queues: MakeQueues = HostQueues) -> Jobs:
     """The scheduler that the settings describe, with no more transfers than descriptors allow."""
-    jobs = jobs_by(settings, workers_by(settings))
+    jobs = jobs_by(settings, workers_by(settings), make_queues)
     wanted = settings.most_workers
     affordable = descriptor_budget(wanted, wanted).workers
     if affordable < wanted:
@@ -143,7 +148,7 @@ def workers_by(settings: Settings) -> WorkerLimit:
     return WorkerLimit(settings.workers)
 
 
-def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
+def jobs_by(settings: Settings, workers: WorkerLimit, make_queues: MakeQueues = HostQueues) -> Jobs:
     """The scheduler that the settings describe."""
     interval = 1 / settings.rate if settings.rate else 0.0
     limits = Limits(
@@ -160,19 +165,18 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
     stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
     holds = settings.computes
     if not settings.hosts:
-        queues = HostQueues(limits, retry)
+        queues = make_queues(limits, retry, None)
         return Jobs(queues, workers, retry, settings.max_time, stalls, holds_paths=holds)
     of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
 
     def rules_of(origin: str) -> HostRules:
         own = of_host(origin)
-        spaced = limits._replace(per_host=own.per_host, interval=1 / own.rate if own.rate else 0.0)
-        return HostRules(spaced, retry._replace(retries=own.retries or 0))
+        return HostRules(limits_of(own), retry._replace(retries=own.retries or 0))
 
     def timeout_of(origin: str) -> float:
         return of_host(origin).timeout or settings.timeout
 
-    queues = HostQueues(limits, retry, rules_of)
+    queues = make_queues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)
     return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)
 
@@ -182,6 +186,7 @@ def new_engine(
     download: Downloader,
     read_ahead: ReadAhead,
     stage: ComputeStage | None = None,
+    make_queues: MakeQueues = HostQueues,
 ) -> LocalEngine:
     """The engine that the settings name.
 
@@ -190,7 +195,7 @@ def new_engine(
     if settings.engine is Engine.CURL:
         from pyfetch.engine.loop import engine_over_libcurl
 
-        return engine_over_libcurl(settings, download, read_ahead, stage)
+        return engine_over_libcurl(settings, download, read_ahead, stage, make_queues)
     from pyfetch.engine.threads import engine_over_threads
 
-    return engine_over_threads(settings, download, read_ahead, stage)
+    return engine_over_threads(settings, download, read_ahead, stage, make_queues)

@@ -6,29 +6,28 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pyfetch import cpu
 from pyfetch.attempt import AttemptOutcome, RedirectState
+from pyfetch.engine.base import GRACE
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.download_attempt import Get, Step
-from pyfetch.engine.local import Event, LocalEngine, affordable_jobs
+from pyfetch.engine.local import Event, LocalEngine, MakeQueues, affordable_jobs
 from pyfetch.engine.mailbox import AT_ONCE, Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.http.curl.client import CurlClient
+from pyfetch.http.curl.helpers import LARGE
+from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.settings import Settings
-from pyfetch.system import leave_signals_to_main
+from pyfetch.system import daemon
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are computed
     from pyfetch.compute.stage import ComputeStage
 
 Steps = Generator[Step, RedirectState | None, AttemptOutcome]
-
-_HELPERS = 4
-"""Threads for what takes long, at most."""
 
 
 class _ClientMailbox(Mailbox[Event]):
@@ -62,24 +61,31 @@ class LoopEngine(LocalEngine):
 
     def __init__(
         self, settings: Settings, download: Downloader, client: CurlClient, *,
-        read_ahead: ReadAhead, stage: ComputeStage | None = None,
+        jobs: Jobs, read_ahead: ReadAhead, stage: ComputeStage | None = None,
     ) -> None:  # fmt: skip
         mailbox = _ClientMailbox(client)
         super().__init__(
-            jobs=affordable_jobs(settings), read_ahead=read_ahead, stage=stage,
+            jobs=jobs, read_ahead=read_ahead, stage=stage,
             fail_fast=settings.fail_fast, mailbox=mailbox, wait=_taken_from,
         )  # fmt: skip
         self._download = download
         self._client = client
-        self._helpers = ThreadPoolExecutor(
-            _HELPERS, thread_name_prefix="pyfetch-helper", initializer=_begin_helper
-        )
+        self._helpers = client.helpers
+        self._is_durable = settings.fsync
         self._turns: deque[Transfer] = deque()
         """Attempts that may begin now."""
         self._takes_turns = False
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        call()
+        if self._helpers.wait(GRACE):
+            call()
+            return
+
+        def wait_and_call() -> None:
+            self._helpers.wait(None)
+            call()
+
+        daemon(wait_and_call, "last-helpers").start()
 
     def _start_what_may(self) -> None:
         while transfer := self._dispatcher.next():
@@ -114,9 +120,15 @@ class LoopEngine(LocalEngine):
     def _make(self, transfer: Transfer, steps: Steps, step: Step) -> None:
         if isinstance(step, Get):
             on_end = partial(self._answered, transfer, steps)
-            self._client.start(step.state, step.fields, transfer, step.receiver, on_end)
+            self._client.start(
+                step.state, step.fields, transfer, step.receiver, on_end,
+                head_blocks=step.head_blocks,
+            )  # fmt: skip
             return
-        self._helpers.submit(self._help, transfer, steps, partial(next, steps))
+        self._leave_to_helper(transfer, steps, partial(next, steps))
+
+    def _leave_to_helper(self, transfer: Transfer, steps: Steps, call: Callable[[], Step]) -> None:
+        self._helpers.submit(partial(self._help, transfer, steps, call))
 
     def _help(self, transfer: Transfer, steps: Steps, call: Callable[[], Step]) -> None:
         """The work of a helper: lead an attempt to its next step."""
@@ -137,10 +149,14 @@ class LoopEngine(LocalEngine):
         error: BaseException | None,
     ) -> None:
         """A GET has ended."""
-        if error is None:
-            self._go_on(transfer, steps, partial(steps.send, following))
+        received = transfer.received - transfer.resumed
+        # Then a part may have to be made durable, or a large file to be closed.
+        takes_long = received > LARGE or self._is_durable or (error and received)
+        call = partial(steps.throw, error) if error else partial(steps.send, following)
+        if takes_long:
+            self._leave_to_helper(transfer, steps, call)
         else:
-            self._go_on(transfer, steps, partial(steps.throw, error))
+            self._go_on(transfer, steps, call)
 
     def _ended(self, transfer: Transfer, outcome: AttemptOutcome) -> None:
         try:
@@ -155,13 +171,9 @@ class LoopEngine(LocalEngine):
         self._dispatcher.close()
         if self._stage:
             self._stage.close(stopped=self.stopped)
+        self._client.give_up_all()
+        self._helpers.close()
         self._client.close()
-        self._helpers.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_helper() -> None:
-    leave_signals_to_main()
-    cpu.leave_home()
 
 
 def engine_over_libcurl(
@@ -169,6 +181,7 @@ def engine_over_libcurl(
     download: Downloader,
     read_ahead: ReadAhead,
     stage: ComputeStage | None = None,
+    make_queues: MakeQueues = HostQueues,
 ) -> LoopEngine:
     """An engine whose one thread makes all transfers.
 
@@ -176,4 +189,7 @@ def engine_over_libcurl(
     """
     client = download.client
     assert isinstance(client, CurlClient)  # noqa: S101 - by the same settings
-    return LoopEngine(settings, download, client, read_ahead=read_ahead, stage=stage)
+    return LoopEngine(
+        settings, download, client,
+        jobs=affordable_jobs(settings, make_queues), read_ahead=read_ahead, stage=stage,
+    )  # fmt: skip

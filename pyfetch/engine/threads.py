@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 from pyfetch.attempt import AttemptOutcome
 from pyfetch.engine.base import GRACE
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.local import LocalEngine, Wait, affordable_jobs
+from pyfetch.engine.local import LocalEngine, MakeQueues, Wait, affordable_jobs
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Target
 from pyfetch.scheduling.jobs import Jobs
+from pyfetch.scheduling.queue import HostQueues
 from pyfetch.settings import Settings
 from pyfetch.system import daemon, leave_signals_to_main
 from pyfetch.transfer import Transfer
@@ -115,6 +116,7 @@ def engine_over_threads(
     download: Downloader,
     read_ahead: ReadAhead,
     stage: ComputeStage | None = None,
+    make_queues: MakeQueues = HostQueues,
 ) -> ThreadEngine:
     """An engine that starts its threads when they are needed.
 
@@ -126,7 +128,7 @@ def engine_over_threads(
     return ThreadEngine(
         download,
         executor,
-        jobs=affordable_jobs(settings),
+        jobs=affordable_jobs(settings, make_queues),
         read_ahead=read_ahead,
         stage=stage,
         fail_fast=settings.fail_fast,

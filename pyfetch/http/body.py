@@ -105,8 +105,8 @@ def _one_of_few(*, fast: bool) -> Iterator[None]:
 def _throttled(
     response: Response, transfer: Transfer, limits: Sequence[Bandwidth]
 ) -> Iterator[bytes]:
-    size = min(limit.chunk for limit in limits)
     while True:
+        size = min(limit.chunk for limit in limits)  # it changes with the rate
         grants = [limit.take(transfer, size) for limit in limits]
         data = response.read(size)
         for limit, due in zip(limits, grants, strict=True):
@@ -114,6 +114,10 @@ def _throttled(
         if not data:
             return
         yield data
+
+
+def _chunk_at(rate: int) -> int:
+    return max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
 
 
 class Bandwidth:
@@ -134,8 +138,13 @@ class Bandwidth:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._free_at = 0.0
-        self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
+        self.chunk = _chunk_at(rate)
         """Bytes of one grant, where no other limit has smaller ones."""
+
+    def change_to(self, rate: int) -> None:
+        """Allow so many bytes a second from now on."""
+        with self._lock:
+            self._rate, self.chunk = rate, _chunk_at(rate)
 
     def take(self, transfer: Transfer, size: int | None = None) -> float:
         """Wait until `size` bytes may be read, else `chunk`.
@@ -143,14 +152,19 @@ class Bandwidth:
         Returns the time of the grant, for `give_back`. Raises the `TargetError` that the transfer
         was stopped with.
         """
-        with self._lock:
-            due = max(self._free_at, self._clock() - _CREDIT)
-            self._free_at = due + (size or self.chunk) / self._rate
+        due = self.reserve(size or self.chunk)
         while (wait := due - self._clock()) > 0:
             transfer.check()
             nap = min(wait, _NAP)
             self._sleep(nap)
             transfer.ours += nap
+        return due
+
+    def reserve(self, size: int) -> float:
+        """Reserve `size` bytes. Returns when they may be read, on the clock."""
+        with self._lock:
+            due = max(self._free_at, self._clock() - _CREDIT)
+            self._free_at = due + size / self._rate
         return due
 
     def give_back(self, unused: int, due: float) -> None:

@@ -69,7 +69,8 @@ class Route:
     """How an origin is reached. Requests of any thread share it."""
 
     __slots__ = (
-        "_encoded", "cacert", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme", "trust",
+        "_encoded", "cacert", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme",
+        "trust",
     )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:

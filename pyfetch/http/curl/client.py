@@ -6,15 +6,19 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from heapq import heappop, heappush
 
 import pycurl
 
 from pyfetch.attempt import RedirectState
+from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
 from pyfetch.http.curl.exchange import Exchange, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
+from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
+from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
@@ -34,7 +38,10 @@ class CurlClient:
     Raises `UsageError` for files that the settings name and that cannot be used.
     """
 
-    def __init__(self, settings: Settings, user_agent: str) -> None:
+    def __init__(
+        self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
+    ) -> None:
+        self._limits = (bandwidth,) if bandwidth else ()
         self.conversation = Conversation(settings, user_agent)
         Trust(settings)  # raises an error for a file that cannot be used
         self.options = Options(settings)
@@ -53,7 +60,10 @@ class CurlClient:
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers_made = 0
         self.post = self._multi.post
+        self.helpers = Helpers(self.post)
         self.wake = self._multi.wake
 
     @property
@@ -68,9 +78,16 @@ class CurlClient:
         transfer: Transfer,
         receiver: Receiver,
         on_end: OnEnd,
+        *,
+        head_blocks: bool = False,
     ) -> None:
-        """Begin a GET, as `Client.get` makes it. `on_end` is called by `wait`, or by this."""
-        exchange = Exchange(self, state, fields, transfer, receiver, on_end)
+        """Begin a GET, as `Client.get` makes it. `on_end` is called by `wait`, or by this.
+
+        `head_blocks`: whether `receiver.head` may take long.
+        """
+        exchange = Exchange(
+            self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks
+        )
         try:
             transfer.call_at_stop(partial(self.post, partial(self._stop, exchange)))
             exchange.send()
@@ -79,15 +96,30 @@ class CurlClient:
 
     def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
         """Move all GETs on; see `Multi.wait`."""
-        until_look = self._look_at - time.monotonic()
-        ended = self._multi.wait(min(seconds, until_look), is_wanted)
+        due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
+        ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:
             self._exchanges[easy][0].end(code, text)
-        if self._look_at < math.inf and time.monotonic() >= self._look_at:
-            self._look()
-
-    def _look(self) -> None:
         now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heappop(self._timers)[2]()
+        if now >= self._look_at:
+            self._look(now)
+
+    def call_at(self, due: float, call: Callable[[], None]) -> None:
+        """Have `wait` call this at a time of the monotonic clock; for the thread of the loop."""
+        self._timers_made += 1
+        heappush(self._timers, (due, self._timers_made, call))
+
+    def limits_of(self, config: OriginConfig) -> tuple[Bandwidth, ...]:
+        """What a body has to keep to: the limit of its host first, then that of all."""
+        return (config.bandwidth, *self._limits) if config.bandwidth else self._limits
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self.conversation.limit_rate_of(origin, rate)
+
+    def _look(self, now: float) -> None:
         for exchange, _ in list(self._exchanges.values()):
             why = exchange.look(now)
             if why:
@@ -105,11 +137,14 @@ class CurlClient:
         """Close all connections that no request uses."""
         self._multi.close_idle()
 
-    def close(self) -> None:
-        """End what is in flight, and close all connections."""
+    def give_up_all(self) -> None:
+        """End what is in flight."""
         gone = TargetError(Failure.CANCELLED, "the run has ended")
         for exchange, _ in list(self._exchanges.values()):
             exchange.give_up(gone)
+
+    def close(self) -> None:
+        """Close all connections. Nothing may be in flight."""
         for handles in self._free.values():
             for handle in handles:
                 handle.easy.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
 from pyfetch.http.curl.failures import COULDNT_CONNECT, URL_MALFORMAT, Progress, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
+from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
 from pyfetch.http.response_head import (
@@ -40,8 +42,6 @@ OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 
 _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
 _EMPTY_LINES = frozenset({b"\r\n", b"\n"})
-_LARGE = 512 * 1024
-"""Bytes of a body from which on it is hashed and written by another thread."""
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
 _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
@@ -51,10 +51,33 @@ class Exchange:
     """One GET while it is made. All methods are for the thread of the loop."""
 
     __slots__ = (
-        "_address_refused", "_began", "_client", "_error", "_fields", "_following", "_handle",
-        "_has_opened", "_is_discarding", "_is_enough", "_is_sent", "_is_settled", "_limits", "_off_loop",
-        "_on_end", "_phases_before", "_planned", "_receiver", "_response", "_seen", "_seen_at",
-        "_state", "transfer",
+        "_address_refused",
+        "_began",
+        "_body",
+        "_client",
+        "_ended_with",
+        "_error",
+        "_fields",
+        "_following",
+        "_granted",
+        "_handle",
+        "_has_opened",
+        "_head_blocks",
+        "_is_discarding",
+        "_is_enough",
+        "_is_judged",
+        "_is_paused",
+        "_is_sent",
+        "_is_settled",
+        "_on_end",
+        "_phases_before",
+        "_planned",
+        "_receiver",
+        "_response",
+        "_seen",
+        "_seen_at",
+        "_state",
+        "transfer",
     )  # fmt: skip
 
     def __init__(
@@ -65,15 +88,18 @@ class Exchange:
         transfer: Transfer,
         receiver: Receiver,
         on_end: OnEnd,
+        *,
+        head_blocks: bool,
     ) -> None:
+        """`head_blocks`: whether `receiver.head` may take long."""
         self.transfer = transfer
         self._client = client
         self._state = state
         self._fields = fields
         self._receiver = receiver
         self._on_end = on_end
+        self._head_blocks = head_blocks
         self._handle: Handle | None = None
-        self._off_loop = None
 
     def send(self) -> None:
         """Send the next request. Raises `TargetError`."""
@@ -88,7 +114,11 @@ class Exchange:
         self._error: BaseException | None = None
         self._address_refused: str | None = None
         self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
-        self._is_settled = False
+        self._is_settled = self._is_paused = False
+        self._is_judged = True
+        self._granted = 0
+        self._body: QueuedBody | None = None
+        self._ended_with: tuple[BaseException | None] | None = None
         self._seen = -1
         self._phases_before = len(transfer.phases)
         now = self._began = self._seen_at = time.monotonic()
@@ -137,21 +167,58 @@ class Exchange:
             return int(pycurl.SOCKET_BAD)
 
     def write(self, data: bytes) -> int | None:
-        """Take a piece of the body. `None`: it is taken."""
+        """Take a piece of the body. None: it is taken."""
         try:
             if self._response is None:
                 self._take_head()
             if self._is_discarding:
                 return _REFUSED if self._is_enough else None
+            if not (self._is_judged and self._may_read(len(data))):
+                return self._pause()
+            if self._body:
+                return None if self._body.put(data) else self._pause()
             transfer = self.transfer
             transfer.received += len(data)
             transfer.ours_begins()
             self._receiver.chunk(data)
             transfer.ours_ends()
+            if transfer.received - transfer.resumed > LARGE:
+                self._queue_body()
         except BaseException as error:
             self._error = error
             return _REFUSED
         return None
+
+    def _may_read(self, size: int) -> bool:
+        """Whether limits let so many bytes be read now; else it goes on when they do."""
+        limits = self._client.limits_of(self._planned.config)
+        more = size - self._granted
+        if not limits or more <= 0:
+            self._granted = max(0, -more)
+            return True
+        due = max(limit.reserve(more) for limit in limits)
+        if due <= time.monotonic():
+            return True
+        self._granted = size
+        self._client.call_at(due, self._go_on)
+        return False
+
+    def _pause(self) -> int:
+        self._is_paused = True
+        self.transfer.ours_begins()
+        return int(pycurl.WRITEFUNC_PAUSE)
+
+    def _go_on(self) -> None:
+        """Receive again after a pause."""
+        if self._is_paused and self._handle:
+            self._is_paused = False
+            self.transfer.ours_ends()
+            self._handle.easy.pause(pycurl.PAUSE_CONT)
+
+    def _queue_body(self) -> None:
+        self._body = QueuedBody(
+            self._client.helpers, self.transfer, self._receiver, self._go_on, self._helped
+        )
 
     # What the client calls.
 
@@ -175,7 +242,9 @@ class Exchange:
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
         timeout = self._planned.config.timeout
-        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout
+        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
+        if self._is_paused or not self._is_judged:
+            self._seen_at = now
         if now - self._seen_at < longest:
             return None
         if self._response is None:
@@ -207,18 +276,40 @@ class Exchange:
         except BaseException as raised:
             error = raised
         self._release()
-        self._conclude(error)
+        self._end_with(error)
 
     def give_up(self, error: BaseException) -> None:
         """End it with this error."""
+        is_no_failure = self._error is None and (error is _ENOUGH or self._is_discarding)
         self._release()
-        is_no_failure = self._handle_is_enough(error)
-        self._conclude(None if is_no_failure else self._error or error)
+        self._end_with(None if is_no_failure else self._error or error)
 
-    def _handle_is_enough(self, error: BaseException) -> bool:
-        return error is _ENOUGH or (self._is_discarding and self._error is None)
+    def _end_with(self, error: BaseException | None) -> None:
+        """End, as soon as no helper works for it any more."""
+        if not self._is_judged or (self._body and self._body.is_busy):
+            self._ended_with = (error,)
+            return
+        if self._body and self._body.error:
+            error = self._body.error
+        self._conclude(error)
+
+    def _helped(self) -> None:
+        """A helper has done what there was to do."""
+        error = self._error or (self._body.error if self._body else None)
+        if self._ended_with is not None:
+            ended_with, self._ended_with = self._ended_with[0], None
+            self._end_with(error or ended_with)
+        elif error:
+            self.give_up(error)
+        elif self._is_enough:
+            self.give_up(_ENOUGH)
+        else:
+            self._go_on()
 
     def _release(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self.transfer.ours_ends()
         handle, self._handle = self._handle, None
         if handle:
             handle.listener = None
@@ -270,11 +361,35 @@ class Exchange:
             conversation.warn_of_coding(response, planned.config, transfer.target)
         if framing.error:
             raise TargetError(Failure.WRONG_CONTENT, framing.error)
+        if self._head_blocks:
+            self._is_judged = False
+            self._client.helpers.submit(self._judge_elsewhere)
+        else:
+            self._judge()
+
+    def _judge(self) -> None:
+        response, transfer = self._response, self.transfer
+        assert response  # noqa: S101 - its head has come
         transfer.ours_begins()  # the receiver may have to hash a part first
         is_wanted = self._receiver.head(response)
         transfer.ours_ends()
+        length = response.length
         if not is_wanted:
-            self._discard(framing.length)
+            self._discard(length)
+        elif length is not None and length > LARGE:
+            self._queue_body()
+
+    def _judge_elsewhere(self) -> None:
+        """The same, by a helper."""
+        try:
+            self._judge()
+        except BaseException as error:
+            self._error = error
+        self._client.post(self._judged)
+
+    def _judged(self) -> None:
+        self._is_judged = True
+        self._helped()
 
     def _discard(self, length: int | None) -> None:
         """Let a small body come that nobody wants, so that its connection can be used again."""

@@ -15,6 +15,8 @@ from pyfetch.settings import Settings
 if TYPE_CHECKING:
     pass
 
+_BUFFER_SIZE = 256 * 1024
+"""Bytes that are received at once, at most."""
 _LONGEST = 2_147_483
 """The longest time that libcurl takes, in seconds."""
 
@@ -101,7 +103,7 @@ class Handle:
 
     def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
         if self.listener is None:
-            return pycurl.SOCKET_BAD
+            return int(pycurl.SOCKET_BAD)
         return self.listener.open_socket(Address(*address))
 
     def _resolving(self, *_: Any) -> int:
@@ -145,6 +147,7 @@ def _common(settings: Settings) -> list[tuple[int, Any]]:
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
         (pycurl.PATH_AS_IS, 1),
+        (pycurl.BUFFERSIZE, _BUFFER_SIZE),
         (pycurl.HTTP_CONTENT_DECODING, 0),
         (pycurl.CONNECTTIMEOUT_MS, max(1, connect)),
         (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
