@@ -242,7 +242,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._members.lost(member, gone.how)
         again = []
         for target in left:
-            self._deaths[target.index] += 1
+            self._deaths[target.index] += not gone.is_blameless
             if self._deaths[target.index] < MOST_DEATHS:
                 again.append(self._as_lost(target))
                 continue
