@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,15 +39,20 @@ class Member:
     silent_looks: int = 0
     """Calls of `Members.end_the_silent` since its last message."""
 
+    @property
+    def is_transferring(self) -> bool:
+        """Whether it had a transfer in flight a moment ago; for any thread."""
+        return any(one.target.index in self.targets for one in self.transfers)
+
     def give(self, targets: list[Target]) -> None:
         """Send it these targets."""
         self.targets.update((target.index, target) for target in targets)
         self.workload.given(len(targets))
         self.channel.send(targets)
 
-    def finished(self, index: int) -> Target:
+    def finished(self, index: int, now: float) -> Target:
         """Take in that it has done this target."""
-        self.workload.finished(1, time.monotonic())
+        self.workload.finished(1, now)
         return self.targets.pop(index)
 
     def reported(self, report: InFlightReport) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 
-from pyfetch.activity import Activity, combined_activity
+from pyfetch.activity import Activity, Processes, combined_activity
 from pyfetch.cluster.executor import Executor
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.messages import Begin
@@ -35,12 +34,14 @@ class Members:
         shares: list[Settings],
         executor: Executor,
         heard: Callable[[MemberReport], None],
+        clock: Callable[[], float],
         *,
         watched: bool,
     ) -> None:
         self._shares = shares
         self._executor = executor
         self._heard = heard
+        self._clock = clock
         self._watched = watched
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
@@ -49,6 +50,10 @@ class Members:
         """Members in a row that have ended without sending a message."""
         self._looks_without_any = 0
         """Calls of `end_the_silent` while no member was ready."""
+        self._begun = 0
+        """Members that were started, whether they are there or not."""
+        self._lost = 0
+        """How many of them have ended too early."""
         self._received_by_gone = 0
         """Bytes that have come to members which are gone."""
         self.directory: DirectoryIdentity | None = None
@@ -83,7 +88,12 @@ class Members:
     def activity(self) -> Activity:
         """What was going on a moment ago in all of them; for any thread."""
         gone = Activity(received=self._received_by_gone)
-        return combined_activity([gone, *(member.activity for member in list(self._members))])
+        members = list(self._members)
+        together = combined_activity([gone, *(member.activity for member in members)])
+        begun = [member for member in members if member.is_ready and member.spoke]
+        idle = sum(not member.is_transferring for member in begun)
+        processes = Processes(len(members), starting=len(members) - len(begun), idle=idle)
+        return together._replace(processes=processes)
 
     def with_room(self, waiting: int) -> Member | None:
         """The member with the fewest targets for each worker, if it should get more; else None.
@@ -130,6 +140,7 @@ class Members:
 
     def lost(self, member: Member, how: str) -> None:
         """Take in that a member ended too early. Raises `StoppedError` if all end at once."""
+        self._lost += 1
         self._stillborn += not member.spoke
         if self._stillborn == _MOST_STILLBORN:
             detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
@@ -145,11 +156,13 @@ class Members:
     def close(self) -> None:
         """Kill all members, and wait until they are gone."""
         self._executor.close()
+        lost = f"; {self._lost} of them ended too early" if self._lost else ""
+        _log.info("processes that fetched: %d%s", self._begun, lost)
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
         settings = self._shares[place]
-        member = Member(place, Workload(settings.most_workers, time.monotonic()))
+        member = Member(place, Workload(settings.most_workers, self._clock()))
         begin = Begin(
             settings,
             _log.getEffectiveLevel(),
@@ -162,4 +175,5 @@ class Members:
         )
         member.is_ready = member.channel.is_local
         self._members.append(member)
+        self._begun += 1
         return member

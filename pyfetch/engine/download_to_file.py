@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 
-from pyfetch.attempt import AttemptOutcome, Finished
+from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.download_attempt import Download
+from pyfetch.engine.download_attempt import BEFORE_WORK, Download, Step
 from pyfetch.engine.existing_file import (
     Kept,
     Wanted,
@@ -22,8 +22,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.facts import FileFacts
-from pyfetch.http.client import Client
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Outcome
 from pyfetch.naming.content_disposition import file_name_given
@@ -45,6 +44,7 @@ _UNCHANGED = Outcome.UNCHANGED
 _log = logging.getLogger(__name__)
 
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
+_MAY_BE_CODED = "it is coded, or may be, and the file is to be decoded"
 
 
 class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
@@ -88,7 +88,7 @@ class FileDownload(Download):
         self._said = NOTHING_SAID
         """What the answer says that the path depends on."""
 
-    def make(self, client: Client) -> AttemptOutcome:
+    def steps(self) -> Generator[Step, RedirectState | None, AttemptOutcome]:
         """Fetch the target, or find that its file is there already.
 
         Raises `TargetError` or `NeedsAnotherRequest`.
@@ -99,6 +99,8 @@ class FileDownload(Download):
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
         self._there = look(self._parts.directory, path)
+        if target.checksum and self._there.status:
+            yield BEFORE_WORK
         found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self._stays(found)
@@ -106,7 +108,7 @@ class FileDownload(Download):
             self.report.part = part
             try:
                 question = self._question(part, found)
-                writer = self._get(client, part, question, expected, self._naming(part))
+                writer = yield from self._get(part, question, expected, self._naming(part))
             except _NamedFileStays as stays:
                 part.drop()
                 return self._stays(stays.kept)
@@ -124,6 +126,10 @@ class FileDownload(Download):
         if self._redirects().whole:
             return Question(is_second=True)
         known = part.continuable()
+        settings = self._settings
+        if known and settings.compressed and known.content_encoding != "":
+            known = None
+            _log.info("%s: its part does not go on: %s", self._target.url, _MAY_BE_CODED)
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
@@ -132,13 +138,14 @@ class FileDownload(Download):
             return FOR_ALL
         # A 500 may be caused by the range or the condition. Assume that after the second one, or
         # after the first if a 500 is not tried again.
-        retries = self._settings.of_host(self._transfer.assignment.origin).retries
-        is_last = not retries or -500 in self._settings.retry_status
+        retries = settings.of_host(self._transfer.assignment.origin).retries
+        is_last = not retries or -500 in settings.retry_status
         return Question(
             part=known,
             part_length=part.length if known else 0,
             conditions=wanted.conditions,
             checksum_decides=demands_checksum,
+            wants_no_coding=settings.compressed,
             distrusts_500=is_last or self._transfer.assignment.failed_status == 500,
         )
 
@@ -185,13 +192,13 @@ class FileDownload(Download):
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _naming(self, part: Part) -> Callable[[Response, str], None] | None:
+    def _naming(self, part: Part) -> Callable[[ResponseHead, str], None] | None:
         """What to do with the head of a wanted answer and its media type; None: nothing."""
         if self._rename is None:
             return None
         return partial(self._take_name, self._rename, part)
 
-    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
+    def _take_name(self, rename: Rename, part: Part, head: ResponseHead, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
@@ -259,5 +266,4 @@ class FileDownload(Download):
                 self._final,
                 backup,
             )
-        sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(self._final, sha256, facts, placed, backup)
+        return self.report.fetched(self._final, writer, facts, backup)
