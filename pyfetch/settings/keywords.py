@@ -85,6 +85,7 @@ class SettingKeywords(TypedDict, total=False):
     ipv4: bool
     ipv6: bool
     workers: int | Literal["auto"]
+    engine: str
     processes: int | Literal["auto"]
     cluster: str | Any | None
     """The address of a Dask scheduler, `local:N`, or a `distributed.Client`, which stays open."""

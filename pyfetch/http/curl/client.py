@@ -14,7 +14,7 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
-from pyfetch.http.curl.exchange import Exchange, OnEnd
+from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
@@ -27,7 +27,7 @@ from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 0.1
-"""Seconds between two looks at how far the exchanges in flight have come."""
+"""Seconds between two looks at how far the flights in flight have come."""
 _SPARE_HANDLES = 64
 """Handles that are kept for routes that no request uses, at most."""
 
@@ -56,7 +56,7 @@ class CurlClient:
         workers = settings.most_workers
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, 0)
-        self._exchanges: dict[pycurl.Curl, tuple[Exchange, Handle]] = {}
+        self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
@@ -69,7 +69,7 @@ class CurlClient:
     @property
     def in_flight(self) -> int:
         """Exchanges that libcurl has."""
-        return len(self._exchanges)
+        return len(self._flights)
 
     def start(
         self,
@@ -85,21 +85,19 @@ class CurlClient:
 
         `head_blocks`: whether `receiver.head` may take long.
         """
-        exchange = Exchange(
-            self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks
-        )
+        flight = Flight(self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks)
         try:
-            transfer.call_at_stop(partial(self.post, partial(self._stop, exchange)))
-            exchange.send()
+            transfer.call_at_stop(partial(self.post, partial(self._stop, flight)))
+            flight.send()
         except BaseException as error:
-            exchange.give_up(error)
+            flight.give_up(error)
 
     def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
         """Move all GETs on; see `Multi.wait`."""
         due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:
-            self._exchanges[easy][0].end(code, text)
+            self._flights[easy][0].end(code, text)
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heappop(self._timers)[2]()
@@ -120,18 +118,18 @@ class CurlClient:
         self.conversation.limit_rate_of(origin, rate)
 
     def _look(self, now: float) -> None:
-        for exchange, _ in list(self._exchanges.values()):
-            why = exchange.look(now)
+        for flight, _ in list(self._flights.values()):
+            why = flight.look(now)
             if why:
-                exchange.give_up(why)
-        self._look_at = now + _LOOK_EVERY if self._exchanges else math.inf
+                flight.give_up(why)
+        self._look_at = now + _LOOK_EVERY if self._flights else math.inf
 
-    def _stop(self, exchange: Exchange) -> None:
+    def _stop(self, flight: Flight) -> None:
         try:
-            exchange.transfer.check()
+            flight.transfer.check()
         except TargetError as error:
-            if any(exchange is one for one, _ in self._exchanges.values()):
-                exchange.give_up(error)
+            if any(flight is one for one, _ in self._flights.values()):
+                flight.give_up(error)
 
     def close_idle(self) -> None:
         """Close all connections that no request uses."""
@@ -140,8 +138,8 @@ class CurlClient:
     def give_up_all(self) -> None:
         """End what is in flight."""
         gone = TargetError(Failure.CANCELLED, "the run has ended")
-        for exchange, _ in list(self._exchanges.values()):
-            exchange.give_up(gone)
+        for flight, _ in list(self._flights.values()):
+            flight.give_up(gone)
 
     def close(self) -> None:
         """Close all connections. Nothing may be in flight."""
@@ -151,7 +149,7 @@ class CurlClient:
         self._free.clear()
         self._multi.close()
 
-    # What exchanges call.
+    # What flights call.
 
     def take_handle(self, route: Route) -> Handle:
         """A handle that nobody uses, if possible one that has the options of this route."""
@@ -166,16 +164,16 @@ class CurlClient:
             del self._free[handle.route]
         return handle
 
-    def begin(self, exchange: Exchange, handle: Handle) -> None:
-        """Let libcurl begin an exchange with a handle that was prepared for it."""
-        self._exchanges[handle.easy] = exchange, handle
+    def begin(self, flight: Flight, handle: Handle) -> None:
+        """Let libcurl begin a flight with a handle that was prepared for it."""
+        self._flights[handle.easy] = flight, handle
         self._multi.add(handle.easy)
         if self._look_at == math.inf:
             self._look_at = time.monotonic() + _LOOK_EVERY
 
-    def release(self, _exchange: Exchange, handle: Handle) -> None:
+    def release(self, _flight: Flight, handle: Handle) -> None:
         """Take a handle back."""
-        if self._exchanges.pop(handle.easy, None):
+        if self._flights.pop(handle.easy, None):
             self._multi.remove(handle.easy)
         self._free.setdefault(handle.route, []).append(handle)
         self._number_free += 1

@@ -35,7 +35,7 @@ _RESOLVE = frozenset({COULDNT_RESOLVE_PROXY, COULDNT_RESOLVE_HOST})
 _BAD_HTTP = frozenset({WEIRD_SERVER_REPLY, TOO_LARGE, UNSUPPORTED_PROTOCOL})
 
 
-class Progress(NamedTuple):
+class Reached(NamedTuple):
     """How far a transfer had come when it failed."""
 
     has_looked_up: bool
@@ -55,7 +55,7 @@ class Progress(NamedTuple):
     """The only kind of addresses that are wanted, as an option; empty: any."""
 
 
-def as_exception(code: int, text: str, progress: Progress) -> Exception:
+def as_exception(code: int, text: str, progress: Reached) -> Exception:
     """The exception for an error before the head of a response was complete."""
     if code == PEER_FAILED_VERIFICATION:
         return _refused_certificate(text, progress.verify_result)
@@ -70,7 +70,7 @@ def as_exception(code: int, text: str, progress: Progress) -> Exception:
     return _of_answer(code, text, progress)
 
 
-def _unreached(code: int, text: str, progress: Progress) -> Exception:
+def _unreached(code: int, text: str, progress: Reached) -> Exception:
     if code == COULDNT_CONNECT:
         number = progress.errno or errno.ECONNREFUSED
         return _caused(ConnectError(text), OSError(number, os.strerror(number)))
@@ -81,7 +81,7 @@ def _unreached(code: int, text: str, progress: Progress) -> Exception:
     return socket.gaierror(socket.EAI_NONAME, text)
 
 
-def _of_answer(code: int, text: str, progress: Progress) -> Exception:
+def _of_answer(code: int, text: str, progress: Reached) -> Exception:
     """For an error while the head of the answer was waited for."""
     if code == URL_MALFORMAT:
         return InvalidURL(text)
@@ -105,7 +105,7 @@ def _of_tls(text: str) -> Exception:
     return ssl.SSLEOFError(1, text) if was_cut else ssl.SSLError(1, text)
 
 
-def _timeout(progress: Progress) -> Exception:
+def _timeout(progress: Reached) -> Exception:
     if not progress.has_looked_up:
         detail = f"no answer within {progress.connect_timeout:g} s"
         return LookUpTimeoutError(socket.EAI_AGAIN, detail)

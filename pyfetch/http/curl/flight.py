@@ -18,7 +18,7 @@ from pyfetch.headers import Fields
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
-from pyfetch.http.curl.failures import COULDNT_CONNECT, URL_MALFORMAT, Progress, as_exception
+from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.name_lookup import is_ip_address
@@ -47,7 +47,7 @@ _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
 
 
-class Exchange:
+class Flight:
     """One GET while it is made. All methods are for the thread of the loop."""
 
     __slots__ = (
@@ -434,7 +434,7 @@ class Exchange:
         error = as_exception(code, text, self._progress())
         return _from(failures.of_request(error, timeout), error)
 
-    def _progress(self) -> Progress:
+    def _progress(self) -> Reached:
         handle, config = self._handle, self._planned.config
         assert handle  # noqa: S101 - it was in flight
         get = handle.easy.getinfo
@@ -443,7 +443,7 @@ class Exchange:
             with contextlib.suppress(HTTPException):
                 line = handle.lines[0].decode("latin-1").split(" ", 1)
                 tunnel = line[1].strip() if len(line) > 1 else ""
-        return Progress(
+        return Reached(
             has_looked_up=get(pycurl.NAMELOOKUP_TIME) > 0,
             has_connected=get(pycurl.CONNECT_TIME) > 0,
             has_lines=bool(handle.lines),
