@@ -19,6 +19,7 @@ from hypothesis import settings
 
 from pyfetch.settings import SETTINGS, Engine
 from tests.support.command import Command, InstalledCommand
+from tests.support.engines import leave_out_differences
 from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
@@ -56,6 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection() -> None:
     """Look for no garbage among what is collected: a tenth of the time, and there is none."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not hold with the engine that the tests are run with."""
+    leave_out_differences(config.getoption("--engine"), items)
 
 
 def pytest_collection_finish() -> None:

@@ -13,7 +13,7 @@ from pyfetch.attempt import AttemptOutcome, RedirectState
 from pyfetch.engine.base import GRACE
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.download_attempt import Get, Step
-from pyfetch.engine.local import Event, LocalEngine, MakeQueues, affordable_jobs
+from pyfetch.engine.local import Event, LocalEngine, MakeQueues, Wait, affordable_jobs
 from pyfetch.engine.mailbox import AT_ONCE, Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.http.curl.client import CurlClient
@@ -52,7 +52,8 @@ class _ClientMailbox(Mailbox[Event]):
                 return [items.popleft() for _ in range(min(len(items), AT_ONCE))]
 
 
-def _taken_from(mailbox: Mailbox[Event], seconds: float | None) -> list[Event]:
+def take_from(mailbox: Mailbox[Event], seconds: float | None) -> list[Event]:
+    """Take items, moving transfers on meanwhile."""
     return mailbox.take(seconds)
 
 
@@ -60,13 +61,20 @@ class LoopEngine(LocalEngine):
     """One run over one thread, which is the thread of the run."""
 
     def __init__(
-        self, settings: Settings, download: Downloader, client: CurlClient, *,
-        jobs: Jobs, read_ahead: ReadAhead, stage: ComputeStage | None = None,
-    ) -> None:  # fmt: skip
-        mailbox = _ClientMailbox(client)
+        self,
+        settings: Settings,
+        download: Downloader,
+        client: CurlClient,
+        *,
+        jobs: Jobs,
+        read_ahead: ReadAhead,
+        stage: ComputeStage | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Wait = take_from,
+    ) -> None:
         super().__init__(
-            jobs=jobs, read_ahead=read_ahead, stage=stage,
-            fail_fast=settings.fail_fast, mailbox=mailbox, wait=_taken_from,
+            jobs=jobs, read_ahead=read_ahead, stage=stage, fail_fast=settings.fail_fast,
+            clock=clock, mailbox=_ClientMailbox(client), wait=wait,
         )  # fmt: skip
         self._download = download
         self._client = client

@@ -51,7 +51,7 @@ class Flight:
     """One GET while it is made. All methods are for the thread of the loop."""
 
     __slots__ = (
-        "_address_refused",
+        "_address_refused", "_addresses",
         "_began",
         "_body",
         "_client",
@@ -100,6 +100,13 @@ class Flight:
         self._on_end = on_end
         self._head_blocks = head_blocks
         self._handle: Handle | None = None
+        self._error: BaseException | None = None
+        self._response: ResponseHead | None = None
+        self._following: RedirectState | None = None
+        self._body: QueuedBody | None = None
+        self._ended_with: tuple[BaseException | None] | None = None
+        self._is_judged = True
+        self._is_paused = self._is_discarding = self._is_enough = False
 
     def send(self) -> None:
         """Send the next request. Raises `TargetError`."""
@@ -109,16 +116,14 @@ class Flight:
             self._state, self._fields, transfer.target
         )
         config = planned.config
-        self._response: ResponseHead | None = None
-        self._following: RedirectState | None = None
-        self._error: BaseException | None = None
+        self._response = self._following = self._error = None
         self._address_refused: str | None = None
+        self._addresses: list[str] = []
         self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
         self._is_settled = self._is_paused = False
         self._is_judged = True
         self._granted = 0
-        self._body: QueuedBody | None = None
-        self._ended_with: tuple[BaseException | None] | None = None
+        self._body = self._ended_with = None
         self._seen = -1
         self._phases_before = len(transfer.phases)
         now = self._began = self._seen_at = time.monotonic()
@@ -156,6 +161,7 @@ class Flight:
         if refusal:
             self._address_refused = self._address_refused or refusal
             return int(pycurl.SOCKET_BAD)
+        self._addresses.append(str(address.address[0]))
         if not self._has_opened:
             self._has_opened = True
             transfer.phases.append((_CONNECTING, time.monotonic()))
@@ -423,7 +429,7 @@ class Flight:
 
     def _failure(self, code: int, text: str) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""
-        if code == 0 or (self._response is not None and self._is_discarding):
+        if self._response is not None and (code == 0 or self._is_discarding):
             return None
         timeout = self._planned.config.timeout
         if self._address_refused and code == COULDNT_CONNECT:
@@ -437,7 +443,7 @@ class Flight:
     def _progress(self) -> Reached:
         handle, config = self._handle, self._planned.config
         assert handle  # noqa: S101 - it was in flight
-        get = handle.easy.getinfo
+        get, proxy = handle.easy.getinfo, config.route.proxy
         tunnel = ""
         if config.route.is_tunnel and handle.lines:
             with contextlib.suppress(HTTPException):
@@ -451,6 +457,7 @@ class Flight:
             connect_timeout=self._client.connect_timeout,
             tunnel=tunnel,
             verify_result=get(pycurl.SSL_VERIFYRESULT),
+            socks=f"{proxy.host}:{proxy.port}" if proxy and proxy.is_socks else "",
             family=self._client.family,
         )
 
@@ -486,6 +493,9 @@ class Flight:
         if self._has_opened:
             peer = (get(pycurl.PRIMARY_IP), get(pycurl.PRIMARY_PORT))
             seconds = get(pycurl.APPCONNECT_TIME) or get(pycurl.CONNECT_TIME)
+            host = route.first_hop[0]
+            if not is_ip_address(host):
+                trace.name_resolved(host, self._addresses)
             trace.connected(route, peer, max(0.0, seconds - get(pycurl.NAMELOOKUP_TIME)))
         if trace.shows_heads():
             trace.response_head(response)
