@@ -32,6 +32,7 @@ from pyfetch.storage.state import State
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 from tests.support.command import Command, InstalledCommand
+from tests.support.engines import for_engine
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import within
 
@@ -432,7 +433,7 @@ def test_default_options_end_all_that_drips(tmp_path: Path, server: LoopbackServ
         "/extension": drips(chunked + b"a;", b"x"),
         "/chunk": drips(chunked + b"ffff\r\n", b"x"),
     }
-    urls = [f"{server.url}{path}" for path in server.routes]
+    urls = [f"{server.url}{path}" for path in for_engine(Command.engine, server.routes)]
     for result in run_fast(tmp_path, urls, retries=0):
         assert result.error is Failure.TIMEOUT, result
         assert "--min-speed" in str(result.detail)

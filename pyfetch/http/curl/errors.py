@@ -16,7 +16,6 @@ from requests.exceptions import InvalidURL
 from pyfetch.http.connection import ConnectError, HandshakeTimeoutError
 from pyfetch.http.name_lookup import LookUpTimeoutError, NoAddressError
 from pyfetch.http.response_head import BadHeadError, HeadCutError
-from pyfetch.system import has_no_descriptor
 
 # Codes of libcurl (`man 3 libcurl-errors`): pycurl has no names for some of them.
 UNSUPPORTED_PROTOCOL = 1
@@ -51,6 +50,8 @@ _SOCKS_REPLIES = {
 class Reached(NamedTuple):
     """How far a transfer had come when it failed."""
 
+    has_socket: bool
+    """A socket was made for it."""
     has_looked_up: bool
     has_connected: bool
     """A TCP connection was there."""
@@ -89,7 +90,8 @@ def as_exception(code: int, text: str, progress: Reached) -> Exception:
 
 def _unreached(code: int, text: str, progress: Reached) -> Exception:
     if code == COULDNT_CONNECT:
-        if not progress.errno and has_no_descriptor():
+        if not progress.errno and progress.has_socket:
+            # pycurl could make no copy of the socket that it was given.
             return OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         number = progress.errno or errno.ECONNREFUSED
         return _caused(ConnectError(text), OSError(number, os.strerror(number)))
@@ -118,8 +120,8 @@ def _of_answer(code: int, text: str, progress: Reached) -> Exception:
         return InvalidURL(text)
     if code == OUT_OF_MEMORY:
         return MemoryError(text)
-    if "HTTP/0.9" in text:
-        return BadStatusLine("")
+    if code == UNSUPPORTED_PROTOCOL and "version" not in text:  # no HTTP at all
+        return BadStatusLine(text)
     if code in _BAD_HTTP:
         return BadHeadError(text)
     if progress.has_lines:

@@ -30,6 +30,7 @@ from pyfetch.http.response_head import (
     StatusLine,
     parse_head,
 )
+from pyfetch.http.route import new_socket
 from pyfetch.models import Failure, TargetError
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
@@ -167,7 +168,7 @@ class Flight:
             transfer.phases.append((_CONNECTING, time.monotonic()))
             transfer.has_asked = False
         try:
-            return _Lent(socket.socket(address.family, address.kind, address.protocol))
+            return _Lent(new_socket(None, address.family, address.kind, address.protocol))
         except OSError as error:
             self._error = error
             return int(pycurl.SOCKET_BAD)
@@ -450,6 +451,7 @@ class Flight:
                 line = handle.lines[0].decode("latin-1").split(" ", 1)
                 tunnel = line[1].strip() if len(line) > 1 else ""
         return Reached(
+            has_socket=self._has_opened,
             has_looked_up=get(pycurl.NAMELOOKUP_TIME) > 0,
             has_connected=get(pycurl.CONNECT_TIME) > 0,
             has_lines=bool(handle.lines),

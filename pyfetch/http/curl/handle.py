@@ -24,8 +24,9 @@ _LONGEST = 2_147_483
 class Address(NamedTuple):
     """What libcurl is about to connect to."""
 
-    family: int
-    kind: int
+    family: Any
+    kind: Any
+    """Type and flags of the socket."""
     protocol: int
     address: Any
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from typing import NamedTuple
 import pycurl
 
 _IN, _OUT = select.POLLIN, select.POLLOUT
+_SIGNAL = (1).to_bytes(8, sys.byteorder)
+"""What wakes the loop: eight bytes, as `eventfd` wants them."""
 _LONGEST_WAIT = 60.0
 """Longest wait for a socket, in seconds."""
 
@@ -39,9 +42,7 @@ class Multi:
         """When libcurl wants to be called even if nothing happens."""
         self._posted: deque[Callable[[], None]] = deque()
         self._waits = False
-        self._reading, self._writing = os.pipe()
-        for end in (self._reading, self._writing):
-            os.set_blocking(end, False)
+        self._reading, self._writing = _new_signal()
         self._poll.register(self._reading, _IN)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -67,7 +68,7 @@ class Multi:
         if self._waits:
             self._waits = False
             with contextlib.suppress(BlockingIOError):
-                os.write(self._writing, b"!")
+                os.write(self._writing, _SIGNAL)
 
     def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> list[EndedHandle]:
         """Move transfers on. Returns those that have ended.
@@ -120,7 +121,7 @@ class Multi:
     def close(self) -> None:
         """Close everything. Transfers must have been removed."""
         self._multi.close()
-        for end in (self._reading, self._writing):
+        for end in {self._reading, self._writing}:
             os.close(end)
         if hasattr(self._poll, "close"):
             self._poll.close()
@@ -144,6 +145,17 @@ class Multi:
 
     def _set_timer(self, milliseconds: int) -> None:
         self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+
+def _new_signal() -> tuple[int, int]:
+    """Descriptors to read and to write `_SIGNAL`; one where the system can do with one."""
+    if hasattr(os, "eventfd"):
+        one = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        return one, one
+    both = os.pipe()
+    for end in both:
+        os.set_blocking(end, False)
+    return both
 
 
 class _Poll:
