@@ -52,7 +52,8 @@ class Flight:
     """One GET while it is made. All methods are for the thread of the loop."""
 
     __slots__ = (
-        "_address_refused", "_addresses",
+        "_address_refused",
+        "_addresses",
         "_began",
         "_body",
         "_client",
@@ -70,6 +71,7 @@ class Flight:
         "_is_paused",
         "_is_sent",
         "_is_settled",
+        "_left",
         "_on_end",
         "_phases_before",
         "_planned",
@@ -124,6 +126,7 @@ class Flight:
         self._is_settled = self._is_paused = False
         self._is_judged = True
         self._granted = 0
+        self._left: int | None = None
         self._body = self._ended_with = None
         self._seen = -1
         self._phases_before = len(transfer.phases)
@@ -182,8 +185,15 @@ class Flight:
                 return _REFUSED if self._is_enough else None
             if not (self._is_judged and self._may_read(len(data))):
                 return self._pause()
+            left = self._left
+            if left is not None and len(data) > left:
+                # libcurl reads on where the field of a transfer coding hides the length.
+                data = data[:left]
+                self._is_enough = True
             if self._body:
-                return None if self._body.put(data) else self._pause()
+                if not self._body.put(data):
+                    return self._pause()
+                return self._taken(len(data))
             transfer = self.transfer
             transfer.received += len(data)
             transfer.ours_begins()
@@ -380,7 +390,7 @@ class Flight:
         transfer.ours_begins()  # the receiver may have to hash a part first
         is_wanted = self._receiver.head(response)
         transfer.ours_ends()
-        length = response.length
+        length = self._left = response.length
         if not is_wanted:
             self._discard(length)
         elif length is not None and length > LARGE:
