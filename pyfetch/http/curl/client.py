@@ -132,8 +132,8 @@ class CurlClient:
                 flight.give_up(error)
 
     def close_idle(self) -> None:
-        """Close all connections that no request uses."""
-        self._multi.close_idle()
+        """Close connections that no request uses, as soon as libcurl does."""
+        self._multi.keep_fewer()
 
     def give_up_all(self) -> None:
         """End what is in flight."""

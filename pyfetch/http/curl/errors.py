@@ -120,7 +120,7 @@ def _of_answer(code: int, text: str, progress: Reached) -> Exception:
         return InvalidURL(text)
     if code == OUT_OF_MEMORY:
         return MemoryError(text)
-    if code == UNSUPPORTED_PROTOCOL and "version" not in text:  # no HTTP at all
+    if "HTTP/0.9" in text or text == "Invalid status line":  # no HTTP at all
         return BadStatusLine(text)
     if code in _BAD_HTTP:
         return BadHeadError(text)

@@ -191,9 +191,7 @@ class Flight:
                 data = data[:left]
                 self._is_enough = True
             if self._body:
-                if not self._body.put(data):
-                    return self._pause()
-                return self._taken(len(data))
+                return self._taken(len(data)) if self._body.put(data) else self._pause()
             transfer = self.transfer
             transfer.received += len(data)
             transfer.ours_begins()
@@ -203,6 +201,15 @@ class Flight:
                 self._queue_body()
         except BaseException as error:
             self._error = error
+            return _REFUSED
+        return self._taken(len(data))
+
+    def _taken(self, size: int) -> int | None:
+        """Count a piece that was taken; end the transfer if nothing is wanted behind it."""
+        if self._left is not None:
+            self._left -= size
+        if self._is_enough:
+            self._is_discarding = True
             return _REFUSED
         return None
 

@@ -113,10 +113,10 @@ class Multi:
             if not left:
                 return ended
 
-    def close_idle(self) -> None:
-        """Close connections that no transfer uses, with the next transfer that ends."""
-        self._multi.setopt(pycurl.M_MAXCONNECTS, 1)
-        self.post(lambda: self._multi.setopt(pycurl.M_MAXCONNECTS, self._max_connections))
+    def keep_fewer(self) -> None:
+        """Keep half as many connections from now on: the system has no more descriptors."""
+        self._max_connections = max(1, self._max_connections // 2)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, self._max_connections)
 
     def close(self) -> None:
         """Close everything. Transfers must have been removed."""
