@@ -80,6 +80,10 @@ class Run:
                 cpu.pin(os.getpid())
             self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
+            if not settings.on_cluster:
+                from pyfetch.engine.download import check_engine
+
+                check_engine(settings)
             from pyfetch.cluster.coordinator import Coordinator
 
             executor, shares = _executor(settings)

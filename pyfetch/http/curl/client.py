@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 import pycurl
 
 from pyfetch.attempt import RedirectState
+from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
@@ -22,7 +23,7 @@ from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
-from pyfetch.settings import Settings
+from pyfetch.settings import HttpVersion, Settings
 from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
 
@@ -42,6 +43,9 @@ class CurlClient:
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
     ) -> None:
         self._limits = (bandwidth,) if bandwidth else ()
+        has_http_3 = pycurl.version_info()[4] & pycurl.VERSION_HTTP3
+        if settings.http is HttpVersion.THREE and not has_http_3:
+            raise UsageError("--http 3: the libcurl that pycurl has here was built without it")
         self.conversation = Conversation(settings, user_agent)
         Trust(settings)  # raises an error for a file that cannot be used
         self.options = Options(settings)
@@ -55,7 +59,7 @@ class CurlClient:
         """The only kind of addresses that are wanted, as an option; empty: any."""
         workers = settings.most_workers
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
-        self._multi = Multi(budget.idle_connections + workers, 0)
+        self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0

@@ -14,22 +14,15 @@ from typing import TYPE_CHECKING
 import pycurl
 
 from pyfetch.attempt import RedirectState
-from pyfetch.headers import Fields
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
 from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
+from pyfetch.http.curl.head import EMPTY_LINES, final_head
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
-from pyfetch.http.response_head import (
-    MAX_HEAD_SIZE,
-    MAX_INTERIM,
-    BadHeadError,
-    StatusLine,
-    parse_head,
-)
 from pyfetch.http.route import new_socket
 from pyfetch.models import Failure, TargetError
 from pyfetch.timing import Phase
@@ -42,7 +35,6 @@ OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 """Called once: with what `Client.get` would return, or with what it would raise."""
 
 _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
-_EMPTY_LINES = frozenset({b"\r\n", b"\n"})
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
 _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
@@ -356,9 +348,9 @@ class Flight:
 
     def _has_head(self, handle: Handle) -> bool:
         """Whether a head is complete, beside that of the answer of a proxy to CONNECT."""
-        if not handle.lines or handle.lines[-1] not in _EMPTY_LINES:
+        if not handle.lines or handle.lines[-1] not in EMPTY_LINES:
             return False
-        return sum(1 for line in handle.lines if line in _EMPTY_LINES) > self._heads_of_proxy
+        return sum(1 for line in handle.lines if line in EMPTY_LINES) > self._heads_of_proxy
 
     @property
     def _heads_of_proxy(self) -> int:
@@ -369,11 +361,12 @@ class Flight:
         handle, transfer, planned = self._handle, self.transfer, self._planned
         assert handle  # noqa: S101 - it is in flight
         try:
-            status_line, fields = self._parsed(handle.lines)
+            status_line, fields, version = final_head(handle.lines, self._heads_of_proxy)
         except HTTPException as error:
             raise failures.of_request(error, planned.config.timeout) from error
         framing = framing_of(status_line.status, fields)
-        response = ResponseHead(planned.url(self._state), status_line, fields, framing)
+        url = planned.url(self._state)
+        response = ResponseHead(url, status_line, fields, framing, version)
         self._response = response
         conversation = self._client.conversation
         self._following = conversation.after(self._state, transfer.target, planned, response)
@@ -419,31 +412,6 @@ class Flight:
         """Let a small body come that nobody wants, so that its connection can be used again."""
         self._is_discarding = True
         self._is_enough = length is None or length > DRAIN_SIZE
-
-    def _parsed(self, lines: list[bytes]) -> tuple[StatusLine, Fields]:
-        """Status line and fields of the final response."""
-        if sum(map(len, lines)) > MAX_HEAD_SIZE * 2:
-            raise BadHeadError("its head is too long")
-        left = self._heads_of_proxy
-        start = 0
-        heads = 0
-        for end, line in enumerate(lines):
-            if line not in _EMPTY_LINES:
-                continue
-            block = b"".join(lines[start:end]).decode("latin-1").removesuffix("\n")
-            start = end + 1
-            if block.startswith(("HTTP/2 ", "HTTP/3 ")):
-                block = f"HTTP/1.1 {block[7:]}"
-            status_line, fields = parse_head(block)
-            if left and not 100 <= status_line.status < 200:
-                left -= 1
-                continue
-            heads += 1
-            if status_line.status >= 200 or status_line.status == 101:
-                return status_line, fields
-            if heads > MAX_INTERIM:
-                raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
-        raise BadHeadError("its head has no end")
 
     def _failure(self, code: int, text: str) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""

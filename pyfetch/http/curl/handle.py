@@ -10,11 +10,17 @@ import pycurl
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Proxy, Route, request_target
 from pyfetch.http.tls import Authorities, authorities_of
-from pyfetch.settings import Settings
+from pyfetch.settings import HttpVersion, Settings
 
 if TYPE_CHECKING:
     pass
 
+_VERSIONS = {
+    HttpVersion.AUTO: pycurl.CURL_HTTP_VERSION_2TLS,
+    HttpVersion.ONE: pycurl.CURL_HTTP_VERSION_1_1,
+    HttpVersion.TWO: pycurl.CURL_HTTP_VERSION_2TLS,
+    HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
+}
 _BUFFER_SIZE = 256 * 1024
 """Bytes that are received at once, at most."""
 _LONGEST = 2_147_483
@@ -146,7 +152,9 @@ def _common(settings: Settings) -> list[tuple[int, Any]]:
     options: list[tuple[int, Any]] = [
         (pycurl.NOSIGNAL, 1),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+        (pycurl.HTTP_VERSION, _VERSIONS[settings.http]),
+        # Not a connection for each of several requests that one could have.
+        (pycurl.PIPEWAIT, settings.http is not HttpVersion.ONE),
         (pycurl.PATH_AS_IS, 1),
         (pycurl.BUFFERSIZE, _BUFFER_SIZE),
         (pycurl.HTTP_CONTENT_DECODING, 0),
