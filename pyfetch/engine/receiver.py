@@ -14,7 +14,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
-from pyfetch.http.response import Content, ResponseHead
+from pyfetch.http.response import ResponseHead, SavedContent
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
@@ -223,7 +223,7 @@ class BodyWriter:
         given = head.headers.get("content-disposition")
         sha256 = self.sha256
         coding = None if self._decoder else said.content_encoding or None
-        content = Content(head, said, coding, sha256)
+        content = SavedContent(head, said, coding, sha256)
         placed = self.placed = part.commit(placement, content, modified=modified)
         return FileFacts(
             size=self.size,

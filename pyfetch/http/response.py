@@ -245,7 +245,7 @@ def _keeps_alive(minor: int, fields: Fields) -> bool:
     return "close" not in options and (minor > 0 or "keep-alive" in options)
 
 
-class Content(NamedTuple):
+class SavedContent(NamedTuple):
     """What is saved, as the answer has described it."""
 
     head: ResponseHead

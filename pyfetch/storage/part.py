@@ -9,9 +9,9 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import BinaryIO, Self
 
-from pyfetch.http.response import Content
+from pyfetch.http.response import SavedContent
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import (
     NAMELESS_FILE,
@@ -202,7 +202,7 @@ class Part:
     def commit(
         self,
         placement: Placement,
-        content: Content | None = None,  # noqa: ARG002 - a file has no place for it
+        content: SavedContent | None = None,  # noqa: ARG002 - a file has no place for it
         *,
         modified: float | None,
     ) -> Placed:
@@ -241,6 +241,12 @@ class Part:
             if self._fsync:
                 self._directory.sync(placed.path)
         return placed
+
+    def reading(self) -> BinaryIO:
+        """Open what was written, to read it. Only for a part that has a name."""
+        with self._errors:
+            self._file_is = identity(os.fstat(self._descriptor))
+            return open(self._open_found(READ_FILE), "rb")
 
     def drop(self) -> None:
         """Remove the part and its metadata."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol, Self
 
 from pyfetch.facts import Known
-from pyfetch.http.response import Content
+from pyfetch.http.response import SavedContent
 from pyfetch.models import IfExists, Target
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import Found, Status
@@ -26,8 +26,10 @@ class Saving(Protocol):
     `TargetError`.
     """
 
-    length: int
-    """Bytes that it has."""
+    @property
+    def length(self) -> int:
+        """Bytes that it has."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -63,7 +65,9 @@ class Saving(Protocol):
         """Append to it."""
         ...
 
-    def commit(self, placement: Placement, content: Content, *, modified: float | None) -> Placed:
+    def commit(
+        self, placement: Placement, content: SavedContent, *, modified: float | None
+    ) -> Placed:
         """Give it its final name, in one step, as `placement` says.
 
         `modified`: when the content was last changed, in seconds since the epoch. Raises
@@ -102,6 +106,18 @@ class Store(Protocol):
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The bytes of what `look` has found. Raises `TargetError`."""
+        ...
+
+    def is_free(self, path: str) -> bool:
+        """Whether nothing has this name."""
+        ...
+
+    def was_free(self, path: str) -> bool:
+        """Whether nothing has a name that a URL gets now, if that can be found out quickly."""
+        ...
+
+    def without_links(self, path: str) -> str:
+        """The path of a directory, without symbolic links that stay inside."""
         ...
 
     def begin(self, path: str, target: Target, /) -> Saving:
