@@ -33,13 +33,9 @@ from pyfetch.storage.store import Saving, Store
 from pyfetch.transfer import Transfer
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
-_REFRESH, _RENAME = IfExists.REFRESH, IfExists.RENAME
 _KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
 _REPLACED = IfExists.REPLACE
 _UNCHANGED = Outcome.UNCHANGED
-
-_MAY_REPLACE, _MAY_NOT_REPLACE = Wanted(replaces=True), Wanted(replaces=False)
-"""What is wanted where nothing has the name, and what is done with a file that appears."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +62,7 @@ def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
 class FileDownload(Download):
     """One attempt while it is made. The body becomes the target's file."""
 
-    __slots__ = ("_final", "_is_new", "_policy", "_rename", "_said", "_store", "_there")
+    __slots__ = ("_final", "_policy", "_rename", "_said", "_store", "_there")
 
     def __init__(
         self,
@@ -82,17 +78,9 @@ class FileDownload(Download):
         self._rename = rename
         assert target.path is not None  # noqa: S101 - the ledger has named it
         self._final = store.final(target.path)
-        self._policy = policy = target.if_exists or settings.if_exists
+        self._policy = target.if_exists or settings.if_exists
         self._there = NOTHING
         """What was found under the final name."""
-        self._is_new = (
-            target.known.seen_free
-            and (policy is _REFRESH or policy is _REPLACED or policy is _RENAME)
-            and "/" not in target.path
-            and not store.directory.is_shared
-        )
-        """Whether nobody has to look what has the name: the run has seen that nothing had it, and
-        what appears later is seen when the file is to take it."""
         self._said = NOTHING_SAID
         """What the answer says that the path depends on."""
 
@@ -107,18 +95,14 @@ class FileDownload(Download):
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
         store = self._store
-        found: Kept | Wanted
-        if self._is_new:
-            found = _MAY_NOT_REPLACE if self._policy is _RENAME else _MAY_REPLACE
-        else:
-            if store.waits:
-                yield BEFORE_WORK
-            there = self._there = store.look(path, target.known, self._policy)
-            if target.checksum and there.status:
-                yield BEFORE_WORK
-            found = judge_existing(
-                final, there, self._policy, target, self._transfer, expected, store
-            )
+        if store.waits:
+            yield BEFORE_WORK
+        self._there = store.look(path, target.known, self._policy)
+        if target.checksum and self._there.status:
+            yield BEFORE_WORK
+        found = judge_existing(
+            final, self._there, self._policy, target, self._transfer, expected, store
+        )
         if isinstance(found, Kept):
             return self._stays(found)
         with store.begin(path, target) as part:
@@ -231,7 +215,7 @@ class FileDownload(Download):
         self.report.target = target
         self._final = self._store.final(target.path)
         part.goes_to(target.path)
-        self._there, self._is_new = self._store.look(target.path, target.known, self._policy), False
+        self._there = self._store.look(target.path, target.known, self._policy)
         kept = judge_named(self._final, self._there, self._policy, target.known)
         if kept:
             raise _NamedFileStays(kept)
@@ -244,7 +228,7 @@ class FileDownload(Download):
         instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
         # What has appeared since the name was seen free is not ours, whatever its time says.
-        known = UNKNOWN if self._is_new else self._target.known
+        known = UNKNOWN if self._there.seen_before else self._target.known
         return Placement(when_there, known, self._there, instead, check)
 
     def _path_beside(self) -> str:

@@ -39,10 +39,14 @@ class Found(NamedTuple):
     """Device and inode of the symbolic link that has the name; None: there is no link."""
     stored: str | None = None
     """What the store needs to know this version again; None: size and time are enough."""
+    seen_before: bool = False
+    """Whether this is what the run saw when it gave out the name: nobody has looked since."""
 
 
 NOTHING = Found()
 """Nothing has the name."""
+SEEN_FREE = Found(seen_before=True)
+"""Nothing had the name when the run gave it out."""
 
 
 def look(directory: OutputDirectory, path: str) -> Found:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterator
 from pyfetch.facts import Known
 from pyfetch.models import IfExists, Target
 from pyfetch.storage.directory import OutputDirectory, without_links
-from pyfetch.storage.existing import Found, look, open_file
+from pyfetch.storage.existing import SEEN_FREE, Found, look, open_file
 from pyfetch.storage.filesystem import errors_of, is_there
 from pyfetch.storage.part import BLOCK, Part
 from pyfetch.storage.parts import Parts
+
+_HEED_LATER = (IfExists.REFRESH, IfExists.REPLACE, IfExists.RENAME)
+"""Policies by which a file that appears after the name was seen free changes no request."""
 
 
 class FileStore:
@@ -27,10 +30,14 @@ class FileStore:
         self.directory = directory
         self._parts = Parts(directory, min_free)
         self._fsync = fsync
+        self._is_shared = directory.is_shared
         # No methods of this class: each would be one more call for each file.
         self.final: Callable[[str], str] = directory.final
 
-    def look(self, path: str, _known: Known, _policy: IfExists) -> Found:
+    def look(self, path: str, known: Known, policy: IfExists) -> Found:
+        # Who makes a file meanwhile is seen when the name is taken.
+        if known.seen_free and policy in _HEED_LATER and "/" not in path and not self._is_shared:
+            return SEEN_FREE
         return look(self.directory, path)
 
     def status(self, path: str, _known: Known) -> os.stat_result | None:
