@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
 
 import pytest
 
-from tests.support.buckets import SECRET, BucketOfTests, may_use_buckets
+from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
 from tests.support.command import Command, Ended
 from tests.support.server import LoopbackServer, Page
 
@@ -281,3 +282,39 @@ def test_the_keys_of_a_profile_are_found_as_other_tools_find_them(
     environment |= {"AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_PROFILE": "work"}
     assert save(pyfetch, bucket, f"{server.url}/x").status == 0
     assert bucket.objects() == {"x": b"x"}
+
+
+def test_a_list_may_be_an_object(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
+    bucket.write("list.csv.gz", gzip.compress(f"url\n{server.url}/x\n{server.url}/y\n".encode()))
+    ended = pyfetch(
+        f"{bucket.address}/list.csv.gz", "--store-option", bucket.endpoint, "-o", "data"
+    )
+    assert ended.status == 0, ended.err
+    assert (pyfetch.directory / "data" / "y").read_bytes() == b"y"
+    ended = pyfetch(f"{bucket.address}/none.txt", "--store-option", bucket.endpoint, "-o", "data")
+    assert ended.status == 2
+    assert "there is no such object" in ended.err
+
+
+def test_a_list_names_objects_only_where_it_is_allowed(
+    pyfetch: Command, bucket: BucketOfTests
+) -> None:
+    bucket.write("sub/one", b"one")
+    bucket.write("other", b"other")
+    listed = "".join(f"{bucket.address}/{name}\n" for name in ("sub/one", "other", "sub/../other"))
+    arguments = ("-", "-o", "data", "--format", "jsonl", "--store-option", bucket.endpoint)
+    refused = pyfetch(*arguments, stdin=listed)
+    assert [one["outcome"] for one in refused.results] == ["failed"] * 3
+    ended = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
+    assert [one["outcome"] for one in ended.results] == ["fetched", "failed", "failed"], ended.out
+    assert "only below --allow-store" in ended.results[1]["detail"]
+    assert (pyfetch.directory / "data" / "one").read_bytes() == b"one"
+    assert KEY_ID not in ended.out + ended.err
+    again = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
+    assert again.results[0]["outcome"] == "unchanged", "another signature is the same URL"
+    ended = pyfetch(*arguments, "--allow-store", "s3://b/", "--public-only", stdin=listed)
+    assert ended.status == 2
+    assert "--public-only" in ended.err
