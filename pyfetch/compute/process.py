@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyfetch.compute.channel import Channel
-from pyfetch.compute.child import Child
+from pyfetch.processes.channel import Channel
+from pyfetch.processes.child import Child
 from pyfetch.compute.messages import (
     LotEnded,
     NotLoaded,

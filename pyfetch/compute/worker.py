@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyfetch.compute.channel import Channel
+from pyfetch.processes.channel import Channel
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (

@@ -277,7 +277,7 @@ def test_a_system_that_starts_no_process_ends_the_run(monkeypatch: pytest.Monkey
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("pyfetch.compute.child.subprocess.Popen", refuse)
+    monkeypatch.setattr("pyfetch.processes.child.subprocess.Popen", refuse)
     before = descriptors()
     with pytest.raises(StoppedError, match="cannot start a process to compute: Resource"):
         ComputeProcess(COMMANDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.compute.channel import Channel
+from pyfetch.processes.channel import Channel
 from pyfetch.compute.messages import Call
 from pyfetch.models import Change, Outcome, Result
 

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from pyfetch import cpu
-from pyfetch.compute.output_end import OutputEnd
+from pyfetch.processes.output_end import OutputEnd
 from pyfetch.errors import StoppedError
 
 _EXIT_WAIT = 1.0
