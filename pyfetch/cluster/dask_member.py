@@ -76,8 +76,7 @@ async def _pass_messages(comm: Comm) -> str:
             except OSError:
                 process.kill()
 
-    process.begin()
-    process.listen(hear)
+    process.begin(hear)
     reading = asyncio.create_task(_pass_to_process(comm, process))
     try:
         await asyncio.shield(gone)

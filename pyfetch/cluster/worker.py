@@ -6,14 +6,12 @@ It ends when its connection ends, so that it never writes files during another r
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from typing import NoReturn
 
 from pyfetch import cpu
@@ -21,13 +19,15 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.probe import NotSharedError, prove_output
-from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
+from pyfetch.processes.channel import Channel
+from pyfetch.processes.child import pass_on
+from pyfetch.processes.life import end_with_parent
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -37,28 +37,37 @@ _ALIVE_EVERY = 2.0
 """The same if they are not shown: then a report only says that this process is alive."""
 _GATHER_ELSEWHERE = 0.01
 """Seconds for which messages are gathered where several programs have to pass each on."""
-_MOST_HELD = 8
-"""Descriptors that come with the first message, at most."""
 
 
-def main(descriptor: int) -> None:
-    """Run a worker process; the process that started it is at the other end of this socket."""
-    # The other process gets these signals, too, and sends a message.
+def main(connection_number: int, life_number: int) -> None:
+    """Run a member; the process that has started this one is at the other end of these descriptors.
+
+    Ends with it.
+    """
+    end_with_parent(life_number)
+    pass_on(sys.stdout.fileno())  # so it is seen from there when what this process starts has ended
+    # The other process gets these signals, too, and sends a message. With a handler, in place of
+    # SIG_IGN, what this process starts does not ignore them.
     for number in STOPPING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
-    _keep_open(descriptor)
-    run_member(Connection(descriptor))
+    channel = Channel(socket.socket(fileno=connection_number))
+    try:
+        channel.receive_descriptors()  # they stay open as long as this process runs
+    except (EOFError, OSError):  # the process that started this one has ended
+        sys.exit(1)
+    run_member(channel)
 
 
-def run_member(connection: Connection) -> None:
+def run_member(channel: Channel) -> None:
     """Fetch what the coordinator at the other end of this connection wants, until that is all."""
-    inbox = Inbox(connection)
+    inbox = Inbox(channel)
     begin = inbox.take()
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
-    outbox = Outbox(connection, _GATHER_ELSEWHERE if begin.elsewhere else 0.0)
+    outbox = Outbox(channel, _GATHER_ELSEWHERE if begin.elsewhere else 0.0)
     _log_to(outbox.put, begin.log_level)
     last: messages.MemberEnded | messages.IsUnfit
     try:
@@ -72,17 +81,6 @@ def run_member(connection: Connection) -> None:
         last = messages.MemberEnded(error, None)
     outbox.put(last)
     outbox.wait_until_sent()
-
-
-def _keep_open(descriptor: int) -> None:
-    """Receive the descriptors that have to stay open as long as this process runs."""
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        try:
-            data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
-        except OSError:
-            data = b""
-    if data != HOLD:  # the process that started this one has ended
-        sys.exit(1)
 
 
 def _fetch(

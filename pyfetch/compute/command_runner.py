@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 
-from pyfetch.compute.messages import Failed, Reply, Succeeded, how_ended
+from pyfetch.compute.messages import Failed, Reply, Succeeded
+from pyfetch.processes.child import how_ended
 from pyfetch.processes.output_end import OutputEnd
 
 _TERM_WAIT = 0.3

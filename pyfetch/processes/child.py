@@ -1,11 +1,13 @@
-"""A process that this one starts to compute: how it begins and ends, and what it prints.
+"""A process that this one starts: how it begins, talks and ends, and what it prints.
 
-It runs a command of its own: it is not forked from a process with threads.
+It runs a command of its own: it is not forked, and does not import the program that uses the
+library. So such a program needs no `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -13,102 +15,207 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pyfetch import cpu
-from pyfetch.processes.output_end import OutputEnd
 from pyfetch.errors import StoppedError
+from pyfetch.processes.channel import Channel
+from pyfetch.processes.output_end import OutputEnd
+from pyfetch.system import STOPPING_SIGNALS
 
+PACKAGE = Path(__file__).parents[2]
+"""The directory that this package is in."""
 _EXIT_WAIT = 1.0
-"""Seconds that a process gets to exit after its connection was closed: a command may have to be
-ended first."""
+"""Seconds that a process gets to exit after its connection was closed: what it has started may have
+to be ended first. What is left of that then gets the same time."""
 _BETWEEN = 0.01
+_passed_on: list[int] = []
+"""Descriptors that all processes get which this one starts."""
+
+
+class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
+    """The process has ended. It is to be closed."""
 
 
 class Child:
-    """A process that serves a connection, in a group of its own. For one thread, but for `kill`.
+    """A process with a connection to it. For one thread, but for `send` and `kill`.
 
     The thread that makes it must live as long as the process: Linux ends it with the thread.
     Raises `StoppedError` if the system refuses to start it.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, program: str, purpose: str, *, own_session: bool, package: Path = PACKAGE
+    ) -> None:
+        """`program`: `MODULE:FUNCTION`, called with its descriptors for connection and life.
+
+        `purpose`: what it is for, as in "a process to compute". `own_session`: whether keys of the
+        terminal, such as Ctrl-C, are not meant for it, nor for what it starts, which ends with it.
+        `package`: the directory that the package is in which it imports.
+        """
         ours, theirs = socket.socketpair()
         life, self._life = os.pipe()
         self._output_end, output = os.pipe()
+        # It inherits the blocked signals, and says itself when it is ready for them: a Ctrl-C
+        # while it starts must not end it with a traceback.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
         try:
             with cpu.anywhere():  # the process inherits the CPUs of this thread
                 self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-                    [sys.executable, "-P", "-c", _program(theirs.fileno(), life)],
+                    # -P: do not import modules from the current directory.
+                    [sys.executable, "-P", "-c", _code(program, package, theirs.fileno(), life)],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    pass_fds=[theirs.fileno(), life],
-                    # Ctrl-C is not meant for it, and nothing that it runs can ask for a password:
-                    # that would wait for ever.
-                    start_new_session=True,
+                    pass_fds=[theirs.fileno(), life, *_passed_on],
+                    # Without a terminal, nothing that it runs can ask for a password for ever.
+                    start_new_session=own_session,
                 )
         except OSError as error:
             ours.close()
             os.close(self._output_end)
             os.close(self._life)
-            raise StoppedError(f"cannot start a process to compute: {error.strerror}") from error
+            raise StoppedError(f"cannot start {purpose}: {error.strerror}") from error
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             theirs.close()
             os.close(life)
             os.close(output)
-        self.connection = ours
-        self.printed = OutputEnd(self._output_end)
-        """What it has printed."""
-        self.exit_end = _pidfd_of(self._process.pid)
+        self.channel = Channel(ours)
+        self._own_session = own_session
+        self._printed = OutputEnd(self._output_end)
+        self._exit_end = _pidfd_of(self._process.pid)
         """Can be read once it has exited; None: the system has no such thing."""
         self._is_closed = False
+        self._poll = select.poll()
+        self._exit_poll = select.poll()
+        for number in (self.channel.fileno(), self._output_end):
+            self._poll.register(number, select.POLLIN)
+        if self._exit_end is not None:
+            for poll in (self._poll, self._exit_poll):
+                poll.register(self._exit_end, select.POLLIN)
 
-    def kill(self) -> None:
-        """Kill it and what it has started, unless it was waited for; for any thread."""
-        if self._process.returncode is None:
-            self._kill_group()
+    def send(self, message: object) -> None:
+        """Send a message. Does nothing if the process has ended: that is told where it is read."""
+        with contextlib.suppress(OSError):
+            self.channel.send(message)
 
-    def close(self) -> int:
-        """End it, with all that it has started. Returns its status as `subprocess` has it.
+    def receive_all(self, until: float = math.inf) -> list[Any]:
+        """The messages that have come, at least one, or none if none comes until this time.
 
-        Its connection was shut down: where it does nothing, it gets the time to exit by itself.
+        `until`: on the monotonic clock, in seconds. Raises `ProcessGone`.
         """
-        self._wait_for_exit(_EXIT_WAIT)
-        self._kill_group()  # before its number may be given to another process
-        status = self._process.wait()
-        self.printed.read()
-        self._is_closed = True
-        for number in (self._output_end, self._life, self.exit_end):
-            if number is not None:
-                os.close(number)
-        return status
+        with _as_gone():
+            return self.channel.receive_all() if self._waits(until) else []
 
-    @property
-    def output(self) -> str:
-        """The end of what it has printed, also after `close`."""
-        if not self._is_closed:
-            self.printed.read()
-        return self.printed.text
+    def receive_data(self) -> list[bytes]:
+        """The messages that have come, at least one, as they are pickled. Raises `ProcessGone`."""
+        with _as_gone():
+            self._waits(math.inf)
+            return self.channel.receive_data()
 
-    def _wait_for_exit(self, seconds: float) -> None:
+    def wait_for_exit(self, seconds: float) -> None:
         """Wait until it has exited, at most so long. Its number stays its own."""
-        if self.exit_end is not None:
-            exits = select.poll()
-            exits.register(self.exit_end, select.POLLIN)
-            exits.poll(1000 * seconds)
+        if self._exit_end is not None:
+            self._exit_poll.poll(1000 * seconds)
             return
         until = time.monotonic() + seconds
         while not self._has_exited() and time.monotonic() < until:
             time.sleep(_BETWEEN)
 
+    def kill(self) -> None:
+        """Kill it and what it has started, unless it was waited for; for any thread."""
+        if self._process.returncode is None:
+            self._kill_all()
+
+    def close(self) -> str:
+        """End it, with all that it has started. Returns how it has ended, as a clause.
+
+        Its connection is shut down: where it does nothing, it gets the time to exit by itself.
+        """
+        with contextlib.suppress(OSError):
+            self.channel.shut()
+        self.wait_for_exit(_EXIT_WAIT)
+        self._kill_all()  # before its number may be given to another process
+        status = self._process.wait()
+        self._printed.read()
+        if not self._own_session:
+            self._wait_for_its_own()
+        self._is_closed = True
+        self.channel.close()
+        for number in (self._output_end, self._life, self._exit_end):
+            if number is not None:
+                os.close(number)
+        return how_ended(status)
+
+    @property
+    def output(self) -> str:
+        """The end of what it has printed, also after `close`."""
+        if not self._is_closed:
+            self._printed.read()
+        return self._printed.text
+
+    def forget_output(self) -> None:
+        """Keep only what is printed from now on."""
+        self._printed.forget()
+
+    def _waits(self, until: float) -> bool:
+        """Wait for a message, at most until this time. Returns whether one begins to come."""
+        while True:
+            left = None if until == math.inf else 1000 * max(0.0, until - time.monotonic())
+            ready = [number for number, _ in self._poll.poll(left)]
+            if self._output_end in ready and not self._printed.read():
+                self._poll.unregister(self._output_end)
+            if self.channel.fileno() in ready:
+                return True
+            # What it has forked may hold its connection open.
+            if self._exit_end in ready:
+                raise ProcessGone
+            if until != math.inf and time.monotonic() >= until:
+                return False
+
+    def _wait_for_its_own(self) -> None:
+        """Wait until what it has started by this class has ended: it has the same output."""
+        until = time.monotonic() + _EXIT_WAIT
+        output = select.poll()
+        output.register(self._output_end, select.POLLIN)
+        while self._printed.read() and (left := until - time.monotonic()) > 0:
+            output.poll(1000 * left)
+
     def _has_exited(self) -> bool:
         how = os.WEXITED | os.WNOHANG | os.WNOWAIT
         return os.waitid(os.P_PID, self._process.pid, how) is not None
 
-    def _kill_group(self) -> None:
+    def _kill_all(self) -> None:
+        kill = os.killpg if self._own_session else os.kill
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            kill(self._process.pid, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _as_gone() -> Iterator[None]:
+    """Raise `ProcessGone` where the other end of a connection is closed."""
+    try:
+        yield
+    except (EOFError, OSError):
+        raise ProcessGone from None
+
+
+def pass_on(number: int) -> None:
+    """Give a copy of this descriptor to all processes that this one starts, until they end."""
+    _passed_on.append(os.dup(number))
+
+
+def how_ended(status: int) -> str:
+    """How a process has ended, as a clause; `status` as `subprocess` has it."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:  # not all of those for programs' own use have names
+        return f"killed by signal {-status}"
 
 
 def _pidfd_of(process: int) -> int | None:
@@ -119,10 +226,10 @@ def _pidfd_of(process: int) -> int | None:
     return None
 
 
-def _program(connection: int, life: int) -> str:
-    """What the process runs: it finds this package wherever this process has it from."""
-    package = str(Path(__file__).parents[2])
+def _code(program: str, package: Path, connection: int, life: int) -> str:
+    """What the process runs: it finds the package wherever this process has it from."""
+    module, _, function = program.partition(":")
     return (
-        f"import sys; sys.path.insert(0, {package!r});"
-        f" from pyfetch.compute.worker import serve; serve({connection}, {life})"
+        f"import sys; sys.path.insert(0, {str(package)!r});"
+        f" from {module} import {function}; {function}({connection}, {life})"
     )

@@ -26,9 +26,10 @@ from pyfetch.compute.messages import (
     Setup,
     Succeeded,
 )
-from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
+from pyfetch.compute.process import ComputeProcess, TimeIsUp
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
+from pyfetch.processes.child import ProcessGone
 from pyfetch.system import STOPPING_SIGNALS
 from tests.support.mapped import does
 from tests.support.processes import children_of, is_there
@@ -232,6 +233,7 @@ from pyfetch.compute.function_task import FunctionTask
 from pyfetch.compute.messages import Call, Execute, Setup
 from pyfetch.compute.process import ComputeProcess
 from pyfetch.models import Outcome, Result
+from pyfetch.processes.child import ProcessGone
 from pyfetch.system import STOPPING_SIGNALS
 from tests.support.mapped import does
 
