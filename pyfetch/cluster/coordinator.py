@@ -22,6 +22,7 @@ from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
+from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import RunError
 from pyfetch.models import Entry, Failure, IfExists, Result, Target
@@ -42,6 +43,8 @@ MOST_DEATHS = 3
 
 _log = logging.getLogger(__name__)
 
+Item = Entry | InputEnded | Wake | MemberReport | RoomChanged
+
 
 class Coordinator(Driver[MemberReport | RoomChanged]):
     """One run over members, which the executor starts.
@@ -59,10 +62,13 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         read_ahead: ReadAhead,
         watched: bool = False,
         warned: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+        mailbox: Mailbox[Item] | None = None,
     ) -> None:
-        super().__init__(read_ahead, fail_fast=settings.fail_fast)
+        """`clock` and `mailbox`: where time is simulated."""
+        super().__init__(read_ahead, fail_fast=settings.fail_fast, clock=clock, mailbox=mailbox)
         self._executor = executor
-        self._members = Members(shares, executor, self._mailbox.put, watched=watched)
+        self._members = Members(shares, executor, self._mailbox.put, clock, watched=watched)
         self._output_dir = settings.output_dir
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
@@ -136,7 +142,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         ahead = math.ceil(spare / self._members.most)
         return min(waiting, workload.room(), max(workload.idle_workers, ahead))
 
-    def _wait(self) -> list[Entry | InputEnded | Wake | MemberReport | RoomChanged]:
+    def _wait(self) -> list[Item]:
         due = min(self._look_at, self._ledger.commit_due() or math.inf)
         return self._mailbox.take(max(0, due - self._clock()))
 
@@ -155,7 +161,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     def _follow(self, member: Member, message: messages.FromMember) -> None:
         match message:
             case messages.TargetDone(result, facts, path):
-                target = member.finished(result.index)
+                target = member.finished(result.index, self._clock())
                 self._finish(target, Finished(result, facts=facts, path=path))
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
@@ -248,8 +254,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             if not member.is_ready:  # it may have to wait for its turn
                 member.channel.kill()
             member.channel.send(messages.StopNow() if self.stopped else None)
-        until = time.monotonic() + (2 * GRACE if self.stopped else _EXIT_WAIT)
-        while len(self._members) and (left := until - time.monotonic()) > 0:
+        until = self._clock() + (2 * GRACE if self.stopped else _EXIT_WAIT)
+        while len(self._members) and (left := until - self._clock()) > 0:
             reports = list(self._taken) or self._mailbox.take(left)
             self._taken.clear()
             for report in reports:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -46,9 +45,9 @@ class Member:
         self.workload.given(len(targets))
         self.channel.send(targets)
 
-    def finished(self, index: int) -> Target:
+    def finished(self, index: int, now: float) -> Target:
         """Take in that it has done this target."""
-        self.workload.finished(1, time.monotonic())
+        self.workload.finished(1, now)
         return self.targets.pop(index)
 
     def reported(self, report: InFlightReport) -> None:

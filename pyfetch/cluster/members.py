@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 
 from pyfetch.activity import Activity, combined_activity
@@ -35,12 +34,14 @@ class Members:
         shares: list[Settings],
         executor: Executor,
         heard: Callable[[MemberReport], None],
+        clock: Callable[[], float],
         *,
         watched: bool,
     ) -> None:
         self._shares = shares
         self._executor = executor
         self._heard = heard
+        self._clock = clock
         self._watched = watched
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
@@ -149,7 +150,7 @@ class Members:
     def _begin(self) -> Member:
         place = self._free.pop(0)
         settings = self._shares[place]
-        member = Member(place, Workload(settings.most_workers, time.monotonic()))
+        member = Member(place, Workload(settings.most_workers, self._clock()))
         begin = Begin(
             settings,
             _log.getEffectiveLevel(),

@@ -59,10 +59,12 @@ class Driver(ABC, Generic[Heard]):
         *,
         fail_fast: bool,
         clock: Callable[[], float] = time.monotonic,
+        mailbox: Mailbox[Entry | InputEnded | Wake | Heard] | None = None,
     ) -> None:
         self._read_ahead = read_ahead
         self._clock = clock
-        self._mailbox: Mailbox[Entry | InputEnded | Wake | Heard] = Mailbox()
+        # An empty mailbox is false.
+        self._mailbox = Mailbox() if mailbox is None else mailbox
         self._taken: deque[Entry | InputEnded | Wake | Heard] = deque()
         """Items that were taken from the mailbox and are not handled yet."""
         self._state = RunState(partial(self._mailbox.put, _WAKE), fail_fast=fail_fast)
@@ -123,7 +125,7 @@ class Driver(ABC, Generic[Heard]):
 
     def _run(self, entries: Iterable[Entry], ledger: Ledger, lock: RunLock | None) -> None:
         """The work of the thread of the run."""
-        start_reader(entries, self._read_ahead, self._mailbox.put)
+        self._read(entries)
         state = self._state
         try:
             self._begin(ledger, lock)
@@ -143,6 +145,10 @@ class Driver(ABC, Generic[Heard]):
         if state.error is None and self._input_ended:
             state.error = self._input_ended.error
         state.results.end(state.error)
+
+    def _read(self, entries: Iterable[Entry]) -> None:
+        """Have entries put into the mailbox, as far ahead as may be, and an `InputEnded`."""
+        start_reader(entries, self._read_ahead, self._mailbox.put)
 
     def _drive(self) -> None:
         """Handle what arrives and do what is due, until all is done or the run is stopped."""
