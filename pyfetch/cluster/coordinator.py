@@ -12,10 +12,12 @@ import math
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
+from pyfetch.cluster.computing_messages import FileFetched, FilesCounted, TasksDone
 from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
@@ -31,6 +33,9 @@ from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.members_computing import MembersComputing
 
 _LOOK_EVERY = 5.0
 """Seconds between two checks for members that send nothing."""
@@ -63,13 +68,18 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         watched: bool = False,
         warned: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        computing: MembersComputing | None = None,
         mailbox: Mailbox[Item] | None = None,
     ) -> None:
         """`clock` and `mailbox`: where time is simulated."""
         super().__init__(read_ahead, fail_fast=settings.fail_fast, clock=clock, mailbox=mailbox)
         self._executor = executor
-        self._members = Members(shares, executor, self._mailbox.put, clock, watched=watched)
+        self._members = Members(
+            shares, executor, self._mailbox.put, clock, watched=watched, computing=computing
+        )
         self._output_dir = settings.output_dir
+        self._computing = computing
+        self._keeps_files = settings.keep
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._waiting: deque[Target] = deque()
@@ -162,7 +172,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         match message:
             case messages.TargetDone(result, facts, path):
                 target = member.finished(result.index, self._clock())
-                self._finish(target, Finished(result, facts=facts, path=path))
+                is_noted = member.forget_fetched(result.index)
+                self._finish(target, Finished(result, facts=facts, path=path), is_noted=is_noted)
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
@@ -171,6 +182,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
                     self._read_ahead.widen()
+            case FileFetched() | TasksDone() | FilesCounted():
+                assert self._computing  # noqa: S101 - else they do not come
+                self._computing.follow(member, message)
             case _:
                 self._follow_state(member, message)
 
@@ -180,10 +194,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             case messages.InFlightReport():
                 member.reported(message)
             case messages.ProbeWritten():
-                member.unfit = why_not_shared(self._output_dir, message)
+                self._take_probe(member, message)
+            case messages.IsReady():
                 member.is_ready = member.unfit is None
-                if member.unfit:
-                    member.channel.kill()
             case messages.IsUnfit():
                 member.unfit = message.why
             case messages.LogLine():
@@ -192,8 +205,18 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
+                if message.used and self._computing:
+                    self._computing.ended(message.used)
                 if message.error:
                     raise message.error
+
+    def _take_probe(self, member: Member, probe: messages.ProbeWritten) -> None:
+        why = why_not_shared(self._output_dir, probe)
+        if not self._keeps_files:
+            member.channel.send(messages.OutputIsShared(why is None))
+        elif why:
+            member.unfit = why
+            member.channel.kill()
 
     def _log_once(self, line: messages.LogLine) -> None:
         """Log a line. A warning that several members send is logged once."""
@@ -204,8 +227,10 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 self._warned.add(line.text)
         _log.log(line.level, "%s", line.text)
 
-    def _finish(self, target: Target, attempt: Finished) -> None:
-        self._ledger.finished(target, attempt)
+    def _finish(self, target: Target, attempt: Finished, *, is_noted: bool = False) -> None:
+        """Deliver how a target ended. `is_noted`: the ledger knows that it was fetched."""
+        if not is_noted:
+            self._ledger.finished(target, attempt)
         self._deaths.pop(target.index, None)
         following = self._same_path.leave(target)
         if following:
@@ -228,11 +253,17 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         again = []
         for target in left:
             self._deaths[target.index] += 1
+            is_noted = target.index in member.fetched
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(self._as_lost(target))
+                again.append(
+                    self._computing.again(target)
+                    if self._computing and is_noted
+                    else self._as_lost(target)
+                )
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
-            self._finish(target, Finished(target.as_failed(Failure.WORKER, detail)))
+            failed = Finished(target.as_failed(Failure.WORKER, detail))
+            self._finish(target, failed, is_noted=is_noted)
         self._waiting.extendleft(reversed(again))
 
     def _as_lost(self, target: Target) -> Target:

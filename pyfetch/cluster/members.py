@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity, combined_activity
 from pyfetch.cluster.executor import Executor
@@ -14,6 +15,9 @@ from pyfetch.errors import StoppedError
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.members_computing import MembersComputing
 
 _SILENT_LOOKS = 6
 """After this many checks without a message in between, a member is killed as it hangs."""
@@ -37,12 +41,14 @@ class Members:
         clock: Callable[[], float],
         *,
         watched: bool,
+        computing: MembersComputing | None = None,
     ) -> None:
         self._shares = shares
         self._executor = executor
         self._heard = heard
         self._clock = clock
         self._watched = watched
+        self._computing = computing
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
@@ -157,10 +163,12 @@ class Members:
             self._watched,
             place,
             self.directory,
+            computing=self._computing.part(place, len(self._shares)) if self._computing else None,
         )
         member.channel = self._executor.start(
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
-        member.is_ready = member.channel.is_local
+        # Whether it can compute is known before anything is fetched.
+        member.is_ready = member.channel.is_local and not self._computing
         self._members.append(member)
         return member

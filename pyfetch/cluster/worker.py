@@ -6,19 +6,21 @@ It ends when its connection ends, so that it never writes files during another r
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
-from pyfetch.cluster.probe import NotSharedError, prove_output
+from pyfetch.cluster.probe import UnfitError, prove_output
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
@@ -30,6 +32,9 @@ from pyfetch.processes.child import pass_on
 from pyfetch.processes.life import end_with_parent
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.member_computing import MemberStage
 
 _REPORT_EVERY = 0.2
 """Seconds between two reports of transfers in flight."""
@@ -73,9 +78,11 @@ def run_member(channel: Channel) -> None:
     try:
         if begin.elsewhere:
             inbox.lease = begin.elsewhere.lease
-            outbox.put(prove_output(begin.settings.output_dir, begin.elsewhere))
-        last = _fetch(inbox, outbox.put, begin)
-    except NotSharedError as error:
+            begin = _at_home(begin, inbox, outbox.put)
+        with _begun_stage(begin, outbox.put) as computing:
+            outbox.put(messages.IsReady())
+            last = _fetch(inbox, outbox.put, begin, computing)
+    except UnfitError as error:
         last = messages.IsUnfit(str(error))
     except RunError as error:
         last = messages.MemberEnded(error, None)
@@ -83,13 +90,58 @@ def run_member(channel: Channel) -> None:
     outbox.wait_until_sent()
 
 
+def _begun_stage(
+    begin: messages.Begin, send: Callable[[messages.FromMember], None]
+) -> AbstractContextManager[MemberStage | None]:
+    if begin.computing is None:
+        return nullcontext()
+    from pyfetch.cluster.member_computing import begun_stage
+
+    return begun_stage(begin, begin.computing, send)
+
+
+def _at_home(
+    begin: messages.Begin, inbox: Inbox, send: Callable[[messages.FromMember], None]
+) -> messages.Begin:
+    """Find the output directory on another machine, or a place for files that do not stay.
+
+    Raises `UnfitError`.
+    """
+    elsewhere = begin.elsewhere
+    assert elsewhere  # noqa: S101
+    place = os.getcwd()  # noqa: PTH109 - whoever has started this process removes it
+    try:
+        send(prove_output(begin.settings.output_dir, elsewhere))
+    except UnfitError:
+        if begin.settings.keep:
+            raise
+        return _with_own_place(begin, place)
+    if begin.settings.keep:
+        return begin
+    answer = inbox.take()
+    assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
+    return begin if answer.is_shared else _with_own_place(begin, place)
+
+
+def _with_own_place(begin: messages.Begin, place: str) -> messages.Begin:
+    from pyfetch.cluster.member_computing import with_own_place
+
+    return with_own_place(begin, place)
+
+
 def _fetch(
-    inbox: Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
+    inbox: Inbox,
+    send: Callable[[messages.FromMember], None],
+    begin: messages.Begin,
+    computing: MemberStage | None,
 ) -> messages.MemberEnded:
     def ask_for_more() -> bool:
-        if engine.waiting:
+        needs_more = bool(engine.waiting or (stage and stage.left))
+        if needs_more:
             send(messages.NeedsMore())
-        return engine.waiting > 0
+        return needs_more
+
+    stage = computing.stage if computing else None
 
     read_ahead = _EndlessReadAhead(ask_for_more)
     settings = begin.settings
@@ -97,47 +149,63 @@ def _fetch(
     names = _Names(send)
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
-    engine = engine_over_threads(settings, downloader, read_ahead)
+    engine = engine_over_threads(settings, downloader, read_ahead, stage)
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
+    if computing:
+        computing.begin(downloader.directory, lambda: engine.stopped)
+        ledger.fetched = computing.ledger.fetched
+
+    hear = _hearing(engine, names, computing)
     error = None
     try:
-        for result in engine.run(_targets(inbox, engine, read_ahead, names), ledger):
+        for result in engine.run(_targets(inbox, read_ahead, hear), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
+            if computing and computing.has_own_place:
+                result = result._replace(file=None)  # it goes with this process
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return messages.MemberEnded(error, engine.workers_summary)
+    return messages.MemberEnded(error, engine.workers_summary, stage.used if stage else None)
+
+
+def _hearing(
+    engine: ThreadEngine, names: _Names, computing: MemberStage | None
+) -> Callable[[messages.ToMember], None]:
+    """What takes in a message that is not about targets to come."""
+
+    def hear(message: messages.ToMember) -> None:
+        if isinstance(message, messages.NameGiven):
+            names.give(message)
+        elif isinstance(message, messages.StopNow):
+            engine.stop()
+        elif computing:
+            computing.hear(message)
+
+    return hear
 
 
 def _targets(
-    inbox: Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
+    inbox: Inbox, read_ahead: _EndlessReadAhead, hear: Callable[[messages.ToMember], None]
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
+
+    def hear_the_rest() -> NoReturn:
+        while True:
+            hear(inbox.take())
+
     while True:
         message = inbox.take()
         if isinstance(message, list):
             read_ahead.given(len(message))
             yield from message
             continue
-        if isinstance(message, messages.NameGiven):
-            names.give(message)
-            continue
-        # No more targets will come, but there may be names, or a message to stop.
-        daemon(lambda: _hear_the_rest(inbox, engine, names), "messages").start()
-        if isinstance(message, messages.StopNow):
-            engine.stop()
-        return
-
-
-def _hear_the_rest(inbox: Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
-    while True:
-        message = inbox.take()
-        if isinstance(message, messages.NameGiven):
-            names.give(message)
-        elif isinstance(message, messages.StopNow):
-            engine.stop()
+        hear(message)
+        if message is None or isinstance(message, messages.StopNow):
+            # No more targets will come, but there may be answers, or a message to stop.
+            daemon(hear_the_rest, "messages").start()
+            return
 
 
 def _report_what_is_in_flight(
@@ -179,9 +247,14 @@ class _Outcomes(NoLedger):
 
     def __init__(self) -> None:
         self.finished_attempts: dict[int, Finished] = {}
+        self.fetched: Callable[[Target, Finished], None] | None = None
+        """Called for each file that is going to be computed."""
 
     def finished(self, target: Target, attempt: Finished) -> None:
-        self.finished_attempts[target.index] = attempt
+        if self.fetched and attempt.result.ok:
+            self.fetched(target, attempt)
+        else:
+            self.finished_attempts[target.index] = attempt
 
 
 class _EndlessReadAhead(ReadAhead):

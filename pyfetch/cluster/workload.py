@@ -88,19 +88,24 @@ class Workload:
 def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process of this machine.
 
-    Workers and the limits for hosts (`--per-host`) are divided among them, so there are no more
-    processes than the lowest limit. With a limit of requests or bytes a second there is one
-    process, which is fast enough for it.
+    Workers, the limits for hosts (`--per-host`) and what `--cpus` and `--ahead` say are divided
+    among them, so there are no more processes than the lowest of these numbers. With a limit of
+    requests or bytes a second there is one process, which is fast enough for it.
     """
+    settings = _without_function(settings)
     most = _most_shares(settings) or MOST_WORKERS
-    number = min(settings.process_number, settings.most_workers, most)
+    if settings.cpus != AUTO:
+        most = min(most, settings.cpus)
+    number = min(settings.process_number, settings.most_workers, most, settings.ahead or most)
     return [
         replace(
             _with_part_of_limits(settings, number),
             workers=settings.workers
             if settings.workers == AUTO
-            else _share(settings.workers, number, place),
-            max_workers=_share(settings.max_workers, number, place),
+            else share_of(settings.workers, number, place),
+            max_workers=share_of(settings.max_workers, number, place),
+            cpus=settings.cpus if settings.cpus == AUTO else share_of(settings.cpus, number, place),
+            ahead=settings.ahead and share_of(settings.ahead, number, place),
         )
         for place in range(number)
     ]
@@ -112,6 +117,7 @@ def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
     Each member has all the workers. Limits for hosts are divided among as many members as there is
     room for now; without limits, any number of members may join later.
     """
+    settings = _without_function(settings)
     most = _most_shares(settings)
     number = min(most, max(1, size)) if most else MOST_MEMBERS
     part = _with_part_of_limits(settings, number) if most else settings
@@ -120,6 +126,13 @@ def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
         part, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
     )
     return [own] * number
+
+
+def _without_function(settings: Settings) -> Settings:
+    """The same, with the name of a program's function only: it goes to members in another way."""
+    if settings.map is None or isinstance(settings.map, str):
+        return settings
+    return replace(settings, map=str(getattr(settings.map, "__qualname__", settings.map)))
 
 
 def _most_shares(settings: Settings) -> int | None:
@@ -144,6 +157,6 @@ def _with_part_of_limits(settings: Settings, number: int) -> Settings:
     )
 
 
-def _share(whole: int, number: int, place: int) -> int:
+def share_of(whole: int, number: int, place: int) -> int:
     """One of `number` shares of a whole, which differ by one at most; at least 1."""
     return max(1, whole // number + (place < whole % number))

@@ -589,11 +589,6 @@ class Settings(_Values):
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"
         yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
-        cluster = "{cluster}" if self.cluster is not None else "{cluster_file}"
-        yield (
-            f"{task} computes on this machine, which {cluster} does not: leave one of them out",
-            self.on_cluster,
-        )
         yield (
             f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"
             " each file once that is done)",
@@ -602,11 +597,6 @@ class Settings(_Values):
         yield (
             "{keep} no leaves nothing but what the state remembers: leave {state} out",
             not self.keep and not self.state,
-        )
-        yield (
-            f"{{processes}} share the fetching, and {task} has processes of its own: leave"
-            " {processes} out ({cpus} says how many compute)",
-            self.processes != 1,
         )
 
 
