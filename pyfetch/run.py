@@ -250,7 +250,7 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
         cluster = DaskCluster.of(settings)
         from pyfetch.cluster.dask_executor import DaskExecutor
 
-        on_cluster = DaskExecutor(cluster)
+        on_cluster = DaskExecutor(cluster, may_upload=settings.cluster_upload)
         shares = shares_of_cluster(settings, on_cluster.size())
         if len(shares) < on_cluster.size():
             _log.warning(

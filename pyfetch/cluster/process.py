@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from pyfetch.cluster.executor import Gone
 from pyfetch.errors import StoppedError
@@ -18,15 +17,19 @@ _PROGRAM = "pyfetch.cluster.worker:main"
 class WorkerProcess:
     """A process that imports what it needs and waits for `begin`; for any thread.
 
-    Has threads that start it, hear it and send to it. `package`: the directory of the package that
-    it imports. Raises `StoppedError` if no process can be started.
+    Has threads that start it, hear it and send to it. Raises `StoppedError` if no process can be
+    started.
     """
 
-    def __init__(self, package: Path = PACKAGE) -> None:
+    def __init__(self, package: str | None = None, directory: str | None = None) -> None:
+        """`package`: the folder from which it imports pyfetch; None: where this process has it.
+
+        `directory`: its working directory.
+        """
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._hear: queue.SimpleQueue[Callable[[bytes | Gone], None] | None] = queue.SimpleQueue()
         started: queue.SimpleQueue[Child | StoppedError] = queue.SimpleQueue()
-        self._thread = daemon(lambda: self._live(package, started), "process")
+        self._thread = daemon(lambda: self._live(package or PACKAGE, directory, started), "process")
         try:
             self._thread.start()
         except RuntimeError as error:  # "can't start new thread"
@@ -63,10 +66,17 @@ class WorkerProcess:
             while (data := self._outbox.get()) is not None:
                 self._child.channel.send_data(data)
 
-    def _live(self, package: Path, started: queue.SimpleQueue[Child | StoppedError]) -> None:
+    def _live(
+        self,
+        package: str,
+        directory: str | None,
+        started: queue.SimpleQueue[Child | StoppedError],
+    ) -> None:
         # A key such as Ctrl-Z is meant for it, too: it fetches nothing while the run is suspended.
         try:
-            child = Child(_PROGRAM, "a process", own_session=False, package=package)
+            child = Child(
+                _PROGRAM, "a process", own_session=False, package=package, directory=directory
+            )
         except StoppedError as error:
             started.put(error)
             return

@@ -72,7 +72,8 @@ def run_member(channel: Channel) -> None:
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
-    outbox = Outbox(channel, _GATHER_ELSEWHERE if begin.elsewhere else 0.0)
+    is_gathered = begin.elsewhere and not begin.computing  # tasks wait for answers
+    outbox = Outbox(channel, _GATHER_ELSEWHERE if is_gathered else 0.0)
     _log_to(outbox.put, begin.log_level)
     last: messages.MemberEnded | messages.IsUnfit
     try:

@@ -123,7 +123,14 @@ def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
     part = _with_part_of_limits(settings, number) if most else settings
     # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
-        part, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
+        part,
+        processes=1,
+        fail_fast=False,
+        cluster=None,
+        cluster_file=None,
+        cluster_tls=None,
+        cluster_upload=False,
+        cpu_pin=False,
     )
     return [own] * number
 

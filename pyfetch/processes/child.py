@@ -25,8 +25,8 @@ from pyfetch.processes.channel import Channel
 from pyfetch.processes.output_end import OutputEnd
 from pyfetch.system import STOPPING_SIGNALS
 
-PACKAGE = Path(__file__).parents[2]
-"""The directory that this package is in."""
+PACKAGE = str(Path(__file__).parents[2])
+"""The folder that this package is in."""
 _EXIT_WAIT = 1.0
 """Seconds that a process gets to exit after its connection was closed: what it has started may have
 to be ended first. What is left of that then gets the same time."""
@@ -47,13 +47,19 @@ class Child:
     """
 
     def __init__(
-        self, program: str, purpose: str, *, own_session: bool, package: Path = PACKAGE
+        self,
+        program: str,
+        purpose: str,
+        *,
+        own_session: bool,
+        package: str = PACKAGE,
+        directory: str | None = None,
     ) -> None:
         """`program`: `MODULE:FUNCTION`, called with its descriptors for connection and life.
 
         `purpose`: what it is for, as in "a process to compute". `own_session`: whether keys of the
         terminal, such as Ctrl-C, are not meant for it, nor for what it starts, which ends with it.
-        `package`: the directory that the package is in which it imports.
+        `package`: the folder that the package is in which it imports. `directory`: where it works.
         """
         ours, theirs = socket.socketpair()
         life, self._life = os.pipe()
@@ -69,6 +75,7 @@ class Child:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
+                    cwd=directory,
                     pass_fds=[theirs.fileno(), life, *_passed_on],
                     # Without a terminal, nothing that it runs can ask for a password for ever.
                     start_new_session=own_session,
@@ -226,10 +233,10 @@ def _pidfd_of(process: int) -> int | None:
     return None
 
 
-def _code(program: str, package: Path, connection: int, life: int) -> str:
+def _code(program: str, package: str, connection: int, life: int) -> str:
     """What the process runs: it finds the package wherever this process has it from."""
     module, _, function = program.partition(":")
     return (
-        f"import sys; sys.path.insert(0, {str(package)!r});"
+        f"import sys; sys.path.insert(0, {package!r});"
         f" from {module} import {function}; {function}({connection}, {life})"
     )

@@ -87,6 +87,8 @@ class SettingKeywords(TypedDict, total=False):
     cluster: str | Any | None
     """The address of a Dask scheduler, `local:N`, or a `distributed.Client`, which stays open."""
     cluster_file: StrPath | None
+    cluster_tls: StrPath | None
+    cluster_upload: bool
     max_workers: int
     per_host: int | None
     rate: Rate | None
