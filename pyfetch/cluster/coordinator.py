@@ -217,6 +217,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         elif why:
             member.unfit = why
             member.channel.kill()
+        # One that computes says itself when it is able to.
+        member.is_ready = member.unfit is None and not self._computing
 
     def _log_once(self, line: messages.LogLine) -> None:
         """Log a line. A warning that several members send is logged once."""

@@ -108,9 +108,7 @@ class DaskExecutor:
         with self._lock:
             self._channels[channel.key] = channel
         keeps_files = begin.directory is not None
-        elsewhere = Elsewhere(
-            _working_directory(), keeps_files, LEASE, self._members_at(address)
-        )
+        elsewhere = Elsewhere(_working_directory(), keeps_files, LEASE, self._members_at(address))
         channel.open(begin._replace(directory=None, elsewhere=elsewhere))
         return channel
 

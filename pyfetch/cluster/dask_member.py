@@ -81,11 +81,13 @@ async def _pass_messages(comm: Comm, package: str | None) -> str:
     try:
         process = WorkerProcess(package, place)
     except StoppedError as error:
+        shutil.rmtree(place, ignore_errors=True)
         return await _tell_end(comm, Gone(str(error)))
 
     def hear(data: bytes | Gone) -> None:  # in a thread, which waits: so little is in memory here
         with contextlib.suppress(RuntimeError):  # the loop of a worker that has closed
             if isinstance(data, Gone):
+                shutil.rmtree(place, ignore_errors=True)
                 loop.call_soon_threadsafe(gone.set_result, data)
                 return
             try:
@@ -102,7 +104,6 @@ async def _pass_messages(comm: Comm, package: str | None) -> str:
         with contextlib.suppress(TimeoutError):
             ended = await asyncio.wait_for(gone, _ENDED_WITHIN)
             await _tell_end(comm, ended)
-        await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
         reading.cancel()  # not earlier: a connection that is no longer read is closed at once
         comm.abort()
     return ended.how

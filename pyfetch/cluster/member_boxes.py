@@ -30,11 +30,10 @@ class Inbox:
             try:
                 if self.lease and not self._channel.waits(self.lease):
                     _die()
-                self._come += self._channel.receive_data()
+                # An empty one says that the coordinator is there.
+                self._come += filter(None, self._channel.receive_data())
             except (EOFError, OSError):
                 _die()
-            while self._come and not self._come[0]:  # an empty one: the coordinator is there
-                self._come.popleft()
         message: messages.ToMember = pickle.loads(self._come.popleft())  # noqa: S301 - of ours
         return message
 

@@ -131,7 +131,7 @@ class ProbeWritten(NamedTuple):
 
 
 class IsReady:
-    """The member can begin."""
+    """A member that computes can begin; others need not say so."""
 
 
 class IsUnfit(NamedTuple):

@@ -89,4 +89,4 @@ class WorkerProcess:
         self._outbox.put(None)  # the other thread ends, too: this process may go on for long
         how = child.close()
         if heard:
-            heard(Gone(f"{how}: {child.output}" if child.output else how))
+            heard(Gone(f"{how}: {child.last_line}" if child.last_line else how))

@@ -81,7 +81,8 @@ def run_member(channel: Channel) -> None:
             inbox.lease = begin.elsewhere.lease
             begin = _at_home(begin, inbox, outbox.put)
         with _begun_stage(begin, outbox.put) as computing:
-            outbox.put(messages.IsReady())
+            if computing:
+                outbox.put(messages.IsReady())
             last = _fetch(inbox, outbox.put, begin, computing)
     except UnfitError as error:
         last = messages.IsUnfit(str(error))

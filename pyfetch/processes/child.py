@@ -164,6 +164,11 @@ class Child:
             self._printed.read()
         return self._printed.text
 
+    @property
+    def last_line(self) -> str:
+        """The last line that it has printed, after `close`."""
+        return self._printed.last_line
+
     def forget_output(self) -> None:
         """Keep only what is printed from now on."""
         self._printed.forget()
