@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
+from pyfetch.cluster.sharing import Sharing
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.mailbox import Mailbox
@@ -74,15 +75,22 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         """`clock` and `mailbox`: where time is simulated."""
         super().__init__(read_ahead, fail_fast=settings.fail_fast, clock=clock, mailbox=mailbox)
         self._executor = executor
+        self._sharing = Sharing(settings)
+        self._hosts = self._sharing.hosts
         self._members = Members(
-            shares, executor, self._mailbox.put, clock, watched=watched, computing=computing
+            shares,
+            executor,
+            self._mailbox.put,
+            clock,
+            ready=self._sharing.joined,
+            watched=watched,
+            computing=computing,
         )
         self._output_dir = settings.output_dir
         self._computing = computing
         self._keeps_files = settings.keep
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
-        self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
         self._warned = set(warned)
@@ -120,40 +128,46 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         for target in targets:
             named = self._ledger.named(target)
             if self._same_path.enter(named):
-                self._waiting.append(named)
+                self._hosts.add(named)
 
     def _deliver(self, result: Result) -> None:
         self._state.deliver(result)
 
     def _is_done(self) -> bool:
-        return not self._waiting and not any(member.targets for member in self._members)
+        return not self._hosts.waiting and not any(member.targets for member in self._members)
 
     def _do_what_is_due(self) -> None:
         now = self._clock()
         if self._look_at <= now:
             self._look_at = now + _LOOK_EVERY
             self._members.end_the_silent()  # their targets go to others
+        self._sharing.do_what_is_due(self._members, now)
         commit_at = self._ledger.commit_due()
         if commit_at is not None and commit_at <= now:
             self._ledger.commit()
 
     def _start_what_may(self) -> None:
-        while self._waiting and not self._state.results.is_full():
-            member = self._members.with_room(len(self._waiting))
+        hosts, now = self._hosts, self._clock()
+        while hosts.waiting and not self._state.results.is_full():
+            member = self._members.with_room(hosts.waiting, self._sharing.may_get_more)
             number = self._shard_size(member.workload) if member else 0
             if member is None or not number:
                 return
-            member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
+            targets = hosts.take(member, number, now)
+            if targets:
+                member.give([self._ledger.starting(target) for target in targets])
+            elif member.workload.idle_workers and not self.input_ended:
+                self._read_ahead.widen()  # what was read so far may not be asked now
 
     def _shard_size(self, workload: Workload) -> int:
         """How many targets a member gets now; those that idle workers could begin go to others."""
-        waiting = len(self._waiting)
+        waiting = self._hosts.waiting
         spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
         return min(waiting, workload.room(), max(workload.idle_workers, ahead))
 
     def _wait(self) -> list[Item]:
-        due = min(self._look_at, self._ledger.commit_due() or math.inf)
+        due = min(self._look_at, self._ledger.commit_due() or math.inf, self._sharing.due())
         return self._mailbox.take(max(0, due - self._clock()))
 
     def _hear(self, report: MemberReport | RoomChanged) -> None:
@@ -171,7 +185,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     def _follow(self, member: Member, message: messages.FromMember) -> None:
         match message:
             case messages.TargetDone(result, facts, path):
-                target = member.finished(result.index, self._clock())
+                now = self._clock()
+                target = member.finished(result.index, now)
+                self._hosts.finished(member, target, now)
                 is_noted = member.forget_fetched(result.index)
                 self._finish(target, Finished(result, facts=facts, path=path), is_noted=is_noted)
             case messages.NameWanted(index, said, beside):
@@ -180,23 +196,24 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
             case messages.NeedsMore():
                 member.workload.needs_more()
-                if not self._waiting and not self.input_ended:
+                if not self._hosts.waiting and not self.input_ended:
                     self._read_ahead.widen()
             case FileFetched() | TasksDone() | FilesCounted():
                 assert self._computing  # noqa: S101 - else they do not come
                 self._computing.follow(member, message)
             case _:
-                self._follow_state(member, message)
+                if not self._sharing.follow(member, message, self._clock()):
+                    self._follow_state(member, message)
 
     def _follow_state(self, member: Member, message: messages.FromMember) -> None:
         """Take in what a member says of itself."""
         match message:
             case messages.InFlightReport():
-                member.reported(message)
+                member.reported(message, self._clock())
             case messages.ProbeWritten():
                 self._take_probe(member, message)
-            case messages.IsReady():
-                member.is_ready = member.unfit is None
+            case messages.IsReady() if not member.unfit:
+                self._members.ready(member)
             case messages.IsUnfit():
                 member.unfit = message.why
             case messages.LogLine():
@@ -217,8 +234,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         elif why:
             member.unfit = why
             member.channel.kill()
-        # One that computes says itself when it is able to.
-        member.is_ready = member.unfit is None and not self._computing
+        if not member.unfit and not self._computing:  # else it says itself when it can compute
+            self._members.ready(member)
 
     def _log_once(self, line: messages.LogLine) -> None:
         """Log a line. A warning that several members send is logged once."""
@@ -236,12 +253,13 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._deaths.pop(target.index, None)
         following = self._same_path.leave(target)
         if following:
-            self._waiting.append(following)
+            self._hosts.add(following)
         self._state.deliver(attempt.result)
 
     def _take_back(self, member: Member, gone: Gone) -> None:
         """Give the targets of a member that has ended to others, or let them fail."""
         self._members.remove(member)
+        self._sharing.gone(member, self._clock())
         if member.ended or self.stopped:
             return
         why = gone.how if gone.is_unfit else member.unfit
@@ -254,7 +272,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._members.lost(member, gone.how)
         again = []
         for target in left:
-            self._deaths[target.index] += 1
+            self._deaths[target.index] += not gone.is_blameless
             is_noted = target.index in member.fetched
             if self._deaths[target.index] < MOST_DEATHS:
                 again.append(
@@ -266,7 +284,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             failed = Finished(target.as_failed(Failure.WORKER, detail))
             self._finish(target, failed, is_noted=is_noted)
-        self._waiting.extendleft(reversed(again))
+        self._hosts.put_back(again)
 
     def _as_lost(self, target: Target) -> Target:
         """The target for another member, after the one that had it was killed.

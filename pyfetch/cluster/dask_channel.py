@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import pickle
 import uuid
 from collections.abc import Awaitable, Callable
@@ -33,6 +34,8 @@ _ANSWERED_WITHIN = 30.0
 """Seconds in which a worker has to say which versions it has."""
 _PLAIN = "tcp://"
 
+_log = logging.getLogger(__name__)
+
 
 class _Order(Enum):
     KILL = auto()
@@ -61,6 +64,7 @@ class DaskChannel:
         `may_upload`: whether pyfetch is sent to a worker that does not have it.
         """
         self.address = address
+        self.where = f"the Dask worker {address}"
         self.key = f"pyfetch-{uuid.uuid4().hex}"
         self.refuse: Callable[[], None] = lambda: None
         self._client = client
@@ -149,6 +153,8 @@ class DaskChannel:
             await comm.write({"op": self.key, "reply": False})
             if self._uploads:
                 await comm.write(packed())
+            sent = ", which is sent pyfetch" if self._uploads else ""
+            _log.info("a process begins on the Dask worker %s%s", self.address, sent)
             await self._exchange(comm)
         except Exception as error:  # whatever it is, the member is lost
             cause = error
@@ -166,7 +172,7 @@ class DaskChannel:
             while True:
                 data = await comm.read()
                 if isinstance(data, dict):
-                    self._end(Gone(data["ended"], data["is_unfit"]))
+                    self._end(Gone(data["ended"], data["is_unfit"], data["is_blameless"]))
                     return
                 # Of a worker, which runs what this client wants anyway.
                 self._heard(pickle.loads(data))  # noqa: S301

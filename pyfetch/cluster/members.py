@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from pyfetch.activity import Activity, combined_activity
+from pyfetch.activity import Activity, Processes, combined_activity
 from pyfetch.cluster.executor import Executor
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.messages import Begin
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # loaded where something is computed
 _SILENT_LOOKS = 6
 """After this many checks without a message in between, a member is killed as it hangs."""
 _MOST_STILLBORN = 3
-"""The run fails after this many members in a row have ended without sending a message."""
+"""A place is refused after this many members in a row have ended there without a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -40,22 +41,31 @@ class Members:
         heard: Callable[[MemberReport], None],
         clock: Callable[[], float],
         *,
+        ready: Callable[[Member], None] = lambda _: None,
         watched: bool,
         computing: MembersComputing | None = None,
     ) -> None:
+        """`ready`: called with each member that may get targets from now on."""
         self._shares = shares
         self._executor = executor
         self._heard = heard
         self._clock = clock
+        self._ready = ready
         self._watched = watched
         self._computing = computing
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
-        self._stillborn = 0
-        """Members in a row that have ended without sending a message."""
+        self._stillborn: Counter[str] = Counter()
+        """How many members in a row have ended without sending a message, by where they were."""
+        self._refused: set[str] = set()
+        """Places where no other member begins."""
         self._looks_without_any = 0
         """Calls of `end_the_silent` while no member was ready."""
+        self._begun = 0
+        """Members that were started, whether they are there or not."""
+        self._lost = 0
+        """How many of them have ended too early."""
         self._received_by_gone = 0
         """Bytes that have come to members which are gone."""
         self.directory: DirectoryIdentity | None = None
@@ -90,10 +100,19 @@ class Members:
     def activity(self) -> Activity:
         """What was going on a moment ago in all of them; for any thread."""
         gone = Activity(received=self._received_by_gone)
-        return combined_activity([gone, *(member.activity for member in list(self._members))])
+        members = list(self._members)
+        together = combined_activity([gone, *(member.activity for member in members)])
+        begun = [member for member in members if member.is_ready and member.spoke]
+        idle = sum(not member.is_transferring for member in begun)
+        processes = Processes(len(members), starting=len(members) - len(begun), idle=idle)
+        return together._replace(processes=processes)
 
-    def with_room(self, waiting: int) -> Member | None:
+    def with_room(
+        self, waiting: int, may_have: Callable[[Member], bool] = lambda _: True
+    ) -> Member | None:
         """The member with the fewest targets for each worker, if it should get more; else None.
+
+        `may_have`: whether there may be something for a member.
 
         Another one is started if all workers of those that are ready have something to do, and
         those that are not ready yet could not begin with all the targets that are `waiting`.
@@ -104,8 +123,15 @@ class Members:
             begun = self._begin()
             if begun.is_ready:
                 ready, idle = [*ready, begun], [begun]
-        with_room = [member for member in idle or ready if member.workload.room()]
-        return min(with_room, key=lambda member: member.workload.per_worker, default=None)
+        able = [member for member in idle if may_have(member)] or [
+            member for member in ready if member.workload.room() and may_have(member)
+        ]
+        return min(able, key=lambda member: member.workload.per_worker, default=None)
+
+    def ready(self, member: Member) -> None:
+        """Take in that a member may get targets from now on."""
+        member.is_ready = True
+        self._ready(member)
 
     def _may_begin(self, waiting: int) -> bool:
         if not self._free or not self._executor.has_room():
@@ -115,7 +141,10 @@ class Members:
 
     def spoke(self, member: Member) -> None:
         """Take in that a member has sent something, so it is alive."""
-        member.spoke, member.silent_looks, self._stillborn = True, 0, 0
+        if not member.spoke:
+            member.spoke = True
+            self._stillborn.pop(member.channel.where, None)
+        member.silent_looks = 0
 
     def end_the_silent(self) -> None:
         """Check all members that have begun, and kill those that send nothing any more."""
@@ -136,22 +165,34 @@ class Members:
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
-        """Take in that a member ended too early. Raises `StoppedError` if all end at once."""
-        self._stillborn += not member.spoke
-        if self._stillborn == _MOST_STILLBORN:
-            detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
-            raise StoppedError(detail)
+        """Take in that a member ended too early.
+
+        A place where all end as they begin is refused: raises `StoppedError` if there is no other.
+        """
+        self._lost += 1
+        if member.spoke:
+            return
+        where = member.channel.where
+        self._stillborn[where] += 1
+        if self._stillborn[where] >= _MOST_STILLBORN:
+            begun = f"{_MOST_STILLBORN} processes on {where} ended as soon as they began"
+            self.refuse(member, f"{begun}: {how}")
 
     def refuse(self, member: Member, why: str) -> None:
         """Start no other member where this one was. Raises `StoppedError` if there is no other."""
+        where = member.channel.where
         member.channel.refuse()
         if not self._members and not self._executor.has_room():
             raise StoppedError(why)
-        _log.warning("%s: the others go on without it", why)
+        if where not in self._refused:  # several may have begun there
+            self._refused.add(where)
+            _log.warning("%s: the others go on without it", why)
 
     def close(self) -> None:
         """Kill all members, and wait until they are gone."""
         self._executor.close()
+        lost = f"; {self._lost} of them ended too early" if self._lost else ""
+        _log.info("processes that fetched: %d%s", self._begun, lost)
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
@@ -168,7 +209,8 @@ class Members:
         member.channel = self._executor.start(
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
-        # Whether it can compute is known before anything is fetched.
-        member.is_ready = member.channel.is_local and not self._computing
         self._members.append(member)
+        self._begun += 1
+        if member.channel.is_local and not self._computing:  # else it says when it can compute
+            self.ready(member)
         return member

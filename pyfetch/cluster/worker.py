@@ -20,6 +20,7 @@ from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
+from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.cluster.probe import UnfitError, prove_output
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
@@ -40,6 +41,8 @@ _REPORT_EVERY = 0.2
 """Seconds between two reports of transfers in flight."""
 _ALIVE_EVERY = 2.0
 """The same if they are not shown: then a report only says that this process is alive."""
+_PARTS_EVERY = 1.0
+"""The same where numbers of the whole run are divided by who uses its part."""
 _GATHER_ELSEWHERE = 0.01
 """Seconds for which messages are gathered where several programs have to pass each on."""
 
@@ -151,15 +154,21 @@ def _fetch(
     names = _Names(send)
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
-    engine = engine_over_threads(settings, downloader, read_ahead, stage)
+    hosts = MemberHosts(send, downloader)
+    engine = engine_over_threads(
+        settings, downloader, read_ahead, stage, make_queues=hosts.make_queues
+    )
+    hosts.tell = engine.tell
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
+    if settings.limit_rate or settings.rate_total:
+        every = min(every, _PARTS_EVERY)
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     if computing:
         computing.begin(downloader.directory, lambda: engine.stopped)
         ledger.fetched = computing.ledger.fetched
 
-    hear = _hearing(engine, names, computing)
+    hear = _hearing(engine, names, hosts, computing)
     error = None
     try:
         for result in engine.run(_targets(inbox, read_ahead, hear), ledger):
@@ -173,13 +182,15 @@ def _fetch(
 
 
 def _hearing(
-    engine: ThreadEngine, names: _Names, computing: MemberStage | None
+    engine: ThreadEngine, names: _Names, hosts: MemberHosts, computing: MemberStage | None
 ) -> Callable[[messages.ToMember], None]:
     """What takes in a message that is not about targets to come."""
 
     def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
+        elif isinstance(message, messages.HostsTold | messages.RunBudget):
+            hosts.told(message)
         elif isinstance(message, messages.StopNow):
             engine.stop()
         elif computing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pyfetch.settings import AUTO, MOST_WORKERS, HostSettings, Settings
+from pyfetch.settings import AUTO, Settings
 
 AHEAD = 1.0
 """Seconds of work that a member should have in addition to what its workers are doing."""
@@ -37,6 +37,11 @@ class Workload:
         self._since = now
         self.outstanding = 0
         """Targets that it has got and not done."""
+
+    @property
+    def speed(self) -> float:
+        """Targets a second, as measured last."""
+        return self._rate
 
     @property
     def per_worker(self) -> float:
@@ -88,18 +93,17 @@ class Workload:
 def split_settings(settings: Settings) -> list[Settings]:
     """The settings of each process of this machine.
 
-    Workers, the limits for hosts (`--per-host`) and what `--cpus` and `--ahead` say are divided
-    among them, so there are no more processes than the lowest of these numbers. With a limit of
-    requests or bytes a second there is one process, which is fast enough for it.
+    Workers, and what `--cpus` and `--ahead` say, are divided among them, so there are no more
+    processes than the lowest of these numbers.
     """
-    settings = _without_function(settings)
-    most = _most_shares(settings) or MOST_WORKERS
-    if settings.cpus != AUTO:
-        most = min(most, settings.cpus)
-    number = min(settings.process_number, settings.most_workers, most, settings.ahead or most)
+    numbers = [settings.process_number, settings.most_workers]
+    numbers += [number for number in (settings.cpus, settings.ahead) if isinstance(number, int)]
+    number = min(numbers)
     return [
         replace(
-            _with_part_of_limits(settings, number),
+            _without_function(settings),
+            processes=1,
+            fail_fast=False,
             workers=settings.workers
             if settings.workers == AUTO
             else share_of(settings.workers, number, place),
@@ -111,19 +115,11 @@ def split_settings(settings: Settings) -> list[Settings]:
     ]
 
 
-def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
-    """The settings of each member on a cluster that has room for `size` members now.
-
-    Each member has all the workers. Limits for hosts are divided among as many members as there is
-    room for now; without limits, any number of members may join later.
-    """
-    settings = _without_function(settings)
-    most = _most_shares(settings)
-    number = min(most, max(1, size)) if most else MOST_MEMBERS
-    part = _with_part_of_limits(settings, number) if most else settings
+def shares_of_cluster(settings: Settings) -> list[Settings]:
+    """The settings of each member on a cluster, which has all the workers."""
     # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
-        part,
+        _without_function(settings),
         processes=1,
         fail_fast=False,
         cluster=None,
@@ -132,7 +128,7 @@ def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
         cluster_upload=False,
         cpu_pin=False,
     )
-    return [own] * number
+    return [own] * MOST_MEMBERS
 
 
 def _without_function(settings: Settings) -> Settings:
@@ -140,28 +136,6 @@ def _without_function(settings: Settings) -> Settings:
     if settings.map is None or isinstance(settings.map, str):
         return settings
     return replace(settings, map=str(getattr(settings.map, "__qualname__", settings.map)))
-
-
-def _most_shares(settings: Settings) -> int | None:
-    """Among how many members the limits for hosts can be divided; None: there are no limits."""
-    limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
-    if any(one.rate or one.limit_rate for one in limits):
-        return 1
-    return min((one.per_host for one in limits if one.per_host), default=None)
-
-
-def _with_part_of_limits(settings: Settings, number: int) -> Settings:
-    """The settings of one of `number` members, with its part of the limits for hosts."""
-    return replace(
-        settings,
-        processes=1,
-        per_host=settings.per_host and settings.per_host // number,
-        hosts=tuple(
-            (pattern, said._replace(per_host=said.per_host and said.per_host // number))
-            for pattern, said in settings.hosts
-        ),
-        fail_fast=False,
-    )
 
 
 def share_of(whole: int, number: int, place: int) -> int:

@@ -210,6 +210,13 @@ class Settings(_Values):
         "--expect-type",
         "Refuse files of other media types (`image/*`). May be repeated.",
     )
+    hash: bool = _checks(
+        True,
+        FLAG,
+        "--no-hash",
+        "Compute no sha256, except of files whose checksum is demanded. `--verify` then compares"
+        " sizes and times alone.",
+    )
 
     headers: tuple[tuple[str, str], ...] = _requests(
         (),
@@ -217,6 +224,13 @@ class Settings(_Values):
         "-H, --header",
         "Send this header (`'Accept: text/css'`). `@FILE` sends those in a file, one on each line,"
         " which `ps` then does not show. May be repeated.",
+    )
+    compressed: bool = _requests(
+        False,
+        FLAG,
+        "--compressed",
+        "Ask for compressed bodies, and save what they decode to. `br` and `zstd` need"
+        " `pyfetch-batch[compression]`; gzip and deflate need nothing.",
     )
     user: str | None = _requests(
         None,
@@ -623,6 +637,10 @@ class Settings(_Values):
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"
         yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
+        yield (
+            f"{task} knows a file by its sha256: leave {{hash}} out",
+            not self.hash,
+        )
         yield (
             f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"
             " each file once that is done)",

@@ -65,7 +65,9 @@ class SettingKeywords(TypedDict, total=False):
     max_size: Size | None
     min_size: Size
     expect_type: str | Iterable[str]
+    hash: bool
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
+    compressed: bool
     cookies: StrPath | Mapping[str, str] | CookieJar | None
     """The path of a file, a jar, or names and values for the origin of the first URL alone."""
     netrc_file: StrPath | None

@@ -96,8 +96,10 @@ def test_the_version_that_is_sent_runs_beside_another_one(
     ended = forked("--cluster", empty.address, "--discard", *ten)
     assert ended.status == 3
     assert "has pyfetch 0.0.1 and not " in ended.err
-    ended = forked("--cluster", empty.address, "--cluster-upload", "--discard", *ten)
+    ended = forked("--cluster", empty.address, "--cluster-upload", "--discard", "-v", *ten)
     assert (ended.status, len(ended.rows)) == (0, 10), ended.err
+    assert ended.err.count("which is sent pyfetch") == 1
+    assert "processes that fetched: 1\n" in ended.err
 
 
 def test_what_pyfetch_needs_there_is_named(
