@@ -141,7 +141,7 @@ def _fetch(
     computing: MemberStage | None,
 ) -> messages.MemberEnded:
     def ask_for_more() -> bool:
-        needs_more = bool(engine.waiting or (stage and stage.left))
+        needs_more = engine.waiting > 0 or (stage is not None and stage.is_short)
         if needs_more:
             send(messages.NeedsMore())
         return needs_more

@@ -23,6 +23,9 @@ from pyfetch.storage.directory import OutputDirectory
 _PER_PROCESS = 4
 """Files that may be fetched and not computed, for each process, unless lots are larger."""
 
+_NEXT = 2
+"""With fewer files than this for each process, more have to be fetched at once."""
+
 
 class ComputeStage:
     """Computes each file that is given to it, and hands its result on.
@@ -111,6 +114,11 @@ class ComputeStage:
     def left(self) -> int:
         """Files that are fetched and not computed."""
         return len(self._left)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether processes may soon have nothing to do, though there are files to compute."""
+        return 0 < len(self._left) < _NEXT * self._processes
 
     @property
     def running(self) -> int:
