@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.compute.account import Account
 from pyfetch.compute.pool import Use
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("idle", "held"),
     [
         (0.0, "computing held the run back: processes worked 100% of the time"),
