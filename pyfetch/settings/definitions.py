@@ -426,8 +426,8 @@ class Settings(_Values):
         AUTO,
         count_or_auto(1, MOST_CPUS),
         "--cpus",
-        "Work on this many files at once with `--exec` or `--map`. `auto`: one for each CPU, fewer"
-        " where fetching needs one or memory gets short.",
+        "Work on this many files at once with `--exec` or `--map`; on a cluster, in each process."
+        " `auto`: one for each CPU, fewer where fetching needs one or memory gets short.",
     )
     ahead: int | None = _computing(
         None,
