@@ -37,8 +37,8 @@ from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.storage.computed_table import ComputedOf, ComputedRow
-from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.store import Store
 
 Send = Callable[[FileFetched | FilesCounted | TasksDone], None]
 
@@ -64,10 +64,10 @@ class MemberStage:
         """Whether the run was stopped."""
         return self._stopped()
 
-    def begin(self, directory: OutputDirectory | None, stopped: Callable[[], bool]) -> None:
+    def begin(self, store: Store | None, stopped: Callable[[], bool]) -> None:
         """Compute the files of a run that begins now."""
-        assert directory  # noqa: S101 - files are kept while they are computed
-        self.stage.use(self.ledger, directory)
+        assert store  # noqa: S101 - files are kept while they are computed
+        self.stage.use(self.ledger, store.directory)
         self._stopped = stopped
 
     def hear(self, message: ToMember) -> None:

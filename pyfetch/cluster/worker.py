@@ -165,7 +165,7 @@ def _fetch(
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     if computing:
-        computing.begin(downloader.directory, lambda: engine.stopped)
+        computing.begin(downloader.store, lambda: engine.stopped)
         ledger.fetched = computing.ledger.fetched
 
     hear = _hearing(engine, names, hosts, computing)
