@@ -37,12 +37,15 @@ class Members:
         heard: Callable[[MemberReport], None],
         clock: Callable[[], float],
         *,
+        ready: Callable[[Member], None] = lambda _: None,
         watched: bool,
     ) -> None:
+        """`ready`: called with each member that may get targets from now on."""
         self._shares = shares
         self._executor = executor
         self._heard = heard
         self._clock = clock
+        self._ready = ready
         self._watched = watched
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
@@ -98,8 +101,12 @@ class Members:
         processes = Processes(len(members), starting=len(members) - len(begun), idle=idle)
         return together._replace(processes=processes)
 
-    def with_room(self, waiting: int) -> Member | None:
+    def with_room(
+        self, waiting: int, may_have: Callable[[Member], bool] = lambda _: True
+    ) -> Member | None:
         """The member with the fewest targets for each worker, if it should get more; else None.
+
+        `may_have`: whether there may be something for a member.
 
         Another one is started if all workers of those that are ready have something to do, and
         those that are not ready yet could not begin with all the targets that are `waiting`.
@@ -110,8 +117,15 @@ class Members:
             begun = self._begin()
             if begun.is_ready:
                 ready, idle = [*ready, begun], [begun]
-        with_room = [member for member in idle or ready if member.workload.room()]
-        return min(with_room, key=lambda member: member.workload.per_worker, default=None)
+        able = [member for member in idle if may_have(member)] or [
+            member for member in ready if member.workload.room() and may_have(member)
+        ]
+        return min(able, key=lambda member: member.workload.per_worker, default=None)
+
+    def ready(self, member: Member) -> None:
+        """Take in that a member may get targets from now on."""
+        member.is_ready = True
+        self._ready(member)
 
     def _may_begin(self, waiting: int) -> bool:
         if not self._free or not self._executor.has_room():
@@ -188,7 +202,8 @@ class Members:
         member.channel = self._executor.start(
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
-        member.is_ready = member.channel.is_local
         self._members.append(member)
         self._begun += 1
+        if member.channel.is_local:
+            self.ready(member)
         return member

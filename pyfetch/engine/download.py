@@ -48,8 +48,8 @@ class Downloader:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._client = Client(settings, USER_AGENT, bandwidth)
+        self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+        self._client = Client(settings, USER_AGENT, self._bandwidth)
         self.directory: OutputDirectory | None = None
         """Where files go; None: no file is kept."""
         self.rename: Rename | None = None
@@ -106,6 +106,15 @@ class Downloader:
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
+
+    def limit_rate(self, rate: int) -> None:
+        """Let all transfers together receive so many bytes a second, where there is a limit."""
+        if self._bandwidth:
+            self._bandwidth.change_to(rate)
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self._client.limit_rate_of(origin, rate)
 
     def _into(
         self, output_dir: Path, known: DirectoryIdentity | None

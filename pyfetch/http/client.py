@@ -82,6 +82,10 @@ class Client:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._pool = ConnectionPool(connector, budget.idle_connections)
 
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self._conversation.limit_rate_of(origin, rate)
+
     def close_idle(self) -> None:
         """Close all connections that no request uses."""
         self._pool.close_idle()

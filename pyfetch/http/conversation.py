@@ -55,6 +55,7 @@ class Conversation:
         self._settings = settings
         self._origins = OriginConfigs(settings, user_agent)
         self._requests = RequestBuilder(settings, self._origins)
+        self.limit_rate_of = self._origins.limit_rate_of
         self._warns_of_coding = not settings.compressed
 
     def plan(
