@@ -17,7 +17,7 @@ from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostReport, 
 from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.shared_queues import SharedHostQueues
-from tests.unit.scheduling.test_queue import BUSY, at
+from tests.support.schedules import BUSY, at
 
 POLICY = RetryPolicy(first_wait=0)
 

@@ -6,9 +6,11 @@ import pickle
 
 import pytest
 
+from pyfetch.cluster.host_owners import limits_by
 from pyfetch.cluster.workload import split_settings
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.errors import UsageError
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.settings import HostSettings, matching, parse_pattern
 from pyfetch.settings.keywords import settings_from
 
@@ -150,21 +152,23 @@ def test_settings_of_hosts_survive_a_pickle_and_a_second_check() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosts", "number"),
+    ("said", "limits"),
     [
-        ({"h": {"timeout": 1}}, 4),
-        ({"h": {"per_host": 2}}, 2),
-        ({"h": {"rate": 2}}, 1),
-        ({"h": {"limit_rate": 2}}, 1),
+        ({"timeout": 1}, None),
+        ({"per_host": 2}, Limits(2)),
+        ({"rate": 2}, Limits(interval=0.5)),
+        ({"limit_rate": 2}, Limits(limit_rate=2)),
     ],
 )
 def test_processes_together_keep_to_the_limits_of_a_host(
-    hosts: dict[str, dict[str, object]], number: int
+    said: dict[str, object], limits: Limits | None
 ) -> None:
-    parts = split_settings(settings_from({"processes": 4, "workers": 8, "hosts": hosts}))
-    assert len(parts) == number
-    caps = [part.of_host("http://h:80").per_host for part in parts]
-    assert caps == ([1, 1] if "per_host" in hosts["h"] else [None] * number)
+    """All of them work; the coordinator divides what the host may be asked."""
+    settings = settings_from({"processes": 4, "workers": 8, "hosts": {"h": said}})
+    assert len(split_settings(settings)) == 4
+    limits_of_host = limits_by(settings)
+    assert limits_of_host("http://h:80") == limits
+    assert limits_of_host("http://other:80") is None
 
 
 def test_a_host_with_a_long_timeout_has_as_long_for_each_step() -> None:
