@@ -1,9 +1,9 @@
 """What a run on a Dask cluster costs, and what more worker processes bring.
 
-Run by hand: `python -m tools.benchmarks.cluster [--urls N] [--only cost|speedup]`. Scheduler and
-workers are commands, as on a real cluster; nginx is on the loopback. CPU counts, which other
-programs on this machine hardly change, and memory while the run goes on; of the speed-up it is
-time, which needs a machine with nothing else to do.
+Run by hand: `python -m tools.benchmarks.cluster [--urls N] [--keep] [--only cost|speedup]`.
+Scheduler and workers are commands, as on a real cluster; nginx is on the loopback. What counts is
+CPU, which depends less on what else this machine does, and memory while the run goes on; of the
+speed-up it is time, which needs a machine with nothing else to do.
 """
 
 from __future__ import annotations
@@ -129,9 +129,9 @@ class Took:
 
 
 def run(urls: Path, number: int, on: Cluster, *more: str) -> Took:
-    """Fetch all of them, and keep nothing."""
+    """Fetch all of them."""
     command = subprocess.Popen(
-        [SCRIPTS / "pyfetch", urls, "--cluster-file", on.file, "--discard", *more],
+        [SCRIPTS / "pyfetch", urls, "--cluster-file", on.file, *more],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         env=os.environ | NOT_CONFIGURED,
     )  # fmt: skip
@@ -180,17 +180,22 @@ def listed(file: Path, port: int, number: int) -> Path:
     return file
 
 
-def cost(scratch: Path, port: int, number: int) -> None:
+def cost(scratch: Path, port: int, number: int, *, keep: bool) -> None:
     """Two worker processes fetch small files as fast as they can."""
-    urls = listed(scratch / "urls", port, number)
+    urls, data = listed(scratch / "urls", port, number), scratch / "data"
+    kept = ("--output-dir", str(data), "--name", "{index}") if keep else ("--discard",)
     with cluster(scratch, 2) as on:
-        took = run(urls, number, on)
-    print(f"{number} URLs of 1 kB, nothing kept, two worker processes, {took.seconds:.0f} s:")
+        took = run(urls, number, on, *kept)
+    how = "kept" if keep else "nothing kept"
+    print(f"{number} URLs of 1 kB, {how}, two worker processes, {took.seconds:.0f} s:")
     for name, seconds in took.cpu.items():
         print(f"  CPU of {name}: {1e6 * seconds / number:.0f} µs a URL")
     for name, sizes in took.memory.items():
         shown = ", ".join(f"{size / 1e6:.0f}" for size in sizes[:: max(1, len(sizes) // 8)])
         print(f"  memory of {name}, in MB, while it went on: {shown}", flush=True)
+    if keep:
+        state = (data / ".pyfetch" / "state.sqlite3").stat().st_size
+        print(f"  state: {state / number:.0f} bytes a URL")
 
 
 def speedup(scratch: Path, port: int) -> None:
@@ -202,7 +207,7 @@ def speedup(scratch: Path, port: int) -> None:
                 total = PER_PROCESS * number
                 urls = listed(scratch / "urls", slow, total)
                 with cluster(scratch, number) as on:
-                    took = run(urls, total, on, "--workers", str(TRANSFERS))
+                    took = run(urls, total, on, "--discard", "--workers", str(TRANSFERS))
                 seen.append(total / took.seconds)
                 used = sum(took.cpu.values()) / took.seconds
                 print(
@@ -217,6 +222,7 @@ def speedup(scratch: Path, port: int) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks.cluster")
     parser.add_argument("--urls", type=int, default=50_000, metavar="N", help="of the cost")
+    parser.add_argument("--keep", action="store_true", help="keep the files, and the state")
     parser.add_argument("--only", choices=["cost", "speedup"], help="default: both")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as directory:
@@ -226,7 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         (served / "1k").write_bytes(os.urandom(1000))
         with serving(served, scratch, ["127.0.0.1"]) as nginx:
             if options.only != "speedup":
-                cost(scratch, nginx.http, options.urls)
+                cost(scratch, nginx.http, options.urls, keep=options.keep)
             if options.only != "cost":
                 speedup(scratch, nginx.http)
 
