@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pyfetch.activity import Activity
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
+    from pyfetch.cluster.members_computing import MembersComputing
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.compute.task import Task
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
     from pyfetch.storage.directory import OutputDirectory
@@ -59,11 +61,13 @@ class Run:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
+        self._task: Task | None = None
         self._stage: ComputeStage | None = None
+        self._members: MembersComputing | None = None
         if settings.computes:
-            from pyfetch.compute.stage import ComputeStage
+            from pyfetch.compute.task import task_from
 
-            self._stage = ComputeStage(settings)
+            self._task = task_from(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -77,12 +81,20 @@ class Run:
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
+            if self._task:
+                from pyfetch.compute.stage import ComputeStage
+
+                self._stage = ComputeStage(settings, self._task)
             self._engine = engine_over_threads(
                 settings, self._download, self._read_ahead, self._stage
             )
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
+            if self._task:
+                from pyfetch.cluster.members_computing import MembersComputing
+
+                self._members = MembersComputing(settings, self._task)
             executor, shares = _executor(settings)
             self._engine = Coordinator(
                 settings,
@@ -91,6 +103,7 @@ class Run:
                 read_ahead=self._read_ahead,
                 watched=watched,
                 warned=warned,
+                computing=self._members,
             )
 
     def results(
@@ -154,11 +167,13 @@ class Run:
                     lasting=settings.state,
                     store=store,
                     check_directory=partial(_check, directory, lock),
-                    task_of=stage.task_of if stage else None,
+                    task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
                 )
                 if stage:
                     stage.use(ledger, directory)
+                if self._members:
+                    self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, finished, lock)
@@ -197,7 +212,8 @@ class Run:
     @property
     def computing_summary(self) -> str | None:
         """In how many processes was computed, and why; None if nothing was computed."""
-        return self._stage.summary() if self._stage else None
+        computing = self._stage or self._members
+        return computing.summary() if computing else None
 
     @property
     def read(self) -> int:
