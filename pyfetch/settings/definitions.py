@@ -690,6 +690,10 @@ class Settings(_Values):
             self.discard,
         )
         yield (
+            "{keep} no is for files: what is in a bucket stays, and a task gets a copy",
+            not self.keep and self.in_bucket,
+        )
+        yield (
             "{keep} no leaves nothing but what the state remembers: leave {state} out",
             not self.keep and not self.state,
         )

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
-from tests.support.command import Command, Ended
+from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
 STRICT_TOO = [pytest.param("bucket"), pytest.param("strict_bucket", marks=pytest.mark.slow)]
@@ -318,3 +318,54 @@ def test_a_list_names_objects_only_where_it_is_allowed(
     ended = pyfetch(*arguments, "--allow-store", "s3://b/", "--public-only", stdin=listed)
     assert ended.status == 2
     assert "--public-only" in ended.err
+
+
+@pytest.mark.slow
+def test_processes_share_the_work_of_a_bucket(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(60)}
+    server.pages["/large"] = Page(bytes(range(256)) * 70_000)
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = save(pyfetch, place, "--processes", "2", "--workers", "8", *urls)
+    assert ended.status == 0, ended.err
+    assert place.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+    ended = save(pyfetch, place, "--processes", "2", *urls)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+@pytest.mark.slow
+def test_members_of_a_cluster_need_no_shared_directory_for_a_bucket(
+    installed: InstalledCommand, pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(20)}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = installed(*bucket.arguments("--cluster", "local:2", *urls))
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+
+
+def test_a_task_gets_a_copy_that_is_gone_afterwards(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    (pyfetch.directory / "own.py").write_text(
+        "def size(path, result):\n    print(path)\n    return [path.name, len(path.read_bytes())]\n"
+    )
+    server.pages = {"/a.txt": Page(b"a" * 10), "/b.txt": Page(b"b" * 2_000_000)}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    arguments = ("--map", "own.py:size", "--cpus", "1", "--format", "jsonl", *urls)
+    ended = save(pyfetch, bucket, *arguments)
+    assert ended.status == 0, ended.err
+    assert [one["value"] for one in ended.results] == [["a.txt", 10], ["b.txt", 2_000_000]]
+    assert [one["path"] for one in ended.results] == [
+        f"{bucket.address}/{name}" for name in ("a.txt", "b.txt")
+    ]
+    # What was computed is remembered; another function gets the object itself.
+    again = save(pyfetch, bucket, *arguments)
+    assert [one["value"] for one in again.results] == [["a.txt", 10], ["b.txt", 2_000_000]]
+    assert "computed 0" in again.err or "known" in again.err
+    ended = save(pyfetch, bucket, "--exec", "cat {path}", "--cpus", "1", *urls)
+    assert ended.status == 0, ended.err
+    left = [file.name for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
+    assert left == ["state.sqlite3"], left
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
