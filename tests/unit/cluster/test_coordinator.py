@@ -16,6 +16,7 @@ from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, Result
 from pyfetch.settings import Settings
+from tests.support.cases import cases
 
 URLS = [f"http://host/{number}" for number in range(50)]
 Act = Callable[["MadeUpMember", Any], None]
@@ -155,7 +156,7 @@ def test_another_place_is_tried_for_the_only_url() -> None:
     assert result.detail == "b"
 
 
-@pytest.mark.parametrize("broken", [is_unfit, lacks_pyfetch])
+@cases("broken", [is_unfit, lacks_pyfetch])
 def test_a_run_whose_members_are_all_unfit_says_why(broken: Act) -> None:
     with pytest.raises(StoppedError, match="has no"):
         run_over(MadeUpExecutor(a=broken, b=broken))

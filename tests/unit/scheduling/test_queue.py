@@ -20,6 +20,7 @@ from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
+from tests.support.cases import cases
 from tests.support.schedules import AT_ONCE, BUSY, NOW, answer, asking, at, push_back
 
 LATER = 1e9
@@ -96,7 +97,7 @@ def test_a_pause_holds_for_targets_that_come_during_it() -> None:
     assert asking(schedule, NOW + 10) == [1]
 
 
-@pytest.mark.parametrize("pauses", [(10, 5), (5, 10), (10, 10), (5, 10, 7)])
+@cases("pauses", [(10, 5), (5, 10), (10, 10), (5, 10, 7)])
 def test_the_longest_pause_holds(pauses: tuple[int, ...]) -> None:
     schedule = holding(at(1))
     for seconds in pauses:

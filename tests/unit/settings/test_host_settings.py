@@ -13,6 +13,7 @@ from pyfetch.errors import UsageError
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.settings import HostSettings, matching, parse_pattern
 from pyfetch.settings.keywords import settings_from
+from tests.support.cases import cases
 
 MATCHES = [
     ("example.org", "https://example.org:443", True),
@@ -38,13 +39,13 @@ MATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "origin", "is_one"), MATCHES)
+@cases(("pattern", "origin", "is_one"), MATCHES)
 def test_a_pattern_names_its_hosts_and_no_others(pattern: str, origin: str, is_one: bool) -> None:
     table = settings_from({"hosts": {pattern: {"retries": 1}}}).hosts
     assert bool(matching(table, origin)) is is_one
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     ["", "a b", "http://a", "a/", "a:0", "a:99999", "a:b", "a.*", "*a.org", "**", "::1", ".a"],
 )
@@ -71,9 +72,7 @@ def test_the_most_specific_pattern_counts_for_each_key() -> None:
         assert settings.of_host("http://example.com:80").per_host == 5
 
 
-@pytest.mark.parametrize(
-    ("general", "own", "holds"), [(8, 2, 2), (2, 8, 2), (None, 8, 8), (8, None, 8)]
-)
+@cases(("general", "own", "holds"), [(8, 2, 2), (2, 8, 2), (None, 8, 8), (8, None, 8)])
 def test_of_two_limits_the_stricter_one_holds(
     general: int | None, own: int | None, holds: int
 ) -> None:
@@ -108,7 +107,7 @@ def test_of_other_settings_that_of_the_host_holds() -> None:
     assert (other.timeout, other.retries, other.cacert, other.user) == (1, 1, "all", None)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hosts", "words"),
     [
         ({"h": {"workers": 3}}, ["'workers'", "h", "per_host"]),
@@ -151,7 +150,7 @@ def test_settings_of_hosts_survive_a_pickle_and_a_second_check() -> None:
     assert hash(settings)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("said", "limits"),
     [
         ({"timeout": 1}, None),
