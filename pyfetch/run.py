@@ -141,8 +141,8 @@ class Run:
         prepare(output_dir)
         lock = RunLock(output_dir, elsewhere=settings.on_cluster)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        directory = self._download.directory if self._download else None
-        directory = directory or OutputDirectory(output_dir)
+        store = self._download.store if self._download else None
+        directory = store.directory if store else OutputDirectory(output_dir)
         try:
             sweep(output_dir)
             with needed_for(output_dir):

@@ -24,9 +24,9 @@ from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
-    from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.ledger import Rename
+    from pyfetch.storage.store import Store
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -50,8 +50,8 @@ class Downloader:
         self._clock = clock
         self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, self._bandwidth)
-        self.directory: OutputDirectory | None = None
-        """Where files go; None: no file is kept."""
+        self.store: Store | None = None
+        """Where bodies go; None: no file is kept."""
         self.rename: Rename | None = None
         """Called for each answer that names its file; None if servers must not name files."""
         self._begin: Callable[[AttemptReport, Transfer], Download]
@@ -122,12 +122,12 @@ class Downloader:
         """Attempts whose files go into a directory."""
         from pyfetch.engine.download_to_file import FileDownload
         from pyfetch.storage.directory import OutputDirectory
-        from pyfetch.storage.parts import Parts
+        from pyfetch.storage.file_store import FileStore
 
-        self.directory = OutputDirectory(output_dir, known)
-        parts = Parts(self.directory, self._settings.min_free)
         settings = self._settings
-        return lambda report, transfer: FileDownload(report, transfer, settings, parts, self.rename)
+        directory = OutputDirectory(output_dir, known)
+        store = self.store = FileStore(directory, settings.min_free, fsync=settings.fsync)
+        return lambda report, transfer: FileDownload(report, transfer, settings, store, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:
         self._client.close_idle()

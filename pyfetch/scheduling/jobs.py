@@ -215,10 +215,7 @@ class Jobs:
 
     def _begin(self, target: Target, now: float) -> Job:
         index, url = target.index, target.url
-        job = self._jobs[index] = Job(
-            target, now, url.origin, url, target.length, target.mirrors,
-            read=self._read_at.pop(index, None),
-        )  # fmt: skip
+        job = self._jobs[index] = Job(target, now, url, self._read_at.pop(index, None))
         if self._has_deadlines:
             self._deadlines.begin(job)
         return job

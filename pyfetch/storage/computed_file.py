@@ -143,7 +143,7 @@ class ComputedFile:
             if place is not None:
                 with place:
                     now = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-                    if identity(now) == identity(there.status):
+                    if identity(now) == _identity(there):
                         os.unlink(place.name, dir_fd=place.descriptor)
         return None
 
@@ -173,7 +173,7 @@ class ComputedFile:
         before = self._before
         if before.status is None or now.status is None or before.link or now.link:
             return False
-        return identity(before.status) == identity(now.status)
+        return _identity(before) == _identity(now)
 
     def _is_changed(self, now: Found) -> bool:
         if self._before.link and self._before.link == now.link:
@@ -191,3 +191,8 @@ def _stamp(found: Found) -> tuple[int, int] | tuple[None, None]:
     """Size and modification time of a file; None twice if there is none."""
     status = found.status
     return (None, None) if status is None else (status.st_size, status.st_mtime_ns)
+
+
+def _identity(found: Found) -> tuple[int, int]:
+    assert isinstance(found.status, os.stat_result)  # noqa: S101 - tasks get files
+    return identity(found.status)

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from typing import Self
 
+from pyfetch.http.response import SavedContent
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import (
     NAMELESS_FILE,
@@ -231,7 +232,13 @@ class Part:
         except OSError as error:
             raise self._failure(error) from error
 
-    def commit(self, placement: Placement, *, modified: float | None) -> Placed:
+    def commit(
+        self,
+        placement: Placement,
+        content: SavedContent | None = None,  # noqa: ARG002 - a file has no place for it
+        *,
+        modified: float | None,
+    ) -> Placed:
         """Give the part its final name, in one step, as `placement` says.
 
         `modified`: modification time to set, in seconds since the epoch. Raises `TargetError`

@@ -139,7 +139,7 @@ class State:
                     return None
                 self._tables.change(_TAKE_OVER, (url, key))
                 self._tables.change_other("DELETE FROM computed WHERE key = ?", (key,))
-                rest, went_to = [*rest[:1], None, None, None, None], None
+                rest, went_to = [rest[0], *[None] * (len(rest) - 2), rest[-1]], None
                 of_other_url = size is not None
             self._given.add(key)
             if size is None and not was_free and is_free():
