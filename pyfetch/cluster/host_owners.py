@@ -115,7 +115,7 @@ class HostOwners(Generic[M]):
                 host.owner = member
                 self._fronts.show_own(host, member, part)
         elif not host.budget.told(member):
-            self._division.divide(host, [member], now)
+            self._division.give_all(host, member, now)
             if not host.budget.told(member):
                 return  # the member that had it may still be asking
         if part.heard != host.news_number:
@@ -137,8 +137,8 @@ class HostOwners(Generic[M]):
         part.out -= 1
         host.out -= 1
         if host.budget is not None:
-            part.finished(now)
-            host.set_enough(member, part)
+            if part.finished(now):
+                host.set_enough(member, part)
             if not part.out and not host.targets:
                 self._division.give_back_idle(host, now)
         if part.is_parked and host.room(part, now) > part.out // 2:

@@ -45,7 +45,8 @@ class MemberHosts:
             if message.limit_rate:
                 self._downloader.limit_rate(message.limit_rate)
             self.tell(lambda now: queues.obey_run(message.interval, message.wait, now))
-            self._send(messages.RunBudgetObeyed(message.serial))
+            if message.serial:
+                self._send(messages.RunBudgetObeyed(message.serial))
             return
         for budget in message.budgets:
             if budget.limit_rate:

@@ -71,7 +71,7 @@ class RunBudget(NamedTuple):
     """The member's part of the numbers that hold for the whole run; replaces the one before."""
 
     serial: int
-    """Which of these messages it is; `RunBudgetObeyed` names it."""
+    """Which of these messages it is; `RunBudgetObeyed` names it. 0: none is wanted."""
     interval: float = 0.0
     """Seconds from one request to the next, to any host; 0: no limit."""
     wait: float = 0.0
