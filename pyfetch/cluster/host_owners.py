@@ -146,6 +146,15 @@ class HostOwners(Generic[M]):
         if not host.out:
             self._rest(host, now)
 
+    def returned(self, member: M, origin: str, targets: list[Target], now: float) -> None:
+        """A member has given targets of a host back that it has not begun."""
+        host = self._known[origin]
+        part = host.parts[member]
+        part.out -= len(targets)
+        host.out -= len(targets)
+        self.put_back(sorted(targets, key=lambda target: target.index))
+        self._rest(host, now)
+
     def gone(self, member: M, now: float) -> None:
         """A member has ended. The targets that it had are not put back."""
         self._fronts.leave(member)
@@ -170,6 +179,8 @@ class HostOwners(Generic[M]):
         for other, others in host.parts.items():
             if other != member:
                 self._outgoing.news(host, other, others, now, later=_LATER)
+                if others.out and other != host.owner and not host.budget and news.rate is not None:
+                    self._outgoing.give_back(other, host.origin)  # one keeps to a rate better
         self._timers.wake_at(host.paused_until, host, now)
         self._fronts.show(host)
         self._rest(host, now)

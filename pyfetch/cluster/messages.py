@@ -87,6 +87,15 @@ class HostsTold(NamedTuple):
 
     budgets: tuple[HostBudget, ...] = ()
     news: tuple[HostNews, ...] = ()
+    give_back: tuple[str, ...] = ()
+    """Origins whose targets go to another member, as far as no attempt was made at them."""
+
+
+class TargetsReturned(NamedTuple):
+    """Targets of a host at which no attempt was made, and none will be."""
+
+    origin: str
+    indexes: tuple[int, ...]
 
 
 class RunBudget(NamedTuple):
@@ -213,6 +222,7 @@ FromMember = (
     | HostNews
     | HostWanted
     | BudgetObeyed
+    | TargetsReturned
     | RunBudgetObeyed
     | ProbeWritten
     | IsReady

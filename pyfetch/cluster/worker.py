@@ -158,7 +158,7 @@ def _fetch(
     engine = engine_over_threads(
         settings, downloader, read_ahead, stage, make_queues=hosts.make_queues
     )
-    hosts.tell = engine.tell
+    hosts.tell, hosts.give_back = engine.tell, engine.give_back
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     if settings.limit_rate or settings.rate_total:
         every = min(every, _PARTS_EVERY)
