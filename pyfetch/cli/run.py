@@ -200,7 +200,8 @@ class _CommandRun:
 
             said.append(f"state in {home_of(self._settings)}")
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        for more in (self._run.workers_summary, self._run.computing_summary):
+        run = self._run
+        for more in (run.workers_summary, run.hosts_summary, run.computing_summary):
             if more:
                 display.tell(f"pyfetch: {more}", "  ")
 
