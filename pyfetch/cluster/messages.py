@@ -9,6 +9,7 @@ from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
+from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, HostWanted
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.timing import Phase
@@ -53,7 +54,27 @@ class NameGiven(NamedTuple):
     known: Known
 
 
-ToMember = Begin | list[Target] | NameGiven | StopNow | None
+class HostsTold(NamedTuple):
+    """What the member may do at some hosts from now on, and what others have learned of them."""
+
+    budgets: tuple[HostBudget, ...] = ()
+    news: tuple[HostNews, ...] = ()
+
+
+class RunBudget(NamedTuple):
+    """The member's part of the numbers that hold for the whole run; replaces the one before."""
+
+    serial: int
+    """Which of these messages it is; `RunBudgetObeyed` names it."""
+    interval: float = 0.0
+    """Seconds from one request to the next, to any host; 0: no limit."""
+    wait: float = 0.0
+    """Seconds from now in which no request may begin; `inf`: not before another message."""
+    limit_rate: int | None = None
+    """Bytes a second, from all hosts together; None: no limit."""
+
+
+ToMember = Begin | list[Target] | HostsTold | RunBudget | NameGiven | StopNow | None
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -97,6 +118,12 @@ class NeedsMore:
     """A worker is idle, because the targets that the member has may not start yet."""
 
 
+class RunBudgetObeyed(NamedTuple):
+    """What the member does keeps to its part of the numbers of the run."""
+
+    serial: int
+
+
 class ProbeWritten(NamedTuple):
     """A probe file is in the output directory, if both see the same one."""
 
@@ -133,6 +160,10 @@ FromMember = (
     | NameWanted
     | InFlightReport
     | NeedsMore
+    | HostNews
+    | HostWanted
+    | BudgetObeyed
+    | RunBudgetObeyed
     | ProbeWritten
     | IsUnfit
     | LogLine

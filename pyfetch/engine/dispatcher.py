@@ -71,6 +71,12 @@ class Dispatcher:
             for target in targets:
                 self._jobs.add(self._ledger.named(target), now)
 
+    def tell(self, told: Callable[[float], None]) -> None:
+        """Call `told` with the time while no attempt begins or ends; then start what may."""
+        with self._lock:
+            told(self._clock())
+            self._state.wake()
+
     def deliver(self, result: Result) -> None:
         """Deliver a result that needs no attempt."""
         with self._lock:

@@ -23,13 +23,13 @@ from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
-from pyfetch.scheduling.host_limits import HostRules, Limits
+from pyfetch.scheduling.host_limits import HostRules, Limits, RulesOf
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.scheduling.worker_limit import WorkerLimit
-from pyfetch.settings import AUTO, Settings
+from pyfetch.settings import AUTO, HostSettings, Settings
 from pyfetch.storage.ledger import Ledger
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
@@ -49,6 +49,7 @@ _MOST_ORIGINS = 1024
 
 _log = logging.getLogger(__name__)
 
+MakeQueues = Callable[[Limits, RetryPolicy, RulesOf | None], HostQueues]
 Event = Entry | InputEnded | Wake
 Wait = Callable[[Mailbox[Event], float | None], list[Event]]
 """Takes items from a mailbox, waiting at most so long; with virtual time in tests."""
@@ -90,6 +91,10 @@ class ThreadEngine(Driver[Never]):
     def waiting(self) -> int:
         """Targets that were read and may not start yet."""
         return self._dispatcher.waiting
+
+    def tell(self, told: Callable[[float], None]) -> None:
+        """Call `told` with the time while no attempt begins or ends: to change the queues."""
+        self._dispatcher.tell(told)
 
     @property
     def workers_summary(self) -> str | None:
@@ -197,6 +202,7 @@ def engine_over_threads(
     download: Downloader,
     read_ahead: ReadAhead,
     stage: ComputeStage | None = None,
+    make_queues: MakeQueues = HostQueues,
 ) -> ThreadEngine:
     """An engine that starts its threads when they are needed.
 
@@ -205,7 +211,7 @@ def engine_over_threads(
     executor = ThreadPoolExecutor(
         settings.most_workers, thread_name_prefix="pyfetch", initializer=leave_signals_to_main
     )
-    jobs = jobs_by(settings, workers_by(settings))
+    jobs = jobs_by(settings, workers_by(settings), make_queues)
     wanted = settings.most_workers
     affordable = descriptor_budget(wanted, wanted).workers
     if affordable < wanted:
@@ -230,7 +236,16 @@ def workers_by(settings: Settings) -> WorkerLimit:
     return WorkerLimit(settings.workers)
 
 
-def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
+def limits_of(host: HostSettings) -> Limits:
+    """The limits that the settings of a host say."""
+    return Limits(
+        host.per_host,
+        interval=1 / host.rate if host.rate else 0.0,
+        limit_rate=host.limit_rate,
+    )
+
+
+def jobs_by(settings: Settings, workers: WorkerLimit, make_queues: MakeQueues = HostQueues) -> Jobs:
     """The scheduler that the settings describe."""
     interval = 1 / settings.rate if settings.rate else 0.0
     limits = Limits(
@@ -247,18 +262,17 @@ def jobs_by(settings: Settings, workers: WorkerLimit) -> Jobs:
     stalls = StallDetector(settings.timeout, settings.min_speed, settings.connect_timeout)
     holds = settings.computes
     if not settings.hosts:
-        queues = HostQueues(limits, retry)
+        queues = make_queues(limits, retry, None)
         return Jobs(queues, workers, retry, settings.max_time, stalls, holds_paths=holds)
     of_host = lru_cache(_MOST_ORIGINS)(settings.of_host)
 
     def rules_of(origin: str) -> HostRules:
         own = of_host(origin)
-        spaced = limits._replace(per_host=own.per_host, interval=1 / own.rate if own.rate else 0.0)
-        return HostRules(spaced, retry._replace(retries=own.retries or 0))
+        return HostRules(limits_of(own), retry._replace(retries=own.retries or 0))
 
     def timeout_of(origin: str) -> float:
         return of_host(origin).timeout or settings.timeout
 
-    queues = HostQueues(limits, retry, rules_of)
+    queues = make_queues(limits, retry, rules_of)
     stalls = stalls._replace(timeout_of=timeout_of)
     return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)

@@ -3,11 +3,14 @@
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.models import Failure
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS
+
+if TYPE_CHECKING:  # loaded where several members share hosts
+    from pyfetch.scheduling.host_budgets import HostNews
 
 MOST_REMEMBERED = 16_384
 """Hosts whose failures or rates are remembered, at most: the latest ones."""
@@ -37,6 +40,13 @@ class Limits(NamedTuple):
     """Seconds from one request to the next to the same host."""
     interval_of_all: float = 0.0
     """Seconds from one request to the next, to any host."""
+    limit_rate: int | None = None
+    """Bytes a second from the same host; None: no limit."""
+
+    @property
+    def are_of_host(self) -> bool:
+        """Whether there is any limit for one host, so that its members need a budget."""
+        return self.per_host is not None or self.interval > 0 or self.limit_rate is not None
 
 
 class HostRules(NamedTuple):
@@ -80,6 +90,19 @@ class HostRate:
         """Whether the host has pushed back since."""
         self._pushed_before = False
         """Whether the host had pushed back not long before, too."""
+
+    @classmethod
+    def learned(cls, rate: float, refused_rate: float) -> "HostRate":
+        """A rate that another member has found. `refused_rate`: the one that was refused last."""
+        learned = cls()
+        learned._change_to(max(rate, _SLOWEST))
+        learned._limit = refused_rate
+        return learned
+
+    @property
+    def refused_rate(self) -> float:
+        """The rate at which the host pushed back last; 0 while no rate is known."""
+        return self._limit
 
     def accepted(self, now: float, *, held_back: bool) -> None:
         """Take in that a request was accepted. `held_back`: it had to wait because of the rate."""
@@ -166,6 +189,32 @@ class HostMemory(NamedTuple):
     rate: HostRate | None = None
     """Its request rate, if that was learned."""
 
+    def as_news(self, origin: str, now: float, reason: str) -> "HostNews":
+        """The same for other members of the run. `reason`: why it is paused, if it is."""
+        from pyfetch.scheduling.host_budgets import HostNews
+
+        refusal, rate = self.refusal, self.rate
+        return HostNews(
+            origin,
+            max(0.0, self.not_before - now),
+            reason,
+            refusal.until - now if refusal else 0.0,
+            refusal.failure if refusal else None,
+            refusal.detail if refusal else "",
+            rate.rate if rate else None,
+            rate.refused_rate if rate else 0.0,
+        )
+
+    @classmethod
+    def of_news(cls, news: "HostNews", now: float) -> "HostMemory":
+        """What another member of the run has told."""
+        refusal = rate = None
+        if news.failure and news.refused_for > 0:
+            refusal = Refusal(now + news.refused_for, news.failure, news.detail)
+        if news.rate is not None:
+            rate = HostRate.learned(news.rate, news.refused_rate)
+        return cls(now + news.wait, refusal, rate)
+
 
 class HostMemories:
     """What is remembered of hosts, by origin.
@@ -198,6 +247,10 @@ class HostMemories:
             oldest, kept = self._memories.popitem(last=False)
             if kept.not_before > now:
                 self._memories[oldest] = kept
+
+    def get(self, origin: str) -> HostMemory | None:
+        """What is remembered of a host."""
+        return self._memories.get(origin)
 
     def take(self, origin: str) -> HostMemory | None:
         """Remove and return what is remembered of a host."""

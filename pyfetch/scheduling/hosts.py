@@ -3,13 +3,16 @@
 import copy
 import logging
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
 from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
+
+if TYPE_CHECKING:  # loaded where several members share hosts
+    from pyfetch.scheduling.host_budgets import HostBudget, HostNews
 
 _log = logging.getLogger(__name__)
 
@@ -19,6 +22,8 @@ _NOT_ASKED = HostSignal.NOT_ASKED
 
 DOWN_FOR = 300.0
 """Seconds after which a host that was given up may be asked again."""
+_SAME_PACE = 0.8, 1.25
+"""Between these factors of the rate that was told last, a learned rate is no news."""
 
 
 class _Before(NamedTuple):
@@ -38,9 +43,9 @@ class Host:
     """
 
     __slots__ = (
-        "_asked_at", "_asked_before", "_before", "_interval", "_most_at_once", "_origin",
+        "_asked_at", "_asked_before", "_before", "_counts_running", "_interval", "_most_at_once", "_origin",
         "_paused_for", "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_refusals",
-        "_share", "_waiting_since", "reach", "refusal", "running",
+        "_share", "_told_rate", "_waiting_since", "has_news", "reach", "refusal", "running",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +59,8 @@ class Host:
         self._origin = origin
         self._interval = limits.interval
         self._most_at_once = limits.per_host or math.inf
+        self._counts_running = limits.per_host is not None or limits.limit_rate is not None
+        """Whether the limits concern attempts that are running, and not only when one begins."""
         self._policy = policy
         self.running = 0
         """Attempts in flight at this host."""
@@ -75,6 +82,20 @@ class Host:
         """Set while the last refusals may have been their URLs' own trouble."""
         self._waiting_since: float | None = None
         """When the first refusal since the last good answer came."""
+        self.has_news = False
+        """Whether something was learned that other members of the run have to know."""
+        self._told_rate = math.inf
+        """The rate that the last news said."""
+
+    @property
+    def lacks_budget(self) -> bool:
+        """Whether no request may begin, as this member of the run has no part of the budget."""
+        return self._most_at_once == 0
+
+    @property
+    def exceeds_budget(self) -> bool:
+        """Whether more attempts are running than the budget allows by now."""
+        return self._counts_running and self.running > self._most_at_once
 
     @property
     def wants_another_url(self) -> bool:
@@ -117,6 +138,38 @@ class Host:
         if self.refusal and self.refusal.until <= now:
             self.refusal = None
         return self.refusal
+
+    def obey(self, budget: "HostBudget") -> None:
+        """Keep to this budget from now on."""
+        self._most_at_once = math.inf if budget.per_host is None else budget.per_host
+        if budget.per_host != 0:  # else the last interval says when another member may begin
+            self._interval = budget.interval
+
+    def news(self, now: float) -> "HostNews":
+        """What other members of the run have to know of the host."""
+        self.has_news = False
+        self._told_rate = self._rate.rate
+        not_before = max(self._paused_until, self._asked_at + self._interval)
+        rate = self._rate if self._rate.rate < math.inf else None
+        memory = HostMemory(not_before, self.refused(now), rate)
+        reason = self._paused_for if self._paused_until > now else ""
+        return memory.as_news(self._origin, now, reason)
+
+    def hear(self, news: "HostNews", now: float) -> None:
+        """Take in what another member of the run has learned."""
+        memory = HostMemory.of_news(news, now)
+        if news.reason:
+            if memory.not_before > self._paused_until:
+                self._paused_until, self._paused_for = memory.not_before, news.reason
+            # Begin again slowly, as the member does that was refused.
+            self._share = HostShare.after_refusal(self.running)
+        elif news.wait:  # the interval since the last request of another member
+            self._asked_at = max(self._asked_at, memory.not_before - self._interval)
+        if memory.refusal and not self.refused(now):
+            self.refusal = memory.refusal
+        if memory.rate and memory.rate.rate < self._rate.rate:
+            self._rate = memory.rate
+            self._told_rate = memory.rate.rate
 
     def started(self, now: float) -> None:
         """An attempt has begun."""
@@ -183,6 +236,7 @@ class Host:
         if self.reach.is_suspect:
             self.refusal = None
             self._paused_until = -math.inf
+            self.has_news = True
         self.reach.answered()
 
     def _answered(self, now: float, began: float, result: Result | None) -> None:
@@ -200,6 +254,8 @@ class Host:
             self._share.answered()
         rate = self._rate
         rate.accepted(now, held_back=now - self._asked_at < 2 * rate.interval)
+        if rate.interval and not _SAME_PACE[0] < rate.rate / self._told_rate < _SAME_PACE[1]:
+            self.has_news = True
 
     def _judge_again(self, began: float, refusals: Refusals, before: _Before) -> None:
         """Undo what refusals have caused, if this answer shows that they were their URLs' own."""
@@ -210,6 +266,7 @@ class Host:
         self._before = None
         self._share = before.share
         self._paused_until, self.refusal = before.paused_until, before.refusal
+        self.has_news = True
         self._pushes = 0
         self._waiting_since = None
         if began < self._pushed_at:  # else the host may have served it because of the pause
@@ -255,6 +312,7 @@ class Host:
         if self._pushes or self._share.limit < math.inf or self._rate.rate < math.inf:
             self._share, self._rate = HostShare(), HostRate()
             self._pushes = 0
+            self.has_news = True
 
     def _pause(self, now: float, seconds: float, result: Result) -> None:
         """Pause the host, or refuse it if the whole wait gets longer than `--max-wait`.
@@ -292,6 +350,7 @@ class Host:
     def _paused(self, now: float, until: float, reason: str) -> None:
         if until > self._paused_until:
             self._paused_until, self._paused_for = until, reason
+            self.has_news = True
             _log.info("%s is paused for %.1f s: %s", self._origin, until - now, reason)
 
     def _refuse(self, until: float, result: Result, why: str) -> None:
@@ -299,4 +358,5 @@ class Host:
         if self.refusal and self.refusal.until > until:
             return
         self.refusal = Refusal(until, failure, f"{result.detail}; its host {why}")
+        self.has_news = True
         _log.info("%s is not asked any more for a while: it %s", self._origin, why)

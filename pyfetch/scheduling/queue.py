@@ -224,12 +224,15 @@ class HostQueues:
     def _queue_of(self, origin: str) -> HostQueue:
         queue = self._queues.get(origin)
         if queue is None:
-            rules = self._rules_of(origin)
-            host = Host(rules.limits, rules.policy, self._memories.take(origin), origin)
-            queue = self._queues[origin] = HostQueue(origin, host)
+            queue = self._queues[origin] = self._begin_host(origin)
         if self._idle:
             self._idle.pop(origin, None)
         return queue
+
+    def _begin_host(self, origin: str) -> HostQueue:
+        rules = self._rules_of(origin)
+        host = Host(rules.limits, rules.policy, self._memories.take(origin), origin)
+        return HostQueue(origin, host)
 
     def _show_front(self, origin: str, queue: HostQueue) -> None:
         front = queue.front
