@@ -134,6 +134,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             if member is None or not number:
                 return
             member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
+        if not self._waiting and not self.input_ended and self._members.with_room(0):
+            self._read_ahead.widen(self._members.workers)
 
     def _shard_size(self, workload: Workload) -> int:
         """How many targets a member gets now; those that idle workers could begin go to others."""
@@ -170,7 +172,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             case messages.NeedsMore():
                 member.workload.needs_more()
                 if not self._waiting and not self.input_ended:
-                    self._read_ahead.widen()
+                    self._read_ahead.widen(self._members.workers)
             case _:
                 self._follow_state(member, message)
 

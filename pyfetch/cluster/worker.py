@@ -204,7 +204,7 @@ class _EndlessReadAhead(ReadAhead):
         self._unread -= 1
         return super().acquire()
 
-    def widen(self) -> None:
+    def widen(self, workers: int = 0) -> None:  # noqa: ARG002
         # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()
