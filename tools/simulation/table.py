@@ -26,4 +26,5 @@ def row(name: str) -> tuple[str, bool]:
     share = found.work / works[best]
     pushed_back = ran(scenario, auto(), after=240).pushed_back
     figures = f"{best} | {share:.0%} | {found.settled} | {pushed_back:.1%}"
-    return f"| {name} | {figures} |", share >= LEAST and pushed_back < MOST_PUSHED_BACK
+    held = share >= LEAST and pushed_back < MOST_PUSHED_BACK
+    return f"| {name} | {figures} |" + ("" if held else " MISSED"), held

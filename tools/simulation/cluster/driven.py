@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from pyfetch.cluster.coordinator import Coordinator, Item
 from pyfetch.cluster.executor import Executor
@@ -17,7 +16,6 @@ from pyfetch.settings import Settings
 from pyfetch.storage.ledger import NoLedger
 from tools.simulation.cluster.timeline import Timeline
 
-READ_AHEAD: tuple[int, ...] = ()
 LONGEST = 1e6
 """Virtual seconds after which a run has failed."""
 
@@ -131,10 +129,10 @@ class DrivenCoordinator(Coordinator):
         timeline: Timeline,
         took: Callable[[Result], None],
         cost: float,
-        **others: Any,
+        read_ahead: int,
     ) -> None:
         self.mailbox = VirtualMailbox(timeline, cost)
-        self._virtual_read_ahead = VirtualReadAhead(*READ_AHEAD)
+        self._virtual_read_ahead = VirtualReadAhead(read_ahead)
         super().__init__(
             settings,
             executor,
@@ -142,7 +140,6 @@ class DrivenCoordinator(Coordinator):
             read_ahead=self._virtual_read_ahead,
             clock=timeline.clock,
             mailbox=self.mailbox,
-            **others,
         )
         self.results = VirtualResults(took, self._virtual_read_ahead.shown)
         self._state.results = self.results

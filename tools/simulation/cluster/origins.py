@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from pyfetch.settings import Settings
 
-_DRAWS = 1 << 16
+_DRAWS = 1 << 14
 _SCATTER = 2654435761
 """Multiplied with this, indexes that follow each other get figures that do not."""
 CONNECT_TIMEOUT = 10.0

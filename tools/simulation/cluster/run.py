@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pyfetch.cluster.workload import shares_of_cluster
+from pyfetch.engine.read_ahead import LOOKAHEAD
 from pyfetch.models import Result
 from pyfetch.settings import Settings
 from tools.simulation.cluster.bound import least_seconds
@@ -38,6 +39,7 @@ class ClusterScenario:
     incidents: tuple[Incident, ...] = ()
     seed: int = 1
     cost: float = COST
+    read_ahead: int = LOOKAHEAD
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def run(scenario: ClusterScenario) -> Seen:
     executor.resized = lambda places: workers.append((timeline.now, places * settings.most_workers))
     coordinator = DrivenCoordinator(
         settings, executor, shares_of_cluster(settings, executor.size()), timeline, took,
-        scenario.cost,
+        scenario.cost, scenario.read_ahead,
     )  # fmt: skip
     coordinator.go(targets(hosts, lambda origin: origins.of(origin).wants(timeline.now)))
     all_hosts = list(origins.by_name.values())

@@ -48,8 +48,9 @@ class Bounds:
 
 def settings(hosts: dict[int, HostSettings] | None = None, **named: object) -> Settings:
     """Of a run that keeps nothing."""
-    own = tuple((origin(host), said) for host, said in (hosts or {}).items())
-    return Settings(discard=True, workers=WORKERS, hosts=own, **named)  # type: ignore[arg-type]
+    own = tuple((f"host-{host}", said) for host, said in (hosts or {}).items())
+    named = {"workers": WORKERS, **named}
+    return Settings(discard=True, hosts=own, **named)  # type: ignore[arg-type]
 
 
 def some(

@@ -25,7 +25,5 @@ def row(name: str) -> tuple[str, bool]:
         f"{over:.0f}",
         f"{seen.cpu * 1e6:.0f} µs",
     )
-    missed = bounds.missed(seen)
-    return f"| {' | '.join(cells)} |" + (
-        "" if not missed else f" MISSED: {', '.join(missed)}"
-    ), not missed
+    missed = ", ".join(bounds.missed(seen))
+    return f"| {' | '.join(cells)} |" + (f" MISSED: {missed}" if missed else ""), not missed
