@@ -22,10 +22,10 @@ def _least_of(host: VirtualOrigin) -> float:
     """What the host alone needs: for its requests one after the other, and for their number."""
     if not host.served:
         return 0.0
-    start, end = host.manner.shut
-    shut = end - start if host.first_at < end < math.inf else 0.0
     rate = min(host.budget_rate, host.manner.limit)
-    return shut + max(host.busy / host.budget_at_once, (host.served - 1) / rate)
+    seconds = max(host.busy / host.budget_at_once, (host.served - 1) / rate)
+    start, end = host.manner.shut
+    return seconds if seconds <= start else seconds + end - start
 
 
 def _least_of_workers(work: float, workers: list[tuple[float, int]]) -> float:
