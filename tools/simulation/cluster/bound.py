@@ -33,7 +33,7 @@ def _least_of_workers(work: float, workers: list[tuple[float, int]]) -> float:
     number, since = 0, 0.0
     for time, more in sorted(workers):
         done = number * (time - since)
-        if done >= work:
+        if number and done >= work:
             break
         work, number, since = work - done, number + more, time
     return since + work / number if number > 0 else math.inf
