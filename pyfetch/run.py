@@ -234,15 +234,7 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
         cluster = DaskCluster.of(settings)
         from pyfetch.cluster.dask_executor import DaskExecutor
 
-        on_cluster = DaskExecutor(cluster)
-        shares = shares_of_cluster(settings, on_cluster.size())
-        if len(shares) < on_cluster.size():
-            _log.warning(
-                "limits for hosts let %d of %d processes of the cluster fetch",
-                len(shares),
-                on_cluster.size(),
-            )
-        return on_cluster, shares
+        return DaskExecutor(cluster), shares_of_cluster(settings)
     from pyfetch.cluster.local import LocalExecutor
     from pyfetch.cluster.workload import split_settings
 

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import math
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from pyfetch.activity import Activity
@@ -20,6 +20,7 @@ from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
+from pyfetch.cluster.sharing import Sharing
 from pyfetch.cluster.workload import Workload
 from pyfetch.engine.base import GRACE, Driver, Wake
 from pyfetch.engine.mailbox import Mailbox
@@ -68,11 +69,14 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         """`clock` and `mailbox`: where time is simulated."""
         super().__init__(read_ahead, fail_fast=settings.fail_fast, clock=clock, mailbox=mailbox)
         self._executor = executor
-        self._members = Members(shares, executor, self._mailbox.put, clock, watched=watched)
+        self._sharing = Sharing(settings)
+        self._hosts = self._sharing.hosts
+        self._members = Members(
+            shares, executor, self._mailbox.put, clock, ready=self._sharing.joined, watched=watched
+        )
         self._output_dir = settings.output_dir
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
-        self._waiting: deque[Target] = deque()
         self._same_path = SamePath()
         self._deaths: Counter[int] = Counter()
         self._warned = set(warned)
@@ -110,42 +114,57 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         for target in targets:
             named = self._ledger.named(target)
             if self._same_path.enter(named):
-                self._waiting.append(named)
+                self._hosts.add(named)
 
     def _deliver(self, result: Result) -> None:
         self._state.deliver(result)
 
     def _is_done(self) -> bool:
-        return not self._waiting and not any(member.targets for member in self._members)
+        return not self._hosts.waiting and not any(member.targets for member in self._members)
 
     def _do_what_is_due(self) -> None:
         now = self._clock()
         if self._look_at <= now:
             self._look_at = now + _LOOK_EVERY
             self._members.end_the_silent()  # their targets go to others
+        self._sharing.do_what_is_due(self._members, now)
         commit_at = self._ledger.commit_due()
         if commit_at is not None and commit_at <= now:
             self._ledger.commit()
 
     def _start_what_may(self) -> None:
-        while self._waiting and not self._state.results.is_full():
-            member = self._members.with_room(len(self._waiting))
-            number = self._shard_size(member.workload) if member else 0
-            if member is None or not number:
+        hosts = self._hosts
+        while hosts.waiting and not self._state.results.is_full():
+            members = self._members.with_room(hosts.waiting, self._sharing.may_get_more)
+            gave = [self._give_to(member) for member in members]
+            if not any(gave):
                 return
-            member.give([self._ledger.starting(self._waiting.popleft()) for _ in range(number)])
-        if not self._waiting and not self.input_ended and self._members.with_room(0):
+        if not hosts.waiting and self._members.with_room(0, self._sharing.may_get_more):
+            self._widen()
+
+    def _give_to(self, member: Member) -> bool:
+        """Give a member what it should get next. Returns whether there was anything for it."""
+        targets = self._hosts.take(member, self._shard_size(member.workload), self._clock())
+        if targets:
+            member.give([self._ledger.starting(target) for target in targets])
+        elif member.workload.idle_workers:
+            self._widen()
+        return bool(targets)
+
+    def _widen(self) -> None:
+        """Read further ahead: what was read so far may not be asked now, or is too little."""
+        if not self.input_ended:
             self._read_ahead.widen(self._members.workers)
 
     def _shard_size(self, workload: Workload) -> int:
         """How many targets a member gets now; those that idle workers could begin go to others."""
-        waiting = len(self._waiting)
+        waiting = self._hosts.waiting
         spare = waiting if workload.waits_for_more else max(0, waiting - self._members.workers)
         ahead = math.ceil(spare / self._members.most)
         return min(waiting, workload.room(), max(workload.idle_workers, ahead))
 
     def _wait(self) -> list[Item]:
-        due = min(self._look_at, self._ledger.commit_due() or math.inf)
+        due = min(self._look_at, self._ledger.commit_due() or math.inf, self._sharing.due())
         return self._mailbox.take(max(0, due - self._clock()))
 
     def _hear(self, report: MemberReport | RoomChanged) -> None:
@@ -163,7 +182,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     def _follow(self, member: Member, message: messages.FromMember) -> None:
         match message:
             case messages.TargetDone(result, facts, path):
-                target = member.finished(result.index, self._clock())
+                now = self._clock()
+                target = member.finished(result.index, now)
+                self._hosts.finished(member, target, now)
                 self._finish(target, Finished(result, facts=facts, path=path))
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
@@ -171,21 +192,23 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
             case messages.NeedsMore():
                 member.workload.needs_more()
-                if not self._waiting and not self.input_ended:
-                    self._read_ahead.widen(self._members.workers)
+                if not self._hosts.waiting:
+                    self._widen()
             case _:
-                self._follow_state(member, message)
+                if not self._sharing.follow(member, message, self._clock()):
+                    self._follow_state(member, message)
 
     def _follow_state(self, member: Member, message: messages.FromMember) -> None:
         """Take in what a member says of itself."""
         match message:
             case messages.InFlightReport():
-                member.reported(message)
+                member.reported(message, self._clock())
             case messages.ProbeWritten():
                 member.unfit = why_not_shared(self._output_dir, message)
-                member.is_ready = member.unfit is None
                 if member.unfit:
                     member.channel.kill()
+                else:
+                    self._members.ready(member)
             case messages.IsUnfit():
                 member.unfit = message.why
             case messages.LogLine():
@@ -211,12 +234,13 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._deaths.pop(target.index, None)
         following = self._same_path.leave(target)
         if following:
-            self._waiting.append(following)
+            self._hosts.add(following)
         self._state.deliver(attempt.result)
 
     def _take_back(self, member: Member, gone: Gone) -> None:
         """Give the targets of a member that has ended to others, or let them fail."""
         self._members.remove(member)
+        self._sharing.gone(member, self._clock())
         if member.ended or self.stopped:
             return
         why = gone.how if gone.is_unfit else member.unfit
@@ -235,7 +259,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
             self._finish(target, Finished(target.as_failed(Failure.WORKER, detail)))
-        self._waiting.extendleft(reversed(again))
+        self._hosts.put_back(again)
 
     def _as_lost(self, target: Target) -> Target:
         """The target for another member, after the one that had it was killed.

@@ -11,6 +11,7 @@ from pyfetch.cluster.executor import Gone, MemberChannel
 from pyfetch.cluster.messages import FromMember, InFlightReport, TransferState
 from pyfetch.cluster.workload import Workload
 from pyfetch.models import Target
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.transfer import Transfer
 
 
@@ -38,6 +39,8 @@ class Member:
     """Whether it has sent any message."""
     silent_looks: int = 0
     """Calls of `Members.end_the_silent` since its last message."""
+    _reported_at: float = 0.0
+    _bytes_a_second: float = 0.0
 
     def give(self, targets: list[Target]) -> None:
         """Send it these targets."""
@@ -50,14 +53,26 @@ class Member:
         self.workload.finished(1, now)
         return self.targets.pop(index)
 
-    def reported(self, report: InFlightReport) -> None:
+    def reported(self, report: InFlightReport, now: float) -> None:
         """Take in its report of transfers in flight."""
+        elapsed, self._reported_at = now - self._reported_at, now
+        if elapsed > 0:
+            self._bytes_a_second = (report.activity.received - self.activity.received) / elapsed
         self.transfers = [
             _transfer_of(self.targets[state.target_index], state)
             for state in report.transfers
             if state.target_index in self.targets
         ]
         self.activity = report.activity
+
+    def use_of(self, part: Limits) -> float:
+        """Which fraction it uses of its part of what holds for the whole run; 1: all of it."""
+        use = 0.0
+        if part.interval:
+            use = 1.0 if self.activity.held_back else self.workload.speed * part.interval
+        if part.limit_rate:
+            use = max(use, self._bytes_a_second / part.limit_rate)
+        return use
 
 
 class MemberReport(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from pyfetch.activity import Activity, combined_activity
 from pyfetch.cluster.executor import Executor
@@ -36,14 +37,21 @@ class Members:
         heard: Callable[[MemberReport], None],
         clock: Callable[[], float],
         *,
+        ready: Callable[[Member], None] = lambda _: None,
         watched: bool,
     ) -> None:
+        """`ready`: called with each member that may get targets from now on."""
         self._shares = shares
         self._executor = executor
         self._heard = heard
         self._clock = clock
+        self._ready = ready
         self._watched = watched
         self._members: list[Member] = []
+        self._workers_of = list(accumulate(share.most_workers for share in shares))
+        """How many workers the first of the shares have together, for each number of shares."""
+        self._open: dict[Member, None] = {}
+        """Members that are ready, without those that had no room and have sent nothing since."""
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
         self._stillborn = 0
@@ -69,7 +77,7 @@ class Members:
     @property
     def workers(self) -> int:
         """How many workers all of them have together, at most."""
-        return sum(share.most_workers for share in self._shares[: self.most])
+        return self._workers_of[self.most - 1]
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -86,20 +94,37 @@ class Members:
         gone = Activity(received=self._received_by_gone)
         return combined_activity([gone, *(member.activity for member in list(self._members))])
 
-    def with_room(self, waiting: int) -> Member | None:
-        """The member with the fewest targets for each worker, if it should get more; else None.
+    def with_room(
+        self, waiting: int, may_have: Callable[[Member], bool] = lambda _: True
+    ) -> list[Member]:
+        """The members that should get more: those with the fewest targets for each worker first.
+
+        `may_have`: whether there may be something for a member.
 
         Another one is started if all workers of those that are ready have something to do, and
         those that are not ready yet could not begin with all the targets that are `waiting`.
         """
-        ready = [member for member in self._members if member.is_ready]
-        idle = [member for member in ready if member.workload.idle_workers]
+        idle, others = [], []
+        for member in list(self._open):
+            workload = member.workload
+            if workload.idle_workers:
+                idle.append(member)
+            elif workload.room():
+                others.append(member)
+            else:
+                del self._open[member]
         while not idle and self._may_begin(waiting):
             begun = self._begin()
             if begun.is_ready:
-                ready, idle = [*ready, begun], [begun]
-        with_room = [member for member in idle or ready if member.workload.room()]
-        return min(with_room, key=lambda member: member.workload.per_worker, default=None)
+                idle.append(begun)
+        able = list(filter(may_have, idle)) or list(filter(may_have, others))
+        return sorted(able, key=lambda member: member.workload.per_worker)
+
+    def ready(self, member: Member) -> None:
+        """Take in that a member may get targets from now on."""
+        member.is_ready = True
+        self._open[member] = None
+        self._ready(member)
 
     def _may_begin(self, waiting: int) -> bool:
         if not self._free or not self._executor.has_room():
@@ -108,8 +133,10 @@ class Members:
         return sum(member.workload.idle_workers for member in unready) < waiting
 
     def spoke(self, member: Member) -> None:
-        """Take in that a member has sent something, so it is alive."""
+        """Take in that a member has sent something, so it is alive, and may have done targets."""
         member.spoke, member.silent_looks, self._stillborn = True, 0, 0
+        if member.is_ready:
+            self._open[member] = None
 
     def end_the_silent(self) -> None:
         """Check all members that have begun, and kill those that send nothing any more."""
@@ -126,6 +153,7 @@ class Members:
     def remove(self, member: Member) -> None:
         """Remove a member that has ended. Another one may have its share of the settings."""
         self._members.remove(member)
+        self._open.pop(member, None)
         self._received_by_gone += member.activity.received
         self._free.append(member.place)
 
@@ -161,6 +189,7 @@ class Members:
         member.channel = self._executor.start(
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
-        member.is_ready = member.channel.is_local
         self._members.append(member)
+        if member.channel.is_local:
+            self.ready(member)
         return member

@@ -20,6 +20,7 @@ from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
+from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.cluster.probe import NotSharedError, prove_output
 from pyfetch.cluster.process import HOLD
 from pyfetch.engine.download import Downloader
@@ -35,6 +36,8 @@ _REPORT_EVERY = 0.2
 """Seconds between two reports of transfers in flight."""
 _ALIVE_EVERY = 2.0
 """The same if they are not shown: then a report only says that this process is alive."""
+_PARTS_EVERY = 1.0
+"""The same where numbers of the whole run are divided by who uses its part."""
 _GATHER_ELSEWHERE = 0.01
 """Seconds for which messages are gathered where several programs have to pass each on."""
 _MOST_HELD = 8
@@ -99,13 +102,17 @@ def _fetch(
     names = _Names(send)
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
-    engine = engine_over_threads(settings, downloader, read_ahead)
+    hosts = MemberHosts(send, downloader)
+    engine = engine_over_threads(settings, downloader, read_ahead, make_queues=hosts.make_queues)
+    hosts.tell = engine.tell
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
+    if settings.limit_rate or settings.rate_total:
+        every = min(every, _PARTS_EVERY)
     daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
     ledger = _Outcomes()
     error = None
     try:
-        for result in engine.run(_targets(inbox, engine, read_ahead, names), ledger):
+        for result in engine.run(_targets(inbox, engine, read_ahead, names, hosts), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
@@ -114,7 +121,11 @@ def _fetch(
 
 
 def _targets(
-    inbox: Inbox, engine: ThreadEngine, read_ahead: _EndlessReadAhead, names: _Names
+    inbox: Inbox,
+    engine: ThreadEngine,
+    read_ahead: _EndlessReadAhead,
+    names: _Names,
+    hosts: MemberHosts,
 ) -> Iterator[Target]:
     """The targets to fetch, as they come. This process ends if the one that sends them does."""
     while True:
@@ -126,18 +137,25 @@ def _targets(
         if isinstance(message, messages.NameGiven):
             names.give(message)
             continue
+        if isinstance(message, messages.HostsTold | messages.RunBudget):
+            hosts.told(message)
+            continue
         # No more targets will come, but there may be names, or a message to stop.
-        daemon(lambda: _hear_the_rest(inbox, engine, names), "messages").start()
+        daemon(lambda: _hear_the_rest(inbox, engine, names, hosts), "messages").start()
         if isinstance(message, messages.StopNow):
             engine.stop()
         return
 
 
-def _hear_the_rest(inbox: Inbox, engine: ThreadEngine, names: _Names) -> NoReturn:
+def _hear_the_rest(
+    inbox: Inbox, engine: ThreadEngine, names: _Names, hosts: MemberHosts
+) -> NoReturn:
     while True:
         message = inbox.take()
         if isinstance(message, messages.NameGiven):
             names.give(message)
+        elif isinstance(message, messages.HostsTold | messages.RunBudget):
+            hosts.told(message)
         elif isinstance(message, messages.StopNow):
             engine.stop()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pyfetch.settings import AUTO, MOST_WORKERS, HostSettings, Settings
+from pyfetch.settings import AUTO, Settings
 
 AHEAD = 1.0
 """Seconds of work that a member should have in addition to what its workers are doing."""
@@ -37,6 +37,11 @@ class Workload:
         self._since = now
         self.outstanding = 0
         """Targets that it has got and not done."""
+
+    @property
+    def speed(self) -> float:
+        """Targets a second, as measured last."""
+        return self._rate
 
     @property
     def per_worker(self) -> float:
@@ -86,17 +91,13 @@ class Workload:
 
 
 def split_settings(settings: Settings) -> list[Settings]:
-    """The settings of each process of this machine.
-
-    Workers and the limits for hosts (`--per-host`) are divided among them, so there are no more
-    processes than the lowest limit. With a limit of requests or bytes a second there is one
-    process, which is fast enough for it.
-    """
-    most = _most_shares(settings) or MOST_WORKERS
-    number = min(settings.process_number, settings.most_workers, most)
+    """The settings of each process of this machine: workers are divided among them."""
+    number = min(settings.process_number, settings.most_workers)
     return [
         replace(
-            _with_part_of_limits(settings, number),
+            settings,
+            processes=1,
+            fail_fast=False,
             workers=settings.workers
             if settings.workers == AUTO
             else _share(settings.workers, number, place),
@@ -106,42 +107,13 @@ def split_settings(settings: Settings) -> list[Settings]:
     ]
 
 
-def shares_of_cluster(settings: Settings, size: int) -> list[Settings]:
-    """The settings of each member on a cluster that has room for `size` members now.
-
-    Each member has all the workers. Limits for hosts are divided among as many members as there is
-    room for now; without limits, any number of members may join later.
-    """
-    most = _most_shares(settings)
-    number = min(most, max(1, size)) if most else MOST_MEMBERS
-    part = _with_part_of_limits(settings, number) if most else settings
+def shares_of_cluster(settings: Settings) -> list[Settings]:
+    """The settings of each member on a cluster, which has all the workers."""
     # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
-        part, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
+        settings, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
     )
-    return [own] * number
-
-
-def _most_shares(settings: Settings) -> int | None:
-    """Among how many members the limits for hosts can be divided; None: there are no limits."""
-    limits: list[Settings | HostSettings] = [settings, *(said for _, said in settings.hosts)]
-    if any(one.rate or one.limit_rate for one in limits):
-        return 1
-    return min((one.per_host for one in limits if one.per_host), default=None)
-
-
-def _with_part_of_limits(settings: Settings, number: int) -> Settings:
-    """The settings of one of `number` members, with its part of the limits for hosts."""
-    return replace(
-        settings,
-        processes=1,
-        per_host=settings.per_host and settings.per_host // number,
-        hosts=tuple(
-            (pattern, said._replace(per_host=said.per_host and said.per_host // number))
-            for pattern, said in settings.hosts
-        ),
-        fail_fast=False,
-    )
+    return [own] * MOST_MEMBERS
 
 
 def _share(whole: int, number: int, place: int) -> int:

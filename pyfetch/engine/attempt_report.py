@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
 from pyfetch.timing import Timing
@@ -33,7 +33,7 @@ class AttemptReport:
     def __init__(self, target: Target, transfer: Transfer, clock: Callable[[], float]) -> None:
         self.target = target
         """The target, with the path that its file gets in the end."""
-        self.answer: Response | None = None
+        self.answer: ResponseHead | None = None
         """The head of the last answer."""
         self.asked = False
         """Whether a request was sent."""

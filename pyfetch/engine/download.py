@@ -6,15 +6,15 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import __version__
-from pyfetch.attempt import AttemptOutcome, Finished, NotMade
+from pyfetch.attempt import AttemptOutcome, Finished, NotMade, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.download_attempt import Download, NeedsAnotherRequest
+from pyfetch.engine.download_attempt import Download, Get, NeedsAnotherRequest, Step
 from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
@@ -48,8 +48,8 @@ class Downloader:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._client = Client(settings, USER_AGENT, bandwidth)
+        self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
+        self._client = Client(settings, USER_AGENT, self._bandwidth)
         self.directory: OutputDirectory | None = None
         """Where files go; None: no file is kept."""
         self.rename: Rename | None = None
@@ -62,9 +62,31 @@ class Downloader:
 
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
+        steps = self.steps(target, transfer)
+        get = self._client.get
+        try:
+            step = next(steps)
+            while True:
+                if not isinstance(step, Get):
+                    step = next(steps)
+                    continue
+                try:
+                    onward = get(step.state, step.fields, transfer, step.receiver)
+                except BaseException as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(onward)
+        except StopIteration as ended:
+            outcome: AttemptOutcome = ended.value
+            return outcome
+
+    def steps(
+        self, target: Target, transfer: Transfer
+    ) -> Generator[Step, RedirectState | None, AttemptOutcome]:
+        """One attempt as steps, for whoever makes its requests. Raises as `__call__` does."""
         download = self._begin(AttemptReport(target, transfer, self._clock), transfer)
         try:
-            return download.make(self._client)
+            return (yield from download.steps())
         except TargetError as error:
             failed = download.report.failed(error)
             return self._not_made(failed) if is_out_of_resources(error) else failed
@@ -84,6 +106,15 @@ class Downloader:
             return download.report.failed(TargetError(Failure.INTERNAL, detail))
         finally:
             transfer.end()
+
+    def limit_rate(self, rate: int) -> None:
+        """Let all transfers together receive so many bytes a second, where there is a limit."""
+        if self._bandwidth:
+            self._bandwidth.change_to(rate)
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self._client.limit_rate_of(origin, rate)
 
     def _into(
         self, output_dir: Path, known: DirectoryIdentity | None

@@ -1,17 +1,20 @@
-"""One attempt at one target: send the request, and take the body. Here, no file is kept."""
+"""One attempt at one target: say what to request, and take the body. Here, no file is kept.
+
+An attempt sends nothing itself. It is a generator of steps: each says what has to be done next, so
+that threads and a loop can drive the same attempt.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyfetch.attempt import AttemptOutcome, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.receiver import BodyWriter
+from pyfetch.engine.receiver import HASHED_LATE, BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
-from pyfetch.http.client import Client
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
@@ -20,6 +23,24 @@ if TYPE_CHECKING:  # loaded where files are kept only
     from pyfetch.facts import FileFacts
     from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placement
+
+
+class Get(NamedTuple):
+    """A step: one GET. It is answered with what `Client.get` returns, or with what that raises."""
+
+    state: RedirectState
+    fields: Mapping[str, str]
+    """Header fields for this request alone: a range, conditions."""
+    receiver: BodyWriter
+
+
+class BeforeWork:
+    """A step: what comes next may take long (a file is hashed). Nothing is to be done for it."""
+
+
+BEFORE_WORK: Final = BeforeWork()
+
+Step = Get | BeforeWork
 
 
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
@@ -44,23 +65,22 @@ class Download:
     def _target(self) -> Target:
         return self.report.target
 
-    def make(self, client: Client) -> AttemptOutcome:
+    def steps(self) -> Generator[Step, RedirectState | None, AttemptOutcome]:
         """Fetch the target. Raises `TargetError` or `NeedsAnotherRequest`."""
         expected = Expectations(self._settings, self._transfer.assignment.length)
         redirects = self._redirects()
         question = Question(is_second=True) if redirects.whole else FOR_ALL
-        writer = self._get(client, None, question, expected)
+        writer = yield from self._get(None, question, expected)
         self._finish(writer, None)
         return self.report.fetched(None, writer.sha256)
 
     def _get(
         self,
-        client: Client,
         part: Part | None,
         question: Question,
         expected: Expectations,
-        on_wanted: Callable[[Response, str], None] | None = None,
-    ) -> BodyWriter:
+        on_wanted: Callable[[ResponseHead, str], None] | None = None,
+    ) -> Generator[Step, RedirectState | None, BodyWriter]:
         """Make one GET. Raises `NeedsAnotherRequest` if the attempt needs another one.
 
         `on_wanted`: what to do with the head of a wanted answer and its media type.
@@ -69,6 +89,8 @@ class Download:
         if task.refusal:
             raise task.refusal
         redirects = self._redirects()
+        if question.part_length > HASHED_LATE:
+            yield BEFORE_WORK
         writer = BodyWriter(
             self._target,
             self._transfer,
@@ -81,7 +103,7 @@ class Download:
         )
         self.report.asked = True
         try:
-            onward = client.get(redirects, question.fields, self._transfer, writer)
+            onward = yield Get(redirects, question.fields, writer)
         finally:
             self.report.answer = writer.answer
         if writer.start_again:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 
-from pyfetch.attempt import AttemptOutcome, Finished
+from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.download_attempt import Download
+from pyfetch.engine.download_attempt import BEFORE_WORK, Download, Step
 from pyfetch.engine.existing_file import (
     Kept,
     Wanted,
@@ -22,8 +22,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
 from pyfetch.facts import FileFacts
-from pyfetch.http.client import Client
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Outcome
 from pyfetch.naming.content_disposition import file_name_given
@@ -88,7 +87,7 @@ class FileDownload(Download):
         self._said = NOTHING_SAID
         """What the answer says that the path depends on."""
 
-    def make(self, client: Client) -> AttemptOutcome:
+    def steps(self) -> Generator[Step, RedirectState | None, AttemptOutcome]:
         """Fetch the target, or find that its file is there already.
 
         Raises `TargetError` or `NeedsAnotherRequest`.
@@ -99,6 +98,8 @@ class FileDownload(Download):
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
         self._there = look(self._parts.directory, path)
+        if target.checksum and self._there.status:
+            yield BEFORE_WORK
         found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self._stays(found)
@@ -106,7 +107,7 @@ class FileDownload(Download):
             self.report.part = part
             try:
                 question = self._question(part, found)
-                writer = self._get(client, part, question, expected, self._naming(part))
+                writer = yield from self._get(part, question, expected, self._naming(part))
             except _NamedFileStays as stays:
                 part.drop()
                 return self._stays(stays.kept)
@@ -185,13 +186,13 @@ class FileDownload(Download):
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _naming(self, part: Part) -> Callable[[Response, str], None] | None:
+    def _naming(self, part: Part) -> Callable[[ResponseHead, str], None] | None:
         """What to do with the head of a wanted answer and its media type; None: nothing."""
         if self._rename is None:
             return None
         return partial(self._take_name, self._rename, part)
 
-    def _take_name(self, rename: Rename, part: Part, head: Response, media_type: str) -> None:
+    def _take_name(self, rename: Rename, part: Part, head: ResponseHead, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.

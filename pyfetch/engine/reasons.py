@@ -6,13 +6,13 @@ import os
 
 from pyfetch.engine.verdict import Question, Verdict
 from pyfetch.headers import parse_content_range
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import is_as_recorded, is_of_another_version
 from pyfetch.models import Target
 from pyfetch.units import format_size
 
 
-def about_answer(question: Question, head: Response, verdict: Verdict) -> str:
+def about_answer(question: Question, head: ResponseHead, verdict: Verdict) -> str:
     """What an answer means for the part or for the file that is there; empty if nothing."""
     if question.part:
         if verdict is Verdict.REST:
@@ -25,7 +25,7 @@ def about_answer(question: Question, head: Response, verdict: Verdict) -> str:
     return ""
 
 
-def _why_not_rest(question: Question, head: Response) -> str:
+def _why_not_rest(question: Question, head: ResponseHead) -> str:
     """Why an answer to a request for the rest of a part is not that."""
     part = question.part
     assert part  # noqa: S101 - the rest of it was asked for

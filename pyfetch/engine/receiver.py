@@ -14,7 +14,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
@@ -58,7 +58,7 @@ class BodyWriter:
         *,
         names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
-        on_wanted: Callable[[Response, str], None] | None = None,
+        on_wanted: Callable[[ResponseHead, str], None] | None = None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -74,7 +74,7 @@ class BodyWriter:
         self._total: int | None = None
         self.part_digest = part_digest
         """The digest of the old part, once it was computed."""
-        self.answer: Response | None = None
+        self.answer: ResponseHead | None = None
         """The answer, once its head has come."""
         self.placed: Placed | None = None
         """Where the file went, once it has its name."""
@@ -97,7 +97,7 @@ class BodyWriter:
         """Whether the server says that the file is as it was (304)."""
         return self._verdict is _UNCHANGED
 
-    def head(self, head: Response) -> bool:
+    def head(self, head: ResponseHead) -> bool:
         """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
         self.answer = head
         self._representation = None
@@ -173,7 +173,7 @@ class BodyWriter:
         self._transfer.check()
         return self._commit(self._part, head, placement)
 
-    def _commit(self, part: Part, head: Response, placement: Placement) -> FileFacts:
+    def _commit(self, part: Part, head: ResponseHead, placement: Placement) -> FileFacts:
         said = self._said(head)
         modified = modified_at(said.last_modified, head.headers.get("date"), time.time())
         given = head.headers.get("content-disposition")
@@ -189,7 +189,7 @@ class BodyWriter:
             unused_name=None if given is None or self._names_by_servers else file_name_given(given),
         )
 
-    def _said(self, head: Response) -> Representation:
+    def _said(self, head: ResponseHead) -> Representation:
         """What is known of the content: what a 206 does not repeat, the first answer has said."""
         if self._representation is None:
             part = self._question.part if self._verdict is _REST else None
@@ -198,7 +198,7 @@ class BodyWriter:
             self._representation = said
         return self._representation
 
-    def _continue(self, head: Response) -> None:
+    def _continue(self, head: ResponseHead) -> None:
         """Prepare to append to the part."""
         part = self._part
         found = parse_content_range(head.headers.get("content-range"))
@@ -223,7 +223,7 @@ class BodyWriter:
             known = self.part_digest = PartDigest(part.length, digest)
         return known.digest.copy()
 
-    def _expect(self, total: int | None, head: Response) -> None:
+    def _expect(self, total: int | None, head: ResponseHead) -> None:
         """Check type and size of the body as the head announces them."""
         try:
             if self._expectations.of_type:
@@ -253,7 +253,7 @@ class BodyWriter:
         part.begin(total, metadata, is_whole=is_whole)
         self._begun = True
 
-    def _wanted_answer(self) -> Response:
+    def _wanted_answer(self) -> ResponseHead:
         """The answer, if its body is wanted. Raises `TargetError` for any other answer."""
         head = self.answer
         if head is None:
@@ -272,7 +272,7 @@ class BodyWriter:
             raise TargetError(Failure.WRONG_CONTENT, detail)
         raise TargetError(Failure.WRONG_CONTENT, f"the answer {status} has no content")
 
-    def _part_is_of_another_mirror(self, head: Response) -> bool:
+    def _part_is_of_another_mirror(self, head: ResponseHead) -> bool:
         """Whether the part came from another mirror, so that this answer is not about it."""
         question = self._question
         return bool(question.part and self._target.mirrors) and not question.is_about_part(head)

@@ -4,7 +4,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.headers import is_slice, parse_content_range
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import is_of_another_version, is_same_etag
 from pyfetch.urls import without_query
 
@@ -37,7 +37,7 @@ class Conditions(NamedTuple):
     size: int
     """Size of the existing file, in bytes."""
 
-    def are_met_by(self, head: Response) -> bool:
+    def are_met_by(self, head: ResponseHead) -> bool:
         """Whether a 304 is about the existing file.
 
         It is if the URL that answers is the one that the validators came from. A link that is
@@ -83,7 +83,7 @@ class Question(NamedTuple):
                 fields["If-Range"] = self.part.validator
         return fields
 
-    def verdict(self, head: Response) -> Verdict:
+    def verdict(self, head: ResponseHead) -> Verdict:
         """What the answer with this head is."""
         status, content_range = head.status, head.headers.get("content-range")
         asked_for_more = self.part is not None or self.conditions is not None
@@ -100,7 +100,7 @@ class Question(NamedTuple):
         refuses = status in _REFUSING or status == 304 or (status == 500 and self.distrusts_500)
         return Verdict.ASK_AGAIN if asked_for_more and refuses else Verdict.NO_FILE
 
-    def is_about_part(self, head: Response) -> bool:
+    def is_about_part(self, head: ResponseHead) -> bool:
         """Whether the URL that answers is the one that the part came from.
 
         A link that is signed anew each time has another query: then a strong ETag, which a 206 has
@@ -114,7 +114,7 @@ class Question(NamedTuple):
             without_query(head.url.identity) == without_query(part.answered_by)
         )
 
-    def _is_rest(self, head: Response) -> bool:
+    def _is_rest(self, head: ResponseHead) -> bool:
         """Whether this 206 is exactly the rest of the part (RFC 9110, section 15.3.7)."""
         part = self.part
         found = parse_content_range(head.headers.get("content-range"))

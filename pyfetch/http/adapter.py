@@ -19,7 +19,7 @@ from urllib3 import Retry, Timeout
 from pyfetch.headers import Fields
 from pyfetch.http.pool import ConnectionPool
 from pyfetch.http.read_buffer import ReadBuffer
-from pyfetch.http.response import UNTIL_CLOSE, Response, framing_of
+from pyfetch.http.response import UNTIL_CLOSE, Response, ResponseHead, framing_of
 from pyfetch.http.response_head import StatusLine
 from pyfetch.http.route import Route
 from pyfetch.transfer import Transfer
@@ -94,7 +94,7 @@ class _CookieSource:
         self.msg = Fields(lines)
 
 
-def extract_cookies(jar: CookieJar, request: PreparedRequest, response: Response) -> None:
+def extract_cookies(jar: CookieJar, request: PreparedRequest, response: ResponseHead) -> None:
     """Add the cookies that a response sets to a jar, if its policy accepts them."""
     extract_cookies_to_jar(jar, request, _CookieSource(response.headers))
 

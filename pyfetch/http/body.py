@@ -105,8 +105,8 @@ def _one_of_few(*, fast: bool) -> Iterator[None]:
 def _throttled(
     response: Response, transfer: Transfer, limits: Sequence[Bandwidth]
 ) -> Iterator[bytes]:
-    size = min(limit.chunk for limit in limits)
     while True:
+        size = min(limit.chunk for limit in limits)  # it changes with the rate
         grants = [limit.take(transfer, size) for limit in limits]
         data = response.read(size)
         for limit, due in zip(limits, grants, strict=True):
@@ -114,6 +114,10 @@ def _throttled(
         if not data:
             return
         yield data
+
+
+def _chunk_at(rate: int) -> int:
+    return max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
 
 
 class Bandwidth:
@@ -134,8 +138,13 @@ class Bandwidth:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._free_at = 0.0
-        self.chunk = max(_SMALLEST, min(_LARGEST, int(rate * _SLICE)))
+        self.chunk = _chunk_at(rate)
         """Bytes of one grant, where no other limit has smaller ones."""
+
+    def change_to(self, rate: int) -> None:
+        """Allow so many bytes a second from now on."""
+        with self._lock:
+            self._rate, self.chunk = rate, _chunk_at(rate)
 
     def take(self, transfer: Transfer, size: int | None = None) -> float:
         """Wait until `size` bytes may be read, else `chunk`.

@@ -7,7 +7,6 @@ when the other host may be asked.
 from __future__ import annotations
 
 import contextlib
-import logging
 import socket
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -21,28 +20,22 @@ from pyfetch.http import failures
 from pyfetch.http.adapter import Exchange
 from pyfetch.http.body import Bandwidth, read_pieces
 from pyfetch.http.connection import AddressJudge, ConnectError, Connector
+from pyfetch.http.conversation import (
+    DRAIN_SECONDS,
+    DRAIN_SIZE,
+    Conversation,
+    PlannedRequest,
+)
 from pyfetch.http.name_lookup import NameLookUps
-from pyfetch.http.origin_config import OriginConfig, OriginConfigs
+from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.pool import ConnectionPool
-from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
-from pyfetch.http.request import RequestBuilder
-from pyfetch.http.response import Response
+from pyfetch.http.response import Response, ResponseHead
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
 from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
-from pyfetch.urls import Url, parse_url
 
-_log = logging.getLogger(__name__)
-
-_LONGEST_SHOWN = 60
-"""How many characters of a field's value a message shows, at most."""
-DRAIN_SIZE = 64 * 1024
-"""Longest body of a redirect or an error response that is read so that the connection can be
-reused, in bytes."""
-DRAIN_SECONDS = 0.1
-"""Longest wait for such a body, in seconds."""
 MAX_IDLE = 256
 """Idle connections that are kept, at most; if there are many workers, two for each of them."""
 
@@ -57,11 +50,8 @@ class Receiver(Protocol):
     transfer, and the caller of the client gets it.
     """
 
-    def head(self, head: Response) -> bool:
-        """Take the head of the final response. Returns whether its body is wanted.
-
-        A receiver uses the head's fields only: it never reads from it.
-        """
+    def head(self, head: ResponseHead) -> bool:
+        """Take the head of the final response. Returns whether its body is wanted."""
         ...
 
     def chunk(self, data: bytes | memoryview) -> None:
@@ -81,19 +71,20 @@ class Client:
     def __init__(
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
     ) -> None:
-        self._settings = settings
         self._limits = (bandwidth,) if bandwidth else ()
-        self._origins = OriginConfigs(settings, user_agent)
-        self._requests = RequestBuilder(settings, self._origins)
+        self._conversation = Conversation(settings, user_agent)
         look_ups = NameLookUps(family=_address_family(settings))
         connector = Connector(
             Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
         )
-        self._has_warned = False
         # Lists often go back and forth between hosts: keep a connection to each.
         workers = settings.most_workers
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._pool = ConnectionPool(connector, budget.idle_connections)
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self._conversation.limit_rate_of(origin, rate)
 
     def close_idle(self) -> None:
         """Close all connections that no request uses."""
@@ -113,44 +104,29 @@ class Client:
         redirect or demand to log in. Raises `TargetError` if the body is incomplete, and whatever
         the receiver raises.
         """
+        conversation, target = self._conversation, transfer.target
         while True:
-            request = self._requests.build(state, headers, transfer.target)
-            refuse_loop(state, request)
-            config = self._origins.of(state.url)
-            response = self._send(request, state, config, transfer)
+            planned = conversation.plan(state, headers, target)
+            response = self._send(planned, state, transfer)
             try:
-                location = location_of(response)
-                logs_in = self._requests.logs_in(state, transfer.target, response)
-                if location is None and not logs_in:
-                    self._push(response, config, transfer, receiver)
+                following = conversation.after(state, target, planned, response)
+                if following is None:
+                    self._push(response, planned.config, transfer, receiver)
                     return None
                 _drain(response, transfer)
             finally:
                 response.close()
-            cookies = self._requests.cookies_after(state, transfer.target, request, response)
-            asked = state.asked | {request_key(state, request)}
-            origin = state.origin
-            if location is None:
-                state = state._replace(cookies=cookies, logins=state.logins + 1)
-            else:
-                state = follow(state, location, self._settings)
-                state = state._replace(cookies=cookies, asked=asked)
-            if state.origin != origin or self._origins.of(state.url).is_paced:
+            if conversation.waits_for_turn(state, following):
                 transfer.check()
-                return state
+                return following
+            state = following
 
-    def _send(
-        self,
-        request: requests.PreparedRequest,
-        state: RedirectState,
-        config: OriginConfig,
-        transfer: Transfer,
-    ) -> Response:
+    def _send(self, planned: PlannedRequest, state: RedirectState, transfer: Transfer) -> Response:
         transfer.check()
-        url = _requested_url(state, request)
-        exchange = Exchange(self._pool, config.route, url, transfer, config.timeout)
+        config = planned.config
+        exchange = Exchange(self._pool, config.route, planned.url(state), transfer, config.timeout)
         try:
-            return exchange.run(request, config.proxies)
+            return exchange.run(planned.prepared, config.proxies)
         except _BROKEN as error:
             transfer.check()  # if it was stopped, the reason says more than this error
             raise failures.of_request(error, config.timeout) from error
@@ -159,8 +135,8 @@ class Client:
         self, response: Response, config: OriginConfig, transfer: Transfer, receiver: Receiver
     ) -> None:
         transfer.answered()
-        if "content-encoding" in response.headers and not self._has_warned:
-            self._warn_of_coding(response, config, transfer)
+        if "content-encoding" in response.headers:
+            self._conversation.warn_of_coding(response, config, transfer.target)
         if response.framing.error:
             raise TargetError(Failure.WRONG_CONTENT, response.framing.error)
         transfer.ours_begins()  # the receiver may have to hash a part first
@@ -181,27 +157,6 @@ class Client:
             transfer.check()
             raise failures.of_body(error, transfer) from error
         transfer.check()
-
-    def _warn_of_coding(self, response: Response, config: OriginConfig, transfer: Transfer) -> None:
-        """Warn, once a run, that a body is compressed and is saved as it is."""
-        coding = response.headers["content-encoding"]
-        if not coding or response.status >= 300:
-            return
-        names = (*config.defaults.fields, *(name for name, _ in transfer.target.headers))
-        was_asked_for = any(name.lower() == "accept-encoding" for name in names)
-        if coding.strip().lower() != "identity" and not was_asked_for:
-            self._has_warned = True
-            _log.warning(
-                "a server sends its files coded (Content-Encoding: %s) though that was not asked"
-                " for: they are saved as they come; JSON results have it as content_encoding",
-                coding[:_LONGEST_SHOWN],
-            )
-
-
-def _requested_url(state: RedirectState, request: requests.PreparedRequest) -> Url:
-    """The URL of a request: `requests` normalises those that are not plain."""
-    text = request.url or ""
-    return state.url if text == state.url.text else parse_url(text)
 
 
 def _address_family(settings: Settings) -> socket.AddressFamily:

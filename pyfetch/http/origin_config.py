@@ -71,6 +71,8 @@ class OriginConfigs:
         """By the fields of the settings: most origins have the same."""
         self._bandwidths: WeakValueDictionary[str, Bandwidth] = WeakValueDictionary()
         """By origin, as long as a transfer keeps to one, even if the cache has dropped it."""
+        self._rates: dict[str, int] = {}
+        """Bytes a second by origin, where they are a part of what the settings say."""
         self._lock = threading.Lock()
         """Held to add to the cache, or to these."""
         self._cache: dict[str, OriginConfig] = {}
@@ -119,11 +121,20 @@ class OriginConfigs:
             is_paced=bool(self._settings.rate or own.rate),
         )
 
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second from now on."""
+        with self._lock:
+            self._rates[origin] = rate
+            bandwidth = self._bandwidths.get(origin)
+            if bandwidth:
+                bandwidth.change_to(rate)
+
     def _bandwidth_of(self, origin: str, own: HostSettings) -> Bandwidth | None:
         if own.limit_rate is None:
             return None
         with self._lock:
-            return self._bandwidths.setdefault(origin, Bandwidth(own.limit_rate))
+            rate = self._rates.get(origin, own.limit_rate)
+            return self._bandwidths.setdefault(origin, Bandwidth(rate))
 
     def _timeout_of(self, own: HostSettings) -> Timeout:
         if own.timeout is None:

@@ -11,7 +11,7 @@ from urllib.parse import urldefrag, urljoin
 import requests
 
 from pyfetch.attempt import RedirectState
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
 from pyfetch.urls import UnsupportedScheme, Url, escape_url, masked_url, parse_url
@@ -26,7 +26,7 @@ _LONGEST_SHOWN = 500
 """Most characters of a `Location` that a message shows."""
 
 
-def location_of(response: Response) -> str | None:
+def location_of(response: ResponseHead) -> str | None:
     """Return the `Location` of a redirect; None for any other response. Raises `TargetError`."""
     if response.status not in _REDIRECTS:
         return None

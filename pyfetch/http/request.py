@@ -20,7 +20,7 @@ from pyfetch.http.credentials import Credentials
 from pyfetch.http.given_jars import GivenJars
 from pyfetch.http.origin_config import OriginConfigs
 from pyfetch.http.request_defaults import authorizes, fields_by_name, harmless
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.urls import escape_url
@@ -105,7 +105,7 @@ class RequestBuilder:
         state: RedirectState,
         target: Target,
         request: requests.PreparedRequest,
-        response: Response,
+        response: ResponseHead,
     ) -> Mapping[str, CookieJar]:
         """Return the cookies of an attempt with those that this response sets."""
         if "set-cookie" not in response.headers:
@@ -117,7 +117,7 @@ class RequestBuilder:
 
         return cookies_after(state.cookies, state.origin, sent, extract)
 
-    def logs_in(self, state: RedirectState, target: Target, response: Response) -> bool:
+    def logs_in(self, state: RedirectState, target: Target, response: ResponseHead) -> bool:
         """Whether to send the last request again, because this response says how to log in."""
         if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
             return False

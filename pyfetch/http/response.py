@@ -68,7 +68,29 @@ def framing_of(status: int, fields: Fields) -> Framing:
     return Framing(int(length))
 
 
-class Response:
+class ResponseHead:
+    """The head of the final response to one GET, and how its body is framed."""
+
+    __slots__ = ("framing", "headers", "reason", "status", "url")
+
+    def __init__(self, url: Url, status_line: StatusLine, fields: Fields, framing: Framing) -> None:
+        self.url = url
+        """URL of the request, after redirects."""
+        self.status = status_line.status
+        self.reason = status_line.reason
+        self.headers = fields
+        self.framing = framing
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status} {self.reason} {self.framing}>"
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, where the server has announced them."""
+        return self.framing.length
+
+
+class Response(ResponseHead):
     """The final response to one GET. Its body can be read once, by one thread.
 
     `on_end` is called once, when no more of the body will be read, and is told whether the
@@ -76,17 +98,7 @@ class Response:
     `HTTPException` for a body that breaks the rules.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_keeps_alive",
-        "_left",
-        "_on_end",
-        "framing",
-        "headers",
-        "reason",
-        "status",
-        "url",
-    )
+    __slots__ = ("_buffer", "_keeps_alive", "_left", "_on_end")
 
     def __init__(
         self,
@@ -97,8 +109,8 @@ class Response:
         buffer: ReadBuffer,
         on_end: Callable[[bool], None],
     ) -> None:
+        # The fields of `ResponseHead`: to call its `__init__` would cost each URL a call.
         self.url = url
-        """URL of the request, after redirects."""
         self.status = status_line.status
         self.reason = status_line.reason
         self.headers = fields
@@ -110,14 +122,6 @@ class Response:
         self._on_end: Callable[[bool], None] | None = on_end
         if self._left == 0:
             self._end()
-
-    def __repr__(self) -> str:
-        return f"<Response {self.status} {self.reason} {self.framing}>"
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of the body, where the server has announced them."""
-        return self.framing.length
 
     @property
     def left(self) -> int | None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 
 from pyfetch.http.name_lookup import Address
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
 from pyfetch.text import MASK, masked
 from pyfetch.units import format_seconds, format_size
@@ -55,7 +55,7 @@ def connected(route: Route, peer: object, seconds: float) -> None:
     )  # fmt: skip
 
 
-def answered(url: Url, response: Response, *, reused: bool, seconds: float) -> None:
+def answered(url: Url, response: ResponseHead, *, reused: bool, seconds: float) -> None:
     """The head of a response is there."""
     status = f"{response.status} {response.reason}".rstrip()
     length = "" if response.length is None else f", {format_size(response.length)}"
@@ -73,7 +73,7 @@ def request_head(head: bytes) -> None:
     _log.debug("%s", _head(">", first, shown))
 
 
-def response_head(response: Response) -> None:
+def response_head(response: ResponseHead) -> None:
     """The head of a response."""
     shown = (
         (name, MASK if name.lower() in _SECRET_IN_RESPONSES else masked_url(value))

@@ -43,6 +43,20 @@ class HostNews(NamedTuple):
     refused_rate: float = 0.0
     """The rate at which it refused requests last."""
 
+    @property
+    def matters(self) -> bool:
+        """Whether a member has to know it before it asks the host."""
+        return self.wait > 0 or self.refused_for > 0 or self.rate is not None
+
+    def after(self, seconds: float) -> "HostNews":
+        """The same news so many seconds later."""
+        wait = max(0.0, self.wait - seconds)
+        return self._replace(
+            wait=wait,
+            reason=self.reason if wait else "",
+            refused_for=max(0.0, self.refused_for - seconds),
+        )
+
 
 class HostWanted(NamedTuple):
     """A member has something to ask of a host of which it has no part: a redirect led there."""

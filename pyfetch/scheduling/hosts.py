@@ -43,9 +43,10 @@ class Host:
     """
 
     __slots__ = (
-        "_asked_at", "_asked_before", "_before", "_counts_running", "_interval", "_most_at_once", "_origin",
-        "_paused_for", "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate", "_refusals",
-        "_share", "_told_rate", "_waiting_since", "has_news", "reach", "refusal", "running",
+        "_asked_at", "_asked_before", "_before", "_counts_running", "_interval", "_most_at_once",
+        "_origin", "_paused_for", "_paused_until", "_policy", "_pushed_at", "_pushes", "_rate",
+        "_refusals", "_share", "_told_rate", "_waiting_since", "has_news", "reach", "refusal",
+        "running",
     )  # fmt: skip
 
     def __init__(

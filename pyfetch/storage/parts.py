@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from pyfetch.http.response import Response
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import Representation, is_etag, is_validator, strong_validator
 from pyfetch.models import Target
 from pyfetch.storage.directory import OutputDirectory
@@ -162,7 +162,7 @@ class PartMetadata(NamedTuple):
         return metadata
 
 
-def metadata_of(target: Target, head: Response, total: int | None) -> PartMetadata | None:
+def metadata_of(target: Target, head: ResponseHead, total: int | None) -> PartMetadata | None:
     """What is needed to continue a part; None if its version could not be told from another.
 
     That takes a strong validator and the length of the whole, or a checksum that the list demands.

@@ -86,33 +86,21 @@ def test_a_run_on_a_cluster_of_its_own(forked: InstalledCommand, server: Loopbac
     assert not (forked.directory / "data" / ".pyfetch" / "lock").exists()
 
 
-def test_limits_that_leave_processes_idle_are_said(
-    forked: InstalledCommand, server: LoopbackServer
+def test_a_member_of_a_cluster_has_all_the_workers_and_all_limits() -> None:
+    """What it may ask of a host, the coordinator tells it."""
+    shares = shares_of_cluster(Settings(cluster="local:2", workers=9, per_host=3, fail_fast=True))
+    assert len(shares) > 100
+    assert shares[0] == Settings(workers=9, per_host=3, cpu_pin=False)
+
+
+@pytest.mark.parametrize("limit", [("--rate", "50/s"), ("--limit-rate", "1M")])
+def test_all_processes_of_a_cluster_work_whatever_is_limited(
+    forked: InstalledCommand, server: LoopbackServer, limit: tuple[str, str]
 ) -> None:
     server.pages["/x"] = Page(b"x")
-    ended = forked("--cluster", "local:2", "--rate", "50/s", "--discard", f"{server.url}/x")
+    ended = forked("--cluster", "local:2", *limit, "--discard", f"{server.url}/x")
     assert ended.status == 0
-    assert "limits for hosts let 1 of 2 processes of the cluster fetch" in ended.err
-
-
-class TestShares:
-    """What each member of a cluster gets of the limits."""
-
-    def test_without_limits_any_number_of_members_has_all_the_workers(self) -> None:
-        shares = shares_of_cluster(Settings(cluster="local:2", workers=9, fail_fast=True), 2)
-        assert len(shares) > 100
-        assert shares[0] == Settings(workers=9, cpu_pin=False)
-
-    def test_a_limit_for_a_host_is_divided_among_those_that_there_are(self) -> None:
-        shares = shares_of_cluster(Settings(cluster="local:4", per_host=9), 4)
-        assert [share.per_host for share in shares] == [2, 2, 2, 2]
-        assert len(shares_of_cluster(Settings(cluster="local:4", per_host=3), 4)) == 3
-
-    def test_with_a_rate_there_is_one(self) -> None:
-        assert len(shares_of_cluster(Settings(cluster="local:4", rate=5.0), 4)) == 1
-
-    def test_a_cluster_without_workers_will_have_one(self) -> None:
-        assert len(shares_of_cluster(Settings(cluster="local:4", per_host=3), 0)) == 1
+    assert "limits for hosts" not in ended.err
 
 
 def test_the_next_run_waits_for_members_of_a_killed_one_that_are_elsewhere(

@@ -16,6 +16,7 @@ class VirtualExecutor:
 
     def __init__(self, places: int, origins: Origins, timeline: Timeline) -> None:
         self._places = places
+        self._alive = 0
         self._origins = origins
         self._time = timeline
         self._changed: Callable[[RoomChanged], None] = lambda _: None
@@ -36,16 +37,20 @@ class VirtualExecutor:
         return self._places
 
     def has_room(self) -> bool:
-        return len(self.living) < self._places
+        return self._alive < self._places
 
     def hold(self, descriptor: int) -> None:
         raise AssertionError("no files are kept")
 
     def start(self, begin: Begin, heard: Heard) -> VirtualMember:
         name = f"member-{len(self.members)}"
-        member = VirtualMember(name, begin, heard, self._origins, self._time)
+        member = VirtualMember(name, begin, heard, self._origins, self._time, self._is_gone)
+        self._alive += 1
         self.members.append(member)
         return member
+
+    def _is_gone(self) -> None:
+        self._alive -= 1
 
     def close(self) -> None:
         for member in self.living:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from pyfetch.attempt import AttemptOutcome, Finished, GoesOn, RedirectState
 from pyfetch.cluster import messages
 from pyfetch.cluster.executor import Gone, Heard
+from pyfetch.cluster.member_hosts import MemberHosts
+from pyfetch.engine.download import Downloader
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.models import Failure, HostSignal, Outcome, Result
-from pyfetch.scheduling.host_limits import Limits, RulesOf
 from pyfetch.scheduling.in_flight import InFlight
 from pyfetch.scheduling.jobs import Done
-from pyfetch.scheduling.queue import HostQueues
-from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.scheduling.shared_queues import SharedHostQueues
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
 from tools.simulation.cluster.origins import Answer, Origins
@@ -40,14 +38,22 @@ class VirtualMember:
     is_local = False
 
     def __init__(
-        self, name: str, begin: messages.Begin, heard: Heard, origins: Origins, timeline: Timeline
+        self,
+        name: str,
+        begin: messages.Begin,
+        heard: Heard,
+        origins: Origins,
+        timeline: Timeline,
+        ended: Callable[[], None],
     ) -> None:
         self.name = name
         self._heard = heard
+        self._ended = ended
         self._origins = origins
         self._time = timeline
-        self._queues: SharedHostQueues
-        self._jobs = jobs_by(begin.settings, workers_by(begin.settings), self._make_queues)
+        self._hosts = MemberHosts(self._tell, cast(Downloader, _NoBodies()))
+        self._hosts.tell = self._obey
+        self._jobs = jobs_by(begin.settings, workers_by(begin.settings), self._hosts.make_queues)
         self._jobs.in_flight = InFlight()  # virtual answers do not stall
         self._outbox: list[messages.FromMember] = []
         self._wakes_at = math.inf
@@ -60,12 +66,6 @@ class VirtualMember:
         self.busy = 0.0
         """Seconds that its workers were busy, together."""
         timeline.at(timeline.now + MESSAGE, self._begin)
-
-    def _make_queues(
-        self, limits: Limits, policy: RetryPolicy, rules_of: RulesOf | None
-    ) -> HostQueues:
-        self._queues = SharedHostQueues(limits, policy, rules_of, tell=self._tell)
-        return self._queues
 
     # What the coordinator calls.
 
@@ -89,6 +89,7 @@ class VirtualMember:
         self.gone = True
         for transfer in self._jobs.in_flight.snapshot():
             self._origins.of(transfer.assignment.origin).ended(self._time.now)
+        self._ended()
         self._time.after(MESSAGE, self._heard, Gone(how))
 
     def stall(self, seconds: float) -> None:
@@ -120,16 +121,8 @@ class VirtualMember:
                 for target in message:
                     self._jobs.add(target)
                 self._start_what_may()
-            case messages.HostsTold():
-                for budget in message.budgets:
-                    self._queues.obey(budget, self._time.now)
-                for news in message.news:
-                    self._queues.hear(news, self._time.now)
-                self._start_what_may()
-            case messages.RunBudget():
-                self._queues.obey_run(message.interval, message.wait, self._time.now)
-                self._tell(messages.RunBudgetObeyed(message.serial))
-                self._start_what_may()
+            case messages.HostsTold() | messages.RunBudget():
+                self._hosts.told(message)
             case None:
                 self._no_more = True
                 self._end_if_done()
@@ -137,6 +130,10 @@ class VirtualMember:
                 self._end()
             case _:
                 pass
+
+    def _obey(self, told: Callable[[float], None]) -> None:
+        told(self._time.now)
+        self._start_what_may()
 
     def _start_what_may(self) -> None:
         jobs, now = self._jobs, self._time.now
@@ -254,6 +251,16 @@ class VirtualMember:
         activity = self._jobs.activity(self._time.now)
         self._tell(messages.InFlightReport(transfers, activity))
         self._time.after(_ALIVE_EVERY, self._report)
+
+
+class _NoBodies:
+    """Stands for what downloads: virtual answers have no bodies."""
+
+    def limit_rate(self, rate: int) -> None:
+        pass
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        pass
 
 
 def _not_asked(turn: Transfer) -> Finished:

@@ -126,7 +126,7 @@ def run(scenario: ClusterScenario) -> Seen:
         timeline.at(at, befalls, executor)
     executor.resized = lambda places: workers.append((timeline.now, places * settings.most_workers))
     coordinator = DrivenCoordinator(
-        settings, executor, shares_of_cluster(settings, executor.size()), timeline, took,
+        settings, executor, shares_of_cluster(settings), timeline, took,
         scenario.cost, scenario.read_ahead,
     )  # fmt: skip
     coordinator.go(targets(hosts, lambda origin: origins.of(origin).wants(timeline.now)))

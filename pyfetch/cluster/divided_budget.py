@@ -1,0 +1,126 @@
+"""A whole number that is divided among members, so that what is in force is never more. Pure.
+
+A part is made smaller first. What becomes free is given to another member only once the one that
+had it has confirmed that it keeps to less, or is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+M = TypeVar("M", bound=Hashable)
+
+
+class PartChanged(NamedTuple, Generic[M]):
+    """A member has to be told its part."""
+
+    member: M
+    units: int
+    serial: int
+    """Number of this change, which the member confirms."""
+    before: int
+    """What it was told before."""
+
+
+class _Part:
+    __slots__ = ("in_force", "serial", "told", "wanted")
+
+    def __init__(self) -> None:
+        self.wanted = 0
+        """What it is to have."""
+        self.told = 0
+        """What it was told last."""
+        self.in_force = 0
+        """The most that it may still be using; at least `told`."""
+        self.serial = 0
+
+
+class DividedBudget(Generic[M]):
+    """So many units, of which each member has some."""
+
+    def __init__(self, units: int) -> None:
+        self.units = units
+        self._parts: dict[M, _Part] = {}
+
+    def __repr__(self) -> str:
+        parts = ", ".join(
+            f"{member}: {part.told}/{part.in_force}→{part.wanted}"
+            for member, part in self._parts.items()
+        )
+        return f"<{type(self).__name__} of {self.units}: {parts}>"
+
+    @property
+    def holders(self) -> list[M]:
+        """Members that are to have a part, in the order in which they came."""
+        return [member for member, part in self._parts.items() if part.wanted]
+
+    @property
+    def in_force(self) -> int:
+        """Units that members may be using now."""
+        return sum(part.in_force for part in self._parts.values())
+
+    def told(self, member: M) -> int:
+        """What a member was told last that it has."""
+        part = self._parts.get(member)
+        return part.told if part else 0
+
+    def give_all(self, member: M) -> None:
+        """Let one member have all of it."""
+        self.divide({member: 1.0})
+
+    def divide(self, weights: Mapping[M, float]) -> None:
+        """Let these members have parts in the proportion of their weights, and others none.
+
+        There must not be more members than units: each gets one at least.
+        """
+        shares = whole_shares(self.units, weights)
+        for member, part in self._parts.items():
+            part.wanted = shares.pop(member, 0)
+        for member, units in shares.items():
+            self._parts[member] = _Part()
+            self._parts[member].wanted = units
+
+    def settle(self) -> list[PartChanged[M]]:
+        """What has to be told to members now, the parts that get smaller first."""
+        changes = []
+        for member, part in self._parts.items():
+            if part.wanted < part.told:
+                changes.append(self._changed(member, part, part.wanted))
+        free = self.units - self.in_force
+        for member, part in self._parts.items():
+            if part.wanted > part.told:
+                units = min(part.wanted, part.in_force + free)
+                if units > part.told:
+                    free -= max(0, units - part.in_force)
+                    part.in_force = max(part.in_force, units)
+                    changes.append(self._changed(member, part, units))
+        return changes
+
+    def confirmed(self, member: M, serial: int) -> None:
+        """A member keeps to what it was told with this serial number."""
+        part = self._parts.get(member)
+        if part and part.serial == serial:
+            part.in_force = part.told
+
+    def gone(self, member: M) -> None:
+        """A member has ended: what it had is free."""
+        self._parts.pop(member, None)
+
+    @staticmethod
+    def _changed(member: M, part: _Part, units: int) -> PartChanged[M]:
+        before, part.told = part.told, units
+        part.serial += 1
+        return PartChanged(member, units, part.serial, before)
+
+
+def whole_shares(units: int, weights: Mapping[M, float]) -> dict[M, int]:
+    """Divide a number into whole shares of at least 1 by weights (largest remainders)."""
+    left = units - len(weights)
+    total = sum(weights.values()) or 1.0
+    exact = {member: left * weight / total for member, weight in weights.items()}
+    shares = {member: 1 + int(share) for member, share in exact.items()}
+    rest = units - sum(shares.values())
+    for member in sorted(exact, key=lambda each: int(exact[each]) - exact[each])[:rest]:
+        shares[member] += 1
+    return shares

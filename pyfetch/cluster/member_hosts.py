@@ -1,0 +1,51 @@
+"""What the coordinator tells a member of hosts and of the run's numbers, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyfetch.cluster import messages
+from pyfetch.engine.download import Downloader
+from pyfetch.scheduling.host_limits import Limits, RulesOf
+from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.scheduling.shared_queues import SharedHostQueues
+
+
+class MemberHosts:
+    """Passes budgets and news to the queues of an engine, and what these tell to `send`."""
+
+    def __init__(self, send: Callable[[messages.FromMember], None], downloader: Downloader) -> None:
+        self._send = send
+        self._downloader = downloader
+        self._queues: SharedHostQueues | None = None
+        self.tell: Callable[[Callable[[float], None]], None] = lambda _: None
+        """Calls what it is given while no attempt begins or ends: a method of the engine."""
+
+    def make_queues(
+        self, limits: Limits, policy: RetryPolicy, rules_of: RulesOf | None
+    ) -> SharedHostQueues:
+        """The queues of the engine."""
+        self._queues = SharedHostQueues(limits, policy, rules_of, tell=self._send)
+        return self._queues
+
+    def told(self, message: messages.HostsTold | messages.RunBudget) -> None:
+        """Obey a message of the coordinator."""
+        queues = self._queues
+        assert queues is not None  # noqa: S101 - the engine has been made
+        if isinstance(message, messages.RunBudget):
+            if message.limit_rate:
+                self._downloader.limit_rate(message.limit_rate)
+            self.tell(lambda now: queues.obey_run(message.interval, message.wait, now))
+            self._send(messages.RunBudgetObeyed(message.serial))
+            return
+        for budget in message.budgets:
+            if budget.limit_rate:
+                self._downloader.limit_rate_of(budget.origin, budget.limit_rate)
+
+        def obey(now: float) -> None:
+            for budget in message.budgets:
+                queues.obey(budget, now)
+            for news in message.news:
+                queues.hear(news, now)
+
+        self.tell(obey)

@@ -1,0 +1,96 @@
+"""What holds for a whole run, divided among its members: `--rate-total`, `--limit-rate`. Pure.
+
+Each member has a part. About each second, those that do not use theirs get less, and others more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Generic
+
+from pyfetch.cluster.divided_budget import DividedBudget, M
+from pyfetch.cluster.host_parts import part_of, units_of
+from pyfetch.cluster.messages import RunBudget
+from pyfetch.scheduling.host_limits import Limits
+
+AGAIN_EVERY = 1.0
+"""Seconds between two looks at who uses its part."""
+_LEAST_USE, _MOST_USE = 0.1, 1.25
+"""A member is taken to use at least and at most these fractions of its part."""
+
+
+class RunNumbers(Generic[M]):
+    """Divides requests and bytes a second among members. `send`: called with each one's part."""
+
+    def __init__(self, limits: Limits, send: Callable[[M, RunBudget], None]) -> None:
+        """`limits`: `interval` and `limit_rate` of the whole run."""
+        self._limits = limits
+        self._send = send
+        self._budget = DividedBudget[M](units_of(limits))
+        self._members: list[M] = []
+        self._again_at = -math.inf
+
+    def may_work(self, member: M) -> bool:
+        """Whether a member has a part: there may be too many members for all to have one."""
+        return self._budget.told(member) > 0
+
+    def joined(self, member: M) -> None:
+        """A member is ready: let it have a part, now or as soon as others have made theirs less."""
+        self._members.append(member)
+        self._divide(dict.fromkeys(self._members, 1.0))
+
+    def gone(self, member: M) -> None:
+        """A member has ended: others may have its part."""
+        if member in self._members:
+            self._members.remove(member)
+            self._budget.gone(member)
+            self._divide(dict.fromkeys(self._members, 1.0))
+
+    def obeyed(self, member: M, serial: int) -> None:
+        """A member keeps to the part that it was told."""
+        self._budget.confirmed(member, serial)
+        self._settle()
+
+    def part(self, member: M) -> Limits | None:
+        """What a member may do; None: nothing."""
+        units = self._budget.told(member)
+        return part_of(self._limits, units, self._budget.units) if units else None
+
+    def divide_again(self, use_of: Callable[[M], float], now: float) -> None:
+        """Divide by who uses how much of its part (1: all of it), if it is time for that."""
+        if now < self._again_at:
+            return
+        self._again_at = now + AGAIN_EVERY
+        holders = [each for each in self._members if self._budget.told(each)]
+        if len(holders) < 2:
+            return
+        self._divide(
+            {
+                each: self._budget.told(each) * min(_MOST_USE, max(_LEAST_USE, use_of(each)))
+                for each in holders
+            }
+        )
+
+    def _divide(self, weights: dict[M, float]) -> None:
+        units = self._budget.units
+        self._budget.divide(dict(list(weights.items())[:units]))
+        self._settle()
+
+    def _settle(self) -> None:
+        for change in self._budget.settle():
+            part = self.part(change.member)
+            if part is None:
+                told = RunBudget(change.serial, wait=math.inf)
+            else:
+                is_first = not change.before and self._budget.in_force > change.units
+                wait = part.interval if is_first else 0.0
+                told = RunBudget(change.serial, part.interval, wait, part.limit_rate)
+            self._send(change.member, told)
+
+
+def run_limits(rate: float | None, limit_rate: int | None) -> Limits | None:
+    """The numbers of a run as limits; None if there are none."""
+    if rate is None and limit_rate is None:
+        return None
+    return Limits(interval=1 / rate if rate else 0.0, limit_rate=limit_rate)

@@ -1,0 +1,92 @@
+"""What the members of a run share: the targets that wait, their hosts, the numbers of the run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from pyfetch.cluster.host_owners import HostOwners, limits_by
+from pyfetch.cluster.member import Member
+from pyfetch.cluster.messages import FromMember, RunBudgetObeyed
+from pyfetch.cluster.run_numbers import RunNumbers, run_limits
+from pyfetch.models import Target
+from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostWanted
+from pyfetch.settings import Settings
+
+_HELP_EVERY = 0.1
+"""Seconds between two looks at members that have nothing to do though targets wait."""
+
+
+class Sharing:
+    """Says what each member may get, and passes on what they tell of hosts."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.hosts: HostOwners[Member] = HostOwners(
+            limits_by(settings), lambda member, told: member.channel.send(told)
+        )
+        limits = run_limits(settings.rate if settings.rate_total else None, settings.limit_rate)
+        self._numbers: RunNumbers[Member] | None = (
+            RunNumbers(limits, lambda member, told: member.channel.send(told)) if limits else None
+        )
+        self._help_at = -math.inf
+
+    def joined(self, member: Member) -> None:
+        """A member may get targets from now on."""
+        if self._numbers:
+            self._numbers.joined(member)
+
+    def gone(self, member: Member, now: float) -> None:
+        """A member has ended: others may have what it had."""
+        self.hosts.gone(member, now)
+        if self._numbers:
+            self._numbers.gone(member)
+
+    def may_get_more(self, member: Member) -> bool:
+        """Whether there may be targets for this member."""
+        if self._numbers and not self._numbers.may_work(member):
+            return False
+        return not self.hosts.has_nothing_for(member)
+
+    def take(self, member: Member, number: int, now: float) -> list[Target]:
+        """Take out targets for a member, at most so many."""
+        return self.hosts.take(member, number, now)
+
+    def follow(self, member: Member, message: FromMember, now: float) -> bool:
+        """Take in a message about hosts or numbers. False: it is about something else."""
+        match message:
+            case HostNews():
+                self.hosts.heard(member, message, now)
+            case HostWanted(origin):
+                self.hosts.wanted(member, origin, now)
+            case BudgetObeyed():
+                self.hosts.obeyed(member, message, now)
+            case RunBudgetObeyed(serial):
+                if self._numbers:
+                    self._numbers.obeyed(member, serial)
+            case _:
+                return False
+        return True
+
+    def do_what_is_due(self, members: Iterable[Member], now: float) -> None:
+        """Let members that have nothing to do have hosts of others, and parts of the numbers."""
+        due = self.hosts.due()
+        if due is not None and due <= now:
+            self.hosts.wake(now)
+        if self.hosts.are_held_back and self._help_at <= now:
+            self._help_at = now + _HELP_EVERY
+            for member in members:
+                if member.is_ready and member.workload.idle_workers:
+                    self.hosts.help(member, now)
+        if self._numbers:
+            self._numbers.divide_again(self._use_of, now)
+
+    def due(self) -> float:
+        """When `do_what_is_due` must be called; `inf`: not before something has happened."""
+        due = self.hosts.due()
+        help_at = self._help_at if self.hosts.are_held_back else math.inf
+        return help_at if due is None else min(due, help_at)
+
+    def _use_of(self, member: Member) -> float:
+        """Which fraction of its part of the run's numbers a member uses."""
+        part = self._numbers.part(member) if self._numbers else None
+        return member.use_of(part) if part else 0.0
