@@ -17,6 +17,16 @@ class HostWait(NamedTuple):
     """How many URLs wait for it."""
 
 
+class Processes(NamedTuple):
+    """The processes that share the fetching of a run."""
+
+    number: int
+    starting: int
+    """How many of them have not got anything to fetch yet, as they have just begun."""
+    idle: int
+    """How many of the others have no transfer in flight."""
+
+
 class Activity(NamedTuple):
     """A snapshot of a run; immutable."""
 
@@ -36,6 +46,8 @@ class Activity(NamedTuple):
     """Files that are computed at this moment."""
     to_compute: int = 0
     """Files that were fetched and wait to be computed."""
+    processes: Processes | None = None
+    """Of a run over several ones; None: this process fetches."""
 
 
 IDLE = Activity()

@@ -24,6 +24,8 @@ class FileFacts(NamedTuple):
     """In lower case, without parameters; None if it is not known."""
     unused_name: str | None = None
     """The name that the server gave, in a run without `--content-disposition`."""
+    content_encoding: str | None = None
+    """The coding in which it was saved; None: none, or it is not known."""
 
 
 class RecordedFile(NamedTuple):

@@ -203,7 +203,7 @@ class ResultFields(NamedTuple):
     status: int | None = None
     """Status code of the last answer (RFC 9110, section 15)."""
     size: int | None = None
-    """Length of the whole body or file, in bytes."""
+    """Length of the whole body or file, in bytes; of what it decodes to, if it was decoded."""
     file: str | None = None
     """The file, as a path that starts with the output directory: the text of `path`."""
     error: Failure | None = None
@@ -215,11 +215,13 @@ class ResultFields(NamedTuple):
     """Seconds from the start of the first attempt to the end of the last one, including waits."""
     content_type: str | None = None
     content_encoding: str | None = None
-    """Coding of the body, which is saved as it comes (RFC 9110, section 8.4)."""
+    """Coding of the body (RFC 9110, section 8.4). It is saved as it comes, or decoded."""
+    coded_size: int | None = None
+    """Length of the body as it came, in bytes, where it was decoded; None: it was not."""
     etag: str | None = None
     last_modified: str | None = None
     sha256: str | None = None
-    """Digest of the body, in hexadecimal digits."""
+    """Digest of the file, in hexadecimal digits; None if it is not known."""
     input: Mapping[str, Any] | None = None
     """Everything else in the list about this target."""
     backup: Path | None = None
@@ -269,6 +271,13 @@ class Result(ResultFields):
         return self.outcome is _FAILED
 
     @property
+    def received(self) -> int:
+        """Bytes of the body that have come over the network in this run, if it was fetched."""
+        if self.coded_size is not None:
+            return self.coded_size
+        return (self.size or 0) - self.resumed
+
+    @property
     def ok(self) -> bool:
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
         return not self.failed
@@ -292,7 +301,7 @@ class Result(ResultFields):
         return self._file().open("rb")
 
     def read_bytes(self) -> bytes:
-        """Return the whole file: as the server sent it, so a content coding is still there.
+        """Return the whole file: without `compressed`, as the server sent it.
 
         Raises `OSError`, and `FetchError` if the URL failed or its file was not kept.
         """

@@ -234,7 +234,8 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
         cluster = DaskCluster.of(settings)
         from pyfetch.cluster.dask_executor import DaskExecutor
 
-        return DaskExecutor(cluster), shares_of_cluster(settings)
+        on_cluster = DaskExecutor(cluster, may_upload=settings.cluster_upload)
+        return on_cluster, shares_of_cluster(settings)
     from pyfetch.cluster.local import LocalExecutor
     from pyfetch.cluster.workload import split_settings
 

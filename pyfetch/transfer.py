@@ -30,6 +30,7 @@ class Transfer:
         "_socket",
         "_stopped",
         "assignment",
+        "decodes",
         "has_asked",
         "latency",
         "ours",
@@ -49,6 +50,8 @@ class Transfer:
         """Seconds from the start of the attempt to the head of the answer; None before that."""
         self.received = 0
         """Bytes of the body so far, including those that an earlier attempt has left."""
+        self.decodes = False
+        """Whether the body is decoded: bytes are counted as they come, not as they are saved."""
         self.resumed = 0
         """How many of these bytes an earlier attempt has left."""
         self.size: int | None = None

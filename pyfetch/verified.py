@@ -21,6 +21,10 @@ class Condition(StrEnum):
         return self in (Condition.OK, Condition.UNKNOWN)
 
 
+NO_CHECKSUM = "no checksum is known: only its size and time were compared"
+"""The remark about a file of which more cannot be said, as with `--no-hash`."""
+
+
 class VerifiedFile(NamedTuple):
     """What `--verify` says of one file. Its fields are the keys of a JSON Lines object."""
 

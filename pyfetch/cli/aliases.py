@@ -34,6 +34,7 @@ ALIASES = {
     "--socks5-hostname=": "--proxy socks5h://VALUE",
     "--socks4=": "--proxy socks4://VALUE",
     "--socks4a=": "--proxy socks4a://VALUE",
+    "--http-accept-gzip": "--compressed",
     "--inet4-only --disable-ipv6": "--ipv4",
     "--inet6-only": "--ipv6",
     "--max-redirs= --max-redirect=": "--max-redirects VALUE",
@@ -72,7 +73,6 @@ _REFRESHED = "a file that is there is fetched again only if it has changed"
 _ONE_CONNECTION = "each file comes over one connection (--workers N fetches N files at once)"
 _ONLY_GET = "pyfetch only sends GET requests"
 _NO_LINKS = "pyfetch fetches what the list names, and follows no links in pages"
-_NO_COMPRESSION = "files are asked for without compression, and saved as the server has them"
 _HTTP = "pyfetch speaks HTTP/1.1, over connections that it keeps"
 
 DONE_ANYWAY = {
@@ -96,7 +96,6 @@ DONE_ANYWAY = {
     ),
     "--create-dirs": "directories are made where they are missing",
     "--retry-connrefused --retry-all-errors": "what may pass is tried again (--retries, 3)",
-    "--compressed --http-accept-gzip": _NO_COMPRESSION,
     "--http1.1 --http2 --http2-prior-knowledge --http3": _HTTP,
     "-1 --tlsv1 --tlsv1.2 --tlsv1.3 --ssl-reqd": "the newest TLS that both sides know is used",
     "--no-cookies --junk-session-cookies": "cookies of servers last for the redirects of one URL",

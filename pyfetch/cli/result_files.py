@@ -37,6 +37,8 @@ class ResultFiles:
         self._page: HtmlReport | None = None
         self._stack = ExitStack()
         checksums, failed_to, page = options.checksums, options.failed_to, options.report
+        if checksums is not None and not settings.hash:
+            raise UsageError("--checksums writes the sha256 of each file: leave --no-hash out")
         named = [path for path in (checksums, failed_to, page) if path is not None]
         if not named:
             return

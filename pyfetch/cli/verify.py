@@ -6,7 +6,6 @@ import io
 import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
@@ -23,17 +22,16 @@ from pyfetch.inputs.stream import numbered_lines
 from pyfetch.output.terminals import can_draw, same_terminal
 from pyfetch.output.verification import (
     VerificationSink,
+    VerifiedCounts,
     VerifiedFailures,
     VerifiedJsonLines,
     VerifiedTsv,
-    summary_of,
 )
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import OWN_DIRECTORY, before_paths, is_there
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.verification import Verification, check_nobody_is_at_work
 from pyfetch.text import escaped, masked
-from pyfetch.verified import Condition
 
 LIST = "SHA256SUMS"
 """A list of checksums in the output directory itself, which is used unasked."""
@@ -53,9 +51,9 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
             counts = _show(verification, options)
         if counts is None:
             return ReaderWatch.EXIT_STATUS
-        failed = any(not condition.is_well for condition in counts)
+        failed = counts.failed
         if sys.stderr and (failed or not options.quiet):
-            sentence = summary_of(counts, verification.read, time.monotonic() - began)
+            sentence = counts.sentence(verification.read, time.monotonic() - began)
             interrupted = "interrupted: " if interruption.signal else ""
             sys.stderr.write(f"pyfetch: {interrupted}{sentence}\n")
         return interruption.exit_status or int(failed)
@@ -112,16 +110,15 @@ def _expect_list(verification: Verification, output_dir: Path, file: Path) -> No
         raise UsageError(f"cannot read {file}: {reason}") from error
 
 
-def _show(verification: Verification, options: OutputOptions) -> Counter[Condition] | None:
+def _show(verification: Verification, options: OutputOptions) -> VerifiedCounts | None:
     """Show all results. Returns how many there are of each kind; None: nobody reads them."""
     out, err = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
-    counts: Counter[Condition] = Counter()
+    counts = VerifiedCounts()
     sinks, watching = _sinks(verification, options, out, err)
     try:
         with watching:
             for found in verification.results(out.flush):
-                counts[found.status] += 1
-                for sink in sinks:
+                for sink in (counts, *sinks):
                     sink.show(found)
         out.flush()
     except BrokenPipeError:

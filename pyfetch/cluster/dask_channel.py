@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import pickle
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from distributed.comm import connect
 
-from pyfetch.cluster.dask_cluster import why_versions_differ
 from pyfetch.cluster.dask_member import KILL, run_member
+from pyfetch.cluster.dask_versions import check_versions
 from pyfetch.cluster.executor import Gone, Heard
 from pyfetch.cluster.messages import Begin, ToMember
+from pyfetch.cluster.upload import needed, packed
 from pyfetch.storage.lock import LEASE
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ _KILLED_WITHIN = 1.0
 _ANSWERED_WITHIN = 30.0
 """Seconds in which a worker has to say which versions it has."""
 _PLAIN = "tcp://"
+
+_log = logging.getLogger(__name__)
 
 
 class _Order(Enum):
@@ -51,8 +56,13 @@ class DaskChannel:
         topic: str,
         heard: Heard,
         in_the_clear: Callable[[str], None],
+        *,
+        may_upload: bool,
     ) -> None:
-        """`in_the_clear`: called if messages to another machine are not encrypted."""
+        """`in_the_clear`: called if messages to another machine are not encrypted.
+
+        `may_upload`: whether pyfetch is sent to a worker that does not have it.
+        """
         self.address = address
         self.key = f"pyfetch-{uuid.uuid4().hex}"
         self.refuse: Callable[[], None] = lambda: None
@@ -60,6 +70,7 @@ class DaskChannel:
         self._topic = topic
         self._heard = heard
         self._in_the_clear = in_the_clear
+        self._uploads = may_upload
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop
         self._outbox: asyncio.Queue[bytes | _Order] = asyncio.Queue()
         self._future: Future | None = None
@@ -104,20 +115,21 @@ class DaskChannel:
 
     async def _start(self) -> None:
         """Submit the task. A worker that cannot import what it runs would end, so ask first."""
-        asking = why_versions_differ(self._client, self.address)
+        asking = check_versions(self._client, self.address, may_upload=self._uploads)
         try:
-            why = await asyncio.wait_for(asking, _ANSWERED_WITHIN)
+            unfit, self._uploads = await asyncio.wait_for(asking, _ANSWERED_WITHIN)
         except Exception as error:  # whatever it is, there is no member
             self._end(Gone(f"the Dask worker {self.address} does not answer: {error}"))
             return
-        if why:
-            self._end(Gone(why, is_unfit=True))
+        if unfit:
+            self._end(Gone(unfit, is_unfit=True))
         if self._is_gone:
             return
         self._future = self._client.submit(
-            run_member,
+            _run_by_value() if self._uploads else run_member,
             self.key,
             self._topic,
+            needed() if self._uploads else None,
             key=self.key,
             workers=[self.address],
             allow_other_workers=False,
@@ -138,6 +150,10 @@ class DaskChannel:
             if self.address.startswith(_PLAIN) and not _is_here(comm):
                 self._in_the_clear(self.address)
             await comm.write({"op": self.key, "reply": False})
+            if self._uploads:
+                await comm.write(packed())
+            sent = ", which is sent pyfetch" if self._uploads else ""
+            _log.info("a process begins on the Dask worker %s%s", self.address, sent)
             await self._exchange(comm)
         except Exception as error:  # whatever it is, the member is lost
             cause = error
@@ -155,7 +171,7 @@ class DaskChannel:
             while True:
                 data = await comm.read()
                 if isinstance(data, dict):
-                    self._end(Gone(data["ended"]))
+                    self._end(Gone(data["ended"], data["is_unfit"]))
                     return
                 # Of a worker, which runs what this client wants anyway.
                 self._heard(pickle.loads(data))  # noqa: S301
@@ -195,6 +211,29 @@ class DaskChannel:
         if self._future:
             self._future.release()
         self._heard(gone)
+
+
+@cache
+def _run_by_value() -> Callable[..., Awaitable[str]]:
+    """The same as `run_member`, for a worker that cannot import it."""
+    import cloudpickle
+
+    import pyfetch
+
+    cloudpickle.register_pickle_by_value(pyfetch)
+    try:
+        pickled = cloudpickle.dumps(run_member)
+    finally:
+        cloudpickle.unregister_pickle_by_value(pyfetch)
+
+    # Dask pickles by value what is within a function, and this refers to nothing of a module.
+    async def run(*arguments: Any) -> str:
+        import pickle
+
+        how: str = await pickle.loads(pickled)(*arguments)  # noqa: S301 - of this very task
+        return how
+
+    return run
 
 
 def _is_here(comm: Any) -> bool:

@@ -7,8 +7,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyfetch.cluster.dask_security import security_of
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.settings import Settings
+from pyfetch.settings.kinds import ENCRYPTED
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
 _CONNECTED_WITHIN = 10
 """Seconds in which the scheduler has to answer."""
 _LOCAL = "local:"
-_DISTRIBUTIONS = ("pyfetch-batch", "pyfetch")
-"""What Dask may know a version of: newer ones ask for distributions, older ones for modules."""
+_WHERE_CERTIFICATES = "--cluster-tls, or Dask's own configuration, says where certificates are"
 
 _log = logging.getLogger(__name__)
 
@@ -42,34 +43,42 @@ class DaskCluster:
             raise UsageError(f"{option} needs an extra: pip install 'pyfetch-batch[cluster]'")
         given = settings.cluster
         if given is None:
-            return cls._of_file(str(settings.cluster_file))
+            return cls._of_file(str(settings.cluster_file), settings.cluster_tls)
         if not isinstance(given, str):
             if given.asynchronous:
                 raise UsageError("cluster must be a client that is not asynchronous")
             return cls(given, given.scheduler.address)
         if given.startswith(_LOCAL):
             return cls._local(int(given.removeprefix(_LOCAL)))
-        return cls._connected(given, address=given)
+        return cls._connected(given, settings.cluster_tls, address=given)
 
     @classmethod
-    def _of_file(cls, file: str) -> DaskCluster:
+    def _of_file(cls, file: str, tls: str | None) -> DaskCluster:
         try:
-            Path(file).open("rb").close()  # Dask would wait for it
+            said = Path(file).read_bytes()  # Dask would wait for it
         except OSError as error:
             raise UsageError(f"{file}: {error.strerror}") from None
-        return cls._connected(file, scheduler_file=file)
+        if tls and ENCRYPTED.encode() not in said:
+            raise UsageError(f"{file}: it names no scheduler that encrypts ({ENCRYPTED}…)")
+        return cls._connected(file, tls, scheduler_file=file)
 
     @classmethod
-    def _connected(cls, shown: str, **where: str) -> DaskCluster:
+    def _connected(cls, shown: str, tls: str | None, **where: str) -> DaskCluster:
+        """`tls`: where the certificates are; None: where Dask's own configuration says."""
         from distributed import Client
 
+        security = security_of(tls) if tls else None
         _quiet()
         try:
-            client = Client(timeout=_CONNECTED_WITHIN, set_as_default=False, **where)
+            client = Client(
+                timeout=_CONNECTED_WITHIN, set_as_default=False, security=security, **where
+            )
         except OSError as error:
             raise StoppedError(f"the Dask scheduler {shown} does not answer: {error}") from None
-        except (TypeError, ValueError, KeyError) as error:  # no certificate for tls://, no JSON
-            raise UsageError(f"cannot use the Dask cluster {shown}: {error}") from None
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            # No certificate for tls://, no JSON, or Dask's configuration requires encryption.
+            advice = "" if tls or not shown.startswith(ENCRYPTED) else f" ({_WHERE_CERTIFICATES})"
+            raise UsageError(f"cannot use the Dask cluster {shown}: {error}{advice}") from None
         return cls(client, client.scheduler.address, client)
 
     @classmethod
@@ -98,34 +107,6 @@ class DaskCluster:
         """Close the client, and the cluster that was started here. May be called twice."""
         while self._opened:
             self._opened.pop(0).close()
-
-
-async def why_versions_differ(client: Client, address: str) -> str | None:
-    """Whether a worker has the versions of this process: None, or a sentence that says what not.
-
-    Dask itself answers that, so nothing of pyfetch is needed there. Raises `OSError`.
-    """
-    from distributed.versions import get_versions
-
-    message = {"op": "versions", "packages": _DISTRIBUTIONS}
-    answers = await client.scheduler.broadcast(msg=message, workers=[address], on_error="ignore")
-    if address not in answers:
-        raise OSError("it has left")
-    here, there = (
-        (_short(one["host"]["python"]), *(one["packages"][name] for name in _DISTRIBUTIONS))
-        for one in (get_versions(packages=_DISTRIBUTIONS), answers[address])
-    )
-    advice = "install pyfetch-batch[cluster] there, the same version as here"
-    if here[0] != there[0]:
-        return f"the Dask worker {address} has Python {there[0]} and not {here[0]}"
-    if here[1:] == there[1:]:
-        return None
-    ours, theirs = (next(filter(None, one[1:]), "none") for one in (here, there))
-    return f"the Dask worker {address} has pyfetch {theirs} and not {ours} ({advice})"
-
-
-def _short(python: str) -> str:
-    return ".".join(python.split(".")[:2])
 
 
 def _quiet() -> None:

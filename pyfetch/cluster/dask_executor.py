@@ -45,7 +45,8 @@ _log = logging.getLogger(__name__)
 class DaskExecutor:
     """Starts members on a cluster, and sees which workers come and go."""
 
-    def __init__(self, cluster: DaskCluster) -> None:
+    def __init__(self, cluster: DaskCluster, *, may_upload: bool = False) -> None:
+        """`may_upload`: whether pyfetch is sent to workers that do not have it."""
         self._cluster = cluster
         self._client = cluster.client
         self._topic = f"pyfetch-{uuid.uuid4().hex}"
@@ -59,6 +60,7 @@ class DaskExecutor:
         self._changed: Callable[[RoomChanged], None] = lambda _: None
         self._watching: Future[None] | None = None
         self._has_warned = False
+        self._may_upload = may_upload
         weakref.finalize(self, cluster.close)  # if the run never begins
 
     def watch(self, changed: Callable[[RoomChanged], None]) -> None:
@@ -94,7 +96,14 @@ class DaskExecutor:
                     self._lock.notify_all()
             heard(messages)
 
-        channel = DaskChannel(self._client, address, self._topic, hear, self._warn_once)
+        channel = DaskChannel(
+            self._client,
+            address,
+            self._topic,
+            hear,
+            self._warn_once,
+            may_upload=self._may_upload,
+        )
         channel.refuse = lambda: self._refused.add(address)
         with self._lock:
             self._channels[channel.key] = channel
@@ -132,8 +141,8 @@ class DaskExecutor:
         if not self._has_warned:
             self._has_warned = True
             _log.warning(
-                "settings go to %s in the clear, with all passwords, cookies and headers"
-                " (use a cluster with tls://)",
+                "settings and URLs go to %s in the clear, with all passwords, cookies, headers and"
+                " signatures in them (use a cluster with tls://, see --cluster-tls)",
                 address,
             )
 

@@ -3,6 +3,8 @@
 The task runs on the worker's event loop. The coordinator connects to the worker's own port; nothing
 else listens anywhere, and Dask encrypts that connection as it does all others. The task never
 reads the messages. If the connection ends, it kills the process at once.
+
+A worker that has no pyfetch gets the task by value, with all that it uses of pyfetch.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from distributed import get_worker
 
 from pyfetch.cluster.executor import Gone
 from pyfetch.cluster.process import WorkerProcess
+from pyfetch.cluster.upload import missing, unpacked
 from pyfetch.errors import StoppedError
 
 if TYPE_CHECKING:
@@ -28,11 +31,11 @@ KILL = "kill"
 """Sent to the task: kill the process."""
 
 
-async def run_member(key: str, topic: str) -> str:
+async def run_member(key: str, topic: str, wanted: tuple[str, ...] | None = None) -> str:
     """Run a member in a process of its own; return how it ended.
 
     `key`: secret name of the connection, which the coordinator opens after it was told the key as
-    an event of this topic.
+    an event of this topic. `wanted`: what pyfetch needs here; it is then the first message itself.
     """
     worker = get_worker()
     connected: asyncio.Future[Comm] = asyncio.get_running_loop().create_future()
@@ -49,7 +52,14 @@ async def run_member(key: str, topic: str) -> str:
     try:
         worker.log_event(topic, key)
         comm = await asyncio.wait_for(connected, _CONNECTED_WITHIN)
-        return await _pass_messages(comm)
+        package = None
+        if wanted is not None:
+            archive = await comm.read()
+            lacking = missing(wanted)
+            if lacking:
+                return await _tell_end(comm, Gone(_advice(worker.address, lacking), is_unfit=True))
+            package = await asyncio.to_thread(unpacked, archive, worker.local_directory)
+        return await _pass_messages(comm, package)
     except TimeoutError:
         return "the coordinator did not connect"
     finally:
@@ -57,14 +67,18 @@ async def run_member(key: str, topic: str) -> str:
         is_done.set()
 
 
-async def _pass_messages(comm: Comm) -> str:
+def _advice(address: str, lacking: list[str]) -> str:
+    wanted = " ".join(f"'{one}'" for one in lacking)
+    return f"the Dask worker {address} lacks what pyfetch needs (pip install {wanted})"
+
+
+async def _pass_messages(comm: Comm, package: str | None) -> str:
     loop = asyncio.get_running_loop()
     gone: asyncio.Future[Gone] = loop.create_future()
     try:
-        process = WorkerProcess()
+        process = WorkerProcess(package)
     except StoppedError as error:
-        await _tell_end(comm, Gone(str(error)))
-        return str(error)
+        return await _tell_end(comm, Gone(str(error)))
 
     def hear(data: bytes | Gone) -> None:  # in a thread, which waits: so little is in memory here
         with contextlib.suppress(RuntimeError):  # the loop of a worker that has closed
@@ -98,9 +112,10 @@ async def _pass_to_process(comm: Comm, process: WorkerProcess) -> None:
     process.kill()
 
 
-async def _tell_end(comm: Comm, gone: Gone) -> None:
-    """Prove to the coordinator that the process writes nothing more."""
+async def _tell_end(comm: Comm, gone: Gone) -> str:
+    """Prove to the coordinator that the process writes nothing more. Return how it ended."""
     with contextlib.suppress(OSError):
-        message: dict[str, Any] = {"ended": gone.how}
+        message: dict[str, Any] = {"ended": gone.how, "is_unfit": gone.is_unfit}
         await comm.write(message)
         await comm.close()
+    return gone.how

@@ -60,6 +60,11 @@ class DividedBudget(Generic[M]):
         """Units that members may be using now."""
         return sum(part.in_force for part in self._parts.values())
 
+    def in_force_of(self, member: M) -> int:
+        """Units that a member may be using now."""
+        part = self._parts.get(member)
+        return part.in_force if part else 0
+
     def told(self, member: M) -> int:
         """What a member was told last that it has."""
         part = self._parts.get(member)
@@ -102,6 +107,12 @@ class DividedBudget(Generic[M]):
         part = self._parts.get(member)
         if part and part.serial == serial:
             part.in_force = part.told
+
+    def leave(self, member: M) -> None:
+        """A member has ended, but what it had must not be used again before `gone`."""
+        part = self._parts.get(member)
+        if part:
+            part.wanted = part.told = 0
 
     def gone(self, member: M) -> None:
         """A member has ended: what it had is free."""

@@ -11,17 +11,17 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from heapq import heappop, heappush, heapreplace
-from typing import Generic
+from itertools import count
+from typing import Generic, NamedTuple
 
 from pyfetch.cluster import host_shares
 from pyfetch.cluster.divided_budget import M
 from pyfetch.cluster.host_parts import budget_of
 from pyfetch.cluster.messages import HostsTold
 from pyfetch.cluster.waiting_host import MemberPart, WaitingHost
-from pyfetch.engine.threads import limits_of
 from pyfetch.models import Target
 from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews
-from pyfetch.scheduling.host_limits import Limits
+from pyfetch.scheduling.host_limits import Limits, limits_of
 from pyfetch.settings import Settings
 
 MOST_IDLE = 8192
@@ -37,6 +37,14 @@ LimitsOf = Callable[[str], Limits | None]
 _Front = tuple[int, str]
 """Index of the first target that waits for a host, and the host's origin. The index may be that
 of an earlier target: then the host is looked at too early, which does no harm."""
+
+
+class _Freed(NamedTuple, Generic[M]):
+    """A part of a budget that a member does not use any more."""
+
+    member: M
+    serial: int | None = None
+    """Number of the change that it keeps to; None: it is gone."""
 
 
 class HostOwners(Generic[M]):
@@ -57,7 +65,10 @@ class HostOwners(Generic[M]):
         """A heap of hosts that no member owns."""
         self._shared: list[_Front] = []
         """A heap of hosts that any member may ask."""
-        self._timers: list[tuple[float, str]] = []
+        self._timers: list[tuple[float, int, str, _Freed[M] | None]] = []
+        """A heap of (time, number, origin, part): then a host has to be looked at, or that part of
+        its budget is free."""
+        self._timer_number = count()
         self._idle: OrderedDict[str, None] = OrderedDict()
         """Hosts at which nothing waits or runs, in the order in which that began."""
         self._told: dict[M, tuple[list[HostBudget], list[HostNews]]] = {}
@@ -89,6 +100,10 @@ class HostOwners(Generic[M]):
             host.targets.appendleft(target)
             self.waiting += 1
             self._show(host)
+
+    def __len__(self) -> int:
+        """How many hosts are kept."""
+        return len(self._hosts)
 
     @property
     def are_held_back(self) -> bool:
@@ -265,11 +280,16 @@ class HostOwners(Generic[M]):
             if host.owner == member:
                 host.owner = None
             if host.budget and host.limits:
-                host.budget.gone(member)
                 if host.limits.interval:  # its last request may have been sent just now
                     known = host.known(now) or HostNews(origin)
                     host.learn(known._replace(wait=max(known.wait, host.limits.interval)), now)
-                self._divide(host, host.budget.holders, now)
+                if host.has_divided_rate(member):
+                    host.budget.leave(member)
+                    self._free_later(host, _Freed(member), now)
+                else:
+                    host.budget.gone(member)
+                left = [each for each in host.budget.holders if each != member]
+                self._divide(host, left, now)
                 self._serve(host, now)
             self._show(host)
             self._rest(host, now)
@@ -296,17 +316,17 @@ class HostOwners(Generic[M]):
         host = self._hosts.get(report.origin)
         if host is None or host.budget is None:
             return
-        host.budget.confirmed(member, report.serial)
         known = host.known(now)
         if report.news.matters and (known is None or report.news.wait > known.wait):
             host.learn(report.news, now)
             part = host.parts.get(member)
             if part:
                 part.heard = host.news_number
-        self._settle(host, now)
-        self._show(host)
-        if not (host.budget.in_force or host.is_idle or host.out or host.targets):
-            self._drop(host)
+        freed = _Freed(member, report.serial)
+        if host.has_divided_rate(member):
+            self._free_later(host, freed, now)
+        else:
+            self._free_up(host, freed, now)
         self._flush()
 
     def wanted(self, member: M, origin: str, now: float) -> None:
@@ -429,9 +449,12 @@ class HostOwners(Generic[M]):
     def _wake(self, now: float) -> None:
         timers = self._timers
         while timers and timers[0][0] <= now:
-            _, origin = heappop(timers)
+            _, _, origin, freed = heappop(timers)
             host = self._hosts.get(origin)
             if host is None:
+                continue
+            if freed:
+                self._free_up(host, freed, now)
                 continue
             host.wakes_at = math.inf
             if now < host.paused_until:
@@ -443,7 +466,25 @@ class HostOwners(Generic[M]):
     def _wake_at(self, time: float, host: WaitingHost[M], now: float) -> None:
         if now < time < host.wakes_at:
             host.wakes_at = time
-            heappush(self._timers, (time, host.origin))
+            heappush(self._timers, (time, next(self._timer_number), host.origin, None))
+
+    def _free_later(self, host: WaitingHost[M], freed: _Freed[M], now: float) -> None:
+        """Let a part of a rate be free once a second has passed, in which it may have been used."""
+        timer = now + host_shares.COUNTED_OVER, next(self._timer_number), host.origin, freed
+        heappush(self._timers, timer)
+
+    def _free_up(self, host: WaitingHost[M], freed: _Freed[M], now: float) -> None:
+        budget = host.budget
+        if budget is None:
+            return
+        if freed.serial is None:
+            budget.gone(freed.member)
+        else:
+            budget.confirmed(freed.member, freed.serial)
+        self._settle(host, now)
+        self._show(host)
+        if not (budget.in_force or host.is_idle or host.out or host.targets):
+            self._drop(host)
 
     def _tell_news(
         self,

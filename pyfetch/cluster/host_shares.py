@@ -7,12 +7,16 @@ from typing import Generic, NamedTuple
 from pyfetch.cluster.divided_budget import M
 from pyfetch.cluster.waiting_host import WaitingHost
 
+COUNTED_OVER = 1.0
+"""Seconds over which a rate is counted: so long a part that was used is nobody's."""
 BIG = 32
 """A host is not split unless as many targets wait."""
 _WORTH = 2.0
 """It is split if more wait than its owner does in so many seconds."""
 _MEASURED_FOR = 0.25
 """Seconds that an owner gets to show its speed."""
+_RATE_MEASURED_FOR = 3.0
+"""The same at a host with a rate: to divide that costs a second, and is seldom of any use."""
 _USED = 0.7
 """A rate is divided if its owner does not come to this fraction of it."""
 _SLICE = 0.5
@@ -42,9 +46,14 @@ def is_worth_a_split(host: WaitingHost[M], member: M, now: float) -> bool:
     parts = [host.parts[holder] for holder in holders]
     if any(not budget.told(holder) for holder in holders):
         return False
-    if any(now - part.since < _MEASURED_FOR for part in parts):
+    if any(part.wants for part in host.parts.values()):
+        return False  # members take turns
+    measured_for = _RATE_MEASURED_FOR if limits.interval else _MEASURED_FOR
+    if any(now - part.since < measured_for for part in parts):
         return False
     speed = sum(part.speed or 0.0 for part in parts)
+    if limits.interval and any(part.speed is None for part in parts):
+        return False
     if limits.interval and speed > _USED / limits.interval:
         return False
     if host.news and host.news.rate is not None and speed > _USED * host.news.rate:
@@ -53,7 +62,10 @@ def is_worth_a_split(host: WaitingHost[M], member: M, now: float) -> bool:
 
 
 def next_holders(host: WaitingHost[M], now: float) -> Turns[M]:
-    """Let those have a part, too, that ask for one; if there are too many, they take turns."""
+    """Let those have a part, too, that ask for one; if there are too many, they take turns.
+
+    So they do where there is a rate: to divide it takes a second, in which a part is not used.
+    """
     budget, limits = host.budget, host.limits
     if budget is None or limits is None:
         return Turns([], None)
@@ -61,19 +73,22 @@ def next_holders(host: WaitingHost[M], now: float) -> Turns[M]:
     wanting = [each for each, part in host.parts.items() if part.wants and each not in holders]
     if not wanting:
         return Turns(holders, None)
-    if len(holders) + len(wanting) <= budget.units:
+    most = max(1, len(holders)) if limits.interval else budget.units
+    if len(holders) + len(wanting) <= most:
         _lend(host, wanting)
         together = [*holders, *wanting]
         return Turns(together, now + max(host.parts[each].lease for each in wanting))
-    time = max(_SLICE, _INTERVALS * limits.interval)
+    time = max(_SLICE, _INTERVALS * limits.interval * len(holders))
+    if limits.interval and len(holders) > 1:
+        time += COUNTED_OVER
     had_theirs = sorted(
         (each for each in holders if budget.told(each) and now - host.parts[each].since >= time),
         key=lambda each: host.parts[each].since,
     )
-    free = budget.units - len(holders)
+    free = most - len(holders)
     leaving = had_theirs[: max(0, len(wanting) - free)]
     stay = [each for each in holders if each not in leaving]
-    coming = wanting[: budget.units - len(stay)]
+    coming = wanting[: most - len(stay)]
     _lend(host, coming)
     first_had_it = now if coming else min(host.parts[each].since for each in holders)
     return Turns([*stay, *coming], max(first_had_it + time, now + time / 10))
@@ -87,11 +102,14 @@ def _lend(host: WaitingHost[M], members: list[M]) -> None:
 
 
 def busy_holders(host: WaitingHost[M], now: float) -> list[M]:
-    """Those holders that have targets of the host, or may have requests that were led there."""
+    """Those holders that have targets of the host, or may have requests that were led there.
+
+    One that waits for a part to be free is to get it, too.
+    """
     if host.budget is None:
         return []
     return [
         each
         for each in host.budget.holders
-        if (part := host.parts[each]).out or now - part.since < part.lease
+        if (part := host.parts[each]).out or part.wants or now - part.since < part.lease
     ]

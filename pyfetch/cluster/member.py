@@ -42,6 +42,11 @@ class Member:
     _reported_at: float = 0.0
     _bytes_a_second: float = 0.0
 
+    @property
+    def is_transferring(self) -> bool:
+        """Whether it had a transfer in flight a moment ago; for any thread."""
+        return any(one.target.index in self.targets for one in self.transfers)
+
     def give(self, targets: list[Target]) -> None:
         """Send it these targets."""
         self.targets.update((target.index, target) for target in targets)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
-from pyfetch.activity import Activity, combined_activity
+from pyfetch.activity import Activity, Processes, combined_activity
 from pyfetch.cluster.executor import Executor
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.messages import Begin
@@ -58,6 +58,10 @@ class Members:
         """Members in a row that have ended without sending a message."""
         self._looks_without_any = 0
         """Calls of `end_the_silent` while no member was ready."""
+        self._begun = 0
+        """Members that were started, whether they are there or not."""
+        self._lost = 0
+        """How many of them have ended too early."""
         self._received_by_gone = 0
         """Bytes that have come to members which are gone."""
         self.directory: DirectoryIdentity | None = None
@@ -92,7 +96,12 @@ class Members:
     def activity(self) -> Activity:
         """What was going on a moment ago in all of them; for any thread."""
         gone = Activity(received=self._received_by_gone)
-        return combined_activity([gone, *(member.activity for member in list(self._members))])
+        members = list(self._members)
+        together = combined_activity([gone, *(member.activity for member in members)])
+        begun = [member for member in members if member.is_ready and member.spoke]
+        idle = sum(not member.is_transferring for member in begun)
+        processes = Processes(len(members), starting=len(members) - len(begun), idle=idle)
+        return together._replace(processes=processes)
 
     def with_room(
         self, waiting: int, may_have: Callable[[Member], bool] = lambda _: True
@@ -159,6 +168,7 @@ class Members:
 
     def lost(self, member: Member, how: str) -> None:
         """Take in that a member ended too early. Raises `StoppedError` if all end at once."""
+        self._lost += 1
         self._stillborn += not member.spoke
         if self._stillborn == _MOST_STILLBORN:
             detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
@@ -174,6 +184,8 @@ class Members:
     def close(self) -> None:
         """Kill all members, and wait until they are gone."""
         self._executor.close()
+        lost = f"; {self._lost} of them ended too early" if self._lost else ""
+        _log.info("processes that fetched: %d%s", self._begun, lost)
 
     def _begin(self) -> Member:
         place = self._free.pop(0)
@@ -190,6 +202,7 @@ class Members:
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
         self._members.append(member)
+        self._begun += 1
         if member.channel.is_local:
             self.ready(member)
         return member

@@ -33,9 +33,10 @@ class WorkerProcess:
     It imports the modules that it needs, and waits for `begin`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, package: str | None = None) -> None:
+        """`package`: the folder from which it imports pyfetch; None: where this process has it."""
         ours, theirs = socket.socketpair()
-        package = str(Path(__file__).parents[2])
+        package = package or str(Path(__file__).parents[2])
         before = os.environ.get("PYTHONPATH")
         command = f"from pyfetch.cluster.worker import main; main({theirs.fileno()})"
         try:

@@ -122,6 +122,13 @@ class WaitingHost(Generic[M]):
         news = self.news
         return news is None or (news.rate is None and self.paused_until <= now)
 
+    def has_divided_rate(self, member: M) -> bool:
+        """Whether a member may have had a part of a rate, and not all of it."""
+        budget, limits = self.budget, self.limits
+        if budget is None or limits is None or not limits.interval:
+            return False
+        return budget.units > 1 and budget.in_force_of(member) < budget.units
+
     def may_have(self, member: M) -> bool:
         """Whether this member gets its targets."""
         return self.budget.told(member) > 0 if self.budget else self.owner == member

@@ -111,7 +111,14 @@ def shares_of_cluster(settings: Settings) -> list[Settings]:
     """The settings of each member on a cluster, which has all the workers."""
     # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
-        settings, processes=1, fail_fast=False, cluster=None, cluster_file=None, cpu_pin=False
+        settings,
+        processes=1,
+        fail_fast=False,
+        cluster=None,
+        cluster_file=None,
+        cluster_tls=None,
+        cluster_upload=False,
+        cpu_pin=False,
     )
     return [own] * MOST_MEMBERS
 

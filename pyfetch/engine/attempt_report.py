@@ -16,6 +16,7 @@ from pyfetch.timing import Timing
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
+    from pyfetch.engine.receiver import BodyWriter
     from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placed
 
@@ -56,29 +57,31 @@ class AttemptReport:
     def fetched(
         self,
         final: str | None,
-        sha256: str,
+        writer: BodyWriter,
         facts: FileFacts | None = None,
-        placed: Placed | None = None,
         backup: str | None = None,
     ) -> Finished:
-        """The outcome if the whole body was received.
+        """The outcome if the whole body was received by this writer.
 
-        `final`: the file; `placed`: how it got its name, None if it is not kept; `backup`: where
-        the file that had this name is kept, if there is one.
+        `final`: the file, None if it is not kept; `backup`: where the file that had this name is
+        kept, if there is one.
         """
+        placed, sha256 = writer.placed, writer.sha256
         is_same_file = placed is not None and placed.adopted
         outcome = _UNCHANGED if is_same_file else _FETCHED
         change = self._change(placed, sha256) if placed and not is_same_file else None
-        size = self._transfer.received
-        result = self.result(outcome, size, final, sha256, backup=backup, change=change)
+        result = self.result(
+            outcome, writer.size, final, sha256,
+            backup=backup, change=change, coded_size=writer.coded_size,
+        )  # fmt: skip
         return self.finished(result, facts=facts)
 
-    def _change(self, placed: Placed, sha256: str) -> Change:
+    def _change(self, placed: Placed, sha256: str | None) -> Change:
         """Whether the file is new, the same as the one that it has replaced, or another one."""
         if not placed.replaced:
             return _NEW
         before = self.target.known.facts
-        is_same = before is not None and before.sha256 == sha256 and not placed.backup
+        is_same = bool(sha256 and before and before.sha256 == sha256 and not placed.backup)
         return Change.SAME if is_same else Change.CHANGED
 
     def finished(
@@ -106,6 +109,7 @@ class AttemptReport:
         facts: FileFacts | None = None,
         backup: str | None = None,
         change: Change | None = None,
+        coded_size: int | None = None,
         in_part: int = 0,
     ) -> Result:
         """The result, with what the last answer says."""
@@ -129,6 +133,7 @@ class AttemptReport:
             now - task.started,
             kept_value(headers.get("content-type")),
             kept_value(headers.get("content-encoding")),
+            coded_size,
             kept_value(headers.get("etag")) or (facts.etag if facts else None),
             kept_value(headers.get("last-modified")) or (facts.last_modified if facts else None),
             sha256,

@@ -72,7 +72,7 @@ class Download:
         question = Question(is_second=True) if redirects.whole else FOR_ALL
         writer = yield from self._get(None, question, expected)
         self._finish(writer, None)
-        return self.report.fetched(None, writer.sha256)
+        return self.report.fetched(None, writer)
 
     def _get(
         self,
@@ -97,6 +97,8 @@ class Download:
             part,
             question,
             expected,
+            decodes=self._settings.compressed,
+            hashes=self._settings.hash,
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=on_wanted,

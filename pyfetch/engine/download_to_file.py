@@ -44,6 +44,7 @@ _UNCHANGED = Outcome.UNCHANGED
 _log = logging.getLogger(__name__)
 
 _NO_VALIDATOR = "the server gave no ETag or date that shows that it still has the same version"
+_MAY_BE_CODED = "it is coded, or may be, and the file is to be decoded"
 
 
 class _NamedFileStays(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does
@@ -125,6 +126,10 @@ class FileDownload(Download):
         if self._redirects().whole:
             return Question(is_second=True)
         known = part.continuable()
+        settings = self._settings
+        if known and settings.compressed and known.content_encoding != "":
+            known = None
+            _log.info("%s: its part does not go on: %s", self._target.url, _MAY_BE_CODED)
         demands_checksum = self._target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
@@ -133,13 +138,14 @@ class FileDownload(Download):
             return FOR_ALL
         # A 500 may be caused by the range or the condition. Assume that after the second one, or
         # after the first if a 500 is not tried again.
-        retries = self._settings.of_host(self._transfer.assignment.origin).retries
-        is_last = not retries or -500 in self._settings.retry_status
+        retries = settings.of_host(self._transfer.assignment.origin).retries
+        is_last = not retries or -500 in settings.retry_status
         return Question(
             part=known,
             part_length=part.length if known else 0,
             conditions=wanted.conditions,
             checksum_decides=demands_checksum,
+            wants_no_coding=settings.compressed,
             distrusts_500=is_last or self._transfer.assignment.failed_status == 500,
         )
 
@@ -260,5 +266,4 @@ class FileDownload(Download):
                 self._final,
                 backup,
             )
-        sha256 = (facts and facts.sha256) or writer.sha256
-        return self.report.fetched(self._final, sha256, facts, placed, backup)
+        return self.report.fetched(self._final, writer, facts, backup)

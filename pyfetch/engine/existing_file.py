@@ -76,7 +76,9 @@ def judge_existing(
         return _skipped(final, status, target)
     recorded = recorded_facts(target, status)
     if policy is _REFRESH and not expected.allow(
-        status.st_size, recorded.media_type if recorded else None
+        status.st_size,
+        recorded.media_type if recorded else None,
+        recorded.content_encoding if recorded else None,
     ):
         return _wanted_anew(final, "it is not as the options of this run want it")
     if target.checksum:
@@ -114,7 +116,7 @@ def _judge_by_facts(
         return Kept(outcome, file, found.status)
     if policy is _SKIP:
         return Kept(_SKIPPED, file, found.status)
-    if not expected.allow(facts.size, facts.media_type):
+    if not expected.allow(facts.size, facts.media_type, facts.content_encoding):
         return _wanted_anew(final, "it is not as the options of this run want it")
     fields = fields_for(facts)
     if not fields:

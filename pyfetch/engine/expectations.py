@@ -13,12 +13,13 @@ from pyfetch.units import format_size
 class Expectations:
     """What the settings, the list and the other mirrors say about a body."""
 
-    __slots__ = ("_expect_type", "_length", "_max_size", "_min_size")
+    __slots__ = ("_decodes", "_expect_type", "_length", "_max_size", "_min_size")
 
     def __init__(self, settings: Settings, length: Length | None) -> None:
         self._expect_type = settings.expect_type
         self._min_size = settings.min_size
         self._max_size = settings.max_size
+        self._decodes = settings.compressed
         self._length = length
 
     def check_type(self, content_type: str | None) -> None:
@@ -36,8 +37,13 @@ class Expectations:
         """Whether a certain media type is expected."""
         return bool(self._expect_type)
 
-    def allow(self, size: int, media_type: str | None) -> bool:
-        """Whether an existing file meets the expectations; `media_type`: None if not known."""
+    def allow(self, size: int, media_type: str | None, coding: str | None = None) -> bool:
+        """Whether an existing file meets the expectations.
+
+        `media_type`: None if not known. `coding`: the content coding in which it was saved.
+        """
+        if coding and self._decodes:
+            return False
         try:
             self.check_not_too_large(size)
             self.check_whole_size(size)

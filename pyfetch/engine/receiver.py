@@ -21,7 +21,8 @@ from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are kept only
+if TYPE_CHECKING:  # loaded where bodies are decoded, or files are kept
+    from pyfetch.http.content_coding import Decoder
     from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placed, Placement
 
@@ -56,6 +57,8 @@ class BodyWriter:
         question: Question,
         expected: Expectations,
         *,
+        decodes: bool = False,
+        hashes: bool = True,
         names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
         on_wanted: Callable[[ResponseHead, str], None] | None = None,
@@ -70,7 +73,15 @@ class BodyWriter:
         self._verdict = _NO_FILE
         self._representation: Representation | None = None
         self._begun = False
-        self._digest = Digest(target.checksum)
+        self._decodes = decodes
+        self._decoder: Decoder | None = None
+        """Decodes the body, if it is coded and is to be decoded."""
+        self._decoded = 0
+        """Bytes that it has yielded."""
+        self._digest: Digest | None = None
+        """None: no sha256 is wanted, and no checksum is demanded."""
+        if hashes or target.checksum:
+            self._digest = Digest(target.checksum)
         self._total: int | None = None
         self.part_digest = part_digest
         """The digest of the old part, once it was computed."""
@@ -80,12 +91,24 @@ class BodyWriter:
         """Where the file went, once it has its name."""
         transfer.received = transfer.resumed = 0
         transfer.size = None
-        if question.part and part and part.length > HASHED_LATE:
+        transfer.decodes = False
+        if self._digest and question.part and part and part.length > HASHED_LATE:
             self._digest_of(part)
 
     @property
-    def sha256(self) -> str:
-        return self._digest.sha256
+    def sha256(self) -> str | None:
+        """Digest of what is saved; None: it is not wanted."""
+        return self._digest.sha256 if self._digest else None
+
+    @property
+    def size(self) -> int:
+        """Bytes that are saved."""
+        return self._decoded if self._decoder else self._transfer.received
+
+    @property
+    def coded_size(self) -> int | None:
+        """Bytes of the body as it came, where it is decoded."""
+        return self._transfer.received if self._decoder else None
 
     @property
     def start_again(self) -> bool:
@@ -98,7 +121,10 @@ class BodyWriter:
         return self._verdict is _UNCHANGED
 
     def head(self, head: ResponseHead) -> bool:
-        """Whether the body is wanted. Raises `TargetError` if its type or size is not expected."""
+        """Whether the body is wanted.
+
+        Raises `TargetError` if its type or size is not expected, or if it cannot be decoded.
+        """
         self.answer = head
         self._representation = None
         self._verdict = self._question.verdict(head)
@@ -115,6 +141,8 @@ class BodyWriter:
             if head.status == 206:
                 found = parse_content_range(head.headers.get("content-range"))
                 length = found.total if found else length
+            if self._decodes and "content-encoding" in head.headers:
+                self._decode(head)
             self._expect(length, head)
         else:
             return False
@@ -125,15 +153,29 @@ class BodyWriter:
         received = self._transfer.received
         total = self._total
         try:
-            if total is None:  # an announced length was checked with the head
-                self._expectations.check_not_too_large(received)
-            elif received > total:
+            if total is not None and received > total:
                 detail = f"the body is longer than its announced {total} bytes"
                 raise TargetError(Failure.TRUNCATED, detail)
+            if self._decoder:
+                self._save_decoded(self._decoder, data)
+                return
+            if total is None:  # an announced length was checked with the head
+                self._expectations.check_not_too_large(received)
         except TargetError:
             self._drop()
             raise
-        self._digest.update(data)
+        self._save(data)
+
+    def _save_decoded(self, decoder: Decoder, data: bytes | memoryview) -> None:
+        for piece in decoder.decode(data):
+            self._transfer.check()  # a few bytes may decode to gigabytes
+            self._decoded += len(piece)
+            self._expectations.check_not_too_large(self._decoded)
+            self._save(piece)
+
+    def _save(self, data: bytes | memoryview) -> None:
+        if self._digest:
+            self._digest.update(data)
         if self._part:
             if not self._begun:
                 self._begin(self._part, len(data))
@@ -153,9 +195,11 @@ class BodyWriter:
             detail = f"the body ended after {received} of {total} bytes"
             raise TargetError(Failure.TRUNCATED, detail)
         try:
-            if total is None:
-                self._expectations.check_whole_size(received)
-            mismatch = self._digest.mismatch()
+            if self._decoder:
+                self._decoder.end()
+            if total is None or self._decoder:
+                self._expectations.check_whole_size(self.size)
+            mismatch = self._digest.mismatch() if self._digest else None
             if mismatch and self._transfer.resumed:
                 _log.info("%s: the continued part is not the file: %s", self._target.url, mismatch)
                 self._drop()
@@ -179,14 +223,15 @@ class BodyWriter:
         given = head.headers.get("content-disposition")
         self.placed = part.commit(placement, modified=modified)
         return FileFacts(
-            size=self._transfer.received,
+            size=self.size,
             modified_ns=self.placed.modified_ns,
             etag=said.etag if said.etag and is_etag(said.etag) else None,
             last_modified=said.last_modified if modified is not None else None,
-            sha256=self._digest.sha256,
+            sha256=self.sha256,
             answered_by=head.url.identity,
             media_type=said.media_type or None,
             unused_name=None if given is None or self._names_by_servers else file_name_given(given),
+            content_encoding=None if self._decoder else said.content_encoding or None,
         )
 
     def _said(self, head: ResponseHead) -> Representation:
@@ -198,6 +243,19 @@ class BodyWriter:
             self._representation = said
         return self._representation
 
+    def _decode(self, head: ResponseHead) -> None:
+        """Prepare to decode the body, if it is coded. Raises `TargetError`."""
+        from pyfetch.http.content_coding import Decoder, codings_of
+
+        coding = head.headers["content-encoding"]
+        if not codings_of(coding):
+            return
+        if head.status == 206:
+            detail = f"the answer 206 is a range of a body coded in {coding}: it is not decoded"
+            raise TargetError(Failure.WRONG_CONTENT, detail)
+        self._decoder = Decoder(coding)
+        self._transfer.decodes = True
+
     def _continue(self, head: ResponseHead) -> None:
         """Prepare to append to the part."""
         part = self._part
@@ -206,7 +264,8 @@ class BodyWriter:
         assert found, "the verdict was REST"  # noqa: S101
         self._transfer.received = self._transfer.resumed = part.length
         self._expect(found.total, head)
-        self._digest = self._digest_of(part)
+        if self._digest:
+            self._digest = self._digest_of(part)
         part.go_on()
         self._begun = True
 
@@ -228,7 +287,7 @@ class BodyWriter:
         try:
             if self._expectations.of_type:
                 self._expectations.check_type(self._said(head).media_type)
-            if total is not None:
+            if total is not None and not self._decoder:  # else it is the length of coded bytes
                 self._expectations.check_not_too_large(total)
                 self._expectations.check_whole_size(total)
         except TargetError:
@@ -241,6 +300,10 @@ class BodyWriter:
             self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Part, first: int) -> None:
+        if self._decoder:  # what is decoded never goes on, so it needs no name before its last one
+            part.begin(None, is_whole=True)
+            self._begun = True
+            return
         expected = self._transfer.assignment.length
         total = self._total or (expected.size if expected else None)
         # If the first piece is the whole body, there will be nothing to continue.

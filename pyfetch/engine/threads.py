@@ -23,13 +23,13 @@ from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Result, Target
-from pyfetch.scheduling.host_limits import HostRules, Limits, RulesOf
+from pyfetch.scheduling.host_limits import HostRules, Limits, RulesOf, limits_of
 from pyfetch.scheduling.in_flight import StallDetector
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy, retried_statuses
 from pyfetch.scheduling.worker_limit import WorkerLimit
-from pyfetch.settings import AUTO, HostSettings, Settings
+from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.ledger import Ledger
 from pyfetch.system import daemon, descriptor_budget, leave_signals_to_main
 from pyfetch.transfer import Transfer
@@ -234,15 +234,6 @@ def workers_by(settings: Settings) -> WorkerLimit:
 
         return AdaptiveWorkerLimit(settings.max_workers)
     return WorkerLimit(settings.workers)
-
-
-def limits_of(host: HostSettings) -> Limits:
-    """The limits that the settings of a host say."""
-    return Limits(
-        host.per_host,
-        interval=1 / host.rate if host.rate else 0.0,
-        limit_rate=host.limit_rate,
-    )
 
 
 def jobs_by(settings: Settings, workers: WorkerLimit, make_queues: MakeQueues = HostQueues) -> Jobs:

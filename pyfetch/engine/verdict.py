@@ -72,6 +72,8 @@ class Question(NamedTuple):
     """Whether an earlier answer was `ASK_AGAIN`."""
     distrusts_500: bool = False
     """Whether a 500 is taken for a refusal of the range or the condition."""
+    wants_no_coding: bool = False
+    """Whether the rest of a part is asked for without a coding, though a whole body is not."""
 
     @property
     def fields(self) -> dict[str, str]:
@@ -81,6 +83,8 @@ class Question(NamedTuple):
             fields["Range"] = f"bytes={self.part_length}-"
             if self.part.validator:
                 fields["If-Range"] = self.part.validator
+            if self.wants_no_coding:
+                fields["Accept-Encoding"] = "identity"
         return fields
 
     def verdict(self, head: ResponseHead) -> Verdict:

@@ -55,8 +55,8 @@ class Conversation:
         self._settings = settings
         self._origins = OriginConfigs(settings, user_agent)
         self._requests = RequestBuilder(settings, self._origins)
-        self._has_warned = False
         self.limit_rate_of = self._origins.limit_rate_of
+        self._warns_of_coding = not settings.compressed
 
     def plan(
         self, state: RedirectState, fields: Mapping[str, str], target: Target
@@ -97,14 +97,14 @@ class Conversation:
     def warn_of_coding(self, response: ResponseHead, config: OriginConfig, target: Target) -> None:
         """Warn, once a run, that a body is compressed and is saved as it is."""
         coding = response.headers.get("content-encoding")
-        if self._has_warned or not coding or response.status >= 300:
+        if not self._warns_of_coding or not coding or response.status >= 300:
             return
         names = (*config.defaults.fields, *(name for name, _ in target.headers))
         was_asked_for = any(name.lower() == "accept-encoding" for name in names)
         if coding.strip().lower() != "identity" and not was_asked_for:
-            self._has_warned = True
+            self._warns_of_coding = False
             _log.warning(
                 "a server sends its files coded (Content-Encoding: %s) though that was not asked"
-                " for: they are saved as they come; JSON results have it as content_encoding",
+                " for: they are saved as they come, and --compressed decodes them",
                 coding[:_LONGEST_SHOWN],
             )

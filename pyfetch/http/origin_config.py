@@ -61,6 +61,10 @@ class OriginConfigs:
         """What each request has beside the fields of the settings."""
         # Without a content coding, the bytes that are saved are those that the server has.
         self.session_fields["Accept-Encoding"] = "identity"
+        if settings.compressed:
+            from pyfetch.http.content_coding import accepted_codings
+
+            self.session_fields["Accept-Encoding"] = accepted_codings()
         self.session_fields["User-Agent"] = user_agent
         self._trust = {
             said.cacert: Trust(settings, said.cacert) for _, said in settings.hosts if said.cacert

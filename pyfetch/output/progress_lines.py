@@ -85,6 +85,7 @@ class ProgressLines:
             "retries": activity.retries,
             "retry_in": [round(first, 1), round(last, 1)] if activity.retries else None,
             "held_back": activity.held_back,
+            "processes": activity.processes and activity.processes._asdict(),
         }
         if event == "end":
             values["reasons"] = self._summary.failures.reasons()

@@ -132,6 +132,8 @@ class Summary:
         """Bytes of the bodies that were fetched, with what an earlier run had left of them."""
         self.resumed = 0
         """How many of these bytes an earlier run had left."""
+        self.received = 0
+        """Bytes of these bodies that have come over the network in this run."""
         self.parts_kept = 0
         self.parts_size = 0
         """Bytes of the parts that are kept, to go on from."""
@@ -143,6 +145,7 @@ class Summary:
         if outcome is _FETCHED:
             self.size += result.size or 0
             self.resumed += result.resumed
+            self.received += result.received
             if result.change:
                 self.changes[result.change] += 1
         elif outcome is _FAILED:
@@ -190,7 +193,7 @@ class Summary:
             counts.append(f"interrupted {self.interrupted}")
         if not_begun:
             counts.append(f"not begun {not_begun}")
-        came = self.size - self.resumed
+        came = self.received
         resumed = f" ({format_size(self.resumed)} of them from before)" if self.resumed else ""
         rate = f", {format_size(came / seconds)}/s" if came > 0 and seconds > 0 else ""
         return (

@@ -9,7 +9,7 @@ from typing import Protocol, TextIO
 
 from pyfetch.text import escaped
 from pyfetch.units import format_size
-from pyfetch.verified import Condition, VerifiedFile
+from pyfetch.verified import NO_CHECKSUM, Condition, VerifiedFile
 
 _KEYS = VerifiedFile._fields
 
@@ -20,6 +20,35 @@ class VerificationSink(Protocol):
     def show(self, found: VerifiedFile) -> None:
         """Show the next file. Raises `OSError` where it cannot be written."""
         ...
+
+
+class VerifiedCounts:
+    """Counts what was found."""
+
+    def __init__(self) -> None:
+        self.by_condition: Counter[Condition] = Counter()
+        self.without_checksum = 0
+        """Files that are as they should be, as far as size and time tell."""
+
+    def show(self, found: VerifiedFile) -> None:
+        self.by_condition[found.status] += 1
+        self.without_checksum += found.detail == NO_CHECKSUM
+
+    @property
+    def failed(self) -> bool:
+        """Whether any file is not as it should be."""
+        return any(not condition.is_well for condition in self.by_condition)
+
+    def sentence(self, size: int, seconds: float) -> str:
+        """One sentence for the end. `size`: bytes that were read."""
+        counts = self.by_condition
+        parts = [f"{condition} {counts[condition]}" for condition in Condition if counts[condition]]
+        unsure = self.without_checksum
+        of_them = f" ({unsure} by size and time alone: no checksum is known)" if unsure else ""
+        return (
+            f"verified {counts.total()} files, {format_size(size)} in {seconds:.1f} s:"
+            f" {', '.join(parts) or 'there are none'}{of_them}"
+        )
 
 
 class VerifiedTsv:
@@ -54,12 +83,3 @@ class VerifiedFailures:
             self._say(
                 f"{found.status} {found.path}" + (f": {found.detail}" if found.detail else "")
             )
-
-
-def summary_of(counts: Counter[Condition], size: int, seconds: float) -> str:
-    """One sentence for the end."""
-    parts = [f"{condition} {counts[condition]}" for condition in Condition if counts[condition]]
-    return (
-        f"verified {counts.total()} files, {format_size(size)} in {seconds:.1f} s:"
-        f" {', '.join(parts) or 'there are none'}"
-    )

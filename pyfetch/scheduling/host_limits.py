@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.models import Failure
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.settings import MOST_WORKERS
+from pyfetch.settings import MOST_WORKERS, HostSettings
 
 if TYPE_CHECKING:  # loaded where several members share hosts
     from pyfetch.scheduling.host_budgets import HostNews
@@ -47,6 +47,15 @@ class Limits(NamedTuple):
     def are_of_host(self) -> bool:
         """Whether there is any limit for one host, so that its members need a budget."""
         return self.per_host is not None or self.interval > 0 or self.limit_rate is not None
+
+
+def limits_of(host: HostSettings) -> Limits:
+    """The limits that the settings of a host say."""
+    return Limits(
+        host.per_host,
+        interval=1 / host.rate if host.rate else 0.0,
+        limit_rate=host.limit_rate,
+    )
 
 
 class HostRules(NamedTuple):

@@ -131,7 +131,7 @@ class Jobs:
             return None
         if late or outcome.result.error is None:
             return self._done(job, outcome, now)
-        if job.mirrors:
+        if job.mirrors and not transfer.decodes:
             job.learn_length(transfer.size)
         not_asked = transfer.assignment.refusal and outcome.sign is HostSignal.NOT_ASKED
         if not_asked or not self._retry.may_pass(outcome.result):

@@ -5,6 +5,7 @@ are made from what stands in `definitions`.
 """
 
 from pyfetch.models import IfExists as IfExists
+from pyfetch.settings.definitions import OF_A_CLUSTER as OF_A_CLUSTER
 from pyfetch.settings.definitions import OF_COMPUTING as OF_COMPUTING
 from pyfetch.settings.definitions import SETTINGS as SETTINGS
 from pyfetch.settings.definitions import ContradictionError as ContradictionError

@@ -30,6 +30,7 @@ from pyfetch.settings.kinds import (
     AUTO,
     CLUSTER,
     DIRECTORY,
+    ENCRYPTED,
     FILE,
     FLAG,
     FUNCTION,
@@ -90,6 +91,8 @@ OF_COMPUTING = (
     "cpus", "ahead", "keep", "exec_timeout", "exec_retries", "exec_version", "max_tasks",
 )  # fmt: skip
 """Settings that say how each file is computed with."""
+OF_A_CLUSTER = ("cluster_tls", "cluster_upload")
+"""Settings that say how a run works with a cluster, if it does."""
 
 
 class ContradictionError(UsageError):
@@ -207,6 +210,13 @@ class Settings(_Values):
         "--expect-type",
         "Refuse files of other media types (`image/*`). May be repeated.",
     )
+    hash: bool = _checks(
+        True,
+        FLAG,
+        "--no-hash",
+        "Compute no sha256, except of files whose checksum is demanded. `--verify` then compares"
+        " sizes and times alone.",
+    )
 
     headers: tuple[tuple[str, str], ...] = _requests(
         (),
@@ -214,6 +224,13 @@ class Settings(_Values):
         "-H, --header",
         "Send this header (`'Accept: text/css'`). `@FILE` sends those in a file, one on each line,"
         " which `ps` then does not show. May be repeated.",
+    )
+    compressed: bool = _requests(
+        False,
+        FLAG,
+        "--compressed",
+        "Ask for compressed bodies, and save what they decode to. `br` and `zstd` need"
+        " `pyfetch-batch[compression]`; gzip and deflate need nothing.",
     )
     user: str | None = _requests(
         None,
@@ -293,6 +310,21 @@ class Settings(_Values):
     )
     cluster_file: str | None = _transfers(
         None, FILE, "--cluster-file", "Fetch on the Dask cluster whose scheduler wrote this file."
+    )
+    cluster_tls: str | None = _transfers(
+        None,
+        FILE,
+        "--cluster-tls",
+        "Talk to the cluster with these certificates: a directory with `ca.pem`, `cert.pem` and"
+        " `key.pem`, or one file that has all three. Without it, Dask's own configuration says"
+        " which.",
+    )
+    cluster_upload: bool = _transfers(
+        False,
+        FLAG,
+        "--cluster-upload",
+        "Send this version of pyfetch to workers of the cluster that do not have it. What it needs"
+        " has to be there.",
     )
     max_workers: int = _transfers(
         128, count(1, MOST_WORKERS), "--max-workers", "The most workers that `auto` may use."
@@ -508,6 +540,13 @@ class Settings(_Values):
         return self.cluster is not None or self.cluster_file is not None
 
     @property
+    def may_encrypt(self) -> bool:
+        """Whether there is a scheduler with which certificates of `cluster_tls` may be used."""
+        address = self.cluster
+        by_address = isinstance(address, str) and address.startswith(ENCRYPTED)
+        return by_address or self.cluster_file is not None
+
+    @property
     def process_number(self) -> int:
         """How many processes there may be."""
         return cpu.available() if self.processes == AUTO else self.processes
@@ -577,6 +616,15 @@ class Settings(_Values):
             f"{cluster} says where the processes are: leave {{processes}} out",
             self.on_cluster and self.processes != 1,
         )
+        for name in OF_A_CLUSTER:
+            yield (
+                f"{{{name}}} is for a Dask cluster: it needs {{cluster}} or {{cluster_file}}",
+                getattr(self, name) and not self.on_cluster,
+            )
+        yield (
+            "{cluster_tls} needs a scheduler that encrypts: {cluster} tls://HOST:PORT",
+            self.cluster_tls is not None and not self.may_encrypt,
+        )
         if self.computes:
             yield from self._contradictions_of_computing()
             return
@@ -593,6 +641,10 @@ class Settings(_Values):
         yield (
             f"{task} computes on this machine, which {cluster} does not: leave one of them out",
             self.on_cluster,
+        )
+        yield (
+            f"{task} knows a file by its sha256: leave {{hash}} out",
+            not self.hash,
         )
         yield (
             f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"

@@ -65,7 +65,9 @@ class SettingKeywords(TypedDict, total=False):
     max_size: Size | None
     min_size: Size
     expect_type: str | Iterable[str]
+    hash: bool
     headers: Mapping[str, str] | Iterable[tuple[str, str]]
+    compressed: bool
     cookies: StrPath | Mapping[str, str] | CookieJar | None
     """The path of a file, a jar, or names and values for the origin of the first URL alone."""
     netrc_file: StrPath | None
@@ -87,6 +89,8 @@ class SettingKeywords(TypedDict, total=False):
     cluster: str | Any | None
     """The address of a Dask scheduler, `local:N`, or a `distributed.Client`, which stays open."""
     cluster_file: StrPath | None
+    cluster_tls: StrPath | None
+    cluster_upload: bool
     max_workers: int
     per_host: int | None
     rate: Rate | None

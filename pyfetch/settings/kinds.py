@@ -181,6 +181,10 @@ class Function(Kind):
 FUNCTION = Function()
 
 
+ENCRYPTED = "tls://"
+"""Addresses of schedulers that are talked to over TLS begin so."""
+
+
 class Cluster(Kind):
     """The address of a Dask cluster, or, of a program, a client of one."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyfetch.checksum import Checksum
+from pyfetch.verified import NO_CHECKSUM
 
 
 class ExpectedFile(NamedTuple):
@@ -52,5 +53,5 @@ class ExpectedFile(NamedTuple):
         if self.modified_ns not in (None, there.st_mtime_ns):
             return "its content is as it was fetched, though its modification time is not"
         if not self.sha256 and not self.demanded:
-            return "no checksum is known: only its size and time were compared"
+            return NO_CHECKSUM
         return None

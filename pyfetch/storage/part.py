@@ -55,7 +55,7 @@ class Part:
         self._fsync = fsync
         self._metadata: PartMetadata | None = None
         self._descriptor = -1
-        self._is_named = self._may_be_on_disk = False
+        self._is_named = self._may_be_on_disk = self._is_whole = False
         self._file_is: tuple[int, int] | None = None
         """Device and inode of the part that `continuable` found."""
         self._unchecked = 0
@@ -70,7 +70,7 @@ class Part:
             return
         if self._metadata and self.length:
             self._keep(self._metadata)
-        elif self.length:
+        elif self.length and not self._is_whole:
             self._drop_as("the server gave no ETag or date to know the same version by")
         else:
             self.drop()
@@ -134,8 +134,10 @@ class Part:
         """Begin from nothing, in a new file.
 
         `total`: bytes to come, None if that is not known. With `metadata` it can be continued.
-        `is_whole`: all bytes are there already, so the file needs no name before its final one.
+        `is_whole`: all bytes are there already, or they never go on in another attempt: so the
+        file needs no name before its final one.
         """
+        self._is_whole = is_whole
         with self._errors:
             if self._key in self._parts.there():
                 self.drop()

@@ -35,7 +35,7 @@ __all__ = ["STATE_FILE", "VERSION", "State"]
 _TAKE_OVER = (
     "UPDATE file SET url = ?, of_other_url = (size IS NOT NULL), status = NULL, etag = NULL,"
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, went_to = NULL, media_type = NULL,"
-    " unused_name = NULL WHERE key = ?"
+    " unused_name = NULL, content_encoding = NULL WHERE key = ?"
 )
 # A file that its task has changed or removed is to be as the task left it, unless one was fetched
 # there since.

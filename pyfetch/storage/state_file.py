@@ -13,7 +13,7 @@ from pyfetch.signed_query import unsigned
 from pyfetch.storage.filesystem import READ_FILE
 
 STATE_FILE = "state.sqlite3"
-VERSION = 4
+VERSION = 5
 """Version of the schema; `user_version` in the file."""
 
 _APPLICATION = 0x70796674  # "pyft", the file's `application_id`
@@ -36,7 +36,8 @@ CREATE TABLE file (
     went_to       TEXT,             -- another path if the server has named the file
     of_other_url  INTEGER NOT NULL DEFAULT 0, -- whether the file came from an earlier owner's URL
     unused_name   TEXT,             -- the name that the server gave and that was not used
-    media_type    TEXT
+    media_type    TEXT,
+    content_encoding TEXT           -- the coding in which the file was saved
 ) WITHOUT ROWID
 """
 _BACKUPS = """
@@ -56,7 +57,8 @@ CREATE TABLE computed (
     value       TEXT              -- in JSON; NULL: a command, which has none
 ) WITHOUT ROWID
 """
-_TO_VERSION_4 = (_COMPUTED,)
+_TO_VERSION_5 = ("ALTER TABLE file ADD COLUMN content_encoding TEXT",)
+_TO_VERSION_4 = (_COMPUTED, *_TO_VERSION_5)
 _TO_VERSION_3 = (
     "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE file ADD COLUMN unused_name TEXT",
@@ -71,6 +73,7 @@ _STEPS = {
     1: ("ALTER TABLE file ADD COLUMN went_to TEXT", *_TO_VERSION_3, *_TO_VERSION_4),
     2: (*_TO_VERSION_3, *_TO_VERSION_4),
     3: _TO_VERSION_4,
+    4: _TO_VERSION_5,
 }
 """By version (0: an empty file), the statements that upgrade it to the present schema."""
 
@@ -134,7 +137,7 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
 _COLUMNS = (
     "key", "path", "url", "was_free", "status", "size", "modified_ns", "etag", "last_modified",
     "sha256", "answered_by", "fetched_at", "went_to", "of_other_url",
-    "unused_name", "media_type",
+    "unused_name", "media_type", "content_encoding",
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+import trustme
 
 from pyfetch import UsageError, fetch_all
 from pyfetch.cluster.workload import shares_of_cluster
@@ -27,6 +28,7 @@ ONE = ("--cluster", "tcp://127.0.0.1:1")
         (("--exec", "true"), "--exec computes on this machine, which --cluster does not"),
         (("--map", "os.path:basename"), "--map computes on this machine"),
         (("--cluster-file", "x"), "--cluster and --cluster-file exclude each other"),
+        (("--cluster-tls", "x"), "--cluster-tls needs a scheduler that encrypts: --cluster tls://"),
     ],
 )
 def test_what_contradicts_a_cluster_is_said(
@@ -59,11 +61,50 @@ def test_a_file_of_a_cluster_that_is_missing_is_not_waited_for(pyfetch: Command)
     assert "none.json: No such file" in ended.err
 
 
+@pytest.mark.parametrize("option", [("--cluster-tls", "x"), ("--cluster-upload",)])
+def test_what_is_said_of_a_cluster_needs_one(pyfetch: Command, option: tuple[str, ...]) -> None:
+    ended = pyfetch(*option, "http://127.0.0.1:1/x")
+    assert ended.status == 2
+    assert f"{option[0]} is for a Dask cluster: it needs --cluster or --cluster-file" in ended.err
+
+
+def test_certificates_that_cannot_be_used_are_named(pyfetch: Command) -> None:
+    """Dask itself would only say that nobody answers."""
+    authority, other = trustme.CA(), trustme.CA()
+    issued, foreign = authority.issue_cert("127.0.0.1"), other.issue_cert("127.0.0.1")
+    tls = pyfetch.directory / "tls"
+    tls.mkdir()
+
+    def said() -> str:
+        ended = pyfetch("--cluster", "tls://127.0.0.1:1", "--cluster-tls", "tls", "http://a/x")
+        assert (ended.status, ended.out) == (2, "")
+        return ended.err
+
+    assert "tls/ca.pem: No such file" in said()
+    (tls / "ca.pem").write_text("nothing")
+    assert "tls/cert.pem: No such file" in said()
+    issued.cert_chain_pems[0].write_to_path(tls / "cert.pem")
+    assert "tls/ca.pem: no certificate of an authority in it" in said()
+    authority.cert_pem.write_to_path(tls / "ca.pem")
+    assert "tls/cert.pem: no certificate with a private key that belongs to it" in said()
+    foreign.private_key_pem.write_to_path(tls / "key.pem")
+    assert "tls/cert.pem: no certificate with a private key that belongs to it" in said()
+
+
+def test_certificates_are_for_a_cluster_that_encrypts(pyfetch: Command) -> None:
+    (pyfetch.directory / "cluster.json").write_text('{"address": "tcp://127.0.0.1:1"}')
+    ended = pyfetch("--cluster-file", "cluster.json", "--cluster-tls", "tls", "http://a/x")
+    assert ended.status == 2
+    assert "cluster.json: it names no scheduler that encrypts" in ended.err
+
+
 @pytest.mark.parametrize("other", [("--processes", "2"), ("--exec", "true")])
 def test_a_cluster_of_the_configuration_gives_way_to_the_command_line(
     pyfetch: Command, server: LoopbackServer, other: tuple[str, ...]
 ) -> None:
-    pyfetch.configure('[defaults]\ncluster = "tcp://127.0.0.1:1"\n')
+    pyfetch.configure(
+        '[defaults]\ncluster = "tls://127.0.0.1:1"\ncluster-tls = "none"\ncluster-upload = true\n'
+    )
     server.pages["/x"] = Page(b"x")
     assert pyfetch(*other, f"{server.url}/x").status == 0
 

@@ -20,8 +20,8 @@ from tests.support.server import JUST_BEFORE_NOW, Handler, LoopbackServer, Page,
 BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
-    "attempts", "elapsed", "content_type", "content_encoding", "etag", "last_modified", "sha256",
-    "input", "backup", "change", "resumed", "kept", "timing", "value",
+    "attempts", "elapsed", "content_type", "content_encoding", "coded_size", "etag",
+    "last_modified", "sha256", "input", "backup", "change", "resumed", "kept", "timing", "value",
 ]  # fmt: skip
 
 
@@ -69,6 +69,7 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "index": 1, "url": f"{server.url}/x", "final_url": f"{server.url}/x",
         "outcome": "fetched", "status": 200, "size": 5, "path": "x", "error": None,
         "detail": None, "attempts": 1, "content_type": None, "content_encoding": None,
+        "coded_size": None,
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
         "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,

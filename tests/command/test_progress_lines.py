@@ -40,6 +40,8 @@ def test_json_progress_comes_each_second_and_at_the_end(
     assert 0 < first["received"] < 1310
     assert first["rate"] > 0
     assert first["left"] > 0
+    one = {"number": 1, "starting": 0, "idle": 0}  # another one would have nothing to do
+    assert first["processes"] == (None if processes == "1" else one)
     assert (last["event"], last["finished"], last["running"]) == ("end", 3, 0)
     assert last["outcomes"] == {"fetched": 2, "failed": 1}
     assert last["changes"] == {"new": 2}

@@ -80,6 +80,16 @@ def test_finished_counts_as_finished_though_the_first_url_still_runs(
         assert "saved as" not in screen.text
 
 
+def test_with_several_processes_it_is_said_how_many_of_them_have_nothing_to_do(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    server.routes["/long"] = dripping(100_000_000)
+    server.pages["/short"] = Page(b"x")
+    urls = [f"{server.url}/{name}" for name in (*["long"] * 4, *["short"] * 2)]
+    with Terminal(forked, *urls, "-w", "6", "--processes", "3", "--discard") as screen:
+        screen.wait_for("3 processes, 1 idle")
+
+
 @WIDTHS
 def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     forked: InstalledCommand, server: LoopbackServer, columns: int

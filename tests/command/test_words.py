@@ -30,14 +30,14 @@ class TestWords:
         self, pyfetch: Command, server: LoopbackServer
     ) -> None:
         server.pages["/a"] = Page(b"a")
-        ended = pyfetch("-c", "-L", "--compressed", f"{server.url}/a")
+        ended = pyfetch("-c", "-L", "--remote-name", f"{server.url}/a")
         assert ended.status == 0
         notes = ended.err.splitlines()
         assert notes[:2] == [
             "pyfetch: -c: resuming is automatic: run the same command again",
             "pyfetch: -L: redirects are followed",
         ]
-        assert "without compression" in notes[2]
+        assert "named after its URL" in notes[2]
         assert len(notes) == 4  # and the summary
 
     @pytest.mark.parametrize(

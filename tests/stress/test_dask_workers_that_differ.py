@@ -99,25 +99,77 @@ def test_a_worker_with_another_folder_fetches_nothing(
     assert forked("--cluster", empty.address, "--discard", *ten).status == 0
 
 
-def test_settings_go_over_tls_where_dask_has_certificates(
-    forked: InstalledCommand, ten: list[str], tmp_path: Path
-) -> None:
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    """A directory with an authority's certificate, and one with its key that it has issued."""
+    directory = tmp_path / "certificates"
+    directory.mkdir()
     authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
-    one = tmp_path / "one.pem"
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(one)
-    tls = {"DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(tmp_path / "authority.pem")}
-    for role in ("SCHEDULER", "WORKER", "CLIENT"):
-        tls[f"DASK_DISTRIBUTED__COMM__TLS__{role}__CERT"] = str(one)
-    with dask_commands(tmp_path, protocol="tls", environment=tls) as cluster:
+    issued = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(directory / "ca.pem")
+    issued.private_key_pem.write_to_path(directory / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(directory / "cert.pem")
+    return directory
+
+
+@pytest.fixture
+def encrypted(tmp_path: Path, certificates: Path) -> Iterator[DaskCommands]:
+    """A cluster with one worker whose commands were told of these certificates."""
+    names = {"--tls-ca-file": "ca.pem", "--tls-cert": "cert.pem", "--tls-key": "key.pem"}
+    tls = [text for flag, name in names.items() for text in (flag, str(certificates / name))]
+    with dask_commands(tmp_path, threads=(1,), protocol="tls", also=tls) as cluster:
         assert cluster.address.startswith("tls://")
-        ended = forked("--cluster", cluster.address, "-o", "data", *ten)
-        assert ended.status == 2  # nothing says whom to trust
-        assert "Traceback" not in ended.err
-        forked.environment.update(tls)
-        ended = forked("--cluster", cluster.address, "-o", "data", *ten)
-        assert (ended.status, ended.err.count("clear")) == (0, 0)
-        assert [row[0] for row in ended.rows] == ["200"] * 10
+        yield cluster
+
+
+def test_settings_go_over_tls_where_dask_has_certificates(
+    forked: InstalledCommand, encrypted: DaskCommands, certificates: Path, ten: list[str]
+) -> None:
+    """Dask's own configuration is honoured."""
+    ended = forked("--cluster", encrypted.address, "-o", "data", *ten)
+    assert ended.status == 2  # nothing says whom to trust
+    assert "--cluster-tls" in ended.err
+    assert "Traceback" not in ended.err
+    configured = "DASK_DISTRIBUTED__COMM__TLS__"
+    forked.environment |= {
+        f"{configured}CA_FILE": str(certificates / "ca.pem"),
+        f"{configured}CLIENT__CERT": str(certificates / "cert.pem"),
+        f"{configured}CLIENT__KEY": str(certificates / "key.pem"),
+    }
+    ended = forked("--cluster", encrypted.address, "-o", "data", *ten)
+    assert (ended.status, ended.err.count("clear")) == (0, 0)
+    assert [row[0] for row in ended.rows] == ["200"] * 10
+
+
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_certificates_may_be_given_for_one_run(
+    forked: InstalledCommand,
+    encrypted: DaskCommands,
+    certificates: Path,
+    ten: list[str],
+    in_one_file: bool,
+) -> None:
+    given = certificates
+    if in_one_file:
+        given = certificates / "all.pem"
+        parts = ("key.pem", "cert.pem", "ca.pem")
+        given.write_text("".join((certificates / name).read_text() for name in parts))
+    where = ("--cluster-file", str(encrypted.file)) if in_one_file else (
+        "--cluster", encrypted.address,
+    )  # fmt: skip
+    ended = forked(*where, "--cluster-tls", str(given), "-o", "data", *ten)
+    assert (ended.status, ended.err.count("clear")) == (0, 0)
+    assert [row[0] for row in ended.rows] == ["200"] * 10
+
+
+def test_a_cluster_with_certificates_of_somebody_else_is_not_trusted(
+    forked: InstalledCommand, encrypted: DaskCommands, certificates: Path, ten: list[str]
+) -> None:
+    trustme.CA().cert_pem.write_to_path(certificates / "ca.pem")
+    ended = forked("--cluster", encrypted.address, "--cluster-tls", str(certificates), *ten)
+    assert (ended.status, ended.out) == (3, "")
+    assert "TLS certificate does not match" in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_a_warning_says_that_settings_go_to_another_machine_in_the_clear(
@@ -127,7 +179,8 @@ def test_a_warning_says_that_settings_go_to_another_machine_in_the_clear(
     empty.add_worker(host="127.0.0.2")
     ended = forked("--cluster", empty.address, "-o", "data", *ten)
     assert ended.status == 0
-    assert ended.err.count("in the clear") == 1
+    assert ended.err.count("settings and URLs go to tcp://127.0.0.2:") == 1
+    assert ended.err.count("in the clear, with all passwords, cookies, headers and signatures") == 1
 
 
 def test_a_scheduler_that_does_not_answer_ends_the_run(

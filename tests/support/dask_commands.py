@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.processes import children_of
 from tests.support.waiting import until
 
-_DASK = str(Path(sysconfig.get_path("scripts"), "dask"))
+_DASK = (str(Path(sysconfig.get_path("scripts"), "dask")),)
 _UNWANTED = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
 _QUIET = {"DASK_LOGGING__DISTRIBUTED": "error"}
 
@@ -22,19 +22,19 @@ _QUIET = {"DASK_LOGGING__DISTRIBUTED": "error"}
 class DaskCommands:
     """A scheduler, and workers that are added; `close` ends those that still run, by their ids."""
 
-    def __init__(self, directory: Path, protocol: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, protocol: str, also: Sequence[str]) -> None:
         self.file = directory / "scheduler.json"
         self._environment = {
             **{name: value for name, value in os.environ.items() if name not in _UNWANTED},
             **_QUIET,
-            **environment,
         }
         self._protocol = protocol
+        self._also = also
         self._directory = directory
         self._log = (directory / "dask.log").open("ab")
         self.scheduler = self._start(
             "scheduler", "--host", f"{protocol}://127.0.0.1", "--port", "0", "--no-dashboard",
-            "--scheduler-file", str(self.file),
+            "--scheduler-file", str(self.file), *also,
         )  # fmt: skip
         self.workers: list[subprocess.Popen[bytes]] = []
         until(lambda: self.file.exists() and bool(self._read()), "the scheduler's file")
@@ -54,13 +54,17 @@ class DaskCommands:
         threads: int = 1,
         environment: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        python: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker without a nanny, so that one process is the worker."""
+        """Start a worker without a nanny, so that one process is the worker.
+
+        `python`: the interpreter of another virtual environment that has Dask.
+        """
         worker = self._start(
             "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads), "--no-nanny",
             "--no-dashboard", "--host", host, "--protocol", self._protocol,
-            "--local-directory", str(self._directory / "dask"),
-            environment=environment,
+            "--local-directory", str(self._directory / "dask"), *self._also,
+            environment=environment, dask=(str(python), "-m", "dask") if python else _DASK,
         )  # fmt: skip
         self.workers.append(worker)
         return worker
@@ -84,10 +88,13 @@ class DaskCommands:
         return {}
 
     def _start(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        dask: Sequence[str] = _DASK,
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [_DASK, *arguments],
+            [*dask, *arguments],
             cwd=self._directory,
             env=self._environment | dict(environment or {}),
             stdin=subprocess.DEVNULL,
@@ -101,10 +108,10 @@ def dask_commands(
     directory: Path,
     threads: Sequence[int] = (1, 1),
     protocol: str = "tcp",
-    environment: Mapping[str, str] | None = None,
+    also: Sequence[str] = (),
 ) -> Iterator[DaskCommands]:
-    """A cluster with workers of so many threads each."""
-    cluster = DaskCommands(directory, protocol, environment or {})
+    """A cluster with workers of so many threads each. `also`: arguments of all the commands."""
+    cluster = DaskCommands(directory, protocol, also)
     try:
         for number in threads:
             cluster.add_worker(number)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from pyfetch.cli.config.file import ConfigFile, section_name
-from pyfetch.settings import HOST_KINDS, HOST_LIMITS, OF_COMPUTING, SETTINGS, headers_over
+from pyfetch.settings import (
+    HOST_KINDS,
+    HOST_LIMITS,
+    OF_A_CLUSTER,
+    OF_COMPUTING,
+    SETTINGS,
+    headers_over,
+)
+from pyfetch.settings.kinds import ENCRYPTED
 from pyfetch.settings.request_kinds import HEADERS
 
 DEFAULTS = "defaults"
@@ -128,15 +136,26 @@ def options_over(
         if excluded_by(context, name.replace("_", "-")):
             default = SETTINGS[name].default if name in SETTINGS else None
             merged[name] = False if options[name] is True else default
-    if merged["exec"] is None and merged["map"] is None:
-        # How files are computed with may stand in a file, for the runs that do so.
-        for name in OF_COMPUTING:
-            if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
-                merged[name] = SETTINGS[name].default
+    # How files are computed with, or a cluster is talked to, may stand in a file, for the runs
+    # that do so.
+    for name in _meaningless(merged):
+        if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+            merged[name] = SETTINGS[name].default
     if is_explicit(context, HEADER):
         configured = defaults.get(HEADER, ())
         merged[HEADER] = headers_over(HEADERS.check(options[HEADER]), configured)
     return merged
+
+
+def _meaningless(options: Mapping[str, Any]) -> Iterator[str]:
+    """The names of options that mean nothing beside the others."""
+    if options["exec"] is None and options["map"] is None:
+        yield from OF_COMPUTING
+    if options["cluster_file"] is None:
+        if options["cluster"] is None:
+            yield from OF_A_CLUSTER
+        elif not options["cluster"].startswith(ENCRYPTED):
+            yield "cluster_tls"
 
 
 def hosts_under(

@@ -148,8 +148,10 @@ class Figures:
         host.urls += 1
         size = result.get("size")
         if size is not None and result["outcome"] == "fetched":
-            self.size += size
-            host.size += size
+            came = result.get("coded_size")
+            came = size if came is None else came
+            self.size += came
+            host.size += came
             self.sizes.add(size)
         error = result.get("error")
         if error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from pyfetch.activity import Activity, HostWait
+from pyfetch.activity import Activity, HostWait, Processes
 from pyfetch.output.labels import label_of_url
 from pyfetch.output.run_progress import Counts, Estimator, Pace
 from pyfetch.output.screen.cells import cut_middle, cut_start, labels, padded, widest, width_of
@@ -77,7 +77,7 @@ def bar(part: float, width: int, style: BarStyle) -> Text:
 
 
 def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
-    """Who waits, and for whom, and what is computed."""
+    """Who waits, and for whom, how many processes fetch, and what is computed."""
     width = style.width - 1
     hosts = [_paused(wait, width) for wait in activity.paused]
     hosts += [f"{_host(wait)} takes {1 / wait.seconds:.2g} requests/s" for wait in activity.slowed]
@@ -88,6 +88,8 @@ def waiting_lines(activity: Activity, style: BarStyle) -> list[Text]:
     if len(hosts) > room:
         hosts[room - 1 :] = [f"and {len(hosts) - room + 1} more hosts wait"]
     lines = [Text(cut_middle(wait, width), "yellow") for wait in hosts + urls]
+    if activity.processes and activity.processes.number:
+        lines.append(Text(cut_middle(_processes(activity.processes), width), "dim"))
     if activity.computing or activity.to_compute:
         lines.append(Text(cut_middle(_computing(activity), width), "magenta"))
     return lines
@@ -174,6 +176,13 @@ def _paused(wait: HostWait, width: int) -> str:
     if width_of(text) <= width:
         return text
     return cut_start(_host(wait), max(1, width - len(pause))) + pause
+
+
+def _processes(processes: Processes) -> str:
+    """`12 processes, 2 starting, 3 idle`."""
+    counts = ((processes.starting, "starting"), (processes.idle, "idle"))
+    more = "".join(f", {number} {state}" for number, state in counts if number)
+    return f"{processes.number} {'process' if processes.number == 1 else 'processes'}{more}"
 
 
 def _computing(activity: Activity) -> str:

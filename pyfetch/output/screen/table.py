@@ -105,7 +105,7 @@ class Table:
         url, path, value = self._widths()
         size = "-" if result.size is None else format_size(result.size)
         speed = "-"
-        came = (result.size or 0) - result.resumed
+        came = result.received
         if result.outcome is Outcome.FETCHED and came > 0 and result.elapsed > 0:
             speed = f"{format_size(came / result.elapsed)}/s"
         took = format_seconds(result.elapsed) if result.attempts else "-"

@@ -201,7 +201,10 @@ def test_without_options_the_settings_are_their_defaults() -> None:
 
 @pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Flag)])
 def test_each_flag_turns_its_setting_round(name: str) -> None:
-    together: dict[str, Any] = {"rate_total": ["--rate", "1/s"]}
+    together: dict[str, Any] = {
+        "rate_total": ["--rate", "1/s"],
+        "cluster_upload": ["--cluster", "tcp://127.0.0.1:1"],
+    }
     flag = SETTINGS[name].flags[-1].rpartition("/")[2]
     assert getattr(chosen("url", flag, *together.get(name, [])), name) != SETTINGS[name].default
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyfetch.activity import IDLE, Activity, HostWait
+from pyfetch.activity import IDLE, Activity, HostWait, Processes
 from pyfetch.output.run_progress import Counts, Estimator
 from pyfetch.output.screen.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.timing import Phase
@@ -134,6 +134,13 @@ def test_elapsed_and_left_are_told_apart() -> None:
         (
             Activity(slowed=(HostWait("http://h:8080", 0.25, "", 3),)),
             ["h:8080 takes 4 requests/s"],
+        ),
+        (Activity(processes=Processes(0, 0, 0)), []),
+        (Activity(processes=Processes(12, 0, 3)), ["12 processes, 3 idle"]),
+        (Activity(processes=Processes(1, 1, 0)), ["1 process, 1 starting"]),
+        (
+            Activity(held_back=3, computing=1, processes=Processes(4, 2, 1)),
+            ["3 URLs held back by --rate", "4 processes, 2 starting, 1 idle", "computing 1 file"],
         ),
         (Activity(computing=1), ["computing 1 file"]),
         (Activity(computing=2, to_compute=6), ["computing 2 files, 6 more fetched"]),
