@@ -144,7 +144,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
 
     def _give_to(self, member: Member) -> bool:
         """Give a member what it should get next. Returns whether there was anything for it."""
-        targets = self._hosts.take(member, self._shard_size(member.workload), self._clock())
+        number = self._shard_size(member.workload)
+        targets = self._hosts.take(member, number, self._clock()) if number else []
         if targets:
             member.give([self._ledger.starting(target) for target in targets])
         elif member.workload.idle_workers:
