@@ -59,6 +59,8 @@ class Known(NamedTuple):
     """Whether the file came from another URL, which owned the name in an earlier run."""
     left: "LeftFile | None" = None
     """What a task has made of the file. Known only in a run that computes itself."""
+    seen_free: bool = False
+    """Whether this run has given the name to the URL, and has seen that nothing had it."""
 
 
 UNKNOWN = Known()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 LEFT_OUT = "#"
 """Ends a URL without its signature, so that it never equals a URL that has had none."""
 
-_MAY_BE_SIGNED = re.compile(r"[?&](?:x-amz-signature|x-goog-signature|signature|sig)=", re.I)
+_MAY_BE_SIGNED = r"(?i:[?&](?:x-amz-signature|x-goog-signature|signature|sig)=)"
 
 
 class _Signature(NamedTuple):
@@ -49,7 +49,7 @@ def unsigned(url: str, ignored: Sequence[str] = ()) -> str:
     A method of signing is recognized if all parameters that it needs are there. `ignored` are
     patterns of names, with `*` and `?`. The result ends in `#` if anything was left out.
     """
-    if not ignored and not _MAY_BE_SIGNED.search(url):
+    if not ignored and ("?" not in url or not re.search(_MAY_BE_SIGNED, url)):
         return url
     before, _, query = url.partition("?")
     parameters = query.removesuffix(LEFT_OUT).split("&")

@@ -136,16 +136,21 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         hosts = self._hosts
         while hosts.waiting and not self._state.results.is_full():
             members = self._members.with_room(hosts.waiting, self._sharing.may_get_more)
-            gave = [self._give_to(member) for member in members]
-            if not any(gave):
+            gave = 0
+            for place, member in enumerate(members):
+                gave += self._give_to(member, len(members) - place)
+            if not gave:
                 return
         if not hosts.waiting and self._members.with_room(0, self._sharing.may_get_more):
             self._widen()
 
-    def _give_to(self, member: Member) -> bool:
-        """Give a member what it should get next. Returns whether there was anything for it."""
+    def _give_to(self, member: Member, among: int) -> bool:
+        """Give a member what it should get next. Returns whether there was anything for it.
+
+        `among`: how many members there are to be given something, this one included.
+        """
         number = self._shard_size(member.workload)
-        targets = self._hosts.take(member, number, self._clock()) if number else []
+        targets = self._sharing.take(member, number, self._clock(), among) if number else []
         if targets:
             member.give([self._ledger.starting(target) for target in targets])
         elif member.workload.idle_workers:
@@ -254,7 +259,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._members.lost(member, gone.how)
         again = []
         for target in left:
-            self._deaths[target.index] += 1
+            self._deaths[target.index] += not gone.is_blameless
             if self._deaths[target.index] < MOST_DEATHS:
                 again.append(self._as_lost(target))
                 continue

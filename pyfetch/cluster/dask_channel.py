@@ -64,6 +64,7 @@ class DaskChannel:
         `may_upload`: whether pyfetch is sent to a worker that does not have it.
         """
         self.address = address
+        self.where = f"the Dask worker {address}"
         self.key = f"pyfetch-{uuid.uuid4().hex}"
         self.refuse: Callable[[], None] = lambda: None
         self._client = client
@@ -171,7 +172,7 @@ class DaskChannel:
             while True:
                 data = await comm.read()
                 if isinstance(data, dict):
-                    self._end(Gone(data["ended"], data["is_unfit"]))
+                    self._end(Gone(data["ended"], data["is_unfit"], data["is_blameless"]))
                     return
                 # Of a worker, which runs what this client wants anyway.
                 self._heard(pickle.loads(data))  # noqa: S301

@@ -96,9 +96,12 @@ async def _pass_messages(comm: Comm, package: str | None) -> str:
     try:
         await asyncio.shield(gone)
     finally:  # also if the Dask worker closes, which cancels this
+        is_closing = not gone.done()
         process.kill()
         with contextlib.suppress(TimeoutError):
             ended = await asyncio.wait_for(gone, _ENDED_WITHIN)
+            if is_closing:
+                ended = Gone("its Dask worker closes", is_blameless=True)
             await _tell_end(comm, ended)
         reading.cancel()  # not earlier: a connection that is no longer read is closed at once
         comm.abort()
@@ -115,7 +118,11 @@ async def _pass_to_process(comm: Comm, process: WorkerProcess) -> None:
 async def _tell_end(comm: Comm, gone: Gone) -> str:
     """Prove to the coordinator that the process writes nothing more. Return how it ended."""
     with contextlib.suppress(OSError):
-        message: dict[str, Any] = {"ended": gone.how, "is_unfit": gone.is_unfit}
+        message: dict[str, Any] = {
+            "ended": gone.how,
+            "is_unfit": gone.is_unfit,
+            "is_blameless": gone.is_blameless,
+        }
         await comm.write(message)
         await comm.close()
     return gone.how

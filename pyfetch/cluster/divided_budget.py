@@ -23,7 +23,7 @@ class PartChanged(NamedTuple, Generic[M]):
     """What it was told before."""
 
 
-class _Part:
+class _Holding:
     __slots__ = ("in_force", "serial", "told", "wanted")
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class DividedBudget(Generic[M]):
 
     def __init__(self, units: int) -> None:
         self.units = units
-        self._parts: dict[M, _Part] = {}
+        self._parts: dict[M, _Holding] = {}
 
     def __repr__(self) -> str:
         parts = ", ".join(
@@ -83,7 +83,7 @@ class DividedBudget(Generic[M]):
         for member, part in self._parts.items():
             part.wanted = shares.pop(member, 0)
         for member, units in shares.items():
-            self._parts[member] = _Part()
+            self._parts[member] = _Holding()
             self._parts[member].wanted = units
 
     def settle(self) -> list[PartChanged[M]]:
@@ -119,7 +119,7 @@ class DividedBudget(Generic[M]):
         self._parts.pop(member, None)
 
     @staticmethod
-    def _changed(member: M, part: _Part, units: int) -> PartChanged[M]:
+    def _changed(member: M, part: _Holding, units: int) -> PartChanged[M]:
         before, part.told = part.told, units
         part.serial += 1
         return PartChanged(member, units, part.serial, before)

@@ -20,6 +20,8 @@ class Gone(NamedTuple):
     """How it ended, as a clause for people."""
     is_unfit: bool = False
     """Whether its place is of no use to this run: `how` is then a whole sentence."""
+    is_blameless: bool = False
+    """Whether what it was doing certainly has nothing to do with its end."""
 
 
 Heard = Callable[[list[FromMember] | Gone], None]
@@ -37,6 +39,8 @@ class MemberChannel(Protocol):
 
     is_local: bool
     """Whether the member sees the file system of this machine: it needs no check of that."""
+    where: str
+    """Where it runs: what `refuse` is about."""
 
     def send(self, message: ToMember) -> None:
         """Send a message without waiting. Does nothing if the member has ended."""

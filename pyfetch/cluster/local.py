@@ -15,17 +15,16 @@ class LocalChannel:
     """A connection to a process of this machine."""
 
     is_local = True
+    where = "this machine"
 
-    def __init__(self, process: WorkerProcess) -> None:
+    def __init__(self, process: WorkerProcess, refuse: Callable[[], None]) -> None:
         self._process = process
+        self.refuse = refuse
         self.kill = process.kill
 
     def send(self, message: ToMember) -> None:
         """Send a message without waiting. Does nothing if the process has ended."""
         self._process.send(pickle.dumps(message))
-
-    def refuse(self) -> None:
-        """Nothing: all processes of a machine are alike."""
 
 
 class LocalExecutor:
@@ -37,6 +36,7 @@ class LocalExecutor:
         self._begun: dict[int, WorkerProcess] = {}
         """Processes that were not seen to end yet."""
         self._held: tuple[int, ...] = ()
+        self._is_refused = False
         # If the run never begins, end the processes when this object goes.
         weakref.finalize(self, _kill_all, self._ready)
 
@@ -48,8 +48,8 @@ class LocalExecutor:
         return self._number
 
     def has_room(self) -> bool:
-        """True: the number of shares says how many processes there may be."""
-        return True
+        """Whether processes can begin here: the number of shares says how many there may be."""
+        return not self._is_refused
 
     def hold(self, descriptor: int) -> None:
         """Let each process keep a descriptor open as long as it lives."""
@@ -70,7 +70,10 @@ class LocalExecutor:
         process.begin(self._held)
         process.send(pickle.dumps(begin))
         process.listen(hear)
-        return LocalChannel(process)
+        return LocalChannel(process, self._refuse)
+
+    def _refuse(self) -> None:
+        self._is_refused = True  # all processes of a machine are alike
 
     def close(self) -> None:
         """Kill all processes, and wait until they are gone."""

@@ -72,6 +72,8 @@ class Member:
 
     def use_of(self, part: Limits) -> float:
         """Which fraction it uses of its part of what holds for the whole run; 1: all of it."""
+        if not self.targets:
+            return 0.0
         use = 0.0
         if part.interval:
             use = 1.0 if self.activity.held_back else self.workload.speed * part.interval

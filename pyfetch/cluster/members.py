@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 
@@ -19,7 +20,7 @@ from pyfetch.transfer import Transfer
 _SILENT_LOOKS = 6
 """After this many checks without a message in between, a member is killed as it hangs."""
 _MOST_STILLBORN = 3
-"""The run fails after this many members in a row have ended without sending a message."""
+"""A place is refused after this many members in a row have ended there without a message."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +55,10 @@ class Members:
         """Members that are ready, without those that had no room and have sent nothing since."""
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
-        self._stillborn = 0
-        """Members in a row that have ended without sending a message."""
+        self._stillborn: Counter[str] = Counter()
+        """How many members in a row have ended without sending a message, by where they were."""
+        self._refused: set[str] = set()
+        """Places where no other member begins."""
         self._looks_without_any = 0
         """Calls of `end_the_silent` while no member was ready."""
         self._begun = 0
@@ -143,7 +146,10 @@ class Members:
 
     def spoke(self, member: Member) -> None:
         """Take in that a member has sent something, so it is alive, and may have done targets."""
-        member.spoke, member.silent_looks, self._stillborn = True, 0, 0
+        if not member.spoke:
+            member.spoke = True
+            self._stillborn.pop(member.channel.where, None)
+        member.silent_looks = 0
         if member.is_ready:
             self._open[member] = None
 
@@ -167,19 +173,28 @@ class Members:
         self._free.append(member.place)
 
     def lost(self, member: Member, how: str) -> None:
-        """Take in that a member ended too early. Raises `StoppedError` if all end at once."""
+        """Take in that a member ended too early.
+
+        A place where all end as they begin is refused: raises `StoppedError` if there is no other.
+        """
         self._lost += 1
-        self._stillborn += not member.spoke
-        if self._stillborn == _MOST_STILLBORN:
-            detail = f"{_MOST_STILLBORN} processes ended as soon as they began: {how}"
-            raise StoppedError(detail)
+        if member.spoke:
+            return
+        where = member.channel.where
+        self._stillborn[where] += 1
+        if self._stillborn[where] >= _MOST_STILLBORN:
+            begun = f"{_MOST_STILLBORN} processes on {where} ended as soon as they began"
+            self.refuse(member, f"{begun}: {how}")
 
     def refuse(self, member: Member, why: str) -> None:
         """Start no other member where this one was. Raises `StoppedError` if there is no other."""
+        where = member.channel.where
         member.channel.refuse()
         if not self._members and not self._executor.has_room():
             raise StoppedError(why)
-        _log.warning("%s: the others go on without it", why)
+        if where not in self._refused:  # several may have begun there
+            self._refused.add(where)
+            _log.warning("%s: the others go on without it", why)
 
     def close(self) -> None:
         """Kill all members, and wait until they are gone."""

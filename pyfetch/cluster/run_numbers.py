@@ -6,6 +6,7 @@ Each member has a part. About each second, those that do not use theirs get less
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Generic
 
@@ -16,6 +17,8 @@ from pyfetch.scheduling.host_limits import Limits
 
 AGAIN_EVERY = 1.0
 """Seconds between two looks at who uses its part."""
+_AHEAD = 2.0
+"""Seconds of work that a member should have at most where there is a rate."""
 _LEAST_USE, _MOST_USE = 0.1, 1.25
 """A member is taken to use at least and at most these fractions of its part."""
 
@@ -31,9 +34,15 @@ class RunNumbers(Generic[M]):
         self._members: list[M] = []
         self._again_at = -math.inf
 
-    def may_work(self, member: M) -> bool:
-        """Whether a member has a part: there may be too many members for all to have one."""
-        return self._budget.told(member) > 0
+    def enough(self, member: M) -> int:
+        """How many targets a member should have at most: others may be faster.
+
+        0 if it has no part: there may be too many members for all to have one.
+        """
+        part = self.part(member)
+        if part is None:
+            return 0
+        return math.ceil(_AHEAD / part.interval) + 1 if part.interval else sys.maxsize
 
     def joined(self, member: M) -> None:
         """A member is ready: let it have a part, now or as soon as others have made theirs less."""

@@ -43,13 +43,15 @@ class Sharing:
 
     def may_get_more(self, member: Member) -> bool:
         """Whether there may be targets for this member."""
-        if self._numbers and not self._numbers.may_work(member):
+        if self._numbers and self._numbers.enough(member) <= len(member.targets):
             return False
         return not self.hosts.has_nothing_for(member)
 
-    def take(self, member: Member, number: int, now: float) -> list[Target]:
-        """Take out targets for a member, at most so many."""
-        return self.hosts.take(member, number, now)
+    def take(self, member: Member, number: int, now: float, among: int) -> list[Target]:
+        """Take out targets for a member, at most so many. `among`: as `HostOwners.take` has it."""
+        if self._numbers:
+            number = min(number, self._numbers.enough(member) - len(member.targets))
+        return self.hosts.take(member, number, now, among)
 
     def follow(self, member: Member, message: FromMember, now: float) -> bool:
         """Take in a message about hosts or numbers. False: it is about something else."""

@@ -21,7 +21,7 @@ from pyfetch.engine.existing_file import (
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
 from pyfetch.engine.verdict import FOR_ALL, Question
-from pyfetch.facts import FileFacts
+from pyfetch.facts import UNKNOWN, FileFacts
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value, media_type_of
 from pyfetch.models import Outcome
@@ -37,9 +37,13 @@ from pyfetch.storage.placing import Placement, WhenThere
 from pyfetch.transfer import Transfer
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
+_REFRESH, _RENAME = IfExists.REFRESH, IfExists.RENAME
 _KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
 _REPLACED = IfExists.REPLACE
 _UNCHANGED = Outcome.UNCHANGED
+
+_MAY_REPLACE, _MAY_NOT_REPLACE = Wanted(replaces=True), Wanted(replaces=False)
+"""What is wanted where nothing has the name, and what is done with a file that appears."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
 class FileDownload(Download):
     """One attempt while it is made. The body becomes the target's file."""
 
-    __slots__ = ("_final", "_parts", "_policy", "_rename", "_said", "_there")
+    __slots__ = ("_final", "_is_new", "_parts", "_policy", "_rename", "_said", "_there")
 
     def __init__(
         self,
@@ -82,9 +86,17 @@ class FileDownload(Download):
         self._rename = rename
         assert target.path is not None  # noqa: S101 - the ledger has named it
         self._final = parts.final(target.path)
-        self._policy = target.if_exists or settings.if_exists
+        self._policy = policy = target.if_exists or settings.if_exists
         self._there = NOTHING
         """What was found under the final name."""
+        self._is_new = (
+            target.known.seen_free
+            and (policy is _REFRESH or policy is _REPLACED or policy is _RENAME)
+            and "/" not in target.path
+            and not parts.directory.is_shared
+        )
+        """Whether nobody has to look what has the name: the run has seen that nothing had it, and
+        what appears later is seen when the file is to take it."""
         self._said = NOTHING_SAID
         """What the answer says that the path depends on."""
 
@@ -98,10 +110,14 @@ class FileDownload(Download):
         settings = self._settings
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
-        self._there = look(self._parts.directory, path)
-        if target.checksum and self._there.status:
-            yield BEFORE_WORK
-        found = judge_existing(final, self._there, self._policy, target, self._transfer, expected)
+        found: Kept | Wanted
+        if self._is_new:
+            found = _MAY_NOT_REPLACE if self._policy is _RENAME else _MAY_REPLACE
+        else:
+            there = self._there = look(self._parts.directory, path)
+            if target.checksum and there.status:
+                yield BEFORE_WORK
+            found = judge_existing(final, there, self._policy, target, self._transfer, expected)
         if isinstance(found, Kept):
             return self._stays(found)
         with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
@@ -213,7 +229,7 @@ class FileDownload(Download):
         self.report.target = target
         self._final = self._parts.final(target.path)
         part.goes_to(target.path)
-        self._there = look(self._parts.directory, target.path)
+        self._there, self._is_new = look(self._parts.directory, target.path), False
         kept = judge_named(self._final, self._there, self._policy, target.known)
         if kept:
             raise _NamedFileStays(kept)
@@ -225,7 +241,9 @@ class FileDownload(Download):
             when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
         instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
-        return Placement(when_there, self._target.known, self._there, instead, check)
+        # What has appeared since the name was seen free is not ours, whatever its time says.
+        known = UNKNOWN if self._is_new else self._target.known
+        return Placement(when_there, known, self._there, instead, check)
 
     def _path_beside(self) -> str:
         """Another path, for when a file of the user has the name that the server gave."""

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from pyfetch import cpu
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.reasons import without_conditions
 from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts, Known
 from pyfetch.http.validators import conditional_fields, fields_for, is_as_recorded
@@ -85,6 +84,8 @@ def judge_existing(
         return _judge_by_checksum(final, status, policy, target, transfer)
     fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
+        from pyfetch.engine.reasons import without_conditions
+
         return _wanted_anew(final, without_conditions(target, status))
     answered_by = recorded.answered_by if recorded else target.identity
     return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))

@@ -6,6 +6,7 @@ The transfer that uses a connection can be stopped at any moment, from the name 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import ssl
@@ -140,7 +141,7 @@ class Connection:
             connection.settimeout(timeout)
         # A server that closes the connection may have responded first: read that response.
         try:  # noqa: SIM105 - `suppress` costs more, and this is done for each URL
-            connection.sendall(request)
+            _send_all(connection, request)
         except (BrokenPipeError, ConnectionResetError):
             pass
         return receive_response(url, connection, on_end)
@@ -243,6 +244,19 @@ class Connection:
         if self._socket is None or self._stoppable is None:
             raise ConnectionError("the connection is closed")
         return self._socket, self._stoppable
+
+
+def _send_all(connection: socket.socket, request: bytes) -> None:
+    if type(connection) is not socket.socket:  # TLS, or TLS inside the TLS of a proxy
+        connection.sendall(request)
+        return
+    # With a timeout, a socket asks the system first whether it may send, and nearly always it may.
+    try:
+        sent = os.write(connection.fileno(), request)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(request):
+        connection.sendall(request[sent:])
 
 
 def _allowed(found: Sequence[Address], judge: AddressJudge | None) -> Sequence[Address]:

@@ -23,7 +23,7 @@ _BY_SUFFIX = {
     ".metalink": InputFormat.METALINK,
     ".xml": InputFormat.SITEMAP,
 }
-_OPTION = re.compile(rb"[ \t]+[a-z][a-z0-9-]*=")
+_OPTION = rb"[ \t]+[a-z][a-z0-9-]*="
 # Possessive, so that even a hostile beginning is scanned only once.
 _BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
 _ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
@@ -96,12 +96,12 @@ def delimiter_of(heading: bytes, columns: Columns = BY_NAME) -> str | None:
 def is_like_aria2(lines: list[bytes]) -> bool:
     """Whether an indented option follows the first URL."""
     said = _without_comments(lines)
-    return bool(len(said) > 1 and _OPTION.match(said[1]) and not _OPTION.match(said[0]))
+    return len(said) > 1 and looks_like_an_option(said[1]) and not looks_like_an_option(said[0])
 
 
 def looks_like_an_option(line: bytes) -> bool:
     """Whether a line may be taken for an aria2 option of the line before it."""
-    return _OPTION.match(line) is not None
+    return line.startswith((b" ", b"\t")) and re.match(_OPTION, line) is not None
 
 
 def _without_comments(lines: list[bytes]) -> list[bytes]:

@@ -14,7 +14,8 @@ MAX_LINE = 64 * 1024
 MAX_RECORD = 1024 * 1024
 """Longest record of the formats in which a record may have several lines, in bytes."""
 
-_DECLARATION = rb"# pyfetch: ([a-z0-9]+)[ \t]*\r?(?:\n|\Z)"
+_DECLARES = b"# pyfetch: "
+_DECLARATION = _DECLARES + rb"([a-z0-9]+)[ \t]*\r?(?:\n|\Z)"
 
 
 class Content:
@@ -79,7 +80,10 @@ def declaration(form: str) -> bytes:
 
 def declared(beginning: bytes) -> str | None:
     """Return the format that the first line of a list declares; None if it declares none."""
-    match = re.match(_DECLARATION, beginning.removeprefix(UTF_8_MARK))
+    line = beginning.removeprefix(UTF_8_MARK)
+    if not line.startswith(_DECLARES):
+        return None
+    match = re.match(_DECLARATION, line)
     return match[1].decode() if match else None
 
 

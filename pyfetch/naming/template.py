@@ -61,7 +61,7 @@ _FIELDS: dict[str, _Field] = {
     "query": lambda target, _: decoded(target.url.query),
     "hash": lambda target, _: text_digest(target.identity),
 }
-_SEPARATOR = re.compile(r"[/\\]")
+_SEPARATOR = r"[/\\]"
 
 
 class Template:
@@ -114,7 +114,7 @@ def wanted_path(target: Target, template: Template, said: Said = NOTHING_SAID) -
     """
     if not target.out:
         return template.path(target, said)
-    wanted = _SEPARATOR.split(target.out)
+    wanted = re.split(_SEPARATOR, target.out)
     components = [safe(part) for part in wanted if part not in {"", "."}]
     if wanted[-1] in {"", "."}:
         components.append(_own_name(target, said.name))
@@ -129,7 +129,7 @@ def belongs_to_entry(target: Target, template: Template) -> bool:
     """
     if not target.out:
         return template.names_entries
-    return _SEPARATOR.split(target.out)[-1] not in {"", "."}
+    return re.split(_SEPARATOR, target.out)[-1] not in {"", "."}
 
 
 def why_unnamed(target: Target, template: Template) -> str | None:

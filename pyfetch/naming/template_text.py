@@ -47,7 +47,7 @@ def check_template(text: str) -> str:
 
 
 def _check_field(text: str, name: str, spec: str, conversion: str | None) -> None:
-    plain = re.split(r"[.\[]", name, maxsplit=1)[0]
+    plain = name.partition(".")[0].partition("[")[0]
     if plain not in (*FIELDS, _INPUT):
         known = ", ".join(f"{{{field}}}" for field in (*FIELDS, f"{BEFORE_COLUMN}COLUMN"))
         _refuse(text, f"there is no field {{{name}}} (there are {known})")

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 from pyfetch.models import Target
 from pyfetch.text import escaped
 
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME = r"(?i:https?://)"
 
 
 def shown_url(url: str) -> str:
     """Return a URL without its scheme, which a narrow column has no room for."""
-    match = _SCHEME.match(url)
+    match = re.match(_SCHEME, url)
     return url[match.end() :] if match else url
 
 

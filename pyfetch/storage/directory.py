@@ -71,6 +71,8 @@ class OutputDirectory:
         self._root_is: tuple[int, int] | None = expected.root if expected else None
         self._parts_is: tuple[int, int] | None = expected.parts if expected else None
         self._checked_at = -math.inf
+        self.is_shared = expected is not None
+        """Whether other processes of the run write to it, too."""
 
     def __repr__(self) -> str:
         return f"OutputDirectory({str(self.path)!r})"

@@ -48,9 +48,8 @@ class Part:
         self._parts = parts
         self._directory = parts.directory
         self.goes_to(path)
-        self._key = key = part_key(path)
-        self._file = f"{key}.part"
-        self._metadata_file = f"{key}.json"
+        self._planned = path
+        self._known_key: str | None = None
         self._url = url
         self._fsync = fsync
         self._metadata: PartMetadata | None = None
@@ -61,6 +60,34 @@ class Part:
         self._unchecked = 0
         self.length = 0
         """Bytes that it has."""
+
+    @property
+    def _key(self) -> str:
+        """Its name without a suffix. Most parts have no name, and this is never computed."""
+        if self._known_key is None:
+            self._known_key = part_key(self._planned)
+        return self._known_key
+
+    @property
+    def _metadata_file(self) -> str:
+        return f"{self._key}.json"
+
+    def _file(self) -> str:
+        return f"{self._key}.part"
+
+    @property
+    def _may_be_there(self) -> bool:
+        """Whether an earlier attempt may have left a part of this name."""
+        there = self._parts.there()
+        return bool(there) and self._key in there
+
+    @property
+    def _errors(self) -> errors_of:
+        return errors_of(self._final, self._directory.check)
+
+    def _failure(self, error: OSError) -> Exception:
+        """What an error of the disk means, where no `with` is used, as it is run for each file."""
+        return self._errors.translated(error) or error
 
     def __enter__(self) -> Self:
         return self
@@ -80,12 +107,12 @@ class Part:
 
         None if there is no part that can be continued. A useless one is removed.
         """
-        if self._key not in self._parts.there():
+        if not self._may_be_there:
             return None
         parts = self._directory.parts
         try:
             metadata = read_metadata(self._metadata_file, parts)
-            status = os.stat(self._file, dir_fd=parts, follow_symlinks=False)
+            status = os.stat(self._file(), dir_fd=parts, follow_symlinks=False)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -122,10 +149,10 @@ class Part:
 
     def _open_found(self, flags: int) -> int:
         """Open the part that `continuable` found. Raises `OSError` if it was replaced since."""
-        descriptor = os.open(self._file, flags, dir_fd=self._directory.parts)
+        descriptor = os.open(self._file(), flags, dir_fd=self._directory.parts)
         if identity(os.fstat(descriptor)) != self._file_is:
             os.close(descriptor)
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file)
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), self._file())
         return descriptor
 
     def begin(
@@ -138,31 +165,36 @@ class Part:
         file needs no name before its final one.
         """
         self._is_whole = is_whole
-        with self._errors:
-            if self._key in self._parts.there():
+        try:
+            if self._may_be_there:
                 self.drop()
-            self._need_space(total or 0)
+            self._parts.free_space.need(total or 0)
             parts = self._directory.parts
             self._is_named = not (is_whole and self._parts.may_be_nameless())
             self._may_be_on_disk = True
-            self._descriptor = self._open_new(parts)
+            if self._is_named:
+                self._descriptor = self._open_new(parts)
+            else:
+                self._descriptor = os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
             if metadata is not None:
-                metadata = metadata._replace(boot=current_boot())
-                try:
-                    write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
-                except FileExistsError:  # a killed process has left it
-                    os.unlink(self._metadata_file, dir_fd=parts)
-                    write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
-                self._metadata = metadata
+                self._begin_metadata(metadata._replace(boot=current_boot()), parts)
+        except OSError as error:
+            raise self._failure(error) from error
+
+    def _begin_metadata(self, metadata: PartMetadata, parts: int) -> None:
+        try:
+            write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
+        except FileExistsError:  # a killed process has left it
+            os.unlink(self._metadata_file, dir_fd=parts)
+            write_metadata(self._metadata_file, metadata, NEW_FILE, parts)
+        self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
-        if not self._is_named:
-            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
-            return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
+            return os.open(self._file(), NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a killed process has left it
             self.drop()
-            return os.open(self._file, NEW_FILE, 0o666, dir_fd=parts)
+            return os.open(self._file(), NEW_FILE, 0o666, dir_fd=parts)
 
     def go_on(self) -> None:
         """Prepare to append to the part that `continuable` found."""
@@ -181,11 +213,10 @@ class Part:
         """Change the path of the file that it will become."""
         self._path = path
         self._final = self._parts.final(path)
-        self._errors = errors_of(self._final, self._directory.check)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append to the part."""
-        with self._errors:
+        try:
             size = len(data)
             if self._parts.min_free:
                 self._unchecked += size
@@ -197,6 +228,8 @@ class Part:
                 more = os.write(self._descriptor, memoryview(data)[written:])
                 self.length += more
                 written += more
+        except OSError as error:
+            raise self._failure(error) from error
 
     def commit(self, placement: Placement, *, modified: float | None) -> Placed:
         """Give the part its final name, in one step, as `placement` says.
@@ -204,47 +237,53 @@ class Part:
         `modified`: modification time to set, in seconds since the epoch. Raises `TargetError`
         (`exists`) if something that must not be replaced has the name.
         """
-        with self._errors:
+        try:
             if modified is not None:
                 os.utime(self._descriptor, times=(modified, modified))
             if self._fsync:
                 os.fsync(self._descriptor)
-            status = os.fstat(self._descriptor)
-            self._directory.check_parts()
-            placer = Placer(
-                self._directory, self._file, self._descriptor, status, placement,
-                is_named=self._is_named,
-            )  # fmt: skip
-            try:
-                placed = placer.place(self._path)
-            except PartReplacedError as error:
-                self._close()  # another program's file has the name of the part now
-                detail = f"cannot write {self._final}: {error.detail}"
-                raise TargetError(Failure.DISK, detail) from error
-            except TargetError:
-                if placement.when_there is WhenThere.KEEP:
-                    self.drop()  # the existing file will stay in the next run, too
-                raise
+            placed = self._place(placement, modified)
             if placed.path != self._path:
                 self.goes_to(placed.path)
             self._close()
             if self._metadata:
                 os.unlink(self._metadata_file, dir_fd=self._directory.parts)
-            self._parts.there().discard(self._key)
+            if self._may_be_there:
+                self._parts.there().discard(self._key)
             if self._fsync:
                 self._directory.sync(placed.path)
+        except OSError as error:
+            raise self._failure(error) from error
         return placed
+
+    def _place(self, placement: Placement, modified: float | None) -> Placed:
+        modified_ns = self._parts.time_kept(self._descriptor, modified)
+        self._directory.check_parts()
+        placer = Placer(
+            self._directory, self._file, self._descriptor, placement,
+            modified_ns=modified_ns, is_named=self._is_named,
+        )  # fmt: skip
+        try:
+            return placer.place(self._path)
+        except PartReplacedError as error:
+            self._close()  # another program's file has the name of the part now
+            detail = f"cannot write {self._final}: {error.detail}"
+            raise TargetError(Failure.DISK, detail) from error
+        except TargetError:
+            if placement.when_there is WhenThere.KEEP:
+                self.drop()  # the existing file will stay in the next run, too
+            raise
 
     def drop(self) -> None:
         """Remove the part and its metadata."""
         self._close()
         self._metadata, self.length = None, 0
-        if not self._may_be_on_disk and self._key not in self._parts.there():
+        if not (self._may_be_on_disk or self._may_be_there):
             return
         with self._errors:
             parts = self._directory.parts
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._file, dir_fd=parts)
+                os.unlink(self._file(), dir_fd=parts)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._metadata_file, dir_fd=parts)
                 # Removed for good: it must not reappear, after a crash, beside another version.

@@ -28,6 +28,9 @@ from pyfetch.storage.filesystem import (
 from pyfetch.urls import masked_url
 
 _LONGEST = 1024 * 1024
+_SECOND = 1_000_000_000
+_SURELY_KEPT = 400_000_000
+"""Seconds since the epoch that every file system can keep: the times of FAT begin in 1980."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -48,6 +51,8 @@ class Parts:
         self.final = output_dir.final
         self._lock = threading.Lock()
         self._there: set[str] | None = None
+        self._keeps_seconds = False
+        """Whether the file system keeps times to the second, as far as is known."""
         self._may_be_nameless: bool | None = None
         """None: nobody has tried."""
 
@@ -59,6 +64,22 @@ class Parts:
                     names = os.listdir(self.directory.parts)  # noqa: PTH208 - no Path
                     self._there = {name.partition(".")[0] for name in names}
         return self._there
+
+    def time_kept(self, descriptor: int, modified: float | None) -> int:
+        """The modification time of an open file, in nanoseconds since the epoch.
+
+        `modified`: what it was set to, in seconds since the epoch. File systems may round that (FAT
+        keeps even seconds): it is looked up until an odd number was seen to be kept. Raises
+        `OSError`.
+        """
+        if modified is None:
+            return os.fstat(descriptor).st_mtime_ns
+        wanted = int(modified) * _SECOND
+        if self._keeps_seconds and modified >= _SURELY_KEPT and modified == int(modified):
+            return wanted
+        kept = os.fstat(descriptor).st_mtime_ns
+        self._keeps_seconds = self._keeps_seconds or (modified % 2 == 1 and kept == wanted)
+        return kept
 
     def may_be_nameless(self) -> bool:
         """Whether a part can be written without a name, and get one later.

@@ -74,28 +74,43 @@ class PartReplacedError(TargetError):
 class Placer:
     """Gives one part its final name."""
 
-    __slots__ = ("descriptor", "directory", "is_named", "part", "placement", "status")
+    __slots__ = (
+        "_name_of_part", "_status", "descriptor", "directory", "is_named", "modified_ns",
+        "placement",
+    )  # fmt: skip
 
     def __init__(
         self,
         directory: OutputDirectory,
-        part: str,
+        name_of_part: Callable[[], str],
         descriptor: int,
-        status: os.stat_result,
         placement: Placement,
         *,
+        modified_ns: int,
         is_named: bool,
     ) -> None:
         self.directory = directory
-        self.part = part
-        """Name of the part, in the directory of the parts."""
+        self._name_of_part = name_of_part
         self.descriptor = descriptor
         """Descriptor of the open part."""
-        self.status = status
-        """Status of the part, from its descriptor."""
+        self.modified_ns = modified_ns
+        """Modification time of the part, in nanoseconds since the epoch."""
+        self._status: os.stat_result | None = None
         self.placement = placement
         self.is_named = is_named
         """Whether the part has its name already. Most take a free name and never need it."""
+
+    @property
+    def part(self) -> str:
+        """Name of the part, in the directory of the parts. Most need none."""
+        return self._name_of_part()
+
+    @property
+    def status(self) -> os.stat_result:
+        """Status of the part, from its descriptor. Raises `OSError`."""
+        if self._status is None:
+            self._status = os.fstat(self.descriptor)
+        return self._status
 
     def place(self, path: str) -> Placed:
         """Give the part this path. Raises `TargetError` if it cannot have it, and `OSError`."""
@@ -119,7 +134,7 @@ class Placer:
             raise TargetError(Failure.EXISTS, detail)
 
     def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
-        return Placed(path, self.status.st_mtime_ns, backup, replaced=replaced)
+        return Placed(path, self.modified_ns, backup, replaced=replaced)
 
     def _give_name(self) -> None:
         """Give the part its name, if it has none: what replaces a file needs one."""

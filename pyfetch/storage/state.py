@@ -132,7 +132,7 @@ class State:
                 was_free = is_free()
                 self._tables.put(key, FileRow(path, url, was_free))
                 self._given.add(key)
-                return Known(None, was_free)
+                return Known(None, was_free, seen_free=was_free)
             named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
                 if not takes_over or named != path or self._given.has(key):

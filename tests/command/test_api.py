@@ -13,6 +13,7 @@ import pytest
 import responses
 
 from pyfetch import Failure, Outcome, RunError, fetch_all
+from tests.support.cases import cases
 from tests.support.server import Handler, LoopbackServer, Page
 
 
@@ -96,7 +97,7 @@ def test_a_url_that_fails_is_a_result(server: LoopbackServer) -> None:
     assert [r.error for r in results] == [Failure.HTTP, Failure.INVALID_URL, Failure.INVALID_URL]
 
 
-@pytest.mark.parametrize(
+@cases(
     "settings",
     [{"workers": 0}, {"timeout": -1}, {"if_exists": "burn"}, {"max_size": -5}, {"colour": "red"},
      {"timeout": float("nan")}, {"retries": -1}, {"max_size": "10X"}, {"output_dir": None},

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch.checksum import Checksum, Digest, demanded_by, parse_checksum
+from tests.support.cases import cases
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 from tests.support.waiting import until
@@ -69,7 +70,7 @@ def test_a_file_that_is_what_is_demanded_is_not_asked_for_and_any_other_is_fetch
     assert (pyfetch.directory / "y").read_bytes() == BODY
 
 
-@pytest.mark.parametrize(
+@cases(
     ("fragment", "found"),
     [
         ("", None),

@@ -21,6 +21,7 @@ from pyfetch.http.body import Bandwidth
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 from tests.support.command import COMMAND, Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
@@ -412,7 +413,7 @@ class VirtualTime:
         self.now += seconds
 
 
-@pytest.mark.parametrize("rate", [1_000_000, 50_000_000])
+@cases("rate", [1_000_000, 50_000_000])
 def test_limit_rate_is_smooth(rate: int) -> None:
     """Whatever single reads bring, in any five seconds it is the rate within a tenth."""
     time = VirtualTime()

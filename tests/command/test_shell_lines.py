@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.cases import cases
 from tests.support.command import InstalledCommand
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, Block, blocks
 from tests.support.server import LoopbackServer, Page, basic
@@ -233,7 +234,7 @@ def test_the_program_in_the_readme_runs(forked: InstalledCommand, host: str) -> 
     ]
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+@cases("document", DOCUMENTS)
 def test_each_link_and_each_test_that_a_document_names_is_there(document: Path) -> None:
     text = document.read_text()
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pyfetch import Batch, FetchError, Result, UsageError, fetch, fetch_all
+from tests.support.cases import cases
 from tests.support.server import LoopbackServer, Page
 
 
@@ -68,7 +69,7 @@ def only_in_the_first(path: Path, result: Result) -> str:
 LINE = only_in_the_first.__code__.co_firstlineno + 3
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "said"),
     [
         ({"then": lambda path, result: 5}, "it is a lambda, which no other process can get"),

@@ -14,6 +14,7 @@ import pytest
 
 from pyfetch import __version__
 from pyfetch.models import Failure
+from tests.support.cases import cases
 from tests.support.command import COMMAND, Command
 from tests.support.documents import PAGES
 from tests.support.server import LoopbackServer, Page
@@ -245,7 +246,7 @@ def test_the_version(pyfetch: Command) -> None:
     assert pyfetch("--version").out == f"pyfetch {__version__}\n"
 
 
-@pytest.mark.parametrize("failure", list(Failure))
+@cases("failure", list(Failure))
 def test_a_page_explains_each_failure_code(failure: Failure) -> None:
     assert f"| `{failure}` |" in (PAGES / "results.md").read_text()
 

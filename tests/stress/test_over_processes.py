@@ -42,7 +42,7 @@ def test_a_body_that_is_coded_unasked_is_said_once_however_its_coding_is_spelled
 def test_one_request_at_once_to_a_host_is_one_over_all_processes(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    """There are no more processes then than can share the cap."""
+    """They take turns: what cannot be divided belongs to one of them at a time."""
     server.pages["/x"] = Page(b"x")
     urls = [f"{server.url}/x?{number}" for number in range(100)]
     ended = forked("--processes", "2", "--per-host", "1", "--workers", "8", "--discard", *urls)

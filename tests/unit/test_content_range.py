@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.headers import ContentRange, is_slice, parse_content_range
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "length"),
     [
         ("bytes 600-999/1000", 400),
@@ -26,7 +25,7 @@ def test_a_body_that_is_said_to_be_a_part_is_a_slice(value: str, length: int | N
     assert is_slice(value, length)
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [
         None, "", "bytes", "bytes */10", "bytes 0-9/10", "bytes 0-10/10", "bytes 0-9/*",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.signed_query import unsigned
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 AZURE = "sv=2022-11-02&st=2024-01-01T00%3A00Z&se=2024-01-02T00%3A00Z&sr=b&sp=r&sig=a%2Fb%3D"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "left"),
     [
         ("X-Amz-Algorithm=A&X-Amz-Date=1&versionId=7&X-Amz-Signature=s", "versionId=7"),
@@ -33,7 +32,7 @@ def test_a_complete_group_of_parameters_that_sign_is_left_out(query: str, left: 
     assert url.text.endswith(f"{query}#part")
 
 
-@pytest.mark.parametrize(
+@cases(
     "query",
     [
         "X-Amz-Date=1", "X-Goog-Credential=c", "Expires=1&Signature=s", "Signature=s&Key-Pair-Id=k",

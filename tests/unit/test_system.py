@@ -7,12 +7,12 @@ import resource
 import socket
 from unittest import mock
 
-import pytest
 import requests
 
 from pyfetch import system
 from pyfetch.models import Failure, TargetError
 from pyfetch.system import OutOfThreadsError, descriptor_budget, is_out_of_resources
+from tests.support.cases import cases
 
 
 def with_limit(number: int, in_use: int = 6) -> mock._patch:  # type: ignore[type-arg]
@@ -27,7 +27,7 @@ def with_limit(number: int, in_use: int = 6) -> mock._patch:  # type: ignore[typ
     )
 
 
-@pytest.mark.parametrize("limit", [0, 12, 20, 60, 256, 1024])
+@cases("limit", [0, 12, 20, 60, 256, 1024])
 def test_workers_and_idle_connections_fit_into_the_limit(limit: int) -> None:
     for workers in (1, 8, 128, 1024):
         with with_limit(limit):
@@ -38,7 +38,7 @@ def test_workers_and_idle_connections_fit_into_the_limit(limit: int) -> None:
             assert 6 + 3 * budget.workers + budget.idle_connections <= limit
 
 
-@pytest.mark.parametrize("limit", [100_000, resource.RLIM_INFINITY])
+@cases("limit", [100_000, resource.RLIM_INFINITY])
 def test_where_there_are_descriptors_enough_all_are_as_wanted(limit: int) -> None:
     with with_limit(limit):
         budget = descriptor_budget(128, 256)
@@ -51,7 +51,7 @@ def caused_by(error: Exception) -> TargetError:
     return failed
 
 
-@pytest.mark.parametrize(
+@cases(
     "error",
     [
         OSError(errno.EMFILE, "Too many open files"),
@@ -62,7 +62,6 @@ def caused_by(error: Exception) -> TargetError:
         caused_by(OutOfThreadsError("can't start new thread")),
         MemoryError(),
     ],
-    ids=repr,
 )
 def test_a_want_of_descriptors_threads_or_memory_is_found_below_other_errors(
     error: Exception,
@@ -70,14 +69,13 @@ def test_a_want_of_descriptors_threads_or_memory_is_found_below_other_errors(
     assert is_out_of_resources(error)
 
 
-@pytest.mark.parametrize(
+@cases(
     "error",
     [
         OSError(errno.ENOSPC, "No space left on device"),
         caused_by(ConnectionRefusedError(errno.ECONNREFUSED, "refused")),
         caused_by(socket.gaierror(socket.EAI_NONAME, "no such name")),
     ],
-    ids=repr,
 )
 def test_other_errors_are_what_they_say(error: Exception) -> None:
     assert not is_out_of_resources(error)

@@ -6,18 +6,18 @@ import sys
 import unicodedata
 from urllib.parse import unquote
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.text import escaped
+from tests.support.cases import cases
 
 HARMFUL_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 BIDI_FORMATTING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 BIDI_MARKS = "\u061c\u200e\u200f"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "shown"),
     [
         ("a\tb", "a%09b"),
@@ -35,7 +35,7 @@ def test_what_is_harmful_is_percent_encoded(text: str, shown: str) -> None:
     assert escaped(text) == shown
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     ["", "http://host/a?b=c#d", "100% of a b", "naïve café", "日本語", "שלום", "👍🏽", "%0A"],
 )

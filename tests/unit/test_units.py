@@ -16,9 +16,10 @@ from pyfetch.units import (
     parse_size,
     parse_speed,
 )
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "size"),
     [
         ("0", 0),
@@ -43,7 +44,7 @@ def test_a_size_is_written_as_in_coreutils(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     ["", " ", "M", "B", "10X", "10MM", "10iB", "-1", "+1", "1e3", "1,5M", "0x10", "1.2.3", "."],
 )
@@ -52,7 +53,7 @@ def test_what_is_no_size_is_refused_with_how_to_write_one(text: str) -> None:
         parse_size(text)
 
 
-@pytest.mark.parametrize("text", ["9" * 400, "9" * 300 + "P"])
+@cases("text", ["9" * 400, "9" * 300 + "P"])
 def test_a_size_beyond_all_measure_is_a_size_or_no_size(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert parse_size(text) >= int("9" * 300)
@@ -70,7 +71,7 @@ def test_no_text_is_another_error(text: str) -> None:
         assert parse_size(text) >= 0
 
 
-@pytest.mark.parametrize(
+@cases(
     ("size", "text"),
     [
         (0, "0 B"),
@@ -100,7 +101,7 @@ def test_a_size_is_short_and_says_how_much(size: float) -> None:
     assert shown == pytest.approx(size, rel=0.05, abs=0.5)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("seconds", "text"),
     [
         (0, "0 ms"),
@@ -121,7 +122,7 @@ def test_a_time_is_shown_as_people_say_it(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "seconds"),
     [
         ("10", 10), ("0", 0), ("2.5", 2.5), (".5", 0.5), ("10s", 10), ("10 sec", 10),
@@ -133,15 +134,13 @@ def test_a_time_is_seconds_or_has_its_units(text: str, seconds: float) -> None:
     assert parse_duration(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "s", "-1", "1e3", "nan", "inf", "10x", "5m10", "1,5s", "1:30", "10 s/s"]
-)
+@cases("text", ["", "s", "-1", "1e3", "nan", "inf", "10x", "5m10", "1,5s", "1:30", "10 s/s"])
 def test_what_is_no_time_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no time .*1h30m"):
         parse_duration(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "rate"),
     [("5/s", 5), ("100/min", 100 / 60), ("90/h", 0.025), ("1/10s", 0.1), ("3/2 min", 0.025)],
 )
@@ -149,13 +148,13 @@ def test_a_rate_is_a_number_in_a_time(text: str, rate: float) -> None:
     assert parse_rate(text) == pytest.approx(rate)
 
 
-@pytest.mark.parametrize("text", ["", "5", "0/s", "/s", "5/", "5/0s", "5/x", "-1/s", "1/s/s"])
+@cases("text", ["", "5", "0/s", "/s", "5/", "5/0s", "5/x", "-1/s", "1/s/s"])
 def test_what_is_no_rate_is_refused_with_how_to_write_one(text: str) -> None:
     with pytest.raises(ValueError, match=r"is no rate .*5/s"):
         parse_rate(text)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "speed"),
     [("10K", 10240), ("10K/s", 10240), ("1MB/s", 1_000_000), ("1.5MB / sec", 1_500_000)],
 )

@@ -9,12 +9,13 @@ import pytest
 from pyfetch.models import Outcome, Result, Target
 from pyfetch.text import masked, masked_value
 from pyfetch.urls import UnsupportedScheme, escape_url, masked_url, parse_url
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 
 SECRET = "s3cret"  # noqa: S105 - it is what is looked for
 
 
-@pytest.mark.parametrize("url", ["http://h/a?b=c#d", "http://me:pw@H:80/a?b=c#d", "HTTP://h/a?b=c"])
+@cases("url", ["http://h/a?b=c#d", "http://me:pw@H:80/a?b=c#d", "HTTP://h/a?b=c"])
 def test_a_url_is_known_by_its_parts_however_it_is_written(url: str) -> None:
     """Origin, identity, path and query do not depend on credentials or on the fragment."""
     found = parse_url(url)
@@ -48,9 +49,7 @@ def test_a_result_hides_passwords_and_never_changes() -> None:
         result.size = 1  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("start", "unit", "end"), [("@", "/", ""), ("", "//", "@"), ("", "@//", " ")]
-)
+@cases(("start", "unit", "end"), [("@", "/", ""), ("", "//", "@"), ("", "@//", " ")])
 def test_whatever_is_done_to_a_line_takes_linear_time(start: str, unit: str, end: str) -> None:
     """A line of a list, or a field of a server, makes nobody deaf to Ctrl-C."""
 
@@ -65,7 +64,7 @@ def test_whatever_is_done_to_a_line_takes_linear_time(start: str, unit: str, end
     assert takes_linear_time(read, 90_000)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "shown"),
     [
         ("http://u:p w@h/x", "http://***@h/x"),
@@ -78,7 +77,7 @@ def test_of_what_is_no_url_all_that_may_be_a_password_is_hidden(text: str, shown
     assert masked_url(text) == shown
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         "https://b.s3.test/k?X-Amz-Expires=9&X-Amz-Signature={}&X-Amz-Date=1",

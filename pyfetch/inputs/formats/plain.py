@@ -15,11 +15,11 @@ from pyfetch.inputs.stream import MAX_LINE, Content, Line, numbered_lines
 from pyfetch.text import shown_of_split
 from pyfetch.urls import is_url
 
-_SPACES = re.compile(r"([ \t\v\f\r]+)")
-_AFTER_SPACES = re.compile(r"([ \t\v\f\r]+)([^ \t\v\f\r]+)")
+_SPACES = r"([ \t\v\f\r]+)"
+_AFTER_SPACES = r"([ \t\v\f\r]+)([^ \t\v\f\r]+)"
 _URL_ALONE = re.compile(rb"[!\"$-~]+")
 """A line without blanks, in ASCII, that is neither a comment nor has a fragment."""
-_OPTION = re.compile(r"[a-z0-9-]+=|['\"]")
+_OPTION = r"[a-z0-9-]+=|['\"]"
 _HOW = (
     f"after the URL there may be key=value, with the keys {', '.join(sorted(KEYS))};"
     " quote a value that has spaces; in a URL a space is %20; mirrors follow after a tab"
@@ -55,11 +55,11 @@ def parse_line(line: bytes) -> Record | BadRecord | None:
     try:
         text = line.decode()
     except UnicodeDecodeError:
-        shown = _SPACES.split(line.decode(errors="backslashreplace"), maxsplit=1)[0]
+        shown = re.split(_SPACES, line.decode(errors="backslashreplace"), maxsplit=1)[0]
         return BadRecord("not UTF-8", shown)
     if b"#" not in line and len(line.split(None, 1)) == 1:  # the usual case, quickly recognized
         return Record((text,))
-    url, *rest = _SPACES.split(text, maxsplit=1)
+    url, *rest = re.split(_SPACES, text, maxsplit=1)
     builder = RecordBuilder([url])
     try:
         for word in _words(_without_mirrors("".join(rest), builder)):
@@ -77,10 +77,10 @@ def _without_mirrors(rest: str, builder: RecordBuilder) -> str:
 
     Raises `Refused` if something other than a URL or an option follows a tab.
     """
-    position = 0
-    while (match := _AFTER_SPACES.match(rest, position)) and "\t" in match[1]:
+    position, spaces = 0, re.compile(_AFTER_SPACES)
+    while (match := spaces.match(rest, position)) and "\t" in match[1]:
         if not is_url(match[2]):
-            if position == 0 and not _OPTION.match(match[2]):
+            if position == 0 and not re.match(_OPTION, match[2]):
                 raise Refused(_NO_MIRROR)
             break
         builder.urls.append(match[2])

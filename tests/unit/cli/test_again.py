@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.cli.again import command_again
 from pyfetch.settings import Settings
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "sources", "failed_to", "command"),
     [
         (["urls.txt", "-o", "a b"], ["urls.txt"], None,
@@ -33,7 +32,7 @@ def test_it_has_the_arguments_of_the_run_and_no_secret(
     assert command_again(arguments, sources, failed_to, Settings()) == command
 
 
-@pytest.mark.parametrize(
+@cases(
     "settings",
     [Settings(headers=(("A", "b"),)), Settings(user="me:pw"), Settings(proxy="http://me:pw@h:1")],
 )

@@ -18,6 +18,7 @@ from pyfetch.cli.manual import LISTED
 from pyfetch.cli.parameters import NOTES
 from pyfetch.cli.translation import foreign_words, translated
 from pyfetch.errors import UsageError
+from tests.support.cases import cases
 
 OWN = {
     flag
@@ -184,7 +185,7 @@ def test_a_word_for_what_is_done_in_another_way_gets_a_sentence() -> None:
             assert flag in raised.value.format_message()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("typed", "said"),
     [
         ("-x16 URL", "-x is the proxy, as in curl. For aria2's -x 16, write --per-host 16"),
@@ -210,14 +211,14 @@ def test_a_value_that_another_tool_would_take_gets_what_to_write(typed: str, sai
     assert said in raised.value.format_message()
 
 
-@pytest.mark.parametrize("line", ["-s17 URL", "-x 16 URL"])
+@cases("line", ["-s17 URL", "-x 16 URL"])
 def test_no_sentence_names_its_word_twice(line: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         parsed(line)
     assert not re.match(r"(-\w)\d*: \1", raised.value.format_message())
 
 
-@pytest.mark.parametrize(
+@cases(
     ("typed", "meant"),
     [
         ("--wrokers", "--workers"),
@@ -233,7 +234,7 @@ def test_a_word_with_up_to_two_wrong_letters_gets_the_right_one(typed: str, mean
         parsed(f"{typed} 8 URL")
 
 
-@pytest.mark.parametrize("typed", ["--foo", "--nope", "--currency", "-W", "-LWk"])
+@cases("typed", ["--foo", "--nope", "--currency", "-W", "-LWk"])
 def test_no_other_word_gets_a_suggestion(typed: str) -> None:
     with pytest.raises(click.UsageError) as raised:
         parsed(f"{typed} URL")

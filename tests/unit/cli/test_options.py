@@ -20,6 +20,7 @@ from pyfetch.errors import UsageError
 from pyfetch.settings import SETTINGS, Group, Settings
 from pyfetch.settings.keywords import settings_from
 from pyfetch.settings.kinds import Flag, Number
+from tests.support.cases import cases
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT
 from tests.support.settings import beside
 from tools.man_page import MAN_PAGE, man_page
@@ -37,7 +38,7 @@ def test_the_page_of_options_has_the_table_that_make_docs_writes() -> None:
     assert with_table(text) == text, "run `make docs`"
 
 
-@pytest.mark.parametrize(
+@cases(
     "row",
     [
         "| `-w`, `--workers N\\|auto` | 8 | ",
@@ -131,7 +132,7 @@ def test_short_help_fits_a_narrow_terminal_too(monkeypatch: pytest.MonkeyPatch) 
     assert {flags_in(line)[0] for line in lines if line.startswith("  -")} == {*manual.FIFTEEN}
 
 
-@pytest.mark.parametrize("example", [command for command, _ in manual.EXAMPLES])
+@cases("example", [command for command, _ in manual.EXAMPLES])
 def test_the_examples_of_the_help_are_command_lines(example: str) -> None:
     name, *arguments = shlex.split(example)
     assert name == "pyfetch"
@@ -170,14 +171,14 @@ def test_man_page_and_documents_are_installed_with_the_package() -> None:
         assert shared[name] == f"share/doc/pyfetch/{name}"
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@cases("shell", ["bash", "zsh", "fish"])
 def test_completion_is_a_script_of_the_shell(shell: str) -> None:
     ended = CliRunner().invoke(command, ["--completion", shell])
     assert "_PYFETCH_COMPLETE" in ended.output
     assert ended.exit_code == 0
 
 
-@pytest.mark.parametrize(
+@cases(
     ("typed", "kind"),
     [
         (["--cookies"], "file"), (["--cacert"], "file"), (["--checksums"], "file"),
@@ -199,7 +200,7 @@ def test_without_options_the_settings_are_their_defaults() -> None:
     assert chosen("url") == Settings()
 
 
-@pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Flag)])
+@cases("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Flag)])
 def test_each_flag_turns_its_setting_round(name: str) -> None:
     together: dict[str, Any] = {
         "rate_total": ["--rate", "1/s"],
@@ -209,7 +210,7 @@ def test_each_flag_turns_its_setting_round(name: str) -> None:
     assert getattr(chosen("url", flag, *together.get(name, [])), name) != SETTINGS[name].default
 
 
-@pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
+@cases("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
 def test_the_command_line_and_the_library_refuse_the_same_numbers(name: str) -> None:
     kind, flag = SETTINGS[name].kind, SETTINGS[name].flags[-1]
     assert isinstance(kind, Number)
@@ -230,7 +231,7 @@ def test_the_command_line_and_the_library_refuse_the_same_numbers(name: str) -> 
             assert flag in raised.value.format_message()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("arguments", "name", "value"),
     [
         (["--max-size", "1.5KiB"], "max_size", 1536),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.cli.spelling import nearest
+from tests.support.cases import cases
 
 WORDS = ("workers", "rate", "retries", "insecure", "per-host", "proxy")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("word", "meant"),
     [
         ("wrokers", "workers"), ("worker", "workers"), ("retires", "retries"), ("rte", "rate"),

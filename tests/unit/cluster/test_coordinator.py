@@ -16,6 +16,7 @@ from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, Result
 from pyfetch.settings import Settings
+from tests.support.cases import cases
 
 URLS = [f"http://host/{number}" for number in range(50)]
 Act = Callable[["MadeUpMember", Any], None]
@@ -26,8 +27,9 @@ class MadeUpMember:
 
     is_local = False
 
-    def __init__(self, place: str, act: Act, heard: Heard) -> None:
-        self.place = place
+    def __init__(self, executor: MadeUpExecutor, place: str, act: Act, heard: Heard) -> None:
+        self.executor = executor
+        self.place = self.where = place
         self.act = act
         self.heard = heard
         self.refused = False
@@ -40,6 +42,7 @@ class MadeUpMember:
 
     def refuse(self) -> None:
         self.refused = True
+        self.executor.free = [place for place in self.executor.free if place != self.place]
 
 
 class MadeUpExecutor:
@@ -66,7 +69,7 @@ class MadeUpExecutor:
 
     def start(self, begin: Begin, heard: Heard) -> MadeUpMember:
         place = self.free.pop(0)
-        member = MadeUpMember(place, self.places[place], heard)
+        member = MadeUpMember(self, place, self.places[place], heard)
         self.started.append(member)
         member.send(begin)
         return member
@@ -108,6 +111,21 @@ def dies_with_work(member: MadeUpMember, message: Any) -> None:
         fetches(member, message)
 
 
+def loses_its_lease(member: MadeUpMember, message: Any) -> None:
+    """Begins, and ends as soon as it gets targets, for which they are not to blame."""
+    if isinstance(message, list):
+        member.heard(Gone("its lease was over", is_blameless=True))
+    else:
+        fetches(member, message)
+
+
+def is_stillborn(member: MadeUpMember, message: Any) -> None:
+    """Ends as it begins, wherever it is started; another one may begin there."""
+    if isinstance(message, Begin):
+        member.executor.free.append(member.place)
+        member.heard(Gone("exit status 1"))
+
+
 def run_over(executor: MadeUpExecutor, number: int = len(URLS)) -> list[Result]:
     settings = Settings(discard=True, workers=2)
     shares = [settings] * 16
@@ -138,7 +156,7 @@ def test_another_place_is_tried_for_the_only_url() -> None:
     assert result.detail == "b"
 
 
-@pytest.mark.parametrize("broken", [is_unfit, lacks_pyfetch])
+@cases("broken", [is_unfit, lacks_pyfetch])
 def test_a_run_whose_members_are_all_unfit_says_why(broken: Act) -> None:
     with pytest.raises(StoppedError, match="has no"):
         run_over(MadeUpExecutor(a=broken, b=broken))
@@ -153,6 +171,28 @@ def test_a_target_under_which_three_members_ended_fails_alone() -> None:
     lost = [result for result in results if result.error is Failure.WORKER]
     assert len(lost) < 10
     assert all("SIGKILL" in (result.detail or "") for result in lost)
+
+
+def test_a_target_is_not_to_blame_for_members_that_were_only_cut_off() -> None:
+    executor = MadeUpExecutor(**dict.fromkeys("abcde", loses_its_lease), f=fetches)
+    assert {result.detail for result in run_over(executor)} == {"f"}
+
+
+def test_a_place_where_all_members_end_as_they_begin_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    executor = MadeUpExecutor(a=is_stillborn, b=is_stillborn, c=fetches)
+    with caplog.at_level(logging.WARNING):
+        results = run_over(executor)
+    assert {result.detail for result in results} == {"c"}
+    said = [caplog.text.count(f"3 processes on {one} ended as soon as they began") for one in "abc"]
+    assert said == [1, 1, 0]
+
+
+def test_a_run_whose_members_all_end_as_they_begin_ends_with_a_sentence() -> None:
+    executor = MadeUpExecutor(a=is_stillborn, b=is_stillborn)
+    with pytest.raises(StoppedError, match=r"3 processes on [ab] ended as soon as they began"):
+        run_over(executor)
 
 
 def test_the_loss_of_the_executor_ends_the_run_with_its_sentence() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyfetch.cluster import host_owners
+from pyfetch.cluster import known_hosts
 from pyfetch.cluster.host_owners import HostOwners
 from pyfetch.cluster.messages import HostsTold
 from pyfetch.models import HostSignal, Target
@@ -17,7 +17,7 @@ from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostReport, 
 from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.shared_queues import SharedHostQueues
-from tests.unit.scheduling.test_queue import BUSY, at
+from tests.support.schedules import BUSY, at
 
 POLICY = RetryPolicy(first_wait=0)
 
@@ -308,7 +308,7 @@ def test_the_hosts_of_a_member_that_died_go_to_others_after_the_interval() -> No
 
 
 def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_owners, "MOST_IDLE", 20)
+    monkeypatch.setattr(known_hosts, "MOST_IDLE", 20)
     cluster = Cluster({f"host{number}": Limits(1) for number in range(400)}, members=2)
     for number in range(400):
         cluster.add(f"host{number}")

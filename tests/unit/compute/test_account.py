@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.compute.account import Account
 from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.pool import Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.settings import AUTO
+from tests.support.cases import cases
 
 NUMBER = ProcessNumber(AUTO, CpuShare(2, "2 CPUs"), memory=lambda: None)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("idle", "held"),
     [
         (0.0, "computing held the run back: processes worked 100% of the time"),

@@ -17,6 +17,7 @@ from pyfetch.compute.command_task import CommandTask
 from pyfetch.errors import UsageError
 from pyfetch.models import Failure, Outcome, Result, Target, TargetError
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 URL = "https://me:secret@files.example/pub/a.tar.gz?sig=abc"
 NOT_NUL = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
@@ -39,7 +40,7 @@ def refused(template: str, *arguments: Any) -> str:
     return caught.value.detail
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "expected"),
     [
         ("{path}", ["data/a.tar.gz"]),
@@ -68,7 +69,7 @@ def test_the_program_is_found_in_the_path_once() -> None:
     assert CommandTask("true").arguments(target, result) == [shutil.which("true")]
 
 
-@pytest.mark.parametrize(
+@cases(
     "name",
     [
         "a b",
@@ -99,13 +100,13 @@ def test_what_the_command_gets_is_what_the_file_is_called(name: str) -> None:
     assert words("-- {name} x{name}", f"d/{name}") == ["--", name, f"x{name}"]
 
 
-@pytest.mark.parametrize("template", ["{path}", "{path}.bak", "{dir}"])
+@cases("template", ["{path}", "{path}.bak", "{dir}"])
 def test_a_path_is_never_an_option(template: str) -> None:
     (word,) = words(template, "-rf/-x" if template == "{dir}" else "-rf")
     assert word.startswith("./-rf")
 
 
-@pytest.mark.parametrize("field", ["{name}", "{stem}", "{input.title}"])
+@cases("field", ["{name}", "{stem}", "{input.title}"])
 def test_a_name_or_column_that_looks_like_an_option_is_refused(field: str) -> None:
     """Else whoever wrote the list, or its URLs, would say what the command does."""
     said = {"title": "--checkpoint-action=exec=sh"}
@@ -120,7 +121,7 @@ def test_a_word_of_two_fields_is_no_option_either() -> None:
     assert "option" in refused("{input.a}{name}", "data/-x", {"a": ""})
 
 
-@pytest.mark.parametrize("number", [-5, "-5", "-0.5", -1.5])
+@cases("number", [-5, "-5", "-0.5", -1.5])
 def test_a_number_below_zero_is_no_option(number: object) -> None:
     assert words("{input.angle}", "x", {"angle": number}) == [str(number)]
 
@@ -132,7 +133,7 @@ def test_columns_of_the_list_are_fields() -> None:
     assert CommandTask("true {input.b} {input.a}{input.b}").columns == ("b", "a")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("said", "why"),
     [
         ({"b": 1}, "there is no 'a', which {input.a} needs (there are b)"),
@@ -166,7 +167,7 @@ def test_a_locale_without_the_characters_is_an_error_that_says_what_to_do(
 # Commands that cannot be used
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "why"),
     [
         ("", "is empty (write one like 'unzip -q {path}')"),
@@ -211,7 +212,7 @@ def test_a_file_that_may_not_be_run_says_so(
     assert "run it" in repr(CommandTask("'./run it' {path}"))
 
 
-@pytest.mark.parametrize("operator", ["|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"])
+@cases("operator", ["|", "||", "&&", "&", ";", ">", ">>", "<", "2>", "2>&1"])
 def test_what_only_a_shell_knows_is_refused_unless_it_is_quoted(operator: str) -> None:
     with pytest.raises(UsageError, match="no shell runs it") as caught:
         CommandTask(f"true {{path}} {operator} x")

@@ -6,12 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pyfetch.compute.messages import Call, Failed, Succeeded
 from pyfetch.compute.worker import called
 from pyfetch.computed import MOST_JSON
 from pyfetch.models import Outcome, Result
+from tests.support.cases import cases
 
 CALL = Call.of("/x/a", Result(1, "http://h/a", Outcome.FETCHED))
 
@@ -27,7 +26,7 @@ def nested(depth: int) -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [None, 0, 1.5, True, "ü\n", [1, [2]], {"a": {"b": None}}, (1, 2), "x" * (MOST_JSON - 2)],
 )
@@ -39,7 +38,7 @@ def test_a_value_that_json_has_is_told(value: Any) -> None:
     assert json.loads(reply.value) == expected
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "why"),
     [
         (float("nan"), "the value that it has returned is not JSON: Out of range float values"),
@@ -61,9 +60,7 @@ def test_another_value_fails_its_file_in_a_sentence(value: Any, why: str) -> Non
     assert "\n" not in reply.detail
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), MemoryError()]
-)
+@cases("error", [ValueError("no"), SystemExit(3), KeyboardInterrupt(), MemoryError()])
 def test_whatever_the_function_raises_fails_its_file_alone(error: BaseException) -> None:
     def function(*_: object) -> None:
         raise error

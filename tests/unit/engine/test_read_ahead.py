@@ -22,6 +22,7 @@ from pyfetch.engine.results import as_finished, in_order
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Outcome, Result, Target
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 LONGEST = 5.0
 """Seconds after which a thread in a test has hung."""
@@ -90,7 +91,7 @@ class Counted:
         self.shown += 1
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 16, 100])
+@cases("size", [1, 2, 7, 8, 9, 16, 100])
 def test_as_many_as_its_size_are_read_ahead_and_no_more(size: int) -> None:
     assert Reader(size).read_ahead() == size
 
@@ -211,7 +212,7 @@ def test_each_result_comes_as_soon_as_all_before_it_are_there(order: list[int]) 
         assert results.taken == needed
 
 
-@pytest.mark.parametrize("put", [in_order, as_finished])
+@cases("put", [in_order, as_finished])
 def test_nothing_is_taken_before_a_result_is_asked_for(put: Put) -> None:
     results = Counted([1, 2])
     put(results, results.show)
@@ -226,7 +227,7 @@ def test_where_results_end_early_what_has_come_is_given_with_gaps(order: list[in
     assert results.shown == len(came)
 
 
-@pytest.mark.parametrize("came", [[2], [1, 3], [5, 1, 3]])
+@cases("came", [[2], [1, 3], [5, 1, 3]])
 def test_where_results_end_in_an_error_what_has_come_is_given_before_it(came: list[int]) -> None:
     def results() -> Iterator[Result]:
         yield from map(result, came)
@@ -279,7 +280,7 @@ def test_one_entry_larger_than_the_bound_is_read() -> None:
     assert reader.read()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("entry", "least"),
     [
         (target(1, 100_000), 100_000),
@@ -288,7 +289,6 @@ def test_one_entry_larger_than_the_bound_is_read() -> None:
         (Target(1, parse_url("http://h/"), headers=(("A", "b" * 9000),)), 9000),
         (Result(1, "h", Outcome.FAILED, detail="x" * 5000), 5000),
     ],
-    ids=["text", "objects", "URL", "header", "failure"],
 )
 def test_the_size_of_an_entry_is_that_of_all_its_texts(entry: Entry, least: int) -> None:
     assert least <= size_of(entry) < 2 * least + 1000

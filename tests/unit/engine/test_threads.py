@@ -190,7 +190,7 @@ def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() 
         waits.append(seconds)
         if len(waits) > 20:
             release.set()
-        return inbox.take(0.1 if seconds is None else seconds)
+        return inbox.take(0.01 if seconds is None else seconds)
 
     with ThreadPoolExecutor(1) as executor:
         driven = ThreadEngine(
@@ -533,7 +533,7 @@ def test_where_no_thread_starts_at_all_the_run_stops_and_says_so(
         def submit(self, call: Callable[..., Any], /, *_: Any, **__: Any) -> Future[Any]:
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr("pyfetch.engine.threads._WITHOUT_THREADS", 0.3)
+    monkeypatch.setattr("pyfetch.engine.threads._WITHOUT_THREADS", 0.05)
     driven = ThreadEngine(came, NoThreads(), jobs=jobs(2), read_ahead=ReadAhead())
     with pytest.raises(StoppedError, match="can't start new thread"):
         list(driven.run(entries_from_items(["http://a/1"])))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 
-import pytest
-
 from pyfetch.engine.verdict import Conditions, Question, Verdict
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import ReadBuffer
@@ -13,6 +11,7 @@ from pyfetch.http.response import Response, framing_of
 from pyfetch.http.response_head import StatusLine
 from pyfetch.storage.parts import PartMetadata
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 URL = "http://h/x"
 PART = PartMetadata(URL, '"v1"', URL, 12, etag='"v1"', content_encoding="", media_type="a/b")
@@ -37,8 +36,8 @@ def rest(url: str = URL, etag: str = '"v1"', **headers: str) -> Response:
     return answer(206, url, ETag=etag, Content_Range="bytes 4-11/12", **headers)
 
 
-@pytest.mark.parametrize("question", [RANGE, CONDITION])
-@pytest.mark.parametrize("status", [400, 403, 405, 409, 412, 416, 417, 431, 501])
+@cases("question", [RANGE, CONDITION])
+@cases("status", [400, 403, 405, 409, 412, 416, 417, 431, 501])
 def test_a_refusal_of_a_range_or_a_condition_asks_for_the_whole(
     question: Question, status: int
 ) -> None:
@@ -48,7 +47,7 @@ def test_a_refusal_of_a_range_or_a_condition_asks_for_the_whole(
     assert Question(is_second=True).verdict(answer(status)) is Verdict.NO_FILE
 
 
-@pytest.mark.parametrize("status", [401, 404, 407, 408, 410, 425, 429, 500, 502, 503, 504, 520])
+@cases("status", [401, 404, 407, 408, 410, 425, 429, 500, 502, 503, 504, 520])
 def test_push_back_and_a_missing_page_are_no_refusals(status: int) -> None:
     """They would be the answer to a plain request, too; a log-in keeps the range."""
     assert RANGE.verdict(answer(status)) is Verdict.NO_FILE
@@ -62,8 +61,8 @@ def test_a_500_is_one_where_it_came_before() -> None:
     assert RANGE._replace(distrusts_500=True).verdict(answer(502)) is Verdict.NO_FILE
 
 
-@pytest.mark.parametrize("status", [200, 203, 206])
-@pytest.mark.parametrize("content_range", ["bytes 4-11/12", "bytes 0-7/12"])
+@cases("status", [200, 203, 206])
+@cases("content_range", ["bytes 4-11/12", "bytes 0-7/12"])
 def test_a_slice_is_never_the_file(status: int, content_range: str) -> None:
     """The whole is asked for, once."""
     slice_ = answer(status, Content_Range=content_range, Content_Length="8")

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -26,6 +25,7 @@ from pyfetch.http.route import Route
 from pyfetch.models import Target
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 TEXT = "http://h.test/x"
 URL = parse_url(TEXT)
@@ -62,7 +62,7 @@ def test_requests_passes_our_request_on_and_our_response_back() -> None:
     assert head == b"GET /x HTTP/1.1\r\nHost: h.test\r\nX-A: b\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "parameters"),
     [
         ("send", ["self", "request", "stream", "timeout", "verify", "cert", "proxies"]),

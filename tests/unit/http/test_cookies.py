@@ -17,6 +17,7 @@ from pyfetch.http.cookies import cookies_after, cookies_for, new_cookie_jar
 from pyfetch.http.response import UNTIL_CLOSE, Response
 from pyfetch.http.response_head import StatusLine
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 
 class Redirects:
@@ -50,7 +51,7 @@ class Redirects:
 LOGGED_IN = "in=1; Path=/; Domain="
 
 
-@pytest.mark.parametrize(
+@cases(
     ("host", "domain", "others"),
     [
         ("login.example.org", ".example.org", ["www.example.org", "example.org"]),
@@ -73,7 +74,7 @@ def test_a_cookie_for_a_parent_domain_goes_to_its_other_hosts(
         assert redirects.sent_to(f"http://{stranger}/") == ""
 
 
-@pytest.mark.parametrize(
+@cases(
     ("host", "domain"),
     [
         ("www.example.org", "org"),
@@ -128,7 +129,7 @@ def test_a_cookie_without_a_domain_goes_back_to_its_origin_alone() -> None:
         assert redirects.sent_to(other) == ""
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "github.io"])
+@cases("host", ["127.0.0.1", "localhost", "github.io"])
 def test_what_has_no_hosts_below_it_sets_a_cookie_for_itself(host: str) -> None:
     """RFC 6265, section 5.3, step 5: such a `Domain` is as good as none."""
     redirects = Redirects()

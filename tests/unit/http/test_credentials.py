@@ -11,6 +11,7 @@ import pytest
 from pyfetch.http.credentials import BadNetrc, Netrc, parse_netrc
 from pyfetch.settings import Settings
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def netrc(tmp_path: Path) -> Netrc:
     return Netrc(Settings(netrc_file=str(file)))
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     [
         "machine h.test login first password 1\nmachine h.test login second password 2\n",
@@ -44,7 +45,7 @@ def test_of_two_entries_for_one_host_the_first_counts(text: str) -> None:
     assert entry.user == "first"
 
 
-@pytest.mark.parametrize("text", ["x", "login a", "machine h.test passwort s3cret", "machine"])
+@cases("text", ["x", "login a", "machine h.test passwort s3cret", "machine"])
 def test_a_file_that_is_no_netrc_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(BadNetrc, match="line 1") as caught:
         parse_netrc(text)

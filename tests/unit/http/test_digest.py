@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import requests
 
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.digest import Challenge, DigestLogins, parse_challenges
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 
 MUFASA = Credentials(b"Mufasa", b"Circle of Life")
@@ -24,7 +24,7 @@ def challenge_of(*fields: str) -> Challenge:
     return found
 
 
-@pytest.mark.parametrize(
+@cases(
     ("algorithm", "response"),
     [
         ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
@@ -56,7 +56,7 @@ def test_the_answer_to_a_server_of_before_rfc_2617_has_no_count() -> None:
     )
 
 
-@pytest.mark.parametrize("algorithm", ["MD5-sess", "md5", "SHA-256-SESS", "SHA-512-256", "Sha-256"])
+@cases("algorithm", ["MD5-sess", "md5", "SHA-256-SESS", "SHA-512-256", "Sha-256"])
 def test_each_algorithm_of_rfc_7616_is_known(algorithm: str) -> None:
     """As `requests` computes it, where that knows it, too."""
     challenge = challenge_of(RFC_7616.format(algorithm))
@@ -76,7 +76,7 @@ def test_a_user_beyond_ascii_and_a_user_to_be_hidden_are_sent_as_rfc_7616_says()
     assert 'username="a\\"b\\\\"' in quoted
 
 
-@pytest.mark.parametrize(
+@cases(
     "fields",
     [
         ['Basic realm="a, b", Digest realm="r", nonce="n"'],
@@ -93,7 +93,7 @@ def test_the_first_challenge_that_can_be_answered_is_found_among_others(fields: 
     assert (challenge.realm, challenge.nonce) == ("r", "n")
 
 
-@pytest.mark.parametrize(
+@cases(
     "field",
     ["", "Digest", "Basic realm=a", 'realm="r", nonce="n"', "Digest realm=r", "Digest nonce=",
      'Bearer realm="Digest nonce=n"', 'Digest nonce="n"' + " " * 9000],
@@ -102,7 +102,7 @@ def test_what_is_no_digest_challenge_is_none(field: str) -> None:
     assert parse_challenges([field])[0] is None
 
 
-@pytest.mark.parametrize("text", ["a" * 8000, "a=" * 4000, '"' * 8000, "a " * 4000, 'a="' * 2700])
+@cases("text", ["a" * 8000, "a=" * 4000, '"' * 8000, "a " * 4000, 'a="' * 2700])
 def test_no_challenge_takes_long_to_read(text: str) -> None:
     assert takes_linear_time(lambda size: parse_challenges([text[:size]]), len(text))
 

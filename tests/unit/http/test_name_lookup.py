@@ -16,6 +16,7 @@ from pyfetch.http.name_lookup import LookUpTimeoutError, NameLookUps, is_ip_addr
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 LONG = 60.0
 SOON = LONG / 2
@@ -170,7 +171,7 @@ def test_one_that_hangs_delays_no_other_name(resolver: Resolver) -> None:
         assert hanging.result(SOON) == FOUND
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "fe80::1%lo"])
+@cases("host", ["127.0.0.1", "::1", "fe80::1%lo"])
 def test_an_address_needs_no_thread(host: str) -> None:
     """An address is no name to look up."""
     before = threading.active_count()
@@ -180,7 +181,7 @@ def test_an_address_needs_no_thread(host: str) -> None:
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("host", ["h", "1.2.3.4.5", "127.0.0.1.nip.test", "12", "a:b", ""])
+@cases("host", ["h", "1.2.3.4.5", "127.0.0.1.nip.test", "12", "a:b", ""])
 def test_what_is_no_address_is_a_name(host: str) -> None:
     """Only text that `getaddrinfo` never asks a server for skips the thread."""
     assert not is_ip_address(host)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.http.public_addresses import why_not_public
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("address", "clause"),
     [
         ("127.0.0.1", "127.0.0.1 is a loopback address"),
@@ -66,7 +66,7 @@ def test_a_clause_says_why_an_address_is_not_public(address: str, clause: str) -
     assert why_not_public(address) == clause
 
 
-@pytest.mark.parametrize(
+@cases(
     "address",
     [
         "8.8.8.8", "1.1.1.1", "93.184.216.34", "192.31.196.1", "192.175.48.1",
@@ -80,7 +80,7 @@ def test_a_public_address_is_public(address: str) -> None:
     assert why_not_public(address) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     "address",
     ["", " ", "localhost", "8.8.8", "134744072", "0x8.8.8.8", "08.8.8.8", "8.8.8.8/32", "8.8.8.8 ",
      "8.8.8.8%eth0", "[2606:4700::1111]", "2606:4700::1111%", ":::", "256.1.1.1", "٨.8.8.8"],
@@ -156,9 +156,7 @@ def test_a_network_is_refused_from_its_first_address_to_its_last_and_no_further(
             assert (why_not_public(str(last + 1)) is None) == block.public_after, block
 
 
-@pytest.mark.parametrize(
-    "network", ["::ffff:0:0/96", "64:ff9b::/96"], ids=["mapped", "translated by NAT64"]
-)
+@cases("network", ["::ffff:0:0/96", "64:ff9b::/96"])
 def test_no_further_than_its_network_does_a_form_lead_to_ipv4(network: str) -> None:
     """What is before or after it is of no form at all, and not public either."""
     outside = [ip_network(network)[0] - 1, ip_network(network)[-1] + 1]

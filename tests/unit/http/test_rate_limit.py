@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, formatdate
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.headers import Fields
 from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, parse_retry_after, wait_when_spent
 from pyfetch.scheduling.retry import RETRIED_STATUSES
+from tests.support.cases import cases
 
 NOON = datetime(1994, 11, 6, 12, 0, 0, tzinfo=UTC).timestamp()
 NOW = 1_800_000_000.0
@@ -24,7 +24,7 @@ def fields(**values: str) -> Fields:
     return Fields([(name.replace("_", "-").lower(), value) for name, value in values.items()])
 
 
-@pytest.mark.parametrize(
+@cases(
     "given_fields",
     [
         {"Retry_After": "0"},
@@ -53,7 +53,7 @@ def test_without_a_word_nothing_is_asked_for() -> None:
     assert wait_when_spent(fields(Server="x"), NOW) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given_fields", "seconds"),
     [
         ({"RateLimit": '"default";r=0;t=30'}, 30),
@@ -80,7 +80,7 @@ def test_an_answer_that_pushes_back_says_how_long(
     assert asked_wait(fields(**given_fields), NOW) == seconds
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given_fields", "seconds"),
     [
         ({"RateLimit": '"default";r=0;t=30'}, 30),
@@ -99,7 +99,7 @@ def test_an_answer_that_was_the_last_of_a_quota_says_when_the_next_begins(
     assert wait_when_spent(fields(**given_fields), NOW) == seconds
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     ["", "limit=10, remaining=0", '"x', '"a";r=0;t=-5', '"a";t=?1', "(a b);t=5", '"a"', "5"],
 )
@@ -120,7 +120,7 @@ def test_no_field_is_an_error_and_no_wait_is_negative(values: dict[str, str]) ->
         assert wait is None or wait >= 0
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "seconds"),
     [("0", None), ("120", 120), (" 7 ", 7), ("007", 7), ("86400", 86400), ("9" * 20, 1e20)],
 )
@@ -128,20 +128,19 @@ def test_retry_after_may_be_seconds(value: str, seconds: float | None) -> None:
     assert parse_retry_after(value, NOON) == seconds
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [
         "Sun, 06 Nov 1994 12:00:37 GMT",
         "Sunday, 06-Nov-94 12:00:37 GMT",
         "Sun Nov  6 12:00:37 1994",
     ],
-    ids=["IMF-fixdate", "RFC 850", "asctime"],
 )
 def test_retry_after_may_be_a_date_in_each_format_of_rfc_9110(value: str) -> None:
     assert parse_retry_after(value, NOON) == 37
 
 
-@pytest.mark.parametrize("zone", ["-0000", "+0000", "UTC", ""])
+@cases("zone", ["-0000", "+0000", "UTC", ""])
 def test_a_date_is_in_gmt(zone: str) -> None:
     assert parse_retry_after(f"Sun, 06 Nov 1994 12:00:37 {zone}", NOON) == 37
 
@@ -151,7 +150,7 @@ def test_a_date_is_counted_from_now_where_the_answer_has_none() -> None:
     assert 3500 < (asked_wait(fields(Retry_After=later)) or 0) <= 3600
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [
         "Sun, 06 Nov 1994 11:59:59 GMT",
@@ -163,7 +162,7 @@ def test_a_date_in_the_past_is_no_hint(value: str) -> None:
     assert parse_retry_after(value, NOON) is None
 
 
-@pytest.mark.parametrize(
+@cases(
     "value",
     [
         None, "", " ", "-1", "+5", "1.5", "1e3", "0x10", "12 s", "120, 120", "soon", "²", "١٢",

@@ -14,6 +14,7 @@ from pyfetch.http.response_head import StatusLine
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import Settings
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 
 
@@ -21,8 +22,8 @@ def state(url: str) -> RedirectState:
     return RedirectState(parse_url(url))
 
 
-@pytest.mark.parametrize("start", ["https://h/x", "HTTPS://h/x", "Https://H/x"])
-@pytest.mark.parametrize("to", ["http://h/y", "HTTP://h/y"])
+@cases("start", ["https://h/x", "HTTPS://h/x", "Https://H/x"])
+@cases("to", ["http://h/y", "HTTP://h/y"])
 def test_no_downgrade_holds_however_a_scheme_is_written(start: str, to: str) -> None:
     """Schemes are compared without regard to case (RFC 3986, section 3.1)."""
     with pytest.raises(TargetError, match="--no-downgrade") as raised:
@@ -31,7 +32,7 @@ def test_no_downgrade_holds_however_a_scheme_is_written(start: str, to: str) -> 
     assert follow(state(start), to, Settings()).origin == "http://h:80"
 
 
-@pytest.mark.parametrize("to", ["/y", "HTTPS://h/y", "https://other/y"])
+@cases("to", ["/y", "HTTPS://h/y", "https://other/y"])
 def test_no_downgrade_lets_https_go_on_to_https(to: str) -> None:
     """Only the step from https to http is one down."""
     followed = follow(state("HTTPS://h/x"), to, Settings(no_downgrade=True))
@@ -46,7 +47,7 @@ def redirect(*locations: str, status: int = 302) -> Response:
     return Response(url, StatusLine(1, status, "Found"), fields, UNTIL_CLOSE, buffer, print)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sent", "asked"),
     [
         (b"/100%%20sure%20x", "http://h/100%25%20sure%20x"),
@@ -70,9 +71,7 @@ def test_what_no_url_may_have_is_escaped_and_its_neighbours_are_left_alone(
     assert resolve(parse_url("http://h/x"), location).text == asked
 
 
-@pytest.mark.parametrize(
-    "location", ["http:////o/", "HTTP:///o/x", "https://", "//", "////o/", "http://?x", "//#x"]
-)
+@cases("location", ["http:////o/", "HTTP:///o/x", "https://", "//", "////o/", "http://?x", "//#x"])
 def test_a_location_that_names_no_host_is_no_path_at_this_one(location: str) -> None:
     """RFC 9110, section 4.2.1: the host of an http URL is not empty."""
     with pytest.raises(TargetError) as raised:
@@ -90,9 +89,7 @@ def test_a_location_that_comes_twice_is_one_and_two_are_an_error() -> None:
     assert raised.value.failure is Failure.WRONG_CONTENT
 
 
-@pytest.mark.parametrize(
-    "location", ["//[@" + "/" * 250_000, "//[" + "@//" * 80_000, "//[x" * 60_000]
-)
+@cases("location", ["//[@" + "/" * 250_000, "//[" + "@//" * 80_000, "//[x" * 60_000])
 def test_a_long_location_takes_a_moment_and_is_shown_in_part(location: str) -> None:
     def follow(size: int) -> None:
         with pytest.raises(TargetError) as raised:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from pyfetch.http.request import _PLAIN_URL, RequestBuilder
 from pyfetch.models import Target
 from pyfetch.settings import Settings
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
@@ -36,7 +36,7 @@ def test_a_plain_url_is_what_requests_would_make_of_it(url: str) -> None:
     assert prepared.url == url
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         "http://h", "HTTP://h/", "http://H/", "http://h/a/../b", "http://h/./b", "http://h/ä",
@@ -69,7 +69,7 @@ def test_what_one_request_needs_is_not_in_the_next() -> None:
     assert "Range" not in builder.build(state, {}, target).headers
 
 
-@pytest.mark.parametrize(
+@cases(
     ("url", "sent"),
     [
         ("http://h/100%%20sure%20x.txt", "http://h/100%25%20sure%20x.txt"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.http.request_defaults import DefaultsByOrigin, RequestDefaults
 from pyfetch.settings.keywords import settings_from
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 SECRETS = {"headers": {"X-Token": "s3cret", "Accept": "a/b"}, "user": "me:s3cret"}
 
@@ -15,7 +14,7 @@ def defaults(url: str, **settings: object) -> tuple[RequestDefaults, RequestDefa
     return DefaultsByOrigin(settings_from({"netrc": False, **settings})).of(parse_url(url))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("pattern", "url", "is_sent"),
     [
         ("a.test", "https://a.test/", True),

@@ -18,6 +18,7 @@ from pyfetch.http import response_head
 from pyfetch.http.read_buffer import ReadBuffer
 from pyfetch.http.response import Framing, framing_of
 from pyfetch.http.response_head import StatusLine, read_head
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 
 
@@ -50,7 +51,7 @@ def test_lines_that_come_again_mean_the_same_and_others_their_own() -> None:
         assert fields["etag"] == tag.decode()
 
 
-@pytest.mark.parametrize("line", ["X-A: " + "b" * 300, "no field" + "!" * 300])
+@cases("line", ["X-A: " + "b" * 300, "no field" + "!" * 300])
 def test_long_lines_are_not_cached(line: str) -> None:
     response_head.cached_field.cache_clear()
     data = f"HTTP/1.1 200 OK\r\n{line}\r\n\r\n".encode()
@@ -108,7 +109,7 @@ REFUSED: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@cases("name", TAKEN)
 def test_a_head_whose_meaning_is_clear_is_taken_though_it_breaks_the_rules(name: str) -> None:
     """What is wrong in it is dropped, or its field passed over."""
     head, expected = TAKEN[name]
@@ -117,14 +118,14 @@ def test_a_head_whose_meaning_is_clear_is_taken_though_it_breaks_the_rules(name:
     assert dict(fields) == expected
 
 
-@pytest.mark.parametrize("reason", REFUSED)
+@cases("reason", REFUSED)
 def test_a_head_is_refused_for_a_reason(reason: str) -> None:
     """A guess at its meaning could be wrong, and wrong bytes would be taken for the file."""
     with pytest.raises(HTTPException):
         head_of(REFUSED[reason].encode("latin-1") + b"\r\n")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("lines", "expected"),
     [
         (["identity"], Framing(length=5)),
@@ -142,7 +143,7 @@ def test_a_transfer_coding_that_changes_nothing_is_none(
     assert framing_of(200, Fields(fields)) == expected
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "value", "reason"),
     [
         ("transfer-encoding", "gzip, chunked", "it was not asked for (curl refuses it, too)"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pyfetch.headers import Fields
 from pyfetch.http.validators import (
     LONGEST_VALUE,
@@ -13,6 +11,7 @@ from pyfetch.http.validators import (
     is_validator,
     strong_validator,
 )
+from tests.support.cases import cases
 
 DATE, SAME_DATE = "Tue, 14 Nov 2023 22:13:20 GMT", "Tuesday, 14-Nov-23 22:13:20 GMT"
 LATER = "Tue, 14 Nov 2023 22:13:21 GMT"
@@ -23,7 +22,7 @@ def fields(**headers: str) -> Fields:
     return Fields([(name.lower().replace("_", "-"), value) for name, value in headers.items()])
 
 
-@pytest.mark.parametrize(
+@cases(
     "answer",
     [
         {"ETag": '"v2"'},
@@ -42,7 +41,7 @@ def test_a_206_that_contradicts_anything_that_is_known_is_of_another_version(
     assert is_of_another_version(fields(**answer), '"v1"', PLAIN)
 
 
-@pytest.mark.parametrize(
+@cases(
     "answer",
     [
         {"ETag": '"v1"'},

@@ -37,6 +37,7 @@ from pyfetch.inputs.record import Record
 from pyfetch.inputs.stream import Content
 from pyfetch.models import Entry, Failure, Outcome, Result, Target
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 from tests.support.lists import EACH, FORMATS, HOSTILE, Folder, Hostile, long_list, reading
 from tests.support.measuring import MIB, kept_blocks, peak_of, takes_linear_time
 
@@ -104,7 +105,7 @@ def test_a_url_may_have_quotes_and_is_never_unquoted(folder: Folder) -> None:
     assert (entry.url.text, entry.out) == ("""http://h/'a"b""", "x")
 
 
-@pytest.mark.parametrize(
+@cases(
     "words",
     ["b", "x=y", "out", "OUT=x", "=x", "# comment", "#", "size=3", "'out =x'", "out='x", "out=x\\"],
 )
@@ -116,7 +117,7 @@ def test_what_is_no_known_word_is_refused_with_help(folder: Folder, words: str) 
     assert urls([good]) == ["http://h/b"]
 
 
-@pytest.mark.parametrize("key", ["out", "dir", "referer", "checksum", "sha256"])
+@cases("key", ["out", "dir", "referer", "checksum", "sha256"])
 def test_a_word_may_not_be_doubled(folder: Folder, key: str) -> None:
     value = {"checksum": f"sha256:{SHA256}", "sha256": SHA256}.get(key, "x")
     refused(folder.one(f"http://h/a {key}={value} {key}={value}"), f"{key} is given twice")
@@ -127,7 +128,7 @@ def test_a_directory_goes_before_the_name(folder: Folder) -> None:
     assert [wanted(entry).out for entry in entries] == ["d/", "d/e/f", "g/"]
 
 
-@pytest.mark.parametrize(
+@cases(
     "word",
     [f"sha256={SHA256}", f"checksum=sha-256={SHA256}", f"checksum=sha256:{SHA256.upper()}"],
 )
@@ -135,9 +136,7 @@ def test_a_checksum_may_be_written_in_three_ways(folder: Folder, word: str) -> N
     assert wanted(folder.one(f"http://h/a {word}")).checksum == Checksum("sha256", SHA256)
 
 
-@pytest.mark.parametrize(
-    "word", ["sha256=abc", "checksum=sha256", "checksum=crc32=1234", f"md5={SHA256}"]
-)
+@cases("word", ["sha256=abc", "checksum=sha256", "checksum=crc32=1234", f"md5={SHA256}"])
 def test_a_checksum_that_is_none_is_refused(folder: Folder, word: str) -> None:
     refused(folder.one(f"http://h/a {word}"), "no checksum")
 
@@ -150,22 +149,20 @@ def test_a_checksum_of_word_and_fragment_must_agree(folder: Folder) -> None:
     assert wanted(entries[2]).checksum == Checksum("sha512", SHA512)
 
 
-@pytest.mark.parametrize(
-    "out", ["''", "' '", "/a", "C:\\\\x", "'\\x'", "..", "a/../b", "'a\\..\\b'", "../x", "a\0b"]
-)
-@pytest.mark.parametrize("key", ["out", "dir"])
+@cases("out", ["''", "' '", "/a", "C:\\\\x", "'\\x'", "..", "a/../b", "'a\\..\\b'", "../x", "a\0b"])
+@cases("key", ["out", "dir"])
 def test_a_place_outside_the_output_directory_is_refused(
     folder: Folder, key: str, out: str
 ) -> None:
     refused(folder.one(f"http://h/a {key}={out}"), key)
 
 
-@pytest.mark.parametrize("out", ["..a", "a..b/c", "c:d", "a/./b", "ü"])
+@cases("out", ["..a", "a..b/c", "c:d", "a/./b", "ü"])
 def test_another_place_is_kept_as_it_is(folder: Folder, out: str) -> None:
     assert wanted(folder.one(f"http://h/a out={out}")).out == out
 
 
-@pytest.mark.parametrize(
+@cases(
     "name",
     [
         "Host", "content-length", "Transfer-Encoding", "Connection", "Keep-Alive", "TE", "Trailer",
@@ -178,7 +175,7 @@ def test_a_header_that_changes_what_is_asked_is_refused(folder: Folder, name: st
     assert "s3cret" not in str(failed)
 
 
-@pytest.mark.parametrize(
+@cases(
     "line",
     [
         "http://h/a header=s3cret", "http://h/a header='A: s3cret\x01'", "http://h/a s3cret",
@@ -289,7 +286,7 @@ def test_a_table_without_other_columns_has_no_input(folder: Folder) -> None:
     assert wanted(folder.one("url,out\nhttp://h/a,b\n")).input is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("row", "reason"),
     [
         (b"http://h/x,a,b,c", "4 fields where there are 2 columns"),
@@ -300,7 +297,6 @@ def test_a_table_without_other_columns_has_no_input(folder: Folder) -> None:
         (b"http://h/x,/a", "out must be"),
         (b"x" * (MIB + 1), "longer than"),
     ],
-    ids=lambda value: str(value)[:30],
 )
 def test_a_bad_row_costs_nothing_else(folder: Folder, row: bytes, reason: str) -> None:
     content = b"url,out\nhttp://h/a,\n" + row + b"\nhttp://h/b,\n"
@@ -323,7 +319,7 @@ def test_quotes_that_are_never_closed_take_no_more_than_linear_time(folder: Fold
     assert len(entries) >= 5_000
 
 
-@pytest.mark.parametrize("header", ["a,b,c", '"url', "http://h/a"])
+@cases("header", ["a,b,c", '"url', "http://h/a"])
 def test_a_table_without_a_url_column_is_a_usage_error(folder: Folder, header: str) -> None:
     sources = folder.sources(header + "\nhttp://h/a,b,c\n", input_format=InputFormat.CSV)
     with pytest.raises(UsageError, match=r"cannot use .*list"):
@@ -379,7 +375,7 @@ def test_a_result_of_pyfetch_can_be_read_again(folder: Folder) -> None:
     assert entry.input == {"index": 1, "status": 404, "path": None}
 
 
-@pytest.mark.parametrize(
+@cases(
     "line",
     [
         "[]", "7", "null", "{", "{}", '{"url":7}', '{"url":null}', '{"url":[]}', '{"url":[7]}',
@@ -391,7 +387,6 @@ def test_a_result_of_pyfetch_can_be_read_again(folder: Folder) -> None:
         '{"url":"http://h/a","x":' + "[" * 500 + "]" * 500 + "}", '{"url":"http://\\ud800/"}',
         '{"url":"http://h/a","sha256":["x"]}', '"' + "x" * (MIB + 1) + '"', "http://h/a",
     ],
-    ids=lambda line: line[:40],
 )  # fmt: skip
 def test_json_that_is_no_record_is_refused(folder: Folder, line: str) -> None:
     bad, good = folder.read(f'{line}\n{{"url":"http://h/b"}}\n', input_format=InputFormat.JSONL)
@@ -482,7 +477,7 @@ def test_where_xml_is_broken_one_failure_says_so(folder: Folder, tail: str, reas
     assert "secret" not in str(failed)
 
 
-@pytest.mark.parametrize(
+@cases(
     "declaration",
     [
         '<!DOCTYPE urlset [<!ENTITY a "aaaa">]>',
@@ -546,7 +541,7 @@ def test_an_older_metalink_is_refused(folder: Folder) -> None:
 # Detection
 
 
-@pytest.mark.parametrize(
+@cases(
     ("beginning", "name", "found"),
     [
         (b"", "list", "lines"),
@@ -590,7 +585,7 @@ def test_the_format_is_found(beginning: bytes, name: str, found: str) -> None:
     assert detect(beginning, name) == found
 
 
-@pytest.mark.parametrize(
+@cases(
     ("beginning", "name", "column", "found"),
     [
         (b"id,link\n", "-", "link", "csv"),
@@ -636,8 +631,8 @@ def test_a_hostile_beginning_is_scanned_in_linear_time() -> None:
 # Compression
 
 
-@pytest.mark.parametrize("chosen", FORMATS)
-@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@cases("chosen", FORMATS)
+@cases("compress", [bytes, gzip.compress])
 def test_each_format_is_found_and_read_compressed_or_not(
     folder: Folder, chosen: InputFormat, compress: Any
 ) -> None:
@@ -655,7 +650,7 @@ def test_gzip_may_have_several_members_and_zeros_at_its_end(folder: Folder) -> N
     assert urls(folder.read(b"".join(members) + b"\0" * 512)) == ["http://h/a", "http://h/b"]
 
 
-@pytest.mark.parametrize("chosen", FORMATS)
+@cases("chosen", FORMATS)
 def test_gzip_that_is_cut_off_is_one_failure_after_what_came(
     folder: Folder, chosen: InputFormat
 ) -> None:
@@ -673,9 +668,7 @@ def test_a_line_that_gzip_cuts_is_not_taken_for_whole(folder: Folder) -> None:
     refused(last, "line 2: the rest of it cannot be read")
 
 
-@pytest.mark.parametrize(
-    "content", [b"\x1f\x8bxxxxxxxxxx", gzip.compress(b"http://h/\n", mtime=0) + b"xx"]
-)
+@cases("content", [b"\x1f\x8bxxxxxxxxxx", gzip.compress(b"http://h/\n", mtime=0) + b"xx"])
 def test_damaged_gzip_is_one_failure(folder: Folder, content: bytes) -> None:
     refused(folder.read(content)[-1], "its gzip data are damaged")
 
@@ -714,8 +707,8 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("chosen", FORMATS)
-@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@cases("chosen", FORMATS)
+@cases("compress", [bytes, gzip.compress])
 def test_blocks_may_end_anywhere(chosen: InputFormat, compress: Any) -> None:
     counts: list[int] = []
     content = compress(EACH[chosen].encode())
@@ -766,8 +759,8 @@ def test_a_gzip_bomb_stays_small(folder: Folder, chosen: InputFormat) -> None:
 # Laziness
 
 
-@pytest.mark.parametrize("chosen", [InputFormat.LINES, InputFormat.JSONL, InputFormat.CSV])
-@pytest.mark.parametrize("forced", [True, False])
+@cases("chosen", [InputFormat.LINES, InputFormat.JSONL, InputFormat.CSV])
+@cases("forced", [True, False])
 def test_a_record_of_an_open_pipe_comes_at_once(chosen: InputFormat, forced: bool) -> None:
     readable, writable = os.pipe()
     try:
@@ -853,7 +846,7 @@ AGAIN = {
 }
 
 
-@pytest.mark.parametrize("content", AGAIN.values(), ids=AGAIN.keys())
+@cases("content", AGAIN.values())
 def test_what_is_written_back_is_read_as_the_same(folder: Folder, content: bytes) -> None:
     """Whatever the list's first line, encoding or format is, and twice over."""
     entries = folder.read(content)
@@ -893,7 +886,7 @@ def test_records_of_several_lists_become_json(folder: Folder) -> None:
     assert [json.loads(line)["url"] for line in lines] == ["http://h/a", "http://h/b"]
 
 
-@pytest.mark.parametrize("argument", ["http://h/a\nhttp://h/b", "http://h/a out=b", "http://h/a b"])
+@cases("argument", ["http://h/a\nhttp://h/b", "http://h/a out=b", "http://h/a b"])
 def test_an_argument_that_is_no_line_stays_one_record(folder: Folder, argument: str) -> None:
     sources = Sources(["http://h/x", argument], keep_lines=True)
     entries = list(sources)
@@ -940,7 +933,7 @@ def test_it_is_read_as_the_same_with_the_url_under_another_key(record: Record, n
 # Encodings, arrays, checksums, other separators
 
 
-@pytest.mark.parametrize("chosen", [form for form in FORMATS if form is not InputFormat.CHECKSUMS])
+@cases("chosen", [form for form in FORMATS if form is not InputFormat.CHECKSUMS])
 def test_a_list_may_be_utf_16(folder: Folder, chosen: InputFormat) -> None:
     """As Windows writes it: a byte order mark says so, whatever the format is."""
     for encoding in ("utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"):
@@ -962,7 +955,7 @@ def test_utf_16_costs_the_lines_that_it_damages_only(folder: Folder) -> None:
     refused(cut, "cut off within a character")
 
 
-@pytest.mark.parametrize(
+@cases(
     "content",
     [
         '["http://h/a", "http://h/b"]',
@@ -985,7 +978,7 @@ def test_what_is_wrong_in_a_json_array_costs_its_element(folder: Folder) -> None
     refused(entries[6], "the JSON array has no end")
 
 
-@pytest.mark.parametrize("content", ['["http://h/a"] x', "{}"])
+@cases("content", ['["http://h/a"] x', "{}"])
 def test_what_is_no_json_array_is_said_where_it_begins(folder: Folder, content: str) -> None:
     *_, last = folder.read(content, input_format=InputFormat.JSON)
     refused(last, "it is no JSON array")
@@ -1020,21 +1013,21 @@ def test_checksums_without_a_base_are_a_usage_error(folder: Folder) -> None:
         list(Sources([str(path)]))
 
 
-@pytest.mark.parametrize("base", ["https://h/d/", "https://h/d/list.html", "https://h/d/?x"])
+@cases("base", ["https://h/d/", "https://h/d/list.html", "https://h/d/?x"])
 def test_relative_urls_of_any_list_are_resolved_with_the_base(folder: Folder, base: str) -> None:
     for content in ("a/b.zip\n", "url,out\na/b.zip,\n", '{"url":"a/b.zip"}\n'):
         assert urls(folder.read(content, base=base)) == ["https://h/d/a/b.zip"]
     assert urls(folder.read("http://other/x\n", base=base)) == ["http://other/x"]
 
 
-@pytest.mark.parametrize("base", ["h", "ftp://h/", "http://u:s3cret@h:x/"])
+@cases("base", ["h", "ftp://h/", "http://u:s3cret@h:x/"])
 def test_a_base_that_is_no_url_is_a_usage_error(base: str) -> None:
     with pytest.raises(UsageError, match="the base") as caught:
         Sources([], base=base)
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("options", [{}, {"input_format": InputFormat.CSV}])
+@cases("options", [{}, {"input_format": InputFormat.CSV}])
 def test_a_csv_file_may_have_semicolons(folder: Folder, options: dict[str, Any]) -> None:
     """As spreadsheets write it where the comma is the decimal point."""
     content = '\ufeffName;URL;out\r\n"a;b";http://h/a,b;"c;d"\r\n'
@@ -1048,9 +1041,7 @@ def test_a_name_after_a_tab_is_answered_by_how_to_write_it(folder: Folder) -> No
     assert len(str(failed.detail)) < 100
 
 
-@pytest.mark.parametrize(
-    "line", ["example.org/a.zip", "www.example.org", "localhost/x", "127.0.0.1:80/x"]
-)
+@cases("line", ["example.org/a.zip", "www.example.org", "localhost/x", "127.0.0.1:80/x"])
 def test_a_url_without_a_scheme_is_answered_by_one_with_it(folder: Folder, line: str) -> None:
     refused(folder.one(line), f"https://{line}")
     with pytest.raises(UsageError, match=f"https://{line}"):

@@ -23,6 +23,7 @@ from pyfetch.inputs import MAX_LINE, Sources, is_url
 from pyfetch.inputs.targets import checked_url
 from pyfetch.models import Entry, Failure, Outcome, Result, Target, TargetError
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 KIB_64 = 64 * 1024
 LONGEST = 5.0
@@ -247,7 +248,7 @@ def test_a_url_argument_that_cannot_be_fetched_is_a_failed_result_that_names_it(
     assert failure(entry).detail == "argument 'ftp://h/a': ftp is neither http nor https"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("argument", "expected"),
     [
         ("http://h/a", True),
@@ -265,7 +266,7 @@ def test_a_url_argument_has_a_scheme_and_two_slashes(argument: str, expected: bo
     assert is_url(argument) is expected
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         "ftp://host/x", "mailto:a@example.com", "javascript:alert(1)", "file:///etc/passwd",
@@ -276,7 +277,7 @@ def test_another_scheme_is_unsupported(url: str) -> None:
     assert code_of(url) is Failure.UNSUPPORTED_SCHEME
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         "", "example.com/x", "host:8080/x", "localhost:8080", "host:8080?q", "//host/x", "/etc/x",
@@ -287,20 +288,18 @@ def test_a_url_needs_a_scheme(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize("form", ["http://h/a{}b", "http://h{}/", "http://h/{}", "{}http://h/"])
+@cases("form", ["http://h/a{}b", "http://h{}/", "http://h/{}", "{}http://h/"])
 def test_a_space_or_control_character_is_in_no_url(form: str) -> None:
     for character in " \t\n\r\0\x1b\x7f\x85\xa0\u2028\u2029":
         assert code_of(form.format(character)) is Failure.INVALID_URL, f"U+{ord(character):04X}"
 
 
-@pytest.mark.parametrize(
-    "port", ["65536", "99999999999999999999", "abc", "-1", "8 0", "\uff18\uff10"]
-)
+@cases("port", ["65536", "99999999999999999999", "abc", "-1", "8 0", "\uff18\uff10"])
 def test_a_port_is_a_number_up_to_65535(port: str) -> None:
     assert code_of(f"http://host:{port}/") is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     [
         "http://",
@@ -316,12 +315,12 @@ def test_a_url_needs_a_host(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://::1]/", "http://[::1/x", "http://a℀b/"])
+@cases("url", ["http://[::1", "http://::1]/", "http://[::1/x", "http://a℀b/"])
 def test_a_host_that_cannot_be_one_is_invalid(url: str) -> None:
     assert code_of(url) is Failure.INVALID_URL
 
 
-@pytest.mark.parametrize(
+@cases(
     ("url", "origin"),
     [
         ("http://host/x", "http://host:80"),
@@ -350,7 +349,7 @@ def test_items_of_an_iterable_are_entries() -> None:
     ]
 
 
-@pytest.mark.parametrize("item", ["", "bad", None, 7, b"http://h/"])
+@cases("item", ["", "bad", None, 7, b"http://h/"])
 def test_an_item_that_is_no_url_is_a_failed_result(item: str) -> None:
     first, second = entries_from_items([item, "http://h/a"])
     assert failure(first).error is Failure.INVALID_URL

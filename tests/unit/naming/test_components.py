@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -18,6 +17,7 @@ from pyfetch.naming.components import (
     tagged,
 )
 from pyfetch.urls import Url
+from tests.support.cases import cases
 from tests.support.names import RESERVED, breaches, texts
 
 BIDI_AND_INVISIBLE = "\u200b\u200e\u200f\u202a\u202e\u2066\u2069\ufeff"
@@ -38,7 +38,7 @@ def any_url(text: str) -> Url:
     return Url(text, "http://host:80", text.partition("#")[0])
 
 
-@pytest.mark.parametrize(
+@cases(
     ("url", "name"),
     [
         ("https://host/a/b/report.pdf", "report.pdf"),
@@ -56,7 +56,7 @@ def test_a_file_is_named_by_the_last_segment_of_the_path_decoded(url: str, name:
     assert file_name(any_url(url)) == name
 
 
-@pytest.mark.parametrize(
+@cases(
     "url",
     ["https://host", "https://host/", "https://host/a/b/", "https://host/?q=x", "https://host#top"],
 )
@@ -64,7 +64,7 @@ def test_an_empty_last_segment_is_index_html(url: str) -> None:
     assert file_name(any_url(url)) == "index.html"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("segment", "name"),
     [
         ("..%2f..%2fetc%2fpasswd", "_._.._etc_passwd"),
@@ -88,22 +88,22 @@ def test_percent_escapes_are_decoded_once() -> None:
     assert file_name(any_url("http://host/a%252fb")) == "a%2fb"
 
 
-@pytest.mark.parametrize("segment", ["caf%E9.txt", "%ff%fe", "a%C3", "%ED%A0%80", "%C0%AE%C0%AE"])
+@cases("segment", ["caf%E9.txt", "%ff%fe", "a%C3", "%ED%A0%80", "%C0%AE%C0%AE"])
 def test_escapes_that_are_no_utf_8_stay_as_they_are(segment: str) -> None:
     assert file_name(any_url(f"http://host/{segment}")) == segment
 
 
-@pytest.mark.parametrize("segment", ["50%", "%zz.txt", "a%4"])
+@cases("segment", ["50%", "%zz.txt", "a%4"])
 def test_a_percent_sign_that_escapes_nothing_stays(segment: str) -> None:
     assert file_name(any_url(f"http://host/{segment}")) == segment
 
 
-@pytest.mark.parametrize("character", RESERVED)
+@cases("character", RESERVED)
 def test_reserved_characters_become_underscores(character: str) -> None:
     assert safe(f"a{character}b") == "a_b"
 
 
-@pytest.mark.parametrize("character", [*"\0\t\n\x1b\x7f\x85\u2028\u2029", *BIDI_AND_INVISIBLE])
+@cases("character", [*"\0\t\n\x1b\x7f\x85\u2028\u2029", *BIDI_AND_INVISIBLE])
 def test_control_and_bidi_characters_become_underscores(character: str) -> None:
     assert safe(f"invoice{character}fdp.exe") == "invoice_fdp.exe"
 
@@ -112,7 +112,7 @@ def test_half_a_surrogate_pair_becomes_an_underscore() -> None:
     assert safe("a\ud800b\udcffc") == "a_b_c"
 
 
-@pytest.mark.parametrize(
+@cases(
     "device",
     [
         "CON", "con", "Prn", "AUX", "nul", "COM1", "com9", "LPT0", "lpt¹", "CONIN$", "conout$",
@@ -123,12 +123,12 @@ def test_device_names_get_an_underscore_in_front(device: str) -> None:
     assert safe(device).startswith(f"_{device[:3]}")
 
 
-@pytest.mark.parametrize("name", ["console", "com", "com10", "lpt", "a.con", "auxiliary.txt"])
+@cases("name", ["console", "com", "com10", "lpt", "a.con", "auxiliary.txt"])
 def test_names_that_only_look_like_devices_are_kept(name: str) -> None:
     assert safe(name) == name
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given_name", "name"),
     [
         (".htaccess", "_htaccess"),
@@ -142,9 +142,7 @@ def test_no_name_begins_with_a_dot(given_name: str, name: str) -> None:
     assert safe(given_name) == name
 
 
-@pytest.mark.parametrize(
-    ("given_name", "name"), [("-rf", "_-rf"), ("--", "_--"), (" -x", "_-x"), ("a-b", "a-b")]
-)
+@cases(("given_name", "name"), [("-rf", "_-rf"), ("--", "_--"), (" -x", "_-x"), ("a-b", "a-b")])
 def test_a_name_that_begins_with_a_dash_gets_an_underscore_in_front(
     given_name: str, name: str
 ) -> None:
@@ -176,19 +174,17 @@ def test_a_free_number_is_free_also_where_some_before_it_are(taken: set[int]) ->
     assert number == 1 or number - 1 in taken
 
 
-@pytest.mark.parametrize("path", ["../x", "a//b", "", "/etc/passwd", ".pyfetch/lock", "a/..", "-x"])
+@cases("path", ["../x", "a//b", "", "/etc/passwd", ".pyfetch/lock", "a/..", "-x"])
 def test_a_path_with_a_component_that_is_not_safe_is_none(path: str) -> None:
     assert not is_safe_path(path)
 
 
-@pytest.mark.parametrize(
-    "segment", [".pyfetch", "%2epyfetch", "%20.pyfetch", "%E3%80%80.pyfetch", ".pyfetch%20"]
-)
+@cases("segment", [".pyfetch", "%2epyfetch", "%20.pyfetch", "%E3%80%80.pyfetch", ".pyfetch%20"])
 def test_no_url_names_the_state_directory(segment: str) -> None:
     assert file_name(any_url(f"http://host/{segment}")) == "_pyfetch"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given_name", "name"),
     [("a.", "a_"), ("a...", "a___"), ("a. .", "a___"), ("  a.txt  ", "a.txt"), ("   ", "_")],
 )
@@ -200,7 +196,7 @@ def test_letters_are_composed() -> None:
     assert safe("cafe\u0301") == safe("caf\u00e9") == "caf\u00e9"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("stem", "kept"),
     [("a", "a" * 251), ("é", "é" * 125), ("€", "€" * 83), ("𝄞", "𝄞" * 62)],
 )
@@ -218,14 +214,12 @@ def test_a_long_name_without_an_extension_is_cut_at_its_end() -> None:
     assert safe("a" * 300) == "a" * 255
 
 
-@pytest.mark.parametrize(
-    "long", ENDS_BADLY_WHERE_IT_IS_CUT.values(), ids=ENDS_BADLY_WHERE_IT_IS_CUT
-)
+@cases("long", ENDS_BADLY_WHERE_IT_IS_CUT.values())
 def test_a_name_is_safe_where_it_is_cut_too(long: str) -> None:
     assert breaches(safe(long)) == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "parts"),
     [
         ("a.txt", ("a", ".txt")),

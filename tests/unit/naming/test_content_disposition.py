@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pyfetch.naming.components import safe
 from pyfetch.naming.content_disposition import file_name_given
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 
 
@@ -234,7 +235,7 @@ def test_a_name_of_decomposed_letters_is_saved_as_tc2231_has_it() -> None:
     assert safe(file_name_given(case.field) or "") == case.page
 
 
-@pytest.mark.parametrize(
+@cases(
     ("field", "name"),
     [
         ("Attachment; filename=example.html", "example.html"),
@@ -247,7 +248,7 @@ def test_the_examples_of_rfc_6266_section_5_are_read(field: str, name: str) -> N
     assert file_name_given(field) == name
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameter", "name"),
     [
         ("filename=Economy", "Economy"),
@@ -262,7 +263,7 @@ def test_the_examples_of_rfc_8187_section_3_2_3_are_read(parameter: str, name: s
     assert file_name_given(f"attachment; {parameter}") == name
 
 
-@pytest.mark.parametrize(
+@cases(
     "extended",
     [
         "windows-1252''a.txt",
@@ -284,7 +285,7 @@ def test_a_filename_star_that_gives_none_gives_way_to_filename(extended: str) ->
     assert file_name_given(f"attachment; filename=plain.txt; filename*={extended}") == "plain.txt"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("parameter", "name"),
     [
         ("filename*=UTF-8''it's (1) *new*.txt", "it's (1) *new*.txt"),
@@ -311,7 +312,7 @@ def test_a_defect_costs_no_more_than_what_it_makes_ambiguous(
     assert file_name_given(f"attachment; {parameter}") == name
 
 
-@pytest.mark.parametrize(
+@cases(
     "field",
     [
         'attachment; filename="the "best" of.pdf"',
@@ -324,14 +325,12 @@ def test_quotes_that_do_not_match_give_no_name(field: str) -> None:
     assert file_name_given(field) is None
 
 
-@pytest.mark.parametrize(
-    "value", ["", '""', " ", '" "', ".", "..", "/", "a/", "a\\..", '"a/.."', '"\\\\"', '".. "']
-)
+@cases("value", ["", '""', " ", '" "', ".", "..", "/", "a/", "a\\..", '"a/.."', '"\\\\"', '".. "'])
 def test_what_names_no_file_is_none(value: str) -> None:
     assert file_name_given(f"attachment; filename={value}") is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "name"),
     [
         ('"../../etc/passwd"', "passwd"),
@@ -346,7 +345,7 @@ def test_only_the_last_segment_counts(value: str, name: str) -> None:
     assert file_name_given(f"attachment; filename={value}") == name
 
 
-@pytest.mark.parametrize("escaped", ["..%2f..%2fetc%2fpasswd", "%2Fpasswd", "..%5C..%5Cpasswd"])
+@cases("escaped", ["..%2f..%2fetc%2fpasswd", "%2Fpasswd", "..%5C..%5Cpasswd"])
 def test_an_escaped_separator_is_one(escaped: str) -> None:
     assert file_name_given(f"attachment; filename*=UTF-8''{escaped}") == "passwd"
 

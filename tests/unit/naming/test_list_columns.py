@@ -10,13 +10,14 @@ from pyfetch.checksum import Checksum
 from pyfetch.models import Target
 from pyfetch.naming.list_columns import column_text, value_at, why_not_named
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 
 
 def target(said: dict[str, Any] | None, **more: Any) -> Target:
     return Target(1, parse_url("http://h/x"), input=said, **more)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("said", "name", "value"),
     [
         ({"a": 1}, "a", 1),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.naming.components import safe
 from pyfetch.naming.media_types import EXTENSIONS, type_extension
+from tests.support.cases import cases
 
 
 def test_each_type_of_the_table_has_one_plain_extension() -> None:
@@ -20,7 +20,7 @@ def test_each_type_of_the_table_has_one_plain_extension() -> None:
         assert type_extension(media_type, ".other") == extension
 
 
-@pytest.mark.parametrize(
+@cases(
     ("media_type", "of_url", "extension"),
     [
         (None, ".JPEG", ".jpg"),

@@ -27,6 +27,7 @@ from pyfetch.naming.components import (
 from pyfetch.naming.template import Said, Template, belongs_to_entry, wanted_path
 from pyfetch.naming.template_text import FIELDS
 from pyfetch.urls import parse_url
+from tests.support.cases import cases
 from tests.support.measuring import takes_linear_time
 from tests.support.names import breaches, texts
 
@@ -98,7 +99,7 @@ def breaches_of_path(path: str) -> list[str]:
 # Fields
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "path"),
     [
         ("{host}/{dir}/{name}", "files.example/pub/v1.2/archive.tar.gz"),
@@ -125,7 +126,7 @@ def test_the_hash_is_that_of_the_url_without_credentials_and_fragment() -> None:
     assert filled("{hash}{ext}", "https://me:secret@h/a.txt?q#top") == f"{hashed}.txt"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("origin", "host"),
     [
         ("http://h", "h"),
@@ -146,7 +147,7 @@ def test_a_host_is_in_lower_case_with_its_port_unless_that_is_the_schemes_own(
     assert filled("{host}/{name}", f"{origin}/x") == f"{host}/x"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("url", "path"),
     [
         ("http://h/x", "h/x"),
@@ -187,7 +188,7 @@ def test_a_component_that_comes_out_empty_vanishes() -> None:
     assert filled("{ext}/{query}/{name}", "http://h/x?q") == "q/x"
 
 
-@pytest.mark.parametrize("template", ["{query}", "{dir}", "{ext}"])
+@cases("template", ["{query}", "{dir}", "{ext}"])
 def test_a_last_component_that_comes_out_empty_is_an_underscore(template: str) -> None:
     assert filled(template, "http://h/x") == "_"
     assert filled("{host}/" + template, "http://h/x") == "h/_"
@@ -220,7 +221,7 @@ def test_stem_and_extension_make_the_name(url: str) -> None:
 # Templates that cannot be used
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "reason"),
     [
         ("", "is empty (write one like {host}/{dir}/{name})"),
@@ -280,18 +281,18 @@ def test_a_template_that_cannot_be_used_is_refused_and_says_why(template: str, r
     assert "(write " in message or "(leave " in message or "(there are " in message
 
 
-@pytest.mark.parametrize("field", ["index", "host", "dir", "name", "stem", "ext", "hash", "scheme"])
+@cases("field", ["index", "host", "dir", "name", "stem", "ext", "hash", "scheme"])
 def test_an_unknown_field_lists_those_that_there_are(field: str) -> None:
     with pytest.raises(UsageError, match=f"there are .*{{{field}}}"):
         Template("{unknown}")
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@cases("field", FIELDS)
 def test_each_field_that_is_told_of_can_be_filled(field: str) -> None:
     assert breaches_of_path(filled(f"{{{field}}}", "http://h/x")) == []
 
 
-@pytest.mark.parametrize("template", ["com{index}", "a.{ext}", "{{", "{stem}.x", "é"])
+@cases("template", ["com{index}", "a.{ext}", "{{", "{stem}.x", "é"])
 def test_a_template_whose_text_is_safe_with_any_fields_is_taken(template: str) -> None:
     assert breaches_of_path(filled(template, "http://h/x")) == []
 
@@ -315,7 +316,7 @@ def test_a_component_has_a_fault_if_and_only_if_it_would_be_changed(text: str) -
 # What the list wants
 
 
-@pytest.mark.parametrize(
+@cases(
     ("out", "path"),
     [
         ("b.txt", "b.txt"),
@@ -334,7 +335,7 @@ def test_a_file_goes_where_the_list_wants_it_made_safe(out: str, path: str) -> N
     assert wanted_path(target("http://h/x", out=out), Template("{host}/{name}")) == path
 
 
-@pytest.mark.parametrize(
+@cases(
     ("out", "directory"),
     [("a/", "a/"), ("a\\", "a/"), ("a/b//", "a/b/"), ("/", ""), (".", ""), ("a/.", "a/")],
 )
@@ -344,7 +345,7 @@ def test_a_wanted_place_that_ends_in_a_separator_is_a_directory(out: str, direct
     assert wanted_path(wanting, NAME, Said("given.pdf")) == f"{directory}given.pdf"
 
 
-@pytest.mark.parametrize("out", [None, ""])
+@cases("out", [None, ""])
 def test_where_the_list_wants_nothing_the_template_says_where(out: str | None) -> None:
     wanting = target("http://h/x", out=out)
     assert wanted_path(wanting, Template("{host}/{name}")) == "h/x"
@@ -358,7 +359,7 @@ def test_what_the_list_wants_goes_before_the_name_that_the_server_gave() -> None
 # From columns of the list
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "names_entries"),
     [
         ("{input.id}{type_ext}", True),
@@ -384,7 +385,7 @@ def test_a_template_names_entries_if_only_the_list_says_which_file_it_is(
     assert not belongs_to_entry(target("http://h/x", out="a/"), Template(template))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("template", "uses_type"),
     [("{stem}{type_ext}", True), ("{ext}", False), ("{{type_ext}}", False)],
 )

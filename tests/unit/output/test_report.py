@@ -11,6 +11,7 @@ from pyfetch.output.report.figures import Figures
 from pyfetch.output.report.page import page
 from pyfetch.output.report.series import BINS, Histogram, TimeSeries
 from pyfetch.output.report.verdict import RunFacts, causes
+from tests.support.cases import cases
 
 
 def result(index: int, **changed: Any) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def test_an_amount_is_spread_over_its_time() -> None:
     assert series.rates(3.0) == [5, 10, 5]
 
 
-@pytest.mark.parametrize("seconds", [1, 11.9, 12, 100, 86_400])
+@cases("seconds", [1, 11.9, 12, 100, 86_400])
 def test_no_run_is_too_long_for_a_series(seconds: float) -> None:
     series = TimeSeries(width=0.05)
     series.add(0, seconds, seconds)
@@ -67,7 +68,7 @@ def test_waits_of_several_urls_at_once_pause_a_host_once() -> None:
     assert (host.too_many, figures.retries, len(figures.marks)) == (3, 3, 3)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("timing", "facts", "name"),
     [
         ({"first_byte": 0.9, "body": 0.1}, {}, "latency"),
@@ -117,7 +118,7 @@ def test_results_without_timing_have_a_page_too() -> None:
     assert "do not say how long what took" in html
 
 
-@pytest.mark.parametrize(("code", "told"), [("map", "map ×1"), ("checksum", "checksum 200 ×1")])
+@cases(("code", "told"), [("map", "map ×1"), ("checksum", "checksum 200 ×1")])
 def test_a_status_is_told_beside_a_failure_of_its_answer_alone(code: str, told: str) -> None:
     """Where computing has failed, the answer was well."""
     figures = Figures()

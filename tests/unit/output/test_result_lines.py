@@ -6,11 +6,10 @@ import io
 import json
 from typing import Any
 
-import pytest
-
 from pyfetch.models import Failure, Outcome, Result
 from pyfetch.output.result_lines import FailureLines, JsonLines, Tsv, as_object
 from pyfetch.timing import Timing
+from tests.support.cases import cases
 
 RESULT = Result(1, "http://h/x", Outcome.FETCHED, status=200, size=5, file="data/x")
 
@@ -22,7 +21,7 @@ def tsv(result: Result, *, values: bool = True) -> list[str]:
     return line.split("\t")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("value", "cell"),
     [
         (None, "-"),
@@ -58,7 +57,7 @@ def test_without_a_function_the_columns_are_as_ever() -> None:
     assert len(tsv(RESULT._replace(value=5), values=False)) == 6
 
 
-@pytest.mark.parametrize("value", [None, 0, "ü\u2028", [1, {"a": [None]}], "x" * 1_000_000])
+@cases("value", [None, 0, "ü\u2028", [1, {"a": [None]}], "x" * 1_000_000])
 def test_a_value_in_json_is_the_same_value(value: Any) -> None:
     stream = io.StringIO()
     JsonLines(stream).show(RESULT._replace(value=value))
@@ -66,7 +65,7 @@ def test_a_value_in_json_is_the_same_value(value: Any) -> None:
     assert json.loads(line)["value"] == value
 
 
-@pytest.mark.parametrize(
+@cases(
     ("failure", "code"),
     [(Failure.EXEC, None), (Failure.MAP, None), (Failure.DISK, "disk"), (None, None)],
 )

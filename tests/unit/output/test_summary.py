@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.models import Change, Failure, Outcome, Result
 from pyfetch.output.summary import Summary
+from tests.support.cases import cases
 
 
 def fetched(
@@ -43,7 +43,7 @@ def summary(*results: Result) -> Summary:
     return counted
 
 
-@pytest.mark.parametrize(
+@cases(
     ("results", "seconds", "sentence"),
     [
         ([], 0.0, "fetched 0; 0 B in 0 ms"),

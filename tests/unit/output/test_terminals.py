@@ -9,11 +9,12 @@ import pytest
 from pyfetch.output.screen.consoles import Screen
 from pyfetch.output.screen.live import LAST_WORDS
 from pyfetch.output.terminals import NO_PROGRESS, progress_sequence, shows_links, shows_progress
+from tests.support.cases import cases
 
 XTERM = {"TERM": "xterm-256color"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("environment", "expected"),
     [
         ({}, False),
@@ -41,7 +42,7 @@ def test_only_terminals_known_to_show_progress_are_sent_it(
     assert shows_progress(XTERM | environment) is expected
 
 
-@pytest.mark.parametrize(
+@cases(
     ("environment", "expected"),
     [
         ({}, False),

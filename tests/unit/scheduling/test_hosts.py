@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from itertools import count
 
-import pytest
-
 from pyfetch.models import Failure, HostSignal, Outcome, Result
 from pyfetch.scheduling.host_failures import MOST_SILENT, SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.hosts import DOWN_FOR, Host
 from pyfetch.scheduling.retry import RetryPolicy
+from tests.support.cases import cases
 
 NOW = 1000.0
 
@@ -194,7 +193,7 @@ def test_several_in_a_row_that_reach_nobody_pause_a_host_and_a_lone_probe_decide
     assert at_once(down, NOW + 3) == 2
 
 
-@pytest.mark.parametrize("together", [1, 8])
+@cases("together", [1, 8])
 def test_when_the_tries_are_used_up_the_rest_fails_with_the_real_cause(together: int) -> None:
     down = host(retries=3)
     now, tries = NOW, 0

@@ -13,25 +13,17 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pyfetch.models import Failure, HostSignal, Outcome, Result, Target
+from pyfetch.models import Failure, HostSignal, Target
 from pyfetch.scheduling import host_limits, queue
 from pyfetch.scheduling.host_failures import SEVERAL, SILENT_PROBES
 from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.hosts import Host
 from pyfetch.scheduling.queue import REMEMBERED, HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
-from pyfetch.urls import Url
+from tests.support.cases import cases
+from tests.support.schedules import AT_ONCE, BUSY, NOW, answer, asking, at, push_back
 
-NOW = 1000.0
 LATER = 1e9
-
-
-def at(index: int, origin: str = "a", path: str | None = None) -> Target:
-    return Target(index, Url(f"http://{origin}/{index}", origin, f"http://{origin}/{index}"), path)
-
-
-AT_ONCE = RetryPolicy(first_wait=0)
-BUSY = Result(1, "http://a/1", Outcome.FAILED, status=429, error=Failure.HTTP, detail="429")
 
 
 def holding(*targets: Target, limits: Limits | None = None) -> HostQueues:
@@ -47,26 +39,6 @@ def started(schedule: HostQueues, now: float = NOW) -> list[int]:
     while target := schedule.next(now):
         indexes.append(target.index)
     return indexes
-
-
-def push_back(schedule: HostQueues, origin: str, asked: float, now: float = NOW) -> None:
-    """Let this host answer somebody that it wants to be left alone so long."""
-    schedule.started(origin, now)
-    schedule.ended(origin, now, now, HostSignal.PUSHED_BACK, asked, BUSY)
-
-
-def asking(schedule: HostQueues, now: float = NOW) -> list[int]:
-    """The indexes of all that may start now, where those that do are in flight from then on."""
-    indexes = []
-    while target := schedule.next(now):
-        schedule.started(target.origin, now)
-        indexes.append(target.index)
-    return indexes
-
-
-def answer(schedule: HostQueues, origin: str, now: float = NOW) -> None:
-    """Let an attempt that began just now be answered."""
-    schedule.ended(origin, now, now, HostSignal.ANSWERED, None, BUSY)
 
 
 def traces(schedule: HostQueues) -> int:
@@ -125,7 +97,7 @@ def test_a_pause_holds_for_targets_that_come_during_it() -> None:
     assert asking(schedule, NOW + 10) == [1]
 
 
-@pytest.mark.parametrize("pauses", [(10, 5), (5, 10), (10, 10), (5, 10, 7)])
+@cases("pauses", [(10, 5), (5, 10), (10, 10), (5, 10, 7)])
 def test_the_longest_pause_holds(pauses: tuple[int, ...]) -> None:
     schedule = holding(at(1))
     for seconds in pauses:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from itertools import islice, pairwise
 
-import pytest
-
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.worker_limit import WorkerLimit
+from tests.support.cases import cases
 from tools.simulation.scenarios import taking_turns
 from tools.simulation.world import SimulatedHost, World, always
 
@@ -25,10 +24,9 @@ def times_of_requests(limits: Limits) -> dict[str, list[float]]:
     return found | {"both": [answer.time for answer in world.answers]}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("limits", "whose"),
     [(Limits(interval=0.1), "http://a"), (Limits(interval_of_all=0.1), "both")],
-    ids=["per host", "in all"],
 )
 def test_no_two_requests_are_closer_than_the_rate_allows(limits: Limits, whose: str) -> None:
     times = times_of_requests(limits)[whose]

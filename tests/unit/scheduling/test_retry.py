@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.models import Failure, Outcome, Result
 from pyfetch.scheduling.retry import RETRIED_STATUSES, RetryPolicy, retried_statuses
+from tests.support.cases import cases
 
 MAY_PASS = {Failure.DNS, Failure.CONNECT, Failure.TIMEOUT, Failure.TRUNCATED}
 
@@ -33,18 +33,18 @@ def ended(error: Failure | None, status: int | None = None) -> Result:
     return Result(1, "http://host/", outcome, status=status, error=error)
 
 
-@pytest.mark.parametrize("error", [failure for failure in Failure if failure is not Failure.HTTP])
+@cases("error", [failure for failure in Failure if failure is not Failure.HTTP])
 def test_only_what_lies_on_the_way_may_pass(error: Failure) -> None:
     assert RetryPolicy().may_pass(ended(error)) is (error in MAY_PASS)
 
 
-@pytest.mark.parametrize("status", [200, 503])
-@pytest.mark.parametrize("error", [Failure.CHECKSUM, Failure.TOO_LARGE, Failure.TRUNCATED])
+@cases("status", [200, 503])
+@cases("error", [Failure.CHECKSUM, Failure.TOO_LARGE, Failure.TRUNCATED])
 def test_a_status_counts_only_where_it_is_the_failure(error: Failure, status: int) -> None:
     assert RetryPolicy().may_pass(ended(error, status)) is (error is Failure.TRUNCATED)
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@cases("status", STATUSES)
 def test_a_status_that_speaks_of_the_moment_may_pass(status: int) -> None:
     assert RetryPolicy().may_pass(ended(Failure.HTTP, status))
 
@@ -111,7 +111,7 @@ def test_no_back_off_is_longer_than_the_longest_wait(
     assert wait <= first_wait * 2.0 ** min(attempts - 1, 900)
 
 
-@pytest.mark.parametrize("retries", [0, 1, 3])
+@cases("retries", [0, 1, 3])
 def test_it_is_given_up_after_the_retries(retries: int) -> None:
     policy = RetryPolicy(retries)
     assert [policy.wait(n) is None for n in range(1, retries + 3)] == [False] * retries + [True] * 2
@@ -163,6 +163,6 @@ def test_a_server_that_asks_for_ever_is_given_up() -> None:
     assert RetryPolicy().refusal(asked).startswith("asked to wait inf s")
 
 
-@pytest.mark.parametrize("asked", [None, 0.0, 1.0])
+@cases("asked", [None, 0.0, 1.0])
 def test_there_is_no_reason_where_nothing_is_refused(asked: float | None) -> None:
     assert RetryPolicy().refusal(asked) == ""

@@ -15,7 +15,7 @@ from pyfetch.scheduling.host_budgets import (
 )
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.scheduling.shared_queues import SharedHostQueues
-from tests.unit.scheduling.test_queue import AT_ONCE, BUSY, NOW, answer, asking, at, push_back
+from tests.support.schedules import AT_ONCE, BUSY, NOW, answer, asking, at, push_back
 
 
 class Member:

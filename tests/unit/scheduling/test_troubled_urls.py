@@ -15,6 +15,7 @@ from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.worker_limit import WorkerLimit
+from tests.support.cases import cases
 from tools.simulation.scenarios import auto, taking_turns
 from tools.simulation.world import SimulatedHost, World, always
 
@@ -77,7 +78,7 @@ def test_a_503_of_two_neighbours_costs_a_moment(workers: WorkerLimit) -> None:
     assert max(good_ones(world)) < before.now + 4
 
 
-@pytest.mark.parametrize("retry_after", [None, 5.0, 60.0])
+@cases("retry_after", [None, 5.0, 60.0])
 def test_one_url_that_is_always_429_delays_no_other(retry_after: float | None) -> None:
     world = world_of(200, refuses=refusing(429, {77}), retry_after=retry_after)
     world.run()
@@ -103,8 +104,8 @@ def test_a_few_urls_that_are_always_refused_delay_others_for_a_moment(
     assert max(good_ones(world)) < AFTER_ALL_GOOD_ONES + 0.5
 
 
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("bad", [{1}, {100, 101}, {400}], ids=["first", "two", "last"])
+@cases("status", [429, 503])
+@cases("bad", [{1}, {100, 101}, {400}])
 def test_a_url_that_is_told_to_come_back_in_an_hour_fails_no_other(
     bad: set[int], status: int
 ) -> None:
@@ -133,7 +134,7 @@ def test_a_lone_429_does_not_lower_the_number_of_workers() -> None:
     assert "was asked too much" not in (workers.summary() or "")
 
 
-@pytest.mark.parametrize("hung", [8, 20])
+@cases("hung", [8, 20])
 def test_auto_does_not_wait_for_first_urls_that_hang_before_it_tries_others(hung: int) -> None:
     world = world_of(hung + NUMBER, auto(), hangs=lambda index: index <= hung)
     world.run()
@@ -179,8 +180,8 @@ def test_a_host_that_refuses_all_for_a_while_is_paused_all_the_same() -> None:
     assert refused[-1] - refused[10] > 30, "the pauses between them grow"
 
 
-@pytest.mark.parametrize("hung", [8, 30])
-@pytest.mark.parametrize("workers", [1, 4, 16])
+@cases("hung", [8, 30])
+@cases("workers", [1, 4, 16])
 def test_urls_in_front_that_hang_do_not_doom_those_behind_them(workers: int, hung: int) -> None:
     world = world_of(hung + 40, WorkerLimit(workers), retries=1, hangs=lambda index: index <= hung)
     world.run()

@@ -10,9 +10,10 @@ import pytest
 
 from pyfetch.errors import UsageError
 from pyfetch.settings.keywords import settings_from
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("said", "name", "value"),
     [
         ({"timeout": timedelta(minutes=1)}, "timeout", 60.0),
@@ -39,7 +40,7 @@ def test_settings_take_what_programs_have(said: dict[str, Any], name: str, value
     assert getattr(settings_from(said), name) == value
 
 
-@pytest.mark.parametrize(
+@cases(
     ("said", "message"),
     [
         ({"timeout": "soon"}, "timeout: 'soon'"),

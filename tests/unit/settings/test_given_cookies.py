@@ -13,6 +13,7 @@ from requests.cookies import RequestsCookieJar
 from pyfetch import Settings
 from pyfetch.errors import UsageError
 from pyfetch.settings import GivenCookies
+from tests.support.cases import cases
 
 
 def jar(**fields: Any) -> RequestsCookieJar:
@@ -34,7 +35,7 @@ def test_a_mapping_is_for_the_origin_of_the_first_url() -> None:
     assert settings.is_secret_of_first_origin
 
 
-@pytest.mark.parametrize(
+@cases(
     ("fields", "domain"),
     [
         ({"domain": "example.org"}, ".example.org"),
@@ -60,7 +61,7 @@ def test_a_cookie_that_has_expired_is_left_out() -> None:
     assert given(jar(domain="example.org", expires=1)) == GivenCookies()
 
 
-@pytest.mark.parametrize("cookies", [{"sid": "s3cret"}, jar(domain="example.org")])
+@cases("cookies", [{"sid": "s3cret"}, jar(domain="example.org")])
 def test_settings_with_cookies_are_values_that_show_no_secret(cookies: Any) -> None:
     """They go to worker processes, and into logs."""
     settings = Settings(cookies=cookies)
@@ -80,7 +81,7 @@ def test_a_path_is_that_of_a_file() -> None:
     assert (settings.cookies, settings.names_files) == ("cookies.txt", True)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("cookies", "message"),
     [
         ({"s id": "s3cret"}, "must have names without blanks"),

@@ -6,11 +6,14 @@ import pickle
 
 import pytest
 
+from pyfetch.cluster.host_owners import limits_by
 from pyfetch.cluster.workload import split_settings
 from pyfetch.engine.threads import jobs_by, workers_by
 from pyfetch.errors import UsageError
+from pyfetch.scheduling.host_limits import Limits
 from pyfetch.settings import HostSettings, matching, parse_pattern
 from pyfetch.settings.keywords import settings_from
+from tests.support.cases import cases
 
 MATCHES = [
     ("example.org", "https://example.org:443", True),
@@ -36,13 +39,13 @@ MATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "origin", "is_one"), MATCHES)
+@cases(("pattern", "origin", "is_one"), MATCHES)
 def test_a_pattern_names_its_hosts_and_no_others(pattern: str, origin: str, is_one: bool) -> None:
     table = settings_from({"hosts": {pattern: {"retries": 1}}}).hosts
     assert bool(matching(table, origin)) is is_one
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     ["", "a b", "http://a", "a/", "a:0", "a:99999", "a:b", "a.*", "*a.org", "**", "::1", ".a"],
 )
@@ -69,9 +72,7 @@ def test_the_most_specific_pattern_counts_for_each_key() -> None:
         assert settings.of_host("http://example.com:80").per_host == 5
 
 
-@pytest.mark.parametrize(
-    ("general", "own", "holds"), [(8, 2, 2), (2, 8, 2), (None, 8, 8), (8, None, 8)]
-)
+@cases(("general", "own", "holds"), [(8, 2, 2), (2, 8, 2), (None, 8, 8), (8, None, 8)])
 def test_of_two_limits_the_stricter_one_holds(
     general: int | None, own: int | None, holds: int
 ) -> None:
@@ -106,7 +107,7 @@ def test_of_other_settings_that_of_the_host_holds() -> None:
     assert (other.timeout, other.retries, other.cacert, other.user) == (1, 1, "all", None)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("hosts", "words"),
     [
         ({"h": {"workers": 3}}, ["'workers'", "h", "per_host"]),
@@ -149,22 +150,24 @@ def test_settings_of_hosts_survive_a_pickle_and_a_second_check() -> None:
     assert hash(settings)
 
 
-@pytest.mark.parametrize(
-    ("hosts", "number"),
+@cases(
+    ("said", "limits"),
     [
-        ({"h": {"timeout": 1}}, 4),
-        ({"h": {"per_host": 2}}, 2),
-        ({"h": {"rate": 2}}, 1),
-        ({"h": {"limit_rate": 2}}, 1),
+        ({"timeout": 1}, None),
+        ({"per_host": 2}, Limits(2)),
+        ({"rate": 2}, Limits(interval=0.5)),
+        ({"limit_rate": 2}, Limits(limit_rate=2)),
     ],
 )
 def test_processes_together_keep_to_the_limits_of_a_host(
-    hosts: dict[str, dict[str, object]], number: int
+    said: dict[str, object], limits: Limits | None
 ) -> None:
-    parts = split_settings(settings_from({"processes": 4, "workers": 8, "hosts": hosts}))
-    assert len(parts) == number
-    caps = [part.of_host("http://h:80").per_host for part in parts]
-    assert caps == ([1, 1] if "per_host" in hosts["h"] else [None] * number)
+    """All of them work; the coordinator divides what the host may be asked."""
+    settings = settings_from({"processes": 4, "workers": 8, "hosts": {"h": said}})
+    assert len(split_settings(settings)) == 4
+    limits_of_host = limits_by(settings)
+    assert limits_of_host("http://h:80") == limits
+    assert limits_of_host("http://other:80") is None
 
 
 def test_a_host_with_a_long_timeout_has_as_long_for_each_step() -> None:

@@ -26,6 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
+from tests.support.cases import cases
 from tests.support.settings import beside
 
 
@@ -141,13 +142,13 @@ RIGHT: dict[str, list[tuple[object, object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@cases("name", RIGHT)
 def test_a_value_that_is_right_is_taken_in_one_form(name: str) -> None:
     for value, expected in RIGHT[name]:
         assert getattr(settings_from(beside(name) | {name: value}), name) == expected
 
 
-@pytest.mark.parametrize("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
+@cases("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
 def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
     kind = SETTINGS[name].kind
     assert isinstance(kind, Number)
@@ -161,7 +162,7 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
             settings_from(values)
 
 
-@pytest.mark.parametrize(
+@cases(
     "values",
     [
         {"rate_total": True},
@@ -189,7 +190,7 @@ def test_settings_that_contradict_each_other_are_a_usage_error(values: dict[str,
         Settings(**values)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("values", "said"),
     [
         ({"then": max, "discard": True}, "discard keeps no file that then could read"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.cases import cases
 from tools.fuzz.targets import TARGETS
 
 # Pieces of heads, so that some come near to being one.
@@ -20,7 +20,7 @@ _PIECES = st.sampled_from(
 HEADS = st.lists(_PIECES | st.binary(max_size=8), max_size=30).map(b"".join)
 
 
-@pytest.mark.parametrize("name", TARGETS)
+@cases("name", TARGETS)
 def test_a_target_takes_what_it_begins_with(name: str) -> None:
     target, seeds = TARGETS[name]
     for seed in [*seeds, b"", b"\x00", b"\xff" * 100]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cases import cases
 from tools.lowest import PYPROJECT, constraints, lowest
 
 
-@pytest.mark.parametrize(
+@cases(
     ("requirement", "constraint"),
     [
         ("rich>=13.9", "rich==13.9"),

@@ -36,6 +36,7 @@ class VirtualMember:
     """A process of the run, and the coordinator's channel to it."""
 
     is_local = False
+    where = ""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from pyfetch.output.run_progress import Counts, Estimator
 from pyfetch.output.screen.bars import BarStyle, transfer_lines, waiting_lines, whole_line
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
+from tests.support.cases import cases
 from tests.support.transfers import transfer
 
 MB = 1_000_000
@@ -55,7 +56,7 @@ def test_a_large_file_shows_its_name_percent_rate_and_time_left(width: int) -> N
     assert whole.endswith("3.0 MB/s, 1:40 left" if width < 100 else "12 s elapsed, 1:40 left")
 
 
-@pytest.mark.parametrize(("width", "least"), [(80, 20), (200, 110)])
+@cases(("width", "least"), [(80, 20), (200, 110)])
 def test_a_bar_uses_the_width_there_is(width: int, least: int) -> None:
     half = transfer("http://h/short", 50, 100)
     line = line_of(half, watched(half, 10), width)
@@ -119,7 +120,7 @@ def test_elapsed_and_left_are_told_apart() -> None:
     assert line.endswith("37 finished, 0 B/s, 12 s elapsed")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("activity", "lines"),
     [
         (IDLE, []),

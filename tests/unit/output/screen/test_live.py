@@ -6,11 +6,11 @@ import io
 from typing import Any
 
 import pyte
-import pytest
 from rich.console import Console
 from rich.text import Text
 
 from pyfetch.output.screen.live import LAST_WORDS, Painter
+from tests.support.cases import cases
 
 
 class Terminal:
@@ -73,8 +73,8 @@ def test_what_is_printed_above_stays() -> None:
     assert not terminal.screen.cursor.hidden
 
 
-@pytest.mark.parametrize("narrower", [20, 33, 39])
-@pytest.mark.parametrize("rows", [5, 8, 20])
+@cases("narrower", [20, 33, 39])
+@cases("rows", [5, 8, 20])
 def test_no_ghost_of_a_wider_frame_is_left(narrower: int, rows: int) -> None:
     """However many lines the terminal has made of it."""
     terminal = Terminal(40, rows)

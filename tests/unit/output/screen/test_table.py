@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 from typing import Any
 
-import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
 from pyfetch.models import Failure, Outcome, Result
 from pyfetch.output.screen.table import Table
+from tests.support.cases import cases
 
 RESULT = Result(
     1, "http://files.example/pub/one.txt", Outcome.FETCHED, status=200, size=5,
@@ -28,8 +28,8 @@ def rows(*results: Result, width: int = 100, **how: Any) -> list[str]:
     return stream.getvalue().splitlines()
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 160])
-@pytest.mark.parametrize("value", [5, "a text", LONG, "日" * 200])
+@cases("width", [40, 60, 80, 100, 160])
+@cases("value", [5, "a text", LONG, "日" * 200])
 def test_a_value_has_a_column_that_is_cut_to_its_width(width: int, value: Any) -> None:
     heading, row = rows(RESULT._replace(value=value), width=width, values=True)
     assert heading.endswith(" value")
@@ -56,7 +56,7 @@ def test_a_failure_says_why_where_the_value_would_be() -> None:
     assert "map: ValueError: no (a.py, line 3)" in "".join(rows(failed, values=True, width=160))
 
 
-@pytest.mark.parametrize("width", [40, 160])
+@cases("width", [40, 160])
 def test_what_a_command_has_printed_fills_no_screen(width: int) -> None:
     """Its end is shown, on lines as wide as the table."""
     printed = "exit status 1: Banner\n" + "\n  a line of its output" * 200 + "\nno such codec"

@@ -1,0 +1,96 @@
+"""What hosts see of a run over several processes: the servers count."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pyfetch import fetch_all
+from tests.support.counting import CountingServer, Seen, most_within, response
+
+pytestmark = pytest.mark.slow
+
+FOUR: dict[str, Any] = {"processes": 4, "discard": True, "workers": 64}
+MOST_OF_A_HOST = 2
+RATE = 4
+
+
+def refuses_more_than_it_may(host: str, seen: Seen) -> bytes:
+    """A host that has one more limit than those of the settings, and says how long to wait."""
+    strict = int(host.rpartition(".")[2]) % 4 == 0
+    now = time.monotonic()
+    if strict and sum(now - at < 1.0 for at in seen.times[-10:]) > RATE // 2:
+        seen.refused.append(now)
+        return response(429, b"", "Retry-After: 1")
+    return response(200, b"x" * 100)
+
+
+def test_no_host_of_200_ever_sees_more_than_its_budget() -> None:
+    server = CountingServer(refuses_more_than_it_may)
+    with server.running():
+        urls = [server.url(host, path) for path in range(12) for host in range(200)]
+        urls += [server.url(7, path) for path in range(12, 40)]  # and one that has more
+        results = fetch_all(urls, **FOUR, per_host=MOST_OF_A_HOST, rate=RATE, max_wait=60)
+        codes = Counter(result.status for result in results)
+    assert codes == {200: len(urls)}
+    assert max(seen.most_at_once for seen in server.hosts.values()) <= MOST_OF_A_HOST
+    assert max(seen.most_in_a_second() for seen in server.hosts.values()) <= RATE + 1
+    times = server.times()
+    assert times[-1] - times[0] < 40
+
+
+def test_a_host_that_refuses_is_left_alone_by_all_processes_within_a_second() -> None:
+    """It has no limits that the settings know, so all of them ask it."""
+
+    def refuses_for_a_while(_host: str, seen: Seen) -> bytes:
+        now = time.monotonic()
+        if len(seen.times) == 400 or (seen.refused and now - seen.refused[0] < 3.0):
+            seen.refused.append(now)
+            return response(429, b"", "Retry-After: 4")
+        return response(200, b"x")
+
+    server = CountingServer(refuses_for_a_while)
+    with server.running():
+        urls = [server.url(0, path) for path in range(2000)]
+        results = fetch_all(urls, **FOUR)
+        assert all(result.ok for result in results)
+    seen = server.seen(0)
+    first = seen.refused[0]
+    assert [at for at in seen.times if first + 1.0 < at < first + 3.9] == []
+
+
+def test_a_big_host_is_asked_by_several_processes_and_never_too_often() -> None:
+    server = CountingServer(latency=0.1)
+    with server.running():
+        urls = [server.url(0, path) for path in range(1500)]
+        # Each process has four workers, so more than four at once are of several processes.
+        results = fetch_all(urls, processes=4, discard=True, workers=16, per_host=11)
+        assert all(result.ok for result in results)
+    assert 8 < server.seen(0).most_at_once <= 11
+
+
+def test_a_rate_of_all_hosts_together_holds_over_processes() -> None:
+    rate = 40
+    server = CountingServer()
+    with server.running():
+        urls = [server.url(host, path) for path in range(4) for host in range(80)]
+        results = fetch_all(urls, **FOUR, rate=rate, rate_total=True)
+        assert all(result.ok for result in results)
+    times = server.times()
+    assert most_within(times, 1.0) <= rate + 4  # one for each process
+    assert times[-1] - times[0] < 1.6 * len(urls) / rate + 2
+
+
+def test_a_rate_of_bytes_holds_over_processes() -> None:
+    body = b"x" * 200_000
+    server = CountingServer(lambda _host, _seen: response(200, body))
+    with server.running():
+        urls = [server.url(host, path) for path in range(5) for host in range(10)]
+        results = fetch_all(urls, **FOUR, limit_rate=2_000_000)
+        assert all(result.ok for result in results)
+        took = time.monotonic() - server.times()[0]
+    least = len(urls) * len(body) / 2_000_000
+    assert 0.95 * least < took < 1.6 * least + 4
