@@ -21,7 +21,7 @@ from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
-    from pyfetch.activity import Activity
+    from pyfetch.activity import Activity, BusyHost
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
     from pyfetch.compute.stage import ComputeStage
@@ -194,6 +194,16 @@ class Run:
     def workers_summary(self) -> str | None:
         """How many workers turned out best, and why; None if the number is fixed."""
         return self._engine.workers_summary
+
+    @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        """The hosts that several processes have asked most often."""
+        return self._engine.busy_hosts
+
+    @property
+    def hosts_summary(self) -> str | None:
+        """Which hosts several processes have asked how often; None where one has asked."""
+        return self._engine.hosts_summary
 
     @property
     def computing_summary(self) -> str | None:

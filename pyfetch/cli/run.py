@@ -183,7 +183,8 @@ class _CommandRun:
         if summary.kept():
             said.append(summary.kept())
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        for more in (self._run.workers_summary, self._run.computing_summary):
+        run = self._run
+        for more in (run.workers_summary, run.hosts_summary, run.computing_summary):
             if more:
                 display.tell(f"pyfetch: {more}", "  ")
 

@@ -13,10 +13,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from pyfetch.activity import Activity
+from pyfetch.activity import Activity, BusyHost
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.executor import Executor, Gone, RoomChanged
+from pyfetch.cluster.host_tally import HostTally
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
@@ -78,6 +79,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._same_path = SamePath()
+        self._tally = HostTally()
         self._deaths: Counter[int] = Counter()
         self._warned = set(warned)
         self._summaries: list[str] = []
@@ -91,8 +93,16 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         return self._members.activity()
 
     @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        return self._tally.busiest()
+
+    @property
     def workers_summary(self) -> str | None:
         return "; ".join(self._summaries) or None
+
+    @property
+    def hosts_summary(self) -> str | None:
+        return self._tally.summary() if self._members.most > 1 else None
 
     def when_idle(self, call: Callable[[], None]) -> None:
         call()  # when `run` has ended, all members have ended
@@ -209,6 +219,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         match message:
             case messages.InFlightReport():
                 member.reported(message, self._clock())
+                self._tally.add(message.asked, self._clock())
             case messages.ProbeWritten():
                 member.unfit = why_not_shared(self._output_dir, message)
                 if member.unfit:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from pyfetch.cluster import messages
 from pyfetch.engine.download import Downloader
+from pyfetch.scheduling.host_budgets import HostAsked
 from pyfetch.scheduling.host_limits import Limits, RulesOf
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.shared_queues import SharedHostQueues
@@ -27,6 +28,14 @@ class MemberHosts:
         """The queues of the engine."""
         self._queues = SharedHostQueues(limits, policy, rules_of, tell=self._send)
         return self._queues
+
+    def take_asked(self) -> tuple[HostAsked, ...]:
+        """How often hosts were asked since this was called last."""
+        asked: list[HostAsked] = []
+        queues = self._queues
+        if queues is not None:
+            self.tell(lambda now: asked.extend(queues.take_asked(now)))
+        return tuple(asked)
 
     def told(self, message: messages.HostsTold | messages.RunBudget) -> None:
         """Obey a message of the coordinator."""

@@ -9,7 +9,13 @@ from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
-from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, HostWanted
+from pyfetch.scheduling.host_budgets import (
+    BudgetObeyed,
+    HostAsked,
+    HostBudget,
+    HostNews,
+    HostWanted,
+)
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.timing import Phase
@@ -112,6 +118,8 @@ class InFlightReport(NamedTuple):
 
     transfers: list[TransferState]
     activity: Activity
+    asked: tuple[HostAsked, ...] = ()
+    """How often hosts were asked since the last report."""
 
 
 class NeedsMore:

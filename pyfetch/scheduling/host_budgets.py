@@ -75,6 +75,16 @@ class BudgetObeyed(NamedTuple):
     """What the member knows of the host; its `wait` counts from the member's last request."""
 
 
+class HostAsked(NamedTuple):
+    """How often a member has asked a host since it last told that."""
+
+    origin: str
+    requests: int
+    first_ago: float
+    """Seconds since the first of these requests."""
+    last_ago: float
+
+
 HostReport = HostNews | HostWanted | BudgetObeyed
 """What a member tells of a host."""
 Tell = Callable[[HostReport], None]
