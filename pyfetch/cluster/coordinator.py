@@ -206,8 +206,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
-            case messages.NeedsMore():
-                member.workload.needs_more()
+            case messages.NeedsMore(waiting):
+                member.workload.needs_more(waiting)
                 if not self._hosts.waiting:
                     self._widen()
             case _:

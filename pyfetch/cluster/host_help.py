@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heapq import nlargest
+from itertools import accumulate
 from typing import Generic
 
 from pyfetch.cluster import host_shares
@@ -40,11 +41,11 @@ class HostHelp(Generic[M]):
         if host.budget is not None:
             self._big[host.origin] = None
 
-    def help(self, member: M, now: float) -> None:
-        """Let a member that has nothing to do have something of others, now or soon."""
+    def help(self, member: M, workers: int, now: float) -> None:
+        """Let so many idle workers of a member have something of others, now or soon."""
         own = self._fronts.own
         for busy in nlargest(_BUSIEST, own, key=lambda each: len(own[each])):
-            moved = self._movable(busy, now) if busy != member else []
+            moved = self._movable(busy, workers, now) if busy != member else []
             if moved:
                 break
         else:
@@ -67,10 +68,10 @@ class HostHelp(Generic[M]):
         else:
             self._division.divide(host, [heir], now)
 
-    def _movable(self, member: M, now: float) -> list[WaitingHost[M]]:
+    def _movable(self, member: M, workers: int, now: float) -> list[WaitingHost[M]]:
         """Half of the hosts, as far as seen, that a member owns alone and has too little time for.
 
-        Those of which it has the fewest targets come first.
+        Those of which it has the fewest targets come first; no more than give work to `workers`.
         """
         found = []
         for _, origin in self._fronts.own[member][:_LOOKED_AT]:
@@ -83,7 +84,13 @@ class HostHelp(Generic[M]):
                     found.append(host)
         found.sort(key=lambda host: host.out)
         untouched = bool(found) and not found[0].out
-        return found[: (len(found) + untouched) // 2]
+        movable = found[: (len(found) + untouched) // 2]
+        together = accumulate(host.most_at_once for host in movable)
+        return [
+            host
+            for host, upto in zip(movable, together, strict=True)
+            if upto - host.most_at_once < workers
+        ]
 
     def _split_a_big_one(self, member: M, now: float) -> None:
         best: WaitingHost[M] | None = None

@@ -204,9 +204,9 @@ class HostOwners(Generic[M]):
         self._rest(host, now)
         self._outgoing.flush()
 
-    def help(self, member: M, now: float) -> None:
-        """Let a member that has nothing to do have a host of another one, or a part of one."""
-        self._help.help(member, now)
+    def help(self, member: M, workers: int, now: float) -> None:
+        """Let so many idle workers of a member have hosts of another one, or a part of one."""
+        self._help.help(member, workers, now)
         self._outgoing.flush()
 
     def due(self) -> float | None:

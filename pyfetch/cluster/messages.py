@@ -122,8 +122,11 @@ class InFlightReport(NamedTuple):
     """How often hosts were asked since the last report."""
 
 
-class NeedsMore:
+class NeedsMore(NamedTuple):
     """A worker is idle, because the targets that the member has may not start yet."""
+
+    waiting: int
+    """How many these are."""
 
 
 class RunBudgetObeyed(NamedTuple):

@@ -77,8 +77,8 @@ class Sharing:
         if self.hosts.are_held_back and self._help_at <= now:
             self._help_at = now + _HELP_EVERY
             for member in members:
-                if member.is_ready and member.workload.idle_workers:
-                    self.hosts.help(member, now)
+                if member.is_ready and (idle := member.workload.idle_workers):
+                    self.hosts.help(member, idle, now)
         if self._numbers:
             self._numbers.divide_again(self._use_of, now)
 

@@ -132,6 +132,14 @@ class WaitingHost(Generic[M]):
             return False
         return budget.units > 1 and budget.in_force_of(member) < budget.units
 
+    @property
+    def most_at_once(self) -> int:
+        """To how many workers it gives work now, at most."""
+        limits, number = self.limits, len(self.targets)
+        if limits and limits.interval:
+            return 1
+        return min(number, limits.per_host) if limits and limits.per_host else number
+
     def may_have(self, member: M) -> bool:
         """Whether this member gets its targets."""
         return self.budget.told(member) > 0 if self.budget else self.owner == member

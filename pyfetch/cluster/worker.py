@@ -92,9 +92,10 @@ def _fetch(
     inbox: Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
 ) -> messages.MemberEnded:
     def ask_for_more() -> bool:
-        if engine.waiting:
-            send(messages.NeedsMore())
-        return engine.waiting > 0
+        waiting = engine.waiting
+        if waiting:
+            send(messages.NeedsMore(waiting))
+        return waiting > 0
 
     read_ahead = _EndlessReadAhead(ask_for_more)
     settings = begin.settings

@@ -160,7 +160,7 @@ class VirtualMember:
         waiting = len(self._jobs) - len(self._jobs.in_flight)
         if not self._no_more and not self._has_asked and waiting:
             self._has_asked = True
-            self._tell(messages.NeedsMore())
+            self._tell(messages.NeedsMore(waiting))
 
     def _wake(self, planned: float) -> None:
         if planned != self._wakes_at or self._is_away(self._wake, planned):
