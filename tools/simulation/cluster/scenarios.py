@@ -13,8 +13,9 @@ from tools.simulation.cluster.origins import Answer, Manner
 from tools.simulation.cluster.run import ClusterScenario, Incident, Seen
 
 WORKERS = 32
-SLOW = Manner(latency=0.4)
-"""With 3,200 workers, some 7,000 URLs a second."""
+SLOW = Manner(latency=0.4, spread=0.3)
+"""With 3,200 workers, some 7,500 URLs a second."""
+HEAVY_TAIL = Manner(latency=0.4, spread=0.6)
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,15 @@ def grow(places: int) -> Callable[[VirtualExecutor], None]:
 
 MILLION = ClusterScenario(
     "1,000,000 URLs, 10,000 hosts, `--per-host 2`",
-    even(10_000, 1_000_000), shuffled, settings(per_host=2), manner_of=lambda _: SLOW,
+    even(10_000, 1_000_000), shuffled, settings(per_host=2), manner_of=lambda _: HEAVY_TAIL,
 )  # fmt: skip
 
 SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (MILLION, Bounds()),
     (
         ClusterScenario(
-            "hosts of unlike size (Zipf), `--per-host 16`",
-            zipf(10_000, 200_000, 0.7),
+            "hosts of unlike size (Zipf), `--per-host 12`",
+            zipf(5_000, 60_000, 0.6),
             shuffled,
             settings(per_host=16),
             manner_of=lambda _: SLOW,
@@ -105,7 +106,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "grouped by host, `--per-host 4`",
-            even(1_000, 100_000),
+            even(600, 60_000),
             grouped,
             settings(per_host=4),
             members=20,
@@ -116,7 +117,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "one host, `--per-host 200`",
-            [50_000],
+            [20_000],
             shuffled,
             settings(per_host=200),
             manner_of=lambda _: SLOW,
@@ -126,9 +127,9 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "half of all URLs at one host, `per_host = 1000` there",
-            [50_000, *even(1_000, 50_000)],
+            [40_000, *even(1_000, 40_000)],
             shuffled,
-            settings({0: HostSettings(per_host=1000)}),
+            settings({0: HostSettings(per_host=1_000)}),
             manner_of=lambda _: SLOW,
         ),
         Bounds(),
@@ -136,7 +137,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "`--rate 5`",
-            even(1_000, 100_000),
+            even(1_000, 60_000),
             shuffled,
             settings(rate=5),
             manner_of=lambda _: SLOW,
@@ -146,7 +147,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "one host, `--rate 100`",
-            [10_000],
+            [6_000],
             shuffled,
             settings(rate=100),
             manner_of=lambda _: SLOW,
@@ -156,7 +157,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "429 beyond 20 a second, `Retry-After: 1`",
-            even(200, 60_000),
+            even(200, 40_000),
             shuffled,
             settings(per_host=16, retries=20),
             members=20,
@@ -167,7 +168,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "shut for 10 s each, `Retry-After`, `--per-host 64`",
-            even(20, 100_000),
+            even(20, 60_000),
             shuffled,
             settings(per_host=64),
             members=40,
@@ -180,7 +181,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "a tenth of the hosts is dead",
-            even(1_000, 100_000),
+            even(1_000, 60_000),
             shuffled,
             settings(per_host=4, retries=1),
             manner_of=some(
@@ -193,7 +194,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "redirects to one foreign host, `--per-host 300`",
-            even(1_000, 100_000),
+            even(1_000, 60_000),
             shuffled,
             settings(per_host=300),
             manner_of=some(
@@ -206,18 +207,18 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "20 of 100 members die",
-            even(2_000, 200_000),
+            even(1_000, 60_000),
             shuffled,
             settings(per_host=4),
             manner_of=lambda _: SLOW,
-            incidents=deaths(20, 25.0, 1),
+            incidents=deaths(20, 12.0, 1),
         ),
         Bounds(share=0.85),
     ),
     (
         ClusterScenario(
             "50 members, 50 more after 10 s",
-            even(2_000, 200_000),
+            even(2_000, 100_000),
             shuffled,
             settings(per_host=4),
             members=50,
@@ -229,7 +230,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "a member stalls for 20 s",
-            even(2_000, 200_000),
+            even(1_000, 60_000),
             shuffled,
             settings(per_host=4),
             members=40,
