@@ -26,6 +26,8 @@ class FileFacts(NamedTuple):
     """The name that the server gave, in a run without `--content-disposition`."""
     content_encoding: str | None = None
     """The coding in which it was saved; None: none, or it is not known."""
+    stored: str | None = None
+    """What the store needs to know this version again (an object's ETag); None for a file."""
 
 
 class RecordedFile(NamedTuple):

@@ -40,6 +40,12 @@ class HostDivision(Generic[M]):
         budget.divide(dict.fromkeys(members[: budget.units], 1.0))
         self.settle(host, now)
 
+    def give_all(self, host: WaitingHost[M], member: M, now: float) -> None:
+        """Let one member, which has a part already, have all of a host's budget."""
+        if host.budget is not None:
+            host.budget.give_all(member)
+            self.settle(host, now)
+
     def settle(self, host: WaitingHost[M], now: float) -> None:
         """Tell members what they may do from now on, as far as that is sure."""
         budget, limits = host.budget, host.limits

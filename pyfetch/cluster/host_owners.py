@@ -123,7 +123,7 @@ class HostOwners(Generic[M]):
                 host.owner = member
                 self._fronts.show_own(host, member, part)
         elif not host.budget.told(member):
-            self._division.divide(host, [member], now)
+            self._division.give_all(host, member, now)
             if not host.budget.told(member):
                 return  # the member that had it may still be asking
         if part.heard != host.news_number:
@@ -145,8 +145,8 @@ class HostOwners(Generic[M]):
         part.out -= 1
         host.out -= 1
         if host.budget is not None:
-            part.finished(now)
-            host.set_enough(member, part)
+            if part.finished(now):
+                host.set_enough(member, part)
             if not part.out and not host.targets:
                 self._division.give_back_idle(host, now)
         if part.is_parked and host.room(part, now) > part.out // 2:
@@ -155,6 +155,15 @@ class HostOwners(Generic[M]):
             self._help.hand_on(host, now)
             self._rest(host, now)
             self._outgoing.flush()
+
+    def returned(self, member: M, origin: str, targets: list[Target], now: float) -> None:
+        """A member has given targets of a host back that it has not begun."""
+        host = self._known[origin]
+        part = host.parts[member]
+        part.out -= len(targets)
+        host.out -= len(targets)
+        self.put_back(sorted(targets, key=lambda target: target.index))
+        self._rest(host, now)
 
     def gone(self, member: M, now: float) -> None:
         """A member has ended. The targets that it had are not put back."""
@@ -182,6 +191,8 @@ class HostOwners(Generic[M]):
         for other, others in host.parts.items():
             if other != member:
                 self._outgoing.news(host, other, others, now, later=_LATER)
+                if others.out and other != host.owner and not host.budget and news.rate is not None:
+                    self._outgoing.give_back(other, host.origin)  # one keeps to a rate better
         self._timers.wake_at(host.paused_until, host, now)
         self._fronts.show(host)
         self._rest(host, now)

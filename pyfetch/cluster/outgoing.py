@@ -17,6 +17,7 @@ class Outgoing(Generic[M]):
     def __init__(self, send: Callable[[M, HostsTold], None]) -> None:
         self._send = send
         self._of_member: dict[M, tuple[list[HostBudget], list[HostNews]]] = {}
+        self._give_back: dict[M, list[str]] = {}
 
     def budget(self, member: M, budget: HostBudget) -> None:
         """Tell a member what it may do at a host."""
@@ -45,12 +46,19 @@ class Outgoing(Generic[M]):
         if known:
             self._of_member.setdefault(member, ([], []))[1].append(known)
 
+    def give_back(self, member: M, origin: str) -> None:
+        """Tell a member to return the targets of a host that it has not begun."""
+        self._of_member.setdefault(member, ([], []))
+        self._give_back.setdefault(member, []).append(origin)
+
     def leave(self, member: M) -> None:
         """Forget a member that has ended."""
         self._of_member.pop(member, None)
+        self._give_back.pop(member, None)
 
     def flush(self) -> None:
         """Send what was gathered."""
         for member, (budgets, news) in self._of_member.items():
-            self._send(member, HostsTold(tuple(budgets), tuple(news)))
+            back = tuple(self._give_back.pop(member, ()))
+            self._send(member, HostsTold(tuple(budgets), tuple(news), back))
         self._of_member.clear()

@@ -17,8 +17,8 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
     from pyfetch.engine.receiver import BodyWriter
-    from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placed
+    from pyfetch.storage.store import Saving
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
 _FETCHED, _UNCHANGED = Outcome.FETCHED, Outcome.UNCHANGED
@@ -38,7 +38,7 @@ class AttemptReport:
         """The head of the last answer."""
         self.asked = False
         """Whether a request was sent."""
-        self.part: Part | None = None
+        self.part: Saving | None = None
         """What the body was written to, once there is anything to be written."""
         self._transfer = transfer
         self._clock = clock

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import __version__
@@ -24,9 +23,9 @@ from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
-    from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.ledger import Rename
+    from pyfetch.storage.store import Store
 
 USER_AGENT = f"pyfetch/{__version__}"
 
@@ -50,15 +49,15 @@ class Downloader:
         self._clock = clock
         self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
         self._client = Client(settings, USER_AGENT, self._bandwidth)
-        self.directory: OutputDirectory | None = None
-        """Where files go; None: no file is kept."""
+        self.store: Store | None = None
+        """Where bodies go; None: no file is kept."""
         self.rename: Rename | None = None
         """Called for each answer that names its file; None if servers must not name files."""
         self._begin: Callable[[AttemptReport, Transfer], Download]
         if settings.discard:
             self._begin = partial(Download, settings=settings)
         else:
-            self._begin = self._into(Path(settings.output_dir), directory)
+            self._begin = self._into(directory)
 
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
@@ -117,17 +116,15 @@ class Downloader:
         self._client.limit_rate_of(origin, rate)
 
     def _into(
-        self, output_dir: Path, known: DirectoryIdentity | None
+        self, known: DirectoryIdentity | None
     ) -> Callable[[AttemptReport, Transfer], Download]:
-        """Attempts whose files go into a directory."""
+        """Attempts whose files are kept."""
         from pyfetch.engine.download_to_file import FileDownload
-        from pyfetch.storage.directory import OutputDirectory
-        from pyfetch.storage.parts import Parts
+        from pyfetch.storage.destination import store_of
 
-        self.directory = OutputDirectory(output_dir, known)
-        parts = Parts(self.directory, self._settings.min_free)
         settings = self._settings
-        return lambda report, transfer: FileDownload(report, transfer, settings, parts, self.rename)
+        store = self.store = store_of(settings, known)
+        return lambda report, transfer: FileDownload(report, transfer, settings, store, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:
         self._client.close_idle()

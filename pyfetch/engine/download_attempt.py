@@ -21,8 +21,8 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
     from pyfetch.facts import FileFacts
-    from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placement
+    from pyfetch.storage.store import Saving
 
 
 class Get(NamedTuple):
@@ -76,7 +76,7 @@ class Download:
 
     def _get(
         self,
-        part: Part | None,
+        part: Saving | None,
         question: Question,
         expected: Expectations,
         on_wanted: Callable[[ResponseHead, str], None] | None = None,

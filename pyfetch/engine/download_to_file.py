@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
 from collections.abc import Callable, Generator
 from functools import partial
 
@@ -28,22 +26,16 @@ from pyfetch.models import Outcome
 from pyfetch.naming.content_disposition import file_name_given
 from pyfetch.naming.template import NOTHING_SAID, Said
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.existing import NOTHING, look
-from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.existing import NOTHING
 from pyfetch.storage.ledger import Rename
-from pyfetch.storage.part import Part
-from pyfetch.storage.parts import Parts
 from pyfetch.storage.placing import Placement, WhenThere
+from pyfetch.storage.store import Saving, Store
 from pyfetch.transfer import Transfer
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
-_REFRESH, _RENAME = IfExists.REFRESH, IfExists.RENAME
 _KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP
 _REPLACED = IfExists.REPLACE
 _UNCHANGED = Outcome.UNCHANGED
-
-_MAY_REPLACE, _MAY_NOT_REPLACE = Wanted(replaces=True), Wanted(replaces=False)
-"""What is wanted where nothing has the name, and what is done with a file that appears."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,33 +62,25 @@ def _size_of(kept: Kept, recorded: FileFacts | None) -> int:
 class FileDownload(Download):
     """One attempt while it is made. The body becomes the target's file."""
 
-    __slots__ = ("_final", "_is_new", "_parts", "_policy", "_rename", "_said", "_there")
+    __slots__ = ("_final", "_policy", "_rename", "_said", "_store", "_there")
 
     def __init__(
         self,
         report: AttemptReport,
         transfer: Transfer,
         settings: Settings,
-        parts: Parts,
+        store: Store,
         rename: Rename | None,
     ) -> None:
         super().__init__(report, transfer, settings)
         target = report.target
-        self._parts = parts
+        self._store = store
         self._rename = rename
         assert target.path is not None  # noqa: S101 - the ledger has named it
-        self._final = parts.final(target.path)
-        self._policy = policy = target.if_exists or settings.if_exists
+        self._final = store.final(target.path)
+        self._policy = target.if_exists or settings.if_exists
         self._there = NOTHING
         """What was found under the final name."""
-        self._is_new = (
-            target.known.seen_free
-            and (policy is _REFRESH or policy is _REPLACED or policy is _RENAME)
-            and "/" not in target.path
-            and not parts.directory.is_shared
-        )
-        """Whether nobody has to look what has the name: the run has seen that nothing had it, and
-        what appears later is seen when the file is to take it."""
         self._said = NOTHING_SAID
         """What the answer says that the path depends on."""
 
@@ -110,17 +94,18 @@ class FileDownload(Download):
         settings = self._settings
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
-        found: Kept | Wanted
-        if self._is_new:
-            found = _MAY_NOT_REPLACE if self._policy is _RENAME else _MAY_REPLACE
-        else:
-            there = self._there = look(self._parts.directory, path)
-            if target.checksum and there.status:
-                yield BEFORE_WORK
-            found = judge_existing(final, there, self._policy, target, self._transfer, expected)
+        store = self._store
+        if store.waits:
+            yield BEFORE_WORK
+        self._there = store.look(path, target.known, self._policy)
+        if target.checksum and self._there.status:
+            yield BEFORE_WORK
+        found = judge_existing(
+            final, self._there, self._policy, target, self._transfer, expected, store
+        )
         if isinstance(found, Kept):
             return self._stays(found)
-        with Part(self._parts, path, target.identity, fsync=settings.fsync) as part:
+        with store.begin(path, target) as part:
             self.report.part = part
             try:
                 question = self._question(part, found)
@@ -129,15 +114,17 @@ class FileDownload(Download):
                 part.drop()
                 return self._stays(stays.kept)
             if writer.unchanged:
-                kept = self._unchanged(final)
+                kept = self._unchanged(path, final)
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()
                 return self._stays(kept)
             replaces = found.replaces or self._target.known.of_other_url
+            if store.waits:
+                yield BEFORE_WORK
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 
-    def _question(self, part: Part, wanted: Wanted) -> Question:
+    def _question(self, part: Saving, wanted: Wanted) -> Question:
         """What the next request asks for."""
         if self._redirects().whole:
             return Question(is_second=True)
@@ -165,15 +152,14 @@ class FileDownload(Download):
             distrusts_500=is_last or self._transfer.assignment.failed_status == 500,
         )
 
-    def _unchanged(self, final: str) -> Kept:
+    def _unchanged(self, path: str, final: str) -> Kept:
         """The file that a 304 is about. Raises `NeedsAnotherRequest` if it is not as it was."""
         before = self._there.status
         if before is None:
             return Kept(Outcome.UNCHANGED, None, None)
-        with errors_of(final), contextlib.suppress(FileNotFoundError):
-            status = os.stat(final)  # noqa: PTH116 - a Path takes longer
-            if (status.st_size, status.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
-                return Kept(Outcome.UNCHANGED, final, status)
+        status = self._store.status(path, self._target.known)
+        if status and (status.st_size, status.st_mtime_ns) == (before.st_size, before.st_mtime_ns):
+            return Kept(Outcome.UNCHANGED, final, status)
         raise self._again()
 
     def _see_whether_it_still_fits(self, kept: Kept, expected: Expectations) -> None:
@@ -208,13 +194,13 @@ class FileDownload(Download):
             (media_type or None) if settings.names_by_type else None,
         )
 
-    def _naming(self, part: Part) -> Callable[[ResponseHead, str], None] | None:
+    def _naming(self, part: Saving) -> Callable[[ResponseHead, str], None] | None:
         """What to do with the head of a wanted answer and its media type; None: nothing."""
         if self._rename is None:
             return None
         return partial(self._take_name, self._rename, part)
 
-    def _take_name(self, rename: Rename, part: Part, head: ResponseHead, media_type: str) -> None:
+    def _take_name(self, rename: Rename, part: Saving, head: ResponseHead, media_type: str) -> None:
         """Take the name that the server gives (RFC 6266), or the extension of the media type.
 
         Raises `TargetError` or `_NamedFileStays` if there is a file of that name that stays.
@@ -227,9 +213,9 @@ class FileDownload(Download):
         if target.path is None or target.path == self._target.path:
             return
         self.report.target = target
-        self._final = self._parts.final(target.path)
+        self._final = self._store.final(target.path)
         part.goes_to(target.path)
-        self._there, self._is_new = look(self._parts.directory, target.path), False
+        self._there = self._store.look(target.path, target.known, self._policy)
         kept = judge_named(self._final, self._there, self._policy, target.known)
         if kept:
             raise _NamedFileStays(kept)
@@ -242,7 +228,7 @@ class FileDownload(Download):
         instead = self._path_beside if self._said.name and replaces else None
         check = self._transfer.check
         # What has appeared since the name was seen free is not ours, whatever its time says.
-        known = UNKNOWN if self._is_new else self._target.known
+        known = UNKNOWN if self._there.seen_before else self._target.known
         return Placement(when_there, known, self._there, instead, check)
 
     def _path_beside(self) -> str:
@@ -250,7 +236,7 @@ class FileDownload(Download):
         assert self._rename  # noqa: S101 - the server has named it
         self.report.target = self._rename(self._target, self._said, beside=True)
         assert self._target.path  # noqa: S101 - it has got one
-        self._final = self._parts.final(self._target.path)
+        self._final = self._store.final(self._target.path)
         return self._target.path
 
     def _stays(self, there: Kept) -> Finished:
@@ -269,15 +255,16 @@ class FileDownload(Download):
                 sha256=there.sha256,
                 answered_by=answer.url.identity if answer else None,
                 media_type=media_type_of(kept_value(headers.get("content-type"))) or None,
+                stored=self._there.stored,
             )
-        size = facts.size if facts else status and status.st_size
+        size = facts.size if facts else status.st_size if status else None
         sha256 = facts.sha256 if facts else None
         result = report.result(there.outcome, size, there.file, sha256, facts=facts)
         return report.finished(result, facts=new)
 
     def _fetched(self, writer: BodyWriter, facts: FileFacts | None) -> Finished:
         placed = writer.placed
-        backup = self._parts.final(placed.backup) if placed and placed.backup else None
+        backup = self._store.final(placed.backup) if placed and placed.backup else None
         if backup:
             _log.warning(
                 "%s was not written by pyfetch, or was changed since: it is kept as %s",

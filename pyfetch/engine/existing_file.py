@@ -1,7 +1,6 @@
 """Whether the file that is there already stays, by `--if-exists`, or a request is needed."""
 
 import logging
-import os
 import time
 from typing import NamedTuple
 
@@ -12,9 +11,8 @@ from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts, Known
 from pyfetch.http.validators import conditional_fields, fields_for, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
-from pyfetch.storage.existing import Found, is_as_its_task_left_it, open_file
-from pyfetch.storage.filesystem import errors_of
-from pyfetch.storage.part import BLOCK
+from pyfetch.storage.existing import Found, Status, is_as_its_task_left_it
+from pyfetch.storage.store import Store
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 
@@ -32,7 +30,7 @@ class Kept(NamedTuple):
     outcome: Outcome
     file: str | None
     """None: there is none, and none is wanted."""
-    status: os.stat_result | None
+    status: Status | None
     sha256: str | None = None
     """The digest of the file, if it was computed."""
 
@@ -53,6 +51,7 @@ def judge_existing(
     target: Target,
     transfer: Transfer,
     expected: Expectations,
+    store: Store,
 ) -> Kept | Wanted:
     """Decide what the file found under the name `final` means, before a request.
 
@@ -81,7 +80,7 @@ def judge_existing(
     ):
         return _wanted_anew(final, "it is not as the options of this run want it")
     if target.checksum:
-        return _judge_by_checksum(final, status, policy, target, transfer)
+        return _judge_by_checksum(final, status, policy, target, transfer, store)
     fields = conditional_fields(target.known, status.st_size, status.st_mtime_ns, time.time())
     if not fields:
         from pyfetch.engine.reasons import without_conditions
@@ -91,7 +90,7 @@ def judge_existing(
     return Wanted(replaces, Conditions(fields, answered_by or "", status.st_size))
 
 
-def _skipped(final: str, status: os.stat_result, target: Target) -> Kept | Wanted:
+def _skipped(final: str, status: Status, target: Target) -> Kept | Wanted:
     if target.known.of_other_url:
         return _wanted_anew(final, "it came from another URL")
     left = target.known.left
@@ -126,12 +125,17 @@ def _judge_by_facts(
 
 
 def _judge_by_checksum(
-    final: str, status: os.stat_result, policy: IfExists, target: Target, transfer: Transfer
+    final: str,
+    status: Status,
+    policy: IfExists,
+    target: Target,
+    transfer: Transfer,
+    store: Store,
 ) -> Kept | Wanted:
     """Decide by the demanded checksum: no server has to be asked if the file has it."""
     if transfer.assignment.redirects:
         return Wanted(replaces=True)  # the file was hashed before the first request
-    digest = _digest_of(final, target, transfer)
+    digest = _digest_of(store, target, transfer)
     mismatch = digest.mismatch()
     if mismatch is not None:
         return _wanted_anew(final, mismatch)
@@ -145,7 +149,7 @@ def _wanted_anew(final: str, why: str) -> Wanted:
     return Wanted(replaces=True)
 
 
-def recorded_facts(target: Target, status: os.stat_result | None) -> FileFacts | None:
+def recorded_facts(target: Target, status: Status | None) -> FileFacts | None:
     """What the state knows of the existing file; None if this is not the file that it knows.
 
     `status` is None if the file is gone and stays away.
@@ -176,11 +180,12 @@ def already_there(final: str) -> TargetError:
     return TargetError(Failure.EXISTS, f"{final} exists already")
 
 
-def _digest_of(final: str, target: Target, transfer: Transfer) -> Digest:
+def _digest_of(store: Store, target: Target, transfer: Transfer) -> Digest:
+    assert target.path is not None  # noqa: S101 - the ledger has named it
     digest = Digest(target.checksum)
     transfer.enter(Phase.CHECKING)
-    with errors_of(final), cpu.anywhere(), open_file(final) as file:
-        while block := file.read(BLOCK):
+    with cpu.anywhere():
+        for block in store.blocks(target.path):
             digest.update(block)
             transfer.check()
     return digest

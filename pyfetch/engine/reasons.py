@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from pyfetch.engine.verdict import Question, Verdict
 from pyfetch.headers import parse_content_range
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import is_as_recorded, is_of_another_version
 from pyfetch.models import Target
+from pyfetch.storage.existing import Status
 from pyfetch.units import format_size
 
 
@@ -43,7 +42,7 @@ def _why_not_rest(question: Question, head: ResponseHead) -> str:
     return f"the 206 brings bytes {found.first} to {found.last}, not the rest of the part"
 
 
-def without_conditions(target: Target, status: os.stat_result) -> str:
+def without_conditions(target: Target, status: Status) -> str:
     """Why the server cannot be asked whether a file that is there has changed."""
     known = target.known
     if known.facts is None:

@@ -14,7 +14,7 @@ from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
-from pyfetch.http.response import ResponseHead
+from pyfetch.http.response import ResponseHead, SavedContent
 from pyfetch.http.validators import Representation, is_etag, modified_at
 from pyfetch.models import Failure, Target, TargetError
 from pyfetch.naming.content_disposition import file_name_given
@@ -23,8 +23,8 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where bodies are decoded, or files are kept
     from pyfetch.http.content_coding import Decoder
-    from pyfetch.storage.part import Part
     from pyfetch.storage.placing import Placed, Placement
+    from pyfetch.storage.store import Saving
 
 HASHED_LATE = 256 * 1024 * 1024
 """A part up to this length, in bytes, is hashed when the answer has come.
@@ -53,7 +53,7 @@ class BodyWriter:
         self,
         target: Target,
         transfer: Transfer,
-        part: Part | None,
+        part: Saving | None,
         question: Question,
         expected: Expectations,
         *,
@@ -217,21 +217,25 @@ class BodyWriter:
         self._transfer.check()
         return self._commit(self._part, head, placement)
 
-    def _commit(self, part: Part, head: ResponseHead, placement: Placement) -> FileFacts:
+    def _commit(self, part: Saving, head: ResponseHead, placement: Placement) -> FileFacts:
         said = self._said(head)
         modified = modified_at(said.last_modified, head.headers.get("date"), time.time())
         given = head.headers.get("content-disposition")
-        self.placed = part.commit(placement, modified=modified)
+        sha256 = self.sha256
+        coding = None if self._decoder else said.content_encoding or None
+        content = SavedContent(head, said, coding, sha256)
+        placed = self.placed = part.commit(placement, content, modified=modified)
         return FileFacts(
             size=self.size,
-            modified_ns=self.placed.modified_ns,
+            modified_ns=placed.modified_ns,
             etag=said.etag if said.etag and is_etag(said.etag) else None,
             last_modified=said.last_modified if modified is not None else None,
-            sha256=self.sha256,
+            sha256=sha256,
             answered_by=head.url.identity,
             media_type=said.media_type or None,
             unused_name=None if given is None or self._names_by_servers else file_name_given(given),
-            content_encoding=None if self._decoder else said.content_encoding or None,
+            content_encoding=coding,
+            stored=placed.stored,
         )
 
     def _said(self, head: ResponseHead) -> Representation:
@@ -269,7 +273,7 @@ class BodyWriter:
         part.go_on()
         self._begun = True
 
-    def _digest_of(self, part: Part) -> Digest:
+    def _digest_of(self, part: Saving) -> Digest:
         """The digest of the old part. The part is read once for all requests of an attempt."""
         known = self.part_digest
         if known is None or known.length != part.length:
@@ -299,7 +303,7 @@ class BodyWriter:
         if self._on_wanted:
             self._on_wanted(head, self._said(head).media_type or "")
 
-    def _begin(self, part: Part, first: int) -> None:
+    def _begin(self, part: Saving, first: int) -> None:
         if self._decoder:  # what is decoded never goes on, so it needs no name before its last one
             part.begin(None, is_whole=True)
             self._begun = True

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from functools import cache, lru_cache
 from http.client import IncompleteRead
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.headers import Fields
 from pyfetch.http.read_buffer import FILL_SECONDS, ReadBuffer
 from pyfetch.http.response_head import MAX_FIELDS, StatusLine, read_head
 from pyfetch.urls import Url
+
+if TYPE_CHECKING:
+    from pyfetch.http.validators import Representation
 
 _MAX_LINE_SIZE = 16 * 1024
 """Longest line between chunks, in bytes. A line that never ends brings no bytes of the body, so
@@ -240,3 +243,16 @@ def _keeps_alive(minor: int, fields: Fields) -> bool:
         return minor > 0
     options = _connection_options(connection)
     return "close" not in options and (minor > 0 or "keep-alive" in options)
+
+
+class SavedContent(NamedTuple):
+    """What is saved, as the answer has described it."""
+
+    head: ResponseHead
+    """The answer that has brought it, or its rest."""
+    said: "Representation"
+    """What is known of it after that answer."""
+    coding: str | None
+    """The coding in which it is saved; None: none, or it is not known."""
+    sha256: str | None
+    """In hexadecimal digits."""

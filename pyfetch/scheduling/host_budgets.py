@@ -16,7 +16,7 @@ class HostBudget(NamedTuple):
 
     origin: str
     serial: int
-    """Which message about this host it is; `BudgetObeyed` names it."""
+    """Which message about this host it is; `BudgetObeyed` names it. 0: none is wanted."""
     per_host: int | None
     """Requests at once; 0: none may begin; None: no limit."""
     interval: float = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from pyfetch.attempt import Assignment, Finished, RedirectState
 from pyfetch.models import Failure, Length, Result, Target, TargetError
@@ -25,41 +24,48 @@ MOST_ATTEMPTS = 1000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Job:
     """The life of one target in this run, from its first attempt to its last."""
 
-    target: Target
-    started: float
-    """When the first attempt began, in seconds."""
-    origin: str
-    """Origin (`scheme://host:port`) of the next request."""
-    url: Url
-    """The URL to ask: that of the target, or a mirror."""
-    length: Length | None
-    """How many bytes the body must have."""
-    mirrors: tuple[Url, ...]
-    """Mirrors that have not been asked yet."""
-    attempts: int = 0
-    """Attempts so far, including one that is in flight."""
-    attempts_forgiven: int = 0
-    """Attempts that do not count as retries: at earlier mirrors, and before the last progress."""
-    longest: int = 0
-    """The most bytes of the body that an attempt has got."""
-    resumed: int | None = None
-    """Bytes of the body that were there before this run; None while no attempt brought any."""
-    failed: Finished | None = None
-    """The last attempt, if it failed and another will follow."""
-    redirects: RedirectState | None = None
-    """The next request of the present attempt, if one was not enough."""
-    read: float | None = None
-    """When the target began to wait, in seconds."""
-    tries: tuple[Try, ...] = ()
-    """The attempts that have failed."""
-    phases: tuple[Entered, ...] = ()
-    """What the present attempt has done so far."""
-    tried_since: float | None = None
-    """When the present attempt began, in seconds."""
+    # A dataclass of so many fields would take half a millisecond of each start to make.
+    __slots__ = (
+        "attempts", "attempts_forgiven", "failed", "length", "longest", "mirrors", "origin",
+        "phases", "read", "redirects", "resumed", "started", "target", "tried_since", "tries",
+        "url",
+    )  # fmt: skip
+
+    def __init__(self, target: Target, started: float, url: Url, read: float | None) -> None:
+        self.target = target
+        self.started = started
+        """When the first attempt began, in seconds."""
+        self.origin = url.origin
+        """Origin (`scheme://host:port`) of the next request."""
+        self.url = url
+        """The URL to ask: that of the target, or a mirror."""
+        self.length: Length | None = target.length
+        """How many bytes the body must have."""
+        self.mirrors = target.mirrors
+        """Mirrors that have not been asked yet."""
+        self.attempts = 0
+        """Attempts so far, including one that is in flight."""
+        self.attempts_forgiven = 0
+        """Attempts that are no retries: at earlier mirrors, and before the last progress."""
+        self.longest = 0
+        """The most bytes of the body that an attempt has got."""
+        self.resumed: int | None = None
+        """Bytes of the body that were there before this run; None while no attempt brought any."""
+        self.failed: Finished | None = None
+        """The last attempt, if it failed and another will follow."""
+        self.redirects: RedirectState | None = None
+        """The next request of the present attempt, if one was not enough."""
+        self.read = read
+        """When the target began to wait, in seconds."""
+        self.tries: tuple[Try, ...] = ()
+        """The attempts that have failed."""
+        self.phases: tuple[Entered, ...] = ()
+        """What the present attempt has done so far."""
+        self.tried_since: float | None = None
+        """When the present attempt began, in seconds."""
 
     def __repr__(self) -> str:
         return f"<Job {self.target.index}: {self.url}, attempts: {self.attempts}>"

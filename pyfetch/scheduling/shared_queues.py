@@ -106,7 +106,10 @@ class SharedHostQueues(HostQueues):
             queue.host.obey(budget)
             self._show_front(origin, queue)
             self._want_if_needed(queue)
-        self._check_obeyed(budget, now)
+        if budget.serial:
+            self._check_obeyed(budget, now)
+        elif self._exceeded:
+            self._exceeded.pop(origin, None)
 
     def hear(self, news: HostNews, now: float) -> None:
         """Take in what another member has learned of a host."""

@@ -7,7 +7,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 from pyfetch.facts import Known
 from pyfetch.http.validators import is_as_recorded, is_placed_by_us
@@ -16,17 +16,37 @@ from pyfetch.storage.directory import OutputDirectory, Place
 from pyfetch.storage.filesystem import READ_FILE, errors_of, identity
 
 
+class Status(Protocol):
+    """Size and time of something that is stored: of a file, its `os.stat_result`."""
+
+    @property
+    def st_size(self) -> int:
+        """In bytes."""
+        ...
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """Modification time, in nanoseconds since the epoch."""
+        ...
+
+
 class Found(NamedTuple):
     """What has a certain name."""
 
-    status: os.stat_result | None = None
+    status: Status | None = None
     """Status of the regular file, also if a symbolic link leads to it; None: there is none."""
     link: tuple[int, int] | None = None
     """Device and inode of the symbolic link that has the name; None: there is no link."""
+    stored: str | None = None
+    """What the store needs to know this version again; None: size and time are enough."""
+    seen_before: bool = False
+    """Whether this is what the run saw when it gave out the name: nobody has looked since."""
 
 
 NOTHING = Found()
 """Nothing has the name."""
+SEEN_FREE = Found(seen_before=True)
+"""Nothing had the name when the run gave it out."""
 
 
 def look(directory: OutputDirectory, path: str) -> Found:
@@ -87,7 +107,7 @@ def open_file(final: str) -> BinaryIO:
     return stream
 
 
-def is_ours(known: Known, status: os.stat_result, now: float) -> bool:
+def is_ours(known: Known, status: Status, now: float) -> bool:
     """Whether pyfetch wrote this file and nobody has changed it since, as far as we know.
 
     `now`: seconds since the epoch.

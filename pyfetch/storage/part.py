@@ -9,8 +9,9 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import BinaryIO, Self
 
+from pyfetch.http.response import SavedContent
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import (
     NAMELESS_FILE,
@@ -231,7 +232,13 @@ class Part:
         except OSError as error:
             raise self._failure(error) from error
 
-    def commit(self, placement: Placement, *, modified: float | None) -> Placed:
+    def commit(
+        self,
+        placement: Placement,
+        content: SavedContent | None = None,  # noqa: ARG002 - a file has no place for it
+        *,
+        modified: float | None,
+    ) -> Placed:
         """Give the part its final name, in one step, as `placement` says.
 
         `modified`: modification time to set, in seconds since the epoch. Raises `TargetError`
@@ -273,6 +280,12 @@ class Part:
             if placement.when_there is WhenThere.KEEP:
                 self.drop()  # the existing file will stay in the next run, too
             raise
+
+    def reading(self) -> BinaryIO:
+        """Open what was written, to read it. Only for a part that has a name."""
+        with self._errors:
+            self._file_is = identity(os.fstat(self._descriptor))
+            return open(self._open_found(READ_FILE), "rb")
 
     def drop(self) -> None:
         """Remove the part and its metadata."""

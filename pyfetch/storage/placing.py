@@ -61,6 +61,8 @@ class Placed(NamedTuple):
     """Its modification time, in nanoseconds since the epoch."""
     backup: str | None = None
     """Path of the backup of the earlier file, below the output directory."""
+    stored: str | None = None
+    """What the store needs to know this version again; None: size and time are enough."""
     adopted: bool = False
     """Whether the earlier file has the same bytes: it stays, and the part is removed."""
     replaced: bool = False

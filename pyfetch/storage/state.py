@@ -139,7 +139,7 @@ class State:
                     return None
                 self._tables.change(_TAKE_OVER, (url, key))
                 self._tables.change_other("DELETE FROM computed WHERE key = ?", (key,))
-                rest, went_to = [*rest[:1], None, None, None, None], None
+                rest, went_to = [rest[0], *[None] * (len(rest) - 2), rest[-1]], None
                 of_other_url = size is not None
             self._given.add(key)
             if size is None and not was_free and is_free():
@@ -178,7 +178,7 @@ class State:
         """
         with self._errors:
             self._given.write()
-            where = "AND f.key NOT IN (SELECT key FROM temp.given)" if unnamed else ""
+            where = f"AND {self._given.others}" if unnamed else ""
             for row in self._tables.select(f"{_FILES} {where} ORDER BY f.key"):
                 path, url, size, modified_ns, sha256, is_left = row
                 found = RecordedFile(path, url, size, modified_ns, sha256, bool(is_left))

@@ -37,7 +37,8 @@ CREATE TABLE file (
     of_other_url  INTEGER NOT NULL DEFAULT 0, -- whether the file came from an earlier owner's URL
     unused_name   TEXT,             -- the name that the server gave and that was not used
     media_type    TEXT,
-    content_encoding TEXT           -- the coding in which the file was saved
+    content_encoding TEXT,          -- the coding in which the file was saved
+    stored        TEXT              -- of an object its ETag; of a file NULL
 ) WITHOUT ROWID
 """
 _BACKUPS = """
@@ -57,7 +58,10 @@ CREATE TABLE computed (
     value       TEXT              -- in JSON; NULL: a command, which has none
 ) WITHOUT ROWID
 """
-_TO_VERSION_5 = ("ALTER TABLE file ADD COLUMN content_encoding TEXT",)
+_TO_VERSION_5 = (
+    "ALTER TABLE file ADD COLUMN content_encoding TEXT",
+    "ALTER TABLE file ADD COLUMN stored TEXT",
+)
 _TO_VERSION_4 = (_COMPUTED, *_TO_VERSION_5)
 _TO_VERSION_3 = (
     "ALTER TABLE file ADD COLUMN of_other_url INTEGER NOT NULL DEFAULT 0",
@@ -137,7 +141,7 @@ def bring_up_to_date(database: sqlite3.Connection, file: Path | None, journal: s
 _COLUMNS = (
     "key", "path", "url", "was_free", "status", "size", "modified_ns", "etag", "last_modified",
     "sha256", "answered_by", "fetched_at", "went_to", "of_other_url",
-    "unused_name", "media_type", "content_encoding",
+    "unused_name", "media_type", "content_encoding", "stored",
 )  # fmt: skip
 
 

@@ -17,15 +17,15 @@ _MOST_PENDING = 512
 _CLAIM = ("key", "path", "url", "was_free")
 _FACTS = (
     "status", "size", "modified_ns", "etag", "last_modified", "sha256", "answered_by",
-    "media_type", "unused_name", "content_encoding", "fetched_at",
+    "media_type", "unused_name", "content_encoding", "stored", "fetched_at",
 )  # fmt: skip
 _TEXTS = {
     "etag", "last_modified", "sha256", "answered_by", "media_type", "unused_name",
-    "content_encoding",
+    "content_encoding", "stored",
 }  # fmt: skip
 _LOOK_UP = (
     "SELECT key, path, url, was_free, size, modified_ns, etag, last_modified, sha256, answered_by,"
-    " media_type, unused_name, content_encoding, went_to, of_other_url FROM file WHERE key"
+    " media_type, unused_name, content_encoding, stored, went_to, of_other_url FROM file WHERE key"
 )
 # After each statement the thread has to get the interpreter's lock again, which costs more than
 # the row. More rows would need more than the 999 parameters that old versions of SQLite allow.
@@ -229,5 +229,5 @@ def _values(key: str, row: FileRow, facts: FileFacts) -> tuple[object, ...]:
         key, row.path, row.url, int(row.was_free), row.status, facts.size, facts.modified_ns,
         facts.etag or "", facts.last_modified or "", facts.sha256 or "", facts.answered_by or "",
         facts.media_type or "", facts.unused_name or "", facts.content_encoding or "",
-        row.fetched_at,
+        facts.stored or "", row.fetched_at,
     )  # fmt: skip

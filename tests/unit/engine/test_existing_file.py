@@ -18,7 +18,9 @@ from pyfetch.engine.verdict import Conditions
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import IfExists, Outcome, Target, TargetError
 from pyfetch.settings import Settings
+from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import Found
+from pyfetch.storage.file_store import FileStore
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 
@@ -56,7 +58,8 @@ def judged(
     target = Target(1, parse_url("http://h/x"), "x", demanded, known=known)
     expected = Expectations(Settings(**settings), None)
     transfer = Transfer(Assignment.first_of(target))
-    return judge_existing("/nowhere/x", found, policy, target, transfer, expected)
+    store = FileStore(OutputDirectory(Path("/nowhere")), fsync=False)
+    return judge_existing("/nowhere/x", found, policy, target, transfer, expected, store)
 
 
 def test_the_server_is_asked_whether_the_bytes_have_changed_that_were_fetched(found: Found) -> None:

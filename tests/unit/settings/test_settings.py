@@ -26,6 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
+from pyfetch.settings.store_kinds import StoreOptions
 from tests.support.cases import cases
 from tests.support.settings import beside
 
@@ -87,7 +88,7 @@ def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each
             )
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers() | Statuses() | Hosts():
+        case Headers() | Statuses() | Hosts() | StoreOptions():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False
@@ -174,8 +175,6 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"exec": "true", "map": "a:b"},
         {"exec": "true", "discard": True},
         {"map": "a:b", "keep": False, "state": False},
-        {"map": "a:b", "processes": 2},
-        {"map": "a:b", "processes": "auto"},
         {"cpus": 1},
         {"ahead": 9},
         {"keep": False},
