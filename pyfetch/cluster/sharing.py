@@ -47,11 +47,11 @@ class Sharing:
             return False
         return not self.hosts.has_nothing_for(member)
 
-    def take(self, member: Member, number: int, now: float) -> list[Target]:
-        """Take out targets for a member, at most so many."""
+    def take(self, member: Member, number: int, now: float, among: int) -> list[Target]:
+        """Take out targets for a member, at most so many. `among`: as `HostOwners.take` has it."""
         if self._numbers:
             number = min(number, self._numbers.enough(member) - len(member.targets))
-        return self.hosts.take(member, number, now)
+        return self.hosts.take(member, number, now, among)
 
     def follow(self, member: Member, message: FromMember, now: float) -> bool:
         """Take in a message about hosts or numbers. False: it is about something else."""
@@ -79,8 +79,8 @@ class Sharing:
         if self.hosts.are_held_back and self._help_at <= now:
             self._help_at = now + _HELP_EVERY
             for member in members:
-                if member.is_ready and member.workload.idle_workers:
-                    self.hosts.help(member, now)
+                if member.is_ready and (idle := member.workload.idle_workers):
+                    self.hosts.help(member, idle, now)
         if self._numbers:
             self._numbers.divide_again(self._use_of, now)
 

@@ -159,7 +159,7 @@ def _fetch(
     def ask_for_more() -> bool:
         needs_more = engine.waiting > 0 or (stage is not None and stage.is_short)
         if needs_more:
-            send(messages.NeedsMore())
+            send(messages.NeedsMore(engine.waiting + (stage.left if stage else 0)))
         return needs_more
 
     stage = computing.stage if computing else None
@@ -312,7 +312,7 @@ class _EndlessReadAhead(ReadAhead):
         self._unread -= 1
         return super().acquire()
 
-    def widen(self) -> None:
+    def widen(self, workers: int = 0) -> None:  # noqa: ARG002
         # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()
