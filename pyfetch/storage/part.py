@@ -173,10 +173,7 @@ class Part:
             parts = self._directory.parts
             self._is_named = not (is_whole and self._parts.may_be_nameless())
             self._may_be_on_disk = True
-            if self._is_named:
-                self._descriptor = self._open_new(parts)
-            else:
-                self._descriptor = os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
+            self._descriptor = self._open_new(parts)
             if metadata is not None:
                 self._begin_metadata(metadata._replace(boot=current_boot()), parts)
         except OSError as error:
@@ -191,6 +188,8 @@ class Part:
         self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
+        if not self._is_named:
+            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file(), NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a killed process has left it
