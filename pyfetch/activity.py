@@ -68,6 +68,8 @@ def combined_activity(activities: Iterable[Activity]) -> Activity:
         else (0.0, 0.0),
         held_back=sum(one.held_back for one in every),
         slowed=_joined(wait for one in every for wait in one.slowed),
+        computing=sum(one.computing for one in every),
+        to_compute=sum(one.to_compute for one in every),
     )
 
 

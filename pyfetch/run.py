@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pyfetch.activity import Activity
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
+    from pyfetch.cluster.members_computing import MembersComputing
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.compute.task import Task
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
     from pyfetch.storage.directory import OutputDirectory
@@ -60,11 +62,13 @@ class Run:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
+        self._task: Task | None = None
         self._stage: ComputeStage | None = None
+        self._members: MembersComputing | None = None
         if settings.computes:
-            from pyfetch.compute.stage import ComputeStage
+            from pyfetch.compute.task import task_from
 
-            self._stage = ComputeStage(settings)
+            self._task = task_from(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -78,12 +82,20 @@ class Run:
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
+            if self._task:
+                from pyfetch.compute.stage import ComputeStage
+
+                self._stage = ComputeStage(settings, self._task)
             self._engine = engine_over_threads(
                 settings, self._download, self._read_ahead, self._stage
             )
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
+            if self._task:
+                from pyfetch.cluster.members_computing import MembersComputing
+
+                self._members = MembersComputing(settings, self._task)
             executor, shares = _executor(settings)
             self._engine = Coordinator(
                 settings,
@@ -92,6 +104,7 @@ class Run:
                 read_ahead=self._read_ahead,
                 watched=watched,
                 warned=warned,
+                computing=self._members,
             )
 
     def results(
@@ -155,11 +168,13 @@ class Run:
                     state,
                     lasting=settings.state,
                     check_directory=directory.check,
-                    task_of=stage.task_of if stage else None,
+                    task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
                 )
                 if stage:
                     stage.use(ledger, directory)
+                if self._members:
+                    self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, finished, lock)
@@ -198,7 +213,8 @@ class Run:
     @property
     def computing_summary(self) -> str | None:
         """In how many processes was computed, and why; None if nothing was computed."""
-        return self._stage.summary() if self._stage else None
+        computing = self._stage or self._members
+        return computing.summary() if computing else None
 
     @property
     def read(self) -> int:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.activity import Activity
+from pyfetch.cluster.computing_messages import (
+    Computing,
+    FileFetched,
+    FileKnown,
+    FilesCounted,
+    TasksDone,
+    TasksRecorded,
+)
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
@@ -13,6 +21,9 @@ from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, 
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.timing import Phase
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.compute.pool import Use
 
 
 class Begin(NamedTuple):
@@ -29,6 +40,8 @@ class Begin(NamedTuple):
     """What the output directory must be for a member of this machine; None: no files are kept."""
     elsewhere: Elsewhere | None = None
     """What a member that may be on another machine has to know."""
+    computing: Computing | None = None
+    """How it computes with files; None: it only fetches."""
 
 
 class Elsewhere(NamedTuple):
@@ -40,6 +53,8 @@ class Elsewhere(NamedTuple):
     """Whether files are kept: then it writes a probe file, which the coordinator reads."""
     lease: float
     """It ends at once if nothing has come for so many seconds, as the coordinator may be gone."""
+    members: int = 1
+    """How many members the machine has room for: they share its CPUs."""
 
 
 class StopNow:
@@ -52,6 +67,13 @@ class NameGiven(NamedTuple):
     target_index: int
     path: str
     known: Known
+
+
+class OutputIsShared(NamedTuple):
+    """The answer to `ProbeWritten` where a member needs no shared output directory."""
+
+    is_shared: bool
+    """Whether the coordinator has found the probe in its own."""
 
 
 class HostsTold(NamedTuple):
@@ -74,7 +96,18 @@ class RunBudget(NamedTuple):
     """Bytes a second, from all hosts together; None: no limit."""
 
 
-ToMember = Begin | list[Target] | HostsTold | RunBudget | NameGiven | StopNow | None
+ToMember = (
+    Begin
+    | list[Target]
+    | HostsTold
+    | RunBudget
+    | NameGiven
+    | FileKnown
+    | TasksRecorded
+    | OutputIsShared
+    | StopNow
+    | None
+)
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -133,6 +166,10 @@ class ProbeWritten(NamedTuple):
     """Name of the machine."""
 
 
+class IsReady:
+    """A member that computes can begin; others need not say so."""
+
+
 class IsUnfit(NamedTuple):
     """The last message of a member that cannot work where it is."""
 
@@ -153,6 +190,8 @@ class MemberEnded(NamedTuple):
     error: RunError | None
     workers: str | None
     """How many workers turned out best, and why."""
+    used: Use | None = None
+    """How processes that compute were used."""
 
 
 FromMember = (
@@ -160,11 +199,15 @@ FromMember = (
     | NameWanted
     | InFlightReport
     | NeedsMore
+    | FileFetched
+    | FilesCounted
+    | TasksDone
     | HostNews
     | HostWanted
     | BudgetObeyed
     | RunBudgetObeyed
     | ProbeWritten
+    | IsReady
     | IsUnfit
     | LogLine
     | MemberEnded

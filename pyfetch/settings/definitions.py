@@ -426,8 +426,8 @@ class Settings(_Values):
         AUTO,
         count_or_auto(1, MOST_CPUS),
         "--cpus",
-        "Work on this many files at once with `--exec` or `--map`. `auto`: one for each CPU, fewer"
-        " where fetching needs one or memory gets short.",
+        "Work on this many files at once with `--exec` or `--map`; on a cluster, in each process."
+        " `auto`: one for each CPU, fewer where fetching needs one or memory gets short.",
     )
     ahead: int | None = _computing(
         None,
@@ -637,11 +637,6 @@ class Settings(_Values):
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"
         yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
-        cluster = "{cluster}" if self.cluster is not None else "{cluster_file}"
-        yield (
-            f"{task} computes on this machine, which {cluster} does not: leave one of them out",
-            self.on_cluster,
-        )
         yield (
             f"{task} knows a file by its sha256: leave {{hash}} out",
             not self.hash,
@@ -654,11 +649,6 @@ class Settings(_Values):
         yield (
             "{keep} no leaves nothing but what the state remembers: leave {state} out",
             not self.keep and not self.state,
-        )
-        yield (
-            f"{{processes}} share the fetching, and {task} has processes of its own: leave"
-            " {processes} out ({cpus} says how many compute)",
-            self.processes != 1,
         )
 
 

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
-from pyfetch.storage.computed_file import ComputedFile
+from pyfetch.storage.computed_file import ComputedFile, ComputedLedger
 from pyfetch.storage.computed_table import ComputedRow
 from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.group_commit import GroupCommit
 
 
@@ -24,7 +23,7 @@ class ComputedFiles:
     `keeps`: whether files stay after their tasks. The ledger has to know the tasks.
     """
 
-    def __init__(self, ledger: FileLedger, directory: OutputDirectory, *, keeps: bool) -> None:
+    def __init__(self, ledger: ComputedLedger, directory: OutputDirectory, *, keeps: bool) -> None:
         self.ledger = ledger
         self.directory = directory
         self.keeps = keeps

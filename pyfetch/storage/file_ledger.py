@@ -121,6 +121,17 @@ class FileLedger:
             if attempt.result.backup:
                 self._state.add_backup(str(attempt.result.backup).removeprefix(self._before))
 
+    def reopened(self, target: Target) -> Target:
+        """A target that was `finished` and has to be fetched or computed again after all."""
+        path = target.path
+        assert path is not None  # noqa: S101 - `named` has given it one
+        with self._lock:
+            self._open[path] = self._open.get(path, 0) + 1
+            known = self._names.claim(path, target) or Known()
+            if self._computed and known.facts:
+                known = self._with_left(self._computed, target, path, known)
+            return target.at(path, known)
+
     def task_of(self, target: Target) -> str:
         """Identity of the task that this run has for a target's file."""
         assert self._task_of  # noqa: S101 - asked only in a run that computes

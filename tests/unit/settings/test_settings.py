@@ -174,8 +174,6 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"exec": "true", "map": "a:b"},
         {"exec": "true", "discard": True},
         {"map": "a:b", "keep": False, "state": False},
-        {"map": "a:b", "processes": 2},
-        {"map": "a:b", "processes": "auto"},
         {"cpus": 1},
         {"ahead": 9},
         {"keep": False},
