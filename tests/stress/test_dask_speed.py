@@ -1,4 +1,4 @@
-"""What more worker processes of a Dask cluster bring where each answer takes its time."""
+"""What a run on a Dask cluster costs, and what more worker processes bring."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import pytest
 from tests.support.command import InstalledCommand
 from tests.support.dask_commands import dask_commands
 from tests.support.server import Handler, LoopbackServer
+from tools.benchmarks import cluster
+from tools.benchmarks.bench import nginx
 
 pytestmark = pytest.mark.slow
 LATENCY = 0.25
 TRANSFERS = 8
 PER_PROCESS = 240
 """URLs: seven seconds and a half."""
+MOST = 100e-6
+"""Seconds of CPU for a URL."""
 
 
 def test_four_processes_bring_three_and_a_half_times_what_one_does(
@@ -51,3 +55,22 @@ def test_four_processes_bring_three_and_a_half_times_what_one_does(
     one, four = (rate(number, tmp_path_factory.mktemp("dask")) for number in (1, 4))
     assert one < TRANSFERS / LATENCY * 1.05
     assert four / one >= 3.5
+
+
+def test_command_and_scheduler_take_less_than_a_tenth_of_a_millisecond_for_a_url(
+    tmp_path: Path,
+) -> None:
+    """CPU, which a busy machine makes more of: so the least of three times counts."""
+    if nginx.found() is None:
+        pytest.skip(f"nginx is not installed ({nginx.INSTALL})")
+    number = 10_000
+    taken: list[float] = []
+    (tmp_path / "1k").write_bytes(b"x" * 1000)
+    with nginx.serving(tmp_path, tmp_path, ["127.0.0.1"]) as server:
+        urls = cluster.listed(tmp_path / "urls", server.http, number)
+        while not taken or (min(taken) >= MOST and len(taken) < 3):
+            with cluster.cluster(tmp_path, 2) as on:
+                took = cluster.run(urls, number, on, "--discard")
+            taken.append((took.cpu["command"] + took.cpu["scheduler"]) / number)
+            assert 0 < took.cpu["scheduler"] < took.cpu["command"]
+    assert min(taken) < MOST
