@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch import cpu
@@ -121,11 +122,26 @@ def _at_home(
         if begin.settings.keep:
             raise
         return _with_own_place(begin, place)
+    if begin.settings.in_bucket:
+        return _with_own_home(begin, place)
     if begin.settings.keep:
         return begin
     answer = inbox.take()
     assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
     return begin if answer.is_shared else _with_own_place(begin, place)
+
+
+def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
+    """The same for a member that saves to a bucket: it has parts of its own in this directory."""
+    from pyfetch.storage.cleanup import sweep
+    from pyfetch.storage.destination import home_of
+    from pyfetch.storage.filesystem import prepare
+
+    begin = begin._replace(settings=replace(begin.settings, state_dir=place))
+    home = home_of(begin.settings)
+    prepare(home)
+    sweep(home)
+    return begin
 
 
 def _with_own_place(begin: messages.Begin, place: str) -> messages.Begin:

@@ -178,6 +178,13 @@ class Bucket:
         except FileNotFoundError:
             return
 
+    def signed(self, path: str, lasting: timedelta) -> str:
+        """A URL of an object with a signature, so that anybody can get it for some time."""
+        with self.errors(path):
+            return self._obstore.sign(
+                cast("Any", self._client), "GET", self.address.key(path), lasting
+            )
+
     @property
     def obeys_conditions(self) -> bool:
         """Whether the server obeys `If-None-Match`. It is tried once."""
