@@ -36,6 +36,7 @@ from pyfetch.compute.task import Task
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.computed_table import ComputedOf, ComputedRow
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.store import Store
@@ -104,6 +105,7 @@ def with_own_place(begin: Begin, directory: str) -> Begin:
             " beside a file goes with it"
         )
     prepare(Path(directory))
+    sweep(Path(directory))
     return begin._replace(
         settings=replace(begin.settings, output_dir=directory),
         computing=begin.computing._replace(has_own_place=True),
