@@ -30,9 +30,9 @@ from pyfetch.cluster.computing_messages import (
 from pyfetch.cluster.messages import Begin, ToMember
 from pyfetch.cluster.probe import UnfitError
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare, cpu_share
 from pyfetch.compute.stage import ComputeStage
 from pyfetch.compute.task import Task
+from pyfetch.cpu_share import CpuShare, cpu_share
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
