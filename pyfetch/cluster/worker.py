@@ -22,7 +22,7 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.probe import UnfitError, prove_output
+from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
@@ -117,7 +117,8 @@ def _at_home(
     assert elsewhere  # noqa: S101
     place = os.getcwd()  # noqa: PTH109 - whoever has started this process removes it
     try:
-        send(prove_output(begin.settings.output_dir, elsewhere))
+        probe = prove_output(begin.settings.output_dir, elsewhere)
+        send(probe)
     except UnfitError:
         if begin.settings.keep:
             raise
@@ -128,7 +129,10 @@ def _at_home(
         return begin
     answer = inbox.take()
     assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
-    return begin if answer.is_shared else _with_own_place(begin, place)
+    if answer.is_shared:
+        return begin
+    remove_probe(begin.settings.output_dir, probe)  # nobody else sees it
+    return _with_own_place(begin, place)
 
 
 def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
