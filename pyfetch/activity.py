@@ -27,6 +27,16 @@ class Processes(NamedTuple):
     """How many of the others have no transfer in flight."""
 
 
+class BusyHost(NamedTuple):
+    """How often a host was asked in a run over several processes."""
+
+    origin: str
+    """`scheme://host:port`."""
+    requests: int
+    rate: float | None
+    """Requests a second, from the first one to the last one; None if that was too short."""
+
+
 class Activity(NamedTuple):
     """A snapshot of a run; immutable."""
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
@@ -21,7 +20,7 @@ from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
-    from pyfetch.activity import Activity
+    from pyfetch.activity import Activity, BusyHost
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
     from pyfetch.cluster.members_computing import MembersComputing
@@ -143,31 +142,31 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
-        from pyfetch.storage.directory import OutputDirectory
+        from pyfetch.storage.destination import home_of, lock_of, store_of
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
-        from pyfetch.storage.lock import RunLock
         from pyfetch.storage.state import STATE_FILE, State
 
         settings = self._settings
-        output_dir = Path(settings.output_dir)
-        prepare(output_dir)
-        lock = RunLock(output_dir, elsewhere=settings.on_cluster)
+        home = home_of(settings)
+        prepare(home)
+        store = (self._download.store if self._download else None) or store_of(settings)
+        directory = store.directory
+        lock = lock_of(settings, store)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        store = self._download.store if self._download else None
-        directory = store.directory if store else OutputDirectory(output_dir)
         try:
-            sweep(output_dir)
-            with needed_for(output_dir):
+            sweep(home)
+            with needed_for(home):
                 directory.open()
-            file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
+            file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 stage = self._stage
                 ledger = FileLedger(
                     settings,
                     state,
                     lasting=settings.state,
-                    check_directory=directory.check,
+                    store=store,
+                    check_directory=partial(_check, directory, lock),
                     task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
                 )
@@ -209,6 +208,16 @@ class Run:
     def workers_summary(self) -> str | None:
         """How many workers turned out best, and why; None if the number is fixed."""
         return self._engine.workers_summary
+
+    @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        """The hosts that several processes have asked most often."""
+        return self._engine.busy_hosts
+
+    @property
+    def hosts_summary(self) -> str | None:
+        """Which hosts several processes have asked how often; None where one has asked."""
+        return self._engine.hosts_summary
 
     @property
     def computing_summary(self) -> str | None:
@@ -291,6 +300,11 @@ def warnings_within() -> Iterator[list[str]]:
         yield handler.texts
     finally:
         logger.removeHandler(handler)
+
+
+def _check(directory: OutputDirectory, lock: RunLock) -> None:
+    directory.check()
+    lock.check()
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

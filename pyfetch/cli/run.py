@@ -182,8 +182,13 @@ class _CommandRun:
             said.append(f"{self._sources.duplicates} duplicates dropped")
         if summary.kept():
             said.append(summary.kept())
+        if self._settings.in_bucket and self._settings.state:
+            from pyfetch.storage.destination import home_of
+
+            said.append(f"state in {home_of(self._settings)}")
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        for more in (self._run.workers_summary, self._run.computing_summary):
+        run = self._run
+        for more in (run.workers_summary, run.hosts_summary, run.computing_summary):
             if more:
                 display.tell(f"pyfetch: {more}", "  ")
 

@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pyfetch.activity import Activity
+from pyfetch.activity import Activity, BusyHost
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.computing_messages import FileFetched, FilesCounted, TasksDone
 from pyfetch.cluster.executor import Executor, Gone, RoomChanged
+from pyfetch.cluster.host_tally import HostTally
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
@@ -92,6 +93,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._same_path = SamePath()
+        self._tally = HostTally()
         self._deaths: Counter[int] = Counter()
         self._warned = set(warned)
         self._summaries: list[str] = []
@@ -105,8 +107,16 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         return self._members.activity()
 
     @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        return self._tally.busiest()
+
+    @property
     def workers_summary(self) -> str | None:
         return "; ".join(self._summaries) or None
+
+    @property
+    def hosts_summary(self) -> str | None:
+        return self._tally.summary() if self._members.most > 1 else None
 
     def when_idle(self, call: Callable[[], None]) -> None:
         call()  # when `run` has ended, all members have ended
@@ -210,6 +220,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         match message:
             case messages.InFlightReport():
                 member.reported(message, self._clock())
+                self._tally.add(message.asked, self._clock())
             case messages.ProbeWritten():
                 self._take_probe(member, message)
             case messages.IsReady() if not member.unfit:

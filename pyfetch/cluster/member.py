@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -65,6 +66,12 @@ class Member:
         was_fetched = index in self.fetched
         self.fetched.discard(index)
         return was_fetched
+
+    def returned(self, indexes: Iterable[int]) -> list[Target]:
+        """Take in that it will not do these targets. Returns those that it had."""
+        returned = [self.targets.pop(index) for index in indexes if index in self.targets]
+        self.workload.returned(len(returned))
+        return returned
 
     def reported(self, report: InFlightReport, now: float) -> None:
         """Take in its report of transfers in flight."""

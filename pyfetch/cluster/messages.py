@@ -17,7 +17,13 @@ from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
-from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, HostWanted
+from pyfetch.scheduling.host_budgets import (
+    BudgetObeyed,
+    HostAsked,
+    HostBudget,
+    HostNews,
+    HostWanted,
+)
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.timing import Phase
@@ -81,13 +87,22 @@ class HostsTold(NamedTuple):
 
     budgets: tuple[HostBudget, ...] = ()
     news: tuple[HostNews, ...] = ()
+    give_back: tuple[str, ...] = ()
+    """Origins whose targets go to another member, as far as no attempt was made at them."""
+
+
+class TargetsReturned(NamedTuple):
+    """Targets of a host at which no attempt was made, and none will be."""
+
+    origin: str
+    indexes: tuple[int, ...]
 
 
 class RunBudget(NamedTuple):
     """The member's part of the numbers that hold for the whole run; replaces the one before."""
 
     serial: int
-    """Which of these messages it is; `RunBudgetObeyed` names it."""
+    """Which of these messages it is; `RunBudgetObeyed` names it. 0: none is wanted."""
     interval: float = 0.0
     """Seconds from one request to the next, to any host; 0: no limit."""
     wait: float = 0.0
@@ -145,6 +160,8 @@ class InFlightReport(NamedTuple):
 
     transfers: list[TransferState]
     activity: Activity
+    asked: tuple[HostAsked, ...] = ()
+    """How often hosts were asked since the last report."""
 
 
 class NeedsMore:
@@ -205,6 +222,7 @@ FromMember = (
     | HostNews
     | HostWanted
     | BudgetObeyed
+    | TargetsReturned
     | RunBudgetObeyed
     | ProbeWritten
     | IsReady

@@ -158,11 +158,11 @@ def _fetch(
     engine = engine_over_threads(
         settings, downloader, read_ahead, stage, make_queues=hosts.make_queues
     )
-    hosts.tell = engine.tell
+    hosts.tell, hosts.give_back = engine.tell, engine.give_back
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     if settings.limit_rate or settings.rate_total:
         every = min(every, _PARTS_EVERY)
-    daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
+    daemon(lambda: _report_what_is_in_flight(engine, send, every, hosts), "in-flight").start()
     ledger = _Outcomes()
     if computing:
         computing.begin(downloader.store, lambda: engine.stopped)
@@ -178,6 +178,7 @@ def _fetch(
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
+    send(_report(engine, hosts))
     return messages.MemberEnded(error, engine.workers_summary, stage.used if stage else None)
 
 
@@ -222,17 +223,24 @@ def _targets(
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[messages.FromMember], None], every: float
+    engine: ThreadEngine,
+    send: Callable[[messages.FromMember], None],
+    every: float,
+    hosts: MemberHosts,
 ) -> None:
     while True:
         time.sleep(every)
-        transfers = [
-            messages.TransferState(
-                each.target.index, each.received, each.resumed, each.size, each.phase
-            )
-            for each in engine.in_flight
-        ]
-        send(messages.InFlightReport(transfers, engine.activity()))
+        send(_report(engine, hosts))
+
+
+def _report(engine: ThreadEngine, hosts: MemberHosts) -> messages.InFlightReport:
+    transfers = [
+        messages.TransferState(
+            each.target.index, each.received, each.resumed, each.size, each.phase
+        )
+        for each in engine.in_flight
+    ]
+    return messages.InFlightReport(transfers, engine.activity(), hosts.take_asked())
 
 
 class _Names:

@@ -80,6 +80,10 @@ class Workload:
             self._rate += _WEIGHT * (self._finished / elapsed - self._rate)
             self._finished, self._since = 0, now
 
+    def returned(self, number: int) -> None:
+        """Take in that the member has given `number` targets back."""
+        self.outstanding -= number
+
     def needs_more(self) -> None:
         """Take in that the targets of the member may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)

@@ -60,6 +60,7 @@ from pyfetch.settings.request_kinds import (
     USER_AND_PASSWORD,
 )
 from pyfetch.settings.setting import Group, Setting
+from pyfetch.settings.store_kinds import DESTINATION, STORE_OPTIONS, is_bucket
 
 _T = TypeVar("_T")
 
@@ -91,6 +92,8 @@ OF_COMPUTING = (
     "cpus", "ahead", "keep", "exec_timeout", "exec_retries", "exec_version", "max_tasks",
 )  # fmt: skip
 """Settings that say how each file is computed with."""
+OF_A_BUCKET = ("state_dir",)
+"""Settings that say how a run saves to a bucket, if it does."""
 OF_A_CLUSTER = ("cluster_tls", "cluster_upload")
 """Settings that say how a run works with a cluster, if it does."""
 
@@ -145,7 +148,12 @@ class Settings(_Values):
     # The first sentence of each help is what `-h` shows: it has to fit beside the flags.
 
     output_dir: str = _files(
-        ".", DIRECTORY, "-o, --output-dir", "Save files in this directory. It is made if missing."
+        ".",
+        DESTINATION,
+        "-o, --output-dir",
+        "Save files in this directory or bucket. A directory is made if missing. A bucket is"
+        " written `s3://BUCKET/PREFIX`, `gs://BUCKET` or `az://BUCKET`; it needs"
+        " `pyfetch-batch[cloud]`.",
     )
     if_exists: IfExists = _files(
         IfExists.REFRESH,
@@ -201,6 +209,19 @@ class Settings(_Values):
         SECONDS,
         "--wait-lock",
         "Wait up to this long for another run in the same directory.",
+    )
+    store_option: tuple[tuple[str, str], ...] = _files(
+        (),
+        STORE_OPTIONS,
+        "--store-option",
+        "Set an option of the bucket: `endpoint=URL`, `region=NAME`. May be repeated.",
+    )
+    state_dir: str | None = _files(
+        None,
+        DIRECTORY,
+        "--state-dir",
+        "Keep the state of a run into a bucket below here. Lock and parts, too. The default is"
+        " `~/.local/state/pyfetch`, with a directory for each bucket and prefix.",
     )
     max_size: int | None = _checks(None, SIZE, "--max-size", "Refuse larger files.")
     min_size: int = _checks(0, SIZE, "--min-size", "Refuse smaller files.")
@@ -520,6 +541,11 @@ class Settings(_Values):
         )
 
     @property
+    def in_bucket(self) -> bool:
+        """Whether files go into a bucket."""
+        return is_bucket(self.output_dir)
+
+    @property
     def has_template(self) -> bool:
         """Whether files are named by a template, and not as their URLs are."""
         return self.name != SETTINGS["name"].default
@@ -616,6 +642,11 @@ class Settings(_Values):
             f"{cluster} says where the processes are: leave {{processes}} out",
             self.on_cluster and self.processes != 1,
         )
+        for name in OF_A_BUCKET:
+            yield (
+                f"{{{name}}} is for a bucket: it needs {{output_dir}} s3://…, gs://… or az://…",
+                getattr(self, name) and not self.in_bucket,
+            )
         for name in OF_A_CLUSTER:
             yield (
                 f"{{{name}}} is for a Dask cluster: it needs {{cluster}} or {{cluster_file}}",

@@ -9,7 +9,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import BinaryIO, Self
 
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Failure, TargetError
@@ -279,6 +279,12 @@ class Part:
             if placement.when_there is WhenThere.KEEP:
                 self.drop()  # the existing file will stay in the next run, too
             raise
+
+    def reading(self) -> BinaryIO:
+        """Open what was written, to read it. Only for a part that has a name."""
+        with self._errors:
+            self._file_is = identity(os.fstat(self._descriptor))
+            return open(self._open_found(READ_FILE), "rb")
 
     def drop(self) -> None:
         """Remove the part and its metadata."""

@@ -26,8 +26,10 @@ class Saving(Protocol):
     `TargetError`.
     """
 
-    length: int
-    """Bytes that it has."""
+    @property
+    def length(self) -> int:
+        """Bytes that it has."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -104,6 +106,18 @@ class Store(Protocol):
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The bytes of what `look` has found. Raises `TargetError`."""
+        ...
+
+    def is_free(self, path: str) -> bool:
+        """Whether nothing has this name."""
+        ...
+
+    def was_free(self, path: str) -> bool:
+        """Whether nothing has a name that a URL gets now, if that can be found out quickly."""
+        ...
+
+    def without_links(self, path: str) -> str:
+        """The path of a directory, without symbolic links that stay inside."""
         ...
 
     def begin(self, path: str, target: Target, /) -> Saving:

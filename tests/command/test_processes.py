@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -416,3 +417,17 @@ def test_a_program_that_uses_the_library_needs_no_guard(
         [sys.executable, "-P", str(program)], cwd=tmp_path, capture_output=True, timeout=LONGEST
     )
     assert ended.stdout.decode().split() == [hashlib.sha256(b"hello").hexdigest()] * 3
+
+
+def test_the_summary_says_how_often_hosts_were_asked(
+    forked: InstalledCommand, server: LoopbackServer, hundred: list[str]
+) -> None:
+    ended = forked(*TWO, "--rate", "25/s", "--discard", *hundred[:40])
+    assert ended.status == 0
+    said = next(line for line in ended.err.splitlines() if "asked most" in line)
+    name = server.url.removeprefix("http://")
+    assert f"{name} 2" in said  # 25 a second, or nearly
+    assert "(40 requests)" in said
+    lines = forked(*TWO, "--progress", "json", "--discard", *hundred).err.splitlines()
+    (host,) = json.loads(lines[-1])["hosts"]
+    assert (host["origin"], host["requests"]) == (server.url, 100)

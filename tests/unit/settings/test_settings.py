@@ -26,6 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
+from pyfetch.settings.store_kinds import StoreOptions
 from tests.support.cases import cases
 from tests.support.settings import beside
 
@@ -87,7 +88,7 @@ def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each
             )
         case MediaTypes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers() | Statuses() | Hosts():
+        case Headers() | Statuses() | Hosts() | StoreOptions():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False
