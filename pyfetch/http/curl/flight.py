@@ -437,7 +437,7 @@ class Flight:
                 tunnel = line[1].strip() if len(line) > 1 else ""
         return Reached(
             has_socket=self._has_opened,
-            has_looked_up=get(pycurl.NAMELOOKUP_TIME) > 0,
+            has_looked_up=self._has_opened or get(pycurl.NAMELOOKUP_TIME) > 0,
             has_connected=get(pycurl.CONNECT_TIME) > 0,
             has_lines=bool(handle.lines),
             errno=get(pycurl.OS_ERRNO),

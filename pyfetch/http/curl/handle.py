@@ -130,6 +130,9 @@ class Options:
     def of(self, route: Route) -> list[tuple[int, Any]]:
         """All options of requests by this route."""
         options = list(self._common)
+        if route.scheme == "https" and self._settings.http is not HttpVersion.ONE:
+            # One connection for several requests, if the server turns out to speak HTTP/2.
+            options.append((pycurl.PIPEWAIT, 1))
         if not self._settings.insecure and (
             route.scheme == "https" or (route.proxy and route.proxy.scheme == "https")
         ):
@@ -153,8 +156,6 @@ def _common(settings: Settings) -> list[tuple[int, Any]]:
         (pycurl.NOSIGNAL, 1),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
         (pycurl.HTTP_VERSION, _VERSIONS[settings.http]),
-        # Not a connection for each of several requests that one could have.
-        (pycurl.PIPEWAIT, settings.http is not HttpVersion.ONE),
         (pycurl.PATH_AS_IS, 1),
         (pycurl.BUFFERSIZE, _BUFFER_SIZE),
         (pycurl.HTTP_CONTENT_DECODING, 0),
