@@ -21,8 +21,9 @@ from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
 
-if TYPE_CHECKING:  # loaded where files are to be pruned only
+if TYPE_CHECKING:  # loaded where files are to be pruned or computed only
     from pyfetch.cli.prune import Pruning
+    from pyfetch.compute.task import Task
 
 _FEW = 5
 """Results whose rows are in sight when the run ends, so that no failure is told twice."""
@@ -55,9 +56,14 @@ class SourceSpec(NamedTuple):
         )
 
 
-def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
-    """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
-    prepared = _CommandRun(spec, settings, options)
+def run_command(
+    spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None" = None
+) -> int:
+    """Fetch all that the sources list. Returns the exit status; raises `RunError`.
+
+    `task`: what the settings want done with each file, if that was found already.
+    """
+    prepared = _CommandRun(spec, settings, options, task)
     imports_done()
     return prepared.execute()
 
@@ -65,7 +71,9 @@ def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) ->
 class _CommandRun:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
-    def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
+    def __init__(
+        self, spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None"
+    ) -> None:
         self._settings = settings
         self._spec = spec
         self._options = options
@@ -81,7 +89,11 @@ class _CommandRun:
         self._display = Display(options, self._out, sys.stderr or io.StringIO())
         with self._display.logging():
             self._run = Run(
-                settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
+                settings,
+                ordered=options.ordered,
+                watched=self._display.draws,
+                may_pin=True,
+                task=task,
             )
         self._reader = ReaderWatch(self._run.stop)
         self._files = ResultFiles(options, settings, self._sources, spec.arguments)
