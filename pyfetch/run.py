@@ -158,6 +158,10 @@ class Run:
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         try:
             sweep(home)
+            if not store.is_local:
+                from pyfetch.storage.computed_copy import remove_copies
+
+                remove_copies(home)
             with needed_for(home):
                 directory.open()
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
@@ -173,7 +177,7 @@ class Run:
                     keeps=settings.keep,
                 )
                 if stage:
-                    stage.use(ledger, directory)
+                    stage.use(ledger, store)
                 if self._members:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:

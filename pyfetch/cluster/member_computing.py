@@ -68,7 +68,7 @@ class MemberStage:
     def begin(self, store: Store | None, stopped: Callable[[], bool]) -> None:
         """Compute the files of a run that begins now."""
         assert store  # noqa: S101 - files are kept while they are computed
-        self.stage.use(self.ledger, store.directory)
+        self.stage.use(self.ledger, store)
         self._stopped = stopped
 
     def hear(self, message: ToMember) -> None:

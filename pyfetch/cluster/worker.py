@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch import cpu
@@ -122,6 +123,8 @@ def _at_home(
         if begin.settings.keep:
             raise
         return _with_own_place(begin, place)
+    if begin.settings.in_bucket:
+        return _with_own_home(begin, place)
     if begin.settings.keep:
         return begin
     answer = inbox.take()
@@ -130,6 +133,19 @@ def _at_home(
         return begin
     remove_probe(begin.settings.output_dir, probe)  # nobody else sees it
     return _with_own_place(begin, place)
+
+
+def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
+    """The same for a member that saves to a bucket: it has parts of its own in this directory."""
+    from pyfetch.storage.cleanup import sweep
+    from pyfetch.storage.destination import home_of
+    from pyfetch.storage.filesystem import prepare
+
+    begin = begin._replace(settings=replace(begin.settings, state_dir=place))
+    home = home_of(begin.settings)
+    prepare(home)
+    sweep(home)
+    return begin
 
 
 def _with_own_place(begin: messages.Begin, place: str) -> messages.Begin:
@@ -147,7 +163,7 @@ def _fetch(
     def ask_for_more() -> bool:
         needs_more = engine.waiting > 0 or (stage is not None and stage.is_short)
         if needs_more:
-            send(messages.NeedsMore())
+            send(messages.NeedsMore(engine.waiting + (stage.left if stage else 0)))
         return needs_more
 
     stage = computing.stage if computing else None
@@ -300,7 +316,7 @@ class _EndlessReadAhead(ReadAhead):
         self._unread -= 1
         return super().acquire()
 
-    def widen(self) -> None:
+    def widen(self, workers: int = 0) -> None:  # noqa: ARG002
         # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()
