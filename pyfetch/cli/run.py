@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -20,6 +20,7 @@ from pyfetch.models import Result
 from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where files are to be pruned only
     from pyfetch.cli.prune import Pruning
@@ -29,7 +30,7 @@ _FEW = 5
 _BELOW = " " * 7
 
 
-class SourceSpec(NamedTuple):
+class SourceSpec(Value):
     """The SOURCE arguments, and how to read them."""
 
     arguments: tuple[str, ...]
