@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
-class PartDigest(NamedTuple):
+class PartDigest(Value):
     """The digest of the bytes that an earlier attempt has left in a part."""
 
     length: int

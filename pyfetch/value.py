@@ -45,8 +45,8 @@ class Value(metaclass=_ValueType):
         raise AttributeError(f"{name} of {type(self).__name__} cannot be removed")
 
     def __repr__(self) -> str:
-        pairs = zip(self.__match_args__, self._values(), strict=True)
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in pairs)})"
+        fields = (f"{name}={value!r}" for name, value in self.as_dict().items())
+        return f"{type(self).__name__}({', '.join(fields)})"
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -61,7 +61,11 @@ class Value(metaclass=_ValueType):
 
     def replaced(self, **changed: Any) -> Self:
         """The same value with other fields."""
-        return type(self)(**dict(zip(self.__match_args__, self._values(), strict=True)) | changed)
+        return type(self)(**self.as_dict() | changed)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by their names."""
+        return dict(zip(self.__match_args__, self._values(), strict=True))
 
     def _values(self) -> tuple[Any, ...]:
         return tuple(getattr(self, field) for field in self.__match_args__)
