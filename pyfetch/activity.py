@@ -27,6 +27,16 @@ class Processes(NamedTuple):
     """How many of the others have no transfer in flight."""
 
 
+class BusyHost(NamedTuple):
+    """How often a host was asked in a run over several processes."""
+
+    origin: str
+    """`scheme://host:port`."""
+    requests: int
+    rate: float | None
+    """Requests a second, from the first one to the last one; None if that was too short."""
+
+
 class Activity(NamedTuple):
     """A snapshot of a run; immutable."""
 
@@ -68,6 +78,8 @@ def combined_activity(activities: Iterable[Activity]) -> Activity:
         else (0.0, 0.0),
         held_back=sum(one.held_back for one in every),
         slowed=_joined(wait for one in every for wait in one.slowed),
+        computing=sum(one.computing for one in every),
+        to_compute=sum(one.to_compute for one in every),
     )
 
 

@@ -250,10 +250,13 @@ class Result(ResultFields):
     def __new__(cls, *values: Any, **named: Any) -> "Result":
         """Make a result whose texts hold no secret."""
         made = super().__new__(cls, *values, **named)
-        if _may_hold_secret(made.url):
-            made = made._replace(url=masked_url(made.url))
-        final_url = made.final_url
-        if final_url and _may_hold_secret(final_url):
+        url, final_url = made.url, made.final_url
+        has_secret = _may_hold_secret(url)
+        if has_secret:
+            made = made._replace(url=masked_url(url))
+        if final_url is not url:
+            has_secret = final_url is not None and _may_hold_secret(final_url)
+        if has_secret and final_url:
             made = made._replace(final_url=masked_url(final_url))
         if made.detail:
             made = made._replace(detail=masked(made.detail))

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
@@ -21,10 +20,12 @@ from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
-    from pyfetch.activity import Activity
+    from pyfetch.activity import Activity, BusyHost
     from pyfetch.cluster.coordinator import Coordinator
     from pyfetch.cluster.executor import Executor
+    from pyfetch.cluster.members_computing import MembersComputing
     from pyfetch.compute.stage import ComputeStage
+    from pyfetch.compute.task import Task
     from pyfetch.engine.download import Downloader
     from pyfetch.engine.threads import ThreadEngine
     from pyfetch.storage.directory import OutputDirectory
@@ -60,11 +61,13 @@ class Run:
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
         self._engine: ThreadEngine | Coordinator
+        self._task: Task | None = None
         self._stage: ComputeStage | None = None
+        self._members: MembersComputing | None = None
         if settings.computes:
-            from pyfetch.compute.stage import ComputeStage
+            from pyfetch.compute.task import task_from
 
-            self._stage = ComputeStage(settings)
+            self._task = task_from(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -78,12 +81,20 @@ class Run:
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
+            if self._task:
+                from pyfetch.compute.stage import ComputeStage
+
+                self._stage = ComputeStage(settings, self._task)
             self._engine = engine_over_threads(
                 settings, self._download, self._read_ahead, self._stage
             )
         else:
             from pyfetch.cluster.coordinator import Coordinator
 
+            if self._task:
+                from pyfetch.cluster.members_computing import MembersComputing
+
+                self._members = MembersComputing(settings, self._task)
             executor, shares = _executor(settings)
             self._engine = Coordinator(
                 settings,
@@ -92,6 +103,7 @@ class Run:
                 read_ahead=self._read_ahead,
                 watched=watched,
                 warned=warned,
+                computing=self._members,
             )
 
     def results(
@@ -130,36 +142,42 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
-        from pyfetch.storage.directory import OutputDirectory
+        from pyfetch.storage.destination import home_of, lock_of, store_of
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
-        from pyfetch.storage.lock import RunLock
         from pyfetch.storage.state import STATE_FILE, State
 
         settings = self._settings
-        output_dir = Path(settings.output_dir)
-        prepare(output_dir)
-        lock = RunLock(output_dir, elsewhere=settings.on_cluster)
+        home = home_of(settings)
+        prepare(home)
+        store = (self._download.store if self._download else None) or store_of(settings)
+        directory = store.directory
+        lock = lock_of(settings, store)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
-        store = self._download.store if self._download else None
-        directory = store.directory if store else OutputDirectory(output_dir)
         try:
-            sweep(output_dir)
-            with needed_for(output_dir):
+            sweep(home)
+            if not store.is_local:
+                from pyfetch.storage.computed_copy import remove_copies
+
+                remove_copies(home)
+            with needed_for(home):
                 directory.open()
-            file = output_dir / OWN_DIRECTORY / STATE_FILE if settings.state else None
+            file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 stage = self._stage
                 ledger = FileLedger(
                     settings,
                     state,
                     lasting=settings.state,
-                    check_directory=directory.check,
-                    task_of=stage.task_of if stage else None,
+                    store=store,
+                    check_directory=partial(_check, directory, lock),
+                    task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
                 )
                 if stage:
-                    stage.use(ledger, directory)
+                    stage.use(ledger, store)
+                if self._members:
+                    self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
                 yield from self._run(entries, ledger, pausing, finished, lock)
@@ -196,9 +214,20 @@ class Run:
         return self._engine.workers_summary
 
     @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        """The hosts that several processes have asked most often."""
+        return self._engine.busy_hosts
+
+    @property
+    def hosts_summary(self) -> str | None:
+        """Which hosts several processes have asked how often; None where one has asked."""
+        return self._engine.hosts_summary
+
+    @property
     def computing_summary(self) -> str | None:
         """In how many processes was computed, and why; None if nothing was computed."""
-        return self._stage.summary() if self._stage else None
+        computing = self._stage or self._members
+        return computing.summary() if computing else None
 
     @property
     def read(self) -> int:
@@ -275,6 +304,11 @@ def warnings_within() -> Iterator[list[str]]:
         yield handler.texts
     finally:
         logger.removeHandler(handler)
+
+
+def _check(directory: OutputDirectory, lock: RunLock) -> None:
+    directory.check()
+    lock.check()
 
 
 def _let_go(lock: RunLock, directory: OutputDirectory) -> None:

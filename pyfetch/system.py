@@ -5,7 +5,6 @@ import errno
 import os
 import resource
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +19,6 @@ _FOR_A_WORKER = 3
 _RESERVED = 10
 """Descriptors for the state, lists, reports and temporary databases."""
 _NO_MORE = frozenset({errno.EMFILE, errno.ENFILE})
-
-_PR_SET_PDEATHSIG = 1
 
 _at_end: list[Callable[[], None]] = []
 """What `_call_all` calls, in the order in which it was registered."""
@@ -102,21 +99,6 @@ def leave_signals_to_main() -> None:
     thread of a program that uses the library, the main thread would go on waiting.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
-
-
-def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Let the system send this process a signal when the thread that has started it ends.
-
-    Only Linux can do that (`man 2 prctl`, PR_SET_PDEATHSIG). Exits if it is too late already.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    parent = os.getppid()
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        sys.exit()
 
 
 def daemon(target: Callable[[], None], name: str) -> threading.Thread:

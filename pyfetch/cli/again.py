@@ -27,7 +27,8 @@ def command_again(
     """
     options = [one for one in arguments if one not in sources and one not in _FOR_WHOLE_LISTS]
     kept = shlex.join(options if failed_to else arguments)
-    if settings.headers or settings.user or settings.proxy or masked(kept) != kept:
+    secrets = settings.headers, settings.user, settings.proxy, settings.store_option
+    if any(secrets) or masked(kept) != kept:
         kept = "…"
     elif len(kept) > _LONGEST:
         rest = shlex.join(options)

@@ -105,6 +105,8 @@ def _fetch(
         base=options["base"],
         columns=Columns(options["url_column"], of_name, of_command),
         out=out,
+        store_option=settings.store_option,
+        allow_store=settings.allow_store,
     )
     output = OutputOptions(
         format=options["format"],

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from pyfetch.cli.main import imports_done
@@ -22,8 +21,8 @@ from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Failure, Result, Target, TargetError
 from pyfetch.output.plan import Action, PlanJsonLines, Planned, PlanSink, PlanTsv
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.existing import is_as_its_task_left_it, is_ours, look
+from pyfetch.storage.destination import store_of
+from pyfetch.storage.existing import is_as_its_task_left_it, is_ours
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
@@ -48,13 +47,13 @@ class Planner:
     """Plans one input, in flat memory, with a copy of the state that is removed at the end."""
 
     def __init__(self, settings: Settings) -> None:
-        self._output_dir = Path(settings.output_dir)
         self._settings = settings
-        file = self._output_dir / OWN_DIRECTORY / STATE_FILE
+        self._store = store_of(settings)
+        self._directory = self._store.directory
+        file = self._directory.path / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard
-        self._directory = OutputDirectory(self._output_dir)
         self._state = State.copy_of(file) if knows else State(None)
-        self._names = PathAllocator(settings, self._state, lasting=settings.state)
+        self._names = PathAllocator(settings, self._state, self._store, lasting=settings.state)
         self._left: Callable[[Target, str], LeftFile | None] = lambda *_: None
         if settings.computes:
             self._left = left_by_tasks(settings, self._state)
@@ -84,10 +83,10 @@ class Planner:
         """The files that `--prune` would move after the entries so far."""
         if self._unreadable or not self._entries:
             return
-        with closing(UnnamedFiles(self._state, self._output_dir)) as files:
+        with closing(UnnamedFiles(self._state, self._directory.path)) as files:
             for file in files:
                 self.actions[Action.PRUNE] += 1
-                final = self._directory.final(file.path)
+                final = self._store.final(file.path)
                 yield Planned(None, masked_url(file.url), Action.PRUNE, final)
 
     def hosts(self) -> Iterator[tuple[str, int]]:
@@ -106,11 +105,11 @@ class Planner:
                 action = Action.FETCH
             else:
                 path, known = self._names.of(entry, in_use=self._seen.has)
-                final = str(self._output_dir / path)
+                final = self._store.final(path)
                 action = self._action(entry, path, known)
                 wanted = self._names.wanted(entry)
                 if path != wanted and self._names.home(entry)[0] != wanted:
-                    instead_of = str(self._output_dir / wanted)
+                    instead_of = self._store.final(wanted)
         except TargetError as error:
             return Planned(entry.index, url, Action.FAIL, final, None, error.failure, error.detail)
         if action is not Action.SKIP:
@@ -118,8 +117,8 @@ class Planner:
         return Planned(entry.index, url, action, final, instead_of)
 
     def _action(self, target: Target, path: str, known: Known) -> Action:
-        final = self._output_dir / path
-        found = look(self._directory, path)
+        final = self._store.final(path)
+        found = self._store.look(path, known, self._settings.if_exists)
         status = found.status
         earlier = not self._seen.add(path)
         policy = self._settings.if_exists

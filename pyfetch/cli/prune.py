@@ -113,6 +113,7 @@ def check_prunable(settings: Settings) -> None:
     for option, excludes in (
         ("--discard", settings.discard),
         ("--no-state", not settings.state),
+        (f"-o {settings.output_dir}", settings.in_bucket),
         ("--if-exists rename", settings.if_exists is IfExists.RENAME),
     ):
         if excludes:

@@ -20,10 +20,12 @@ from pyfetch.models import Result
 from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
+from pyfetch.settings.store_kinds import is_bucket
 from pyfetch.value import Value
 
-if TYPE_CHECKING:  # loaded where files are to be pruned only
+if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
+    from pyfetch.inputs.sources import ListsInBuckets
 
 _FEW = 5
 """Results whose rows are in sight when the run ends, so that no failure is told twice."""
@@ -42,6 +44,9 @@ class SourceSpec(Value):
     """Which column of the list has the URL, and which ones it must have."""
     out: str | None = None
     """Path of the file of the only URL, below the output directory."""
+    store_option: tuple[tuple[str, str], ...] = ()
+    allow_store: tuple[str, ...] = ()
+    """Addresses below which lists may name objects of buckets."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -53,7 +58,15 @@ class SourceSpec(Value):
             base=self.base,
             columns=self.columns,
             out=self.out,
+            buckets=self._buckets(),
         )
+
+    def _buckets(self) -> "ListsInBuckets | None":
+        if not (self.allow_store or any(map(is_bucket, self.arguments))):
+            return None
+        from pyfetch.storage.objects.bucket_lists import BucketLists
+
+        return BucketLists(self.store_option, self.allow_store)
 
 
 def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
@@ -183,8 +196,13 @@ class _CommandRun:
             said.append(f"{self._sources.duplicates} duplicates dropped")
         if summary.kept():
             said.append(summary.kept())
+        if self._settings.in_bucket and self._settings.state:
+            from pyfetch.storage.destination import home_of
+
+            said.append(f"state in {home_of(self._settings)}")
         display.tell(f"pyfetch: {'stopped: ' * interrupted}{'; '.join(said)}", "  ")
-        for more in (self._run.workers_summary, self._run.computing_summary):
+        run = self._run
+        for more in (run.workers_summary, run.hosts_summary, run.computing_summary):
             if more:
                 display.tell(f"pyfetch: {more}", "  ")
 

@@ -44,6 +44,11 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
     `sources` are lists of checksums. Raises `RunError`.
     """
     imports_done()
+    if settings.in_bucket:
+        raise UsageError(
+            f"--verify reads files on this machine, and {settings.output_dir} is a bucket: run the"
+            " same command again to have each object compared with its server"
+        )
     with Verification(Path(settings.output_dir)) as verification:
         _expect(verification, settings, sources)
         began = time.monotonic()

@@ -12,11 +12,14 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from pyfetch.activity import Activity
+from pyfetch.activity import Activity, BusyHost
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
+from pyfetch.cluster.computing_messages import FileFetched, FilesCounted, TasksDone
 from pyfetch.cluster.executor import Executor, Gone, RoomChanged
+from pyfetch.cluster.host_tally import HostTally
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
 from pyfetch.cluster.probe import why_not_shared
@@ -32,6 +35,9 @@ from pyfetch.settings import Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.storage.lock import RunLock
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.members_computing import MembersComputing
 
 _LOOK_EVERY = 5.0
 """Seconds between two checks for members that send nothing."""
@@ -64,6 +70,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         watched: bool = False,
         warned: Iterable[str] = (),
         clock: Callable[[], float] = time.monotonic,
+        computing: MembersComputing | None = None,
         mailbox: Mailbox[Item] | None = None,
     ) -> None:
         """`clock` and `mailbox`: where time is simulated."""
@@ -72,12 +79,21 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._sharing = Sharing(settings)
         self._hosts = self._sharing.hosts
         self._members = Members(
-            shares, executor, self._mailbox.put, clock, ready=self._sharing.joined, watched=watched
+            shares,
+            executor,
+            self._mailbox.put,
+            clock,
+            ready=self._sharing.joined,
+            watched=watched,
+            computing=computing,
         )
         self._output_dir = settings.output_dir
+        self._computing = computing
+        self._keeps_files = settings.keep
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
         self._same_path = SamePath()
+        self._tally = HostTally()
         self._deaths: Counter[int] = Counter()
         self._warned = set(warned)
         self._summaries: list[str] = []
@@ -91,8 +107,16 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         return self._members.activity()
 
     @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        return self._tally.busiest()
+
+    @property
     def workers_summary(self) -> str | None:
         return "; ".join(self._summaries) or None
+
+    @property
+    def hosts_summary(self) -> str | None:
+        return self._tally.summary() if self._members.most > 1 else None
 
     def when_idle(self, call: Callable[[], None]) -> None:
         call()  # when `run` has ended, all members have ended
@@ -174,7 +198,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 now = self._clock()
                 target = member.finished(result.index, now)
                 self._hosts.finished(member, target, now)
-                self._finish(target, Finished(result, facts=facts, path=path))
+                is_noted = member.forget_fetched(result.index)
+                self._finish(target, Finished(result, facts=facts, path=path), is_noted=is_noted)
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
@@ -183,6 +208,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.workload.needs_more()
                 if not self._hosts.waiting and not self.input_ended:
                     self._read_ahead.widen()
+            case FileFetched() | TasksDone() | FilesCounted():
+                assert self._computing  # noqa: S101 - else they do not come
+                self._computing.follow(member, message)
             case _:
                 if not self._sharing.follow(member, message, self._clock()):
                     self._follow_state(member, message)
@@ -192,12 +220,11 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         match message:
             case messages.InFlightReport():
                 member.reported(message, self._clock())
+                self._tally.add(message.asked, self._clock())
             case messages.ProbeWritten():
-                member.unfit = why_not_shared(self._output_dir, message)
-                if member.unfit:
-                    member.channel.kill()
-                else:
-                    self._members.ready(member)
+                self._take_probe(member, message)
+            case messages.IsReady() if not member.unfit:
+                self._members.ready(member)
             case messages.IsUnfit():
                 member.unfit = message.why
             case messages.LogLine():
@@ -206,8 +233,20 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 member.ended = True
                 if message.workers:
                     self._summaries.append(message.workers)
+                if message.used and self._computing:
+                    self._computing.ended(message.used)
                 if message.error:
                     raise message.error
+
+    def _take_probe(self, member: Member, probe: messages.ProbeWritten) -> None:
+        why = why_not_shared(self._output_dir, probe)
+        if not self._keeps_files:
+            member.channel.send(messages.OutputIsShared(why is None))
+        elif why:
+            member.unfit = why
+            member.channel.kill()
+        if not member.unfit and not self._computing:  # else it says itself when it can compute
+            self._members.ready(member)
 
     def _log_once(self, line: messages.LogLine) -> None:
         """Log a line. A warning that several members send is logged once."""
@@ -218,8 +257,10 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 self._warned.add(line.text)
         _log.log(line.level, "%s", line.text)
 
-    def _finish(self, target: Target, attempt: Finished) -> None:
-        self._ledger.finished(target, attempt)
+    def _finish(self, target: Target, attempt: Finished, *, is_noted: bool = False) -> None:
+        """Deliver how a target ended. `is_noted`: the ledger knows that it was fetched."""
+        if not is_noted:
+            self._ledger.finished(target, attempt)
         self._deaths.pop(target.index, None)
         following = self._same_path.leave(target)
         if following:
@@ -243,11 +284,17 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         again = []
         for target in left:
             self._deaths[target.index] += not gone.is_blameless
+            is_noted = target.index in member.fetched
             if self._deaths[target.index] < MOST_DEATHS:
-                again.append(self._as_lost(target))
+                again.append(
+                    self._computing.again(target)
+                    if self._computing and is_noted
+                    else self._as_lost(target)
+                )
                 continue
             detail = f"{MOST_DEATHS} processes ended while they had it: {gone.how}"
-            self._finish(target, Finished(target.as_failed(Failure.WORKER, detail)))
+            failed = Finished(target.as_failed(Failure.WORKER, detail))
+            self._finish(target, failed, is_noted=is_noted)
         self._hosts.put_back(again)
 
     def _as_lost(self, target: Target) -> Target:

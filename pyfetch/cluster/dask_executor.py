@@ -107,8 +107,8 @@ class DaskExecutor:
         channel.refuse = lambda: self._refused.add(address)
         with self._lock:
             self._channels[channel.key] = channel
-        keeps_files = begin.directory is not None
-        elsewhere = Elsewhere(_working_directory(), keeps_files, LEASE)
+        keeps_files = begin.directory is not None and not begin.settings.in_bucket
+        elsewhere = Elsewhere(_working_directory(), keeps_files, LEASE, self._members_at(address))
         channel.open(begin._replace(directory=None, elsewhere=elsewhere))
         return channel
 
@@ -123,6 +123,11 @@ class DaskExecutor:
             with contextlib.suppress(Exception):  # the scheduler is gone
                 self._client.unsubscribe_topic(self._topic)
         self._cluster.close()
+
+    def _members_at(self, address: str) -> int:
+        """How many members the machine of a worker has room for."""
+        host = _host_of(address)
+        return sum(number for one, number in self._threads.items() if _host_of(one) == host)
 
     def _freest(self) -> str | None:
         """The worker with the most threads that no member has; None if there is none."""
@@ -177,6 +182,10 @@ class DaskExecutor:
         for channel in left:
             channel.worker_left()
         self._changed(RoomChanged())
+
+
+def _host_of(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
 def _working_directory() -> str:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from distributed import get_worker
@@ -75,14 +77,17 @@ def _advice(address: str, lacking: list[str]) -> str:
 async def _pass_messages(comm: Comm, package: str | None) -> str:
     loop = asyncio.get_running_loop()
     gone: asyncio.Future[Gone] = loop.create_future()
+    place = tempfile.mkdtemp(prefix="pyfetch-", dir=get_worker().local_directory)
     try:
-        process = WorkerProcess(package)
+        process = WorkerProcess(package, place)
     except StoppedError as error:
+        shutil.rmtree(place, ignore_errors=True)
         return await _tell_end(comm, Gone(str(error)))
 
     def hear(data: bytes | Gone) -> None:  # in a thread, which waits: so little is in memory here
         with contextlib.suppress(RuntimeError):  # the loop of a worker that has closed
             if isinstance(data, Gone):
+                shutil.rmtree(place, ignore_errors=True)
                 loop.call_soon_threadsafe(gone.set_result, data)
                 return
             try:
@@ -90,8 +95,7 @@ async def _pass_messages(comm: Comm, package: str | None) -> str:
             except OSError:
                 process.kill()
 
-    process.begin()
-    process.listen(hear)
+    process.begin(hear)
     reading = asyncio.create_task(_pass_to_process(comm, process))
     try:
         await asyncio.shield(gone)

@@ -18,7 +18,7 @@ class PartChanged(NamedTuple, Generic[M]):
     member: M
     units: int
     serial: int
-    """Number of this change, which the member confirms."""
+    """Number of this change, which the member confirms; 0: it need not, as nothing waits for it."""
     before: int
     """What it was told before."""
 
@@ -39,8 +39,12 @@ class _Holding:
 class DividedBudget(Generic[M]):
     """So many units, of which each member has some."""
 
+    __slots__ = ("_parts", "in_force", "units")
+
     def __init__(self, units: int) -> None:
         self.units = units
+        self.in_force = 0
+        """Units that members may be using now."""
         self._parts: dict[M, _Holding] = {}
 
     def __repr__(self) -> str:
@@ -56,9 +60,9 @@ class DividedBudget(Generic[M]):
         return [member for member, part in self._parts.items() if part.wanted]
 
     @property
-    def in_force(self) -> int:
-        """Units that members may be using now."""
-        return sum(part.in_force for part in self._parts.values())
+    def is_held(self) -> bool:
+        """Whether any member is to have a part."""
+        return any(part.wanted for part in self._parts.values()) if self._parts else False
 
     def in_force_of(self, member: M) -> int:
         """Units that a member may be using now."""
@@ -72,14 +76,19 @@ class DividedBudget(Generic[M]):
 
     def give_all(self, member: M) -> None:
         """Let one member have all of it."""
-        self.divide({member: 1.0})
+        parts = self._parts
+        for part in parts.values():
+            part.wanted = 0
+        if member not in parts:
+            parts[member] = _Holding()
+        parts[member].wanted = self.units
 
     def divide(self, weights: Mapping[M, float]) -> None:
         """Let these members have parts in the proportion of their weights, and others none.
 
         There must not be more members than units: each gets one at least.
         """
-        shares = whole_shares(self.units, weights)
+        shares = whole_shares(self.units, weights) if weights else {}
         for member, part in self._parts.items():
             part.wanted = shares.pop(member, 0)
         for member, units in shares.items():
@@ -89,23 +98,26 @@ class DividedBudget(Generic[M]):
     def settle(self) -> list[PartChanged[M]]:
         """What has to be told to members now, the parts that get smaller first."""
         changes = []
+        growing = []
         for member, part in self._parts.items():
             if part.wanted < part.told:
-                changes.append(self._changed(member, part, part.wanted))
-        free = self.units - self.in_force
-        for member, part in self._parts.items():
-            if part.wanted > part.told:
-                units = min(part.wanted, part.in_force + free)
-                if units > part.told:
-                    free -= max(0, units - part.in_force)
-                    part.in_force = max(part.in_force, units)
-                    changes.append(self._changed(member, part, units))
+                changes.append(_change(member, part, part.wanted))
+            elif part.wanted > part.told:
+                growing.append((member, part))
+        for member, part in growing:
+            units = min(part.wanted, part.in_force + self.units - self.in_force)
+            if units > part.told:
+                if units > part.in_force:
+                    self.in_force += units - part.in_force
+                    part.in_force = units
+                changes.append(_change(member, part, units))
         return changes
 
     def confirmed(self, member: M, serial: int) -> None:
         """A member keeps to what it was told with this serial number."""
         part = self._parts.get(member)
         if part and part.serial == serial:
+            self.in_force -= part.in_force - part.told
             part.in_force = part.told
 
     def leave(self, member: M) -> None:
@@ -116,13 +128,15 @@ class DividedBudget(Generic[M]):
 
     def gone(self, member: M) -> None:
         """A member has ended: what it had is free."""
-        self._parts.pop(member, None)
+        part = self._parts.pop(member, None)
+        if part:
+            self.in_force -= part.in_force
 
-    @staticmethod
-    def _changed(member: M, part: _Holding, units: int) -> PartChanged[M]:
-        before, part.told = part.told, units
-        part.serial += 1
-        return PartChanged(member, units, part.serial, before)
+
+def _change(member: M, part: _Holding, units: int) -> PartChanged[M]:
+    before, part.told = part.told, units
+    part.serial += 1
+    return PartChanged(member, units, part.serial if part.in_force > units else 0, before)
 
 
 def whole_shares(units: int, weights: Mapping[M, float]) -> dict[M, int]:

@@ -38,7 +38,7 @@ class LocalExecutor:
         self._held: tuple[int, ...] = ()
         self._is_refused = False
         # If the run never begins, end the processes when this object goes.
-        weakref.finalize(self, _kill_all, self._ready)
+        weakref.finalize(self, _end_all, self._ready)
 
     def watch(self, changed: Callable[[RoomChanged], None]) -> None:
         """Nothing: the number of processes is fixed."""
@@ -67,9 +67,8 @@ class LocalExecutor:
             else:
                 heard(pickle.loads(data))  # noqa: S301 - of our own process
 
-        process.begin(self._held)
+        process.begin(hear, self._held)
         process.send(pickle.dumps(begin))
-        process.listen(hear)
         return LocalChannel(process, self._refuse)
 
     def _refuse(self) -> None:
@@ -77,12 +76,12 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Kill all processes, and wait until they are gone."""
-        _kill_all(list(self._begun.values()))
-        _kill_all(self._ready)
+        _end_all(list(self._begun.values()))
+        _end_all(self._ready)
 
 
-def _kill_all(processes: list[WorkerProcess]) -> None:
-    while processes:
-        process = processes.pop()
+def _end_all(processes: list[WorkerProcess]) -> None:
+    for process in processes:
         process.kill()
-        process.wait()
+    while processes:
+        processes.pop().end()

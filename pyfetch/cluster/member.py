@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,6 +28,8 @@ class Member:
     channel: MemberChannel = field(init=False)
     targets: dict[int, Target] = field(default_factory=dict, repr=False)
     """Targets that it has not done yet, by index."""
+    fetched: set[int] = field(default_factory=set, repr=False)
+    """Those of them whose files are there and are computed."""
     transfers: list[Transfer] = field(default_factory=list, repr=False)
     """The transfers in flight, as it has reported last."""
     activity: Activity = IDLE
@@ -57,6 +60,18 @@ class Member:
         """Take in that it has done this target."""
         self.workload.finished(1, now)
         return self.targets.pop(index)
+
+    def forget_fetched(self, index: int) -> bool:
+        """Take in that a file is no longer computed. Returns whether it was."""
+        was_fetched = index in self.fetched
+        self.fetched.discard(index)
+        return was_fetched
+
+    def returned(self, indexes: Iterable[int]) -> list[Target]:
+        """Take in that it will not do these targets. Returns those that it had."""
+        returned = [self.targets.pop(index) for index in indexes if index in self.targets]
+        self.workload.returned(len(returned))
+        return returned
 
     def reported(self, report: InFlightReport, now: float) -> None:
         """Take in its report of transfers in flight."""

@@ -6,41 +6,44 @@ import os
 import pickle
 import queue
 import time
-from multiprocessing.connection import Connection
+from collections import deque
 from typing import NoReturn
 
 from pyfetch.cluster import messages
+from pyfetch.processes.channel import Channel
 from pyfetch.system import daemon
 
 
 class Inbox:
     """Receives messages. This process ends at once if the connection does, or the lease."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._come: deque[bytes] = deque()
+        """Messages that have come and were not taken."""
         self.lease: float | None = None
         """Seconds without any message, not even an empty one, after which this process ends."""
 
     def take(self) -> messages.ToMember:
         """The next message. Waits for it."""
-        while True:
+        while not self._come:
             try:
-                if self.lease and not self._connection.poll(self.lease):
+                if self.lease and not self._channel.waits(self.lease):
                     _die()
-                data = self._connection.recv_bytes()
+                # An empty one says that the coordinator is there.
+                self._come += filter(None, self._channel.receive_data())
             except (EOFError, OSError):
                 _die()
-            if data:  # an empty one says that the coordinator is there
-                message: messages.ToMember = pickle.loads(data)  # noqa: S301 - of the coordinator
-                return message
+        message: messages.ToMember = pickle.loads(self._come.popleft())  # noqa: S301 - of ours
+        return message
 
 
 class Outbox:
     """Sends messages in a thread of its own, all that are waiting in one list."""
 
-    def __init__(self, connection: Connection, gather: float) -> None:
+    def __init__(self, channel: Channel, gather: float) -> None:
         """`gather`: seconds for which more messages are waited for once there is one."""
-        self._connection = connection
+        self._channel = channel
         self._gather = gather
         self._waiting: queue.SimpleQueue[messages.FromMember] = queue.SimpleQueue()
         self.put = self._waiting.put
@@ -59,7 +62,7 @@ class Outbox:
             while not self._waiting.empty():
                 together.append(self._waiting.get())
             try:
-                self._connection.send_bytes(pickle.dumps(together))
+                self._channel.send(together)
             except OSError:
                 _die()
             if isinstance(together[-1], messages.MemberEnded | messages.IsUnfit):

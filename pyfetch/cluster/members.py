@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity, Processes, combined_activity
 from pyfetch.cluster.executor import Executor
@@ -15,6 +16,9 @@ from pyfetch.errors import StoppedError
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.members_computing import MembersComputing
 
 _SILENT_LOOKS = 6
 """After this many checks without a message in between, a member is killed as it hangs."""
@@ -39,6 +43,7 @@ class Members:
         *,
         ready: Callable[[Member], None] = lambda _: None,
         watched: bool,
+        computing: MembersComputing | None = None,
     ) -> None:
         """`ready`: called with each member that may get targets from now on."""
         self._shares = shares
@@ -47,6 +52,7 @@ class Members:
         self._clock = clock
         self._ready = ready
         self._watched = watched
+        self._computing = computing
         self._members: list[Member] = []
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
@@ -198,12 +204,13 @@ class Members:
             self._watched,
             place,
             self.directory,
+            computing=self._computing.part(place, len(self._shares)) if self._computing else None,
         )
         member.channel = self._executor.start(
             begin, lambda messages: self._heard(MemberReport(member, messages))
         )
         self._members.append(member)
         self._begun += 1
-        if member.channel.is_local:
+        if member.channel.is_local and not self._computing:  # else it says when it can compute
             self.ready(member)
         return member

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch.activity import Activity
+from pyfetch.cluster.computing_messages import (
+    Computing,
+    FileFetched,
+    FileKnown,
+    FilesCounted,
+    TasksDone,
+    TasksRecorded,
+)
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
 from pyfetch.naming.template import Said
-from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, HostWanted
+from pyfetch.scheduling.host_budgets import (
+    BudgetObeyed,
+    HostAsked,
+    HostBudget,
+    HostNews,
+    HostWanted,
+)
 from pyfetch.settings import Settings
 from pyfetch.storage.filesystem import DirectoryIdentity
 from pyfetch.timing import Phase
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.compute.pool import Use
 
 
 class Begin(NamedTuple):
@@ -29,6 +46,8 @@ class Begin(NamedTuple):
     """What the output directory must be for a member of this machine; None: no files are kept."""
     elsewhere: Elsewhere | None = None
     """What a member that may be on another machine has to know."""
+    computing: Computing | None = None
+    """How it computes with files; None: it only fetches."""
 
 
 class Elsewhere(NamedTuple):
@@ -40,6 +59,8 @@ class Elsewhere(NamedTuple):
     """Whether files are kept: then it writes a probe file, which the coordinator reads."""
     lease: float
     """It ends at once if nothing has come for so many seconds, as the coordinator may be gone."""
+    members: int = 1
+    """How many members the machine has room for: they share its CPUs."""
 
 
 class StopNow:
@@ -54,18 +75,34 @@ class NameGiven(NamedTuple):
     known: Known
 
 
+class OutputIsShared(NamedTuple):
+    """The answer to `ProbeWritten` where a member needs no shared output directory."""
+
+    is_shared: bool
+    """Whether the coordinator has found the probe in its own."""
+
+
 class HostsTold(NamedTuple):
     """What the member may do at some hosts from now on, and what others have learned of them."""
 
     budgets: tuple[HostBudget, ...] = ()
     news: tuple[HostNews, ...] = ()
+    give_back: tuple[str, ...] = ()
+    """Origins whose targets go to another member, as far as no attempt was made at them."""
+
+
+class TargetsReturned(NamedTuple):
+    """Targets of a host at which no attempt was made, and none will be."""
+
+    origin: str
+    indexes: tuple[int, ...]
 
 
 class RunBudget(NamedTuple):
     """The member's part of the numbers that hold for the whole run; replaces the one before."""
 
     serial: int
-    """Which of these messages it is; `RunBudgetObeyed` names it."""
+    """Which of these messages it is; `RunBudgetObeyed` names it. 0: none is wanted."""
     interval: float = 0.0
     """Seconds from one request to the next, to any host; 0: no limit."""
     wait: float = 0.0
@@ -74,7 +111,18 @@ class RunBudget(NamedTuple):
     """Bytes a second, from all hosts together; None: no limit."""
 
 
-ToMember = Begin | list[Target] | HostsTold | RunBudget | NameGiven | StopNow | None
+ToMember = (
+    Begin
+    | list[Target]
+    | HostsTold
+    | RunBudget
+    | NameGiven
+    | FileKnown
+    | TasksRecorded
+    | OutputIsShared
+    | StopNow
+    | None
+)
 """Targets to fetch, or (None) that no more will come."""
 
 
@@ -112,6 +160,8 @@ class InFlightReport(NamedTuple):
 
     transfers: list[TransferState]
     activity: Activity
+    asked: tuple[HostAsked, ...] = ()
+    """How often hosts were asked since the last report."""
 
 
 class NeedsMore:
@@ -131,6 +181,10 @@ class ProbeWritten(NamedTuple):
     """Its name in `.pyfetch`, and its content. Empty: no files are kept, so there is none."""
     host: str
     """Name of the machine."""
+
+
+class IsReady:
+    """A member that computes can begin; others need not say so."""
 
 
 class IsUnfit(NamedTuple):
@@ -153,6 +207,8 @@ class MemberEnded(NamedTuple):
     error: RunError | None
     workers: str | None
     """How many workers turned out best, and why."""
+    used: Use | None = None
+    """How processes that compute were used."""
 
 
 FromMember = (
@@ -160,11 +216,16 @@ FromMember = (
     | NameWanted
     | InFlightReport
     | NeedsMore
+    | FileFetched
+    | FilesCounted
+    | TasksDone
     | HostNews
     | HostWanted
     | BudgetObeyed
+    | TargetsReturned
     | RunBudgetObeyed
     | ProbeWritten
+    | IsReady
     | IsUnfit
     | LogLine
     | MemberEnded

@@ -21,12 +21,12 @@ _LOOK_AGAIN = 0.1
 _PREFIX = "probe-"
 
 
-class NotSharedError(Exception):
-    """The output directory cannot be written here. The text is a sentence without a full stop."""
+class UnfitError(Exception):
+    """A member cannot work where it is. The text is a sentence without a full stop."""
 
 
 def prove_output(output_dir: str, elsewhere: Elsewhere) -> ProbeWritten:
-    """Write a probe file. Changes the working directory of this process. Raises `NotSharedError`.
+    """Write a probe file. Changes the working directory of this process. Raises `UnfitError`.
 
     Where no file is kept, nothing is written.
     """
@@ -36,7 +36,7 @@ def prove_output(output_dir: str, elsewhere: Elsewhere) -> ProbeWritten:
     except OSError:
         if not os.path.isabs(output_dir) and elsewhere.writes_probe:  # noqa: PTH117 - it is text
             directory = os.path.join(directory, output_dir)  # noqa: PTH118
-            raise NotSharedError(_missing(directory)) from None
+            raise UnfitError(_missing(directory)) from None
     host = socket.gethostname()
     if not elsewhere.writes_probe:
         return ProbeWritten("", host)
@@ -45,10 +45,10 @@ def prove_output(output_dir: str, elsewhere: Elsewhere) -> ProbeWritten:
     try:
         descriptor = os.open(path / name, NEW_FILE, 0o644)
     except FileNotFoundError:
-        raise NotSharedError(_missing(str(path.parent))) from None
+        raise UnfitError(_missing(str(path.parent))) from None
     except OSError as error:
         detail = f"cannot write to {path.parent} on {host}: {error.strerror}"
-        raise NotSharedError(detail) from None
+        raise UnfitError(detail) from None
     with open(descriptor, "w") as file:  # noqa: PTH123 - a descriptor has no path
         file.write(name)
     return ProbeWritten(name, host)

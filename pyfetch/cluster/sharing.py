@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pyfetch.cluster.host_owners import HostOwners, limits_by
 from pyfetch.cluster.member import Member
-from pyfetch.cluster.messages import FromMember, RunBudgetObeyed
+from pyfetch.cluster.messages import FromMember, RunBudgetObeyed, TargetsReturned
 from pyfetch.cluster.run_numbers import RunNumbers, run_limits
 from pyfetch.models import Target
 from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostWanted
@@ -62,6 +62,8 @@ class Sharing:
                 self.hosts.wanted(member, origin, now)
             case BudgetObeyed():
                 self.hosts.obeyed(member, message, now)
+            case TargetsReturned(origin, indexes):
+                self.hosts.returned(member, origin, member.returned(indexes), now)
             case RunBudgetObeyed(serial):
                 if self._numbers:
                     self._numbers.obeyed(member, serial)

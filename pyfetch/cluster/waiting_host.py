@@ -66,15 +66,17 @@ class MemberPart:
         self.since = self._measured_at = now
         self._finished = 0
 
-    def finished(self, now: float) -> None:
-        """Measure that it has done a target."""
+    def finished(self, now: float) -> bool:
+        """Measure that it has done a target. Returns whether its speed is known anew."""
         self._finished += 1
         elapsed = now - self._measured_at
-        if elapsed >= _MEASURED_OVER:
-            latest = self._finished / elapsed
-            before = latest if self.speed is None else self.speed
-            self.speed = before + _WEIGHT * (latest - before)
-            self._finished, self._measured_at = 0, now
+        if elapsed < _MEASURED_OVER:
+            return False
+        latest = self._finished / elapsed
+        before = latest if self.speed is None else self.speed
+        self.speed = before + _WEIGHT * (latest - before)
+        self._finished, self._measured_at = 0, now
+        return True
 
 
 class WaitingHost(Generic[M]):
@@ -113,7 +115,7 @@ class WaitingHost(Generic[M]):
     @property
     def is_free(self) -> bool:
         """Whether no member owns it."""
-        return not self.budget.holders if self.budget else self.owner is None
+        return self.owner is None if self.budget is None else not self.budget.is_held
 
     def is_shared(self, now: float) -> bool:
         """Whether any member may ask it: it has no limits, and has shown none."""
@@ -131,7 +133,8 @@ class WaitingHost(Generic[M]):
 
     def may_have(self, member: M) -> bool:
         """Whether this member gets its targets."""
-        return self.budget.told(member) > 0 if self.budget else self.owner == member
+        budget = self.budget
+        return self.owner == member if budget is None else budget.told(member) > 0
 
     def room(self, part: MemberPart, now: float) -> float:
         """How many more targets a member should get of it."""
@@ -146,7 +149,8 @@ class WaitingHost(Generic[M]):
         """Say how many targets a member should have, by its part of the limits and its speed."""
         if self.budget is None or self.limits is None:
             return
-        limits = part_of(self.limits, max(1, self.budget.told(member)), self.budget.units)
+        units = self.budget.told(member)
+        limits = part_of(self.limits, units, self.budget.units) if units else self.limits
         enough = math.inf
         if limits.per_host is not None:
             speed = part.speed or 0.0

@@ -13,24 +13,30 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
-from typing import NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.probe import NotSharedError, prove_output
-from pyfetch.cluster.process import HOLD
+from pyfetch.cluster.probe import UnfitError, prove_output
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
+from pyfetch.processes.channel import Channel
+from pyfetch.processes.child import pass_on
+from pyfetch.processes.life import end_with_parent
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
+
+if TYPE_CHECKING:  # loaded where something is computed
+    from pyfetch.cluster.member_computing import MemberStage
 
 _REPORT_EVERY = 0.2
 """Seconds between two reports of transfers in flight."""
@@ -40,36 +46,49 @@ _PARTS_EVERY = 1.0
 """The same where numbers of the whole run are divided by who uses its part."""
 _GATHER_ELSEWHERE = 0.01
 """Seconds for which messages are gathered where several programs have to pass each on."""
-_MOST_HELD = 8
-"""Descriptors that come with the first message, at most."""
 
 
-def main(descriptor: int) -> None:
-    """Run a worker process; the process that started it is at the other end of this socket."""
-    # The other process gets these signals, too, and sends a message.
+def main(connection_number: int, life_number: int) -> None:
+    """Run a member; the process that has started this one is at the other end of these descriptors.
+
+    Ends with it.
+    """
+    end_with_parent(life_number)
+    pass_on(sys.stdout.fileno())  # so it is seen from there when what this process starts has ended
+    # The other process gets these signals, too, and sends a message. With a handler, in place of
+    # SIG_IGN, what this process starts does not ignore them.
     for number in STOPPING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING_SIGNALS)
-    _keep_open(descriptor)
-    run_member(Connection(descriptor))
+    channel = Channel(socket.socket(fileno=connection_number))
+    try:
+        channel.receive_descriptors()  # they stay open as long as this process runs
+    except (EOFError, OSError):  # the process that started this one has ended
+        sys.exit(1)
+    run_member(channel)
 
 
-def run_member(connection: Connection) -> None:
+def run_member(channel: Channel) -> None:
     """Fetch what the coordinator at the other end of this connection wants, until that is all."""
-    inbox = Inbox(connection)
+    inbox = Inbox(channel)
     begin = inbox.take()
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
         cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
-    outbox = Outbox(connection, _GATHER_ELSEWHERE if begin.elsewhere else 0.0)
+    is_gathered = begin.elsewhere and not begin.computing  # tasks wait for answers
+    outbox = Outbox(channel, _GATHER_ELSEWHERE if is_gathered else 0.0)
     _log_to(outbox.put, begin.log_level)
     last: messages.MemberEnded | messages.IsUnfit
     try:
         if begin.elsewhere:
             inbox.lease = begin.elsewhere.lease
-            outbox.put(prove_output(begin.settings.output_dir, begin.elsewhere))
-        last = _fetch(inbox, outbox.put, begin)
-    except NotSharedError as error:
+            begin = _at_home(begin, inbox, outbox.put)
+        with _begun_stage(begin, outbox.put) as computing:
+            if computing:
+                outbox.put(messages.IsReady())
+            last = _fetch(inbox, outbox.put, begin, computing)
+    except UnfitError as error:
         last = messages.IsUnfit(str(error))
     except RunError as error:
         last = messages.MemberEnded(error, None)
@@ -77,24 +96,73 @@ def run_member(connection: Connection) -> None:
     outbox.wait_until_sent()
 
 
-def _keep_open(descriptor: int) -> None:
-    """Receive the descriptors that have to stay open as long as this process runs."""
-    with socket.socket(fileno=os.dup(descriptor)) as connection:
-        try:
-            data, *_ = socket.recv_fds(connection, len(HOLD), _MOST_HELD)
-        except OSError:
-            data = b""
-    if data != HOLD:  # the process that started this one has ended
-        sys.exit(1)
+def _begun_stage(
+    begin: messages.Begin, send: Callable[[messages.FromMember], None]
+) -> AbstractContextManager[MemberStage | None]:
+    if begin.computing is None:
+        return nullcontext()
+    from pyfetch.cluster.member_computing import begun_stage
+
+    return begun_stage(begin, begin.computing, send)
+
+
+def _at_home(
+    begin: messages.Begin, inbox: Inbox, send: Callable[[messages.FromMember], None]
+) -> messages.Begin:
+    """Find the output directory on another machine, or a place for files that do not stay.
+
+    Raises `UnfitError`.
+    """
+    elsewhere = begin.elsewhere
+    assert elsewhere  # noqa: S101
+    place = os.getcwd()  # noqa: PTH109 - whoever has started this process removes it
+    try:
+        send(prove_output(begin.settings.output_dir, elsewhere))
+    except UnfitError:
+        if begin.settings.keep:
+            raise
+        return _with_own_place(begin, place)
+    if begin.settings.in_bucket:
+        return _with_own_home(begin, place)
+    if begin.settings.keep:
+        return begin
+    answer = inbox.take()
+    assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
+    return begin if answer.is_shared else _with_own_place(begin, place)
+
+
+def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
+    """The same for a member that saves to a bucket: it has parts of its own in this directory."""
+    from pyfetch.storage.cleanup import sweep
+    from pyfetch.storage.destination import home_of
+    from pyfetch.storage.filesystem import prepare
+
+    begin = begin._replace(settings=replace(begin.settings, state_dir=place))
+    home = home_of(begin.settings)
+    prepare(home)
+    sweep(home)
+    return begin
+
+
+def _with_own_place(begin: messages.Begin, place: str) -> messages.Begin:
+    from pyfetch.cluster.member_computing import with_own_place
+
+    return with_own_place(begin, place)
 
 
 def _fetch(
-    inbox: Inbox, send: Callable[[messages.FromMember], None], begin: messages.Begin
+    inbox: Inbox,
+    send: Callable[[messages.FromMember], None],
+    begin: messages.Begin,
+    computing: MemberStage | None,
 ) -> messages.MemberEnded:
     def ask_for_more() -> bool:
-        if engine.waiting:
+        needs_more = engine.waiting > 0 or (stage is not None and stage.is_short)
+        if needs_more:
             send(messages.NeedsMore())
-        return engine.waiting > 0
+        return needs_more
+
+    stage = computing.stage if computing else None
 
     read_ahead = _EndlessReadAhead(ask_for_more)
     settings = begin.settings
@@ -103,75 +171,92 @@ def _fetch(
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
-    engine = engine_over_threads(settings, downloader, read_ahead, make_queues=hosts.make_queues)
-    hosts.tell = engine.tell
+    engine = engine_over_threads(
+        settings, downloader, read_ahead, stage, make_queues=hosts.make_queues
+    )
+    hosts.tell, hosts.give_back = engine.tell, engine.give_back
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     if settings.limit_rate or settings.rate_total:
         every = min(every, _PARTS_EVERY)
-    daemon(lambda: _report_what_is_in_flight(engine, send, every), "in-flight").start()
+    daemon(lambda: _report_what_is_in_flight(engine, send, every, hosts), "in-flight").start()
     ledger = _Outcomes()
+    if computing:
+        computing.begin(downloader.store, lambda: engine.stopped)
+        ledger.fetched = computing.ledger.fetched
+
+    hear = _hearing(engine, names, hosts, computing)
     error = None
     try:
-        for result in engine.run(_targets(inbox, engine, read_ahead, names, hosts), ledger):
+        for result in engine.run(_targets(inbox, read_ahead, hear), ledger):
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
+            if computing and computing.has_own_place:
+                result = result._replace(file=None)  # it goes with this process
             send(messages.TargetDone(result, attempt.facts, attempt.path))
     except RunError as caught:
         error = caught
-    return messages.MemberEnded(error, engine.workers_summary)
+    send(_report(engine, hosts))
+    return messages.MemberEnded(error, engine.workers_summary, stage.used if stage else None)
 
 
-def _targets(
-    inbox: Inbox,
-    engine: ThreadEngine,
-    read_ahead: _EndlessReadAhead,
-    names: _Names,
-    hosts: MemberHosts,
-) -> Iterator[Target]:
-    """The targets to fetch, as they come. This process ends if the one that sends them does."""
-    while True:
-        message = inbox.take()
-        if isinstance(message, list):
-            read_ahead.given(len(message))
-            yield from message
-            continue
-        if isinstance(message, messages.NameGiven):
-            names.give(message)
-            continue
-        if isinstance(message, messages.HostsTold | messages.RunBudget):
-            hosts.told(message)
-            continue
-        # No more targets will come, but there may be names, or a message to stop.
-        daemon(lambda: _hear_the_rest(inbox, engine, names, hosts), "messages").start()
-        if isinstance(message, messages.StopNow):
-            engine.stop()
-        return
+def _hearing(
+    engine: ThreadEngine, names: _Names, hosts: MemberHosts, computing: MemberStage | None
+) -> Callable[[messages.ToMember], None]:
+    """What takes in a message that is not about targets to come."""
 
-
-def _hear_the_rest(
-    inbox: Inbox, engine: ThreadEngine, names: _Names, hosts: MemberHosts
-) -> NoReturn:
-    while True:
-        message = inbox.take()
+    def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
         elif isinstance(message, messages.HostsTold | messages.RunBudget):
             hosts.told(message)
         elif isinstance(message, messages.StopNow):
             engine.stop()
+        elif computing:
+            computing.hear(message)
+
+    return hear
+
+
+def _targets(
+    inbox: Inbox, read_ahead: _EndlessReadAhead, hear: Callable[[messages.ToMember], None]
+) -> Iterator[Target]:
+    """The targets to fetch, as they come. This process ends if the one that sends them does."""
+
+    def hear_the_rest() -> NoReturn:
+        while True:
+            hear(inbox.take())
+
+    while True:
+        message = inbox.take()
+        if isinstance(message, list):
+            read_ahead.given(len(message))
+            yield from message
+            continue
+        hear(message)
+        if message is None or isinstance(message, messages.StopNow):
+            # No more targets will come, but there may be answers, or a message to stop.
+            daemon(hear_the_rest, "messages").start()
+            return
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine, send: Callable[[messages.FromMember], None], every: float
+    engine: ThreadEngine,
+    send: Callable[[messages.FromMember], None],
+    every: float,
+    hosts: MemberHosts,
 ) -> None:
     while True:
         time.sleep(every)
-        transfers = [
-            messages.TransferState(
-                each.target.index, each.received, each.resumed, each.size, each.phase
-            )
-            for each in engine.in_flight
-        ]
-        send(messages.InFlightReport(transfers, engine.activity()))
+        send(_report(engine, hosts))
+
+
+def _report(engine: ThreadEngine, hosts: MemberHosts) -> messages.InFlightReport:
+    transfers = [
+        messages.TransferState(
+            each.target.index, each.received, each.resumed, each.size, each.phase
+        )
+        for each in engine.in_flight
+    ]
+    return messages.InFlightReport(transfers, engine.activity(), hosts.take_asked())
 
 
 class _Names:
@@ -199,9 +284,14 @@ class _Outcomes(NoLedger):
 
     def __init__(self) -> None:
         self.finished_attempts: dict[int, Finished] = {}
+        self.fetched: Callable[[Target, Finished], None] | None = None
+        """Called for each file that is going to be computed."""
 
     def finished(self, target: Target, attempt: Finished) -> None:
-        self.finished_attempts[target.index] = attempt
+        if self.fetched and attempt.result.ok:
+            self.fetched(target, attempt)
+        else:
+            self.finished_attempts[target.index] = attempt
 
 
 class _EndlessReadAhead(ReadAhead):

@@ -80,6 +80,10 @@ class Workload:
             self._rate += _WEIGHT * (self._finished / elapsed - self._rate)
             self._finished, self._since = 0, now
 
+    def returned(self, number: int) -> None:
+        """Take in that the member has given `number` targets back."""
+        self.outstanding -= number
+
     def needs_more(self) -> None:
         """Take in that the targets of the member may not start yet: it should have more."""
         self._extra = max(self._workers, 2 * self._extra)
@@ -91,17 +95,25 @@ class Workload:
 
 
 def split_settings(settings: Settings) -> list[Settings]:
-    """The settings of each process of this machine: workers are divided among them."""
-    number = min(settings.process_number, settings.most_workers)
+    """The settings of each process of this machine.
+
+    Workers, and what `--cpus` and `--ahead` say, are divided among them, so there are no more
+    processes than the lowest of these numbers.
+    """
+    numbers = [settings.process_number, settings.most_workers]
+    numbers += [number for number in (settings.cpus, settings.ahead) if isinstance(number, int)]
+    number = min(numbers)
     return [
         replace(
-            settings,
+            _without_function(settings),
             processes=1,
             fail_fast=False,
             workers=settings.workers
             if settings.workers == AUTO
-            else _share(settings.workers, number, place),
-            max_workers=_share(settings.max_workers, number, place),
+            else share_of(settings.workers, number, place),
+            max_workers=share_of(settings.max_workers, number, place),
+            cpus=settings.cpus if settings.cpus == AUTO else share_of(settings.cpus, number, place),
+            ahead=settings.ahead and share_of(settings.ahead, number, place),
         )
         for place in range(number)
     ]
@@ -111,7 +123,7 @@ def shares_of_cluster(settings: Settings) -> list[Settings]:
     """The settings of each member on a cluster, which has all the workers."""
     # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
-        settings,
+        _without_function(settings),
         processes=1,
         fail_fast=False,
         cluster=None,
@@ -123,6 +135,13 @@ def shares_of_cluster(settings: Settings) -> list[Settings]:
     return [own] * MOST_MEMBERS
 
 
-def _share(whole: int, number: int, place: int) -> int:
+def _without_function(settings: Settings) -> Settings:
+    """The same, with the name of a program's function only: it goes to members in another way."""
+    if settings.map is None or isinstance(settings.map, str):
+        return settings
+    return replace(settings, map=str(getattr(settings.map, "__qualname__", settings.map)))
+
+
+def share_of(whole: int, number: int, place: int) -> int:
     """One of `number` shares of a whole, which differ by one at most; at least 1."""
     return max(1, whole // number + (place < whole % number))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 from pyfetch.compute.pool import Use
-from pyfetch.compute.process_number import ProcessNumber
 
 _LITTLE = 0.2
 """With less idle time than this, in parts of the whole, processes have had files to go on with."""
@@ -27,12 +26,12 @@ class Account:
             self._computed += computed
             self._known += known
 
-    def summary(self, use: Use, number: ProcessNumber) -> str:
+    def summary(self, use: Use) -> str:
         """How many files were computed, in how many processes, why, and what held the run back."""
         known = f" ({self._known} known from before)" if self._known else ""
         if not self._computed:
             return f"computed 0{known}"
-        processes = f"{use.most} process{'es' if use.most > 1 else ''} ({number.why})"
+        processes = f"{use.most} process{'es' if use.most > 1 else ''} ({use.why})"
         if use.idle < _LITTLE:
             held = f"computing held the run back: processes worked {1 - use.idle:.0%} of the time"
         else:

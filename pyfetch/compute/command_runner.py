@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 
-from pyfetch.compute.messages import Failed, Reply, Succeeded, how_ended
-from pyfetch.compute.output_end import OutputEnd
+from pyfetch.compute.messages import Failed, Reply, Succeeded
+from pyfetch.processes.child import how_ended
+from pyfetch.processes.output_end import OutputEnd
 
 _TERM_WAIT = 0.3
 """Seconds that a command gets to end after SIGTERM, before it is killed."""

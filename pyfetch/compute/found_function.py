@@ -45,6 +45,27 @@ def find_function(text: str, output_dir: Path) -> tuple[FunctionSpec, str]:
     return spec, _digest_of(found)
 
 
+def found_here(spec: FunctionSpec, digest: str) -> FunctionSpec:
+    """A function that was found on another machine, on this one; a source comes with it.
+
+    `digest`: that of its module's source; empty: whichever that is. Raises `UsageError`.
+    """
+    own = modules_path()
+    elsewhere = (place for place in spec.search_path if place not in own)
+    spec = replace(spec, search_path=(*own, *elsewhere))
+    if spec.source is None:
+        found = _find_module(spec.module, spec.search_path)
+        if found is None:
+            raise unusable_function(spec.shown, f"there is no module {spec.module!r}")
+        if digest and _digest_of(found) != digest:
+            raise unusable_function(
+                spec.shown,
+                f"{found.origin} is not the same as where the run was started (install the same"
+                " version, or give both a name with --exec-version)",
+            )
+    return spec
+
+
 def _of_file(spec: FunctionSpec, file: Path, output_dir: Path) -> tuple[FunctionSpec, str]:
     try:
         source = file.read_bytes()

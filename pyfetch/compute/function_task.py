@@ -18,6 +18,7 @@ from typing import Any, Self
 from pyfetch.compute.found_function import (
     digest_of_file,
     find_function,
+    found_here,
     modules_path,
     unusable_function,
 )
@@ -44,9 +45,11 @@ class FunctionTask:
     failure = Failure.MAP
     columns: tuple[str, ...] = ()
 
-    def __init__(self, spec: FunctionSpec, identity: str) -> None:
+    def __init__(self, spec: FunctionSpec, identity: str, digest: str = "") -> None:
+        """`digest`: that of its module's source; empty: whichever that is."""
         self.spec = spec
         self._identity = identity
+        self._digest = digest
 
     @classmethod
     def from_text(cls, text: str, version: str | None = None, output_dir: str = ".") -> Self:
@@ -56,7 +59,8 @@ class FunctionTask:
         Raises `UsageError` if there is no such module or file.
         """
         spec, digest = find_function(text, Path(output_dir).resolve())
-        return cls(spec, digest_of(("map", text, "=" + version if version else digest)))
+        of_source = "=" + version if version else digest
+        return cls(spec, digest_of(("map", text, of_source)), "" if version else digest)
 
     @classmethod
     def from_callable(cls, function: Callable[..., Any], version: str | None = None) -> Self:
@@ -65,7 +69,14 @@ class FunctionTask:
         # That of a function says its name; that of another object, what it is made of.
         pickled = (spec.pickled or b"").hex()
         parts = ("map", spec.module, spec.name, pickled, "=" + version if version else digest)
-        return cls(spec, digest_of(parts))
+        return cls(spec, digest_of(parts), "" if version else digest)
+
+    def found_here(self) -> Self:
+        """The same function on another machine than that on which it was found.
+
+        Raises `UsageError` if its module is not here, or has another source.
+        """
+        return type(self)(found_here(self.spec, self._digest), self._identity)
 
     def setup(self) -> Setup:
         return Setup(self.spec)

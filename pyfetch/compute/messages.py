@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -117,13 +116,3 @@ class LotEnded(NamedTuple):
 
 Order = Call | Execute
 Reply = Succeeded | Failed
-
-
-def how_ended(status: int) -> str:
-    """How a process has ended, as a clause; `status` as `subprocess` has it."""
-    if status >= 0:
-        return f"exit status {status}"
-    try:
-        return f"killed by {signal.Signals(-status).name}"
-    except ValueError:  # not all of those for programs' own use have names
-        return f"killed by signal {-status}"

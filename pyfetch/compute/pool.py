@@ -25,12 +25,30 @@ _T = TypeVar("_T")
 
 
 class Use(NamedTuple):
-    """How a pool was used."""
+    """How pools were used."""
 
     most: int
     """Processes there were at once, at most."""
-    idle: float
-    """Part of their time in which they had nothing to do, from 0 to 1."""
+    waited: float
+    """Seconds in which they had nothing to do, all together."""
+    lived: float
+    """Seconds that they were there, all together."""
+    why: str
+    """Why there were so many, as a clause for people."""
+
+    @property
+    def idle(self) -> float:
+        """Part of their time in which they had nothing to do, from 0 to 1."""
+        return self.waited / self.lived if self.lived else 0.0
+
+    def and_of(self, other: Use) -> Use:
+        """Of two pools that were used at the same time."""
+        return Use(
+            self.most + other.most,
+            self.waited + other.waited,
+            self.lived + other.lived,
+            ", ".join(dict.fromkeys((*self.why.split(", "), *other.why.split(", ")))),
+        )
 
 
 class Pool(Generic[_T]):
@@ -127,7 +145,7 @@ class Pool(Generic[_T]):
             threads = [*self._threads]
         for thread in threads:
             thread.join()
-        return Use(self._most, self._waited / self._lived if self._lived else 0.0)
+        return Use(self._most, self._waited, self._lived, self._number.why)
 
     @property
     def lot(self) -> int:

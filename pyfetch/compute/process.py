@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
-import select
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pyfetch.compute.channel import Channel
-from pyfetch.compute.child import Child
 from pyfetch.compute.messages import (
     LotEnded,
     NotLoaded,
@@ -18,18 +15,15 @@ from pyfetch.compute.messages import (
     Ready,
     Reply,
     Setup,
-    how_ended,
 )
+from pyfetch.processes.child import Child, ProcessGone
 
+_PROGRAM = "pyfetch.compute.worker:serve"
 _LONGEST_HELD = 0.005
 """Seconds for which replies are held, so that more may come."""
 
 
-class ProcessGone(Exception):  # noqa: N818 - what it means is up to the caller
-    """The process has ended, though it was to compute. It is to be closed."""
-
-
-class TimeIsUp(Exception):  # noqa: N818 - as above
+class TimeIsUp(Exception):  # noqa: N818 - what it means is up to the caller
     """The task took too long. The process is to be closed."""
 
 
@@ -42,24 +36,16 @@ class ComputeProcess:
 
     def __init__(self, setup: Setup) -> None:
         self._runs_commands = setup.function is None
-        self._child = Child()
-        self._channel = Channel(self._child.connection)
-        self._poll = select.poll()
-        self._poll.register(self._channel.fileno(), select.POLLIN)
-        self._poll.register(self._child.printed.fileno(), select.POLLIN)
-        self._exit_poll = select.poll()
-        if self._child.exit_end is not None:
-            for poll in (self._poll, self._exit_poll):
-                poll.register(self._child.exit_end, select.POLLIN)
+        self._child = Child(_PROGRAM, "a process to compute", own_session=True)
         self._usual = 0.0
         """Seconds that a task of the last lot took."""
         self.seconds = 0.0
         """What the tasks of all lots took that it ended."""
-        self._send(setup)
+        self._child.send(setup)
 
     def begun(self) -> Ready | NotLoaded:
         """Wait until it can compute, or says that it cannot. Raises `ProcessGone`."""
-        begun: Ready | NotLoaded = self._receive(math.inf)[0]
+        begun: Ready | NotLoaded = self._child.receive_all()[0]
         return begun
 
     def ask(self, orders: Sequence[Order], seconds: float = math.inf) -> Iterator[list[Reply]]:
@@ -68,17 +54,17 @@ class ComputeProcess:
         It may end the lot early: tasks without a reply were not begun then. Raises `ProcessGone`
         and `TimeIsUp` for the first task without a reply: it has to be closed then.
         """
-        self._child.printed.forget()
-        self._send([*orders])
+        self._child.forget_output()
+        self._child.send([*orders])
         last = time.monotonic()
         if len(orders) > 1:  # to be woken for each reply costs more than to take it
-            self._exit_poll.poll(1000 * min(self._usual * len(orders), _LONGEST_HELD))
+            self._child.wait_for_exit(min(self._usual * len(orders), _LONGEST_HELD))
         replies: list[Any] = []
         done = 0
         while True:
             held_until = time.monotonic() + _LONGEST_HELD if replies else math.inf
             try:
-                came = self._receive(min(last + seconds, held_until))
+                came = self._child.receive_all(min(last + seconds, held_until))
             except ProcessGone:
                 if replies:
                     yield replies
@@ -109,36 +95,10 @@ class ComputeProcess:
         if self._runs_commands:
             # It ends its command, which is in a group of its own, and itself.
             with contextlib.suppress(OSError):
-                self._channel.shut()
+                self._child.channel.shut()
         else:
             self._child.kill()
 
     def close(self) -> str:
         """End it, with all that it has started. Returns how it has ended, as a clause."""
-        with contextlib.suppress(OSError):
-            self._channel.shut()
-        status = self._child.close()
-        self._channel.close()
-        return how_ended(status)
-
-    def _send(self, message: object) -> None:
-        with contextlib.suppress(OSError):  # if it has ended, `_receive` says so
-            self._channel.send(message)
-
-    def _receive(self, until: float) -> list[Any]:
-        """The messages that have come, at least one, or none if none comes until this time."""
-        while True:
-            left = None if until == math.inf else 1000 * max(0.0, until - time.monotonic())
-            ready = [number for number, _ in self._poll.poll(left)]
-            if self._child.printed.fileno() in ready and not self._child.printed.read():
-                self._poll.unregister(self._child.printed.fileno())
-            if self._channel.fileno() in ready:
-                try:
-                    return self._channel.receive_all()
-                except (EOFError, OSError):
-                    raise ProcessGone from None
-            # What the function has forked may hold its connection open.
-            if self._child.exit_end in ready:
-                raise ProcessGone
-            if until != math.inf and time.monotonic() >= until:
-                return []
+        return self._child.close()

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pyfetch.compute.messages import Call, Failed, NotLoaded, Order, Reply, Setup
-from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
+from pyfetch.compute.process import ComputeProcess, TimeIsUp
 from pyfetch.errors import StoppedError, UsageError
+from pyfetch.processes.child import ProcessGone
 from pyfetch.units import format_seconds
 
 _log = logging.getLogger(__name__)

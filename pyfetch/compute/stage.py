@@ -7,20 +7,24 @@ from contextlib import contextmanager, suppress
 
 from pyfetch.attempt import Finished
 from pyfetch.compute.account import Account
+from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.lot import Computed, Fetched, LotComputer, cancelled
 from pyfetch.compute.lot_queue import LARGEST_LOT
 from pyfetch.compute.pool import Pool, Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
-from pyfetch.compute.task import task_from
+from pyfetch.compute.task import Task
 from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
+from pyfetch.storage.computed_file import ComputedLedger
 from pyfetch.storage.computed_files import ComputedFiles
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.file_ledger import FileLedger
+from pyfetch.storage.store import Store
 
 _PER_PROCESS = 4
 """Files that may be fetched and not computed, for each process, unless lots are larger."""
+
+_NEXT = 2
+"""With fewer files than this for each process, more have to be fetched at once."""
 
 
 class ComputeStage:
@@ -30,12 +34,18 @@ class ComputeStage:
     `cancelled`.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises `UsageError` for a command or function that cannot be used."""
-        self._task = task_from(settings)
+    def __init__(
+        self,
+        settings: Settings,
+        task: Task,
+        account: Account | None = None,
+        share: CpuShare | None = None,
+    ) -> None:
+        """`account`: counts what is computed. `share`: the CPUs for all of this, if it is known."""
+        self._task = task
         self._keeps = settings.keep
-        self._number = ProcessNumber(settings.cpus)
-        self._account = Account()
+        self._number = ProcessNumber(settings.cpus, share)
+        self._account = account or Account()
         rules = Rules(settings.exec_timeout, settings.exec_retries, settings.max_tasks)
         self._ahead = settings.ahead
         """Files that may be fetched and not computed, those in flight included; None: by lots."""
@@ -49,7 +59,9 @@ class ComputeStage:
         """By index, results of files that are fetched and not computed."""
         self._has_refused = False
         """Whether a transfer was refused since the last file was computed."""
-        self._use: Use | None = None
+        self._files: ComputedFiles | None = None
+        self.used: Use | None = None
+        """How processes were used, once all of them have ended."""
 
     @contextmanager
     def closing(self, stopped: Callable[[], bool]) -> Iterator[None]:
@@ -63,14 +75,17 @@ class ComputeStage:
             yield
         finally:
             self.close(stopped=stopped())
+            if self._files:
+                self._files.close()
 
-    def task_of(self, target: Target) -> str:
-        """What the state knows the task by that a target has in this run."""
-        return self._task.identity(target)
+    def use(self, ledger: ComputedLedger, store: Store) -> None:
+        """Compute the files of this ledger, which are in this store."""
+        copies = None
+        if not store.is_local:
+            from pyfetch.storage.computed_copy import Copies
 
-    def use(self, ledger: FileLedger, directory: OutputDirectory) -> None:
-        """Compute the files of this ledger."""
-        self._files = ComputedFiles(ledger, directory, keeps=self._keeps)
+            copies = Copies(store.directory.path, store.blocks)
+        self._files = ComputedFiles(ledger, store.directory, keeps=self._keeps, copies=copies)
 
     def begin(
         self,
@@ -78,6 +93,7 @@ class ComputeStage:
         fail: Callable[[BaseException], None],
     ) -> None:
         """Call `hand_on` with results, several at once, and `fail` with what ends the run."""
+        assert self._files  # noqa: S101 - `use` comes first
         self._lots = LotComputer(self._task, self._files, self._account, hand_on)
         self._fail = fail
 
@@ -109,6 +125,11 @@ class ComputeStage:
         return len(self._left)
 
     @property
+    def is_short(self) -> bool:
+        """Whether processes may soon have nothing to do, though there are files to compute."""
+        return 0 < len(self._left) < _NEXT * self._processes
+
+    @property
     def running(self) -> int:
         """Processes that compute now."""
         return self._pool.running
@@ -124,15 +145,15 @@ class ComputeStage:
 
     def close(self, *, stopped: bool) -> None:
         """End all processes, those of a run that was stopped at once. Not under any lock."""
-        if self._use:
+        if self.used:
             return
         if stopped:
             self._pool.stop()
-        self._use = self._pool.close()
+        self.used = self._pool.close()
 
     def summary(self) -> str | None:
         """How many files were computed, in how many processes, why, and what held the run back."""
-        return self._account.summary(self._use, self._number) if self._use else None
+        return self._account.summary(self.used) if self.used else None
 
     def _compute(self, runner: Runner, lot: list[Fetched]) -> Sequence[Fetched]:
         return self._lots.compute(runner, lot)

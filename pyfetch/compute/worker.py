@@ -7,19 +7,15 @@ It ends when the process that started it closes the connection, or dies.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import inspect
 import json
-import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyfetch.compute.channel import Channel
 from pyfetch.compute.command_runner import CommandRunner
 from pyfetch.compute.loaded_function import exception_in_short, load
 from pyfetch.compute.messages import (
@@ -37,7 +33,9 @@ from pyfetch.compute.messages import (
 )
 from pyfetch.computed import MOST_JSON
 from pyfetch.errors import UsageError
-from pyfetch.system import STOPPING_SIGNALS, end_with_parent
+from pyfetch.processes.channel import Channel
+from pyfetch.processes.life import end_with_parent
+from pyfetch.system import STOPPING_SIGNALS
 
 _LONGEST_LOT = 0.02
 """Seconds after which no further task of a lot is begun: another process may be free for it."""
@@ -75,7 +73,7 @@ def _run_commands(connection: Channel) -> None:
 
 
 def _call_function(connection: Channel, spec: FunctionSpec, life_number: int) -> None:
-    _end_with_parent(life_number)
+    end_with_parent(life_number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         function = load(spec)
@@ -106,31 +104,6 @@ def _run_lot(connection: Channel, run: Callable[[Order], Reply]) -> None:
             connection.send(reply, LotEnded(seconds))
             return
         connection.send(reply)
-
-
-def _end_with_parent(life_number: int) -> None:
-    """End this process, and those that the function has started, when the parent has ended."""
-    # A function may keep the interpreter's lock for long, so Linux is asked to do it: it sends the
-    # signal to the group when the other end of the pipe is closed.
-    if sys.platform == "linux":
-        fcntl.fcntl(life_number, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(life_number, fcntl.F_SETOWN, -os.getpgrp())
-        flags = fcntl.fcntl(life_number, fcntl.F_GETFL)
-        fcntl.fcntl(life_number, fcntl.F_SETFL, flags | os.O_ASYNC)
-    # A process that the program has forked may have that end of the pipe, too. This signal comes
-    # first: were it SIGKILL, nobody would be left to end what the function has started.
-    signal.signal(signal.SIGHUP, lambda *_: _end_group())
-    end_with_parent(signal.SIGHUP)
-
-    def wait() -> None:
-        os.read(life_number, 1)
-        _end_group()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _end_group() -> None:
-    os.killpg(0, signal.SIGKILL)
 
 
 def called(function: Callable[..., object], call: Call) -> Reply:

@@ -26,7 +26,7 @@ from pyfetch.transfer import Transfer
 from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where something is drawn, or files are kept
-    from pyfetch.activity import Activity
+    from pyfetch.activity import Activity, BusyHost
     from pyfetch.storage.lock import RunLock
 
 GRACE = 0.5
@@ -195,6 +195,16 @@ class Driver(ABC, Generic[Heard]):
     @abstractmethod
     def workers_summary(self) -> str | None:
         """How many workers turned out best, and why; None if the number is fixed."""
+
+    @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]:
+        """The hosts that were asked most often; none where this process alone has asked."""
+        return ()
+
+    @property
+    def hosts_summary(self) -> str | None:
+        """Which hosts were asked how often; None where this process alone has asked."""
+        return None
 
     @abstractmethod
     def when_idle(self, call: Callable[[], None]) -> None:

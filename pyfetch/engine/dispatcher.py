@@ -77,6 +77,13 @@ class Dispatcher:
             told(self._clock())
             self._state.wake()
 
+    def give_back(self, origin: str) -> list[Target]:
+        """Remove the targets of a host for which no attempt was made."""
+        with self._lock:
+            removed = self._jobs.give_back(origin)
+            self._state.wake()
+            return removed
+
     def deliver(self, result: Result) -> None:
         """Deliver a result that needs no attempt."""
         with self._lock:

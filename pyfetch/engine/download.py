@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch import __version__
@@ -58,7 +57,7 @@ class Downloader:
         if settings.discard:
             self._begin = partial(Download, settings=settings)
         else:
-            self._begin = self._into(Path(settings.output_dir), directory)
+            self._begin = self._into(directory)
 
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
@@ -117,16 +116,14 @@ class Downloader:
         self._client.limit_rate_of(origin, rate)
 
     def _into(
-        self, output_dir: Path, known: DirectoryIdentity | None
+        self, known: DirectoryIdentity | None
     ) -> Callable[[AttemptReport, Transfer], Download]:
-        """Attempts whose files go into a directory."""
+        """Attempts whose files are kept."""
         from pyfetch.engine.download_to_file import FileDownload
-        from pyfetch.storage.directory import OutputDirectory
-        from pyfetch.storage.file_store import FileStore
+        from pyfetch.storage.destination import store_of
 
         settings = self._settings
-        directory = OutputDirectory(output_dir, known)
-        store = self.store = FileStore(directory, settings.min_free, fsync=settings.fsync)
+        store = self.store = store_of(settings, known)
         return lambda report, transfer: FileDownload(report, transfer, settings, store, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:

@@ -92,6 +92,10 @@ class ThreadEngine(Driver[Never]):
         """Targets that were read and may not start yet."""
         return self._dispatcher.waiting
 
+    def give_back(self, origin: str) -> list[Target]:
+        """Remove the targets of a host for which no attempt was made: another member has them."""
+        return self._dispatcher.give_back(origin)
+
     def tell(self, told: Callable[[float], None]) -> None:
         """Call `told` with the time while no attempt begins or ends: to change the queues."""
         self._dispatcher.tell(told)

@@ -91,6 +91,7 @@ class ProgressLines:
             values["reasons"] = self._summary.failures.reasons()
             values["outcomes"] = dict(self._summary.outcomes)
             values["changes"] = dict(self._summary.changes)
+            values["hosts"] = [host._asdict() for host in self._watched.busy_hosts]
             values["size"] = self._summary.size
             values["parts_kept"] = self._summary.parts_kept
             values["parts_size"] = self._summary.parts_size

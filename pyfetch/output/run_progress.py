@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from pyfetch.activity import Activity
+from pyfetch.activity import Activity, BusyHost
 from pyfetch.output.summary import Summary
 from pyfetch.transfer import Transfer
 
@@ -27,6 +27,8 @@ class RunProgress(Protocol):
     def read(self) -> int: ...
     @property
     def input_ended(self) -> bool: ...
+    @property
+    def busy_hosts(self) -> tuple[BusyHost, ...]: ...
     def activity(self) -> Activity: ...
 
 

@@ -16,7 +16,7 @@ class HostBudget(NamedTuple):
 
     origin: str
     serial: int
-    """Which message about this host it is; `BudgetObeyed` names it."""
+    """Which message about this host it is; `BudgetObeyed` names it. 0: none is wanted."""
     per_host: int | None
     """Requests at once; 0: none may begin; None: no limit."""
     interval: float = 0.0
@@ -73,6 +73,16 @@ class BudgetObeyed(NamedTuple):
     """Of the `HostBudget`."""
     news: HostNews
     """What the member knows of the host; its `wait` counts from the member's last request."""
+
+
+class HostAsked(NamedTuple):
+    """How often a member has asked a host since it last told that."""
+
+    origin: str
+    requests: int
+    first_ago: float
+    """Seconds since the first of these requests."""
+    last_ago: float
 
 
 HostReport = HostNews | HostWanted | BudgetObeyed

@@ -56,6 +56,14 @@ class HostQueue:
         else:
             heappush(self._ready, (index, target))
 
+    def take_others(self, kept: Container[int]) -> list[Target]:
+        """Take out all targets but those with these indexes."""
+        self._remove_taken()
+        taken = [target for index, target in self._ready if index not in kept]
+        self._taken.update(target.index for target in taken)
+        self._remove_taken()
+        return taken
+
     def take_first(self) -> Target:
         """Take out the first target; `front` must have returned its index."""
         return heappop(self._ready)[1]

@@ -139,6 +139,13 @@ class Jobs:
         job.learn_progress(transfer, now, self._stalls)
         return self._try_again(job, outcome, now)
 
+    def give_back(self, origin: str) -> list[Target]:
+        """Remove the targets of a host for which no attempt was made, for another member."""
+        removed = self._queues.remove_ready(origin, self._jobs)
+        for target in removed:
+            self._read_at.pop(target.index, None)
+        return removed
+
     def let_go(self, target: Target) -> bool:
         """Let go of the path of a target that is done. Returns whether another one may start."""
         return self._queues.finish(target)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from heapq import heappop, heappush, heapreplace
 
 from pyfetch.models import HostSignal, Result, Target
@@ -90,6 +90,19 @@ class HostQueues:
         if hung:
             self._hung.add(target.index)
         heappush(self._timers, (not_before, target.index, origin, target))
+
+    def remove_ready(self, origin: str, kept: Container[int]) -> list[Target]:
+        """Remove the targets that wait for a worker or their host, but those with these indexes."""
+        queue = self._queues.get(origin)
+        removed = queue.take_others(kept) if queue else []
+        self._waiting -= len(removed)
+        for target in removed:
+            following = self._same_path.leave(target)
+            if following:
+                self._make_ready(following, following.origin)
+        if queue:
+            self._show_front(origin, queue)
+        return removed
 
     def drop(self, target: Target) -> None:
         """Remove a target that waits for another attempt."""

@@ -9,7 +9,14 @@ from __future__ import annotations
 import math
 
 from pyfetch.models import HostSignal, Result, Target
-from pyfetch.scheduling.host_budgets import BudgetObeyed, HostBudget, HostNews, HostWanted, Tell
+from pyfetch.scheduling.host_budgets import (
+    BudgetObeyed,
+    HostAsked,
+    HostBudget,
+    HostNews,
+    HostWanted,
+    Tell,
+)
 from pyfetch.scheduling.host_limits import HostMemory, Limits, RulesOf
 from pyfetch.scheduling.host_queue import HostQueue
 from pyfetch.scheduling.queue import HostQueues
@@ -39,12 +46,34 @@ class SharedHostQueues(HostQueues):
         """Those of hosts at which more attempts are running than they allow."""
         self._wanted: set[str] = set()
         """Origins for which a budget was asked and has not come."""
+        self._asked: dict[str, list[float]] = {}
+        """By origin, the number of requests since `take_asked`, and when the first one and the
+        last one began."""
 
     def again(self, target: Target, origin: str, not_before: float, *, hung: bool = False) -> None:
         """As `HostQueues.again`. A host to which a redirect or mirror leads is announced."""
         if origin not in self._queues:
             self._tell(HostWanted(origin))  # if it has no limits, news may come, but no budget
         super().again(target, origin, not_before, hung=hung)
+
+    def started(self, origin: str, now: float) -> None:
+        """As `HostQueues.started`. Counts the requests of each host."""
+        super().started(origin, now)
+        asked = self._asked.get(origin)
+        if asked is None:
+            self._asked[origin] = [1, now, now]
+        else:
+            asked[0] += 1
+            asked[2] = now
+
+    def take_asked(self, now: float) -> tuple[HostAsked, ...]:
+        """How often each host was asked since this was called last."""
+        taken = tuple(
+            HostAsked(origin, int(number), now - first, now - last)
+            for origin, (number, first, last) in self._asked.items()
+        )
+        self._asked = {}
+        return taken
 
     def ended(
         self,
@@ -77,7 +106,10 @@ class SharedHostQueues(HostQueues):
             queue.host.obey(budget)
             self._show_front(origin, queue)
             self._want_if_needed(queue)
-        self._check_obeyed(budget, now)
+        if budget.serial:
+            self._check_obeyed(budget, now)
+        elif self._exceeded:
+            self._exceeded.pop(origin, None)
 
     def hear(self, news: HostNews, now: float) -> None:
         """Take in what another member has learned of a host."""

@@ -60,6 +60,7 @@ from pyfetch.settings.request_kinds import (
     USER_AND_PASSWORD,
 )
 from pyfetch.settings.setting import Group, Setting
+from pyfetch.settings.store_kinds import BUCKET_PREFIXES, DESTINATION, STORE_OPTIONS, is_bucket
 
 _T = TypeVar("_T")
 
@@ -91,6 +92,8 @@ OF_COMPUTING = (
     "cpus", "ahead", "keep", "exec_timeout", "exec_retries", "exec_version", "max_tasks",
 )  # fmt: skip
 """Settings that say how each file is computed with."""
+OF_A_BUCKET = ("state_dir",)
+"""Settings that say how a run saves to a bucket, if it does."""
 OF_A_CLUSTER = ("cluster_tls", "cluster_upload")
 """Settings that say how a run works with a cluster, if it does."""
 
@@ -145,7 +148,12 @@ class Settings(_Values):
     # The first sentence of each help is what `-h` shows: it has to fit beside the flags.
 
     output_dir: str = _files(
-        ".", DIRECTORY, "-o, --output-dir", "Save files in this directory. It is made if missing."
+        ".",
+        DESTINATION,
+        "-o, --output-dir",
+        "Save files in this directory or bucket. A directory is made if missing. A bucket is"
+        " written `s3://BUCKET/PREFIX`, `gs://BUCKET` or `az://BUCKET`; it needs"
+        " `pyfetch-batch[cloud]`.",
     )
     if_exists: IfExists = _files(
         IfExists.REFRESH,
@@ -201,6 +209,26 @@ class Settings(_Values):
         SECONDS,
         "--wait-lock",
         "Wait up to this long for another run in the same directory.",
+    )
+    store_option: tuple[tuple[str, str], ...] = _files(
+        (),
+        STORE_OPTIONS,
+        "--store-option",
+        "Set an option of the bucket: `endpoint=URL`, `region=NAME`. May be repeated.",
+    )
+    state_dir: str | None = _files(
+        None,
+        DIRECTORY,
+        "--state-dir",
+        "Keep the state of a run into a bucket below here. Lock and parts, too. The default is"
+        " `~/.local/state/pyfetch`, with a directory for each bucket and prefix.",
+    )
+    allow_store: tuple[str, ...] = _files(
+        (),
+        BUCKET_PREFIXES,
+        "--allow-store",
+        "Let lists name objects of a bucket below this address. They are fetched with your"
+        " credentials: a list from a stranger should not decide about that. May be repeated.",
     )
     max_size: int | None = _checks(None, SIZE, "--max-size", "Refuse larger files.")
     min_size: int = _checks(0, SIZE, "--min-size", "Refuse smaller files.")
@@ -426,8 +454,8 @@ class Settings(_Values):
         AUTO,
         count_or_auto(1, MOST_CPUS),
         "--cpus",
-        "Work on this many files at once with `--exec` or `--map`. `auto`: one for each CPU, fewer"
-        " where fetching needs one or memory gets short.",
+        "Work on this many files at once with `--exec` or `--map`; on a cluster, in each process."
+        " `auto`: one for each CPU, fewer where fetching needs one or memory gets short.",
     )
     ahead: int | None = _computing(
         None,
@@ -518,6 +546,11 @@ class Settings(_Values):
         return self.user is not None or bool(
             isinstance(cookies, GivenCookies) and cookies.of_first_origin
         )
+
+    @property
+    def in_bucket(self) -> bool:
+        """Whether files go into a bucket."""
+        return is_bucket(self.output_dir)
 
     @property
     def has_template(self) -> bool:
@@ -616,6 +649,16 @@ class Settings(_Values):
             f"{cluster} says where the processes are: leave {{processes}} out",
             self.on_cluster and self.processes != 1,
         )
+        yield (
+            "{allow_store} spends credentials, and {public_only} is for lists of strangers: leave"
+            " one of them out",
+            self.allow_store and self.public_only,
+        )
+        for name in OF_A_BUCKET:
+            yield (
+                f"{{{name}}} is for a bucket: it needs {{output_dir}} s3://…, gs://… or az://…",
+                getattr(self, name) and not self.in_bucket,
+            )
         for name in OF_A_CLUSTER:
             yield (
                 f"{{{name}}} is for a Dask cluster: it needs {{cluster}} or {{cluster_file}}",
@@ -637,11 +680,6 @@ class Settings(_Values):
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"
         yield "{exec} and {map} exclude each other", self.exec is not None and self.map is not None
-        cluster = "{cluster}" if self.cluster is not None else "{cluster_file}"
-        yield (
-            f"{task} computes on this machine, which {cluster} does not: leave one of them out",
-            self.on_cluster,
-        )
         yield (
             f"{task} knows a file by its sha256: leave {{hash}} out",
             not self.hash,
@@ -652,13 +690,12 @@ class Settings(_Values):
             self.discard,
         )
         yield (
-            "{keep} no leaves nothing but what the state remembers: leave {state} out",
-            not self.keep and not self.state,
+            "{keep} no is for files: what is in a bucket stays, and a task gets a copy",
+            not self.keep and self.in_bucket,
         )
         yield (
-            f"{{processes}} share the fetching, and {task} has processes of its own: leave"
-            " {processes} out ({cpus} says how many compute)",
-            self.processes != 1,
+            "{keep} no leaves nothing but what the state remembers: leave {state} out",
+            not self.keep and not self.state,
         )
 
 

@@ -62,6 +62,9 @@ class SettingKeywords(TypedDict, total=False):
     fsync: bool
     min_free: Size
     wait_lock: Seconds
+    store_option: Mapping[str, str] | Iterable[tuple[str, str]]
+    state_dir: StrPath | None
+    allow_store: str | Iterable[str]
     max_size: Size | None
     min_size: Size
     expect_type: str | Iterable[str]

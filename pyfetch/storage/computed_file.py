@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from pyfetch.attempt import Finished
 from pyfetch.computed import Effect
-from pyfetch.models import Target, TargetError
+from pyfetch.models import Result, Target, TargetError
 from pyfetch.storage.computed_table import NOT_FETCHED, ComputedOf, ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found, look
-from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import errors_of, identity
 
 _FAILED = ""
@@ -28,10 +28,30 @@ class Recorded(NamedTuple):
     """The file; None: it is gone, as its task or `--keep no` wants it."""
 
 
+class ComputedLedger(Protocol):
+    """Knows what tasks have done with files, and takes note of it."""
+
+    def task_of(self, target: Target) -> str:
+        """Identity of the task that this run has for a target's file."""
+        ...
+
+    def computed_of(self, paths: Sequence[str]) -> Sequence[ComputedOf]:
+        """What is known of each of these files, and of the task that was run for it."""
+        ...
+
+    def note_computed(self, rows: Sequence[tuple[str, ComputedRow]], *, at_once: bool) -> None:
+        """Note by paths what tasks have done. `at_once`: commit it before this returns."""
+        ...
+
+    def value_of(self, row: ComputedRow) -> Any:
+        """The value of a task, from its JSON."""
+        ...
+
+
 class FilesInWork(Protocol):
     """What the files have in common that are in work."""
 
-    ledger: FileLedger
+    ledger: ComputedLedger
     directory: OutputDirectory
     keeps: bool
     """Whether files stay after their tasks."""
@@ -63,6 +83,11 @@ class ComputedFile:
         """What the state knows of it before the task."""
         self._after = NOTHING
         """What has it after the task."""
+
+    @property
+    def result(self) -> Result:
+        """The result that its task gets."""
+        return self._result
 
     def recorded(self) -> Recorded | None:
         """The value if this task was run for the same bytes already; None: it has to be run.

@@ -259,3 +259,27 @@ def _sync(directory: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def without_links(root: OutputDirectory, path: str) -> str:
+    """The path of the same directory, without symbolic links that stay inside `root`.
+
+    So one file has one path, even if the list uses links. A link that leads out of `root`, or to
+    `.pyfetch`, stays in the path: `OutputDirectory.place` refuses it. `path` need not exist.
+    """
+    real: list[str] = []
+    components = path.split("/")
+    for depth, component in enumerate(components):
+        leading = root.final("/".join([*real, component]))
+        try:
+            is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
+        except (OSError, UnicodeEncodeError):  # no locale but UTF-8 can write each name
+            return "/".join([*real, *components[depth:]])
+        target = root.leads_to(leading) if is_link else None
+        if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):
+            return "/".join([*real, *components[depth:]])
+        if target is None:
+            real.append(component)
+        else:
+            real = target.split("/") if target else []
+    return "/".join(real)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import Finished
@@ -13,12 +12,13 @@ from pyfetch.facts import Known
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
-from pyfetch.storage.filesystem import before_paths
+from pyfetch.storage.destination import store_of
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import State
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedOf, ComputedRow, ComputedTable
+    from pyfetch.storage.store import Store
 
 COMMIT_EVERY = 0.05
 """A change of the state is written after this time at the latest, in seconds."""
@@ -27,7 +27,8 @@ COMMIT_EVERY = 0.05
 class FileLedger:
     """The ledger of a run that keeps files. For any thread.
 
-    `lasting`: whether the state outlives the run. `check_directory` is called at each commit; it
+    `lasting`: whether the state outlives the run. `store`: where files are saved; None: as the
+    settings say. `check_directory` is called at each commit; it
     raises if the output directory is no longer the one that the run began with. `task_of`: in a
     run that computes, the identity of the task for a target's file; `keeps`: whether that file is
     to stay after it.
@@ -39,14 +40,16 @@ class FileLedger:
         state: State,
         *,
         lasting: bool,
+        store: Store | None = None,
         clock: Callable[[], float] = time.monotonic,
         check_directory: Callable[[], None] = lambda: None,
         task_of: Callable[[Target], str] | None = None,
         keeps: bool = True,
     ) -> None:
         self._check_directory = check_directory
-        self._before = before_paths(Path(settings.output_dir))
-        self._names = PathAllocator(settings, state, lasting=lasting)
+        store = store or store_of(settings)
+        self._before = store.final("")
+        self._names = PathAllocator(settings, state, store, lasting=lasting)
         self._state = state
         self._clock = clock
         self._lock = threading.RLock()
@@ -120,6 +123,17 @@ class FileLedger:
             self._note(target, target.path, attempt)
             if attempt.result.backup:
                 self._state.add_backup(str(attempt.result.backup).removeprefix(self._before))
+
+    def reopened(self, target: Target) -> Target:
+        """A target that was `finished` and has to be fetched or computed again after all."""
+        path = target.path
+        assert path is not None  # noqa: S101 - `named` has given it one
+        with self._lock:
+            self._open[path] = self._open.get(path, 0) + 1
+            known = self._names.claim(path, target) or Known()
+            if self._computed and known.facts:
+                known = self._with_left(self._computed, target, path, known)
+            return target.at(path, known)
 
     def task_of(self, target: Target) -> str:
         """Identity of the task that this run has for a target's file."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 from pyfetch.facts import Known
 from pyfetch.models import IfExists, Target
-from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.directory import OutputDirectory, without_links
 from pyfetch.storage.existing import SEEN_FREE, Found, look, open_file
-from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.filesystem import errors_of, is_there
 from pyfetch.storage.part import BLOCK, Part
 from pyfetch.storage.parts import Parts
 
@@ -25,6 +25,7 @@ class FileStore:
     """
 
     waits = False
+    is_local = True
 
     def __init__(self, directory: OutputDirectory, min_free: int = 0, *, fsync: bool) -> None:
         self.directory = directory
@@ -53,6 +54,14 @@ class FileStore:
         with errors_of(final), open_file(final) as file:
             while block := file.read(BLOCK):
                 yield block
+
+    def is_free(self, path: str) -> bool:
+        return not is_there(self.final(path))
+
+    was_free = is_free
+
+    def without_links(self, path: str) -> str:
+        return without_links(self.directory, path)
 
     def begin(self, path: str, target: Target) -> Part:
         return Part(self._parts, path, target.identity, fsync=self._fsync)

@@ -14,11 +14,14 @@ _MOST_PENDING = 512
 class GivenNames:
     """The names that this run has given to targets, by their keys.
 
-    They are in a temporary table of the state's database, gone when that is closed.
+    They are in a temporary table of the state's database, gone when that is closed. Where the state
+    was empty when the run began, all of its names are such, and no table is needed.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+        self._are_all: bool | None = None
+        """Whether this run has given all names of the state; None: it has given none yet."""
         self._pending: set[str] = set()
         """Names that are not in the table yet."""
         database.execute("PRAGMA temp.cache_size = -256")  # in KiB; the table is hardly read
@@ -27,7 +30,12 @@ class GivenNames:
         )
 
     def add(self, key: str) -> None:
-        """Note that this run has given this name."""
+        """Note that this run has given this name. A new one is not in the database yet."""
+        if self._are_all is None:
+            query = "SELECT 1 FROM file LIMIT 1"
+            self._are_all = self._database.execute(query).fetchone() is None
+        if self._are_all:
+            return
         self._pending.add(key)
         if len(self._pending) >= _MOST_PENDING:
             self.write()
@@ -38,8 +46,15 @@ class GivenNames:
         self._database.executemany("INSERT OR IGNORE INTO temp.given VALUES (?)", rows)
         self._pending.clear()
 
+    @property
+    def others(self) -> str:
+        """The condition of SQL for all other names, where `f.key` is one."""
+        return "0" if self._are_all else "f.key NOT IN (SELECT key FROM temp.given)"
+
     def has(self, key: str) -> bool:
-        """Whether this run has given this name."""
+        """Whether this run has given this name, which is in the state."""
+        if self._are_all:
+            return True
         if key in self._pending:
             return True
         query = "SELECT 1 FROM temp.given WHERE key = ?"

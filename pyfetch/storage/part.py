@@ -9,7 +9,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from typing import Self
+from typing import BinaryIO, Self
 
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Failure, TargetError
@@ -173,10 +173,7 @@ class Part:
             parts = self._directory.parts
             self._is_named = not (is_whole and self._parts.may_be_nameless())
             self._may_be_on_disk = True
-            if self._is_named:
-                self._descriptor = self._open_new(parts)
-            else:
-                self._descriptor = os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
+            self._descriptor = self._open_new(parts)
             if metadata is not None:
                 self._begin_metadata(metadata._replace(boot=current_boot()), parts)
         except OSError as error:
@@ -191,6 +188,8 @@ class Part:
         self._metadata = metadata
 
     def _open_new(self, parts: int) -> int:
+        if not self._is_named:
+            return os.open(".", NAMELESS_FILE, 0o666, dir_fd=parts)
         try:
             return os.open(self._file(), NEW_FILE, 0o666, dir_fd=parts)
         except FileExistsError:  # a killed process has left it
@@ -280,6 +279,12 @@ class Part:
             if placement.when_there is WhenThere.KEEP:
                 self.drop()  # the existing file will stay in the next run, too
             raise
+
+    def reading(self) -> BinaryIO:
+        """Open what was written, to read it. Only for a part that has a name."""
+        with self._errors:
+            self._file_is = identity(os.fstat(self._descriptor))
+            return open(self._open_found(READ_FILE), "rb")
 
     def drop(self) -> None:
         """Remove the part and its metadata."""

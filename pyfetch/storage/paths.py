@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
-from pathlib import Path
 
 from pyfetch.facts import Known
 from pyfetch.models import Target
@@ -25,9 +22,8 @@ from pyfetch.naming.template import (
     wanted_path,
 )
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.state import State
+from pyfetch.storage.store import Store
 
 _REMEMBERED = 4096
 
@@ -38,8 +34,8 @@ class PathAllocator:
     `lasting`: whether the state outlives the run.
     """
 
-    def __init__(self, settings: Settings, state: State, *, lasting: bool) -> None:
-        self._directory = OutputDirectory(Path(settings.output_dir))
+    def __init__(self, settings: Settings, state: State, store: Store, *, lasting: bool) -> None:
+        self._store = store
         self._policy = settings.if_exists
         self._template = Template(settings.name)
         self.follows_answers = settings.content_disposition or self._template.uses_type
@@ -99,7 +95,7 @@ class PathAllocator:
             return path
         real = self._without_links.get(directory)
         if real is None:
-            real = without_links(self._directory, directory)
+            real = self._store.without_links(directory)
             if len(self._without_links) >= _REMEMBERED:
                 self._without_links.clear()
             self._without_links[directory] = real
@@ -143,7 +139,7 @@ class PathAllocator:
     def claim(self, path: str, target: Target, *, takes_over: bool = False) -> Known | None:
         """Claim a path for a target. Returns what is known of it; None if it belongs to another."""
         known = self._state.claim(
-            path, target.identity, lambda: self.is_free(path), takes_over=takes_over
+            path, target.identity, lambda: self._store.was_free(path), takes_over=takes_over
         )
         if known is None:
             return None
@@ -154,13 +150,9 @@ class PathAllocator:
             return known._replace(placed_by_us=True)
         return known
 
-    def is_free(self, path: str) -> bool:
-        """Whether nothing on disk has this name."""
-        return not is_there(self._directory.final(path))
-
     def _is_taken(self, target: Target, path: str, in_use: Callable[[str], bool]) -> bool:
         return (
-            not self.is_free(path)
+            not self._store.is_free(path)
             or in_use(path)
             or not self._state.may_claim(path, target.identity)
         )
@@ -188,27 +180,3 @@ class PathAllocator:
                 self._no_files.add(directory)
             depth, end = depth + 1, path.find("/", end + 1)
         return path
-
-
-def without_links(root: OutputDirectory, path: str) -> str:
-    """The path of the same directory, without symbolic links that stay inside `root`.
-
-    So one file has one path, even if the list uses links. A link that leads out of `root`, or to
-    `.pyfetch`, stays in the path: `OutputDirectory.place` refuses it. `path` need not exist.
-    """
-    real: list[str] = []
-    components = path.split("/")
-    for depth, component in enumerate(components):
-        leading = root.final("/".join([*real, component]))
-        try:
-            is_link = stat.S_ISLNK(os.lstat(leading).st_mode)
-        except (OSError, UnicodeEncodeError):  # no locale but UTF-8 can write each name
-            return "/".join([*real, *components[depth:]])
-        target = root.leads_to(leading) if is_link else None
-        if is_link and (target is None or target.split("/")[0].casefold() == OWN_DIRECTORY):
-            return "/".join([*real, *components[depth:]])
-        if target is None:
-            real.append(component)
-        else:
-            real = target.split("/") if target else []
-    return "/".join(real)

@@ -178,7 +178,7 @@ class State:
         """
         with self._errors:
             self._given.write()
-            where = "AND f.key NOT IN (SELECT key FROM temp.given)" if unnamed else ""
+            where = f"AND {self._given.others}" if unnamed else ""
             for row in self._tables.select(f"{_FILES} {where} ORDER BY f.key"):
                 path, url, size, modified_ns, sha256, is_left = row
                 found = RecordedFile(path, url, size, modified_ns, sha256, bool(is_left))

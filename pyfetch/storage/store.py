@@ -26,8 +26,10 @@ class Saving(Protocol):
     `TargetError`.
     """
 
-    length: int
-    """Bytes that it has."""
+    @property
+    def length(self) -> int:
+        """Bytes that it has."""
+        ...
 
     def __enter__(self) -> Self: ...
 
@@ -83,6 +85,8 @@ class Store(Protocol):
 
     waits: bool
     """Whether `look` and `Saving.commit` wait for a server: a loop leaves them to a thread."""
+    is_local: bool
+    """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
     """The directory on this machine that has `.pyfetch`: state, lock and parts."""
 
@@ -104,6 +108,18 @@ class Store(Protocol):
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The bytes of what `look` has found. Raises `TargetError`."""
+        ...
+
+    def is_free(self, path: str) -> bool:
+        """Whether nothing has this name."""
+        ...
+
+    def was_free(self, path: str) -> bool:
+        """Whether nothing has a name that a URL gets now, if that can be found out quickly."""
+        ...
+
+    def without_links(self, path: str) -> str:
+        """The path of a directory, without symbolic links that stay inside."""
         ...
 
     def begin(self, path: str, target: Target, /) -> Saving:

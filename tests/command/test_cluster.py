@@ -25,8 +25,6 @@ ONE = ("--cluster", "tcp://127.0.0.1:1")
     [
         (("--processes", "2"), "--cluster says where the processes are"),
         (("--processes", "auto"), "--cluster says where the processes are"),
-        (("--exec", "true"), "--exec computes on this machine, which --cluster does not"),
-        (("--map", "os.path:basename"), "--map computes on this machine"),
         (("--cluster-file", "x"), "--cluster and --cluster-file exclude each other"),
         (("--cluster-tls", "x"), "--cluster-tls needs a scheduler that encrypts: --cluster tls://"),
     ],
@@ -98,15 +96,14 @@ def test_certificates_are_for_a_cluster_that_encrypts(pyfetch: Command) -> None:
     assert "cluster.json: it names no scheduler that encrypts" in ended.err
 
 
-@pytest.mark.parametrize("other", [("--processes", "2"), ("--exec", "true")])
 def test_a_cluster_of_the_configuration_gives_way_to_the_command_line(
-    pyfetch: Command, server: LoopbackServer, other: tuple[str, ...]
+    pyfetch: Command, server: LoopbackServer
 ) -> None:
     pyfetch.configure(
         '[defaults]\ncluster = "tls://127.0.0.1:1"\ncluster-tls = "none"\ncluster-upload = true\n'
     )
     server.pages["/x"] = Page(b"x")
-    assert pyfetch(*other, f"{server.url}/x").status == 0
+    assert pyfetch("--processes", "2", f"{server.url}/x").status == 0
 
 
 def test_a_program_may_not_give_what_is_no_client() -> None:

@@ -26,7 +26,6 @@ URL = "http://127.0.0.1:9/x"
         (["--exec", "true", "--discard"], "--discard keeps no file that --exec could read: leave"),
         (["--map", "a:b", "--discard"], "that --map could read: leave it out (--keep no removes"),
         (["--map", "a:b", "--keep", "no", "--no-state"], "leave --no-state out"),
-        (["--exec", "true", "--processes", "2"], "leave --processes out (--cpus says how many"),
         (["--keep", "no"], "--keep is for computing with the files: it needs --exec or --map"),
         (["--cpus", "2"], "--cpus is for computing with the files: it needs --exec or --map"),
         (["--exec", "true", "--keep", "maybe"], "must be yes or no, not 'maybe'"),

@@ -397,7 +397,7 @@ def test_an_earlier_schema_is_read_and_stays_as_it_is(
     database = sqlite3.connect(file)
     added = ["media_type", "unused_name", "of_other_url", "went_to"]
     older = added[: 5 - version] if version < 3 else []
-    for column in ("content_encoding", *older):
+    for column in ("stored", "content_encoding", *older):
         database.execute(f"ALTER TABLE file DROP COLUMN {column}")
     for table in ("computed", "backup")[: max(0, 4 - version)]:
         database.execute(f"DROP TABLE {table}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -20,7 +21,14 @@ from pyfetch.cluster.workload import split_settings
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
-from tests.support.processes import catches, children_of, connected_from, is_there, suspend
+from tests.support.processes import (
+    catches,
+    children_of,
+    connected_from,
+    in_group,
+    is_there,
+    suspend,
+)
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import STOP, until, within
 
@@ -226,7 +234,7 @@ def test_processes_end_with_the_run_that_made_them(
     until(lambda: not any(is_there(process) for process in processes))
 
 
-def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
+def test_processes_that_are_suspended_end_with_their_run_too(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     """A process that was stopped in the middle must not put a file of the next run in its place."""
@@ -248,17 +256,32 @@ def test_a_new_run_waits_until_what_is_left_of_a_killed_one_is_gone(
     for child in children:
         suspend(child)
     first.kill()
-    first.wait(LONGEST)  # its pipes stay open as long as the other one lives
-    second = forked(*TWO, "-o", "data", f"{server.url}/x")
-    assert second.status == 3  # what is left of the first still holds the lock
-    assert not (forked.directory / "data" / "x").exists()
-    for child in children:
-        os.kill(child, signal.SIGCONT)
-    first.communicate(timeout=LONGEST)
     until(lambda: not any(map(is_there, children)))
+    first.communicate(timeout=LONGEST)
+    halves[0].set()
     halves[1].set()
     assert forked(*TWO, "-o", "data", f"{server.url}/x").status == 0
     assert (forked.directory / "data" / "x").read_bytes() == body
+
+
+def test_processes_hold_the_lock_so_that_none_is_left_when_another_run_gets_it(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    """Where the system does not end them with their run, the next one waits for them."""
+    process = None
+
+    def look(handler: Handler) -> None:
+        nonlocal process
+        process = connected_from(handler.client_address[1], children_of(running.pid))
+        handler.stall()
+
+    server.routes["/x"] = look
+    running = forked.start(*TWO, "-o", "data", f"{server.url}/x")
+    until(lambda: process is not None)
+    held = {str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()}
+    assert str(forked.directory / "data" / ".pyfetch" / "lock") in held
+    running.kill()
+    running.communicate(timeout=LONGEST)
 
 
 @pytest.mark.parametrize("option", ["--cookies", "--netrc-file", "--cacert", "--cert"])
@@ -301,9 +324,10 @@ def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
 
 
 def test_processes_end_where_the_run_does_not_even_begin(forked: InstalledCommand) -> None:
-    running = forked.start(*TWO, "missing-list")
-    _, err = running.communicate(timeout=LONGEST)  # standard error is open as long as any lives
+    running = forked.start(*TWO, "missing-list", start_new_session=True)
+    _, err = running.communicate(timeout=LONGEST)
     assert (running.returncode, len(err.splitlines())) == (2, 1)
+    until(lambda: in_group(running.pid) == [])
 
 
 def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
@@ -393,3 +417,17 @@ def test_a_program_that_uses_the_library_needs_no_guard(
         [sys.executable, "-P", str(program)], cwd=tmp_path, capture_output=True, timeout=LONGEST
     )
     assert ended.stdout.decode().split() == [hashlib.sha256(b"hello").hexdigest()] * 3
+
+
+def test_the_summary_says_how_often_hosts_were_asked(
+    forked: InstalledCommand, server: LoopbackServer, hundred: list[str]
+) -> None:
+    ended = forked(*TWO, "--rate", "25/s", "--discard", *hundred[:40])
+    assert ended.status == 0
+    said = next(line for line in ended.err.splitlines() if "asked most" in line)
+    name = server.url.removeprefix("http://")
+    assert f"{name} 2" in said  # 25 a second, or nearly
+    assert "(40 requests)" in said
+    lines = forked(*TWO, "--progress", "json", "--discard", *hundred).err.splitlines()
+    (host,) = json.loads(lines[-1])["hosts"]
+    assert (host["origin"], host["requests"]) == (server.url, 100)

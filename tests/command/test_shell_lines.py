@@ -45,6 +45,7 @@ MADE = {
     "names.md": {"00002.txt", "17.jpg", "given.bin"},
     "other-tools.md": {"a", "data/one.txt"},
     "rerun.md": {"data/one.txt"},
+    "scale.md": {"part-0.txt"},
     "results.md": {"results.tsv", "mirror/one.txt"},
 }  # fmt: skip
 """Some of the files that the lines of a document are to leave."""

@@ -39,7 +39,8 @@ def test_names_that_were_looked_up_together_are_whose_they_became_since(tmp_path
     state.commit()
     state.expect(["old", "new", "other", "New"])
     assert state.claim("old", "http://b/old", free) is None
-    assert state.claim("new", "http://a/new", free) == Known(None, placed_by_us=True)
+    new = state.claim("new", "http://a/new", free)
+    assert new == Known(None, placed_by_us=True, seen_free=True)
     assert state.claim("New", "http://b/new", free) is None
     state.expect(["other", "another"])
     assert state.claim("other", "http://a/other", free)

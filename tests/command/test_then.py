@@ -75,7 +75,6 @@ LINE = only_in_the_first.__code__.co_firstlineno + 3
         ({"then": lambda path, result: 5}, "it is a lambda, which no other process can get"),
         ({"then": "module:function"}, "then must be a function"),
         ({"then": square, "discard": True}, "discard keeps no file that then could read"),
-        ({"then": square, "processes": 2}, "then has processes of its own: leave processes out"),
         ({"then": square, "exec": "true"}, "exec and then exclude each other"),
         ({"map": "no_such:f"}, "there is no module 'no_such'"),
         ({"exec": "no-such-program"}, "there is no program"),

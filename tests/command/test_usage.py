@@ -281,8 +281,11 @@ def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
         check=True, capture_output=True, text=True, cwd=tmp_path, env=environment,
     )  # fmt: skip
     names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-    assert {"pyfetch.cluster.coordinator", "multiprocessing"} <= names
-    assert not names & {"requests", "urllib3", "ssl", "pyfetch.http.client", "sqlite3"}
+    assert {"pyfetch.cluster.coordinator", "pyfetch.processes.child"} <= names
+    assert not names & {
+        "requests", "urllib3", "ssl", "pyfetch.http.client", "sqlite3", "multiprocessing",
+    }  # fmt: skip
+    assert not any(name.startswith("pyfetch.compute.") for name in names)
 
 
 LOADED_WHERE_NEEDED = {

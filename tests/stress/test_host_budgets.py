@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from pyfetch import fetch_all
+from tests.support.command import InstalledCommand
 from tests.support.counting import CountingServer, Seen, most_within, response
+from tests.support.processes import children_of, connected_from
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -94,3 +100,46 @@ def test_a_rate_of_bytes_holds_over_processes() -> None:
         took = time.monotonic() - server.times()[0]
     least = len(urls) * len(body) / 2_000_000
     assert 0.95 * least < took < 1.6 * least + 4
+
+
+def test_a_host_to_which_all_redirect_is_asked_within_its_limits() -> None:
+    """Nobody has targets of it: members ask for a part of its budget when they are led there."""
+    server = CountingServer()
+    elsewhere = 249
+
+    def redirects(host: str, _seen: Seen) -> bytes:
+        if host == server.address(elsewhere):
+            return response(200, b"x")
+        return response(302, b"", f"Location: {server.url(elsewhere, 'x')}")
+
+    server.answer = redirects
+    with server.running():
+        urls = [server.url(host, path) for path in range(3) for host in range(40)]
+        hosts = {server.address(elsewhere): {"per_host": 3}}
+        results = fetch_all(urls, **FOUR, hosts=hosts)
+        assert all(result.ok for result in results)
+    seen = server.seen(elsewhere)
+    assert len(seen.times) == len(urls)
+    assert seen.most_at_once <= 3
+
+
+def test_the_next_process_keeps_the_interval_of_one_that_was_killed(
+    installed: InstalledCommand,
+) -> None:
+    interval, number = 0.4, 16
+    server = CountingServer()
+    with server.running():
+        (installed.directory / "list").write_text(
+            "\n".join(server.url(0, path) for path in range(number))
+        )
+        running = installed.start("--processes", "2", "--rate", "2.5/s", "--discard", "list")
+        until(lambda: bool(server.hosts) and len(server.seen(0).times) >= 4)
+        owner = connected_from(server.last_client, children_of(running.pid))
+        assert owner
+        os.kill(owner, signal.SIGKILL)  # its last request came just now
+        running.communicate(timeout=60)
+        assert running.returncode == 0
+    times = server.seen(0).times
+    assert number <= len(times) <= number + 8  # those that were in flight are asked again
+    late = 0.3  # a request may be late; the next one is not
+    assert all(after - before > interval - late for before, after in pairwise(times))

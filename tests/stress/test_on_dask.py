@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from tests.support.command import InstalledCommand
 from tests.support.dask_commands import DaskCommands, dask_commands
-from tests.support.processes import is_there
+from tests.support.processes import children_of, is_there
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 LONGEST = 60.0
-SEEDS = int(os.environ.get("KILLED_AT_SEEDS", "3"))
-"""At so many moments a worker, and the process that fetches, are killed."""
+LANES = 4
+"""So many runs at once."""
 
 
 @pytest.fixture
@@ -57,12 +60,12 @@ def _list_of(command: InstalledCommand, urls: list[str]) -> str:
     return "list"
 
 
-def _is_whole(out: bytes | str, directory: Path, urls: list[str]) -> None:
+def _is_whole(out: bytes | str, directory: Path, urls: list[str], output: str = "data") -> None:
     """Each row once, in order, and each byte right."""
     text = out if isinstance(out, str) else out.decode()
     assert [line.split("\t")[2] for line in text.splitlines()] == urls
     for number in range(len(urls)):
-        assert (directory / "data" / str(number)).read_bytes() == f"file {number} ".encode() * 1000
+        assert (directory / output / str(number)).read_bytes() == f"file {number} ".encode() * 1000
 
 
 def test_all_come_in_order_each_once_and_a_rerun_knows_them(
@@ -96,29 +99,54 @@ def test_both_workers_fetch_each_with_all_the_workers(
     assert server.most_at_once == 6
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-@pytest.mark.parametrize("victim", ["worker", "member"])
-def test_what_is_killed_leaves_its_work_to_another(
+@pytest.mark.parametrize(("victim", "moments"), [("worker", 20), ("member", 8)])
+def test_what_is_killed_at_any_moment_leaves_its_work_to_another(
     forked: InstalledCommand,
     server: LoopbackServer,
-    dask: DaskCommands,
+    tmp_path_factory: pytest.TempPathFactory,
     victim: str,
-    seed: int,
+    moments: int,
 ) -> None:
-    urls = list(_slow_pages(server, 100, 0.2))  # five seconds for both
-    running = forked.start(
-        "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, urls)
-    )
-    until(lambda: len(dask.members()) == 2)
-    time.sleep(random.Random(seed).uniform(0, 2))
-    member = dask.members()[0]
-    os.kill(dask.workers[0].pid if victim == "worker" else member, signal.SIGKILL)
-    out, err = running.communicate(timeout=LONGEST)
-    assert running.returncode == 0, err
-    _is_whole(out, forked.directory, urls)
-    assert not is_there(member)
-    # A worker that is there says how the process has ended: nobody waits until its lease is over.
-    assert victim == "worker" or b"broke" not in err
+    """Four runs at a time, each on a cluster of its own, which gets another worker after each."""
+    urls = list(_slow_pages(server, 40, 0.1))  # a second for two workers
+    name, starting = _list_of(forked, urls), threading.Lock()
+
+    def kill_at(seeds: range) -> None:
+        with starting:
+            directory = tmp_path_factory.mktemp("dask")
+        with dask_commands(directory) as dask:
+            for seed in seeds:
+                with starting:
+                    running = forked.start(
+                        "--cluster", dask.address, "-w", "2", "-o", f"data-{seed}", name
+                    )
+                _kill_one(dask, victim, random.Random(seed))
+                out, err = running.communicate(timeout=LONGEST)
+                assert running.returncode == 0, (seed, err)
+                _is_whole(out, forked.directory, urls, f"data-{seed}")
+                # A worker that is there says how a process has ended: nobody waits for a lease.
+                assert victim == "worker" or b"broke" not in err
+
+    with ThreadPoolExecutor(LANES) as lanes:
+        list(lanes.map(kill_at, [range(lane, moments, LANES) for lane in range(LANES)]))
+
+
+def _kill_one(dask: DaskCommands, victim: str, randomness: random.Random) -> None:
+    """Kill a worker or a member: a quarter while all starts, the others while files come."""
+    if victim == "member" or randomness.random() > 1 / 4:
+        until(lambda: bool(dask.members()), "a member")
+    time.sleep(randomness.uniform(0, 1.5))
+    if victim == "worker":
+        worker = dask.workers.pop(0)
+        members = children_of(worker.pid)
+        worker.kill()
+        worker.wait()
+        until(lambda: not any(map(is_there, members)))
+        dask.add_worker()
+        return
+    for member in dask.members()[:1]:  # none if the run was over before
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(member, signal.SIGKILL)
 
 
 def test_a_worker_that_comes_late_gets_work(
@@ -140,17 +168,28 @@ def test_a_worker_that_comes_late_gets_work(
     _is_whole(out, forked.directory, urls)
 
 
+@pytest.mark.parametrize("how", ["SIGTERM", "retire_workers"])
 def test_a_worker_that_is_retired_gives_its_work_back(
-    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands
+    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands, how: str
 ) -> None:
+    """One joins and another leaves in mid-run, as where a cluster adapts."""
     urls = list(_slow_pages(server, 60, 0.3))
     running = forked.start(
         "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, urls)
     )
     until(lambda: server.at_once == 4)
-    dask.workers[0].terminate()  # it says good-bye to the scheduler
+    members = dask.members()
+    dask.add_worker()
+    if how == "SIGTERM":
+        dask.workers[0].terminate()
+    else:
+        with Client(dask.address, set_as_default=False) as client:
+            client.retire_workers([next(iter(client.nthreads()))])
+    until(lambda: not all(map(is_there, members)), "a member that has ended")
     out, err = running.communicate(timeout=LONGEST)
     assert running.returncode == 0, err
+    # A signal ends all connections of a worker at once: then nobody can say so.
+    assert how == "SIGTERM" or b"a process ended (its Dask worker closes)" in err
     _is_whole(out, forked.directory, urls)
 
 
@@ -251,20 +290,32 @@ def test_a_run_whose_command_was_killed_is_finished_by_the_same_command(
     assert not list((forked.directory / "data" / ".pyfetch" / "parts").glob("*"))
 
 
-def test_a_process_that_hangs_is_killed_and_its_work_goes_to_others(
-    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands
+@pytest.mark.parametrize("what", ["process", "machine"])
+def test_what_hangs_is_taken_for_dead_and_its_work_goes_to_others(
+    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands, what: str
 ) -> None:
+    """A machine that goes on later, in the middle of files that others have fetched, harms none."""
     urls = list(_slow_pages(server, 20, 0.3))
     running = forked.start(
         "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, urls)
     )
     until(lambda: server.at_once == 4)
-    member = dask.members()[0]
+    member = children_of(dask.workers[0].pid)[0]
     os.kill(member, signal.SIGSTOP)
+    if what == "machine":
+        dask.workers[0].send_signal(signal.SIGSTOP)
     out, err = running.communicate(timeout=3 * LONGEST)
     assert running.returncode == 0, err
-    assert not is_there(member)
     _is_whole(out, forked.directory, urls)
+    if what == "machine":
+        assert is_there(member)
+        dask.workers[0].send_signal(signal.SIGCONT)
+        os.kill(member, signal.SIGCONT)
+        until(lambda: not is_there(member))
+        _is_whole(out, forked.directory, urls)
+    assert not is_there(member)
+    again = forked("--cluster", dask.address, "-o", "data", "--if-exists", "skip", *urls)
+    assert {row[0] for row in again.rows} == {"-"}
 
 
 def test_a_worker_keeps_nothing_of_the_runs_that_it_had(

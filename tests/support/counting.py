@@ -60,17 +60,24 @@ class CountingServer:
         self.latency = latency
         self.hosts: dict[str, Seen] = {}
         self.port = 0
+        self.last_client = 0
+        """The port from which the last request came."""
         self._chance = random.Random(0)
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
 
     def url(self, number: int, path: object) -> str:
         """A URL of the host with this number, up to 60,000."""
-        return f"http://127.0.{1 + number // 250}.{1 + number % 250}:{self.port}/{path}"
+        return f"http://{self.address(number)}:{self.port}/{path}"
+
+    @staticmethod
+    def address(number: int) -> str:
+        """The address that is the host with this number."""
+        return f"127.0.{1 + number // 250}.{1 + number % 250}"
 
     def seen(self, number: int) -> Seen:
         """What the host with this number has seen."""
-        return self.hosts[f"127.0.{1 + number // 250}.{1 + number % 250}"]
+        return self.hosts[self.address(number)]
 
     def times(self) -> list[float]:
         """When all requests came."""
@@ -118,6 +125,7 @@ class _Connection(asyncio.Protocol):
             return
         self.received = b""
         seen = self.server.hosts.setdefault(self.host, Seen())
+        self.server.last_client = self.transport.get_extra_info("peername")[1]
         seen.times.append(time.monotonic())
         seen.at_once += 1
         seen.most_at_once = max(seen.most_at_once, seen.at_once)

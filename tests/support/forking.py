@@ -122,7 +122,7 @@ def _fork_workers() -> None:
             _be_worker(theirs)
         theirs.close()
         _workers.append((process, ours))
-    from pyfetch.cluster import process as started
+    from pyfetch.processes import child as started
 
     started.subprocess.Popen = _StartedWorker  # type: ignore[attr-defined]
 
@@ -135,13 +135,16 @@ def _be_worker(told: socket.socket) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
     os.close(nothing)
-    _, descriptors, _, _ = socket.recv_fds(told, 1, 1)
+    _, descriptors, _, _ = socket.recv_fds(told, 1, 3)
     told.close()
     if not descriptors:
         os._exit(0)
-    _end_with(lambda: work(descriptors[0]))
+    output, connection, life = descriptors
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    _end_with(lambda: work(connection, life))
 
 
 _Popen = subprocess.Popen
@@ -157,7 +160,7 @@ class _StartedWorker(_Popen[bytes]):
         asked = inspect.signature(made).bind(self, *arguments).arguments
         self.pid, waiting = _workers.pop(0)
         with waiting:
-            socket.send_fds(waiting, [b"+"], asked["pass_fds"])
+            socket.send_fds(waiting, [b"+"], [asked["c2pwrite"], *asked["pass_fds"]])
         self._child_created = True
         self._closed_child_pipe_fds = True
         os.close(self._devnull)  # type: ignore[attr-defined]

@@ -27,6 +27,17 @@ def is_there(process: int) -> bool:
     return state != "Z"
 
 
+def in_group(group: int) -> list[int]:
+    """The processes of a group that have not ended."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            state, _, of, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(of) == group and state != "Z":
+                found.append(int(process.name))
+    return found
+
+
 def connected_from(port: int, processes: list[int]) -> int | None:
     """Which of these processes has the connection that comes from this port of the loopback."""
     connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]

@@ -43,10 +43,6 @@ _EXCLUDE_EACH_OTHER = (
     ("cluster", "cluster-file"),
     ("cluster", "processes"),
     ("cluster-file", "processes"),
-    ("cluster", "exec"),
-    ("cluster", "map"),
-    ("cluster-file", "exec"),
-    ("cluster-file", "map"),
 )
 """Of these, what a file says gives way to what the user says for this run."""
 _SENT_AS = {"user": "authorization", "user-agent": "user-agent"}

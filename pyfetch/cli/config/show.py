@@ -29,6 +29,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.settings import HOST_KINDS, HOST_LIMITS
 from pyfetch.settings.kinds import Kind
 from pyfetch.settings.request_kinds import Headers, UserAndPassword
+from pyfetch.settings.store_kinds import StoreOptions
 from pyfetch.text import MASK, escaped, masked
 
 _COLUMN = 36
@@ -155,6 +156,8 @@ def _toml(value: Any, kind: Kind | None) -> str:
         return str(value).lower()
     if isinstance(kind, UserAndPassword):
         value = f"{value.partition(':')[0]}:{MASK}"
+    if isinstance(kind, StoreOptions):
+        value = [f"{name}={MASK}" for name, _ in kind.check(value)]
     if isinstance(kind, Headers):
         value = [f"{name}: {MASK}" for name, _ in kind.check(value)]
     if kind and kind.metavar == "RATE":

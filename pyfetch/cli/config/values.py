@@ -11,6 +11,7 @@ from pyfetch.cli.parameters import setting_of
 from pyfetch.settings.given_cookies import COOKIES
 from pyfetch.settings.kinds import DIRECTORY, FILE, FUNCTION, YES_OR_NO, Flag, Kind, Number
 from pyfetch.settings.request_kinds import HEADERS
+from pyfetch.settings.store_kinds import DESTINATION
 from pyfetch.text import masked
 
 _SECRET_WORDS = ("auth", "cookie", "key", "pass", "secret", "token")
@@ -49,7 +50,7 @@ def kind_value(kind: Kind, raw: object, directory: str) -> Any:
             return _file_to_read(value, directory)
         if kind is FUNCTION:
             return _function_to_call(value, directory)
-        return os.path.expanduser(value) if kind is DIRECTORY else value  # noqa: PTH111
+        return os.path.expanduser(value) if kind in (DIRECTORY, DESTINATION) else value  # noqa: PTH111
     # A number goes the way of its text, so that `rate = 5` lacks its unit here, too.
     is_number = isinstance(kind, Number) and isinstance(raw, int | float)
     return kind.check(kind.parse(str(raw)) if is_number else raw)
@@ -62,7 +63,9 @@ def is_secret(key: str, raw: object) -> bool:
         is_secret_header = (
             key == "header" and name[:1] != "@" and any(word in name for word in _SECRET_WORDS)
         )
-        if key == "user" or is_secret_header or masked(text) != text:
+        option = text.partition("=")[0].lower()
+        is_secret_option = key == "store-option" and any(word in option for word in _SECRET_WORDS)
+        if key == "user" or is_secret_header or is_secret_option or masked(text) != text:
             return True
     return False
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyfetch.cluster import host_owners
+from pyfetch.cluster import known_hosts
 from pyfetch.cluster.host_owners import HostOwners
-from pyfetch.cluster.messages import HostsTold
+from pyfetch.cluster.messages import HostsTold, TargetsReturned
 from pyfetch.models import HostSignal, Target
 from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostReport, HostWanted
 from pyfetch.scheduling.host_limits import HostRules, Limits
@@ -30,10 +30,11 @@ class FakeMember:
         self.number = number
         self.workers = workers
         self.inbox: deque[HostsTold | list[Target]] = deque()
-        self.outbox: deque[HostReport | Target] = deque()
+        self.outbox: deque[HostReport | Target | TargetsReturned] = deque()
         self.running: list[tuple[Target, str, float]] = []
         self.has: dict[int, Target] = {}
         self.may_ask: set[str] = set()
+        self.begun: set[int] = set()
         self.queues = SharedHostQueues(Limits(), POLICY, cluster.rules_of, tell=self.outbox.append)
 
     def __repr__(self) -> str:
@@ -52,12 +53,16 @@ class FakeMember:
             (self.may_ask.discard if budget.per_host == 0 else self.may_ask.add)(budget.origin)
         for news in message.news:
             self.queues.hear(news, self.cluster.now)
+        for origin in message.give_back:
+            removed = self.queues.remove_ready(origin, self.begun)
+            self.outbox.append(TargetsReturned(origin, tuple(each.index for each in removed)))
 
     def start(self) -> None:
         while len(self.running) < self.workers:
             target = self.queues.next(self.cluster.now)
             if target is None:
                 return
+            self.begun.add(target.index)
             origin = self.cluster.led_to.pop((self.number, target.index), target.origin)
             self.queues.started(origin, self.cluster.now)
             self.running.append((target, origin, self.cluster.now))
@@ -90,6 +95,9 @@ class FakeMember:
                 del self.has[message.index]
                 self.cluster.done.append(message.index)
                 owners.finished(self, message, now)
+            case TargetsReturned(origin, indexes):
+                returned = [self.has.pop(index) for index in indexes]
+                owners.returned(self, origin, returned, now)
             case HostNews():
                 owners.heard(self, message, now)
             case HostWanted(origin):
@@ -277,6 +285,25 @@ def test_a_host_without_limits_that_refuses_is_left_to_one_member() -> None:
     cluster.run()
 
 
+def test_what_others_have_not_begun_of_a_host_with_a_pace_goes_to_its_owner() -> None:
+    cluster = Cluster({}, members=2)
+    cluster.add("a", 60)
+    first, second = cluster.members
+    cluster.give(first, 20)
+    cluster.give(second, 20)
+    second.hear()
+    second.start()
+    began = len(second.running)
+    cluster.owners.heard(first, HostNews("a", 0.0, rate=5.0), cluster.now)
+    second.hear()
+    second.send()
+    assert len(second.has) == began
+    assert cluster.owners.waiting == 60 - 20 - began
+    cluster.give(second, 20)
+    assert len(second.has) == began
+    cluster.run()
+
+
 def test_news_reach_all_that_may_ask_and_the_next_owner() -> None:
     cluster = Cluster({"a": Limits(2)}, members=2)
     cluster.add("a", 20)
@@ -308,7 +335,7 @@ def test_the_hosts_of_a_member_that_died_go_to_others_after_the_interval() -> No
 
 
 def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_owners, "MOST_IDLE", 20)
+    monkeypatch.setattr(known_hosts, "MOST_IDLE", 20)
     cluster = Cluster({f"host{number}": Limits(1) for number in range(400)}, members=2)
     for number in range(400):
         cluster.add(f"host{number}")

@@ -11,7 +11,7 @@ import pytest
 
 from pyfetch.cluster import probe as module
 from pyfetch.cluster.messages import Elsewhere, ProbeWritten
-from pyfetch.cluster.probe import NotSharedError, prove_output, why_not_shared
+from pyfetch.cluster.probe import UnfitError, prove_output, why_not_shared
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_a_probe_with_other_content_is_not_that_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("output", ["data", "/nonexistent/data"])
 def test_a_directory_that_is_missing_is_named(output: str) -> None:
-    with pytest.raises(NotSharedError, match="there is no /nonexistent/data on "):
+    with pytest.raises(UnfitError, match="there is no /nonexistent/data on "):
         prove_output(output, Elsewhere("/nonexistent", writes_probe=True, lease=5.0))
 
 
@@ -55,7 +55,7 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     refused = PermissionError(errno.EACCES, "Permission denied")
     with (
         mock.patch.object(os, "open", side_effect=refused),
-        pytest.raises(NotSharedError, match=r"cannot write to .*: Permission denied"),
+        pytest.raises(UnfitError, match=r"cannot write to .*: Permission denied"),
     ):
         prove_output(".", Elsewhere(str(tmp_path), writes_probe=True, lease=5.0))
 

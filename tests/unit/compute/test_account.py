@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.pool import Use
-from pyfetch.compute.process_number import ProcessNumber
-from pyfetch.settings import AUTO
 from tests.support.cases import cases
-
-NUMBER = ProcessNumber(AUTO, CpuShare(2, "2 CPUs"), memory=lambda: None)
 
 
 @cases(
@@ -25,11 +20,19 @@ def test_what_held_the_run_back_is_what_the_processes_did(idle: float, held: str
     account = Account()
     account.count(computed=3)
     account.count(computed=1, known=2)
-    told = account.summary(Use(2, idle), NUMBER)
+    told = account.summary(Use(2, 10 * idle, 10.0, "2 CPUs"))
     assert told == f"computed 4 (2 known from before) in 2 processes (2 CPUs); {held}"
 
 
 def test_where_nothing_was_computed_nothing_held_the_run_back() -> None:
     account = Account()
     account.count(known=5)
-    assert account.summary(Use(1, 0.3), NUMBER) == "computed 0 (5 known from before)"
+    assert account.summary(Use(1, 0.3, 1.0, "2 CPUs")) == "computed 0 (5 known from before)"
+
+
+def test_pools_add_up() -> None:
+    """Each reason why there are so many is said once."""
+    one = Use(2, 1.0, 4.0, "4 CPUs, fewer when memory got short")
+    both = one.and_of(Use(1, 2.0, 2.0, "4 CPUs, one less while fetching was busy"))
+    assert (both.most, both.idle) == (3, 0.5)
+    assert both.why == "4 CPUs, fewer when memory got short, one less while fetching was busy"

@@ -26,9 +26,10 @@ from pyfetch.compute.messages import (
     Setup,
     Succeeded,
 )
-from pyfetch.compute.process import ComputeProcess, ProcessGone, TimeIsUp
+from pyfetch.compute.process import ComputeProcess, TimeIsUp
 from pyfetch.errors import StoppedError
 from pyfetch.models import Outcome, Result
+from pyfetch.processes.child import ProcessGone
 from pyfetch.system import STOPPING_SIGNALS
 from tests.support.mapped import does
 from tests.support.processes import children_of, is_there
@@ -232,6 +233,7 @@ from pyfetch.compute.function_task import FunctionTask
 from pyfetch.compute.messages import Call, Execute, Setup
 from pyfetch.compute.process import ComputeProcess
 from pyfetch.models import Outcome, Result
+from pyfetch.processes.child import ProcessGone
 from pyfetch.system import STOPPING_SIGNALS
 from tests.support.mapped import does
 
@@ -277,7 +279,7 @@ def test_a_system_that_starts_no_process_ends_the_run(monkeypatch: pytest.Monkey
     def refuse(*_: object, **__: object) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("pyfetch.compute.child.subprocess.Popen", refuse)
+    monkeypatch.setattr("pyfetch.processes.child.subprocess.Popen", refuse)
     before = descriptors()
     with pytest.raises(StoppedError, match="cannot start a process to compute: Resource"):
         ComputeProcess(COMMANDS)

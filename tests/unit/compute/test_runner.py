@@ -11,10 +11,11 @@ import pytest
 
 from pyfetch.compute import runner as runner_module
 from pyfetch.compute.messages import Call, Execute, Failed, NotLoaded, Ready, Setup, Succeeded
-from pyfetch.compute.process import ProcessGone, TimeIsUp
+from pyfetch.compute.process import TimeIsUp
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import Outcome, Result
+from pyfetch.processes.child import ProcessGone
 
 pytestmark = pytest.mark.slow  # each starts processes
 

@@ -498,3 +498,18 @@ class AnyInterleaving(RuleBasedStateMachine):
 
 
 TestAnyInterleaving = AnyInterleaving.TestCase
+
+
+def test_targets_that_were_not_begun_can_be_given_to_somebody_else() -> None:
+    schedule = holding(*(at(index, path=str(index)) for index in range(5)), at(5, "b"))
+    first = schedule.next(NOW)
+    assert first is not None
+    schedule.started("a", NOW)
+    answer(schedule, "a")
+    schedule.again(first, "a", NOW)  # it is tried again, so it has been begun
+    removed = schedule.remove_ready("a", {0, 1})
+    assert {target.index for target in removed} == {2, 3, 4}
+    assert asking(schedule) == [0, 1, 5]
+    schedule.add(at(2, path="2"))
+    assert asking(schedule) == [2]
+    assert schedule.remove_ready("nowhere", ()) == []

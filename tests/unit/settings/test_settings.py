@@ -26,6 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
+from pyfetch.settings.store_kinds import BucketPrefixes, StoreOptions
 from tests.support.cases import cases
 from tests.support.settings import beside
 
@@ -85,9 +86,9 @@ def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each
                 isinstance(name, str) and name.isprintable() and name and not set(name) & set(" &=")
                 for name in names
             )
-        case MediaTypes():
+        case MediaTypes() | BucketPrefixes():
             return isinstance(value, list | tuple | dict | set | range) and not value
-        case Headers() | Statuses() | Hosts():
+        case Headers() | Statuses() | Hosts() | StoreOptions():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case ProxyURL() | Choice():
             return False
@@ -174,8 +175,6 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"exec": "true", "map": "a:b"},
         {"exec": "true", "discard": True},
         {"map": "a:b", "keep": False, "state": False},
-        {"map": "a:b", "processes": 2},
-        {"map": "a:b", "processes": "auto"},
         {"cpus": 1},
         {"ahead": 9},
         {"keep": False},

@@ -15,10 +15,9 @@ import pytest
 from pyfetch.errors import StoppedError
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.cleanup import sweep
-from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.directory import OutputDirectory, without_links
 from pyfetch.storage.filesystem import DirectoryIdentity, prepare
 from pyfetch.storage.lock import RunLock
-from pyfetch.storage.paths import without_links
 
 
 @pytest.fixture

@@ -276,3 +276,31 @@ def test_a_migration_leaves_out_what_signs_the_urls_that_own_names(older: Path) 
     assert (known.facts.answered_by, known.facts.media_type) == (identity, None)
     assert not any("secret" in line for line in database.iterdump())
     database.close()
+
+
+@pytest.mark.parametrize("had_files", [False, True])
+def test_what_this_run_has_named_is_told_from_what_earlier_ones_have(
+    tmp_path: Path, had_files: bool
+) -> None:
+    """In a state that was empty when the run began, all names are this run's: none is noted."""
+    file = tmp_path / "state.sqlite3"
+
+    def fetched(state: State, name: str) -> None:
+        assert state.claim(name, f"http://h/{name}", lambda: True)
+        state.record(name, 200, FileFacts(1, 2))
+
+    if had_files:
+        state = State(file)
+        fetched(state, "earlier")
+        state.commit()
+        state.close()
+    for opened in (State.copy_of, State):
+        state = opened(file)
+        fetched(state, "now")
+        expected = ["earlier", "now"] if had_files else ["now"]
+        assert [found.path for found in state.files()] == expected
+        assert [found.path for found in state.files(unnamed=True)] == expected[:-1]
+        assert state.claim("now", "http://other/", lambda: False, takes_over=True) is None
+        if had_files:
+            assert state.claim("earlier", "http://other/", lambda: False, takes_over=True)
+        state.close()

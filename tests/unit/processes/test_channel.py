@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch.compute.channel import Channel
 from pyfetch.compute.messages import Call
 from pyfetch.models import Change, Outcome, Result
+from pyfetch.processes.channel import Channel
 
 
 @pytest.fixture

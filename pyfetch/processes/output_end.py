@@ -40,6 +40,11 @@ class OutputEnd:
         return self._end
 
     @property
+    def last_line(self) -> str:
+        """For people: of a traceback, what was raised."""
+        return printed(self._end.rstrip().rpartition(b"\n")[2])
+
+    @property
     def text(self) -> str:
         """For people."""
         return printed(self._end)

@@ -1,0 +1,183 @@
+"""Carries out who gets which part of a host's budget: whole, divided, in turns, handed on. Pure."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+from pyfetch.cluster import host_shares
+from pyfetch.cluster.divided_budget import M
+from pyfetch.cluster.host_fronts import HostFronts
+from pyfetch.cluster.host_parts import budget_of
+from pyfetch.cluster.host_timers import Freed, HostTimers
+from pyfetch.cluster.known_hosts import KnownHosts
+from pyfetch.cluster.outgoing import Outgoing
+from pyfetch.cluster.waiting_host import WaitingHost
+from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews
+
+_LOOKED_AT = 64
+"""Hosts of another member that are looked at to find some for one that has nothing to do."""
+
+
+class HostDivision(Generic[M]):
+    """Divides budgets of hosts among members, and tells them."""
+
+    def __init__(
+        self,
+        known: KnownHosts[M],
+        fronts: HostFronts[M],
+        timers: HostTimers[M],
+        outgoing: Outgoing[M],
+    ) -> None:
+        self._known = known
+        self._fronts = fronts
+        self._timers = timers
+        self._outgoing = outgoing
+        self._big: dict[str, None] = {}
+        """Hosts with limits for which many targets wait, or did a while ago."""
+
+    def note_big(self, host: WaitingHost[M]) -> None:
+        """Take in that many targets wait for a host."""
+        if host.budget is not None:
+            self._big[host.origin] = None
+
+    def divide(self, host: WaitingHost[M], members: list[M], now: float) -> None:
+        """Let these members have equal parts of a host's budget, and others none."""
+        budget = host.budget
+        if budget is None:
+            return
+        for member in members:
+            self._known.part_of(host, member, now)
+        budget.divide(dict.fromkeys(members[: budget.units], 1.0))
+        self.settle(host, now)
+
+    def give_all(self, host: WaitingHost[M], member: M, now: float) -> None:
+        """Let one member, which has a part already, have all of a host's budget."""
+        if host.budget is not None:
+            host.budget.give_all(member)
+            self.settle(host, now)
+
+    def settle(self, host: WaitingHost[M], now: float) -> None:
+        """Tell members what they may do from now on, as far as that is sure."""
+        budget, limits = host.budget, host.limits
+        if budget is None or limits is None:
+            return
+        for change in budget.settle():
+            member, units = change.member, change.units
+            told = budget_of(host.origin, change.serial, limits, units, budget.units)
+            self._outgoing.budget(member, told)
+            part = host.parts[member]
+            host.set_enough(member, part)
+            if units and not change.before:
+                part.wants = False
+                part.begins(now)
+                least = 0.0 if budget.in_force == units else told.interval
+                self._outgoing.news(host, member, part, now, least=least)
+                self._fronts.show_own(host, member, part)
+
+    def obeyed(self, member: M, report: BudgetObeyed, now: float) -> None:
+        """A member keeps to the budget that it was told."""
+        host = self._known.get(report.origin)
+        if host is None or host.budget is None:
+            return
+        known = host.known(now)
+        if report.news.matters and (known is None or report.news.wait > known.wait):
+            host.learn(report.news, now)
+            part = host.parts.get(member)
+            if part:
+                part.heard = host.news_number
+        freed = Freed(member, report.serial)
+        if host.has_divided_rate(member):  # it may have been used just now
+            self._timers.free_at(now + host_shares.COUNTED_OVER, host, freed)
+        else:
+            self.free_up(host, freed, now)
+
+    def gone(self, host: WaitingHost[M], member: M, now: float) -> None:
+        """A member that had a part of a host has ended: others may have it."""
+        budget, limits = host.budget, host.limits
+        if budget is None or limits is None:
+            return
+        if limits.interval:  # its last request may have been sent just now
+            known = host.known(now) or HostNews(host.origin)
+            host.learn(known._replace(wait=max(known.wait, limits.interval)), now)
+        if host.has_divided_rate(member):
+            budget.leave(member)
+            self._timers.free_at(now + host_shares.COUNTED_OVER, host, Freed(member))
+        else:
+            budget.gone(member)
+        self.divide(host, [each for each in budget.holders if each != member], now)
+        self.serve(host, now)
+
+    def free_up(self, host: WaitingHost[M], freed: Freed[M], now: float) -> None:
+        """A part of a host's budget is free: give it to those that are to have it."""
+        budget = host.budget
+        if budget is None:
+            return
+        if freed.serial is None:
+            budget.gone(freed.member)
+        else:
+            budget.confirmed(freed.member, freed.serial)
+        self.settle(host, now)
+        self._fronts.show(host)
+        self._known.drop_if_unused(host)
+
+    def serve(self, host: WaitingHost[M], now: float) -> None:
+        """Let members have a part that wait for one: others get less, or take turns with them."""
+        budget = host.budget
+        if budget is None:
+            return
+        turns = host_shares.next_holders(host, now)
+        if turns.holders != budget.holders:
+            self.divide(host, turns.holders, now)
+        if turns.again_at is not None:
+            self._timers.wake_at(turns.again_at, host, now)
+
+    def give_back_idle(self, host: WaitingHost[M], now: float) -> None:
+        """Let those that have targets of a host have all of its budget."""
+        if host.budget is None or len(host.budget.holders) < 2:
+            return
+        busy = host_shares.busy_holders(host, now)
+        if busy and busy != host.budget.holders:
+            self.divide(host, busy, now)
+
+    def help(self, member: M, now: float) -> None:
+        """Let a member that has nothing to do have a host of another one, or a part of one.
+
+        It gets targets once the other one has confirmed that.
+        """
+        own = self._fronts.own
+        busiest = max(own, key=lambda each: len(own[each]), default=member)
+        moved = self._untouched(busiest, now) if busiest != member else []
+        for host in moved:
+            if host.budget is None:
+                host.owner = member
+                self._fronts.show_own(host, member, self._known.part_of(host, member, now))
+            else:
+                self.divide(host, [member], now)
+        if not moved:
+            self._split_a_big_one(member, now)
+
+    def _untouched(self, member: M, now: float) -> list[WaitingHost[M]]:
+        """Half of the hosts, as far as seen, that a member owns and has no targets of."""
+        found = []
+        for _, origin in self._fronts.own[member][:_LOOKED_AT]:
+            host = self._known.get(origin)
+            part = host.parts.get(member) if host else None
+            if host and part and not part.out and host.targets and host.may_have(member):
+                if host.budget is not None and len(host.budget.holders) > 1:
+                    continue
+                if host.room(part, now) >= 1:
+                    found.append(host)
+        return found[: (len(found) + 1) // 2]
+
+    def _split_a_big_one(self, member: M, now: float) -> None:
+        best: WaitingHost[M] | None = None
+        for origin in list(self._big):
+            host = self._known.get(origin)
+            if host is None or len(host.targets) < host_shares.BIG // 2:
+                del self._big[origin]
+            elif host_shares.is_worth_a_split(host, member, now) and (
+                best is None or len(host.targets) > len(best.targets)
+            ):
+                best = host
+        if best and best.budget:
+            self.divide(best, [*best.budget.holders, member], now)

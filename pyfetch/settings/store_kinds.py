@@ -1,0 +1,113 @@
+"""Kinds of values that say where a run saves: a directory or bucket, and options of its store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from urllib.parse import unquote, urlsplit
+
+from pyfetch.settings.kinds import FilePath, Kind, items, shown
+from pyfetch.text import MASK
+
+BUCKETS = ("s3://", "s3a://", "gs://", "az://", "azure://", "memory://")
+"""How the address of a bucket begins."""
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+def is_bucket(place: str) -> bool:
+    """Whether this is the address of a bucket, or of an object in one."""
+    return place.startswith(BUCKETS)
+
+
+class Destination(FilePath):
+    """A directory as a path or as `file://…`, or the address of a bucket."""
+
+    def check(self, value: object) -> str:
+        """The path, or the address."""
+        place = super().check(value)
+        if is_bucket(place):
+            return place
+        if place.startswith("file://"):
+            parts = urlsplit(place)
+            if parts.netloc not in ("", "localhost") or not parts.path:
+                raise ValueError(f"must be on this machine: file:///PATH, not {shown(place)}")
+            return unquote(parts.path)
+        if _SCHEME.match(place):
+            raise ValueError(
+                f"must be a directory, file://, s3://, gs:// or az://, not {shown(place)}"
+            )
+        return place
+
+
+DESTINATION = Destination("DIR")
+
+
+class StoreOptions(Kind):
+    """Options of a bucket, `KEY=VALUE`. No message shows a value: that may be a secret."""
+
+    metavar = "KEY=VALUE"
+    several = True
+
+    def parse(self, text: str) -> tuple[tuple[str, str], ...]:
+        """One of them, as the only pair of a tuple."""
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError("must be KEY=VALUE (endpoint=https://…, region=eu-central-1)")
+        return ((name, value),)
+
+    def check(self, value: object) -> tuple[tuple[str, str], ...]:
+        """A mapping, or pairs of key and value, as a tuple of pairs."""
+        given: Any = value.items() if isinstance(value, Mapping) else value
+        found: Iterable[Any] | None = items(given)
+        if found is None:
+            raise ValueError(f"must be pairs of key and value, not of type {type(value).__name__}")
+        pairs: list[tuple[str, str]] = []
+        for one in found:
+            is_group = isinstance(one, tuple | list) and all(
+                isinstance(pair, tuple | list) for pair in one
+            )
+            pairs += (_option(pair) for pair in (one if is_group else [one]))
+        return tuple(pairs)
+
+    def masked(self, value: object) -> str:
+        """The keys, each with a mask for its value."""
+        return repr(tuple((name, MASK) for name, _ in cast("Iterable[tuple[str, str]]", value)))
+
+
+def _option(pair: object) -> tuple[str, str]:
+    is_pair = isinstance(pair, tuple | list) and len(pair) == 2
+    name, value = cast("tuple[object, object]", pair) if is_pair else (None, None)
+    if not (isinstance(name, str) and isinstance(value, str) and _OPTION_NAME.fullmatch(name)):
+        raise ValueError(
+            f"must be pairs of key and value, both text{f', not {name}' if name else ''}"
+        )
+    return name.lower(), value
+
+
+STORE_OPTIONS = StoreOptions()
+
+
+class BucketPrefixes(Kind):
+    """Addresses below which lists may name objects: `s3://bucket/`."""
+
+    metavar = "URL"
+    several = True
+
+    def parse(self, text: str) -> str:
+        """One of them."""
+        return self.check(text)[0]
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """One text or several, as a tuple."""
+        prefixes = (value,) if isinstance(value, str) else items(value)
+        for one in prefixes if prefixes is not None else (value,):
+            if not (isinstance(one, str) and is_bucket(one) and one.partition("://")[2]):
+                raise ValueError(
+                    f"must be the address of a bucket like s3://BUCKET/, not {shown(one)}"
+                )
+        return cast("tuple[str, ...]", tuple(prefixes or ()))
+
+
+BUCKET_PREFIXES = BucketPrefixes()

@@ -1,0 +1,70 @@
+"""Where a run saves: in a directory or in a bucket; and where its state, lock and parts are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyfetch.storage.directory import OutputDirectory
+
+if TYPE_CHECKING:
+    from pyfetch.settings import Settings
+    from pyfetch.storage.filesystem import DirectoryIdentity
+    from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.store import Store
+
+_NAMELESS = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+def home_of(settings: Settings) -> Path:
+    """The directory that has `.pyfetch`: state, lock and parts of a run.
+
+    That is the output directory; for a bucket, one of its own below `--state-dir`.
+    """
+    if not settings.in_bucket:
+        return Path(settings.output_dir)
+    above = Path(settings.state_dir) if settings.state_dir else _state_of_user() / "pyfetch"
+    address = settings.output_dir.rstrip("/")
+    # The same bucket and prefix of another server is another place.
+    endpoints = [value for name, value in settings.store_option if "endpoint" in name]
+    digest = hashlib.sha256("\n".join([address, *sorted(endpoints)]).encode()).hexdigest()
+    return above / f"{_NAMELESS.sub('-', address)[:80]}-{digest[:12]}"
+
+
+def _state_of_user() -> Path:
+    given = os.environ.get("XDG_STATE_HOME", "")
+    # A relative path means nothing there (XDG Base Directory Specification).
+    return Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
+
+
+def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Store:
+    """The store of a run that keeps what it fetches.
+
+    `known`: what another process of the run found at `home_of`. Raises `UsageError` for options of
+    a bucket that cannot be used.
+    """
+    directory = OutputDirectory(home_of(settings), known)
+    if settings.in_bucket:
+        from pyfetch.storage.objects.object_store import ObjectStore
+
+        return ObjectStore.of(settings, directory)
+    from pyfetch.storage.file_store import FileStore
+
+    return FileStore(directory, settings.min_free, fsync=settings.fsync)
+
+
+def lock_of(settings: Settings, store: Store) -> RunLock:
+    """The lock that allows one run at a time where this store saves."""
+    from pyfetch.storage.lock import RunLock
+
+    home = store.directory.path
+    if settings.in_bucket:
+        from pyfetch.storage.objects.bucket_lock import BucketLock
+        from pyfetch.storage.objects.object_store import ObjectStore
+
+        assert isinstance(store, ObjectStore)  # noqa: S101 - as the settings say
+        return BucketLock(store.bucket, home, elsewhere=settings.on_cluster)
+    return RunLock(home, elsewhere=settings.on_cluster)

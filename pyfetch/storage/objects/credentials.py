@@ -1,0 +1,53 @@
+"""What the tools of AWS find and `obstore` does not: keys and region of a profile.
+
+Environment variables, roles of machines and tokens of pods `obstore` finds itself.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+
+
+def completed(scheme: str, options: Mapping[str, str]) -> dict[str, Any]:
+    """These options, with what environment and profile of AWS say beside them."""
+    config: dict[str, Any] = dict(options)
+    if scheme != "s3":
+        return config
+    names = {key.removeprefix("aws_") for key in config}
+    endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), None)
+    if endpoint and not any("endpoint" in name for name in names):
+        config["aws_endpoint"] = endpoint
+    profile = _profile()
+    has_keys = "access_key_id" in names or os.environ.get("AWS_ACCESS_KEY_ID")
+    if not has_keys and "skip_signature" not in names:
+        config.update({key: profile[key] for key in _KEYS if key in profile})
+    has_region = any(os.environ.get(name) for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    if not (has_region or names & {"region", "default_region"}) and "region" in profile:
+        config["aws_region"] = profile["region"]
+    return config
+
+
+def _profile() -> dict[str, str]:
+    """What the files of AWS say of the profile that the environment names, or of the default."""
+    name = os.environ.get("AWS_PROFILE") or "default"
+    found: dict[str, str] = {}
+    for variable, default, section in (
+        ("AWS_CONFIG_FILE", "~/.aws/config", name if name == "default" else f"profile {name}"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials", name),
+    ):
+        file = Path(os.environ.get(variable) or default).expanduser()
+        parser = configparser.RawConfigParser()
+        try:
+            parser.read_string(file.read_text())
+        except (OSError, UnicodeDecodeError, configparser.Error):
+            continue
+        if parser.has_section(section):
+            found.update(parser.items(section))
+    return found

@@ -1,0 +1,124 @@
+"""Objects of a bucket: the `Store` of a run with `-o s3://…`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+from pyfetch.facts import Known
+from pyfetch.models import Failure, IfExists, Target, TargetError
+from pyfetch.settings import Settings
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.existing import NOTHING, Found
+from pyfetch.storage.filesystem import OWN_DIRECTORY
+from pyfetch.storage.objects.address import BucketAddress
+from pyfetch.storage.objects.bucket import Bucket, ObjectMeta
+from pyfetch.storage.objects.object_saving import ObjectSaving
+from pyfetch.storage.parts import Parts
+
+MOST_IN_MEMORY = 64 * 1024 * 1024
+"""Bytes of bodies that are kept in memory, over all transfers of a process."""
+
+_ASKS_FIRST = frozenset({IfExists.SKIP, IfExists.FAIL})
+
+
+class ObjectStatus(NamedTuple):
+    """Size and time of an object, under the names that a file has them by."""
+
+    st_size: int
+    st_mtime_ns: int
+
+
+class Memory:
+    """Counts the bytes that may be kept in memory. For any thread."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        """Whether there is room for so many more bytes; they then count."""
+        with self._lock:
+            if size > self._left:
+                return False
+            self._left -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """So many bytes are not needed any more."""
+        with self._lock:
+            self._left += size
+
+
+class ObjectStore:
+    """The `Store` of a run that saves to a bucket.
+
+    Bodies that are not small go to a part in the directory of the run's state first: so they can go
+    on after the process was killed, and nothing reaches the bucket before it is whole and right.
+    """
+
+    waits = True
+    is_local = False
+
+    def __init__(self, bucket: Bucket, directory: OutputDirectory, min_free: int = 0) -> None:
+        self.bucket = bucket
+        self.directory = directory
+        self.parts = Parts(directory, min_free)
+        self.memory = Memory(MOST_IN_MEMORY)
+        self.final = bucket.address.shown
+
+    @classmethod
+    def of(cls, settings: Settings, directory: OutputDirectory) -> Self:
+        """The store that these settings name. Raises `UsageError`."""
+        bucket = Bucket(BucketAddress.of(settings.output_dir), settings.store_option)
+        return cls(bucket, directory, settings.min_free)
+
+    def look(self, path: str, known: Known, policy: IfExists) -> Found:
+        """As `Store.look`. A new URL costs no request: whether its key is free shows later."""
+        self._check(path)
+        if known.facts is None and policy not in _ASKS_FIRST:
+            return NOTHING
+        there = self.bucket.head(path)
+        if there is None:
+            return NOTHING
+        return Found(_status(there, known), stored=there.etag)
+
+    def status(self, path: str, known: Known) -> ObjectStatus | None:
+        there = self.bucket.head(path)
+        return None if there is None else _status(there, known)
+
+    def blocks(self, path: str) -> Iterator[bytes]:
+        try:
+            yield from self.bucket.blocks(path)
+        except FileNotFoundError:
+            detail = f"{self.final(path)} was removed meanwhile"
+            raise TargetError(Failure.DISK, detail) from None
+
+    def begin(self, path: str, target: Target) -> ObjectSaving:
+        return ObjectSaving(self, path, target.identity)
+
+    def is_free(self, path: str) -> bool:
+        return self.bucket.head(path) is None
+
+    def was_free(self, path: str) -> bool:  # noqa: ARG002 - a request for each URL would be needed
+        # An object says itself whose it is: nobody has to conclude that from a free name.
+        return False
+
+    def without_links(self, path: str) -> str:
+        return path
+
+    def _check(self, path: str) -> None:
+        if OWN_DIRECTORY in path.casefold().split("/"):
+            detail = f"{self.final(path)} is reserved: no object can be saved there"
+            raise TargetError(Failure.DISK, detail)
+        self.bucket.check(path)
+
+
+def _status(there: ObjectMeta, known: Known) -> ObjectStatus:
+    """Size and time; those that are recorded if this is the version that is recorded."""
+    facts = known.facts
+    if facts and facts.stored and facts.stored == there.etag and facts.size == there.size:
+        return ObjectStatus(facts.size, facts.modified_ns)
+    # Never a whole second, which would be a time that pyfetch has set.
+    return ObjectStatus(there.size, there.modified_ns | 1)

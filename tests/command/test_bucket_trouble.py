@@ -1,0 +1,122 @@
+"""What a server of buckets does wrong: each run ends as it is promised, and a rerun goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
+from tests.support.command import Command
+from tests.support.server import LoopbackServer, Page
+
+SMALL, LARGE = b"small", bytes(range(256)) * 70_000
+
+
+@pytest.fixture
+def trouble(moto: BucketServer) -> Iterator[Trouble]:
+    with Trouble(moto.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def place(moto: BucketServer, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
+    may_use_buckets(pyfetch)
+    found = moto.bucket()
+    found.port = trouble.port
+    return found
+
+
+def on(number: int, what: str | int, *, part: str = "/x") -> Callable[[str, str], str | int | None]:
+    """Trouble with this PUT of an object, counted from 1."""
+    seen = 0
+
+    def plan(method: str, target: str) -> str | int | None:
+        nonlocal seen
+        path = target.partition("?")[0]
+        seen += method == "PUT" and path.endswith(part)
+        return what if method == "PUT" and path.endswith(part) and seen <= number else None
+
+    return plan
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("what", [500, 503, "drop", "lose"])
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+def test_trouble_that_passes_is_waited_for(
+    pyfetch: Command,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    trouble: Trouble,
+    what: str | int,
+    body: bytes,
+) -> None:
+    server.pages = {"/x": Page(body)}
+    trouble.plan = on(2, what)
+    ended = pyfetch(*place.arguments("--format", "jsonl", f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert ended.results[0]["outcome"] == "fetched"
+    assert place.objects() == {"x": body}
+    puts = [target for method, target in trouble.asked if method == "PUT" and "/x" in target]
+    assert len(puts) > 2
+
+
+def test_a_put_whose_answer_was_lost_is_known_by_its_etag(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(SMALL)}
+    trouble.plan = on(1, "lose")
+    ended = pyfetch(*place.arguments("--if-exists", "fail", f"{server.url}/x"))
+    assert ended.status == 0, ended.out
+    assert place.objects() == {"x": SMALL}
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+def test_a_bucket_that_is_full_stops_the_run_and_a_rerun_finishes_it(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble, body: bytes
+) -> None:
+    server.pages = {"/x": Page(body), "/y": Page(b"y")}
+    trouble.plan = on(99, 403)
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 3
+    assert f"cannot write {place.address}/x" in ended.err
+    assert "AccessDenied" in ended.err
+    assert place.objects() == {}
+    trouble.plan = lambda _method, _target: None
+    assert pyfetch(*place.arguments(f"{server.url}/x", f"{server.url}/y")).status == 0
+    assert place.objects() == {"x": body, "y": b"y"}
+
+
+def test_a_large_body_whose_upload_failed_is_not_fetched_again(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE)}
+    trouble.plan = on(99, 403)
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    trouble.plan = lambda _method, _target: None
+    before = server.sent
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert server.sent - before <= 1, "of a part that is whole, a byte is asked for again"
+    assert place.objects() == {"x": LARGE}
+
+
+def test_a_wrong_body_never_reaches_the_bucket(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    def cut(handler: object) -> None:
+        handler.head(200, Content_Length=str(len(LARGE)))  # type: ignore[attr-defined]
+        handler.send(LARGE[:-1])  # type: ignore[attr-defined]
+        handler.cut()  # type: ignore[attr-defined]
+
+    server.routes["/cut"] = cut
+    server.pages = {"/x": Page(LARGE)}
+    wrong = "sha256=" + "0" * 64
+    listed = f"{server.url}/x\n  checksum=sha-256={wrong.partition('=')[2]}\n{server.url}/cut\n"
+    ended = pyfetch(*place.arguments("--retries", "0", "-"), stdin=listed)
+    assert ended.status == 1
+    assert place.list() == []
+    assert not [
+        target for method, target in trouble.asked if method == "PUT" and "/.pyfetch/" not in target
+    ]
