@@ -180,7 +180,7 @@ class HostShare:
         return cls(1.0, max(1.0, running / 2))
 
 
-class Refusal(NamedTuple):
+class Refusal(Value):
     """Why a host must not be asked now."""
 
     until: float
@@ -249,7 +249,7 @@ class HostMemories:
             if len(self._details) >= 1024:
                 self._details.clear()
             detail = self._details.setdefault(refusal.detail, refusal.detail)
-            memory = memory._replace(refusal=refusal._replace(detail=detail))
+            memory = memory._replace(refusal=refusal.replaced(detail=detail))
         self._memories[origin] = memory
         for _ in range(2):  # two for each new one, so that those whose time has come do go
             if len(self._memories) <= MOST_REMEMBERED:
