@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.compute.task import Task
     from pyfetch.engine.download import Downloader
-    from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.engine.local import LocalEngine
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.lock import RunLock
     from pyfetch.storage.state import State
@@ -41,7 +41,8 @@ class Run:
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
     that they can import modules while the run prepares. `may_pin`: whether this process does
-    nothing else, so that the run may choose the CPU of its threads.
+    nothing else, so that the run may choose the CPU of its threads. `task`: what the settings want
+    done with each file, if that was found already.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Run:
         ordered: bool = True,
         watched: bool = False,
         may_pin: bool = False,
+        task: Task | None = None,
     ) -> None:
         if settings.has_template:
             from pyfetch.naming.template_text import check_template
@@ -60,14 +62,14 @@ class Run:
         self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
-        self._engine: ThreadEngine | Coordinator
+        self._engine: LocalEngine | Coordinator
         self._task: Task | None = None
         self._stage: ComputeStage | None = None
         self._members: MembersComputing | None = None
         if settings.computes:
             from pyfetch.compute.task import task_from
 
-            self._task = task_from(settings)
+            self._task = task or task_from(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -77,7 +79,7 @@ class Run:
 
                 self._download = Downloader(settings)
         if self._download and is_here:
-            from pyfetch.engine.threads import engine_over_threads
+            from pyfetch.engine.local import new_engine
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
@@ -85,10 +87,12 @@ class Run:
                 from pyfetch.compute.stage import ComputeStage
 
                 self._stage = ComputeStage(settings, self._task)
-            self._engine = engine_over_threads(
-                settings, self._download, self._read_ahead, self._stage
-            )
+            self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
+            if not settings.on_cluster:
+                from pyfetch.engine.download import check_engine
+
+                check_engine(settings)
             from pyfetch.cluster.coordinator import Coordinator
 
             if self._task:
