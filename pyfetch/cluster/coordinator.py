@@ -157,17 +157,34 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             self._ledger.commit()
 
     def _start_what_may(self) -> None:
-        hosts, now = self._hosts, self._clock()
+        hosts = self._hosts
         while hosts.waiting and not self._state.results.is_full():
-            member = self._members.with_room(hosts.waiting, self._sharing.may_get_more)
-            number = self._shard_size(member.workload) if member else 0
-            if member is None or not number:
+            members = self._members.with_room(hosts.waiting, self._sharing.may_get_more)
+            gave = 0
+            for place, member in enumerate(members):
+                gave += self._give_to(member, len(members) - place)
+            if not gave:
                 return
-            targets = hosts.take(member, number, now)
-            if targets:
-                member.give([self._ledger.starting(target) for target in targets])
-            elif member.workload.idle_workers and not self.input_ended:
-                self._read_ahead.widen()  # what was read so far may not be asked now
+        if not hosts.waiting and self._members.with_room(0, self._sharing.may_get_more):
+            self._widen()
+
+    def _give_to(self, member: Member, among: int) -> bool:
+        """Give a member what it should get next. Returns whether there was anything for it.
+
+        `among`: how many members there are to be given something, this one included.
+        """
+        number = self._shard_size(member.workload)
+        targets = self._sharing.take(member, number, self._clock(), among) if number else []
+        if targets:
+            member.give([self._ledger.starting(target) for target in targets])
+        elif member.workload.idle_workers:
+            self._widen()
+        return bool(targets)
+
+    def _widen(self) -> None:
+        """Read further ahead: what was read so far may not be asked now, or is too little."""
+        if not self.input_ended:
+            self._read_ahead.widen(self._members.workers)
 
     def _shard_size(self, workload: Workload) -> int:
         """How many targets a member gets now; those that idle workers could begin go to others."""
@@ -204,10 +221,10 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
-            case messages.NeedsMore():
-                member.workload.needs_more()
-                if not self._hosts.waiting and not self.input_ended:
-                    self._read_ahead.widen()
+            case messages.NeedsMore(waiting):
+                member.workload.needs_more(waiting)
+                if not self._hosts.waiting:
+                    self._widen()
             case FileFetched() | TasksDone() | FilesCounted():
                 assert self._computing  # noqa: S101 - else they do not come
                 self._computing.follow(member, message)

@@ -14,9 +14,6 @@ from pyfetch.cluster.outgoing import Outgoing
 from pyfetch.cluster.waiting_host import WaitingHost
 from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews
 
-_LOOKED_AT = 64
-"""Hosts of another member that are looked at to find some for one that has nothing to do."""
-
 
 class HostDivision(Generic[M]):
     """Divides budgets of hosts among members, and tells them."""
@@ -32,13 +29,6 @@ class HostDivision(Generic[M]):
         self._fronts = fronts
         self._timers = timers
         self._outgoing = outgoing
-        self._big: dict[str, None] = {}
-        """Hosts with limits for which many targets wait, or did a while ago."""
-
-    def note_big(self, host: WaitingHost[M]) -> None:
-        """Take in that many targets wait for a host."""
-        if host.budget is not None:
-            self._big[host.origin] = None
 
     def divide(self, host: WaitingHost[M], members: list[M], now: float) -> None:
         """Let these members have equal parts of a host's budget, and others none."""
@@ -138,46 +128,3 @@ class HostDivision(Generic[M]):
         busy = host_shares.busy_holders(host, now)
         if busy and busy != host.budget.holders:
             self.divide(host, busy, now)
-
-    def help(self, member: M, now: float) -> None:
-        """Let a member that has nothing to do have a host of another one, or a part of one.
-
-        It gets targets once the other one has confirmed that.
-        """
-        own = self._fronts.own
-        busiest = max(own, key=lambda each: len(own[each]), default=member)
-        moved = self._untouched(busiest, now) if busiest != member else []
-        for host in moved:
-            if host.budget is None:
-                host.owner = member
-                self._fronts.show_own(host, member, self._known.part_of(host, member, now))
-            else:
-                self.divide(host, [member], now)
-        if not moved:
-            self._split_a_big_one(member, now)
-
-    def _untouched(self, member: M, now: float) -> list[WaitingHost[M]]:
-        """Half of the hosts, as far as seen, that a member owns and has no targets of."""
-        found = []
-        for _, origin in self._fronts.own[member][:_LOOKED_AT]:
-            host = self._known.get(origin)
-            part = host.parts.get(member) if host else None
-            if host and part and not part.out and host.targets and host.may_have(member):
-                if host.budget is not None and len(host.budget.holders) > 1:
-                    continue
-                if host.room(part, now) >= 1:
-                    found.append(host)
-        return found[: (len(found) + 1) // 2]
-
-    def _split_a_big_one(self, member: M, now: float) -> None:
-        best: WaitingHost[M] | None = None
-        for origin in list(self._big):
-            host = self._known.get(origin)
-            if host is None or len(host.targets) < host_shares.BIG // 2:
-                del self._big[origin]
-            elif host_shares.is_worth_a_split(host, member, now) and (
-                best is None or len(host.targets) > len(best.targets)
-            ):
-                best = host
-        if best and best.budget:
-            self.divide(best, [*best.budget.holders, member], now)

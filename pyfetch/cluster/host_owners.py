@@ -15,6 +15,7 @@ from pyfetch.cluster import host_shares
 from pyfetch.cluster.divided_budget import M
 from pyfetch.cluster.host_division import HostDivision
 from pyfetch.cluster.host_fronts import HostFronts
+from pyfetch.cluster.host_help import HostHelp
 from pyfetch.cluster.host_timers import HostTimers
 from pyfetch.cluster.known_hosts import KnownHosts, LimitsOf
 from pyfetch.cluster.messages import HostsTold
@@ -42,6 +43,7 @@ class HostOwners(Generic[M]):
         self._fronts = HostFronts(self._known, self._timers)
         self._outgoing = Outgoing(send)
         self._division = HostDivision(self._known, self._fronts, self._timers, self._outgoing)
+        self._help = HostHelp(self._known, self._fronts, self._division)
         self.waiting = 0
         """How many targets wait."""
 
@@ -58,7 +60,7 @@ class HostOwners(Generic[M]):
         if len(targets) == 1:
             self._fronts.show(host)
         elif len(targets) == host_shares.BIG:
-            self._division.note_big(host)
+            self._help.note_big(host)
 
     def put_back(self, targets: Iterable[Target]) -> None:
         """Let targets wait again, before those that came later. In input order."""
@@ -77,16 +79,22 @@ class HostOwners(Generic[M]):
         """Whether there was nothing for this member, and nothing has changed since."""
         return member in self._fronts.hungry
 
-    def take(self, member: M, number: int, now: float) -> list[Target]:
-        """Take out targets for a member, at most so many; none if others have to get them."""
+    def take(self, member: M, number: int, now: float, among: int = 1) -> list[Target]:
+        """Take out targets for a member, at most so many; none if others have to get them.
+
+        `among`: how many members with room there are, for which some of the hosts are to be left
+        that nobody owns yet.
+        """
         self._wake(now)
         fronts = self._fronts
         taken: list[Target] = []
+        new = math.ceil(len(fronts.free) / among)
         while len(taken) < number:
-            first, other = fronts.first_of(member, now), fronts.first_free(now)
+            first, other = fronts.first_of(member, now), fronts.first_free(now) if new else None
             heap = fronts.own[member]
             if other and (not first or other < first):
                 heap, first, other = fronts.free, other, first
+                new -= 1
             if not first:
                 heap, first = fronts.shared, fronts.first_shared(now)
             if not first:
@@ -144,7 +152,9 @@ class HostOwners(Generic[M]):
         if part.is_parked and host.room(part, now) > part.out // 2:
             self._fronts.show_own(host, member, part)
         if not host.out:
+            self._help.hand_on(host, now)
             self._rest(host, now)
+            self._outgoing.flush()
 
     def returned(self, member: M, origin: str, targets: list[Target], now: float) -> None:
         """A member has given targets of a host back that it has not begun."""
@@ -163,6 +173,8 @@ class HostOwners(Generic[M]):
             host.out -= host.parts.pop(member).out
             if host.owner == member:
                 host.owner = None
+            if host.heir == member or not host.out:
+                host.heir = None
             self._division.gone(host, member, now)
             self._fronts.show(host)
             self._rest(host, now)
@@ -203,9 +215,9 @@ class HostOwners(Generic[M]):
         self._rest(host, now)
         self._outgoing.flush()
 
-    def help(self, member: M, now: float) -> None:
-        """Let a member that has nothing to do have a host of another one, or a part of one."""
-        self._division.help(member, now)
+    def help(self, member: M, workers: int, now: float) -> None:
+        """Let so many idle workers of a member have hosts of another one, or a part of one."""
+        self._help.help(member, workers, now)
         self._outgoing.flush()
 
     def due(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pyfetch.activity import Activity, Processes, combined_activity
@@ -54,6 +55,10 @@ class Members:
         self._watched = watched
         self._computing = computing
         self._members: list[Member] = []
+        self._workers_of = list(accumulate(share.most_workers for share in shares))
+        """How many workers the first of the shares have together, for each number of shares."""
+        self._open: dict[Member, None] = {}
+        """Members that are ready, without those that had no room and have sent nothing since."""
         self._free = list(range(len(shares)))
         """Indexes of shares that no member has."""
         self._stillborn: Counter[str] = Counter()
@@ -85,7 +90,7 @@ class Members:
     @property
     def workers(self) -> int:
         """How many workers all of them have together, at most."""
-        return sum(share.most_workers for share in self._shares[: self.most])
+        return self._workers_of[self.most - 1]
 
     @property
     def in_flight(self) -> list[Transfer]:
@@ -109,28 +114,34 @@ class Members:
 
     def with_room(
         self, waiting: int, may_have: Callable[[Member], bool] = lambda _: True
-    ) -> Member | None:
-        """The member with the fewest targets for each worker, if it should get more; else None.
+    ) -> list[Member]:
+        """The members that should get more: those with the fewest targets for each worker first.
 
         `may_have`: whether there may be something for a member.
 
         Another one is started if all workers of those that are ready have something to do, and
         those that are not ready yet could not begin with all the targets that are `waiting`.
         """
-        ready = [member for member in self._members if member.is_ready]
-        idle = [member for member in ready if member.workload.idle_workers]
+        idle, others = [], []
+        for member in list(self._open):
+            workload = member.workload
+            if workload.idle_workers:
+                idle.append(member)
+            elif workload.room():
+                others.append(member)
+            else:
+                del self._open[member]
         while not idle and self._may_begin(waiting):
             begun = self._begin()
             if begun.is_ready:
-                ready, idle = [*ready, begun], [begun]
-        able = [member for member in idle if may_have(member)] or [
-            member for member in ready if member.workload.room() and may_have(member)
-        ]
-        return min(able, key=lambda member: member.workload.per_worker, default=None)
+                idle.append(begun)
+        able = list(filter(may_have, idle)) or list(filter(may_have, others))
+        return sorted(able, key=lambda member: member.workload.per_worker)
 
     def ready(self, member: Member) -> None:
         """Take in that a member may get targets from now on."""
         member.is_ready = True
+        self._open[member] = None
         self._ready(member)
 
     def _may_begin(self, waiting: int) -> bool:
@@ -140,11 +151,13 @@ class Members:
         return sum(member.workload.idle_workers for member in unready) < waiting
 
     def spoke(self, member: Member) -> None:
-        """Take in that a member has sent something, so it is alive."""
+        """Take in that a member has sent something, so it is alive, and may have done targets."""
         if not member.spoke:
             member.spoke = True
             self._stillborn.pop(member.channel.where, None)
         member.silent_looks = 0
+        if member.is_ready:
+            self._open[member] = None
 
     def end_the_silent(self) -> None:
         """Check all members that have begun, and kill those that send nothing any more."""
@@ -161,6 +174,7 @@ class Members:
     def remove(self, member: Member) -> None:
         """Remove a member that has ended. Another one may have its share of the settings."""
         self._members.remove(member)
+        self._open.pop(member, None)
         self._received_by_gone += member.activity.received
         self._free.append(member.place)
 

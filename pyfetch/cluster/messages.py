@@ -164,8 +164,11 @@ class InFlightReport(NamedTuple):
     """How often hosts were asked since the last report."""
 
 
-class NeedsMore:
+class NeedsMore(NamedTuple):
     """A worker is idle, because the targets that the member has may not start yet."""
+
+    waiting: int
+    """How many these are; those are counted, too, whose files wait to be computed."""
 
 
 class RunBudgetObeyed(NamedTuple):

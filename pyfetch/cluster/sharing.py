@@ -39,7 +39,7 @@ class Sharing:
         """A member has ended: others may have what it had."""
         self.hosts.gone(member, now)
         if self._numbers:
-            self._numbers.gone(member)
+            self._numbers.gone(member, now)
 
     def may_get_more(self, member: Member) -> bool:
         """Whether there may be targets for this member."""
@@ -47,11 +47,11 @@ class Sharing:
             return False
         return not self.hosts.has_nothing_for(member)
 
-    def take(self, member: Member, number: int, now: float) -> list[Target]:
-        """Take out targets for a member, at most so many."""
+    def take(self, member: Member, number: int, now: float, among: int) -> list[Target]:
+        """Take out targets for a member, at most so many. `among`: as `HostOwners.take` has it."""
         if self._numbers:
             number = min(number, self._numbers.enough(member) - len(member.targets))
-        return self.hosts.take(member, number, now)
+        return self.hosts.take(member, number, now, among)
 
     def follow(self, member: Member, message: FromMember, now: float) -> bool:
         """Take in a message about hosts or numbers. False: it is about something else."""
@@ -66,7 +66,7 @@ class Sharing:
                 self.hosts.returned(member, origin, member.returned(indexes), now)
             case RunBudgetObeyed(serial):
                 if self._numbers:
-                    self._numbers.obeyed(member, serial)
+                    self._numbers.obeyed(member, serial, now)
             case _:
                 return False
         return True
@@ -79,16 +79,20 @@ class Sharing:
         if self.hosts.are_held_back and self._help_at <= now:
             self._help_at = now + _HELP_EVERY
             for member in members:
-                if member.is_ready and member.workload.idle_workers:
-                    self.hosts.help(member, now)
+                if member.is_ready and (idle := member.workload.idle_workers):
+                    self.hosts.help(member, idle, now)
         if self._numbers:
+            self._numbers.wake(now)
             self._numbers.divide_again(self._use_of, now)
 
     def due(self) -> float:
         """When `do_what_is_due` must be called; `inf`: not before something has happened."""
         due = self.hosts.due()
-        help_at = self._help_at if self.hosts.are_held_back else math.inf
-        return help_at if due is None else min(due, help_at)
+        return min(
+            math.inf if due is None else due,
+            self._help_at if self.hosts.are_held_back else math.inf,
+            self._numbers.due() if self._numbers else math.inf,
+        )
 
     def _use_of(self, member: Member) -> float:
         """Which fraction of its part of the run's numbers a member uses."""

@@ -83,8 +83,9 @@ class WaitingHost(Generic[M]):
     """One host. It is kept while anything waits or runs there, and a while longer."""
 
     __slots__ = (
-        "budget", "is_free_shown", "is_idle", "is_shared_shown", "limits", "news", "news_at",
-        "news_number", "origin", "out", "owner", "parts", "paused_until", "targets", "wakes_at",
+        "budget", "heir", "is_free_shown", "is_idle", "is_shared_shown", "limits", "news",
+        "news_at", "news_number", "origin", "out", "owner", "parts", "paused_until", "targets",
+        "wakes_at",
     )  # fmt: skip
 
     def __init__(self, origin: str, limits: Limits | None) -> None:
@@ -100,6 +101,8 @@ class WaitingHost(Generic[M]):
         """Targets that members have got and not done."""
         self.owner: M | None = None
         """The member that gets its targets first, where there are no limits."""
+        self.heir: M | None = None
+        """The member that is to have it once no member has targets of it."""
         self.news: HostNews | None = None
         """What was learned last."""
         self.news_at = 0.0
@@ -131,6 +134,14 @@ class WaitingHost(Generic[M]):
             return False
         return budget.units > 1 and budget.in_force_of(member) < budget.units
 
+    @property
+    def most_at_once(self) -> int:
+        """To how many workers it gives work now, at most."""
+        limits, number = self.limits, len(self.targets)
+        if limits and limits.interval:
+            return 1
+        return min(number, limits.per_host) if limits and limits.per_host else number
+
     def may_have(self, member: M) -> bool:
         """Whether this member gets its targets."""
         budget = self.budget
@@ -138,7 +149,7 @@ class WaitingHost(Generic[M]):
 
     def room(self, part: MemberPart, now: float) -> float:
         """How many more targets a member should get of it."""
-        if now < self.paused_until:
+        if now < self.paused_until or self.heir is not None:
             return 0
         room = part.enough - part.out
         if self.news is not None and self.news.rate is not None:

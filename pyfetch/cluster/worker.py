@@ -22,7 +22,7 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.probe import UnfitError, prove_output
+from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
@@ -117,7 +117,8 @@ def _at_home(
     assert elsewhere  # noqa: S101
     place = os.getcwd()  # noqa: PTH109 - whoever has started this process removes it
     try:
-        send(prove_output(begin.settings.output_dir, elsewhere))
+        probe = prove_output(begin.settings.output_dir, elsewhere)
+        send(probe)
     except UnfitError:
         if begin.settings.keep:
             raise
@@ -128,7 +129,10 @@ def _at_home(
         return begin
     answer = inbox.take()
     assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
-    return begin if answer.is_shared else _with_own_place(begin, place)
+    if answer.is_shared:
+        return begin
+    remove_probe(begin.settings.output_dir, probe)  # nobody else sees it
+    return _with_own_place(begin, place)
 
 
 def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
@@ -159,7 +163,7 @@ def _fetch(
     def ask_for_more() -> bool:
         needs_more = engine.waiting > 0 or (stage is not None and stage.is_short)
         if needs_more:
-            send(messages.NeedsMore())
+            send(messages.NeedsMore(engine.waiting + (stage.left if stage else 0)))
         return needs_more
 
     stage = computing.stage if computing else None
@@ -312,7 +316,7 @@ class _EndlessReadAhead(ReadAhead):
         self._unread -= 1
         return super().acquire()
 
-    def widen(self) -> None:
+    def widen(self, workers: int = 0) -> None:  # noqa: ARG002
         # Below zero: all targets were read, and the reader waits for another one.
         if not self._has_asked and self._unread < 0:
             self._has_asked = self._ask_for_more()

@@ -31,8 +31,8 @@ class Workload:
         self._workers = workers
         self._rate = 0.0
         """Targets a second."""
-        self._extra = 0
-        """Additional targets that it should have, because others may not start yet."""
+        self._held_back = 0
+        """Targets that it has and that may not start yet, as far as it has said."""
         self._finished = 0
         self._since = now
         self.outstanding = 0
@@ -45,18 +45,18 @@ class Workload:
 
     @property
     def per_worker(self) -> float:
-        """Targets that it has, for each of its workers."""
-        return self.outstanding / self._workers
+        """Targets that it has and that may start, for each of its workers."""
+        return (self.outstanding - self._held_back) / self._workers
 
     @property
     def idle_workers(self) -> int:
         """Workers that have nothing to do."""
-        return max(0, self._workers - self.outstanding)
+        return max(0, self._workers + self._held_back - self.outstanding)
 
     @property
     def wanted(self) -> int:
         """How many targets it should have."""
-        return self._workers + math.ceil(self._rate * AHEAD) + self._extra
+        return self._workers + math.ceil(self._rate * AHEAD) + self._held_back
 
     def room(self) -> int:
         """How many more targets to send now; 0 if a message is not worth it yet.
@@ -64,7 +64,8 @@ class Workload:
         It always is if a worker has nothing to do.
         """
         room = self.wanted - self.outstanding
-        return room if room >= max(1, self.wanted * _LEAST_PART) or self.per_worker < 1 else 0
+        least = max(1, (self.wanted - self._held_back) * _LEAST_PART)
+        return room if room >= least or self.per_worker < 1 else 0
 
     def given(self, number: int) -> None:
         """Take in that `number` more targets were sent to the member."""
@@ -74,7 +75,7 @@ class Workload:
         """Take in that the member has done `number` targets."""
         self.outstanding -= number
         self._finished += number
-        self._extra = max(0, self._extra - number)
+        self._held_back = max(0, min(self._held_back - number, self.outstanding))
         elapsed = now - self._since
         if elapsed >= _MEASURED_OVER:
             self._rate += _WEIGHT * (self._finished / elapsed - self._rate)
@@ -83,15 +84,16 @@ class Workload:
     def returned(self, number: int) -> None:
         """Take in that the member has given `number` targets back."""
         self.outstanding -= number
+        self._held_back = min(self._held_back, self.outstanding)
 
-    def needs_more(self) -> None:
-        """Take in that the targets of the member may not start yet: it should have more."""
-        self._extra = max(self._workers, 2 * self._extra)
+    def needs_more(self, waiting: int) -> None:
+        """Take in that so many targets of the member may not start yet: it should have others."""
+        self._held_back = min(waiting, self.outstanding)
 
     @property
     def waits_for_more(self) -> bool:
         """Whether it needs more, and has not got them yet."""
-        return self._extra > 0 and self.outstanding < self.wanted
+        return self._held_back > 0 and self.outstanding < self.wanted
 
 
 def split_settings(settings: Settings) -> list[Settings]:

@@ -7,13 +7,13 @@ from contextlib import contextmanager, suppress
 
 from pyfetch.attempt import Finished
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.lot import Computed, Fetched, LotComputer, cancelled
 from pyfetch.compute.lot_queue import LARGEST_LOT
 from pyfetch.compute.pool import Pool, Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.compute.task import Task
+from pyfetch.cpu_share import CpuShare
 from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
 from pyfetch.storage.computed_file import ComputedLedger

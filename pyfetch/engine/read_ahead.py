@@ -13,6 +13,8 @@ LOOKAHEAD = 4096
 """Entries that are read but not yet shown, at most, while that gives work to all workers."""
 WIDEST = 8 * LOOKAHEAD
 """The same where hosts that must wait, or one slow target in front, leave workers idle."""
+WIDEST_FOR_A_WORKER = 16
+"""So many for each worker at least, where there are very many of them."""
 
 
 MOST_BYTES = 32 * 1024 * 1024
@@ -88,9 +90,13 @@ class ReadAhead:
                 self._width = max(self._size, min(self._width, self._read))
                 self._changed.notify()
 
-    def widen(self) -> None:
-        """Let more be read if the reader waits: the entries so far give too little work."""
+    def widen(self, workers: int = 0) -> None:
+        """Let more be read if the reader waits: the entries so far give too little work.
+
+        `workers`: how many of them there are to give work to.
+        """
         with self._changed:
+            self._widest = max(self._widest, WIDEST_FOR_A_WORKER * workers)
             if self._read - self._granted >= self._width and self._width < self._widest:
                 self._width = min(self._width + self._batch, self._widest)
                 self._changed.notify()

@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
 from pyfetch.settings.given_cookies import COOKIES, GivenCookies
@@ -582,7 +581,11 @@ class Settings(_Values):
     @property
     def process_number(self) -> int:
         """How many processes there may be."""
-        return cpu.available() if self.processes == AUTO else self.processes
+        if self.processes != AUTO:
+            return self.processes
+        from pyfetch.cpu_share import cpu_share  # few runs ask
+
+        return cpu_share().number
 
     def __post_init__(self) -> None:
         for name, setting in SETTINGS.items():

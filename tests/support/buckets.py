@@ -18,7 +18,7 @@ from typing import Any, Self
 import obstore
 from obstore.store import S3Store
 
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 
 KEY_ID, SECRET = "AKIDEXAMPLE0001", "SECRETEXAMPLE0001"
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -60,7 +60,8 @@ class BucketServer:
 def rclone_server(directory: Path) -> BucketServer:
     """`rclone serve s3`: it knows no conditions, and gives large objects another ETag later."""
     buckets = directory / "buckets"
-    (buckets / BUCKET).mkdir(parents=True, exist_ok=True)
+    for name in (BUCKET, "my-bucket"):
+        (buckets / name).mkdir(parents=True, exist_ok=True)
 
     def command(port: int) -> list[str]:
         keys = f"{KEY_ID},{SECRET}"
@@ -92,18 +93,19 @@ class MotoServer(BucketServer):
 class BucketOfTests:
     """A bucket below a prefix, seen from outside. Keys are those below the prefix."""
 
-    def __init__(self, prefix: str, port: int) -> None:
+    def __init__(self, prefix: str, port: int, name: str = BUCKET) -> None:
+        self.name = name
         self.prefix = prefix
         self.port = port
         """Where commands connect to; a proxy has another one than the server."""
         self.client = S3Store(
-            BUCKET, prefix=prefix, endpoint=f"http://127.0.0.1:{port}", access_key_id=KEY_ID,
+            name, prefix=prefix, endpoint=f"http://127.0.0.1:{port}", access_key_id=KEY_ID,
             secret_access_key=SECRET, region="us-east-1", client_options={"allow_http": True},
         )  # fmt: skip
 
     @property
     def address(self) -> str:
-        return f"s3://{BUCKET}/{self.prefix}"
+        return f"s3://{self.name}/{self.prefix}"
 
     @property
     def endpoint(self) -> str:
@@ -131,7 +133,7 @@ class BucketOfTests:
         return {str(name): str(value) for name, value in found.items()}
 
 
-def may_use_buckets(command: Command) -> None:
+def may_use_buckets(command: Command | InstalledCommand) -> None:
     """Give a command the credentials, and a place for the state of its runs."""
     for name in [name for name in command.environment if name.startswith("AWS_")]:
         del command.environment[name]

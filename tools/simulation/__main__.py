@@ -1,42 +1,31 @@
-"""All scenarios: `python -m tools.simulation` prints the table, and fails where `auto` does."""
+"""All scenarios: `python -m tools.simulation` prints the tables, and fails where one must."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
-from pyfetch.scheduling.worker_limit import WorkerLimit
-from tools.simulation.scenarios import FIXED, SCENARIOS, auto, ran
+from tools.simulation import table
+from tools.simulation.cluster import table as table_of_cluster
 
-LEAST = 0.9
-MOST_PUSHED_BACK = 0.02
-SEEDS = (1, 2, 3)
-"""Of the random waits: what `auto` brings is the median of a run for each."""
-
-
-def row(name: str) -> tuple[str, bool]:
-    """The scenario's row in the table, and whether it is as it has to be."""
-    scenario = next(each for each in SCENARIOS if each.name == name)
-    works = {number: ran(scenario, WorkerLimit(number)).work for number in FIXED}
-    best = max(works, key=works.__getitem__)
-    runs = [ran(scenario, auto(), seed=seed) for seed in SEEDS]
-    found = sorted(runs, key=lambda run: run.work)[len(runs) // 2]
-    share = found.work / works[best]
-    pushed_back = ran(scenario, auto(), after=240).pushed_back
-    figures = f"{best} | {share:.0%} | {found.settled} | {pushed_back:.1%}"
-    return f"| {name} | {figures} |", share >= LEAST and pushed_back < MOST_PUSHED_BACK
+Row = Callable[[str], tuple[str, bool]]
 
 
 def main(parts: list[str]) -> int:
-    names = [scenario.name for scenario in SCENARIOS]
-    names = [name for name in names if not parts or any(part in name for part in parts)]
-    print("| scenario | best fixed number | `auto` brings of that | settled on | 429 and 503 |")
-    print("|---|---|---|---|---|")
     failed = 0
     with ProcessPoolExecutor() as executor:
-        for line, held in executor.map(row, names):
-            print(line if held else f"{line} MISSED", flush=True)
-            failed += not held
+        tables: list[tuple[str, list[str], Row]] = [
+            (table.HEAD, table.NAMES, table.row),
+            (table_of_cluster.HEAD, table_of_cluster.NAMES, table_of_cluster.row),
+        ]
+        for head, names, row in tables:
+            chosen = [name for name in names if not parts or any(part in name for part in parts)]
+            if chosen:
+                print(head)
+            for line, held in executor.map(row, chosen):
+                print(line, flush=True)
+                failed += not held
     return 1 if failed else 0
 
 

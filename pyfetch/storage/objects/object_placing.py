@@ -100,11 +100,10 @@ class ObjectPlacer:
 
     def _put(self, path: str, instead_of: str | None) -> str | None:
         if self._body.is_large:
-            if instead_of != "":
-                there = self._bucket.head(path)
-                if (there.etag if there else None) != instead_of:
-                    raise ConditionFailed
-            return self._bucket.put_large(path, self._body.opened(), self._attributes)
+            return self._bucket.put_large(
+                path, self._body.opened(), self._attributes,
+                instead_of=instead_of, check=self._placement.check,
+            )  # fmt: skip
         return self._bucket.put(path, self._body.whole(), self._attributes, instead_of=instead_of)
 
     def _placed(

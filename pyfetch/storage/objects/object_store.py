@@ -14,6 +14,8 @@ from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import BucketAddress
 from pyfetch.storage.objects.bucket import Bucket, ObjectMeta
+from pyfetch.storage.objects.credentials import s3_access
+from pyfetch.storage.objects.large_upload import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving
 from pyfetch.storage.parts import Parts
 
@@ -72,6 +74,12 @@ class ObjectStore:
     def of(cls, settings: Settings, directory: OutputDirectory) -> Self:
         """The store that these settings name. Raises `UsageError`."""
         bucket = Bucket(BucketAddress.of(settings.output_dir), settings.store_option)
+        access = s3_access(bucket.address.scheme, bucket.options)
+        if access:
+            from pyfetch.http.s3_uploads import S3Uploads
+
+            client = S3Uploads(access, bucket.address.bucket)
+            bucket.uploads = LargeUploads(client, directory.path)
         return cls(bucket, directory, settings.min_free)
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:

@@ -163,7 +163,7 @@ class Cluster:
             for target in targets:
                 self.by_member.setdefault(target.origin, set()).add(member.number)
         elif not member.has:
-            self.owners.help(member, self.now)
+            self.owners.help(member, self.workers, self.now)
 
     def kill(self, member: FakeMember) -> None:
         self.members.remove(member)
@@ -386,7 +386,7 @@ def happens(cluster: Cluster, chance: random.Random) -> None:
         case 10:
             cluster.now += chance.choice((0.01, 0.1, 0.6))
             cluster.owners.wake(cluster.now)
-            cluster.owners.help(member, cluster.now)
+            cluster.owners.help(member, cluster.workers, cluster.now)
         case 11 if chance.random() < 0.1:
             if len(cluster.members) > 1:
                 cluster.kill(member)

@@ -40,12 +40,19 @@ def test_where_a_worker_has_nothing_to_do_any_number_is_worth_it() -> None:
     assert workload.room() == 1
 
 
-def test_one_whose_targets_may_not_start_gets_more_each_time() -> None:
+def test_one_whose_targets_may_not_start_gets_others_for_its_idle_workers() -> None:
     workload = Workload(4, 0.0)
     workload.given(4)
-    rooms = []
-    for _ in range(5):
-        workload.needs_more()
-        rooms.append(workload.room())
+    for waiting in (4, 8, 11):
+        workload.needs_more(waiting)
+        assert workload.room() == workload.idle_workers == 4 - (workload.outstanding - waiting)
         workload.given(workload.room())
-    assert rooms == [4, 4, 8, 16, 32]
+
+
+def test_one_whose_targets_may_start_again_does_not_keep_more_than_others() -> None:
+    workload = Workload(4, 0.0)
+    workload.given(4)
+    workload.needs_more(4)
+    workload.given(workload.room())
+    workload.finished(4, 0.1)
+    assert workload.room() == 0

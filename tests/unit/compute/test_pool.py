@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.messages import Setup
 from pyfetch.compute.pool import Pool
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
+from pyfetch.cpu_share import CpuShare
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow  # each starts processes

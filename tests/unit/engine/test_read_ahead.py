@@ -11,7 +11,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pyfetch.engine.read_ahead import LIGHT, MOST_BYTES, ReadAhead, size_of
+from pyfetch.engine.read_ahead import (
+    LIGHT,
+    MOST_BYTES,
+    WIDEST_FOR_A_WORKER,
+    ReadAhead,
+    size_of,
+)
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.errors import StoppedError
 from pyfetch.models import Entry, Outcome, Result, Target
@@ -114,6 +120,14 @@ def test_a_window_that_gives_too_little_work_widens_up_to_its_widest() -> None:
     for width in (16, 18, 20, 20):
         assert reader.read_ahead() == width
         reader.window.widen()
+
+
+def test_a_window_for_very_many_workers_widens_beyond_that() -> None:
+    reader = Reader(8, widest=12)
+    for _ in range(100):
+        reader.read_ahead()
+        reader.window.widen(workers=2)
+    assert reader.read_ahead() == 2 * WIDEST_FOR_A_WORKER
 
 
 def test_a_window_does_not_widen_while_there_is_room() -> None:
