@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -21,9 +21,11 @@ from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
 from pyfetch.settings.store_kinds import is_bucket
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
+    from pyfetch.compute.task import Task
     from pyfetch.inputs.sources import ListsInBuckets
 
 _FEW = 5
@@ -31,7 +33,7 @@ _FEW = 5
 _BELOW = " " * 7
 
 
-class SourceSpec(NamedTuple):
+class SourceSpec(Value):
     """The SOURCE arguments, and how to read them."""
 
     arguments: tuple[str, ...]
@@ -68,9 +70,14 @@ class SourceSpec(NamedTuple):
         return BucketLists(self.store_option, self.allow_store)
 
 
-def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
-    """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
-    prepared = _CommandRun(spec, settings, options)
+def run_command(
+    spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None" = None
+) -> int:
+    """Fetch all that the sources list. Returns the exit status; raises `RunError`.
+
+    `task`: what the settings want done with each file, if that was found already.
+    """
+    prepared = _CommandRun(spec, settings, options, task)
     imports_done()
     return prepared.execute()
 
@@ -78,7 +85,9 @@ def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) ->
 class _CommandRun:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
-    def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
+    def __init__(
+        self, spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None"
+    ) -> None:
         self._settings = settings
         self._spec = spec
         self._options = options
@@ -94,7 +103,11 @@ class _CommandRun:
         self._display = Display(options, self._out, sys.stderr or io.StringIO())
         with self._display.logging():
             self._run = Run(
-                settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
+                settings,
+                ordered=options.ordered,
+                watched=self._display.draws,
+                may_pin=True,
+                task=task,
             )
         self._reader = ReaderWatch(self._run.stop)
         self._files = ResultFiles(options, settings, self._sources, spec.arguments)

@@ -561,7 +561,7 @@ class Settings(_Values):
         if not self.hosts:
             return general
         own = together(said for _, said in matching(self.hosts, origin))
-        return own.over(general)._replace(
+        return own.over(general).replaced(
             per_host=stricter(own.per_host, general.per_host),
             rate=stricter(own.rate, general.rate),
         )
