@@ -70,7 +70,7 @@ def test_a_name_of_this_machine_is_no_public_address(
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(pyfetch: Command) -> None:
-    with mock.patch("pyfetch.engine.download.find_spec", return_value=None):
+    with mock.patch("pyfetch.engine.base.find_spec", return_value=None):
         ended = pyfetch(*CURL, "http://h/x")
     assert ended.status == 2
     assert ended.err == (
