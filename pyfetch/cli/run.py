@@ -24,6 +24,7 @@ from pyfetch.settings.store_kinds import is_bucket
 
 if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
+    from pyfetch.compute.task import Task
     from pyfetch.inputs.sources import ListsInBuckets
 
 _FEW = 5
@@ -68,9 +69,14 @@ class SourceSpec(NamedTuple):
         return BucketLists(self.store_option, self.allow_store)
 
 
-def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
-    """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
-    prepared = _CommandRun(spec, settings, options)
+def run_command(
+    spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None" = None
+) -> int:
+    """Fetch all that the sources list. Returns the exit status; raises `RunError`.
+
+    `task`: what the settings want done with each file, if that was found already.
+    """
+    prepared = _CommandRun(spec, settings, options, task)
     imports_done()
     return prepared.execute()
 
@@ -78,7 +84,9 @@ def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) ->
 class _CommandRun:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
-    def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
+    def __init__(
+        self, spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None"
+    ) -> None:
         self._settings = settings
         self._spec = spec
         self._options = options
@@ -94,7 +102,11 @@ class _CommandRun:
         self._display = Display(options, self._out, sys.stderr or io.StringIO())
         with self._display.logging():
             self._run = Run(
-                settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
+                settings,
+                ordered=options.ordered,
+                watched=self._display.draws,
+                may_pin=True,
+                task=task,
             )
         self._reader = ReaderWatch(self._run.stop)
         self._files = ResultFiles(options, settings, self._sources, spec.arguments)
