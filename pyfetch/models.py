@@ -224,9 +224,8 @@ class ResultFields(NamedTuple):
     """Digest of the file, in hexadecimal digits; None if it is not known."""
     input: Mapping[str, Any] | None = None
     """Everything else in the list about this target."""
-    backup: Path | None = None
-    """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
-    output directory."""
+    backup_file: str | None = None
+    """Where the file is kept that was there and is not pyfetch's: the text of `backup`."""
     change: Change | None = None
     """What a file that was fetched is beside the one that was there; None: nothing was kept."""
     resumed: int = 0
@@ -240,7 +239,9 @@ class ResultFields(NamedTuple):
 
 
 class Result(ResultFields):
-    """What became of one entry. Its fields, with `path` for `file`, are the keys of JSON Lines.
+    """What became of one entry. Its fields are the keys of JSON Lines.
+
+    There, `path` and `backup` stand for the fields that have their texts.
 
     Users, passwords and signatures of URLs are replaced by `***` when a result is made.
     """
@@ -268,6 +269,11 @@ class Result(ResultFields):
     def path(self) -> Path | None:
         """The file, as a path that starts with the output directory."""
         return None if self.file is None else Path(self.file)
+
+    @property
+    def backup(self) -> Path | None:
+        """Where the file is kept that was there and is not pyfetch's, as `path` is."""
+        return None if self.backup_file is None else Path(self.backup_file)
 
     @property
     def failed(self) -> bool:

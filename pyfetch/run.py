@@ -41,7 +41,8 @@ class Run:
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
     that they can import modules while the run prepares. `may_pin`: whether this process does
-    nothing else, so that the run may choose the CPU of its threads.
+    nothing else, so that the run may choose the CPU of its threads. `task`: what the settings want
+    done with each file, if that was found already.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Run:
         ordered: bool = True,
         watched: bool = False,
         may_pin: bool = False,
+        task: Task | None = None,
     ) -> None:
         if settings.has_template:
             from pyfetch.naming.template_text import check_template
@@ -67,7 +69,7 @@ class Run:
         if settings.computes:
             from pyfetch.compute.task import task_from
 
-            self._task = task_from(settings)
+            self._task = task or task_from(settings)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -156,6 +158,10 @@ class Run:
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         try:
             sweep(home)
+            if not store.is_local:
+                from pyfetch.storage.computed_copy import remove_copies
+
+                remove_copies(home)
             with needed_for(home):
                 directory.open()
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
@@ -171,7 +177,7 @@ class Run:
                     keeps=settings.keep,
                 )
                 if stage:
-                    stage.use(ledger, directory)
+                    stage.use(ledger, store)
                 if self._members:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:

@@ -28,7 +28,7 @@ _AUTHORITY_ALONE = r"([^/]*//)[^/?#]*\Z"
 # that is percent-encoded inside another one.
 _SIGNATURE = (
     r"(?i)(?:(?<![\w-])|(?<=%3F)|(?<=%26)|(?<=%3f))"
-    r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token)|q-signature|signature|sig)"
+    r"((?:x-(?:amz|goog|oss|obs|tos)-(?:signature|security-token|credential)|q-signature|signature|sig)"
     r"(?:=|%3D))(?:(?!%26|%23)[^&#;,\s\"'<>])+"
 )
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +20,9 @@ from hypothesis import settings
 from tests.support.command import Command, InstalledCommand
 from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
+
+if TYPE_CHECKING:  # loads the client of buckets
+    from tests.support.buckets import BucketOfTests, BucketServer
 
 # No deadlines: a busy machine is no fault of ours.
 settings.register_profile("quick", max_examples=10, stateful_step_count=20, deadline=None)
@@ -147,6 +150,35 @@ def other() -> Iterator[LoopbackServer]:
     """Another port of the same host."""
     with LoopbackServer() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BucketServer]:
+    """rclone as a server of S3."""
+    from tests.support.buckets import rclone_server
+
+    with rclone_server(tmp_path_factory.mktemp("rclone")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[BucketServer]:
+    """A server of S3 that obeys conditions."""
+    from tests.support.buckets import MotoServer
+
+    with MotoServer() as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(rclone: BucketServer) -> BucketOfTests:
+    return rclone.bucket()
+
+
+@pytest.fixture
+def strict_bucket(moto: BucketServer) -> BucketOfTests:
+    """A bucket on a server that obeys conditions."""
+    return moto.bucket()
 
 
 @pytest.fixture

@@ -92,19 +92,21 @@ def _fetch(
         from pyfetch.naming.template_text import columns_in
 
         of_name = columns_in(settings.name)
-    of_command: tuple[str, ...] = ()
+    task = None
     if settings.computes:
         from pyfetch.compute.task import task_from
 
         # Also where there is a plan alone: what cannot be used is said there, too.
-        of_command = task_from(settings).columns
+        task = task_from(settings)
     spec = SourceSpec(
         sources,
         InputFormat(options["input_format"]),
         skip_duplicates=options["skip_duplicates"],
         base=options["base"],
-        columns=Columns(options["url_column"], of_name, of_command),
+        columns=Columns(options["url_column"], of_name, task.columns if task else ()),
         out=out,
+        store_option=settings.store_option,
+        allow_store=settings.allow_store,
     )
     output = OutputOptions(
         format=options["format"],
@@ -129,7 +131,7 @@ def _fetch(
         from pyfetch.cli.dry_run import show_plan
 
         return show_plan(spec, settings, output)
-    return run_command(spec, settings, output)
+    return run_command(spec, settings, output, task)
 
 
 def _verify(sources: tuple[str, ...], options: dict[str, Any], hosts: Any) -> int:

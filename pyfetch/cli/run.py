@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -20,16 +20,20 @@ from pyfetch.models import Result
 from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
+from pyfetch.settings.store_kinds import is_bucket
+from pyfetch.value import Value
 
-if TYPE_CHECKING:  # loaded where files are to be pruned only
+if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
+    from pyfetch.compute.task import Task
+    from pyfetch.inputs.sources import ListsInBuckets
 
 _FEW = 5
 """Results whose rows are in sight when the run ends, so that no failure is told twice."""
 _BELOW = " " * 7
 
 
-class SourceSpec(NamedTuple):
+class SourceSpec(Value):
     """The SOURCE arguments, and how to read them."""
 
     arguments: tuple[str, ...]
@@ -41,6 +45,9 @@ class SourceSpec(NamedTuple):
     """Which column of the list has the URL, and which ones it must have."""
     out: str | None = None
     """Path of the file of the only URL, below the output directory."""
+    store_option: tuple[tuple[str, str], ...] = ()
+    allow_store: tuple[str, ...] = ()
+    """Addresses below which lists may name objects of buckets."""
 
     def sources(self, *, keep_lines: bool = False) -> Sources:
         """Return their entries. Raises `UsageError`."""
@@ -52,12 +59,25 @@ class SourceSpec(NamedTuple):
             base=self.base,
             columns=self.columns,
             out=self.out,
+            buckets=self._buckets(),
         )
 
+    def _buckets(self) -> "ListsInBuckets | None":
+        if not (self.allow_store or any(map(is_bucket, self.arguments))):
+            return None
+        from pyfetch.storage.objects.bucket_lists import BucketLists
 
-def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) -> int:
-    """Fetch all that the sources list. Returns the exit status; raises `RunError`."""
-    prepared = _CommandRun(spec, settings, options)
+        return BucketLists(self.store_option, self.allow_store)
+
+
+def run_command(
+    spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None" = None
+) -> int:
+    """Fetch all that the sources list. Returns the exit status; raises `RunError`.
+
+    `task`: what the settings want done with each file, if that was found already.
+    """
+    prepared = _CommandRun(spec, settings, options, task)
     imports_done()
     return prepared.execute()
 
@@ -65,7 +85,9 @@ def run_command(spec: SourceSpec, settings: Settings, options: OutputOptions) ->
 class _CommandRun:
     """What takes part in one run. Raises `RunError` where the run cannot begin."""
 
-    def __init__(self, spec: SourceSpec, settings: Settings, options: OutputOptions) -> None:
+    def __init__(
+        self, spec: SourceSpec, settings: Settings, options: OutputOptions, task: "Task | None"
+    ) -> None:
         self._settings = settings
         self._spec = spec
         self._options = options
@@ -81,7 +103,11 @@ class _CommandRun:
         self._display = Display(options, self._out, sys.stderr or io.StringIO())
         with self._display.logging():
             self._run = Run(
-                settings, ordered=options.ordered, watched=self._display.draws, may_pin=True
+                settings,
+                ordered=options.ordered,
+                watched=self._display.draws,
+                may_pin=True,
+                task=task,
             )
         self._reader = ReaderWatch(self._run.stop)
         self._files = ResultFiles(options, settings, self._sources, spec.arguments)

@@ -8,8 +8,8 @@ from pyfetch.facts import FileFacts
 from pyfetch.models import Result
 
 if TYPE_CHECKING:  # loaded where something is computed
-    from pyfetch.compute.cpus import CpuShare
     from pyfetch.compute.function_task import FunctionTask
+    from pyfetch.cpu_share import CpuShare
     from pyfetch.storage.computed_table import ComputedOf, ComputedRow
 
 

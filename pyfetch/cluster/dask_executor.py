@@ -107,7 +107,7 @@ class DaskExecutor:
         channel.refuse = lambda: self._refused.add(address)
         with self._lock:
             self._channels[channel.key] = channel
-        keeps_files = begin.directory is not None
+        keeps_files = begin.directory is not None and not begin.settings.in_bucket
         elsewhere = Elsewhere(_working_directory(), keeps_files, LEASE, self._members_at(address))
         channel.open(begin._replace(directory=None, elsewhere=elsewhere))
         return channel

@@ -125,6 +125,7 @@ class DividedBudget(Generic[M]):
         part = self._parts.get(member)
         if part:
             part.wanted = part.told = 0
+            part.serial += 1  # what it has confirmed before is not all that it may have used
 
     def gone(self, member: M) -> None:
         """A member has ended: what it had is free."""
@@ -142,7 +143,9 @@ def _change(member: M, part: _Holding, units: int) -> PartChanged[M]:
 def whole_shares(units: int, weights: Mapping[M, float]) -> dict[M, int]:
     """Divide a number into whole shares of at least 1 by weights (largest remainders)."""
     left = units - len(weights)
-    total = sum(weights.values()) or 1.0
+    total = sum(weights.values())
+    if not total:
+        weights, total = dict.fromkeys(weights, 1.0), float(len(weights))
     exact = {member: left * weight / total for member, weight in weights.items()}
     shares = {member: 1 + int(share) for member, share in exact.items()}
     rest = units - sum(shares.values())

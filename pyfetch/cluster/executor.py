@@ -12,6 +12,9 @@ from typing import NamedTuple, Protocol
 from pyfetch.cluster.messages import Begin, FromMember, ToMember
 from pyfetch.errors import StoppedError
 
+LEASE_OVER = 75
+"""Exit status of a member that has heard nothing of the coordinator for as long as its lease."""
+
 
 class Gone(NamedTuple):
     """The member has ended, and certainly writes no file any more."""

@@ -10,6 +10,7 @@ from collections import deque
 from typing import NoReturn
 
 from pyfetch.cluster import messages
+from pyfetch.cluster.executor import LEASE_OVER
 from pyfetch.processes.channel import Channel
 from pyfetch.system import daemon
 
@@ -29,7 +30,7 @@ class Inbox:
         while not self._come:
             try:
                 if self.lease and not self._channel.waits(self.lease):
-                    _die()
+                    _die(LEASE_OVER)
                 # An empty one says that the coordinator is there.
                 self._come += filter(None, self._channel.receive_data())
             except (EOFError, OSError):
@@ -69,12 +70,12 @@ class Outbox:
                 return
 
 
-def _die() -> NoReturn:
-    """End at once, with all threads: the coordinator has ended.
+def _die(status: int = 1) -> NoReturn:
+    """End at once, with all threads: the coordinator has ended, or cannot be heard.
 
     On the coordinator's machine, this process, too, holds the lock of the output directory. If it
     stopped in order, or waited for a thread in a system call, the user's next run would be refused
     in the meantime. And `sys.exit` would only end the thread that calls it, which is not the main
     one.
     """
-    os._exit(1)
+    os._exit(status)

@@ -30,12 +30,13 @@ from pyfetch.cluster.computing_messages import (
 from pyfetch.cluster.messages import Begin, ToMember
 from pyfetch.cluster.probe import UnfitError
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare, cpu_share
 from pyfetch.compute.stage import ComputeStage
 from pyfetch.compute.task import Task
+from pyfetch.cpu_share import CpuShare, cpu_share
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.settings import Settings
+from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.computed_table import ComputedOf, ComputedRow
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.store import Store
@@ -67,7 +68,7 @@ class MemberStage:
     def begin(self, store: Store | None, stopped: Callable[[], bool]) -> None:
         """Compute the files of a run that begins now."""
         assert store  # noqa: S101 - files are kept while they are computed
-        self.stage.use(self.ledger, store.directory)
+        self.stage.use(self.ledger, store)
         self._stopped = stopped
 
     def hear(self, message: ToMember) -> None:
@@ -104,6 +105,7 @@ def with_own_place(begin: Begin, directory: str) -> Begin:
             " beside a file goes with it"
         )
     prepare(Path(directory))
+    sweep(Path(directory))
     return begin._replace(
         settings=replace(begin.settings, output_dir=directory),
         computing=begin.computing._replace(has_own_place=True),

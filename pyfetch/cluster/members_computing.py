@@ -14,10 +14,10 @@ from pyfetch.cluster.computing_messages import (
 from pyfetch.cluster.member import Member
 from pyfetch.cluster.workload import share_of
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare, cpu_share
 from pyfetch.compute.function_task import FunctionTask
 from pyfetch.compute.pool import Use
 from pyfetch.compute.task import Task
+from pyfetch.cpu_share import CpuShare, cpu_share
 from pyfetch.models import IfExists, Target
 from pyfetch.settings import AUTO, Settings
 from pyfetch.storage.file_ledger import FileLedger

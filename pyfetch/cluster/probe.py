@@ -74,6 +74,12 @@ def why_not_shared(output_dir: str, probe: ProbeWritten) -> str | None:
         time.sleep(_LOOK_AGAIN)
 
 
+def remove_probe(output_dir: str, probe: ProbeWritten) -> None:
+    """Remove a probe that only the member sees that has written it."""
+    with contextlib.suppress(OSError):
+        (Path(output_dir).absolute() / OWN_DIRECTORY / probe.name).unlink()
+
+
 _ADVICE = "name a directory that all workers share with --output-dir, or keep no files: --discard"
 
 

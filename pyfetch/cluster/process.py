@@ -6,9 +6,9 @@ import contextlib
 import queue
 from collections.abc import Callable, Sequence
 
-from pyfetch.cluster.executor import Gone
+from pyfetch.cluster.executor import LEASE_OVER, Gone
 from pyfetch.errors import StoppedError
-from pyfetch.processes.child import PACKAGE, Child, ProcessGone
+from pyfetch.processes.child import PACKAGE, Child, ProcessGone, how_ended
 from pyfetch.system import daemon
 
 _PROGRAM = "pyfetch.cluster.worker:main"
@@ -88,5 +88,7 @@ class WorkerProcess:
                     heard(data)
         self._outbox.put(None)  # the other thread ends, too: this process may go on for long
         how = child.close()
-        if heard:
+        if heard and how == how_ended(LEASE_OVER):
+            heard(Gone("it heard nothing of the command for too long", is_blameless=True))
+        elif heard:
             heard(Gone(f"{how}: {child.last_line}" if child.last_line else how))

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Generic
 
-from pyfetch.cluster.divided_budget import DividedBudget, M
+from pyfetch.cluster.divided_budget import DividedBudget, M, whole_shares
 from pyfetch.cluster.host_parts import part_of, units_of
+from pyfetch.cluster.host_shares import COUNTED_OVER
+from pyfetch.cluster.host_timers import Freed
 from pyfetch.cluster.messages import RunBudget
 from pyfetch.scheduling.host_limits import Limits
 
@@ -19,6 +22,8 @@ AGAIN_EVERY = 1.0
 """Seconds between two looks at who uses its part."""
 _AHEAD = 2.0
 """Seconds of work that a member should have at most where there is a rate."""
+_ENOUGH_CHANGE = 0.05
+"""Parts are divided again if that moves at least this fraction of the whole."""
 _LEAST_USE, _MOST_USE = 0.1, 1.25
 """A member is taken to use at least and at most these fractions of its part."""
 
@@ -32,6 +37,8 @@ class RunNumbers(Generic[M]):
         self._send = send
         self._budget = DividedBudget[M](units_of(limits))
         self._members: list[M] = []
+        self._freed: deque[tuple[float, Freed[M]]] = deque()
+        """Parts that will be free, and when."""
         self._again_at = -math.inf
 
     def enough(self, member: M) -> int:
@@ -49,17 +56,37 @@ class RunNumbers(Generic[M]):
         self._members.append(member)
         self._divide(dict.fromkeys(self._members, 1.0))
 
-    def gone(self, member: M) -> None:
+    def gone(self, member: M, now: float) -> None:
         """A member has ended: others may have its part."""
         if member in self._members:
             self._members.remove(member)
-            self._budget.gone(member)
+            self._budget.leave(member)
+            self._free(Freed(member), now)
             self._divide(dict.fromkeys(self._members, 1.0))
 
-    def obeyed(self, member: M, serial: int) -> None:
+    def obeyed(self, member: M, serial: int, now: float) -> None:
         """A member keeps to the part that it was told."""
-        self._budget.confirmed(member, serial)
-        self._settle()
+        self._free(Freed(member, serial), now)
+
+    def _free(self, freed: Freed[M], now: float) -> None:
+        """Let a part be free: that of a rate after a second, in which it may have been used."""
+        after = COUNTED_OVER if self._limits.interval else 0.0
+        self._freed.append((now + after, freed))
+        self.wake(now)
+
+    def due(self) -> float:
+        """When to call `wake`; `inf`: not before something has happened."""
+        return self._freed[0][0] if self._freed else math.inf
+
+    def wake(self, now: float) -> None:
+        """Give on what is free by now."""
+        while self._freed and self._freed[0][0] <= now:
+            _, (member, serial) = self._freed.popleft()
+            if serial is None:
+                self._budget.gone(member)
+            else:
+                self._budget.confirmed(member, serial)
+            self._settle()
 
     def part(self, member: M) -> Limits | None:
         """What a member may do; None: nothing."""
@@ -71,15 +98,20 @@ class RunNumbers(Generic[M]):
         if now < self._again_at:
             return
         self._again_at = now + AGAIN_EVERY
-        holders = [each for each in self._members if self._budget.told(each)]
-        if len(holders) < 2:
+        members, units = self._members[: self._budget.units], self._budget.units
+        if len(members) < 2:
             return
-        self._divide(
-            {
-                each: self._budget.told(each) * min(_MOST_USE, max(_LEAST_USE, use_of(each)))
-                for each in holders
-            }
-        )
+        weights = {each: self._weight(each, use_of(each)) for each in members}
+        shares = whole_shares(units, weights)
+        moved = sum(max(0, share - self._budget.told(each)) for each, share in shares.items())
+        if moved >= _ENOUGH_CHANGE * units:
+            self._divide(weights)
+
+    def _weight(self, member: M, use: float) -> float:
+        has = self._budget.told(member)
+        if not has:  # it has just joined
+            return self._budget.units / len(self._members)
+        return has * min(_MOST_USE, max(_LEAST_USE, use))
 
     def _divide(self, weights: dict[M, float]) -> None:
         units = self._budget.units

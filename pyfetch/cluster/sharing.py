@@ -39,7 +39,7 @@ class Sharing:
         """A member has ended: others may have what it had."""
         self.hosts.gone(member, now)
         if self._numbers:
-            self._numbers.gone(member)
+            self._numbers.gone(member, now)
 
     def may_get_more(self, member: Member) -> bool:
         """Whether there may be targets for this member."""
@@ -66,7 +66,7 @@ class Sharing:
                 self.hosts.returned(member, origin, member.returned(indexes), now)
             case RunBudgetObeyed(serial):
                 if self._numbers:
-                    self._numbers.obeyed(member, serial)
+                    self._numbers.obeyed(member, serial, now)
             case _:
                 return False
         return True
@@ -82,13 +82,17 @@ class Sharing:
                 if member.is_ready and (idle := member.workload.idle_workers):
                     self.hosts.help(member, idle, now)
         if self._numbers:
+            self._numbers.wake(now)
             self._numbers.divide_again(self._use_of, now)
 
     def due(self) -> float:
         """When `do_what_is_due` must be called; `inf`: not before something has happened."""
         due = self.hosts.due()
-        help_at = self._help_at if self.hosts.are_held_back else math.inf
-        return help_at if due is None else min(due, help_at)
+        return min(
+            math.inf if due is None else due,
+            self._help_at if self.hosts.are_held_back else math.inf,
+            self._numbers.due() if self._numbers else math.inf,
+        )
 
     def _use_of(self, member: Member) -> float:
         """Which fraction of its part of the run's numbers a member uses."""

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from pyfetch import cpu
@@ -21,7 +22,7 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.probe import UnfitError, prove_output
+from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.threads import ThreadEngine, engine_over_threads
@@ -116,16 +117,35 @@ def _at_home(
     assert elsewhere  # noqa: S101
     place = os.getcwd()  # noqa: PTH109 - whoever has started this process removes it
     try:
-        send(prove_output(begin.settings.output_dir, elsewhere))
+        probe = prove_output(begin.settings.output_dir, elsewhere)
+        send(probe)
     except UnfitError:
         if begin.settings.keep:
             raise
         return _with_own_place(begin, place)
+    if begin.settings.in_bucket:
+        return _with_own_home(begin, place)
     if begin.settings.keep:
         return begin
     answer = inbox.take()
     assert isinstance(answer, messages.OutputIsShared)  # noqa: S101
-    return begin if answer.is_shared else _with_own_place(begin, place)
+    if answer.is_shared:
+        return begin
+    remove_probe(begin.settings.output_dir, probe)  # nobody else sees it
+    return _with_own_place(begin, place)
+
+
+def _with_own_home(begin: messages.Begin, place: str) -> messages.Begin:
+    """The same for a member that saves to a bucket: it has parts of its own in this directory."""
+    from pyfetch.storage.cleanup import sweep
+    from pyfetch.storage.destination import home_of
+    from pyfetch.storage.filesystem import prepare
+
+    begin = begin._replace(settings=replace(begin.settings, state_dir=place))
+    home = home_of(begin.settings)
+    prepare(home)
+    sweep(home)
+    return begin
 
 
 def _with_own_place(begin: messages.Begin, place: str) -> messages.Begin:

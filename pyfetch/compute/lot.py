@@ -84,7 +84,7 @@ class LotComputer:
                     known += 1
                     done.append((target, result.with_value(recorded.value, recorded.file)))
                 else:
-                    to_run.append(_InWork(fetched, file, self._task.order(target, result)))
+                    to_run.append(_InWork(fetched, file, self._task.order(target, file.result)))
             except TargetError as error:
                 done.append((target, result.not_computed(error.failure, error.detail)))
         if done:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
-from pyfetch.compute.cpus import CpuShare, cpu_share, memory_left
+from pyfetch.cpu_share import CpuShare, cpu_share, memory_left
 from pyfetch.settings import AUTO
 
 _REVIEW_EVERY = 0.5

@@ -7,18 +7,18 @@ from contextlib import contextmanager, suppress
 
 from pyfetch.attempt import Finished
 from pyfetch.compute.account import Account
-from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.lot import Computed, Fetched, LotComputer, cancelled
 from pyfetch.compute.lot_queue import LARGEST_LOT
 from pyfetch.compute.pool import Pool, Use
 from pyfetch.compute.process_number import ProcessNumber
 from pyfetch.compute.runner import Rules, Runner, Stopped
 from pyfetch.compute.task import Task
+from pyfetch.cpu_share import CpuShare
 from pyfetch.models import Result, Target
 from pyfetch.settings import Settings
 from pyfetch.storage.computed_file import ComputedLedger
 from pyfetch.storage.computed_files import ComputedFiles
-from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.store import Store
 
 _PER_PROCESS = 4
 """Files that may be fetched and not computed, for each process, unless lots are larger."""
@@ -59,6 +59,7 @@ class ComputeStage:
         """By index, results of files that are fetched and not computed."""
         self._has_refused = False
         """Whether a transfer was refused since the last file was computed."""
+        self._files: ComputedFiles | None = None
         self.used: Use | None = None
         """How processes were used, once all of them have ended."""
 
@@ -74,10 +75,17 @@ class ComputeStage:
             yield
         finally:
             self.close(stopped=stopped())
+            if self._files:
+                self._files.close()
 
-    def use(self, ledger: ComputedLedger, directory: OutputDirectory) -> None:
-        """Compute the files of this ledger."""
-        self._files = ComputedFiles(ledger, directory, keeps=self._keeps)
+    def use(self, ledger: ComputedLedger, store: Store) -> None:
+        """Compute the files of this ledger, which are in this store."""
+        copies = None
+        if not store.is_local:
+            from pyfetch.storage.computed_copy import Copies
+
+            copies = Copies(store.directory.path, store.blocks)
+        self._files = ComputedFiles(ledger, store.directory, keeps=self._keeps, copies=copies)
 
     def begin(
         self,
@@ -85,6 +93,7 @@ class ComputeStage:
         fail: Callable[[BaseException], None],
     ) -> None:
         """Call `hand_on` with results, several at once, and `fail` with what ends the run."""
+        assert self._files  # noqa: S101 - `use` comes first
         self._lots = LotComputer(self._task, self._files, self._account, hand_on)
         self._fail = fail
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
@@ -66,12 +65,15 @@ class AttemptReport:
         `final`: the file, None if it is not kept; `backup`: where the file that had this name is
         kept, if there is one.
         """
-        placed, sha256 = writer.placed, writer.sha256
+        placed = writer.placed
+        size, sha256 = (
+            (facts.size, facts.sha256) if facts else (writer.size, writer.sha256)
+        )  # not twice: the digest is computed each time
         is_same_file = placed is not None and placed.adopted
         outcome = _UNCHANGED if is_same_file else _FETCHED
         change = self._change(placed, sha256) if placed and not is_same_file else None
         result = self.result(
-            outcome, writer.size, final, sha256,
+            outcome, size, final, sha256,
             backup=backup, change=change, coded_size=writer.coded_size,
         )  # fmt: skip
         return self.finished(result, facts=facts)
@@ -138,7 +140,7 @@ class AttemptReport:
             kept_value(headers.get("last-modified")) or (facts.last_modified if facts else None),
             sha256,
             target.input,
-            Path(backup) if backup else None,
+            backup,
             change,
             self._transfer.resumed if task.resumed is None else task.resumed,
             in_part,

@@ -263,11 +263,11 @@ def jobs_by(settings: Settings, workers: WorkerLimit, make_queues: MakeQueues = 
 
     def rules_of(origin: str) -> HostRules:
         own = of_host(origin)
-        return HostRules(limits_of(own), retry._replace(retries=own.retries or 0))
+        return HostRules(limits_of(own), retry.replaced(retries=own.retries or 0))
 
     def timeout_of(origin: str) -> float:
         return of_host(origin).timeout or settings.timeout
 
     queues = make_queues(limits, retry, rules_of)
-    stalls = stalls._replace(timeout_of=timeout_of)
+    stalls = stalls.replaced(timeout_of=timeout_of)
     return Jobs(queues, workers, retry, settings.max_time, stalls, rules_of, holds_paths=holds)

@@ -7,7 +7,7 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from urllib3.util import parse_url
@@ -15,6 +15,7 @@ from urllib3.util import parse_url
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.urls import DEFAULT_PORTS
+from pyfetch.value import Value
 
 _PROXY_PORTS = DEFAULT_PORTS | dict.fromkeys(("socks4", "socks4a", "socks5", "socks5h"), 1080)
 
@@ -23,7 +24,7 @@ _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 RequestFields = Mapping[str, str | bytes]
 
 
-class Proxy(NamedTuple):
+class Proxy(Value):
     """A proxy, with the user and password for it."""
 
     scheme: str

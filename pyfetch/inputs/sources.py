@@ -11,16 +11,17 @@ from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
-from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
+from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuilder
 from pyfetch.inputs.stream import Content
 from pyfetch.inputs.targets import Duplicates, checked_base, entry, resolved
 from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
+from pyfetch.settings.store_kinds import is_bucket
 from pyfetch.urls import is_url, looks_like_a_url, masked_url
 
 _READERS = {
@@ -42,6 +43,18 @@ _WITH_COLUMNS = frozenset({InputFormat.CSV, InputFormat.TSV, InputFormat.JSONL, 
 Reader = Callable[[Content], Iterator[NumberedRecord]]
 
 
+class ListsInBuckets(Protocol):
+    """Reads what is in buckets."""
+
+    def open(self, address: str) -> RawIOBase:
+        """Open a list, to read it once. Raises `UsageError`."""
+        ...
+
+    def signed(self, address: str) -> str:
+        """The http or https URL of an object that a list names. Raises `ValueError`."""
+        ...
+
+
 class Sources:
     """The entries of all sources. A source is a URL, `-` for standard input, or a file.
 
@@ -49,6 +62,7 @@ class Sources:
     that cannot be used. With `keep_lines`, `line_of` gives back what was read. Relative URLs
     are resolved with `base` (RFC 3986, section 5). `columns`: what tables and objects must have.
     `out`: the path, below the output directory, of what each argument that is a URL is saved to.
+    `buckets`: reads what is in buckets; None: neither arguments nor lists name any.
     """
 
     def __init__(
@@ -62,6 +76,7 @@ class Sources:
         base: str | None = None,
         columns: Columns = BY_NAME,
         out: str | None = None,
+        buckets: ListsInBuckets | None = None,
     ) -> None:
         self.duplicates = 0
         """Records that were dropped by `skip_duplicates`."""
@@ -72,13 +87,18 @@ class Sources:
         self._skip_duplicates = skip_duplicates
         self._columns = columns
         self._out = out
+        self._buckets = buckets
         self._base = None if base is None else checked_base(base)
         self._lines_by_index: dict[int, bytes] = {}
         self._format_of_lines = InputFormat.JSONL
         self._is_kept_as_it_is = False
         self._heading: bytes | None = None
         self._read = 0
-        sizes = [_readable_size(argument) for argument in arguments if not is_url(argument)]
+        sizes = [
+            None if is_bucket(argument) else _readable_size(argument)
+            for argument in arguments
+            if is_bucket(argument) or not is_url(argument)
+        ]
         self._size = None if None in sizes else sum(size or 0 for size in sizes)
 
     @property
@@ -113,7 +133,8 @@ class Sources:
         with Duplicates() if self._skip_duplicates else nullcontext() as earlier:
             for argument in self._arguments:
                 for where, found in self._records_of(argument):
-                    made = entry(index + 1, found.record, where, self._base)
+                    record = self._signed(found.record) if self._buckets else found.record
+                    made = entry(index + 1, record, where, self._base)
                     if earlier and isinstance(made, Target) and earlier.seen(made):
                         self.duplicates += 1
                         continue
@@ -124,7 +145,7 @@ class Sources:
 
     def _records_of(self, argument: str) -> Iterator[tuple[str, NumberedRecord]]:
         """Each record of a source, and where it is (file and line)."""
-        if is_url(argument):
+        if is_url(argument) and not (self._buckets and is_bucket(argument)):
             builder, line = RecordBuilder([argument]), argument
             if self._out is not None:
                 builder.add("out", self._out)
@@ -148,6 +169,17 @@ class Sources:
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
+
+    def _signed(self, record: Record | BadRecord) -> Record | BadRecord:
+        """The record with URLs that can be fetched, if it names objects of a bucket."""
+        if isinstance(record, BadRecord) or not any(map(is_bucket, record.urls)):
+            return record
+        assert self._buckets  # noqa: S101 - the caller has looked
+        try:
+            urls = [self._buckets.signed(url) if is_bucket(url) else url for url in record.urls]
+        except ValueError as error:
+            return BadRecord(str(error), masked_url(record.urls[0]), record.input)
+        return record._replace(urls=tuple(urls))
 
     def _line(self, found: NumberedRecord, where: str) -> bytes:
         from pyfetch.inputs.written_back import line_of
@@ -197,6 +229,8 @@ class Sources:
         # a blocked read holds, and for which the interpreter would wait at its end.
         if argument == "-":
             return nullcontext(open(self._stdin, "rb", buffering=0, closefd=False))
+        if self._buckets and is_bucket(argument):
+            return self._buckets.open(argument)
         return Path(argument).open("rb", buffering=0)
 
 

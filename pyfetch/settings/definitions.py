@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Literal, TypeVar, dataclass_transform
 
-from pyfetch import cpu
 from pyfetch.errors import UsageError
 from pyfetch.models import IfExists
 from pyfetch.settings.given_cookies import COOKIES, GivenCookies
@@ -60,7 +59,7 @@ from pyfetch.settings.request_kinds import (
     USER_AND_PASSWORD,
 )
 from pyfetch.settings.setting import Group, Setting
-from pyfetch.settings.store_kinds import DESTINATION, STORE_OPTIONS, is_bucket
+from pyfetch.settings.store_kinds import BUCKET_PREFIXES, DESTINATION, STORE_OPTIONS, is_bucket
 
 _T = TypeVar("_T")
 
@@ -222,6 +221,13 @@ class Settings(_Values):
         "--state-dir",
         "Keep the state of a run into a bucket below here. Lock and parts, too. The default is"
         " `~/.local/state/pyfetch`, with a directory for each bucket and prefix.",
+    )
+    allow_store: tuple[str, ...] = _files(
+        (),
+        BUCKET_PREFIXES,
+        "--allow-store",
+        "Let lists name objects of a bucket below this address. They are fetched with your"
+        " credentials: a list from a stranger should not decide about that. May be repeated.",
     )
     max_size: int | None = _checks(None, SIZE, "--max-size", "Refuse larger files.")
     min_size: int = _checks(0, SIZE, "--min-size", "Refuse smaller files.")
@@ -514,7 +520,7 @@ class Settings(_Values):
         if not self.hosts:
             return general
         own = together(said for _, said in matching(self.hosts, origin))
-        return own.over(general)._replace(
+        return own.over(general).replaced(
             per_host=stricter(own.per_host, general.per_host),
             rate=stricter(own.rate, general.rate),
         )
@@ -575,7 +581,11 @@ class Settings(_Values):
     @property
     def process_number(self) -> int:
         """How many processes there may be."""
-        return cpu.available() if self.processes == AUTO else self.processes
+        if self.processes != AUTO:
+            return self.processes
+        from pyfetch.cpu_share import cpu_share  # few runs ask
+
+        return cpu_share().number
 
     def __post_init__(self) -> None:
         for name, setting in SETTINGS.items():
@@ -642,6 +652,11 @@ class Settings(_Values):
             f"{cluster} says where the processes are: leave {{processes}} out",
             self.on_cluster and self.processes != 1,
         )
+        yield (
+            "{allow_store} spends credentials, and {public_only} is for lists of strangers: leave"
+            " one of them out",
+            self.allow_store and self.public_only,
+        )
         for name in OF_A_BUCKET:
             yield (
                 f"{{{name}}} is for a bucket: it needs {{output_dir}} s3://…, gs://… or az://…",
@@ -676,6 +691,10 @@ class Settings(_Values):
             f"{{discard}} keeps no file that {task} could read: leave it out ({{keep}} no removes"
             " each file once that is done)",
             self.discard,
+        )
+        yield (
+            "{keep} no is for files: what is in a bucket stays, and a task gets a copy",
+            not self.keep and self.in_bucket,
         )
         yield (
             "{keep} no leaves nothing but what the state remembers: leave {state} out",

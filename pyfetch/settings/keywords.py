@@ -64,6 +64,7 @@ class SettingKeywords(TypedDict, total=False):
     wait_lock: Seconds
     store_option: Mapping[str, str] | Iterable[tuple[str, str]]
     state_dir: StrPath | None
+    allow_store: str | Iterable[str]
     max_size: Size | None
     min_size: Size
     expect_type: str | Iterable[str]

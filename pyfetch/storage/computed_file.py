@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pyfetch.attempt import Finished
 from pyfetch.computed import Effect
-from pyfetch.models import Target, TargetError
+from pyfetch.models import Result, Target, TargetError
 from pyfetch.storage.computed_table import NOT_FETCHED, ComputedOf, ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found, look
@@ -83,6 +83,11 @@ class ComputedFile:
         """What the state knows of it before the task."""
         self._after = NOTHING
         """What has it after the task."""
+
+    @property
+    def result(self) -> Result:
+        """The result that its task gets."""
+        return self._result
 
     def recorded(self) -> Recorded | None:
         """The value if this task was run for the same bytes already; None: it has to be run.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pyfetch.attempt import Finished
 from pyfetch.models import Target
@@ -16,17 +17,29 @@ from pyfetch.storage.computed_table import ComputedRow
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.group_commit import GroupCommit
 
+if TYPE_CHECKING:  # loaded where the store has no files
+    from pyfetch.storage.computed_copy import Copies
+
 
 class ComputedFiles:
     """What is recorded of tasks. For any thread.
 
-    `keeps`: whether files stay after their tasks. The ledger has to know the tasks.
+    `keeps`: whether files stay after their tasks. `copies`: makes copies for tasks; None: what is
+    fetched is a file on this machine. The ledger has to know the tasks.
     """
 
-    def __init__(self, ledger: ComputedLedger, directory: OutputDirectory, *, keeps: bool) -> None:
+    def __init__(
+        self,
+        ledger: ComputedLedger,
+        directory: OutputDirectory,
+        *,
+        keeps: bool,
+        copies: Copies | None = None,
+    ) -> None:
         self.ledger = ledger
         self.directory = directory
         self.keeps = keeps
+        self._copies = copies
         self._commits = GroupCommit(self._commit)
         self._busy: set[str] = set()
         """Paths of files that are in work."""
@@ -34,7 +47,16 @@ class ComputedFiles:
 
     def of(self, target: Target, finished: Finished) -> ComputedFile:
         """The file of a target that did not fail, for `in_work`."""
+        if self._copies:
+            from pyfetch.storage.computed_copy import ComputedCopy
+
+            return ComputedCopy(self, target, finished, self._copies)
         return ComputedFile(self, target, finished)
+
+    def close(self) -> None:
+        """Remove copies that are left."""
+        if self._copies:
+            self._copies.close()
 
     @contextmanager
     def in_work(self, files: Sequence[ComputedFile]) -> Iterator[int]:

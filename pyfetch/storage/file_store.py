@@ -25,6 +25,7 @@ class FileStore:
     """
 
     waits = False
+    is_local = True
 
     def __init__(self, directory: OutputDirectory, min_free: int = 0, *, fsync: bool) -> None:
         self.directory = directory

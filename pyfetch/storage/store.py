@@ -85,6 +85,8 @@ class Store(Protocol):
 
     waits: bool
     """Whether `look` and `Saving.commit` wait for a server: a loop leaves them to a thread."""
+    is_local: bool
+    """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
     """The directory on this machine that has `.pyfetch`: state, lock and parts."""
 

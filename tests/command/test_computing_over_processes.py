@@ -14,7 +14,7 @@ import pytest
 
 from pyfetch import fetch_all
 from tests.support.command import InstalledCommand
-from tests.support.jobs import COUNTED, Job
+from tests.support.jobs import COUNTED, SLOW, SLOW_TASKS, Job, begun
 from tests.support.mapped import text
 from tests.support.processes import children_of, is_there
 from tests.support.server import LoopbackServer
@@ -138,48 +138,26 @@ def test_a_program_may_compute_over_processes(server: LoopbackServer, tmp_path: 
     assert [result.value for result in results] == ["a", "b", "c"]
 
 
-def _notes(directory: Path) -> list[tuple[str, int]]:
-    """Name of the file and process of each task that was begun."""
-    notes = directory / "begun"
-    lines = notes.read_text().splitlines() if notes.exists() else []
-    return [(name, int(process)) for name, process in map(str.split, lines)]
-
-
-_SLOW = """
-import os, time
-def slow(path, result):
-    with open("begun", "a") as notes:
-        notes.write(f"{path.name} {os.getpid()}\\n")
-    while not os.path.exists("go on"):
-        time.sleep(0.01)
-    return path.read_text()
-"""
-_SLOW_COMMAND = (
-    'sh -c \'trap "" TERM; echo "$1 $$" >> begun; until test -e "go on"; do sleep 0.01; done\''
-    " sh {name} {path}"
-)
-
-
-@pytest.mark.parametrize("task", [("--map", "slow.py:slow"), ("--exec", _SLOW_COMMAND)])
+@pytest.mark.parametrize("task", SLOW_TASKS)
 def test_the_task_of_a_process_that_is_killed_is_done_by_another(
     job: Job, task: tuple[str, str]
 ) -> None:
     """Nothing of it is left by then, and nothing is there twice."""
-    (job.directory / "slow.py").write_text(_SLOW)
+    (job.directory / "slow.py").write_text(SLOW)
     job.has(*range(1, 9))
     running = job.pyfetch.start(*job.arguments(*TWO, *task, "--cpus", "2"))  # type: ignore[union-attr]
-    until(lambda: len(_notes(job.directory)) == 2)
+    until(lambda: len(begun(job.directory)) == 2)
     victim, *_ = members = children_of(running.pid)
     assert len(members) == 2
-    begun = _notes(job.directory)
+    before = begun(job.directory)
     theirs = children_of(victim)
     for one in theirs:
         with contextlib.suppress(FileNotFoundError):  # it has just ended
             theirs += children_of(one)
-    ended = [process for _, process in begun if process in theirs]
+    ended = [process for _, process in before if process in theirs]
     assert len(ended) == 1
     os.kill(victim, signal.SIGKILL)
-    until(lambda: len(_notes(job.directory)) > 2)
+    until(lambda: len(begun(job.directory)) > 2)
     assert not is_there(ended[0])
     assert not any(map(is_there, theirs))
     (job.directory / "go on").touch()
@@ -189,22 +167,22 @@ def test_the_task_of_a_process_that_is_killed_is_done_by_another(
     assert [row["index"] for row in rows] == [*range(1, 9)]
     if task[0] == "--map":
         assert [row["value"] for row in rows] == [*map(str, range(1, 9))]
-    lost = {name for name, process in begun if process == ended[0]}
-    counts = Counter(name for name, _ in _notes(job.directory))
+    lost = {name for name, process in before if process == ended[0]}
+    counts = Counter(name for name, _ in begun(job.directory))
     assert counts == Counter(map(str, range(1, 9))) + Counter(lost)
     again = job.run(*TWO, *task)
     assert "computed 0 (8 known from before)" in again.err
 
 
-@pytest.mark.parametrize("task", [("--map", "slow.py:slow"), ("--exec", _SLOW_COMMAND)])
+@pytest.mark.parametrize("task", SLOW_TASKS)
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_nothing_is_left_of_a_run_that_is_ended_while_it_computes(
     job: Job, task: tuple[str, str], number: signal.Signals
 ) -> None:
-    (job.directory / "slow.py").write_text(_SLOW)
+    (job.directory / "slow.py").write_text(SLOW)
     job.has(*range(1, 9))
     running = job.pyfetch.start(*job.arguments(*TWO, *task, "--cpus", "2"))  # type: ignore[union-attr]
-    until(lambda: len(_notes(job.directory)) == 2)
+    until(lambda: len(begun(job.directory)) == 2)
     everybody = children_of(running.pid)
     for one in everybody:
         with contextlib.suppress(FileNotFoundError):  # it has just ended

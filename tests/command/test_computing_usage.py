@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 
+from pyfetch.compute.task import task_from
 from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
 
@@ -42,6 +45,13 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
     assert said in ended.err
     assert ended.out == ""
     assert not (pyfetch.directory / "data").exists()
+
+
+def test_what_is_done_with_files_is_found_once(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages["/x"] = Page(b"x")
+    with mock.patch("pyfetch.compute.task.task_from", wraps=task_from) as found:
+        assert pyfetch("--exec", "true", f"{server.url}/x").status == 0
+    assert found.call_count == 1
 
 
 def test_a_table_has_to_have_the_columns_of_the_command(

@@ -40,7 +40,9 @@ def test_a_disk_that_gets_full_stops_the_run_and_the_same_command_goes_on_after(
     ended = pyfetch(*arguments)
     assert ended.status == 3
     error, summary = ended.err.splitlines()
-    assert "endless: No space left on device" in error
+    # The body meets the full disk, or the state does, which notes the first file meanwhile.
+    full = ("endless: No space left on device", "state.sqlite3: database or disk is full")
+    assert any(reason in error for reason in full)
     assert "run the same command again to go on" in error
     assert "fetched 1" in summary
     assert [row[4] for row in ended.rows] == ["-", "cancelled"]

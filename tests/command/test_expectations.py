@@ -364,8 +364,8 @@ def test_a_body_slower_than_min_speed_times_out_and_goes_on_in_the_next_try(
         dripping(handler, (BODY[n : n + 24] for n in range(500, len(BODY), 24)))
 
     def steady(handler: Handler) -> None:
-        handler.head(200, Content_Length=str(100 * 400))
-        dripping(handler, iter([bytes(400)] * 100))
+        handler.head(200, Content_Length=str(100 * 2000))
+        dripping(handler, iter([bytes(2000)] * 100))
 
     server.routes["/slow"] = slow_once
     server.routes["/always"] = slow_body
@@ -383,7 +383,7 @@ def test_a_body_slower_than_min_speed_times_out_and_goes_on_in_the_next_try(
     assert (always.error, always.attempts) == (Failure.TIMEOUT, 2)
     assert "--min-speed" in str(always.detail)
     # More than half a minute of that clock, and well above the least speed.
-    assert (fine.outcome, fine.attempts, fine.size) == (Outcome.FETCHED, 1, 40_000)
+    assert (fine.outcome, fine.attempts, fine.size) == (Outcome.FETCHED, 1, 200_000)
     assert fine.elapsed > 2 * SLOW_FOR
     assert quick.outcome is Outcome.FETCHED
 
@@ -477,7 +477,8 @@ def test_a_head_or_a_handshake_that_drips_for_ever_ends_in_time(
     for result in late:
         assert result.error is Failure.TIMEOUT, result
         assert "no complete answer within 30" in str(result.detail)
-        assert 30 < result.elapsed < 300
+        assert result.elapsed > 30
+        assert within(300, result.elapsed)
     assert quick.outcome is Outcome.FETCHED
 
 
@@ -499,7 +500,8 @@ def test_a_head_that_drips_ends_by_its_timeout_though_connecting_may_take_longer
     for late in results[0], results[2]:
         assert late.error is Failure.TIMEOUT
         assert "no complete answer within 20" in str(late.detail)
-        assert 20 < late.elapsed < 200
+        assert late.elapsed > 20
+        assert within(200, late.elapsed)
 
 
 @pytest.mark.parametrize(

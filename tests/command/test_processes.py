@@ -19,6 +19,7 @@ import pytest
 
 from pyfetch.cluster.process import WorkerProcess
 from pyfetch.cluster.workload import split_settings
+from pyfetch.cpu_share import cpu_share
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from tests.support.command import Command, InstalledCommand
@@ -396,7 +397,10 @@ def test_a_host_that_must_wait_idles_no_worker_that_another_could_use(
 def test_auto_is_as_many_as_this_process_may_use(
     pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    assert Settings(processes="auto").process_number == len(os.sched_getaffinity(0))
+    allowed = cpu_share()
+    assert Settings(processes="auto").process_number == allowed.number
+    with mock.patch("pyfetch.cpu_share.cpu_share", return_value=allowed._replace(number=7)):
+        assert Settings(processes="auto").process_number == 7  # as a control group says, too
     server.pages["/x"] = Page(b"x")
     assert forked("--processes", "auto", f"{server.url}/x").status == 0
     for wrong in ("0", "65", "x", "-1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -24,9 +26,13 @@ from tests.support.command import InstalledCommand
 from tests.support.documents import DOCUMENTS, PAGES, README, ROOT, Block, blocks
 from tests.support.server import LoopbackServer, Page, basic
 
+if TYPE_CHECKING:  # loads the client of buckets
+    from tests.support.buckets import BucketServer
+
 NOT_RUN = {
     r"^pip install|^uv |^pipx ": "would install into this machine",
     r"^tail -f ": "has no end",
+    r"minio\.example": "needs a server of that name: the environment names that of the tests",
     r"--cluster(-file)? (tcp|scheduler)": "needs a cluster, as tests/stress starts one",
     r"--completion (zsh|fish)": "is no line for bash; bash's is run",
 }
@@ -46,6 +52,7 @@ MADE = {
     "other-tools.md": {"a", "data/one.txt"},
     "rerun.md": {"data/one.txt"},
     "scale.md": {"part-0.txt"},
+    "stores.md": {"data/one.txt", "data/an-object"},
     "results.md": {"results.tsv", "mirror/one.txt"},
 }  # fmt: skip
 """Some of the files that the lines of a document are to leave."""
@@ -174,6 +181,18 @@ def _serve(listening: socket.socket, command: InstalledCommand) -> None:
             asked.sendall(b"%d\n" % running.wait())
 
 
+def bucket_of_the_lines(server: BucketServer, command: InstalledCommand, host: str) -> None:
+    """Have the bucket that the lines name, and let the command find it as a user's does."""
+    from tests.support.buckets import BucketOfTests, may_use_buckets
+
+    may_use_buckets(command)
+    command.environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{server.port}"
+    bucket = BucketOfTests("lists", server.port, "my-bucket")
+    bucket.write("urls.csv.gz", gzip.compress(f"url\n{host}/one.txt\n".encode()))
+    bucket.write("objects.txt", b"s3://my-bucket/lists/an-object\n")
+    bucket.write("an-object", b"an object")
+
+
 def runnable(block: Block) -> list[str]:
     """The lines of a block that are run. A crontab's are run as cron does, at once."""
     lines = block.code.splitlines()
@@ -185,12 +204,19 @@ def runnable(block: Block) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("document", DOCUMENTS_WITH_LINES, ids=lambda document: document.name)
 def test_the_lines_of_a_document_run_and_leave_what_they_should(
-    document: Path, shell: Callable[[Block, Path], str], host: str, tmp_path: Path
+    document: Path,
+    shell: Callable[[Block, Path], str],
+    forked: InstalledCommand,
+    host: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     made = set()
     for number, block in enumerate(blocks(document, "sh", "crontab")):
         directory = tmp_path / str(number)
         prepare(directory, host)
+        if "s3://" in block.code:
+            bucket_of_the_lines(request.getfixturevalue("rclone"), forked, host)
         before = {*directory.rglob("*")}
         shell(block, directory)
         after = {path for path in directory.rglob("*") if path.is_file()} - before

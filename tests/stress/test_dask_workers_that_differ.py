@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from tests.support.command import InstalledCommand
-from tests.support.dask_commands import DaskCommands, dask_commands
+from tests.support.dask_commands import DaskCommands, dask_commands, with_other_start
 from tests.support.server import LoopbackServer, Page
 from tests.support.waiting import until
 
@@ -32,13 +32,6 @@ def ten(server: LoopbackServer) -> list[str]:
     for number in range(10):
         server.pages[f"/{number}"] = Page(f"file {number}".encode())
     return [f"{server.url}/{number}" for number in range(10)]
-
-
-def _with_other_start(directory: Path, code: str) -> dict[str, str]:
-    """The environment of a worker that runs this code before anything else."""
-    directory.mkdir()
-    (directory / "sitecustomize.py").write_text(code)
-    return {"PYTHONPATH": str(directory)}
 
 
 OTHER_VERSION = """
@@ -72,7 +65,7 @@ def test_a_worker_with_another_version_is_left_out(
     forked: InstalledCommand, empty: DaskCommands, ten: list[str], tmp_path: Path,
     code: str, said: str,
 ) -> None:  # fmt: skip
-    empty.add_worker(environment=_with_other_start(tmp_path / "start", code))
+    empty.add_worker(environment=with_other_start(tmp_path / "start", code))
     ended = forked("--cluster", empty.address, "-o", "data", *ten)
     assert (ended.status, ended.out) == (3, "")
     assert said in ended.err
@@ -91,7 +84,7 @@ def test_a_worker_with_another_folder_fetches_nothing(
     if is_there:
         (other / "data" / ".pyfetch").mkdir(parents=True)
     code = f"import os; move = os.chdir; os.chdir = lambda _: move({str(other)!r})"
-    empty.add_worker(environment=_with_other_start(tmp_path / "start", code))
+    empty.add_worker(environment=with_other_start(tmp_path / "start", code))
     ended = forked("--cluster", empty.address, "-o", "data", *ten)
     assert ended.status == 3
     assert ("is another directory than here" if is_there else "there is no ") in ended.err

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
+from pyfetch.storage.lock import LEASE
 from tests.support.command import InstalledCommand
 from tests.support.dask_commands import DaskCommands, dask_commands
 from tests.support.processes import children_of, is_there
@@ -288,6 +289,25 @@ def test_a_run_whose_command_was_killed_is_finished_by_the_same_command(
     assert "waiting until the processes of a killed run" in ended.err
     _is_whole(ended.out, forked.directory, urls)
     assert not list((forked.directory / "data" / ".pyfetch" / "parts").glob("*"))
+
+
+def test_a_command_that_was_suspended_goes_on_with_new_processes(
+    forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands
+) -> None:
+    """As a laptop is. No URL is to blame that its processes have ended meanwhile."""
+    urls = list(_slow_pages(server, 4, LEASE + 3))
+    running = forked.start(
+        "--cluster", dask.address, "-w", "2", "-o", "data", _list_of(forked, urls)
+    )
+    until(lambda: server.at_once == 4)
+    members = dask.members()
+    running.send_signal(signal.SIGSTOP)
+    until(lambda: not any(map(is_there, members)))
+    running.send_signal(signal.SIGCONT)
+    out, err = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, err
+    assert b"a process ended (it heard nothing of the command for too long)" in err
+    _is_whole(out, forked.directory, urls)
 
 
 @pytest.mark.parametrize("what", ["process", "machine"])

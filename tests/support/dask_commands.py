@@ -118,3 +118,10 @@ def dask_commands(
         yield cluster
     finally:
         cluster.close()
+
+
+def with_other_start(directory: Path, code: str) -> dict[str, str]:
+    """The environment of a worker that runs this code before anything else."""
+    directory.mkdir()
+    (directory / "sitecustomize.py").write_text(code)
+    return {"PYTHONPATH": str(directory)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.support.command import Command, Ended, InstalledCommand
@@ -127,3 +128,27 @@ class Job:
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.data.iterdir() if path.is_file())
+
+
+SLOW = """
+import os, time
+def slow(path, result):
+    with open("begun", "a") as notes:
+        notes.write(f"{path.name} {os.getpid()}\\n")
+    while not os.path.exists("go on"):
+        time.sleep(0.01)
+    return path.read_text()
+"""
+SLOW_COMMAND = (
+    'sh -c \'trap "" TERM; echo "$1 $$" >> begun; until test -e "go on"; do sleep 0.01; done\''
+    " sh {name} {path}"
+)
+SLOW_TASKS = [("--map", "slow.py:slow"), ("--exec", SLOW_COMMAND)]
+"""Tasks that are at work until there is a file `go on`. `slow.py` has `SLOW` in it."""
+
+
+def begun(directory: Path) -> list[tuple[str, int]]:
+    """Name of the file and process of each slow task that was begun."""
+    notes = directory / "begun"
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    return [(name, int(process)) for name, process in map(str.split, lines)]

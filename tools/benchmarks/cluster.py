@@ -161,6 +161,7 @@ def run(urls: Path, number: int, on: Cluster, *more: str) -> Took:
                 "processes": sum(each.cpu for each in members) * share,
             }
     assert command.wait() == 0
+    command.stdout.close()
     assert count == number
     return Took(seconds * share, taken, {"command": ours.memory, "scheduler": scheduler.memory})
 

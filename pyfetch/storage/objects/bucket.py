@@ -6,15 +6,16 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from pyfetch.errors import ErrorTranslation, StoppedError, UsageError
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
 from pyfetch.storage.objects.credentials import completed
+from pyfetch.storage.objects.large_upload import TOKEN, LargeUploads
 from pyfetch.text import masked
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ObjectMeta(NamedTuple):
     etag: str | None
     mark: str = ""
     """What pyfetch has marked it with; empty: it has not, or `head` was not asked."""
+    token: str = ""
+    """Which upload in parts has made it, likewise."""
 
 
 class ConditionFailed(Exception):  # noqa: N818 - an answer, not an error
@@ -72,6 +75,8 @@ class Bucket:
             raise UsageError(_MISSING) from error
         self.address = address
         self.options = dict(options)
+        self.uploads: LargeUploads | None = None
+        """What puts large bodies, in parts that outlive this process; None: `obstore` does."""
         self._obeys: bool | None = None
         """None: nobody has tried."""
         self._lock = threading.Lock()
@@ -119,8 +124,27 @@ class Bucket:
             )  # fmt: skip
         return _plain(put["e_tag"])
 
-    def put_large(self, path: str, file: Any, attributes: Mapping[str, str]) -> str | None:
-        """Write an object in parts, from a file. Returns its ETag. No condition is possible."""
+    def put_large(
+        self,
+        path: str,
+        file: BinaryIO,
+        attributes: Mapping[str, str],
+        *,
+        instead_of: str | None,
+        check: Callable[[], None],
+    ) -> str | None:
+        """Write an object in parts, from a file. Returns its ETag.
+
+        `instead_of`: as of `put`. `check` is called before each part; it may raise to end the
+        upload.
+        """
+        if instead_of != "":  # also where the server obeys conditions: this may save the upload
+            there = self.head(path)
+            if (there.etag if there else None) != instead_of:
+                raise ConditionFailed
+        if self.uploads:
+            return self._put_in_parts(self.uploads, path, file, attributes, instead_of, check)
+        file.seek(0)
         with self.errors(path, writes=True):
             put = self._obstore.put(
                 self._client, self.address.key(path), file,
@@ -132,6 +156,40 @@ class Bucket:
             return there.etag
         return _plain(put["e_tag"])
 
+    def _put_in_parts(
+        self,
+        uploads: LargeUploads,
+        path: str,
+        file: BinaryIO,
+        attributes: Mapping[str, str],
+        instead_of: str | None,
+        check: Callable[[], None],
+    ) -> str | None:
+        from pyfetch.http.s3_uploads import S3Error
+
+        condition = {}
+        if instead_of != "":
+            condition = {"If-Match": f'"{instead_of}"'} if instead_of else {"If-None-Match": "*"}
+        key = self.address.key(path)
+        token = None
+        try:
+            token = uploads.put(path, key, file, attributes, condition, check)
+        except S3Error as error:
+            if error.status == 412:
+                raise ConditionFailed from None
+            record = uploads.records.of(path)
+            there = self.head(path) if error.status == 404 else None
+            if not (record and there and there.token == record.attributes[TOKEN]):
+                is_denied = error.status in (401, 403)
+                shown = self.address.shown(path)
+                raise meaning_of(shown, str(error), writes=True, is_denied=is_denied) from error
+            uploads.records.forget(path)  # the answer to its completion was lost
+            return there.etag
+        there = self.head(path)
+        if there is None or there.token != token:
+            raise ConditionFailed  # somebody has replaced it at once
+        return there.etag
+
     def head(self, path: str) -> ObjectMeta | None:
         """What there is of this path; None: nothing."""
         try:
@@ -141,8 +199,8 @@ class Bucket:
                 )
         except FileNotFoundError:
             return None
-        mark = next((str(found.attributes[name]) for name in found.attributes if name == MARK), "")
-        return _meta(found.meta)._replace(mark=mark)
+        said = {str(name): str(value) for name, value in found.attributes.items()}
+        return _meta(found.meta)._replace(mark=said.get(MARK, ""), token=said.get(TOKEN, ""))
 
     def blocks(self, path: str) -> Iterator[bytes]:
         """The bytes of an object. Raises `FileNotFoundError` if there is none."""
@@ -177,6 +235,13 @@ class Bucket:
                 self._obstore.delete(self._client, self.address.key(path))
         except FileNotFoundError:
             return
+
+    def signed(self, path: str, lasting: timedelta) -> str:
+        """A URL of an object with a signature, so that anybody can get it for some time."""
+        with self.errors(path):
+            return self._obstore.sign(
+                cast("Any", self._client), "GET", self.address.key(path), lasting
+            )
 
     @property
     def obeys_conditions(self) -> bool:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pyfetch.http.s3_signature import S3Access
+
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
@@ -32,6 +34,32 @@ def completed(scheme: str, options: Mapping[str, str]) -> dict[str, Any]:
     if not (has_region or names & {"region", "default_region"}) and "region" in profile:
         config["aws_region"] = profile["region"]
     return config
+
+
+def s3_access(scheme: str, options: Mapping[str, str]) -> S3Access | None:
+    """Where and with which keys a bucket of S3 is used; None if that is left to `obstore`.
+
+    So it is with keys that a machine or pod gets for a time, and with hosts that name the bucket.
+    """
+    if scheme != "s3":
+        return None
+    config = {
+        key.removeprefix("aws_"): str(value) for key, value in completed(scheme, options).items()
+    }
+
+    def said(*names: str) -> str | None:
+        of_options = (config[name] for name in names if config.get(name))
+        variables = (os.environ.get(f"AWS_{name.upper()}") for name in names)
+        return next(of_options, None) or next((value for value in variables if value), None)
+
+    key_id, secret = said("access_key_id"), said("secret_access_key")
+    virtual = (said("virtual_hosted_style_request") or "").lower() not in ("", "false")
+    if not (key_id and secret) or virtual or said("skip_signature", "s3_express"):
+        return None
+    region = said("region", "default_region") or "us-east-1"
+    endpoint = said("endpoint_url_s3", "endpoint", "endpoint_url")
+    endpoint = (endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/")
+    return S3Access(endpoint, region, key_id, secret, said("session_token", "token"))
 
 
 def _profile() -> dict[str, str]:

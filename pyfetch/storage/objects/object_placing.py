@@ -91,7 +91,7 @@ class ObjectPlacer:
                 return self._placed(path, self._put(path, None))
             except ConditionFailed:
                 found = self._bucket.head(path)
-                if there is None and found and found.etag == self._own_etag():
+                if there is None and found and self._is_own(found):
                     # The answer to our own request was lost, and the second one found its object.
                     return self._placed(path, found.etag)
                 is_new = False
@@ -100,11 +100,10 @@ class ObjectPlacer:
 
     def _put(self, path: str, instead_of: str | None) -> str | None:
         if self._body.is_large:
-            if instead_of != "":
-                there = self._bucket.head(path)
-                if (there.etag if there else None) != instead_of:
-                    raise ConditionFailed
-            return self._bucket.put_large(path, self._body.opened(), self._attributes)
+            return self._bucket.put_large(
+                path, self._body.opened(), self._attributes,
+                instead_of=instead_of, check=self._placement.check,
+            )  # fmt: skip
         return self._bucket.put(path, self._body.whole(), self._attributes, instead_of=instead_of)
 
     def _placed(
@@ -122,7 +121,7 @@ class ObjectPlacer:
             return self._placed(path, self._put(path, ""), replaced=True)
         facts = placement.known.facts
         is_recorded = facts is not None and facts.stored is not None and facts.stored == there.etag
-        if is_recorded or (there.mark and there.mark == self._attributes[MARK]):
+        if is_recorded or there.mark == self._attributes[MARK]:
             return self._placed(path, self._put(path, there.etag), replaced=True)
         if self._is_equal(path, there):
             return Placed(path, there.modified_ns | 1, None, there.etag, adopted=True)
@@ -131,6 +130,10 @@ class ObjectPlacer:
             return self.place(placement.instead())
         backup = self._back_up(path)
         return self._placed(path, self._put(path, there.etag), backup, replaced=True)
+
+    def _is_own(self, there: ObjectMeta) -> bool:
+        """Whether this is the object that this very body has become."""
+        return there.mark == self._attributes[MARK] and there.etag == self._own_etag()
 
     def _is_equal(self, path: str, there: ObjectMeta) -> bool:
         """Whether the object has the same bytes as the body."""

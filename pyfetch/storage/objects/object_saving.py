@@ -114,6 +114,9 @@ class ObjectSaving:
     def drop(self) -> None:
         self._forget()
         self._part.drop()
+        uploads = self._store.bucket.uploads
+        if uploads and uploads.records.of(self._path):
+            uploads.abort(self._path)
 
     def _forget(self) -> None:
         self._held = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pyfetch.compute.cpus import CpuShare
 from pyfetch.compute.process_number import ProcessNumber
+from pyfetch.cpu_share import CpuShare
 
 GIB = 2**30
 

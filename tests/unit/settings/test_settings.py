@@ -26,7 +26,7 @@ from pyfetch.settings.request_kinds import (
     ProxyURL,
     Statuses,
 )
-from pyfetch.settings.store_kinds import StoreOptions
+from pyfetch.settings.store_kinds import BucketPrefixes, StoreOptions
 from tests.support.cases import cases
 from tests.support.settings import beside
 
@@ -86,7 +86,7 @@ def is_right(kind: Kind, value: object) -> bool:  # noqa: C901 - a case for each
                 isinstance(name, str) and name.isprintable() and name and not set(name) & set(" &=")
                 for name in names
             )
-        case MediaTypes():
+        case MediaTypes() | BucketPrefixes():
             return isinstance(value, list | tuple | dict | set | range) and not value
         case Headers() | Statuses() | Hosts() | StoreOptions():
             return isinstance(value, list | tuple | dict | set | range) and not value

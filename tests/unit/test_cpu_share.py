@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch import cpu
-from pyfetch.compute.cpus import cpu_share, memory_left
+from pyfetch.cpu_share import cpu_share, memory_left
 
 MIB = 1024**2
 

@@ -1,0 +1,176 @@
+"""Uploads to S3 in parts that outlive their process: begin, put a part, list, complete, abort.
+
+A client of its own, as `obstore` begins and ends an upload in one call.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape, unescape
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
+
+from pyfetch.http.s3_signature import S3Access, encoded, encoded_query, signed_fields
+
+_TRIES = 7
+_FIRST_WAIT = 0.1
+_LONGEST_WAIT = 10.0
+_TIMEOUT = Timeout(connect=10.0, read=120.0)
+
+
+class S3Error(Exception):
+    """A server of S3 has refused a request, or could not be asked. The text has code and status."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
+        """Of the answer; 0: there was none."""
+
+
+class UploadedPart(NamedTuple):
+    """A part that is on the server."""
+
+    number: int
+    """From 1."""
+    etag: str
+    """Without quotes."""
+    size: int
+
+
+class S3Uploads:
+    """The uploads of one bucket. For any thread. Its methods raise `S3Error`."""
+
+    def __init__(self, access: S3Access, bucket: str) -> None:
+        self._access = access
+        self._bucket = bucket
+        parts = urlsplit(access.endpoint)
+        self._host = parts.netloc
+        self._before = f"{parts.path.rstrip('/')}/{encoded(bucket)}"
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._pool = PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)
+
+    def __repr__(self) -> str:
+        return f"S3Uploads({self._bucket!r})"
+
+    def begin(self, key: str, attributes: Mapping[str, str]) -> str:
+        """Begin an upload of an object with these fields. Returns its identifier."""
+        answer = self._ask("POST", key, {"uploads": ""}, fields=attributes)
+        return _first("UploadId", answer)
+
+    def put_part(self, key: str, upload: str, number: int, data: bytes) -> UploadedPart:
+        """Put a part. `number`: from 1."""
+        digest = hashlib.md5(data, usedforsecurity=False).digest()
+        fields = {"Content-MD5": base64.b64encode(digest).decode()}
+        query = {"partNumber": str(number), "uploadId": upload}
+        self._ask("PUT", key, query, data, fields)
+        return UploadedPart(number, digest.hex(), len(data))
+
+    def parts(self, key: str, upload: str) -> Iterator[UploadedPart]:
+        """The parts that the server has."""
+        query = {"uploadId": upload}
+        while True:
+            text = self._ask("GET", key, query)
+            for part in re.findall(r"<Part>(.*?)</Part>", text, re.DOTALL):
+                etag = _first("ETag", part).strip('"')
+                yield UploadedPart(int(_first("PartNumber", part)), etag, int(_first("Size", part)))
+            if _find("IsTruncated", text) != "true":
+                return
+            query = query | {"part-number-marker": _first("NextPartNumberMarker", text)}
+
+    def complete(
+        self, key: str, upload: str, parts: Sequence[UploadedPart], condition: Mapping[str, str]
+    ) -> None:
+        """Make the object of its parts. `condition`: `If-Match` or `If-None-Match`, if any."""
+        listed = "".join(
+            f"<Part><PartNumber>{part.number}</PartNumber><ETag>{escape(part.etag)}</ETag></Part>"
+            for part in parts
+        )
+        body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
+        self._ask("POST", key, {"uploadId": upload}, body, condition)
+
+    def abort(self, key: str, upload: str) -> None:
+        """Have the server forget an upload, if it is there."""
+        try:
+            self._ask("DELETE", key, {"uploadId": upload})
+        except S3Error as error:
+            if error.status != 404:
+                raise
+
+    def below(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Key and identifier of each upload below a prefix that is not complete."""
+        query = {"uploads": "", "prefix": prefix}
+        while True:
+            text = self._ask("GET", "", query)
+            for upload in re.findall(r"<Upload>(.*?)</Upload>", text, re.DOTALL):
+                yield _first("Key", upload), _first("UploadId", upload)
+            if _find("IsTruncated", text) != "true":
+                return
+            marker = _first("NextKeyMarker", text), _first("NextUploadIdMarker", text)
+            query = query | {"key-marker": marker[0], "upload-id-marker": marker[1]}
+
+    def _ask(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        body: bytes = b"",
+        fields: Mapping[str, str] | None = None,
+    ) -> str:
+        """Make a request, again if it failed in a way that may pass. Returns the answer's body."""
+        wait = _FIRST_WAIT
+        for _ in range(_TRIES - 1):
+            try:
+                return self._ask_once(method, key, query, body, fields or {})
+            except S3Error as error:
+                if 0 < error.status < 500 and error.status not in (408, 409, 429):
+                    raise
+            time.sleep(wait * random.uniform(0.5, 1))
+            wait = min(2 * wait, _LONGEST_WAIT)
+        return self._ask_once(method, key, query, body, fields or {})
+
+    def _ask_once(
+        self,
+        method: str,
+        key: str,
+        query: Mapping[str, str],
+        body: bytes,
+        fields: Mapping[str, str],
+    ) -> str:
+        path = f"{self._before}/{encoded(key, safe='/')}" if key else self._before
+        signed = signed_fields(
+            self._access, method, self._host, path, query, fields, body, time.time()
+        )
+        url = f"{self._origin}{path}?{encoded_query(query)}"
+        try:
+            answer = self._pool.request(
+                method, url, body=body, headers=signed, redirect=False, retries=False
+            )
+        except (HTTPError, OSError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise S3Error(f"no answer from {self._origin} ({reason})") from error
+        text = answer.data.decode(errors="replace")
+        # The answer to a long request begins before it is known how that ends.
+        if answer.status >= 300 or "<Error>" in text:
+            status = answer.status if answer.status >= 300 else 500
+            raise S3Error(f"status code: {status} {text[:2000]}", status)
+        return text
+
+
+def _find(name: str, text: str) -> str:
+    found = re.search(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
+    return unescape(found[1]) if found else ""
+
+
+def _first(name: str, text: str) -> str:
+    value = _find(name, text)
+    if not value:
+        raise S3Error(f"the server has sent no {name}")
+    return value

@@ -1,0 +1,175 @@
+"""What a server of buckets does wrong: each run ends as it is promised, and a rerun goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
+from tests.support.command import Command
+from tests.support.server import LoopbackServer, Page
+
+SMALL, LARGE = b"small", bytes(range(256)) * 70_000
+
+
+@pytest.fixture
+def trouble(moto: BucketServer) -> Iterator[Trouble]:
+    with Trouble(moto.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def place(moto: BucketServer, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
+    may_use_buckets(pyfetch)
+    found = moto.bucket()
+    found.port = trouble.port
+    return found
+
+
+def on(number: int, what: str | int, *, part: str = "/x") -> Callable[[str, str], str | int | None]:
+    """Trouble with this PUT of an object, counted from 1."""
+    seen = 0
+
+    def plan(method: str, target: str) -> str | int | None:
+        nonlocal seen
+        path = target.partition("?")[0]
+        seen += method == "PUT" and path.endswith(part)
+        return what if method == "PUT" and path.endswith(part) and seen <= number else None
+
+    return plan
+
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("what", [500, 503, "drop", "lose"])
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+def test_trouble_that_passes_is_waited_for(
+    pyfetch: Command,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    trouble: Trouble,
+    what: str | int,
+    body: bytes,
+) -> None:
+    server.pages = {"/x": Page(body)}
+    trouble.plan = on(2, what)
+    ended = pyfetch(*place.arguments("--format", "jsonl", f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert ended.results[0]["outcome"] == "fetched"
+    assert place.objects() == {"x": body}
+    puts = [target for method, target in trouble.asked if method == "PUT" and "/x" in target]
+    assert len(puts) > 2
+
+
+def test_a_put_whose_answer_was_lost_is_known_by_its_etag(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(SMALL)}
+    trouble.plan = on(1, "lose")
+    ended = pyfetch(*place.arguments("--if-exists", "fail", f"{server.url}/x"))
+    assert ended.status == 0, ended.out
+    assert place.objects() == {"x": SMALL}
+
+
+@pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
+def test_a_bucket_that_is_full_stops_the_run_and_a_rerun_finishes_it(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble, body: bytes
+) -> None:
+    server.pages = {"/x": Page(body), "/y": Page(b"y")}
+    trouble.plan = on(99, 403)
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 3
+    assert f"cannot write {place.address}/x" in ended.err
+    assert "AccessDenied" in ended.err
+    assert place.objects() == {}
+    trouble.plan = lambda _method, _target: None
+    assert pyfetch(*place.arguments(f"{server.url}/x", f"{server.url}/y")).status == 0
+    assert place.objects() == {"x": body, "y": b"y"}
+
+
+def test_a_large_body_whose_upload_failed_is_not_fetched_again(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE)}
+    trouble.plan = on(99, 403)
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    trouble.plan = lambda _method, _target: None
+    before = server.sent
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert server.sent - before <= 1, "of a part that is whole, a byte is asked for again"
+    assert place.objects() == {"x": LARGE}
+
+
+def test_a_wrong_body_never_reaches_the_bucket(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    def cut(handler: object) -> None:
+        handler.head(200, Content_Length=str(len(LARGE)))  # type: ignore[attr-defined]
+        handler.send(LARGE[:-1])  # type: ignore[attr-defined]
+        handler.cut()  # type: ignore[attr-defined]
+
+    server.routes["/cut"] = cut
+    server.pages = {"/x": Page(LARGE)}
+    wrong = "sha256=" + "0" * 64
+    listed = f"{server.url}/x\n  checksum=sha-256={wrong.partition('=')[2]}\n{server.url}/cut\n"
+    ended = pyfetch(*place.arguments("--retries", "0", "-"), stdin=listed)
+    assert ended.status == 1
+    assert place.list() == []
+    assert not [
+        target for method, target in trouble.asked if method == "PUT" and "/.pyfetch/" not in target
+    ]
+
+
+def test_an_upload_that_was_cut_off_goes_on_where_it_was(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE * 2)}  # five parts
+
+    def refuses(method: str, target: str) -> int | None:
+        return 403 if method == "PUT" and "partNumber=5" in target else None
+
+    trouble.plan = refuses
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    assert place.objects() == {}
+    trouble.plan = lambda _method, _target: None
+    trouble.asked.clear()
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert place.objects() == {"x": LARGE * 2}
+    put = [target for method, target in trouble.asked if "partNumber=" in target]
+    assert len(put) <= 1, put
+    assert not list((pyfetch.directory / "state").rglob("uploads"))
+
+
+def test_cleanup_ends_uploads_and_removes_backups(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE), "/y": Page(b"y")}
+    place.write("y", b"mine")
+    trouble.plan = lambda _, target: 403 if "partNumber=3" in target else None
+    assert pyfetch(*place.arguments(f"{server.url}/y", "--retries", "0")).status == 0
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    assert place.list() == ["y", "y.~1~"]
+    assert len(place.uploads()) == 1
+    ended = pyfetch(*place.arguments("--cleanup"))
+    assert ended.status == 0, ended.err
+    assert f"{place.address}/x (an upload)" in ended.out
+    assert f"{place.address}/y.~1~" in ended.out
+    assert place.uploads() == []
+    assert place.list() == ["y"]
+    assert [file.name for file in (pyfetch.directory / "state").rglob("*.*") if file.is_file()] == [
+        "state.sqlite3"
+    ]
+
+
+def test_uploads_of_others_are_told_of_and_stay(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {"/y": Page(b"y")}
+    assert pyfetch(*place.arguments(f"{server.url}/y")).status == 0
+    place.begin_upload("theirs")
+    ended = pyfetch(*place.arguments("--cleanup"))
+    assert "1 upload stays that others have begun" in ended.err
+    assert place.uploads() == [f"{place.prefix}/theirs"]

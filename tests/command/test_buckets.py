@@ -1,0 +1,371 @@
+"""`-o s3://bucket/prefix`: bodies become objects, whole or not at all, and a rerun goes on."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+
+import pytest
+
+from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
+from tests.support.command import Command, Ended, InstalledCommand
+from tests.support.server import LoopbackServer, Page
+
+STRICT_TOO = [pytest.param("bucket"), pytest.param("strict_bucket", marks=pytest.mark.slow)]
+"""A server without conditions, and one with them, which takes longer to start."""
+
+
+@pytest.fixture(params=STRICT_TOO)
+def place(request: pytest.FixtureRequest) -> BucketOfTests:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, BucketOfTests)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def with_credentials(pyfetch: Command) -> None:
+    may_use_buckets(pyfetch)
+
+
+def save(pyfetch: Command, place: BucketOfTests, *arguments: str) -> Ended:
+    return pyfetch(*place.arguments(*arguments))
+
+
+def test_bodies_become_objects_below_the_prefix(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {
+        "/a.txt": Page(b"small"),
+        "/empty": Page(b""),
+        "/middle": Page(b"m" * 2_000_000),
+        "/large": Page(bytes(range(256)) * 80_000),
+    }
+    names = {"a.txt", "empty", "middle", "large"}
+    ended = save(pyfetch, place, *(f"{server.url}/{name}" for name in sorted(names)))
+    assert ended.status == 0, ended.err
+    assert place.objects() == {name: server.pages[f"/{name}"].body for name in names}
+    assert {row[3] for row in ended.rows} == {f"{place.address}/{name}" for name in names}
+    # Nothing of ours stays in the bucket, and the summary says where the state is.
+    assert not [key for key in place.list() if key.startswith(".pyfetch/")]
+    assert str(pyfetch.directory / "state" / "pyfetch") in ended.err.replace("\n", " ")
+
+
+def test_an_object_has_type_time_and_digest_of_its_body(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(
+        200,
+        b"x",
+        Content_Type="text/csv; charset=utf-8",
+        Last_Modified="Mon, 01 Jan 2024 10:00:00 GMT",
+    )
+    assert save(pyfetch, bucket, f"{server.url}/x").status == 0
+    attributes = bucket.attributes("x")
+    assert attributes["Content-Type"] == "text/csv; charset=utf-8"
+    assert attributes["mtime"] == "1704103200"  # as rclone has it
+    assert attributes["sha256"] == hashlib.sha256(b"x").hexdigest()
+    assert server.url not in str(attributes)
+
+
+def test_a_rerun_asks_whether_each_object_is_as_it_was(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {
+        "/same": Page(b"same"),
+        "/other": Page(b"one"),
+        "/large": Page(b"l" * 20_000_000),
+    }
+    urls = [f"{server.url}{path}" for path in server.pages]
+    assert save(pyfetch, place, *urls).status == 0
+    server.pages["/other"] = Page(b"two")
+    server.asked.clear()
+    ended = save(pyfetch, place, *urls)
+    assert [row[0] for row in ended.rows] == ["304", "200", "304"]
+    assert all("If-None-Match" in asked.headers for asked in server.asked)
+    assert place.read("other") == b"two"
+    assert not [key for key in place.list() if "~" in key], "our own object needs no backup"
+
+
+def test_an_object_of_somebody_else_is_kept_as_a_backup(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"new")}
+    place.write("x", b"mine")
+    ended = save(pyfetch, place, f"{server.url}/x")
+    assert ended.status == 0
+    assert place.objects() == {"x": b"new", "x.~1~": b"mine"}
+    assert f"kept as {place.address}/x.~1~" in " ".join(ended.err.split())
+    # So is one that somebody has changed since.
+    place.write("x", b"mine, too")
+    assert save(pyfetch, place, f"{server.url}/x").status == 0
+    assert place.objects() == {
+        "x": b"new",
+        "x.~1~": b"mine",
+        "x.~2~": b"mine, too",
+    }
+
+
+def test_an_object_with_the_same_bytes_stays(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"same")}
+    place.write("x", b"same")
+    ended = save(pyfetch, place, "--format", "jsonl", f"{server.url}/x")
+    assert ended.results[0]["outcome"] == "unchanged"
+    assert place.objects() == {"x": b"same"}
+
+
+def test_without_its_state_a_run_knows_its_own_objects(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"one")}
+    assert save(pyfetch, place, f"{server.url}/x").status == 0
+    server.pages = {"/x": Page(b"two")}
+    pyfetch.environment["XDG_STATE_HOME"] = str(pyfetch.directory / "of another machine")
+    assert save(pyfetch, place, f"{server.url}/x").status == 0
+    assert place.objects() == {"x": b"two"}
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "objects"),
+    [
+        ("skip", 0, {"x": b"mine"}),
+        ("fail", 1, {"x": b"mine"}),
+        ("replace", 0, {"x": b"new"}),
+        ("rename", 0, {"x": b"mine", "x-1": b"new"}),
+    ],
+)
+def test_if_exists_means_for_objects_what_it_means_for_files(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests,
+    action: str, status: int, objects: dict[str, bytes],
+) -> None:  # fmt: skip
+    server.pages = {"/x": Page(b"new")}
+    place.write("x", b"mine")
+    ended = save(pyfetch, place, "--if-exists", action, f"{server.url}/x")
+    assert ended.status == status, ended.err
+    assert place.objects() == objects
+    assert len(server.asked) == (action in {"replace", "rename"})
+
+
+def test_a_plan_looks_at_the_bucket_and_writes_nothing(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
+    assert save(pyfetch, bucket, f"{server.url}/x").status == 0
+    before = bucket.list()
+    ended = save(pyfetch, bucket, "--plan", f"{server.url}/x", f"{server.url}/y")
+    assert [row[0] for row in ended.rows][:2] == ["refresh", "fetch"], ended.out
+    assert bucket.list() == before
+
+
+HOSTILE = [
+    "/..%2F..%2Fetc",
+    "/%2e%2e/x",
+    "/a%00b",
+    "/.pyfetch/lease",
+    "/a%5Cb",
+    "/%F0%9F%98%80",
+    "/a%0Ab?q=%2e",
+]
+
+
+def test_hostile_names_stay_below_the_prefix(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    for path in HOSTILE:
+        server.routes[path.partition("?")[0]] = lambda h: h.answer(200, b"hostile")
+    lines = [f"{server.url}{path}" for path in HOSTILE]
+    lines += [
+        json.dumps({"url": f"{server.url}/x", "out": out})
+        for out in ("../x", "/etc/x", "a/../../x")
+    ]
+    for line in lines:
+        save(pyfetch, bucket, "--name", "{dir}/{name}", line) if "{" not in line else pyfetch(
+            *bucket.arguments("-"), stdin=line
+        )
+    keys = bucket.list()
+    assert keys
+    for key in keys:
+        parts = key.split("/")
+        assert not {"", ".", "..", ".pyfetch"} & set(parts)
+        assert key.isprintable()
+
+
+def test_a_key_that_no_server_takes_is_a_failure_of_its_url(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
+    deep = "/".join(["d" * 200] * 6)
+    listed = f'{{"url": "{server.url}/x", "out": "{deep}/x"}}\n{{"url": "{server.url}/y"}}\n'
+    ended = pyfetch(*bucket.arguments("--format", "jsonl", "-"), stdin=listed)
+    assert ended.status == 1
+    assert "the most is 1024" in ended.results[0]["detail"]
+    assert bucket.objects() == {"y": b"y"}
+    assert [asked.path for asked in server.asked] == ["/y"]
+
+
+def test_what_cannot_be_used_is_said_before_anything_is_fetched(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    url = f"{server.url}/x"
+    for arguments, said in (
+        (["-o", "s3://", url], "names no bucket"),
+        (["-o", "ftp://host/x", url], "must be a directory"),
+        (["-o", "s3://b/../x", url], "odd component"),
+        (["-o", "s3://b", "--store-option", "colour=blue", url], "colour"),
+        (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
+        (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
+        (["-o", bucket.address, "--verify"], "--verify"),
+        (["-o", bucket.address, "--prune", "--yes", "-"], "--prune"),
+    ):
+        ended = pyfetch(*arguments)
+        assert ended.status == 2, arguments
+        assert said in " ".join(ended.err.split())
+    assert not server.asked
+
+
+def test_a_bucket_that_is_missing_or_closed_stops_the_run(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x")}
+    ended = pyfetch(
+        "-o", "s3://no-such-bucket/p", "--store-option", bucket.endpoint, f"{server.url}/x"
+    )
+    assert ended.status == 3
+    assert "s3://no-such-bucket/ does not exist" in ended.err
+    pyfetch.environment["AWS_SECRET_ACCESS_KEY"] = "wrong-but-secret"  # noqa: S105
+    ended = save(pyfetch, bucket, f"{server.url}/x")
+    assert ended.status == 3
+    assert "access denied" in ended.err
+    assert not server.asked
+
+
+def test_credentials_are_in_no_output(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x")}
+    keys = {
+        name: pyfetch.environment.pop(f"AWS_{name}")
+        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
+    }
+    options = [
+        text for name, value in keys.items() for text in ("--store-option", f"{name}={value}")
+    ]
+    for more in ([], ["-vv"], ["--plan"], ["--show-config"], ["--store-option", "region=x y"]):
+        for url in (f"{server.url}/x", f"{server.url}/missing"):
+            ended = save(pyfetch, bucket, *options, *more, url)
+            assert SECRET not in ended.out + ended.err
+            assert "Signature=" not in ended.err
+    found = [file for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
+    assert found
+    assert not [file for file in found if re.search(SECRET.encode(), file.read_bytes())]
+
+
+def test_a_file_url_is_a_directory(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/x": Page(b"x")}
+    ended = pyfetch("-o", f"file://{pyfetch.directory}/some%20where", f"{server.url}/x")
+    assert ended.status == 0
+    assert (pyfetch.directory / "some where" / "x").read_bytes() == b"x"
+
+
+def test_the_keys_of_a_profile_are_found_as_other_tools_find_them(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x")}
+    file = pyfetch.directory / "credentials"
+    environment = pyfetch.environment
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    lines = (f"{name.lower()} = {environment.pop(name)}\n" for name in names)
+    file.write_text(f"[work]\n{''.join(lines)}")
+    environment |= {"AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_PROFILE": "work"}
+    assert save(pyfetch, bucket, f"{server.url}/x").status == 0
+    assert bucket.objects() == {"x": b"x"}
+
+
+def test_a_list_may_be_an_object(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
+    bucket.write("list.csv.gz", gzip.compress(f"url\n{server.url}/x\n{server.url}/y\n".encode()))
+    ended = pyfetch(
+        f"{bucket.address}/list.csv.gz", "--store-option", bucket.endpoint, "-o", "data"
+    )
+    assert ended.status == 0, ended.err
+    assert (pyfetch.directory / "data" / "y").read_bytes() == b"y"
+    ended = pyfetch(f"{bucket.address}/none.txt", "--store-option", bucket.endpoint, "-o", "data")
+    assert ended.status == 2
+    assert "there is no such object" in ended.err
+
+
+def test_a_list_names_objects_only_where_it_is_allowed(
+    pyfetch: Command, bucket: BucketOfTests
+) -> None:
+    bucket.write("sub/one", b"one")
+    bucket.write("other", b"other")
+    listed = "".join(f"{bucket.address}/{name}\n" for name in ("sub/one", "other", "sub/../other"))
+    arguments = ("-", "-o", "data", "--format", "jsonl", "--store-option", bucket.endpoint)
+    refused = pyfetch(*arguments, stdin=listed)
+    assert [one["outcome"] for one in refused.results] == ["failed"] * 3
+    ended = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
+    assert [one["outcome"] for one in ended.results] == ["fetched", "failed", "failed"], ended.out
+    assert "only below --allow-store" in ended.results[1]["detail"]
+    assert (pyfetch.directory / "data" / "one").read_bytes() == b"one"
+    assert KEY_ID not in ended.out + ended.err
+    again = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
+    assert again.results[0]["outcome"] == "unchanged", "another signature is the same URL"
+    ended = pyfetch(*arguments, "--allow-store", "s3://b/", "--public-only", stdin=listed)
+    assert ended.status == 2
+    assert "--public-only" in ended.err
+
+
+@pytest.mark.slow
+def test_processes_share_the_work_of_a_bucket(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(60)}
+    server.pages["/large"] = Page(bytes(range(256)) * 70_000)
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = save(pyfetch, place, "--processes", "2", "--workers", "8", *urls)
+    assert ended.status == 0, ended.err
+    assert place.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+    ended = save(pyfetch, place, "--processes", "2", *urls)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+@pytest.mark.slow
+def test_members_of_a_cluster_need_no_shared_directory_for_a_bucket(
+    installed: InstalledCommand, pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(20)}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = installed(*bucket.arguments("--cluster", "local:2", *urls))
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+
+
+def test_a_task_gets_a_copy_that_is_gone_afterwards(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    (pyfetch.directory / "own.py").write_text(
+        "def size(path, result):\n    print(path)\n    return [path.name, len(path.read_bytes())]\n"
+    )
+    server.pages = {"/a.txt": Page(b"a" * 10), "/b.txt": Page(b"b" * 2_000_000)}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    arguments = ("--map", "own.py:size", "--cpus", "1", "--format", "jsonl", *urls)
+    ended = save(pyfetch, bucket, *arguments)
+    assert ended.status == 0, ended.err
+    assert [one["value"] for one in ended.results] == [["a.txt", 10], ["b.txt", 2_000_000]]
+    assert [one["path"] for one in ended.results] == [
+        f"{bucket.address}/{name}" for name in ("a.txt", "b.txt")
+    ]
+    # What was computed is remembered; another function gets the object itself.
+    again = save(pyfetch, bucket, *arguments)
+    assert [one["value"] for one in again.results] == [["a.txt", 10], ["b.txt", 2_000_000]]
+    assert "computed 0" in again.err or "known" in again.err
+    ended = save(pyfetch, bucket, "--exec", "cat {path}", "--cpus", "1", *urls)
+    assert ended.status == 0, ended.err
+    left = [file.name for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
+    assert left == ["state.sqlite3"], left
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}

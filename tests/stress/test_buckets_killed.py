@@ -1,0 +1,113 @@
+"""Killed again and again on its way into a bucket: every object is whole at each moment."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+import time
+
+import obstore
+import pytest
+
+from tests.support.buckets import BucketOfTests, may_use_buckets
+from tests.support.command import Command, InstalledCommand
+from tests.support.server import LoopbackServer, Page
+
+pytestmark = pytest.mark.slow
+
+OBJECTS = 300
+KILLS = 40
+SEED = 20261126
+
+
+def published(server: LoopbackServer) -> None:
+    """Bodies that stay in memory, that become parts, and that are put in parts."""
+    randomness = random.Random(SEED)
+    for number in range(OBJECTS):
+        if number % 100 == 50:
+            size = randomness.randrange(17_000_000, 20_000_000)
+        elif number % 20 == 7:
+            size = randomness.randrange(1_100_000, 3_000_000)
+        else:
+            size = randomness.randrange(40_000)
+        server.pages[f"/object-{number:03}"] = Page(randomness.randbytes(size))
+
+
+class Watcher(threading.Thread):
+    """Reads each new version of each object in the bucket, and notes those that are not whole."""
+
+    def __init__(self, bucket: BucketOfTests, server: LoopbackServer) -> None:
+        super().__init__(daemon=True)
+        self._bucket = bucket
+        self._right = {
+            path[1:]: hashlib.sha256(page.body).digest() for path, page in server.pages.items()
+        }
+        self._seen: set[tuple[str, object]] = set()
+        self.wrong: list[str] = []
+        self.ended = threading.Event()
+
+    @property
+    def looked(self) -> int:
+        return len(self._seen)
+
+    def run(self) -> None:
+        while not self.ended.wait(0.1):
+            self.look()
+
+    def look(self) -> None:
+        for chunk in obstore.list(self._bucket.client):
+            for one in chunk:
+                key, version = one["path"], (one["path"], one["last_modified"])
+                if key.startswith(".pyfetch/") or version in self._seen:
+                    continue
+                self._seen.add(version)
+                body = self._bucket.read(key)
+                if self._right.get(key) != hashlib.sha256(body).digest():
+                    self.wrong.append(f"{key}: {len(body)} bytes")
+
+
+def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
+    pyfetch: Command,
+    installed: InstalledCommand,
+    server: LoopbackServer,
+    bucket: BucketOfTests,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    may_use_buckets(pyfetch)
+    published(server)
+    (pyfetch.directory / "urls.txt").write_text(
+        "".join(f"{server.url}{path}\n" for path in server.pages)
+    )
+    arguments = bucket.arguments("urls.txt", "--workers", "8")
+    randomness = random.Random(SEED)
+    watcher = Watcher(bucket, server)
+    watcher.start()
+    killed = 0
+    for _ in range(KILLS):
+        asked = len(server.asked)
+        run = installed.start(*arguments, "--if-exists", "skip")
+        while len(server.asked) == asked and run.poll() is None:
+            time.sleep(0.002)
+        time.sleep(randomness.uniform(0, 0.25))
+        killed += run.poll() is None
+        run.kill()
+        run.communicate()
+    sent = server.sent
+    ended = pyfetch(*arguments)
+    watcher.ended.set()
+    watcher.join()
+    watcher.look()
+    assert ended.status == 0, ended.err
+    assert watcher.wrong == []
+    assert watcher.looked >= OBJECTS
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+    assert killed >= KILLS // 4, "it was caught too late too often"
+    state = pyfetch.directory / "state"
+    assert list(state.rglob("*.part")) == []
+    size = sum(len(page.body) for page in server.pages.values())
+    with capsys.disabled():
+        print(
+            f"\n{killed} of {KILLS} kills in mid-run: {size:,} bytes in {OBJECTS} objects,"
+            f" {server.sent - size:,} bytes sent again, {server.sent - sent:,} sent in the last run"
+        )

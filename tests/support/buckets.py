@@ -1,0 +1,241 @@
+"""Real servers of S3 on the loopback, and a proxy before them that makes trouble."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import subprocess
+import sysconfig
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+
+import obstore
+from obstore.store import S3Store
+
+from pyfetch.http.s3_signature import S3Access
+from pyfetch.http.s3_uploads import S3Uploads
+from tests.support.command import Command, InstalledCommand
+
+KEY_ID, SECRET = "AKIDEXAMPLE0001", "SECRETEXAMPLE0001"
+_SCRIPTS = Path(sysconfig.get_path("scripts"))
+BUCKET = "bucket"
+_PATIENCE = 30.0
+
+
+class BucketServer:
+    """A server of S3 in a process of its own, for a `with` statement."""
+
+    def __init__(self, command: Callable[[int], list[str]]) -> None:
+        self._command = command
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self._process = subprocess.Popen(
+            self._command(self.port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until = time.monotonic() + _PATIENCE
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            assert self._process.poll() is None, "the server has ended"
+            assert time.monotonic() < until, "the server does not answer"
+            time.sleep(0.02)
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def bucket(self) -> BucketOfTests:
+        """A place in a bucket that nobody else has."""
+        return BucketOfTests(f"some-{uuid.uuid4().hex[:12]}/prefix", self.port)
+
+
+def rclone_server(directory: Path) -> BucketServer:
+    """`rclone serve s3`: it knows no conditions, and gives large objects another ETag later."""
+    buckets = directory / "buckets"
+    for name in (BUCKET, "my-bucket"):
+        (buckets / name).mkdir(parents=True, exist_ok=True)
+
+    def command(port: int) -> list[str]:
+        keys = f"{KEY_ID},{SECRET}"
+        address = f"127.0.0.1:{port}"
+        program = str(_SCRIPTS / "rclone")
+        # `--config ""`: that of this machine's user is nothing to the tests.
+        serve = [program, "--config", "", "serve", "s3", "--addr", address]
+        return [*serve, "--auth-key", keys, str(buckets)]
+
+    return BucketServer(command)
+
+
+class MotoServer(BucketServer):
+    """A server of `moto`: it obeys conditions."""
+
+    def __init__(self) -> None:
+        program = str(_SCRIPTS / "moto_server")
+        super().__init__(lambda port: [program, "-H", "127.0.0.1", "-p", str(port)])
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("PUT", f"/{BUCKET}")
+        assert connection.getresponse().status == 200
+        connection.close()
+        return self
+
+
+class BucketOfTests:
+    """A bucket below a prefix, seen from outside. Keys are those below the prefix."""
+
+    def __init__(self, prefix: str, port: int, name: str = BUCKET) -> None:
+        self.name = name
+        self.prefix = prefix
+        self.port = port
+        """Where commands connect to; a proxy has another one than the server."""
+        self.client = S3Store(
+            name, prefix=prefix, endpoint=f"http://127.0.0.1:{port}", access_key_id=KEY_ID,
+            secret_access_key=SECRET, region="us-east-1", client_options={"allow_http": True},
+        )  # fmt: skip
+
+    @property
+    def address(self) -> str:
+        return f"s3://{self.name}/{self.prefix}"
+
+    @property
+    def endpoint(self) -> str:
+        return f"endpoint=http://127.0.0.1:{self.port}"
+
+    def arguments(self, *more: str) -> list[str]:
+        """Arguments with which the command saves below the prefix."""
+        return ["-o", self.address, "--store-option", self.endpoint, *more]
+
+    def objects(self) -> dict[str, bytes]:
+        """The objects, without those of pyfetch itself."""
+        return {key: self.read(key) for key in self.list() if not key.startswith(".pyfetch/")}
+
+    def uploads(self) -> list[str]:
+        """Whole keys of uploads below the prefix that are not complete."""
+        return [key for key, _ in self._uploads().below(f"{self.prefix}/")]
+
+    def begin_upload(self, key: str) -> None:
+        self._uploads().begin(f"{self.prefix}/{key}", {})
+
+    def _uploads(self) -> S3Uploads:
+        access = S3Access(f"http://127.0.0.1:{self.port}", "us-east-1", KEY_ID, SECRET)
+        return S3Uploads(access, self.name)
+
+    def list(self) -> list[str]:
+        return sorted(one["path"] for chunk in obstore.list(self.client) for one in chunk)
+
+    def read(self, key: str) -> bytes:
+        return bytes(obstore.get(self.client, key).bytes())
+
+    def write(self, key: str, content: bytes) -> None:
+        obstore.put(self.client, key, content)
+
+    def attributes(self, key: str) -> dict[str, str]:
+        found = obstore.get(self.client, key, options={"head": True}).attributes
+        return {str(name): str(value) for name, value in found.items()}
+
+
+def may_use_buckets(command: Command | InstalledCommand) -> None:
+    """Give a command the credentials, and a place for the state of its runs."""
+    for name in [name for name in command.environment if name.startswith("AWS_")]:
+        del command.environment[name]
+    command.environment |= {
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/nonexistent",
+        "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+        "XDG_STATE_HOME": str(command.directory / "state"),
+    }
+
+
+class Trouble(ThreadingHTTPServer):
+    """A proxy before a server of S3. `plan` says for each request what goes wrong, if anything."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Proxy)
+        self.behind = behind
+        self.asked: list[tuple[str, str]] = []
+        """Method and target of each request."""
+        self.plan: Callable[[str, str], str | int | None] = lambda _method, _target: None
+        """What goes wrong: the status of an answer, `drop` in the body of the request, or `lose`
+        the answer; None: nothing."""
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+
+CODES = {500: "InternalError", 503: "SlowDown", 507: "InsufficientStorage", 403: "AccessDenied"}
+
+
+class _Proxy(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Trouble
+
+    def _any(self) -> None:
+        server = self.server
+        server.asked.append((self.command, self.path))
+        wrong = server.plan(self.command, self.path)
+        length = int(self.headers.get("Content-Length", 0))
+        if wrong == "drop":
+            self.rfile.read(length // 2)
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        body = self.rfile.read(length)
+        if isinstance(wrong, int):
+            code = CODES[wrong]
+            self._answer(wrong, [], f"<Error><Code>{code}</Code></Error>".encode())
+            return
+        behind = http.client.HTTPConnection("127.0.0.1", server.behind)
+        behind.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            behind.putheader(name, value)
+        behind.endheaders(body)
+        answer = behind.getresponse()
+        content = answer.read()
+        behind.close()
+        if wrong == "lose":
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self._answer(answer.status, answer.getheaders(), content)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _any  # noqa: N815
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.send_response_only(status)
+        of_head = {name.lower(): value for name, value in headers}.get("content-length")
+        for name, value in headers:
+            if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                self.send_header(name, value)
+        is_head = self.command == "HEAD"
+        self.send_header("Content-Length", of_head or "0" if is_head else str(len(content)))
+        self.end_headers()
+        if not is_head:
+            self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
