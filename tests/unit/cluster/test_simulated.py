@@ -53,11 +53,11 @@ def test_no_second_has_more_requests_than_the_rate_of_a_host() -> None:
 
 
 def test_the_rate_of_all_hosts_holds_while_its_parts_change_hands() -> None:
-    """No second has more requests than a twentieth above it."""
+    """No second has more than one request beyond it."""
     rate = settings(workers=4, rate=100, rate_total=True)
     seen = run(replace(SMALL, settings=rate, sizes=even(40, 400)))
-    assert seen.over_rate_of_all <= 5
-    assert seen.share > 0.8
+    assert seen.over_rate_of_all <= 1
+    assert seen.share > 0.6
 
 
 def test_a_pause_that_one_member_meets_reaches_all_at_once() -> None:

@@ -247,6 +247,6 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             settings(rate=500, rate_total=True),
             manner_of=lambda _: SLOW,
         ),
-        Bounds(share=0.75, left_alone=20.0, over=25),
+        Bounds(share=0.7, left_alone=20.0),
     ),
 ]
