@@ -112,7 +112,7 @@ class OriginConfigs:
         except ValueError as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
         if own.cacert:
-            route.trust = self._trust[own.cacert]
+            route.trust, route.cacert = self._trust[own.cacert], own.cacert
         defaults, after_redirect = self._defaults.of(url)
         return OriginConfig(
             route,

@@ -70,7 +70,8 @@ class Route:
     """How an origin is reached. Requests of any thread share it."""
 
     __slots__ = (
-        "_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme", "trust",
+        "_encoded", "cacert", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme",
+        "trust",
     )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
@@ -86,6 +87,8 @@ class Route:
         """Whether an HTTP proxy gets the request itself, with the whole URL in it."""
         self.trust: Trust | None = None
         """Who may vouch for the host, where it has authorities of its own."""
+        self.cacert: str | None = None
+        """The file or directory with these authorities."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
         """Fields of the last request, and their lines: most requests have the same ones."""
 

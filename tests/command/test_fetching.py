@@ -22,7 +22,8 @@ BODY = os.urandom(300_000)
 KEYS = [
     "index", "url", "outcome", "final_url", "status", "size", "path", "error", "detail",
     "attempts", "elapsed", "content_type", "content_encoding", "coded_size", "etag",
-    "last_modified", "sha256", "input", "backup", "change", "resumed", "kept", "timing", "value",
+    "last_modified", "sha256", "input", "backup", "change", "resumed", "kept", "timing",
+    "http_version", "value",
 ]  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def test_json_lines_have_every_key_and_tell_all(pyfetch: Command, server: Loopba
         "etag": '"v1"',
         "last_modified": "Tue, 14 Nov 2023 22:13:20 GMT",
         "sha256": hashlib.sha256(b"hello").hexdigest(), "input": None, "backup": None,
-        "change": "new", "resumed": 0, "kept": 0, "value": None,
+        "change": "new", "resumed": 0, "kept": 0, "http_version": "1.1",
+        "value": None,
     }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import trustme
 
 from tests.support.certificates import authorities_in, context_with, speak_tls
 from tests.support.command import Command, InstalledCommand
+from tests.support.engines import for_engine
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
 from tests.support.waiting import within
@@ -72,14 +73,15 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 def test_an_answer_that_is_no_proper_http_is_a_failure_and_never_a_file(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
-    for number, (answer, _) in enumerate(BROKEN.values()):
+    broken = for_engine(pyfetch.engine, BROKEN)
+    for number, (answer, _) in enumerate(broken.values()):
         server.routes[f"/{number}"] = raw(answer)
         (pyfetch.directory / str(number)).write_bytes(b"as it was")
-    urls = [f"{server.url}/{number}" for number in range(len(BROKEN))]
+    urls = [f"{server.url}/{number}" for number in range(len(broken))]
     ended = pyfetch("--retries", "0", "--timeout", "5", *urls)
-    found = {name: row[4] for name, row in zip(BROKEN, ended.rows, strict=True)}
-    assert found == {name: error for name, (_, error) in BROKEN.items()}
-    for number in range(len(BROKEN)):
+    found = {name: row[4] for name, row in zip(broken, ended.rows, strict=True)}
+    assert found == {name: error for name, (_, error) in broken.items()}
+    for number in range(len(broken)):
         assert (pyfetch.directory / str(number)).read_bytes() == b"as it was"
 
 
@@ -103,10 +105,11 @@ SOUND: dict[str, bytes] = {
 
 
 def test_an_answer_that_is_odd_but_sound_is_taken(pyfetch: Command, server: LoopbackServer) -> None:
-    for number, answer in enumerate(SOUND.values()):
+    sound = for_engine(pyfetch.engine, SOUND)
+    for number, answer in enumerate(sound.values()):
         server.routes[f"/{number}"] = raw(answer)
-    ended = pyfetch("--retries", "0", *(f"{server.url}/{number}" for number in range(len(SOUND))))
-    for number, name in enumerate(SOUND):
+    ended = pyfetch("--retries", "0", *(f"{server.url}/{number}" for number in range(len(sound))))
+    for number, name in enumerate(sound):
         assert ended.rows[number][4] == "-", name
         assert (pyfetch.directory / str(number)).read_bytes() == b"hello", name
     assert ended.status == 0

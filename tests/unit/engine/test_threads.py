@@ -15,10 +15,11 @@ import pytest
 
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Finished
+from pyfetch.engine.local import Event
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.results import CAPACITY
-from pyfetch.engine.threads import Event, ThreadEngine
+from pyfetch.engine.threads import ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
