@@ -224,9 +224,8 @@ class ResultFields(NamedTuple):
     """Digest of the file, in hexadecimal digits; None if it is not known."""
     input: Mapping[str, Any] | None = None
     """Everything else in the list about this target."""
-    backup: Path | None = None
-    """Where the file is kept that was there and is not pyfetch's, as a path that starts with the
-    output directory."""
+    backup_file: str | None = None
+    """Where the file is kept that was there and is not pyfetch's: the text of `backup`."""
     change: Change | None = None
     """What a file that was fetched is beside the one that was there; None: nothing was kept."""
     resumed: int = 0
@@ -235,12 +234,16 @@ class ResultFields(NamedTuple):
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    http_version: str | None = None
+    """Version of HTTP of the last answer: `1.1`, `2` and so on."""
     value: Any = None
     """What the function has returned for the file (`--map`), as JSON can have it."""
 
 
 class Result(ResultFields):
-    """What became of one entry. Its fields, with `path` for `file`, are the keys of JSON Lines.
+    """What became of one entry. Its fields are the keys of JSON Lines.
+
+    There, `path` and `backup` stand for the fields that have their texts.
 
     Users, passwords and signatures of URLs are replaced by `***` when a result is made.
     """
@@ -268,6 +271,11 @@ class Result(ResultFields):
     def path(self) -> Path | None:
         """The file, as a path that starts with the output directory."""
         return None if self.file is None else Path(self.file)
+
+    @property
+    def backup(self) -> Path | None:
+        """Where the file is kept that was there and is not pyfetch's, as `path` is."""
+        return None if self.backup_file is None else Path(self.backup_file)
 
     @property
     def failed(self) -> bool:

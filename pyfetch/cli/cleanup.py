@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from pathlib import Path
 
 from pyfetch.cli.main import imports_done
 from pyfetch.errors import StoppedError
 from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import clean_up
+from pyfetch.storage.destination import home_of
+from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.pruning import PRUNED_DIRECTORY, kept_files
 from pyfetch.text import escaped
@@ -23,8 +24,14 @@ def show_cleanup(settings: Settings, *, quiet: bool) -> int:
     Raises `RunError`.
     """
     imports_done()
+    home = home_of(settings)
     try:
-        removed = clean_up(Path(settings.output_dir), settings.wait_lock)
+        objects = None
+        if settings.in_bucket:
+            from pyfetch.storage.objects.object_store import ObjectStore
+
+            objects = ObjectStore.of(settings, OutputDirectory(home))
+        removed = clean_up(home, settings.wait_lock, objects)
     except TargetError as error:
         raise StoppedError(error.detail) from error
     out = sys.stdout or io.StringIO()
@@ -38,9 +45,13 @@ def show_cleanup(settings: Settings, *, quiet: bool) -> int:
     if not quiet and sys.stderr:
         number = len(removed)
         sys.stderr.write(f"pyfetch: removed {number} {'file' if number == 1 else 'files'}\n")
-        kept, size = kept_files(Path(settings.output_dir))
+        others = objects.other_uploads() if objects else 0
+        if others:
+            uploads = "upload stays" if others == 1 else "uploads stay"
+            sys.stderr.write(f"pyfetch: {others} {uploads} that others have begun\n")
+        kept, size = kept_files(home)
         if kept:
-            where = Path(settings.output_dir, OWN_DIRECTORY, PRUNED_DIRECTORY)
+            where = home / OWN_DIRECTORY / PRUNED_DIRECTORY
             files = "pruned file stays" if kept == 1 else "pruned files stay"
             sys.stderr.write(
                 f"pyfetch: {kept} {files} ({format_size(size)}): remove {escaped(str(where))} if"

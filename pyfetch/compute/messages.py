@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from pyfetch.models import Change, Outcome, Result
@@ -14,9 +13,7 @@ IMPORTED_MAIN = "__mp_main__"
 """What the program's module is called in another process, as `multiprocessing` calls it."""
 BEING_IMPORTED = "__pyfetch_imports_it__"
 """What the program's module has while another process runs it to get at its functions."""
-_OUTCOME, _CHANGE, _BACKUP, _TIMING = map(
-    Result._fields.index, ("outcome", "change", "backup", "timing")
-)
+_OUTCOME, _CHANGE, _TIMING = map(Result._fields.index, ("outcome", "change", "timing"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,6 @@ class Call(NamedTuple):
         fields: list[Any] = [*result]  # `_replace` takes three times as long
         fields[_OUTCOME] = result.outcome.value
         fields[_CHANGE] = result.change and result.change.value
-        fields[_BACKUP] = result.backup and str(result.backup)
         fields[_TIMING] = None
         return cls(path, tuple(fields))
 
@@ -81,7 +77,6 @@ class Call(NamedTuple):
         return result._replace(
             outcome=Outcome(result.outcome),
             change=result.change and Change(result.change),
-            backup=result.backup and Path(result.backup),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
@@ -141,11 +140,12 @@ class AttemptReport:
             kept_value(headers.get("last-modified")) or (facts.last_modified if facts else None),
             sha256,
             target.input,
-            Path(backup) if backup else None,
+            backup,
             change,
             self._transfer.resumed if task.resumed is None else task.resumed,
             in_part,
             self._timing(task, now),
+            head.version if head else None,
         )
 
     def _timing(self, task: Assignment, now: float) -> Timing:

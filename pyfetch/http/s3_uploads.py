@@ -15,14 +15,15 @@ from html import escape, unescape
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import urllib3
+from urllib3 import PoolManager, Timeout
+from urllib3.exceptions import HTTPError
 
 from pyfetch.http.s3_signature import S3Access, encoded, encoded_query, signed_fields
 
 _TRIES = 7
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 10.0
-_TIMEOUT = urllib3.Timeout(connect=10.0, read=120.0)
+_TIMEOUT = Timeout(connect=10.0, read=120.0)
 
 
 class S3Error(Exception):
@@ -54,7 +55,7 @@ class S3Uploads:
         self._host = parts.netloc
         self._before = f"{parts.path.rstrip('/')}/{encoded(bucket)}"
         self._origin = f"{parts.scheme}://{parts.netloc}"
-        self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)
+        self._pool = PoolManager(maxsize=16, retries=False, timeout=_TIMEOUT)
 
     def __repr__(self) -> str:
         return f"S3Uploads({self._bucket!r})"
@@ -152,7 +153,7 @@ class S3Uploads:
             answer = self._pool.request(
                 method, url, body=body, headers=signed, redirect=False, retries=False
             )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (HTTPError, OSError) as error:
             reason = getattr(error, "reason", None) or error
             raise S3Error(f"no answer from {self._origin} ({reason})") from error
         text = answer.data.decode(errors="replace")

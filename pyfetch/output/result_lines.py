@@ -11,7 +11,7 @@ from pyfetch.models import Result
 from pyfetch.output.summary import reason_of
 from pyfetch.text import escaped, on_one_line
 
-_KEYS = ["path" if field == "file" else field for field in Result._fields]
+_KEYS = [{"file": "path", "backup_file": "backup"}.get(field, field) for field in Result._fields]
 
 
 def value_text(result: Result) -> str:
@@ -50,7 +50,6 @@ def as_object(result: Result) -> dict[str, Any]:
     timing = result.timing
     code = result.error if result.error and result.error.of_transfer else None
     values["timing"] = timing and timing.as_object(code, result.status)
-    values["backup"] = result.backup and str(result.backup)
     return values
 
 

@@ -8,8 +8,11 @@ import re
 import stat
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.directory import OutputDirectory
@@ -31,6 +34,22 @@ KEPT_FOR = 30 * 24 * 3600.0
 _OURS = r"[0-9a-f]{32}\.(?:part|json)"
 
 
+class LeftObjects(Protocol):
+    """What runs have left in a bucket."""
+
+    def final(self, path: str, /) -> str:
+        """The path as messages show it."""
+        ...
+
+    def remove(self, path: str) -> bool:
+        """Remove an object. Returns whether there was one. Raises `TargetError`."""
+        ...
+
+    def end_uploads(self) -> list[str]:
+        """End the uploads that are not complete. Returns what messages call them."""
+        ...
+
+
 def sweep(output_dir: Path, *, now: float | None = None) -> None:
     """Make the directory of parts, and remove useless parts from it.
 
@@ -41,12 +60,13 @@ def sweep(output_dir: Path, *, now: float | None = None) -> None:
         _remove_parts(output_dir, time.time() - KEPT_FOR if now is None else now - KEPT_FOR)
 
 
-def clean_up(output_dir: Path, wait: float = 0.0) -> list[str]:
+def clean_up(output_dir: Path, wait: float = 0.0, objects: LeftObjects | None = None) -> list[str]:
     """Remove all parts, and the backups that the state knows. Returns the removed paths.
 
-    Backups of other programs are not removed. If another run is at work in the directory, waits
-    for its end, at most `wait` seconds. Raises `StoppedError`, and `TargetError` for a backup that
-    cannot be removed.
+    `output_dir`: what has `.pyfetch`. `objects`: removes what is in a bucket, if that is where the
+    run has saved. Backups of other programs are not removed. If another run is at work in the
+    directory, waits for its end, at most `wait` seconds. Raises `StoppedError`, and `TargetError`
+    for a backup that cannot be removed.
     """
     directory = OutputDirectory(output_dir)
     if not is_there(directory.final(OWN_DIRECTORY)):
@@ -59,16 +79,23 @@ def clean_up(output_dir: Path, wait: float = 0.0) -> list[str]:
         file = output_dir / OWN_DIRECTORY / STATE_FILE
         if is_there(os.fspath(file)):
             with closing(State(file)) as state, closing(directory), needed_for(output_dir):
-                removed += _remove_backups(state, directory)
+                removed += _remove_backups(
+                    state, objects.remove if objects else partial(_remove, directory)
+                )
+        left = objects.end_uploads() if objects else []
     finally:
         lock.release()
+    if objects:
+        parts = [path for path in removed if path.startswith(OWN_DIRECTORY)]
+        backups = [objects.final(path) for path in removed if path not in parts]
+        return [*map(directory.final, parts), *backups, *left]
     return [directory.final(path) for path in removed]
 
 
-def _remove_backups(state: State, directory: OutputDirectory) -> list[str]:
-    removed = []
+def _remove_backups(state: State, remove: Callable[[str], bool]) -> list[str]:
+    removed: list[str] = []
     for path in state.backups():
-        if is_safe_path(path) and _remove(directory, path):
+        if is_safe_path(path) and remove(path):
             removed.append(path)
         state.forget_backup(path)
         state.commit()

@@ -121,8 +121,8 @@ class FileLedger:
             self._let_go(target.path)
             self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
-            if attempt.result.backup:
-                self._state.add_backup(str(attempt.result.backup).removeprefix(self._before))
+            if attempt.result.backup_file:
+                self._state.add_backup(attempt.result.backup_file.removeprefix(self._before))
 
     def reopened(self, target: Target) -> Target:
         """A target that was `finished` and has to be fetched or computed again after all."""

@@ -120,3 +120,56 @@ def test_a_wrong_body_never_reaches_the_bucket(
     assert not [
         target for method, target in trouble.asked if method == "PUT" and "/.pyfetch/" not in target
     ]
+
+
+def test_an_upload_that_was_cut_off_goes_on_where_it_was(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE * 2)}  # five parts
+
+    def refuses(method: str, target: str) -> int | None:
+        return 403 if method == "PUT" and "partNumber=5" in target else None
+
+    trouble.plan = refuses
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    assert place.objects() == {}
+    trouble.plan = lambda _method, _target: None
+    trouble.asked.clear()
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert place.objects() == {"x": LARGE * 2}
+    put = [target for method, target in trouble.asked if "partNumber=" in target]
+    assert len(put) <= 1, put
+    assert not list((pyfetch.directory / "state").rglob("uploads"))
+
+
+def test_cleanup_ends_uploads_and_removes_backups(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE), "/y": Page(b"y")}
+    place.write("y", b"mine")
+    trouble.plan = lambda _, target: 403 if "partNumber=3" in target else None
+    assert pyfetch(*place.arguments(f"{server.url}/y", "--retries", "0")).status == 0
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    assert place.list() == ["y", "y.~1~"]
+    assert len(place.uploads()) == 1
+    ended = pyfetch(*place.arguments("--cleanup"))
+    assert ended.status == 0, ended.err
+    assert f"{place.address}/x (an upload)" in ended.out
+    assert f"{place.address}/y.~1~" in ended.out
+    assert place.uploads() == []
+    assert place.list() == ["y"]
+    assert [file.name for file in (pyfetch.directory / "state").rglob("*.*") if file.is_file()] == [
+        "state.sqlite3"
+    ]
+
+
+def test_uploads_of_others_are_told_of_and_stay(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests
+) -> None:
+    server.pages = {"/y": Page(b"y")}
+    assert pyfetch(*place.arguments(f"{server.url}/y")).status == 0
+    place.begin_upload("theirs")
+    ended = pyfetch(*place.arguments("--cleanup"))
+    assert "1 upload stays that others have begun" in ended.err
+    assert place.uploads() == [f"{place.prefix}/theirs"]

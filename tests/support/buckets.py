@@ -18,6 +18,8 @@ from typing import Any, Self
 import obstore
 from obstore.store import S3Store
 
+from pyfetch.http.s3_signature import S3Access
+from pyfetch.http.s3_uploads import S3Uploads
 from tests.support.command import Command, InstalledCommand
 
 KEY_ID, SECRET = "AKIDEXAMPLE0001", "SECRETEXAMPLE0001"
@@ -118,6 +120,17 @@ class BucketOfTests:
     def objects(self) -> dict[str, bytes]:
         """The objects, without those of pyfetch itself."""
         return {key: self.read(key) for key in self.list() if not key.startswith(".pyfetch/")}
+
+    def uploads(self) -> list[str]:
+        """Whole keys of uploads below the prefix that are not complete."""
+        return [key for key, _ in self._uploads().below(f"{self.prefix}/")]
+
+    def begin_upload(self, key: str) -> None:
+        self._uploads().begin(f"{self.prefix}/{key}", {})
+
+    def _uploads(self) -> S3Uploads:
+        access = S3Access(f"http://127.0.0.1:{self.port}", "us-east-1", KEY_ID, SECRET)
+        return S3Uploads(access, self.name)
 
     def list(self) -> list[str]:
         return sorted(one["path"] for chunk in obstore.list(self.client) for one in chunk)

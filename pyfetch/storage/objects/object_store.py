@@ -13,7 +13,7 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import Bucket, ObjectMeta
+from pyfetch.storage.objects.bucket import Bucket, ObjectMeta, meaning_of
 from pyfetch.storage.objects.credentials import s3_access
 from pyfetch.storage.objects.large_upload import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving
@@ -115,6 +115,39 @@ class ObjectStore:
 
     def without_links(self, path: str) -> str:
         return path
+
+    def remove(self, path: str) -> bool:
+        """As `LeftObjects.remove`: a backup, for `--cleanup`."""
+        if self.bucket.head(path) is None:
+            return False
+        self.bucket.delete(path)
+        return True
+
+    def end_uploads(self) -> list[str]:
+        """As `LeftObjects.end_uploads`: those that runs with this state have begun."""
+        uploads = self.bucket.uploads
+        if not uploads:
+            return []
+        from pyfetch.http.s3_uploads import S3Error
+
+        address = self.bucket.address
+        try:
+            return [f"{address.root}{key} (an upload)" for key in uploads.abort_all()]
+        except S3Error as error:
+            raise meaning_of(str(address), str(error), writes=True) from error
+
+    def other_uploads(self) -> int:
+        """How many uploads there are that others have begun, or runs with another state."""
+        uploads = self.bucket.uploads
+        if not uploads:
+            return 0
+        from pyfetch.http.s3_uploads import S3Error
+
+        address = self.bucket.address
+        try:
+            return uploads.others(address.key(""))
+        except S3Error as error:
+            raise meaning_of(str(address), str(error), writes=False) from error
 
     def _check(self, path: str) -> None:
         if OWN_DIRECTORY in path.casefold().split("/"):

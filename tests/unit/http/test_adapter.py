@@ -104,7 +104,7 @@ def test_of_the_cookies_only_those_that_may_be_of_use_are_read() -> None:
 
 
 SHARED_NAMES = {
-    "Retry", "Timeout", "HTTPError", "InvalidHeader", "parse_url", "ssl_wrap_socket",
+    "Retry", "Timeout", "HTTPError", "PoolManager", "InvalidHeader", "parse_url", "ssl_wrap_socket",
 }  # fmt: skip
 
 

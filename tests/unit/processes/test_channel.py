@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -62,7 +61,7 @@ def test_a_function_gets_the_result_without_its_timing(ends: tuple[Channel, Chan
     here, there = ends
     result = Result(
         3, "http://h/x", Outcome.FETCHED, status=200, file="data/x", change=Change.SAME,
-        input={"a": [1]}, backup=Path("data/x.~1~"),
+        input={"a": [1]}, backup_file="data/x.~1~",
     )  # fmt: skip
     here.send(Call.of("/data/x", result))
     call = there.receive()
