@@ -12,12 +12,13 @@ from pyfetch.facts import FileFacts
 from pyfetch.models import HostSignal, Length, Result, Target, TargetError
 from pyfetch.timing import Entered, Try
 from pyfetch.urls import Url
+from pyfetch.value import Value
 
 if TYPE_CHECKING:
     from http.cookiejar import CookieJar
 
 
-class PartDigest(NamedTuple):
+class PartDigest(Value):
     """The digest of the bytes that an earlier attempt has left in a part."""
 
     length: int
@@ -120,7 +121,7 @@ class GoesOn(NamedTuple):
     """Seconds for which the host wants to be left alone; None if it does not say."""
 
 
-class NotMade(NamedTuple):
+class NotMade(Value):
     """The attempt could not be made, as this machine has no descriptor or thread left."""
 
     failed: Finished

@@ -45,6 +45,11 @@ def anywhere() -> Iterator[None]:
         _move(_home)
 
 
+def leave_home() -> None:
+    """Let this thread run on every CPU from now on."""
+    _move(_allowed)
+
+
 def available() -> int:
     """How many CPUs this process may use."""
     if _allowed:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from pyfetch.value import Value
 
 _REMEMBERED = 256
 """Dates that are remembered: most answers within a second have the same one."""
@@ -78,7 +80,7 @@ def parse_header(text: str) -> tuple[str, str]:
     return name, value
 
 
-class ContentRange(NamedTuple):
+class ContentRange(Value):
     """Bytes `first` to `last`, both included, of `total` (RFC 9110, section 14.4)."""
 
     first: int

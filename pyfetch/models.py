@@ -234,6 +234,8 @@ class ResultFields(NamedTuple):
     """Bytes of a failed target that are kept as a part, to go on from in another run."""
     timing: Timing | None = None
     """When what happened; None where no attempt was made."""
+    http_version: str | None = None
+    """Version of HTTP of the last answer: `1.1`, `2` and so on."""
     value: Any = None
     """What the function has returned for the file (`--map`), as JSON can have it."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pyfetch.compute.stage import ComputeStage
     from pyfetch.compute.task import Task
     from pyfetch.engine.download import Downloader
-    from pyfetch.engine.threads import ThreadEngine
+    from pyfetch.engine.local import LocalEngine
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.lock import RunLock
     from pyfetch.storage.state import State
@@ -62,7 +62,7 @@ class Run:
         self._put_in_order = in_order if ordered else as_finished
         self._read_ahead = ReadAhead()
         self._download: Downloader | None = None
-        self._engine: ThreadEngine | Coordinator
+        self._engine: LocalEngine | Coordinator
         self._task: Task | None = None
         self._stage: ComputeStage | None = None
         self._members: MembersComputing | None = None
@@ -79,7 +79,7 @@ class Run:
 
                 self._download = Downloader(settings)
         if self._download and is_here:
-            from pyfetch.engine.threads import engine_over_threads
+            from pyfetch.engine.local import new_engine
 
             if may_pin and settings.cpu_pin:
                 cpu.pin(os.getpid())
@@ -87,10 +87,12 @@ class Run:
                 from pyfetch.compute.stage import ComputeStage
 
                 self._stage = ComputeStage(settings, self._task)
-            self._engine = engine_over_threads(
-                settings, self._download, self._read_ahead, self._stage
-            )
+            self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
+            if not settings.on_cluster:
+                from pyfetch.engine.download import check_engine
+
+                check_engine(settings)
             from pyfetch.cluster.coordinator import Coordinator
 
             if self._task:

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
+
+from pyfetch.value import Value
 
 LEFT_OUT = "#"
 """Ends a URL without its signature, so that it never equals a URL that has had none."""
@@ -11,7 +12,7 @@ LEFT_OUT = "#"
 _MAY_BE_SIGNED = r"(?i:[?&](?:x-amz-signature|x-goog-signature|signature|sig)=)"
 
 
-class _Signature(NamedTuple):
+class _Signature(Value):
     """A method of signing URLs; the names of parameters are in lower case."""
 
     needs: frozenset[str]

@@ -8,7 +8,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from pyfetch.value import Value
 
 STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
@@ -28,7 +29,7 @@ class OutOfThreadsError(Exception):
     """The system refuses to start another thread."""
 
 
-class DescriptorBudget(NamedTuple):
+class DescriptorBudget(Value):
     """How the descriptors that this process may have are divided."""
 
     workers: int

@@ -113,6 +113,14 @@ class Transfer:
         finally:
             self._interrupt = None
 
+    def call_at_stop(self, interrupt: Callable[[], None]) -> None:
+        """Let `stop` call `interrupt`, which must not block, until `end`.
+
+        Raises a `TargetError` if it was called already.
+        """
+        self._interrupt = interrupt
+        self.check()
+
     def ours_begins(self) -> None:
         """Note that the body has to wait for this program (disk, hashing, `--limit-rate`)."""
         self._ours_since = time.monotonic()
@@ -149,6 +157,7 @@ class Transfer:
 
     def end(self) -> None:
         """Detach from the connection: `stop` must not shut it down any more."""
+        self._interrupt = None
         if self._socket is not None:
             with self._lock:
                 self._socket = None

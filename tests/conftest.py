@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from pyfetch.settings import SETTINGS, Engine
 from tests.support.command import Command, InstalledCommand
+from tests.support.engines import leave_out_differences
 from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
@@ -36,11 +38,21 @@ ROOM = 1024**3
 """Bytes that have to be free there."""
 
 
-def pytest_configure() -> None:
-    """Let the tests write into memory, where there is a place for that.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What fetches in the tests of the command and of the library: `--engine curl`."""
+    parser.addoption("--engine", choices=list(Engine), default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the tests write into memory, where there is a place for that, and with one engine.
 
     A file system on a disk makes each state and each file wait for it.
     """
+    engine = config.getoption("--engine")
+    if engine:
+        Command.engine = engine
+        known = SETTINGS["engine"]  # the library's default, too
+        SETTINGS["engine"] = known._replace(default=Engine(engine))
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -48,6 +60,11 @@ def pytest_configure() -> None:
 def pytest_collection() -> None:
     """Look for no garbage among what is collected: a tenth of the time, and there is none."""
     gc.disable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what does not hold with the engine that the tests are run with."""
+    leave_out_differences(config.getoption("--engine"), items)
 
 
 def pytest_collection_finish() -> None:

@@ -1,10 +1,11 @@
 """What the command shows, where, and which reports it writes."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pyfetch.errors import UsageError
 from pyfetch.output.terminals import can_draw
+from pyfetch.value import Value
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -29,7 +30,7 @@ class ProgressForm(StrEnum):
     NONE = "none"
 
 
-class OutputOptions(NamedTuple):
+class OutputOptions(Value):
     """What the command shows, where, and which reports it writes."""
 
     format: str | None = None

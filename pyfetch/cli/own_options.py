@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -191,7 +192,12 @@ def _everything(context: click.Context, _: click.Parameter, asked: bool) -> None
 
 def _version(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
-        _answer(context, f"pyfetch {__version__}")
+        text = f"pyfetch {__version__}"
+        if set(sys.argv[1:]) & {"-v", "--verbose", "-vv", "-vV", "-Vv"}:
+            from pyfetch.cli.versions import versions
+
+            text = "\n".join([text, *versions()])
+        _answer(context, text)
 
 
 def _completion(context: click.Context, _: click.Parameter, shell: str | None) -> None:
@@ -219,7 +225,13 @@ def _option(*flags: str, text: str, **attributes: Any) -> GroupedOption:
 ANSWERS = (
     _option("-h", text="Show the use on one screen.", is_flag=True, callback=_one_screen),
     _option("--help", text="Show all options.", is_flag=True, callback=_everything),
-    _option("-V", "--version", text="Show the version.", is_flag=True, callback=_version),
+    _option(
+        "-V",
+        "--version",
+        text="Show the version; with `-v`, what fetches, and how.",
+        is_flag=True,
+        callback=_version,
+    ),
     _option(
         "--completion",
         text="Print what makes this shell complete options and files.",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
@@ -21,6 +21,7 @@ from pyfetch.output.summary import Summary
 from pyfetch.run import Run
 from pyfetch.settings import InputFormat, Settings
 from pyfetch.settings.store_kinds import is_bucket
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
@@ -32,7 +33,7 @@ _FEW = 5
 _BELOW = " " * 7
 
 
-class SourceSpec(NamedTuple):
+class SourceSpec(Value):
     """The SOURCE arguments, and how to read them."""
 
     arguments: tuple[str, ...]

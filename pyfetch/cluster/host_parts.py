@@ -25,7 +25,7 @@ def part_of(limits: Limits, units: int, whole: int) -> Limits:
     if units == whole:
         return limits
     rate = _whole_rate(limits) * units // whole if limits.interval else 0
-    return limits._replace(
+    return limits.replaced(
         per_host=limits.per_host and limits.per_host * units // whole,
         interval=1 / rate if rate else limits.interval,
         limit_rate=limits.limit_rate and limits.limit_rate * units // whole,

@@ -24,8 +24,8 @@ from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
+from pyfetch.engine.local import LocalEngine, new_engine
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import ThreadEngine, engine_over_threads
 from pyfetch.errors import RunError
 from pyfetch.models import Target
 from pyfetch.naming.template import Said
@@ -175,9 +175,7 @@ def _fetch(
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
-    engine = engine_over_threads(
-        settings, downloader, read_ahead, stage, make_queues=hosts.make_queues
-    )
+    engine = new_engine(settings, downloader, read_ahead, stage, make_queues=hosts.make_queues)
     hosts.tell, hosts.give_back = engine.tell, engine.give_back
     every = _REPORT_EVERY if begin.watched else _ALIVE_EVERY
     if settings.limit_rate or settings.rate_total:
@@ -203,7 +201,7 @@ def _fetch(
 
 
 def _hearing(
-    engine: ThreadEngine, names: _Names, hosts: MemberHosts, computing: MemberStage | None
+    engine: LocalEngine, names: _Names, hosts: MemberHosts, computing: MemberStage | None
 ) -> Callable[[messages.ToMember], None]:
     """What takes in a message that is not about targets to come."""
 
@@ -243,7 +241,7 @@ def _targets(
 
 
 def _report_what_is_in_flight(
-    engine: ThreadEngine,
+    engine: LocalEngine,
     send: Callable[[messages.FromMember], None],
     every: float,
     hosts: MemberHosts,
@@ -253,7 +251,7 @@ def _report_what_is_in_flight(
         send(_report(engine, hosts))
 
 
-def _report(engine: ThreadEngine, hosts: MemberHosts) -> messages.InFlightReport:
+def _report(engine: LocalEngine, hosts: MemberHosts) -> messages.InFlightReport:
     transfers = [
         messages.TransferState(
             each.target.index, each.received, each.resumed, each.size, each.phase

@@ -145,6 +145,7 @@ class AttemptReport:
             self._transfer.resumed if task.resumed is None else task.resumed,
             in_part,
             self._timing(task, now),
+            head.version if head else None,
         )
 
     def _timing(self, task: Assignment, now: float) -> Timing:

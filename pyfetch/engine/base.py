@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
@@ -23,6 +23,7 @@ from pyfetch.models import Entry, Result, Target
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where something is drawn, or files are kept
     from pyfetch.activity import Activity, BusyHost
@@ -42,7 +43,7 @@ class Wake:
 _WAKE = Wake()
 
 
-class FinishedCounts(NamedTuple):
+class FinishedCounts(Value):
     """How many URLs are finished."""
 
     finished: int

@@ -8,21 +8,23 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
 from pyfetch.engine.download_attempt import Download, Get, NeedsAnotherRequest, Step
-from pyfetch.errors import RunError
+from pyfetch.errors import RunError, UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
-from pyfetch.settings import Settings
+from pyfetch.settings import Engine, Settings
 from pyfetch.system import is_out_of_resources
 from pyfetch.transfer import Transfer
 
-if TYPE_CHECKING:  # loaded where files are kept only
+if TYPE_CHECKING:  # loaded where files are kept only, or where libcurl fetches
+    from pyfetch.http.curl.client import CurlClient
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.ledger import Rename
     from pyfetch.storage.store import Store
@@ -48,7 +50,7 @@ class Downloader:
         self._settings = settings
         self._clock = clock
         self._bandwidth = Bandwidth(settings.limit_rate) if settings.limit_rate else None
-        self._client = Client(settings, USER_AGENT, self._bandwidth)
+        self.client = _new_client(settings, self._bandwidth)
         self.store: Store | None = None
         """Where bodies go; None: no file is kept."""
         self.rename: Rename | None = None
@@ -62,7 +64,8 @@ class Downloader:
     def __call__(self, target: Target, transfer: Transfer) -> AttemptOutcome:
         """Make one attempt. Raises nothing but a `RunError`, if the whole run has to stop."""
         steps = self.steps(target, transfer)
-        get = self._client.get
+        assert isinstance(self.client, Client)  # noqa: S101 - else a loop drives the steps
+        get = self.client.get
         try:
             step = next(steps)
             while True:
@@ -113,7 +116,7 @@ class Downloader:
 
     def limit_rate_of(self, origin: str, rate: int) -> None:
         """Let all transfers from this host together receive so many bytes a second."""
-        self._client.limit_rate_of(origin, rate)
+        self.client.limit_rate_of(origin, rate)
 
     def _into(
         self, known: DirectoryIdentity | None
@@ -127,8 +130,23 @@ class Downloader:
         return lambda report, transfer: FileDownload(report, transfer, settings, store, self.rename)
 
     def _not_made(self, failed: Finished) -> NotMade:
-        self._client.close_idle()
+        self.client.close_idle()
         return NotMade(failed)
+
+
+def check_engine(settings: Settings) -> None:
+    """Raise `UsageError` if what the engine needs is not installed."""
+    if settings.engine is Engine.CURL and find_spec("pycurl") is None:
+        raise UsageError("--engine curl needs an extra: pip install 'pyfetch-batch[curl]'")
+
+
+def _new_client(settings: Settings, bandwidth: Bandwidth | None) -> Client | CurlClient:
+    if settings.engine is Engine.CURL:
+        check_engine(settings)
+        from pyfetch.http.curl.client import CurlClient
+
+        return CurlClient(settings, USER_AGENT, bandwidth)
+    return Client(settings, USER_AGENT, bandwidth)
 
 
 def _why_unwritable(target: Target) -> TargetError | None:

@@ -32,6 +32,8 @@ class Get(NamedTuple):
     fields: Mapping[str, str]
     """Header fields for this request alone: a range, conditions."""
     receiver: BodyWriter
+    head_blocks: bool
+    """Whether `receiver.head` may take long: it hashes a part, or asks for a name."""
 
 
 class BeforeWork:
@@ -104,8 +106,9 @@ class Download:
             on_wanted=on_wanted,
         )
         self.report.asked = True
+        blocks = question.part is not None or on_wanted is not None
         try:
-            onward = yield Get(redirects, question.fields, writer)
+            onward = yield Get(redirects, question.fields, writer, blocks)
         finally:
             self.report.answer = writer.answer
         if writer.start_again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
@@ -29,8 +30,10 @@ from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.existing import NOTHING
 from pyfetch.storage.ledger import Rename
 from pyfetch.storage.placing import Placement, WhenThere
-from pyfetch.storage.store import Saving, Store
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:
+    from pyfetch.storage.store import Saving, Store
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
 _KEEP, _REPLACE, _BACK_UP = WhenThere.KEEP, WhenThere.REPLACE, WhenThere.BACK_UP

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyfetch import cpu
 from pyfetch.checksum import Digest
@@ -12,9 +12,11 @@ from pyfetch.facts import FileFacts, Known
 from pyfetch.http.validators import conditional_fields, fields_for, is_as_recorded
 from pyfetch.models import Failure, IfExists, Outcome, Target, TargetError
 from pyfetch.storage.existing import Found, Status, is_as_its_task_left_it
-from pyfetch.storage.store import Store
 from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:
+    from pyfetch.storage.store import Store
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
 _REFRESH, _REPLACE, _RENAME = IfExists.REFRESH, IfExists.REPLACE, IfExists.RENAME
@@ -51,7 +53,7 @@ def judge_existing(
     target: Target,
     transfer: Transfer,
     expected: Expectations,
-    store: Store,
+    store: "Store",
 ) -> Kept | Wanted:
     """Decide what the file found under the name `final` means, before a request.
 
@@ -130,7 +132,7 @@ def _judge_by_checksum(
     policy: IfExists,
     target: Target,
     transfer: Transfer,
-    store: Store,
+    store: "Store",
 ) -> Kept | Wanted:
     """Decide by the demanded checksum: no server has to be asked if the file has it."""
     if transfer.assignment.redirects:
@@ -180,7 +182,7 @@ def already_there(final: str) -> TargetError:
     return TargetError(Failure.EXISTS, f"{final} exists already")
 
 
-def _digest_of(store: Store, target: Target, transfer: Transfer) -> Digest:
+def _digest_of(store: "Store", target: Target, transfer: Transfer) -> Digest:
     assert target.path is not None  # noqa: S101 - the ledger has named it
     digest = Digest(target.checksum)
     transfer.enter(Phase.CHECKING)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from pyfetch.models import Entry, Result
 from pyfetch.system import daemon
+from pyfetch.value import Value
 
 LOOKAHEAD = 4096
 """Entries that are read but not yet shown, at most, while that gives work to all workers."""
@@ -149,7 +149,7 @@ class InputFailed(Exception):  # noqa: N818 - it is not an error of ours
         self.error = error
 
 
-class InputEnded(NamedTuple):
+class InputEnded(Value):
     """The input has ended; `error` is what reading it has raised, if anything."""
 
     error: Exception | None = None

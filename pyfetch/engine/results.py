@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
 
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.models import Result
+from pyfetch.value import Value
 
 _ENOUGH = 64
 """Results for which the consumer is woken at once, while many come."""
@@ -14,7 +14,7 @@ CAPACITY = 1024
 """Back-pressure: while this many results wait for the consumer, no new attempt is started."""
 
 
-class _End(NamedTuple):
+class _End(Value):
     """There are no more results."""
 
     error: BaseException | None

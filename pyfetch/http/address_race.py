@@ -13,11 +13,11 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from itertools import chain, zip_longest
-from typing import NamedTuple
 
 from pyfetch.http.name_lookup import Address
 from pyfetch.http.route import Proxy, connect_through, new_socket
 from pyfetch.transfer import Transfer
+from pyfetch.value import Value
 
 STAGGER = 0.25
 """Seconds to wait for one address before the next one joins the race."""
@@ -54,7 +54,7 @@ class WorkingAddresses:
         self._by_host[host] = address[4]
 
 
-class _Attempt(NamedTuple):
+class _Attempt(Value):
     """A connection that is being made."""
 
     socket: socket.socket

@@ -152,14 +152,19 @@ class Bandwidth:
         Returns the time of the grant, for `give_back`. Raises the `TargetError` that the transfer
         was stopped with.
         """
-        with self._lock:
-            due = max(self._free_at, self._clock() - _CREDIT)
-            self._free_at = due + (size or self.chunk) / self._rate
+        due = self.reserve(size or self.chunk)
         while (wait := due - self._clock()) > 0:
             transfer.check()
             nap = min(wait, _NAP)
             self._sleep(nap)
             transfer.ours += nap
+        return due
+
+    def reserve(self, size: int) -> float:
+        """Reserve `size` bytes. Returns when they may be read, on the clock."""
+        with self._lock:
+            due = max(self._free_at, self._clock() - _CREDIT)
+            self._free_at = due + size / self._rate
         return due
 
     def give_back(self, unused: int, due: float) -> None:

@@ -167,7 +167,7 @@ class Connection:
         addresses = connector.working.in_order((host, port), _allowed(found, connector.judge))
         transfer.enter(Phase.CONNECTING)
         if trace.is_on() and not is_ip_address(host):
-            trace.name_resolved(host, found)
+            trace.name_resolved(host, (str(address[4][0]) for address in found))
         socks = route.proxy if route.proxy and route.proxy.is_socks else None
         target = self._socks_target(socks, transfer) if socks else ("", 0)
         timeout = connector.connect_timeout

@@ -160,6 +160,8 @@ class _Brotli(_Coding):
         yield piece
         while len(piece) >= PIECE or not self._stream.can_accept_more_data():
             piece = self._stream.process(b"", output_buffer_limit=PIECE)
+            if not (piece or self._stream.can_accept_more_data()):
+                raise ValueError("there is more behind its end")
             yield piece
 
     @property

@@ -10,6 +10,7 @@ from pyfetch.errors import UsageError
 from pyfetch.settings import Settings
 from pyfetch.text import MASK
 from pyfetch.urls import Url
+from pyfetch.value import Value
 
 _DEFAULT = "default"
 _WORD = r'"((?:[^"\\]|\\.)*)"|(\S+)'
@@ -18,7 +19,7 @@ _ESCAPE = r"\\(.)"
 _log = logging.getLogger(__name__)
 
 
-class Login(NamedTuple):
+class Login(Value):
     """Entry of a netrc file for a host."""
 
     user: str

@@ -2,7 +2,6 @@
 
 import os
 import threading
-from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 import requests
@@ -23,11 +22,12 @@ from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import HostSettings, Settings, check_proxy, matching, together
 from pyfetch.urls import Url
+from pyfetch.value import Value
 
 _CACHE_SIZE = 1024
 
 
-class OriginConfig(NamedTuple):
+class OriginConfig(Value):
     """What all requests to an origin have in common."""
 
     route: Route
@@ -112,7 +112,7 @@ class OriginConfigs:
         except ValueError as error:
             raise TargetError(Failure.INVALID_URL, f"no URL: {error}") from error
         if own.cacert:
-            route.trust = self._trust[own.cacert]
+            route.trust, route.cacert = self._trust[own.cacert], own.cacert
         defaults, after_redirect = self._defaults.of(url)
         return OriginConfig(
             route,

@@ -1,12 +1,12 @@
 """What requests to an origin send by default: header fields and login, by the settings."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from pyfetch.http.credentials import Login, Netrc
 from pyfetch.settings import Settings, matching, together
 from pyfetch.text import MASK
 from pyfetch.urls import Url
+from pyfetch.value import Value
 
 _HARMLESS = frozenset(
     {"accept", "accept-language", "cache-control", "dnt", "pragma", "referer", "user-agent"}
@@ -15,7 +15,7 @@ _HARMLESS = frozenset(
 meant for the first origin."""
 
 
-class RequestDefaults(NamedTuple):
+class RequestDefaults(Value):
     """Header fields and login of requests that have none of their own."""
 
     fields: Mapping[str, str]

@@ -43,6 +43,7 @@ class Framing(NamedTuple):
 
 
 UNTIL_CLOSE = Framing()
+_VERSIONS = [f"1.{minor}" for minor in range(10)]
 
 
 def framing_of(status: int, fields: Fields) -> Framing:
@@ -74,11 +75,21 @@ def framing_of(status: int, fields: Fields) -> Framing:
 class ResponseHead:
     """The head of the final response to one GET, and how its body is framed."""
 
-    __slots__ = ("framing", "headers", "reason", "status", "url")
+    __slots__ = ("framing", "headers", "reason", "status", "url", "version")
 
-    def __init__(self, url: Url, status_line: StatusLine, fields: Fields, framing: Framing) -> None:
+    def __init__(
+        self,
+        url: Url,
+        status_line: StatusLine,
+        fields: Fields,
+        framing: Framing,
+        version: str | None = None,
+    ) -> None:
+        """`version`: of HTTP, if it is none of 1.x."""
         self.url = url
         """URL of the request, after redirects."""
+        self.version = version or _VERSIONS[status_line.minor]
+        """Version of HTTP: `1.1`, `2` and so on."""
         self.status = status_line.status
         self.reason = status_line.reason
         self.headers = fields
@@ -114,6 +125,7 @@ class Response(ResponseHead):
     ) -> None:
         # The fields of `ResponseHead`: to call its `__init__` would cost each URL a call.
         self.url = url
+        self.version = _VERSIONS[status_line.minor]
         self.status = status_line.status
         self.reason = status_line.reason
         self.headers = fields

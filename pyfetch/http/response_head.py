@@ -65,7 +65,7 @@ def read_head(buffer: ReadBuffer) -> tuple[StatusLine, Fields]:
     connection raises.
     """
     for _ in range(MAX_INTERIM + 1):
-        status_line, fields = _parse(_read_block(buffer))
+        status_line, fields = parse_head(_read_block(buffer))
         if status_line.status >= 200 or status_line.status == _SWITCHING_PROTOCOLS:
             return status_line, fields
     raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
@@ -104,7 +104,8 @@ def end_of_head(data: bytes | bytearray, searched: int) -> tuple[int, int]:
     return start - (data[start - 1 : start] == b"\r"), end
 
 
-def _parse(block: str) -> tuple[StatusLine, Fields]:
+def parse_head(block: str) -> tuple[StatusLine, Fields]:
+    """Parse the lines of one head, without the empty line that ends it. Raises `HTTPException`."""
     first, *lines = block.split("\n")
     parse_first = parse_status_line if len(first) > _CACHED_LENGTH else cached_status_line
     status_line = parse_first(first)

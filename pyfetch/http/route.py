@@ -7,7 +7,7 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from urllib3.util import parse_url
@@ -15,6 +15,7 @@ from urllib3.util import parse_url
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.urls import DEFAULT_PORTS
+from pyfetch.value import Value
 
 _PROXY_PORTS = DEFAULT_PORTS | dict.fromkeys(("socks4", "socks4a", "socks5", "socks5h"), 1080)
 
@@ -23,7 +24,7 @@ _NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 RequestFields = Mapping[str, str | bytes]
 
 
-class Proxy(NamedTuple):
+class Proxy(Value):
     """A proxy, with the user and password for it."""
 
     scheme: str
@@ -69,7 +70,8 @@ class Route:
     """How an origin is reached. Requests of any thread share it."""
 
     __slots__ = (
-        "_encoded", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme", "trust",
+        "_encoded", "cacert", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme",
+        "trust",
     )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
@@ -85,6 +87,8 @@ class Route:
         """Whether an HTTP proxy gets the request itself, with the whole URL in it."""
         self.trust: Trust | None = None
         """Who may vouch for the host, where it has authorities of its own."""
+        self.cacert: str | None = None
+        """The file or directory with these authorities."""
         self._encoded: tuple[RequestFields | None, str] = None, ""
         """Fields of the last request, and their lines: most requests have the same ones."""
 

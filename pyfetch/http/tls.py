@@ -8,7 +8,7 @@ import ssl
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import certifi
 
@@ -58,6 +58,24 @@ class Trust:
             if self._context is None:
                 self._context = _new_context(self._settings, self._bundle)
             return self._context
+
+
+class Authorities(NamedTuple):
+    """Where the authorities are that a run trusts: a file, a directory, or both."""
+
+    file: str | None
+    directory: str | None
+
+
+def authorities_of(settings: Settings, cacert: str | None = None) -> Authorities:
+    """The authorities that a `Trust` of the same arguments has, for other libraries than `ssl`."""
+    bundle = cacert or settings.cacert or bundle_of_the_environment()
+    if bundle is not None:
+        return Authorities(None, bundle) if Path(bundle).is_dir() else Authorities(bundle, None)
+    if _system_has_authorities():
+        paths = ssl.get_default_verify_paths()
+        return Authorities(paths.cafile, paths.capath)
+    return Authorities(certifi.where(), None)
 
 
 def _new_context(settings: Settings, bundle: str | None) -> ssl.SSLContext:

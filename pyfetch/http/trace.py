@@ -6,9 +6,8 @@ These functions are called only where somebody reads the log: `is_on` and `shows
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from pyfetch.http.name_lookup import Address
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
 from pyfetch.text import MASK, masked
@@ -38,10 +37,9 @@ def shows_heads() -> bool:
     return _log.isEnabledFor(logging.DEBUG)
 
 
-def name_resolved(host: str, addresses: Sequence[Address]) -> None:
+def name_resolved(host: str, addresses: Iterable[str]) -> None:
     """A name was looked up."""
-    found = dict.fromkeys(str(address[4][0]) for address in addresses)
-    _log.info("%s is %s", host, ", ".join(found) or "no address")
+    _log.info("%s is %s", host, ", ".join(dict.fromkeys(addresses)) or "no address")
 
 
 def connected(route: Route, peer: object, seconds: float) -> None:

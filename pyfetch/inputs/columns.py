@@ -1,15 +1,15 @@
 """Which column of a table, or key of an object, holds the URL (`--url-column`)."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pyfetch.urls import is_url, looks_like_a_url
+from pyfetch.value import Value
 
 URL = "url"
 """Name of the column, or key, that holds the URL where nothing else is said."""
 
 
-class Columns(NamedTuple):
+class Columns(Value):
     """What is asked of the columns of a list."""
 
     url: str | None = None

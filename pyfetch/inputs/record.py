@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from pyfetch.checksum import Checksum, demanded_by, parse_checksum
 from pyfetch.headers import parse_header
+from pyfetch.value import Value
 
 
 class Record(NamedTuple):
@@ -24,7 +25,7 @@ class Record(NamedTuple):
     """Everything else in the list about it: unknown keys or columns."""
 
 
-class BadRecord(NamedTuple):
+class BadRecord(Value):
     """A record that cannot be used."""
 
     detail: str

@@ -49,7 +49,7 @@ def line_of(
     raw, record = found.raw, found.record
     if not as_it_is or (raw is None and form is InputFormat.JSONL):
         if isinstance(record, BadRecord):
-            record = record._replace(detail=f"{where}: {record.detail}")
+            record = record.replaced(detail=f"{where}: {record.detail}")
         return json_line(record, raw, columns)
     if raw is None:
         detail = record.detail if isinstance(record, BadRecord) else "it cannot be written"

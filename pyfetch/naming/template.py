@@ -37,11 +37,14 @@ class Said(NamedTuple):
     """In lower case, without parameters; None: it is not known."""
 
 
-class _Own(NamedTuple):
+class _Own:
     """The name that a target has by itself."""
 
-    name: PathComponent
-    media_type: str | None
+    __slots__ = ("media_type", "name")
+
+    def __init__(self, name: PathComponent, media_type: str | None) -> None:
+        self.name = name
+        self.media_type = media_type
 
 
 NOTHING_SAID = Said()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyfetch.models import Failure
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.settings import MOST_WORKERS, HostSettings
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where several members share hosts
     from pyfetch.scheduling.host_budgets import HostNews
@@ -31,7 +32,7 @@ _MOMENT = 1e-3
 """Shortest time over which a rate is measured, in seconds."""
 
 
-class Limits(NamedTuple):
+class Limits(Value):
     """How much may be asked of a host, as the settings say."""
 
     per_host: int | None = None
@@ -58,7 +59,7 @@ def limits_of(host: HostSettings) -> Limits:
     )
 
 
-class HostRules(NamedTuple):
+class HostRules(Value):
     """What the settings say of one host."""
 
     limits: Limits
@@ -179,7 +180,7 @@ class HostShare:
         return cls(1.0, max(1.0, running / 2))
 
 
-class Refusal(NamedTuple):
+class Refusal(Value):
     """Why a host must not be asked now."""
 
     until: float
@@ -248,7 +249,7 @@ class HostMemories:
             if len(self._details) >= 1024:
                 self._details.clear()
             detail = self._details.setdefault(refusal.detail, refusal.detail)
-            memory = memory._replace(refusal=refusal._replace(detail=detail))
+            memory = memory._replace(refusal=refusal.replaced(detail=detail))
         self._memories[origin] = memory
         for _ in range(2):  # two for each new one, so that those whose time has come do go
             if len(self._memories) <= MOST_REMEMBERED:

@@ -3,13 +3,14 @@
 import copy
 import logging
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.models import Failure, HostSignal, Result
 from pyfetch.scheduling.host_failures import SILENT_PROBES, Reach, Reachability
 from pyfetch.scheduling.host_limits import HostMemory, HostRate, HostShare, Limits, Refusal
 from pyfetch.scheduling.host_refusals import Blame, Refusals
 from pyfetch.scheduling.retry import RetryPolicy
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loaded where several members share hosts
     from pyfetch.scheduling.host_budgets import HostBudget, HostNews
@@ -26,7 +27,7 @@ _SAME_PACE = 0.8, 1.25
 """Between these factors of the rate that was told last, a learned rate is no news."""
 
 
-class _Before(NamedTuple):
+class _Before(Value):
     """What the host could take before refusals that may be their URLs' own trouble."""
 
     share: HostShare

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pyfetch.models import Failure
 from pyfetch.transfer import Transfer
 from pyfetch.units import format_seconds, format_size
+from pyfetch.value import Value
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the transfers."""
@@ -33,7 +34,7 @@ class Observation(NamedTuple):
     """Seconds for which the body had waited for this program."""
 
 
-class StallDetector(NamedTuple):
+class StallDetector(Value):
     """Says when a transfer must be ended because it makes too little progress."""
 
     timeout: float

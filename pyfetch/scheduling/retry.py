@@ -2,9 +2,9 @@
 
 import random
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from pyfetch.models import Failure, Result
+from pyfetch.value import Value
 
 RETRIED_STATUSES = frozenset(
     {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 527, 529, 530}
@@ -22,7 +22,7 @@ def retried_statuses(changes: Iterable[int]) -> frozenset[int]:
     return frozenset(statuses)
 
 
-class RetryPolicy(NamedTuple):
+class RetryPolicy(Value):
     """Exponential back-off with full jitter: random waits below a bound that doubles.
 
     Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.

@@ -9,6 +9,8 @@ from pyfetch.settings.definitions import OF_A_CLUSTER as OF_A_CLUSTER
 from pyfetch.settings.definitions import OF_COMPUTING as OF_COMPUTING
 from pyfetch.settings.definitions import SETTINGS as SETTINGS
 from pyfetch.settings.definitions import ContradictionError as ContradictionError
+from pyfetch.settings.definitions import Engine as Engine
+from pyfetch.settings.definitions import HttpVersion as HttpVersion
 from pyfetch.settings.definitions import InputFormat as InputFormat
 from pyfetch.settings.definitions import Settings as Settings
 from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment

@@ -80,6 +80,24 @@ class InputFormat(StrEnum):
     METALINK = "metalink"
 
 
+class Engine(StrEnum):
+    """What makes the transfers."""
+
+    THREADS = "threads"
+    """A thread for each, over `requests`."""
+    CURL = "curl"
+    """One thread for all, over libcurl."""
+
+
+class HttpVersion(StrEnum):
+    """The versions of HTTP that may be spoken."""
+
+    AUTO = "auto"
+    ONE = "1.1"
+    TWO = "2"
+    THREE = "3"
+
+
 _files = partial(Setting.field, Group.FILES)
 _checks = partial(Setting.field, Group.CHECKS)
 _requests = partial(Setting.field, Group.REQUESTS)
@@ -320,6 +338,29 @@ class Settings(_Values):
         "-w, --workers",
         "Run this many transfers at once. `auto` measures which number is best.",
     )
+    engine: Engine = _transfers(
+        Engine.THREADS,
+        Choice(Engine),
+        "--engine",
+        "What fetches: threads, or libcurl, which is faster with small files. `curl` needs an"
+        " extra: `pip install 'pyfetch-batch[curl]'`.",
+        "ENGINE",
+    )
+    http: HttpVersion = _transfers(
+        HttpVersion.AUTO,
+        Choice(HttpVersion),
+        "--http",
+        "Speak this version of HTTP. `auto`: with `--engine curl` 2 where a server offers it over"
+        " TLS, else 1.1. `2` and `3` fall back to older ones.",
+        "VERSION",
+    )
+    connections_per_host: int | None = _transfers(
+        None,
+        TRANSFERS,
+        "--connections-per-host",
+        "Open at most this many connections to one host. HTTP/2 sends many requests over each;"
+        " needs `--engine curl`.",
+    )
     processes: int | Literal["auto"] = _transfers(
         1,
         count_or_auto(1, MOST_PROCESSES),
@@ -520,7 +561,7 @@ class Settings(_Values):
         if not self.hosts:
             return general
         own = together(said for _, said in matching(self.hosts, origin))
-        return own.over(general)._replace(
+        return own.over(general).replaced(
             per_host=stricter(own.per_host, general.per_host),
             rate=stricter(own.rate, general.rate),
         )
@@ -642,6 +683,15 @@ class Settings(_Values):
         yield (
             "{public_only} cannot see where a proxy connects to: leave {proxy} out",
             self.proxy and self.public_only,
+        )
+        yield (
+            "threads speak HTTP/1.1 alone: {http} 2 and 3 need {engine} curl",
+            self.engine is Engine.THREADS and self.http in (HttpVersion.TWO, HttpVersion.THREE),
+        )
+        yield (
+            "threads have a connection for each transfer: {connections_per_host} needs {engine}"
+            " curl ({per_host} limits transfers)",
+            self.engine is Engine.THREADS and self.connections_per_host is not None,
         )
         yield (
             "{cluster} and {cluster_file} exclude each other",

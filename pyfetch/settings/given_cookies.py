@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pyfetch.settings.kinds import FilePath, shown
 from pyfetch.text import MASK
+from pyfetch.value import Value
 
 if TYPE_CHECKING:  # loads `http.client`
     from http.cookiejar import Cookie
@@ -16,7 +17,7 @@ _NO_VALUE = r"[\x00-\x08\x0a-\x1f\x7f;]|[^\x00-\xff]"
 """What no cookie can have: it would end the cookie or the field, or is not Latin-1."""
 
 
-class CookieOfDomain(NamedTuple):
+class CookieOfDomain(Value):
     """A cookie of a jar, as a value that can be compared, hashed and pickled."""
 
     name: str
@@ -34,7 +35,7 @@ class CookieOfDomain(NamedTuple):
         return f"<cookie {self.name} of {self.domain}{self.path}>"
 
 
-class GivenCookies(NamedTuple):
+class GivenCookies(Value):
     """Cookies that a program has given. Their values are secrets: no `repr` shows them."""
 
     of_first_origin: tuple[tuple[str, str], ...] = ()

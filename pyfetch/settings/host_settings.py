@@ -1,7 +1,7 @@
 """Settings of single hosts, and what holds for a host that several patterns match."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pyfetch.errors import UsageError
 from pyfetch.settings.host_patterns import HostPattern, normalized_host, parse_pattern
@@ -22,11 +22,12 @@ from pyfetch.settings.request_kinds import (
     USER_AGENT,
     USER_AND_PASSWORD,
 )
+from pyfetch.value import Value
 
 _Limit = TypeVar("_Limit", int, float)
 
 
-class HostSettings(NamedTuple):
+class HostSettings(Value):
     """What holds for a host. None: nothing is said of that."""
 
     per_host: int | None = None
@@ -54,7 +55,7 @@ class HostSettings(NamedTuple):
         """What is said, as `repr` shows it, with a mask for each secret."""
         return {
             name: HOST_KINDS[name].masked(value)
-            for name, value in self._asdict().items()
+            for name, value in self.as_dict().items()
             if value not in (None, ())
         }
 
@@ -63,14 +64,14 @@ class HostSettings(NamedTuple):
 
         Of a user and a header `Authorization`, the more specific one stays.
         """
-        pairs = zip(self, general, strict=True)
-        merged = HostSettings._make(own if own is not None else other for own, other in pairs)
+        own = {name: value for name, value in self.as_dict().items() if value is not None}
+        merged = general.replaced(**own)
         headers, user = headers_over(self.headers, general.headers), merged.user
         if self.user is not None:
             headers = without_header("authorization", headers)
         elif user is not None and has_header("authorization", self.headers):
             user = None
-        return merged._replace(headers=headers, user=user)
+        return merged.replaced(headers=headers, user=user)
 
 
 HOST_KINDS: dict[str, Kind] = {
@@ -176,7 +177,7 @@ def _pattern(value: object) -> HostPattern:
 def _host_settings(pattern: HostPattern, value: object) -> HostSettings:
     said: Mapping[Any, object]
     if isinstance(value, HostSettings):
-        said = value._asdict()
+        said = value.as_dict()
     elif isinstance(value, Mapping):
         said = value
     else:

@@ -88,6 +88,9 @@ class SettingKeywords(TypedDict, total=False):
     ipv4: bool
     ipv6: bool
     workers: int | Literal["auto"]
+    engine: str
+    http: str
+    connections_per_host: int | None
     processes: int | Literal["auto"]
     cluster: str | Any | None
     """The address of a Dask scheduler, `local:N`, or a `distributed.Client`, which stays open."""

@@ -1,7 +1,5 @@
 """What has the final name of a file already, and whether pyfetch may replace it."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from pyfetch.errors import ErrorTranslation, StoppedError
 from pyfetch.models import Failure, TargetError
 from pyfetch.units import format_size
+from pyfetch.value import Value
 
 OWN_DIRECTORY = ".pyfetch"
 """Directory of pyfetch's own files, below the output directory: parts, state and lock."""
@@ -99,7 +99,7 @@ def identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-class DirectoryIdentity(NamedTuple):
+class DirectoryIdentity(Value):
     """Device and inode of an output directory, and of the directory of its parts."""
 
     root: tuple[int, int]

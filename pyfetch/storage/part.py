@@ -175,7 +175,7 @@ class Part:
             self._may_be_on_disk = True
             self._descriptor = self._open_new(parts)
             if metadata is not None:
-                self._begin_metadata(metadata._replace(boot=current_boot()), parts)
+                self._begin_metadata(metadata.replaced(boot=current_boot()), parts)
         except OSError as error:
             raise self._failure(error) from error
 
@@ -206,7 +206,7 @@ class Part:
             os.ftruncate(self._descriptor, self.length)
             os.lseek(self._descriptor, self.length, os.SEEK_SET)
             if self._metadata.boot != current_boot():
-                self._metadata = self._metadata._replace(durable=0, boot=current_boot())
+                self._metadata = self._metadata.replaced(durable=0, boot=current_boot())
                 self._write_metadata(self._metadata, OLD_FILE | os.O_TRUNC)
 
     def goes_to(self, path: str) -> None:
@@ -311,7 +311,7 @@ class Part:
         # If the disk has failed or is full, nothing more can be done.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)
-            self._write_metadata(metadata._replace(durable=self.length), OLD_FILE)
+            self._write_metadata(metadata.replaced(durable=self.length), OLD_FILE)
         self._close()
 
     def _write_metadata(self, metadata: PartMetadata, flags: int) -> None:

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import (
@@ -32,6 +31,7 @@ from pyfetch.storage.filesystem import (
     link_open_file,
 )
 from pyfetch.urls import masked_url
+from pyfetch.value import Value
 
 _LONGEST = 1024 * 1024
 _SECOND = 1_000_000_000
@@ -120,7 +120,7 @@ def part_key(path: str) -> str:
     return hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
-class PartMetadata(NamedTuple):
+class PartMetadata(Value):
     """What is needed to continue a part, from the first answer."""
 
     url: str
@@ -168,7 +168,7 @@ class PartMetadata(NamedTuple):
 
     def to_bytes(self) -> bytes:
         """As JSON. The length does not change with `durable`, so it can be overwritten in place."""
-        return json.dumps(self._asdict() | {"durable": f"{self.durable:020}"}).encode()
+        return json.dumps(self.as_dict() | {"durable": f"{self.durable:020}"}).encode()
 
     @classmethod
     def from_bytes(cls, text: bytes) -> "PartMetadata":

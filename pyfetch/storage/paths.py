@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 
 from pyfetch.facts import Known
 from pyfetch.models import Target
@@ -23,7 +24,9 @@ from pyfetch.naming.template import (
 )
 from pyfetch.settings import IfExists, Settings
 from pyfetch.storage.state import State
-from pyfetch.storage.store import Store
+
+if TYPE_CHECKING:
+    from pyfetch.storage.store import Store
 
 _REMEMBERED = 4096
 

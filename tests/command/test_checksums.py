@@ -13,7 +13,7 @@ from pyfetch.checksum import Checksum, Digest, demanded_by, parse_checksum
 from tests.support.cases import cases
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_WAIT, until
 
 BODY = b"content" * 50_000
 
@@ -234,7 +234,7 @@ class TestFailedTo:
         run.stdout.readline()
         until(lambda: "/stall" in server.paths(), "a request that stalls")
         run.stdout.close()
-        assert run.wait(10) == 141
+        assert run.wait(LONGEST_WAIT) == 141
         assert run.stderr
         with run.stderr as err:
             assert err.read() == b""

@@ -32,7 +32,7 @@ from pyfetch import (
     fetch_all,
 )
 from tests.support.server import Handler, LoopbackServer, Page
-from tests.support.waiting import until
+from tests.support.waiting import STOP, until, within
 
 BACKENDS = ["asyncio", "trio"]
 
@@ -157,11 +157,15 @@ def test_the_event_loop_runs_while_results_are_awaited(
     assert result.size == 1
 
 
+def is_over() -> bool:
+    """Whether no run has a thread any more."""
+    return all(thread.name != "run" for thread in threading.enumerate())
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_task_that_is_cancelled_stops_the_work(server: LoopbackServer, backend: str) -> None:
     """Within two seconds, though a server says nothing."""
     server.routes["/slow"] = lambda handler: handler.stall()
-    before = threading.active_count()
 
     async def main() -> None:
         with anyio.move_on_after(0.1):
@@ -170,9 +174,8 @@ def test_a_task_that_is_cancelled_stops_the_work(server: LoopbackServer, backend
 
     anyio.run(main, backend=backend)
     cancelled = time.monotonic()
-    while any(thread.name == "run" for thread in threading.enumerate()):
-        assert time.monotonic() < cancelled + 2, f"{threading.active_count()} threads, {before}"
-        time.sleep(0.01)
+    until(is_over, "the end of the thread of the run")
+    assert within(STOP, time.monotonic() - cancelled)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -189,10 +192,7 @@ def test_a_coroutine_that_leaves_stops_an_endless_input(
                     break
 
     anyio.run(main, backend=backend)
-    ended = time.monotonic() + 10
-    while any(thread.name == "run" for thread in threading.enumerate()):
-        assert time.monotonic() < ended
-        time.sleep(0.01)
+    until(is_over, "the end of the thread of the run")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -15,7 +15,7 @@ from pyfetch.facts import FileFacts, Known
 from pyfetch.storage.state import VERSION, State
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
-from tests.support.waiting import until
+from tests.support.waiting import LONGEST_WAIT, until
 
 
 def free() -> bool:
@@ -162,8 +162,8 @@ def test_wait_lock_waits_for_the_run_before_it(
     with pytest.raises(subprocess.TimeoutExpired):
         second.wait(0.7)
     first.terminate()
-    assert second.wait(10) == 0
-    assert first.wait(10) == 143
+    assert second.wait(LONGEST_WAIT) == 0
+    assert first.wait(LONGEST_WAIT) == 143
     for run in (first, second):
         run.communicate()
     short = forked.start(f"{server.url}/x")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, cast
+from typing import Any, ClassVar, NoReturn, cast
 from unittest import mock
 
 COMMAND = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
@@ -57,6 +57,9 @@ class Command:
     it handles, on which CPU it runs, and how it ends.
     """
 
+    engine: ClassVar[str | None] = None
+    """What fetches, if the tests are to say so (`pytest --engine`)."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.environment = {
@@ -68,6 +71,8 @@ class Command:
             and name != "PYTHONDONTWRITEBYTECODE"
         }
         self.environment["XDG_CONFIG_HOME"] = str(directory / ".config")
+        if self.engine:
+            self.environment["PYFETCH_ENGINE"] = self.engine
 
     @property
     def configuration(self) -> Path:

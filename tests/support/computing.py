@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Finished
 from pyfetch.engine.download import Downloader
+from pyfetch.engine.local import jobs_by, workers_by
 from pyfetch.engine.read_ahead import ReadAhead
-from pyfetch.engine.threads import ThreadEngine, jobs_by, workers_by
+from pyfetch.engine.threads import ThreadEngine
 from pyfetch.models import Result, Target, TargetError
-from pyfetch.settings import Settings
+from pyfetch.settings import Engine, Settings
 from pyfetch.storage.cleanup import sweep
 from pyfetch.storage.computed_files import ComputedFiles
 from pyfetch.storage.directory import OutputDirectory
@@ -76,7 +77,9 @@ class Computing:
         **values: Any,
     ) -> list[Row]:
         """A run with one worker. What became of each URL, in order."""
-        settings = Settings(output_dir=str(self.directory), retries=0, workers=1, **values)
+        settings = Settings(
+            output_dir=str(self.directory), retries=0, workers=1, engine=Engine.THREADS, **values
+        )
         prepare(self.directory)
         sweep(self.directory)
         self.computed.clear()

@@ -55,14 +55,17 @@ class DaskCommands:
         environment: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
         python: Path | None = None,
+        *,
+        nanny: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker without a nanny, so that one process is the worker.
+        """Start a worker. Without a nanny, one process is the worker.
 
         `python`: the interpreter of another virtual environment that has Dask.
         """
         worker = self._start(
-            "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads), "--no-nanny",
-            "--no-dashboard", "--host", host, "--protocol", self._protocol,
+            "worker", "--scheduler-file", str(self.file), "--nthreads", str(threads),
+            "--nanny" if nanny else "--no-nanny", "--no-dashboard",
+            "--host", host, "--protocol", self._protocol,
             "--local-directory", str(self._directory / "dask"), *self._also,
             environment=environment, dask=(str(python), "-m", "dask") if python else _DASK,
         )  # fmt: skip

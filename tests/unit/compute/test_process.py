@@ -33,7 +33,7 @@ from pyfetch.processes.child import ProcessGone
 from pyfetch.system import STOPPING_SIGNALS
 from tests.support.mapped import does
 from tests.support.processes import children_of, is_there
-from tests.support.waiting import until
+from tests.support.waiting import until, within
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -145,7 +145,7 @@ def test_a_task_that_takes_too_long_is_ended(begun: Begun, call: Calls, function
         ask(process, call(function), 0.05)
     process.kill()
     assert process.close() == "killed by SIGKILL"
-    assert time.monotonic() - began < 1
+    assert within(1, time.monotonic() - began)
     assert descriptors() == before
 
 

@@ -15,10 +15,11 @@ import pytest
 
 from pyfetch.api import entries_from_items
 from pyfetch.attempt import Finished
+from pyfetch.engine.local import Event
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.engine.results import CAPACITY
-from pyfetch.engine.threads import Event, ThreadEngine
+from pyfetch.engine.threads import ThreadEngine
 from pyfetch.errors import StoppedError
 from pyfetch.http.rate_limit import PAUSING_STATUSES
 from pyfetch.models import Failure, HostSignal, Outcome, Result, Target, TargetError
@@ -29,6 +30,7 @@ from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.transfer import Transfer
+from tests.support.waiting import within
 
 
 class InlineExecutor(Executor):
@@ -333,12 +335,8 @@ def test_workers_go_on_while_nobody_takes_results() -> None:
         finished = driven.run(entries_from_items(f"http://a/{number}" for number in range(40)))
         first = next(finished)
         # What was taken in with the first is done, though nobody asks for the next.
-        began = monotonic()
-        while len(started) < 2 and monotonic() < began + 5:
-            sleep(0.01)
-        before = len(started)
+        waits_until(lambda: len(started) >= 2)
         rest = list(finished)
-    assert before > 1
     assert sorted([first.index, *(result.index for result in rest)]) == list(range(1, 41))
 
 
@@ -387,14 +385,14 @@ def test_no_new_attempt_starts_while_results_wait_but_those_in_flight_end() -> N
 
 def test_a_deadline_holds_though_whoever_iterates_is_busy() -> None:
     stopped_after: list[float] = []
+    left = threading.Event()
 
     def fetch(target: Target, transfer: Transfer) -> Finished:
         if target.index == 1:
             return came(target, transfer)
         began = monotonic()
         try:
-            while monotonic() < began + 10:
-                sleep(0.01)
+            while not left.wait(0.01):
                 transfer.check()
         except TargetError:
             stopped_after.append(monotonic() - began)
@@ -404,10 +402,14 @@ def test_a_deadline_holds_though_whoever_iterates_is_busy() -> None:
         driven = ThreadEngine(fetch, executor, jobs=jobs(2, max_time=0.2), read_ahead=ReadAhead())
         finished = driven.run(entries_from_items(["http://a/1", "http://a/2"]))
         assert next(finished).index == 1
-        waits_until(lambda: bool(stopped_after))  # and this thread asks for no result meanwhile
+        try:
+            waits_until(lambda: bool(stopped_after))  # and this thread asks for no result meanwhile
+        finally:
+            left.set()
         (last,) = finished
     assert (last.index, last.error) == (2, Failure.TIMEOUT)
-    assert 0.1 < stopped_after[0] < 5
+    assert stopped_after[0] > 0.1
+    assert within(5, stopped_after[0])
 
 
 LONGEST = 30.0

@@ -100,7 +100,7 @@ def test_a_part_is_good_for_another_query_of_its_path_where_etag_and_total_agree
     assert RANGE.verdict(rest("http://h/y?sig=1")) is Verdict.ASK_AGAIN
     assert RANGE.verdict(rest("http://other/x")) is Verdict.ASK_AGAIN
     date = "Tue, 14 Nov 2023 22:13:20 GMT"
-    by_date = RANGE._replace(part=PART._replace(validator=date, etag=None))
+    by_date = RANGE._replace(part=PART.replaced(validator=date, etag=None))
     assert by_date.verdict(rest(f"{URL}?sig=1")) is Verdict.ASK_AGAIN
     assert by_date.verdict(rest()) is Verdict.REST
     by_checksum = by_date._replace(checksum_decides=True)

@@ -209,3 +209,25 @@ def test_a_brotli_without_bounded_pieces_is_as_none(monkeypatch: pytest.MonkeyPa
     content_coding.brotli_module.cache_clear()
     assert accepted_codings() == "gzip, deflate, zstd"
     content_coding.brotli_module.cache_clear()
+
+
+def test_a_brotli_that_takes_no_more_and_yields_nothing_ends_the_body(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So brotlicffi says that bytes follow the end: asked again, it would say so for ever."""
+
+    class Stuck:
+        class Decompressor:
+            def process(self, _data: bytes, output_buffer_limit: int) -> bytes:
+                return b""
+
+            def can_accept_more_data(self) -> bool:
+                return False
+
+            def is_finished(self) -> bool:
+                return False
+
+    monkeypatch.setattr(content_coding, "brotli_module", lambda: Stuck)
+    with pytest.raises(TargetError) as raised:
+        decoded("br", [b"any"])
+    assert raised.value.failure is Failure.WRONG_CONTENT

@@ -8,7 +8,7 @@ import pytest
 
 from pyfetch.cluster.host_owners import limits_by
 from pyfetch.cluster.workload import split_settings
-from pyfetch.engine.threads import jobs_by, workers_by
+from pyfetch.engine.local import jobs_by, workers_by
 from pyfetch.errors import UsageError
 from pyfetch.scheduling.host_limits import Limits
 from pyfetch.settings import HostSettings, matching, parse_pattern

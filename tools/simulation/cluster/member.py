@@ -11,7 +11,7 @@ from pyfetch.cluster import messages
 from pyfetch.cluster.executor import Gone, Heard
 from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.threads import jobs_by, workers_by
+from pyfetch.engine.local import jobs_by, workers_by
 from pyfetch.models import Failure, HostSignal, Outcome, Result
 from pyfetch.scheduling.in_flight import InFlight
 from pyfetch.scheduling.jobs import Done

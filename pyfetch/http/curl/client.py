@@ -1,0 +1,183 @@
+"""HTTP client over libcurl: makes GETs in one thread, and pushes each response to a `Receiver`."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from heapq import heappop, heappush
+
+import pycurl
+
+from pyfetch.attempt import RedirectState
+from pyfetch.errors import UsageError
+from pyfetch.http.body import Bandwidth
+from pyfetch.http.client import MAX_IDLE, Receiver
+from pyfetch.http.conversation import Conversation
+from pyfetch.http.curl.flight import Flight, OnEnd
+from pyfetch.http.curl.handle import Handle, Options
+from pyfetch.http.curl.helpers import Helpers
+from pyfetch.http.curl.multi import Multi
+from pyfetch.http.origin_config import OriginConfig
+from pyfetch.http.route import Route
+from pyfetch.http.tls import Trust
+from pyfetch.models import Failure, TargetError
+from pyfetch.settings import HttpVersion, Settings
+from pyfetch.system import descriptor_budget
+from pyfetch.transfer import Transfer
+
+_LOOK_EVERY = 0.1
+"""Seconds between two looks at how far the flights in flight have come."""
+_SPARE_HANDLES = 64
+"""Handles that are kept for routes that no request uses, at most."""
+
+
+class CurlClient:
+    """Sends GETs for the thread that calls it; `post` and `wake` are for any thread.
+
+    Raises `UsageError` for files that the settings name and that cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
+    ) -> None:
+        self._limits = (bandwidth,) if bandwidth else ()
+        has_http_3 = pycurl.version_info()[4] & pycurl.VERSION_HTTP3
+        if settings.http is HttpVersion.THREE and not has_http_3:
+            raise UsageError("--http 3: the libcurl that pycurl has here was built without it")
+        self.conversation = Conversation(settings, user_agent)
+        Trust(settings)  # raises an error for a file that cannot be used
+        self.options = Options(settings)
+        self.judge: Callable[[str], str | None] | None = None
+        if settings.public_only:
+            from pyfetch.http.public_addresses import why_not_public
+
+            self.judge = why_not_public
+        self.connect_timeout = settings.connect_timeout
+        self.family = "--ipv4" if settings.ipv4 else "--ipv6" if settings.ipv6 else ""
+        """The only kind of addresses that are wanted, as an option; empty: any."""
+        workers = settings.most_workers
+        budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
+        self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
+        self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
+        self._free: dict[Route | None, list[Handle]] = {}
+        self._number_free = 0
+        self._look_at = math.inf
+        self._timers: list[tuple[float, int, Callable[[], None]]] = []
+        self._timers_made = 0
+        self.post = self._multi.post
+        self.helpers = Helpers(self.post)
+        self.wake = self._multi.wake
+
+    @property
+    def in_flight(self) -> int:
+        """Exchanges that libcurl has."""
+        return len(self._flights)
+
+    def start(
+        self,
+        state: RedirectState,
+        fields: Mapping[str, str],
+        transfer: Transfer,
+        receiver: Receiver,
+        on_end: OnEnd,
+        *,
+        head_blocks: bool = False,
+    ) -> None:
+        """Begin a GET, as `Client.get` makes it. `on_end` is called by `wait`, or by this.
+
+        `head_blocks`: whether `receiver.head` may take long.
+        """
+        flight = Flight(self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks)
+        try:
+            transfer.call_at_stop(partial(self.post, partial(self._stop, flight)))
+            flight.send()
+        except BaseException as error:
+            flight.give_up(error)
+
+    def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
+        """Move all GETs on; see `Multi.wait`."""
+        due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
+        ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
+        for easy, code, text in ended:
+            self._flights[easy][0].end(code, text)
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            heappop(self._timers)[2]()
+        if now >= self._look_at:
+            self._look(now)
+
+    def call_at(self, due: float, call: Callable[[], None]) -> None:
+        """Have `wait` call this at a time of the monotonic clock; for the thread of the loop."""
+        self._timers_made += 1
+        heappush(self._timers, (due, self._timers_made, call))
+
+    def limits_of(self, config: OriginConfig) -> tuple[Bandwidth, ...]:
+        """What a body has to keep to: the limit of its host first, then that of all."""
+        return (config.bandwidth, *self._limits) if config.bandwidth else self._limits
+
+    def limit_rate_of(self, origin: str, rate: int) -> None:
+        """Let all transfers from this host together receive so many bytes a second."""
+        self.conversation.limit_rate_of(origin, rate)
+
+    def _look(self, now: float) -> None:
+        for flight, _ in list(self._flights.values()):
+            why = flight.look(now)
+            if why:
+                flight.give_up(why)
+        self._look_at = now + _LOOK_EVERY if self._flights else math.inf
+
+    def _stop(self, flight: Flight) -> None:
+        try:
+            flight.transfer.check()
+        except TargetError as error:
+            if any(flight is one for one, _ in self._flights.values()):
+                flight.give_up(error)
+
+    def close_idle(self) -> None:
+        """Close connections that no request uses, as soon as libcurl does."""
+        self._multi.keep_fewer()
+
+    def give_up_all(self) -> None:
+        """End what is in flight."""
+        gone = TargetError(Failure.CANCELLED, "the run has ended")
+        for flight, _ in list(self._flights.values()):
+            flight.give_up(gone)
+
+    def close(self) -> None:
+        """Close all connections. Nothing may be in flight."""
+        for handles in self._free.values():
+            for handle in handles:
+                handle.easy.close()
+        self._free.clear()
+        self._multi.close()
+
+    # What flights call.
+
+    def take_handle(self, route: Route) -> Handle:
+        """A handle that nobody uses, if possible one that has the options of this route."""
+        handles = self._free.get(route)
+        if not handles:
+            if self._number_free < _SPARE_HANDLES:
+                return Handle()
+            handles = self._free[next(iter(self._free))]
+        handle = handles.pop()
+        self._number_free -= 1
+        if not handles:
+            del self._free[handle.route]
+        return handle
+
+    def begin(self, flight: Flight, handle: Handle) -> None:
+        """Let libcurl begin a flight with a handle that was prepared for it."""
+        self._flights[handle.easy] = flight, handle
+        self._multi.add(handle.easy)
+        if self._look_at == math.inf:
+            self._look_at = time.monotonic() + _LOOK_EVERY
+
+    def release(self, _flight: Flight, handle: Handle) -> None:
+        """Take a handle back."""
+        if self._flights.pop(handle.easy, None):
+            self._multi.remove(handle.easy)
+        self._free.setdefault(handle.route, []).append(handle)
+        self._number_free += 1

@@ -1,0 +1,161 @@
+"""What an error of libcurl means, as the exception that other clients would have raised.
+
+So `pyfetch.http.failures` says the same of it, whoever has fetched.
+"""
+
+import errno
+import os
+import re
+import socket
+import ssl
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
+from typing import NamedTuple
+
+from requests.exceptions import InvalidURL
+
+from pyfetch.http.connection import ConnectError, HandshakeTimeoutError
+from pyfetch.http.name_lookup import LookUpTimeoutError, NoAddressError
+from pyfetch.http.response_head import BadHeadError, HeadCutError
+
+# Codes of libcurl (`man 3 libcurl-errors`): pycurl has no names for some of them.
+UNSUPPORTED_PROTOCOL = 1
+URL_MALFORMAT = 3
+COULDNT_RESOLVE_PROXY = 5
+COULDNT_RESOLVE_HOST = 6
+COULDNT_CONNECT = 7
+WEIRD_SERVER_REPLY = 8
+OUT_OF_MEMORY = 27
+OPERATION_TIMEDOUT = 28
+GOT_NOTHING = 52
+PEER_FAILED_VERIFICATION = 60
+BAD_CONTENT_ENCODING = 61
+PROXY = 97
+TOO_LARGE = 100
+
+_TLS = frozenset({35, 53, 54, 58, 59, 64, 66, 77, 83, 91})
+_RESOLVE = frozenset({COULDNT_RESOLVE_PROXY, COULDNT_RESOLVE_HOST})
+_BAD_HTTP = frozenset({WEIRD_SERVER_REPLY, TOO_LARGE, UNSUPPORTED_PROTOCOL, BAD_CONTENT_ENCODING})
+_SOCKS_REPLIES = {
+    1: "general SOCKS server failure",
+    2: "connection not allowed by ruleset",
+    3: "network unreachable",
+    4: "host unreachable",
+    5: "connection refused",
+    6: "TTL expired",
+    7: "command not supported",
+    8: "address type not supported",
+}
+
+
+class Reached(NamedTuple):
+    """How far a transfer had come when it failed."""
+
+    has_socket: bool
+    """A socket was made for it."""
+    has_looked_up: bool
+    has_connected: bool
+    """A TCP connection was there."""
+    has_lines: bool
+    """A part of the head had come."""
+    errno: int
+    """Of the system call that failed; 0: none did."""
+    connect_timeout: float
+    """In seconds."""
+    tunnel: str
+    """Status and reason of the proxy's answer to CONNECT; empty: it has given none."""
+    verify_result: int
+    """Of OpenSSL, about the certificate (X509_V_ERR_…)."""
+    socks: str
+    """Host and port of the SOCKS proxy; empty: there is none."""
+    family: str
+    """The only kind of addresses that are wanted, as an option; empty: any."""
+
+
+def as_exception(code: int, text: str, progress: Reached) -> Exception:
+    """The exception for an error before the head of a response was complete."""
+    if code == PEER_FAILED_VERIFICATION:
+        return _refused_certificate(text, progress.verify_result)
+    if code == OPERATION_TIMEDOUT:
+        return _timeout(progress)
+    if progress.tunnel and not progress.tunnel.startswith("2"):
+        return ConnectionError(f"the proxy refuses a tunnel: {progress.tunnel}")
+    if "SOCKS" in text or (progress.socks and code == COULDNT_CONNECT):
+        return _of_socks(text, progress)
+    if code in _RESOLVE or code == COULDNT_CONNECT:
+        return _unreached(code, text, progress)
+    if code in _TLS:
+        return _of_tls(text)
+    return _of_answer(code, text, progress)
+
+
+def _unreached(code: int, text: str, progress: Reached) -> Exception:
+    if code == COULDNT_CONNECT:
+        if not progress.errno and progress.has_socket:
+            # pycurl could make no copy of the socket that it was given.
+            return OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        number = progress.errno or errno.ECONNREFUSED
+        return _caused(ConnectError(text), OSError(number, os.strerror(number)))
+    if progress.family:
+        kind = progress.family.removeprefix("--").replace("ip", "IP")
+        detail = f"no {kind} address of the host was found ({progress.family})"
+        return NoAddressError(socket.EAI_NONAME, detail)
+    return socket.gaierror(socket.EAI_NONAME, text)
+
+
+def _of_socks(text: str, progress: Reached) -> Exception:
+    """For an error of a SOCKS proxy, or on the way to it, with the words of RFC 1928, section 6."""
+    if "SOCKS" not in text:
+        reason = os.strerror(progress.errno or errno.ECONNREFUSED)
+        return ConnectionError(f"error connecting to the SOCKS proxy {progress.socks}: {reason}")
+    if "rejected" in text or "auth" in text.lower():
+        return ConnectionError(f"SOCKS authentication failed: {text}")
+    number = re.search(r"\((\d+)\)$", text)
+    reason = _SOCKS_REPLIES.get(int(number[1]), "") if number else ""
+    return ConnectionError(f"{text}: {reason}" if reason else text)
+
+
+def _of_answer(code: int, text: str, progress: Reached) -> Exception:
+    """For an error while the head of the answer was waited for."""
+    if code == URL_MALFORMAT:
+        return InvalidURL(text)
+    if code == OUT_OF_MEMORY:
+        return MemoryError(text)
+    if "HTTP/0.9" in text or text == "Invalid status line":  # no HTTP at all
+        return BadStatusLine(text)
+    if code in _BAD_HTTP:
+        return BadHeadError(text)
+    if progress.has_lines:
+        return HeadCutError("the connection was closed within the head of the response")
+    if code in (0, GOT_NOTHING):
+        return RemoteDisconnected("the server closed the connection without a response")
+    if progress.errno:
+        return OSError(progress.errno, os.strerror(progress.errno))
+    return HTTPException(text)
+
+
+def _of_tls(text: str) -> Exception:
+    was_cut = "unexpected eof" in text.lower() or "SSL_ERROR_SYSCALL" in text
+    return ssl.SSLEOFError(1, text) if was_cut else ssl.SSLError(1, text)
+
+
+def _timeout(progress: Reached) -> Exception:
+    if not progress.has_looked_up:
+        detail = f"no answer within {progress.connect_timeout:g} s"
+        return LookUpTimeoutError(socket.EAI_AGAIN, detail)
+    if not progress.has_connected:
+        return _caused(ConnectError("timed out"), TimeoutError("timed out"))
+    return HandshakeTimeoutError()
+
+
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def _refused_certificate(text: str, result: int) -> ssl.SSLError:
+    """The error that `ssl` raises for a certificate that is not trusted."""
+    error = ssl.SSLCertVerificationError(1, text)
+    is_for_another_host = "subject name" in text or not result
+    error.verify_code = 62 if is_for_another_host else result
+    error.verify_message = text
+    return error

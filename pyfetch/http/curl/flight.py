@@ -1,0 +1,508 @@
+"""One GET in flight over libcurl, from its first request to its last response."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import socket
+import time
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from typing import TYPE_CHECKING
+
+import pycurl
+
+from pyfetch.attempt import RedirectState
+from pyfetch.http import failures, trace
+from pyfetch.http.client import Receiver
+from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
+from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
+from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
+from pyfetch.http.curl.head import EMPTY_LINES, final_head
+from pyfetch.http.curl.helpers import LARGE, QueuedBody
+from pyfetch.http.name_lookup import is_ip_address
+from pyfetch.http.response import ResponseHead, framing_of
+from pyfetch.http.route import new_socket
+from pyfetch.models import Failure, TargetError
+from pyfetch.timing import Phase
+from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:
+    from pyfetch.http.curl.client import CurlClient
+
+OnEnd = Callable[[RedirectState | None, BaseException | None], None]
+"""Called once: with what `Client.get` would return, or with what it would raise."""
+
+_WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
+_ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
+_REFUSED = 0
+"""Bytes taken of a piece of the body, to end the transfer."""
+
+
+class Flight:
+    """One GET while it is made. All methods are for the thread of the loop."""
+
+    __slots__ = (
+        "_address_refused",
+        "_addresses",
+        "_began",
+        "_body",
+        "_client",
+        "_ended_with",
+        "_error",
+        "_fields",
+        "_following",
+        "_granted",
+        "_handle",
+        "_has_opened",
+        "_head_blocks",
+        "_is_discarding",
+        "_is_enough",
+        "_is_judged",
+        "_is_paused",
+        "_is_sent",
+        "_is_settled",
+        "_left",
+        "_on_end",
+        "_phases_before",
+        "_planned",
+        "_receiver",
+        "_response",
+        "_seen",
+        "_seen_at",
+        "_state",
+        "transfer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        client: CurlClient,
+        state: RedirectState,
+        fields: Mapping[str, str],
+        transfer: Transfer,
+        receiver: Receiver,
+        on_end: OnEnd,
+        *,
+        head_blocks: bool,
+    ) -> None:
+        """`head_blocks`: whether `receiver.head` may take long."""
+        self.transfer = transfer
+        self._client = client
+        self._state = state
+        self._fields = fields
+        self._receiver = receiver
+        self._on_end = on_end
+        self._head_blocks = head_blocks
+        self._handle: Handle | None = None
+        self._error: BaseException | None = None
+        self._response: ResponseHead | None = None
+        self._following: RedirectState | None = None
+        self._body: QueuedBody | None = None
+        self._ended_with: tuple[BaseException | None] | None = None
+        self._is_judged = True
+        self._is_paused = self._is_discarding = self._is_enough = False
+
+    def send(self) -> None:
+        """Send the next request. Raises `TargetError`."""
+        client, transfer = self._client, self.transfer
+        transfer.check()
+        planned = self._planned = client.conversation.plan(
+            self._state, self._fields, transfer.target
+        )
+        config = planned.config
+        self._response = self._following = self._error = None
+        self._address_refused: str | None = None
+        self._addresses: list[str] = []
+        self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
+        self._is_settled = self._is_paused = False
+        self._is_judged = True
+        self._granted = 0
+        self._left: int | None = None
+        self._body = self._ended_with = None
+        self._seen = -1
+        self._phases_before = len(transfer.phases)
+        now = self._began = self._seen_at = time.monotonic()
+        request = planned.prepared
+        handle = self._handle = client.take_handle(config.route)
+        try:
+            handle.prepare(request.url or "", request.headers, config, client.options, self)
+        except ValueError as error:
+            raise failures.of_request(error, config.timeout) from error
+        except pycurl.error as error:
+            refused = as_exception(URL_MALFORMAT, str(error), self._progress())
+            raise failures.of_request(refused, config.timeout) from error
+        if trace.shows_heads():
+            trace.request_head(config.route.encode(request.url or "", request.headers))
+        transfer.has_asked = True
+        transfer.steps += 1
+        transfer.phases.append((_WAITING, now))
+        client.begin(self, handle)
+
+    # What libcurl calls.
+
+    def resolving(self) -> None:
+        """A name is looked up for this request."""
+        if is_ip_address(self._planned.config.route.first_hop[0]):
+            return
+        phases = self.transfer.phases
+        phases[-1] = (Phase.RESOLVING, phases[-1][1])
+        self.transfer.has_asked = False
+
+    def open_socket(self, address: Address) -> HasDescriptor | int:
+        """Make a socket for a new connection, if its address is allowed."""
+        transfer = self.transfer
+        judge = self._client.judge
+        refusal = judge(str(address.address[0])) if judge else None
+        if refusal:
+            self._address_refused = self._address_refused or refusal
+            return int(pycurl.SOCKET_BAD)
+        self._addresses.append(str(address.address[0]))
+        if not self._has_opened:
+            self._has_opened = True
+            transfer.phases.append((_CONNECTING, time.monotonic()))
+            transfer.has_asked = False
+        try:
+            return _Lent(new_socket(None, address.family, address.kind, address.protocol))
+        except OSError as error:
+            self._error = error
+            return int(pycurl.SOCKET_BAD)
+
+    def write(self, data: bytes) -> int | None:
+        """Take a piece of the body. None: it is taken."""
+        try:
+            if self._response is None:
+                self._take_head()
+            if self._is_discarding:
+                return _REFUSED if self._is_enough else None
+            if not (self._is_judged and self._may_read(len(data))):
+                return self._pause()
+            left = self._left
+            if left is not None and len(data) > left:
+                # libcurl reads on where the field of a transfer coding hides the length.
+                data = data[:left]
+                self._is_enough = True
+            if self._body:
+                return self._taken(len(data)) if self._body.put(data) else self._pause()
+            transfer = self.transfer
+            transfer.received += len(data)
+            transfer.ours_begins()
+            self._receiver.chunk(data)
+            transfer.ours_ends()
+            if transfer.received - transfer.resumed > LARGE:
+                self._queue_body()
+        except BaseException as error:
+            self._error = error
+            return _REFUSED
+        return self._taken(len(data))
+
+    def _taken(self, size: int) -> int | None:
+        """Count a piece that was taken; end the transfer if nothing is wanted behind it."""
+        if self._left is not None:
+            self._left -= size
+        if self._is_enough:
+            self._is_discarding = True
+            return _REFUSED
+        return None
+
+    def _may_read(self, size: int) -> bool:
+        """Whether limits let so many bytes be read now; else it goes on when they do."""
+        limits = self._client.limits_of(self._planned.config)
+        more = size - self._granted
+        if not limits or more <= 0:
+            self._granted = max(0, -more)
+            return True
+        due = max(limit.reserve(more) for limit in limits)
+        if due <= time.monotonic():
+            return True
+        self._granted = size
+        self._client.call_at(due, self._go_on)
+        return False
+
+    def _pause(self) -> int:
+        self._is_paused = True
+        self.transfer.ours_begins()
+        return int(pycurl.WRITEFUNC_PAUSE)
+
+    def _go_on(self) -> None:
+        """Receive again after a pause."""
+        if self._is_paused and self._handle:
+            self._is_paused = False
+            self.transfer.ours_ends()
+            self._handle.easy.pause(pycurl.PAUSE_CONT)
+
+    def _queue_body(self) -> None:
+        self._body = QueuedBody(
+            self._client.helpers, self.transfer, self._receiver, self._go_on, self._helped
+        )
+
+    # What the client calls.
+
+    def look(self, now: float) -> BaseException | None:
+        """See how far it has come. Returns why it has to be given up, if it has to."""
+        handle, transfer = self._handle, self.transfer
+        assert handle  # noqa: S101 - it is in flight
+        lines = handle.lines
+        if self._response is None and self._has_head(handle):
+            try:
+                self._take_head()
+            except BaseException as error:
+                return error
+            if self._is_enough:
+                return _ENOUGH
+        if self._response is not None:
+            self._settle(handle)
+        if not self._is_sent and not self._see_whether_it_is_sent(handle):
+            return None
+        seen = transfer.received + len(lines)
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
+        timeout = self._planned.config.timeout
+        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
+        if self._is_paused or not self._is_judged:
+            self._seen_at = now
+        if now - self._seen_at < longest:
+            return None
+        if self._response is None:
+            return failures.of_request(TimeoutError(), timeout)
+        return failures.of_body(TimeoutError(), transfer)
+
+    def _see_whether_it_is_sent(self, handle: Handle) -> bool:
+        seconds = handle.easy.getinfo(pycurl.PRETRANSFER_TIME)
+        if not seconds:
+            return False
+        self._is_sent = True
+        self._seen_at = self._began + seconds
+        if self._has_opened:
+            self.transfer.has_asked = True
+            self.transfer.steps += 1
+            if self._response is None:
+                self._set_phases(handle)
+        return True
+
+    def end(self, code: int, text: str) -> None:
+        """The transfer of libcurl is over."""
+        handle = self._handle
+        assert handle  # noqa: S101 - it was in flight
+        try:
+            if self._error is None and self._response is None and self._has_head(handle):
+                self._take_head()
+            self._settle(handle)
+            error = self._error or self._failure(code, text)
+        except BaseException as raised:
+            error = raised
+        self._release()
+        self._end_with(error)
+
+    def give_up(self, error: BaseException) -> None:
+        """End it with this error."""
+        is_no_failure = self._error is None and (error is _ENOUGH or self._is_discarding)
+        self._release()
+        self._end_with(None if is_no_failure else self._error or error)
+
+    def _end_with(self, error: BaseException | None) -> None:
+        """End, as soon as no helper works for it any more."""
+        if not self._is_judged or (self._body and self._body.is_busy):
+            self._ended_with = (error,)
+            return
+        if self._body and self._body.error:
+            error = self._body.error
+        self._conclude(error)
+
+    def _helped(self) -> None:
+        """A helper has done what there was to do."""
+        error = self._error or (self._body.error if self._body else None)
+        if self._ended_with is not None:
+            ended_with, self._ended_with = self._ended_with[0], None
+            self._end_with(error or ended_with)
+        elif error:
+            self.give_up(error)
+        elif self._is_enough:
+            self.give_up(_ENOUGH)
+        else:
+            self._go_on()
+
+    def _release(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self.transfer.ours_ends()
+        handle, self._handle = self._handle, None
+        if handle:
+            handle.listener = None
+            self._client.release(self, handle)
+
+    def _conclude(self, error: BaseException | None) -> None:
+        """Send the next request, or tell that this was the last one."""
+        following = self._following
+        try:
+            self.transfer.check()
+            waits = self._client.conversation.waits_for_turn
+            if not (error or following is None or waits(self._state, following)):
+                self._state = following
+                self.send()
+                return
+        except BaseException as raised:
+            error = raised
+            self._release()
+        self._on_end(None if error else following, error)
+
+    def _has_head(self, handle: Handle) -> bool:
+        """Whether a head is complete, beside that of the answer of a proxy to CONNECT."""
+        if not handle.lines or handle.lines[-1] not in EMPTY_LINES:
+            return False
+        return sum(1 for line in handle.lines if line in EMPTY_LINES) > self._heads_of_proxy
+
+    @property
+    def _heads_of_proxy(self) -> int:
+        return 1 if self._has_opened and self._planned.config.route.is_tunnel else 0
+
+    def _take_head(self) -> None:
+        """Judge the head of the response, which has come. Raises `TargetError`."""
+        handle, transfer, planned = self._handle, self.transfer, self._planned
+        assert handle  # noqa: S101 - it is in flight
+        try:
+            status_line, fields, version = final_head(handle.lines, self._heads_of_proxy)
+        except HTTPException as error:
+            raise failures.of_request(error, planned.config.timeout) from error
+        framing = framing_of(status_line.status, fields)
+        url = planned.url(self._state)
+        response = ResponseHead(url, status_line, fields, framing, version)
+        self._response = response
+        conversation = self._client.conversation
+        self._following = conversation.after(self._state, transfer.target, planned, response)
+        if self._following is not None:
+            self._discard(framing.length)
+            return
+        transfer.answered()
+        if "content-encoding" in fields:
+            conversation.warn_of_coding(response, planned.config, transfer.target)
+        if framing.error:
+            raise TargetError(Failure.WRONG_CONTENT, framing.error)
+        if self._head_blocks:
+            self._is_judged = False
+            self._client.helpers.submit(self._judge_elsewhere)
+        else:
+            self._judge()
+
+    def _judge(self) -> None:
+        response, transfer = self._response, self.transfer
+        assert response  # noqa: S101 - its head has come
+        transfer.ours_begins()  # the receiver may have to hash a part first
+        is_wanted = self._receiver.head(response)
+        transfer.ours_ends()
+        length = self._left = response.length
+        if not is_wanted:
+            self._discard(length)
+        elif length is not None and length > LARGE:
+            self._queue_body()
+
+    def _judge_elsewhere(self) -> None:
+        """The same, by a helper."""
+        try:
+            self._judge()
+        except BaseException as error:
+            self._error = error
+        self._client.post(self._judged)
+
+    def _judged(self) -> None:
+        self._is_judged = True
+        self._helped()
+
+    def _discard(self, length: int | None) -> None:
+        """Let a small body come that nobody wants, so that its connection can be used again."""
+        self._is_discarding = True
+        self._is_enough = length is None or length > DRAIN_SIZE
+
+    def _failure(self, code: int, text: str) -> BaseException | None:
+        """What an error of libcurl means now; None if all that is wanted has come."""
+        if self._response is not None and (code == 0 or self._is_discarding):
+            return None
+        timeout = self._planned.config.timeout
+        if self._address_refused and code == COULDNT_CONNECT:
+            return TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {self._address_refused}")
+        if self._response is not None:
+            error: Exception = OSError(errno.ECONNRESET, text)
+            return _from(failures.of_body(error, self.transfer), error)
+        error = as_exception(code, text, self._progress())
+        return _from(failures.of_request(error, timeout), error)
+
+    def _progress(self) -> Reached:
+        handle, config = self._handle, self._planned.config
+        assert handle  # noqa: S101 - it was in flight
+        get, proxy = handle.easy.getinfo, config.route.proxy
+        tunnel = ""
+        if config.route.is_tunnel and handle.lines:
+            with contextlib.suppress(HTTPException):
+                line = handle.lines[0].decode("latin-1").split(" ", 1)
+                tunnel = line[1].strip() if len(line) > 1 else ""
+        return Reached(
+            has_socket=self._has_opened,
+            has_looked_up=self._has_opened or get(pycurl.NAMELOOKUP_TIME) > 0,
+            has_connected=get(pycurl.CONNECT_TIME) > 0,
+            has_lines=bool(handle.lines),
+            errno=get(pycurl.OS_ERRNO),
+            connect_timeout=self._client.connect_timeout,
+            tunnel=tunnel,
+            verify_result=get(pycurl.SSL_VERIFYRESULT),
+            socks=f"{proxy.host}:{proxy.port}" if proxy and proxy.is_socks else "",
+            family=self._client.family,
+        )
+
+    def _settle(self, handle: Handle) -> None:
+        """Note what libcurl has measured, which it does not say while it calls us."""
+        if self._is_settled:
+            return
+        self._is_settled = True
+        if self._has_opened:
+            self._set_phases(handle)
+        if self._response is not None and trace.is_on():
+            self._log(handle, self._response)
+
+    def _set_phases(self, handle: Handle) -> None:
+        """Note when the phases of a new connection began."""
+        get, began = handle.easy.getinfo, self._began
+        phases = []
+        if not is_ip_address(self._planned.config.route.first_hop[0]):
+            phases.append((Phase.RESOLVING, began))
+        phases.append((_CONNECTING, began + get(pycurl.NAMELOOKUP_TIME)))
+        connected, secured = get(pycurl.CONNECT_TIME), get(pycurl.APPCONNECT_TIME)
+        if connected and secured:
+            phases.append((Phase.SECURING, began + connected))
+        sent = get(pycurl.PRETRANSFER_TIME)
+        if sent:
+            phases.append((_WAITING, began + sent))
+        all_phases = self.transfer.phases
+        after = [one for one in all_phases[self._phases_before :] if one[0] is _RECEIVING]
+        all_phases[self._phases_before :] = [*phases, *after]
+
+    def _log(self, handle: Handle, response: ResponseHead) -> None:
+        get, route = handle.easy.getinfo, self._planned.config.route
+        if self._has_opened:
+            peer = (get(pycurl.PRIMARY_IP), get(pycurl.PRIMARY_PORT))
+            seconds = get(pycurl.APPCONNECT_TIME) or get(pycurl.CONNECT_TIME)
+            host = route.first_hop[0]
+            if not is_ip_address(host):
+                trace.name_resolved(host, self._addresses)
+            trace.connected(route, peer, max(0.0, seconds - get(pycurl.NAMELOOKUP_TIME)))
+        if trace.shows_heads():
+            trace.response_head(response)
+        seconds = get(pycurl.STARTTRANSFER_TIME) - get(pycurl.PRETRANSFER_TIME)
+        trace.answered(response.url, response, reused=not self._has_opened, seconds=seconds)
+
+
+class _Lent:
+    """A socket of which pycurl makes a copy: closed as soon as that is done."""
+
+    def __init__(self, made: socket.socket) -> None:
+        self._made = made
+
+    def fileno(self) -> int:
+        return self._made.fileno()
+
+    def __del__(self) -> None:
+        self._made.close()
+
+
+def _from(error: TargetError, cause: BaseException) -> TargetError:
+    error.__cause__ = cause
+    return error

@@ -1,0 +1,230 @@
+"""Easy handles of libcurl, used for one request after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import pycurl
+
+from pyfetch.http.origin_config import OriginConfig
+from pyfetch.http.route import Proxy, Route, request_target
+from pyfetch.http.tls import Authorities, authorities_of
+from pyfetch.settings import HttpVersion, Settings
+
+if TYPE_CHECKING:
+    pass
+
+_VERSIONS = {
+    HttpVersion.AUTO: pycurl.CURL_HTTP_VERSION_2TLS,
+    HttpVersion.ONE: pycurl.CURL_HTTP_VERSION_1_1,
+    HttpVersion.TWO: pycurl.CURL_HTTP_VERSION_2TLS,
+    HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
+}
+_BUFFER_SIZE = 256 * 1024
+"""Bytes that are received at once, at most."""
+_LONGEST = 2_147_483
+"""The longest time that libcurl takes, in seconds."""
+
+
+class Address(NamedTuple):
+    """What libcurl is about to connect to."""
+
+    family: Any
+    kind: Any
+    """Type and flags of the socket."""
+    protocol: int
+    address: Any
+
+
+class HasDescriptor(Protocol):
+    """A socket, for pycurl."""
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+
+
+class Listener(Protocol):
+    """What hears from a handle while it is used."""
+
+    def resolving(self) -> None:
+        """A name is looked up."""
+
+    def open_socket(self, address: Address) -> HasDescriptor | int:
+        """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
+
+    def write(self, data: bytes) -> int | None:
+        """Take a piece of the body. None: it is taken."""
+
+
+class Handle:
+    """One easy handle. It knows which options it has, and gets only those that differ."""
+
+    __slots__ = ("_fields", "_route", "easy", "lines", "listener")
+
+    def __init__(self) -> None:
+        self.easy = pycurl.Curl()
+        self.lines: list[bytes] = []
+        """Lines of heads and trailers, as they came."""
+        self.listener: Listener | None = None
+        self._route: Route | None = None
+        self._fields: Mapping[str, str | bytes] | None = None
+
+    @property
+    def route(self) -> Route | None:
+        """The route that it was used for last."""
+        return self._route
+
+    def prepare(
+        self,
+        url: str,
+        fields: Mapping[str, str | bytes],
+        config: OriginConfig,
+        options: Options,
+        listener: Listener,
+    ) -> None:
+        """Describe a GET. Raises `ValueError` for one that cannot be sent."""
+        route = config.route
+        lines = None if fields is self._fields else _header_lines(fields)
+        easy = self.easy
+        if route is not self._route:
+            easy.reset()
+            self._fields = self._route = None
+            for option, value in options.of(route):
+                easy.setopt(option, value)
+            easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+            easy.setopt(pycurl.WRITEFUNCTION, self._write)
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+            easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
+            self._route = route
+            lines = _header_lines(fields)
+        if lines is not None:
+            easy.setopt(pycurl.HTTPHEADER, lines)
+            self._fields = fields
+        easy.setopt(pycurl.URL, _plain(url, route))
+        self.lines.clear()
+        self.listener = listener
+
+    def _write(self, data: bytes) -> int | None:
+        return self.listener.write(data) if self.listener else 0
+
+    def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
+        if self.listener is None:
+            return int(pycurl.SOCKET_BAD)
+        return self.listener.open_socket(Address(*address))
+
+    def _resolving(self, *_: Any) -> int:
+        if self.listener:
+            self.listener.resolving()
+        return 0
+
+
+class Options:
+    """What handles are told, by the settings and by the route of a request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._common = list(_common(settings))
+        self._authorities: dict[str | None, Authorities] = {}
+
+    def of(self, route: Route) -> list[tuple[int, Any]]:
+        """All options of requests by this route."""
+        options = list(self._common)
+        if route.scheme == "https" and self._settings.http is not HttpVersion.ONE:
+            # One connection for several requests, if the server turns out to speak HTTP/2.
+            options.append((pycurl.PIPEWAIT, 1))
+        if not self._settings.insecure and (
+            route.scheme == "https" or (route.proxy and route.proxy.scheme == "https")
+        ):
+            options += _trusting(self._authorities_for(route.cacert))
+        if route.proxy:
+            options += _through(route.proxy)
+            if route.proxy.scheme == "https" and not self._settings.insecure:
+                options += _proxy_trusting(self._authorities_for(None))
+        return options
+
+    def _authorities_for(self, cacert: str | None) -> Authorities:
+        known = self._authorities.get(cacert)
+        if known is None:
+            known = self._authorities[cacert] = authorities_of(self._settings, cacert)
+        return known
+
+
+def _common(settings: Settings) -> list[tuple[int, Any]]:
+    connect = int(min(settings.connect_timeout, _LONGEST) * 1000)
+    options: list[tuple[int, Any]] = [
+        (pycurl.NOSIGNAL, 1),
+        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+        (pycurl.HTTP_VERSION, _VERSIONS[settings.http]),
+        (pycurl.PATH_AS_IS, 1),
+        (pycurl.BUFFERSIZE, _BUFFER_SIZE),
+        (pycurl.HTTP_CONTENT_DECODING, 0),
+        (pycurl.CONNECTTIMEOUT_MS, max(1, connect)),
+        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
+        (pycurl.PROXY, ""),  # what the environment names is read by `OriginConfigs`
+        (pycurl.NOPROXY, ""),
+    ]
+    if settings.ipv4:
+        options.append((pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4))
+    elif settings.ipv6:
+        options.append((pycurl.IPRESOLVE, pycurl.IPRESOLVE_V6))
+    if settings.insecure:
+        options += [
+            (pycurl.SSL_VERIFYPEER, 0), (pycurl.SSL_VERIFYHOST, 0),
+            (pycurl.PROXY_SSL_VERIFYPEER, 0), (pycurl.PROXY_SSL_VERIFYHOST, 0),
+        ]  # fmt: skip
+    if settings.cert:
+        key = settings.key or settings.cert
+        options += [
+            (pycurl.SSLCERT, settings.cert), (pycurl.SSLKEY, key),
+            (pycurl.PROXY_SSLCERT, settings.cert), (pycurl.PROXY_SSLKEY, key),
+        ]  # fmt: skip
+    return options
+
+
+def _trusting(authorities: Authorities) -> list[tuple[int, Any]]:
+    file, directory = authorities
+    options: list[tuple[int, Any]] = []
+    # The wheel's own defaults name places that this system need not have.
+    options.append((pycurl.CAINFO, file) if file else (pycurl.CAINFO, None))
+    options.append((pycurl.CAPATH, directory) if directory else (pycurl.CAPATH, None))
+    return options
+
+
+def _proxy_trusting(authorities: Authorities) -> list[tuple[int, Any]]:
+    file, directory = authorities
+    return [(pycurl.PROXY_CAINFO, file), (pycurl.PROXY_CAPATH, directory)]
+
+
+def _through(proxy: Proxy) -> list[tuple[int, Any]]:
+    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
+    options: list[tuple[int, Any]] = [(pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}")]
+    if proxy.user is not None:
+        options += [
+            (pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC),
+            (pycurl.PROXYUSERNAME, proxy.user.encode()),
+            (pycurl.PROXYPASSWORD, (proxy.password or "").encode()),
+        ]
+    return options
+
+
+def _header_lines(fields: Mapping[str, str | bytes]) -> list[bytes]:
+    """The lines of these fields. Raises `ValueError` for a value with a line end in it."""
+    lines = []
+    names = set()
+    for name, value in fields.items():
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        line = f"{name}: {text}" if text else f"{name};"  # libcurl would leave `Name:` out
+        if "\n" in line or "\r" in line:
+            raise ValueError("a header field has a line break in it")
+        lines.append(line.encode("latin-1"))
+        names.add(name.lower())
+    lines += [f"{name}:".encode() for name in ("Accept", "User-Agent") if name.lower() not in names]
+    return lines
+
+
+def _plain(url: str, route: Route) -> str:
+    """The URL without credentials and fragment: libcurl would make a log-in of these."""
+    if "@" not in url and "#" not in url:
+        return url
+    return f"{route.scheme}://{route.authority}{request_target(url)}"

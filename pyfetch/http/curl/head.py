@@ -1,0 +1,55 @@
+"""The head of a response from the lines that libcurl passes on, by the parser of all clients."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pyfetch.headers import Fields
+from pyfetch.http.response_head import (
+    MAX_HEAD_SIZE,
+    MAX_INTERIM,
+    BadHeadError,
+    StatusLine,
+    parse_head,
+)
+
+EMPTY_LINES = frozenset({b"\r\n", b"\n"})
+_SWITCHING_PROTOCOLS = 101
+
+
+class FinalHead(NamedTuple):
+    """The head of a final response."""
+
+    status_line: StatusLine
+    fields: Fields
+    version: str | None
+    """Version of HTTP, if it is none of 1.x."""
+
+
+def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
+    """Parse the first final head; interim responses are skipped. Raises `HTTPException`.
+
+    `of_proxy`: how many final heads before that are of a proxy that was asked for a tunnel.
+    """
+    start = interim = 0
+    for end, line in enumerate(lines):
+        if line not in EMPTY_LINES:
+            continue
+        head = b"".join(lines[start:end])
+        if len(head) > MAX_HEAD_SIZE:
+            raise BadHeadError(f"its head is longer than {MAX_HEAD_SIZE} bytes")
+        block = head.decode("latin-1").removesuffix("\n")
+        start = end + 1
+        version = None
+        if not block.startswith("HTTP/1"):
+            version, _, rest = block.removeprefix("HTTP/").partition(" ")
+            block = f"HTTP/1.1 {rest}"
+        status_line, fields = parse_head(block)
+        if status_line.status >= 200 or status_line.status == _SWITCHING_PROTOCOLS:
+            if not of_proxy:
+                return FinalHead(status_line, fields, version)
+            of_proxy -= 1
+            continue
+        interim += 1
+        if interim > MAX_INTERIM:
+            raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
+    raise BadHeadError("its head has no end")

@@ -1,0 +1,125 @@
+"""A few threads for what would hold up the loop: hashing, large bodies, waiting for others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from pyfetch import cpu
+from pyfetch.http.client import Receiver
+from pyfetch.system import leave_signals_to_main
+from pyfetch.transfer import Transfer
+
+LARGE = 512 * 1024
+"""Bytes of a body from which on a helper hashes and writes it, and makes a file of it."""
+_MOST_QUEUED = 2 * 1024 * 1024
+"""Bytes of a body that wait for a helper, at most: then no more is received."""
+_ROOM = 1024 * 1024
+"""More is received once no more bytes than this wait."""
+
+
+class Helpers:
+    """The threads. They are started when they are needed."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
+        """`post` has something called by the thread of the loop."""
+        self.post = post
+        self._executor = ThreadPoolExecutor(
+            max(2, min(4, cpu.available())),
+            thread_name_prefix="pyfetch-helper",
+            initializer=_begin,
+        )
+        self._at_work: set[Future[None]] = set()
+
+    def submit(self, work: Callable[[], None]) -> None:
+        """Have this done by a helper. It must not raise."""
+        job = self._executor.submit(work)
+        self._at_work.add(job)
+        job.add_done_callback(self._at_work.discard)
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait until no helper works. Returns whether that was within the time."""
+        return not futures.wait(list(self._at_work), timeout=seconds).not_done
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _begin() -> None:
+    leave_signals_to_main()
+    cpu.leave_home()  # they mostly work without the interpreter's lock
+
+
+class QueuedBody:
+    """The pieces of a large body on their way to a receiver, which a helper calls.
+
+    One helper at a time works for it, so the pieces stay in order. `has_room` and `is_idle` are
+    called by the thread of the loop: when more may be received, and when all was taken or the
+    receiver has raised `error`.
+    """
+
+    __slots__ = (
+        "_has_room", "_helpers", "_is_idle", "_lock", "_pieces", "_receiver", "_size", "_transfer",
+        "_wants_room", "error", "is_busy",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        helpers: Helpers,
+        transfer: Transfer,
+        receiver: Receiver,
+        has_room: Callable[[], None],
+        is_idle: Callable[[], None],
+    ) -> None:
+        self._helpers = helpers
+        self._transfer = transfer
+        self._receiver = receiver
+        self._has_room = has_room
+        self._is_idle = is_idle
+        self._lock = threading.Lock()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._wants_room = False
+        self.is_busy = False
+        """Whether pieces wait, or a helper works on some."""
+        self.error: BaseException | None = None
+
+    def put(self, data: bytes) -> bool:
+        """Take a piece. False: there is no room now, and `has_room` will be called."""
+        with self._lock:
+            if self._size >= _MOST_QUEUED:
+                self._wants_room = True
+                return False
+            self._pieces.append(data)
+            self._size += len(data)
+            starts = not self.is_busy
+            self.is_busy = True
+        if starts:
+            self._helpers.submit(self._work)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                pieces, self._pieces = self._pieces, []
+                if not pieces or self.error:
+                    self.is_busy = False
+                    break
+            data = b"".join(pieces)
+            try:
+                if self.error is None:
+                    self._transfer.received += len(data)
+                    self._receiver.chunk(data)
+            except BaseException as error:
+                self.error = error
+            with self._lock:
+                self._size -= len(data)
+                calls = self._wants_room and self._size <= _ROOM
+                if calls:
+                    self._wants_room = False
+            if calls:
+                self._helpers.post(self._has_room)
+        self._helpers.post(self._is_idle)

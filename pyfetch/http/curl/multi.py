@@ -1,0 +1,176 @@
+"""One `CurlMulti`, driven by one thread: waits for its sockets, and for calls of other threads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pycurl
+
+_IN, _OUT = select.POLLIN, select.POLLOUT
+_SIGNAL = (1).to_bytes(8, sys.byteorder)
+"""What wakes the loop: eight bytes, as `eventfd` wants them."""
+_LONGEST_WAIT = 60.0
+"""Longest wait for a socket, in seconds."""
+
+
+class EndedHandle(NamedTuple):
+    """A transfer of libcurl is over."""
+
+    easy: pycurl.Curl
+    code: int
+    """What libcurl says of it; 0: all went well."""
+    text: str
+
+
+class Multi:
+    """Transfers of libcurl. `post` is for any thread, everything else for one."""
+
+    def __init__(self, max_connections: int, per_host: int) -> None:
+        """`max_connections`: kept open, at most; `per_host`: open at once, 0 for any number."""
+        self._multi = pycurl.CurlMulti()
+        self._poll = _new_poll()
+        self._watched: dict[int, int] = {}
+        """By descriptor, the events that it is watched for."""
+        self._due: float | None = None
+        """When libcurl wants to be called even if nothing happens."""
+        self._posted: deque[Callable[[], None]] = deque()
+        self._waits = False
+        self._reading, self._writing = _new_signal()
+        self._poll.register(self._reading, _IN)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
+        self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, per_host)
+        self._max_connections = max_connections
+
+    def add(self, easy: pycurl.Curl) -> None:
+        """Begin the transfer that this handle describes."""
+        self._multi.add_handle(easy)
+
+    def remove(self, easy: pycurl.Curl) -> None:
+        """End a transfer; its connection is closed unless its response was read to the end."""
+        self._multi.remove_handle(easy)
+
+    def post(self, call: Callable[[], None]) -> None:
+        """Have this called soon by the thread that waits; for any thread."""
+        self._posted.append(call)
+        self.wake()
+
+    def wake(self) -> None:
+        """End the present `wait`; for any thread."""
+        if self._waits:
+            self._waits = False
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._writing, _SIGNAL)
+
+    def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> list[EndedHandle]:
+        """Move transfers on. Returns those that have ended.
+
+        Waits at most so long for something to happen, and not if `is_wanted` says that there is
+        something else to do; that calls `wake` when it becomes true later.
+        """
+        due = self._due
+        if due is not None:
+            seconds = min(seconds, due - time.monotonic())
+        if seconds > 0:
+            self._waits = True
+            if self._posted or is_wanted():
+                seconds = 0
+        try:
+            happened = self._poll.poll(max(0.0, min(seconds, _LONGEST_WAIT)))
+        finally:
+            self._waits = False
+        multi = self._multi
+        for descriptor, events in happened:
+            if descriptor == self._reading:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(descriptor, 4096)
+            elif descriptor in self._watched:
+                # Errors and the end of a connection are found by reading.
+                ready = (1 if events & ~_OUT else 0) | (2 if events & _OUT else 0)
+                multi.socket_action(descriptor, ready)
+        due = self._due
+        if due is not None and due <= time.monotonic():
+            self._due = None
+            multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        while self._posted:
+            self._posted.popleft()()
+        return self._ended() if happened or due is not None else []
+
+    def _ended(self) -> list[EndedHandle]:
+        ended: list[EndedHandle] = []
+        while True:
+            left, good, bad = self._multi.info_read()
+            ended += [EndedHandle(easy, 0, "") for easy in good]
+            ended += [EndedHandle(*one) for one in bad]
+            if not left:
+                return ended
+
+    def keep_fewer(self) -> None:
+        """Keep half as many connections from now on: the system has no more descriptors."""
+        self._max_connections = max(1, self._max_connections // 2)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, self._max_connections)
+
+    def close(self) -> None:
+        """Close everything. Transfers must have been removed."""
+        self._multi.close()
+        for end in {self._reading, self._writing}:
+            os.close(end)
+        if hasattr(self._poll, "close"):
+            self._poll.close()
+
+    def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
+        """Watch a socket as libcurl asks.
+
+        A socket whose transfer has ended stays watched for what the next one will wait for too:
+        that saves two system calls a file.
+        """
+        wanted = (_IN if what & pycurl.POLL_IN else 0) | (_OUT if what & pycurl.POLL_OUT else 0)
+        if what == pycurl.POLL_REMOVE:
+            self._poll.unregister(descriptor)
+            del self._watched[descriptor]
+        elif descriptor not in self._watched:
+            self._poll.register(descriptor, wanted)
+            self._watched[descriptor] = wanted
+        elif self._watched[descriptor] != wanted:
+            self._poll.modify(descriptor, wanted)
+            self._watched[descriptor] = wanted
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+
+
+def _new_signal() -> tuple[int, int]:
+    """Descriptors to read and to write `_SIGNAL`; one where the system can do with one."""
+    if hasattr(os, "eventfd"):
+        one = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        return one, one
+    both = os.pipe()
+    for end in both:
+        os.set_blocking(end, False)
+    return both
+
+
+class _Poll:
+    """`select.poll` with seconds, as `select.epoll` takes them."""
+
+    def __init__(self) -> None:
+        poll = select.poll()
+        self._wait = poll.poll
+        self.register = poll.register
+        self.modify = poll.modify
+        self.unregister = poll.unregister
+
+    def poll(self, seconds: float) -> list[tuple[int, int]]:
+        return self._wait(seconds * 1000)
+
+
+def _new_poll() -> select.epoll | _Poll:
+    return select.epoll() if hasattr(select, "epoll") else _Poll()
