@@ -46,12 +46,15 @@ def signed_fields(
     fields: Mapping[str, str],
     body: bytes | memoryview,
     now: float,
+    *,
+    signs_body: bool = True,
 ) -> dict[str, str]:
-    """The header fields of a request with its signature, the digest of the body included.
+    """The header fields of a request with its signature.
 
-    `path`: already encoded; `now`: seconds since the epoch.
+    `path`: already encoded; `now`: seconds since the epoch. `signs_body`: False if the fields have
+    a digest of the body, which is signed with them.
     """
-    digest = hashlib.sha256(body).hexdigest()
+    digest = hashlib.sha256(body).hexdigest() if signs_body else "UNSIGNED-PAYLOAD"
     at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     signed = {name.lower(): value for name, value in fields.items()}
     signed |= {"host": host, "x-amz-date": at, "x-amz-content-sha256": digest}

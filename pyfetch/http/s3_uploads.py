@@ -146,8 +146,9 @@ class S3Uploads:
     ) -> str:
         path = f"{self._before}/{encoded(key, safe='/')}" if key else self._before
         signed = signed_fields(
-            self._access, method, self._host, path, query, fields, body, time.time()
-        )
+            self._access, method, self._host, path, query, fields, body, time.time(),
+            signs_body="Content-MD5" not in fields,
+        )  # fmt: skip
         url = f"{self._origin}{path}?{encoded_query(query)}"
         try:
             answer = self._pool.request(

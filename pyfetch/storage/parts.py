@@ -14,7 +14,13 @@ from functools import cache
 from pathlib import Path
 
 from pyfetch.http.response import ResponseHead
-from pyfetch.http.validators import Representation, is_etag, is_validator, strong_validator
+from pyfetch.http.validators import (
+    Representation,
+    is_etag,
+    is_validator,
+    kept_value,
+    strong_validator,
+)
 from pyfetch.models import Target
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import (
@@ -135,6 +141,8 @@ class PartMetadata(Value):
     """The field of the answer, strong or weak. This and the next ones: None if not known."""
     content_encoding: str | None = None
     media_type: str | None = None
+    content_type: str | None = None
+    """The whole field, for stores that keep it."""
 
     @property
     def representation(self) -> Representation:
@@ -172,7 +180,8 @@ class PartMetadata(Value):
             raise ValueError(f"no metadata of a part: {error}") from error
         texts = (
             metadata.url, metadata.validator, metadata.answered_by, metadata.last_modified,
-            metadata.boot, *(text for text in metadata.representation if text is not None),
+            metadata.boot, metadata.content_type or "",
+            *(text for text in metadata.representation if text is not None),
         )  # fmt: skip
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("no metadata of a part: a text is of another type")
@@ -202,6 +211,7 @@ def metadata_of(target: Target, head: ResponseHead, total: int | None) -> PartMe
         etag=said.etag,
         content_encoding=said.content_encoding,
         media_type=said.media_type,
+        content_type=kept_value(head.headers.get("content-type")),
     )
 
 

@@ -117,9 +117,11 @@ def test_a_wrong_body_never_reaches_the_bucket(
     ended = pyfetch(*place.arguments("--retries", "0", "-"), stdin=listed)
     assert ended.status == 1
     assert place.list() == []
-    assert not [
-        target for method, target in trouble.asked if method == "PUT" and "/.pyfetch/" not in target
+    assert place.uploads() == [], "what was put ahead is removed"
+    completed = [
+        target for method, target in trouble.asked if method == "POST" and "uploadId" in target
     ]
+    assert completed == []
 
 
 def test_an_upload_that_was_cut_off_goes_on_where_it_was(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
@@ -15,7 +17,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
 from pyfetch.storage.objects.credentials import completed
-from pyfetch.storage.objects.large_upload import TOKEN, LargeUploads
+from pyfetch.storage.objects.large_upload import TOKEN, LargeUpload, LargeUploads
 from pyfetch.text import masked
 
 if TYPE_CHECKING:
@@ -132,18 +134,25 @@ class Bucket:
         *,
         instead_of: str | None,
         check: Callable[[], None],
+        begun: LargeUpload | None = None,
     ) -> str | None:
         """Write an object in parts, from a file. Returns its ETag.
 
-        `instead_of`: as of `put`. `check` is called before each part; it may raise to end the
-        upload.
+        `instead_of`: as of `put`. `check` is called now and then; it may raise to end the upload.
+        `begun`: the upload of this file, if it has begun.
         """
         if instead_of != "":  # also where the server obeys conditions: this may save the upload
             there = self.head(path)
             if (there.etag if there else None) != instead_of:
                 raise ConditionFailed
+        if begun and begun.path == path:
+            return self._complete(begun, instead_of, check)
         if self.uploads:
-            return self._put_in_parts(self.uploads, path, file, attributes, instead_of, check)
+            again = open(os.dup(file.fileno()), "rb")  # noqa: SIM115, PTH123 - closed with the upload
+            total = os.fstat(again.fileno()).st_size
+            upload = self.begun_upload(self.uploads, path, again, total, attributes)
+            with closing(upload):
+                return self._complete(upload, instead_of, check)
         file.seek(0)
         with self.errors(path, writes=True):
             put = self._obstore.put(
@@ -156,34 +165,39 @@ class Bucket:
             return there.etag
         return _plain(put["e_tag"])
 
-    def _put_in_parts(
+    def begun_upload(
         self,
         uploads: LargeUploads,
         path: str,
         file: BinaryIO,
+        total: int,
         attributes: Mapping[str, str],
-        instead_of: str | None,
-        check: Callable[[], None],
+    ) -> LargeUpload:
+        """The upload of a file that has so many bytes in the end. To be closed."""
+        return LargeUpload(uploads, path, self.address.key(path), file, total, attributes)
+
+    def _complete(
+        self, upload: LargeUpload, instead_of: str | None, check: Callable[[], None]
     ) -> str | None:
         from pyfetch.http.s3_uploads import S3Error
 
+        assert self.uploads  # noqa: S101 - it has begun this one
+        path, records = upload.path, self.uploads.records
         condition = {}
         if instead_of != "":
             condition = {"If-Match": f'"{instead_of}"'} if instead_of else {"If-None-Match": "*"}
-        key = self.address.key(path)
-        token = None
         try:
-            token = uploads.put(path, key, file, attributes, condition, check)
+            token = upload.completed(condition, check)
         except S3Error as error:
             if error.status == 412:
                 raise ConditionFailed from None
-            record = uploads.records.of(path)
+            record = records.of(path)
             there = self.head(path) if error.status == 404 else None
             if not (record and there and there.token == record.attributes[TOKEN]):
                 is_denied = error.status in (401, 403)
                 shown = self.address.shown(path)
                 raise meaning_of(shown, str(error), writes=True, is_denied=is_denied) from error
-            uploads.records.forget(path)  # the answer to its completion was lost
+            records.forget(path)  # the answer to its completion was lost
             return there.etag
         there = self.head(path)
         if there is None or there.token != token:

@@ -7,9 +7,8 @@ import hashlib
 import json
 import os
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Self
 
@@ -23,6 +22,8 @@ _MOST_PARTS = 10_000
 _AT_ONCE = 4
 TOKEN = "pyfetch-upload"  # noqa: S105 - it says which upload has made an object
 _DIRECTORY = "uploads"
+_LOOK_EVERY = 0.2
+"""Seconds between two looks whether the transfer was stopped."""
 
 
 def part_size(total: int) -> int:
@@ -93,58 +94,86 @@ class UploadRecords:
             self._directory.rmdir()  # if that was the last one
 
 
-class LargeUploads:
-    """The uploads in parts of one bucket. For any thread. Its methods raise `S3Error`."""
+class LargeUpload:
+    """The upload of one body. Its parts are put as soon as they are in the file.
 
-    def __init__(self, client: S3Uploads, home: Path) -> None:
-        self._client = client
-        self.records = UploadRecords(home)
-        self._lock = threading.Lock()
-        self._pool: ThreadPoolExecutor | None = None
+    For one thread, beside those that put parts. `close` is to be called.
+    """
 
-    def put(
+    def __init__(
         self,
+        uploads: LargeUploads,
         path: str,
         key: str,
         file: BinaryIO,
+        total: int,
         attributes: Mapping[str, str],
-        condition: Mapping[str, str],
-        check: Callable[[], None],
-    ) -> str:
-        """Put a file. Returns the token that its object has. `check` may raise to end it.
+    ) -> None:
+        """`total`: bytes that the file has in the end."""
+        self.path = path
+        self._uploads = uploads
+        self._key = key
+        self._file = file
+        self._total = total
+        self._size = part_size(total)
+        self._attributes = dict(attributes)
+        self._begun = uploads.pool.submit(uploads.begun, path, key, self._size, self._attributes)
+        self._parts: list[Future[UploadedPart]] = []
 
-        What fails stays, as far as it came, for the next time.
+    def grown(self, length: int) -> None:
+        """The file has so many bytes now."""
+        while True:
+            start = len(self._parts) * self._size
+            size = min(self._size, self._total - start)
+            if size <= 0 or start + size > length:
+                return
+            number = len(self._parts) + 1
+            self._parts.append(self._uploads.pool.submit(self._put, number, start, size))
+
+    def completed(self, condition: Mapping[str, str], check: Callable[[], None]) -> str:
+        """Make the object of all parts. Returns the token that it has.
+
+        `condition`: header fields; `check` is called now and then, and may raise to end it. Raises
+        `S3Error`. What fails stays on the server, as far as it came, for the next time.
         """
-        total = os.fstat(file.fileno()).st_size
-        size = part_size(total)
-        record, there = self._begun(path, key, size, attributes)
-        starts = range(0, total, size)
-
-        def put_part(number: int) -> UploadedPart:
+        self.grown(self._total)
+        while wait(self._parts, _LOOK_EVERY, FIRST_EXCEPTION).not_done:
             check()
-            data = os.pread(file.fileno(), size, starts[number - 1])
-            digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            known = there.get(number)
-            if known and (known.etag, known.size) == (digest, len(data)):
-                return known
-            return self._client.put_part(key, record.upload, number, data)
-
-        with self._lock:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(_AT_ONCE, "upload")
-        futures = [self._pool.submit(put_part, number) for number in range(1, len(starts) + 1)]
-        try:
-            parts = [future.result() for future in futures]
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            wait(futures)  # they read the file
-            raise
-        self._client.complete(key, record.upload, parts, condition)
-        self.records.forget(path)
+            if any(part.done() and part.exception() for part in self._parts):
+                break
+        parts = [part.result() for part in self._parts]
+        record, _ = self._begun.result()
+        self._uploads.client.complete(self._key, record.upload, parts, condition)
+        self._uploads.records.forget(self.path)
         return record.attributes[TOKEN]
 
-    def _begun(
+    def close(self) -> None:
+        """Put no more parts."""
+        for part in self._parts:
+            part.cancel()
+        wait(self._parts)  # they read the file
+        wait([self._begun])
+        self._file.close()
+
+    def _put(self, number: int, start: int, size: int) -> UploadedPart:
+        record, there = self._begun.result()
+        data = os.pread(self._file.fileno(), size, start)
+        known = there.get(number)
+        digest = hashlib.md5(data, usedforsecurity=False).hexdigest() if known else ""
+        if known and (known.etag, known.size) == (digest, len(data)):
+            return known
+        return self._uploads.client.put_part(self._key, record.upload, number, data)
+
+
+class LargeUploads:
+    """The uploads in parts to one bucket. For any thread. Its methods raise `S3Error`."""
+
+    def __init__(self, client: S3Uploads, home: Path) -> None:
+        self.client = client
+        self.records = UploadRecords(home)
+        self.pool = ThreadPoolExecutor(_AT_ONCE, "upload")
+
+    def begun(
         self, path: str, key: str, size: int, attributes: Mapping[str, str]
     ) -> tuple[UploadRecord, dict[int, UploadedPart]]:
         """The upload to go on with, and the parts that it has."""
@@ -153,7 +182,7 @@ class LargeUploads:
             token = record.attributes.get(TOKEN)
             if token and record.attributes == {**attributes, TOKEN: token}:
                 try:
-                    parts = self._client.parts(key, record.upload)
+                    parts = self.client.parts(key, record.upload)
                     return record, {part.number: part for part in parts}
                 except S3Error as error:
                     if error.status != 404:
@@ -161,7 +190,7 @@ class LargeUploads:
         if record:
             self.abort(path)
         attributes = {**attributes, TOKEN: secrets.token_hex(8)}
-        upload = self._client.begin(key, _fields(attributes))
+        upload = self.client.begin(key, _fields(attributes))
         record = UploadRecord(path, key, upload, size, dict(attributes))
         self.records.write(record)
         return record, {}
@@ -170,7 +199,7 @@ class LargeUploads:
         """End the upload to this path, if one has begun."""
         record = self.records.of(path)
         if record:
-            self._client.abort(record.key, record.upload)
+            self.client.abort(record.key, record.upload)
             self.records.forget(path)
 
     def abort_all(self) -> list[str]:
@@ -184,7 +213,7 @@ class LargeUploads:
     def others(self, prefix: str) -> int:
         """How many uploads there are below a prefix that no record is about."""
         ours = {(record.key, record.upload) for record in self.records.all()}
-        return sum(one not in ours for one in self._client.below(prefix))
+        return sum(one not in ours for one in self.client.below(prefix))
 
 
 def _fields(attributes: Mapping[str, str]) -> dict[str, str]:

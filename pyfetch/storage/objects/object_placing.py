@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple, Self
 from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed, ObjectMeta
+from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.placing import Placed, Placement, WhenThere
 
 LARGE = 16 * 1024 * 1024
@@ -68,11 +69,14 @@ class ObjectPlacer:
         body: Payload,
         placement: Placement,
         attributes: Mapping[str, str],
+        begun: LargeUpload | None = None,
     ) -> None:
+        """`begun`: the upload of the body, if it has begun."""
         self._bucket = bucket
         self._body = body
         self._placement = placement
         self._attributes = attributes
+        self._begun = begun
         self._md5: str | None = None
         self.is_in_the_way = False
         """Whether it failed as an object of the name is there and stays."""
@@ -102,7 +106,7 @@ class ObjectPlacer:
         if self._body.is_large:
             return self._bucket.put_large(
                 path, self._body.opened(), self._attributes,
-                instead_of=instead_of, check=self._placement.check,
+                instead_of=instead_of, check=self._placement.check, begun=self._begun,
             )  # fmt: skip
         return self._bucket.put(path, self._body.whole(), self._attributes, instead_of=instead_of)
 

@@ -8,9 +8,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
+from pyfetch.headers import parse_http_date
 from pyfetch.http.response import SavedContent
 from pyfetch.storage.objects.bucket import MARK
-from pyfetch.storage.objects.object_placing import ObjectPlacer, Payload
+from pyfetch.storage.objects.large_upload import LargeUpload
+from pyfetch.storage.objects.object_placing import LARGE, ObjectPlacer, Payload
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata
 from pyfetch.storage.placing import Placed, Placement
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 SMALL = 1024 * 1024
 """A body up to this length, in bytes, is kept in memory until it is put."""
+_LONGEST_VALUE = 256
 
 
 class ObjectSaving:
@@ -40,6 +43,8 @@ class ObjectSaving:
         """Bytes of the memory of the store that are ours."""
         self._total: int | None = None
         self._metadata: PartMetadata | None = None
+        self._upload: LargeUpload | None = None
+        """The upload of a large body, which begins while that is still coming."""
 
     @property
     def length(self) -> int:
@@ -52,9 +57,11 @@ class ObjectSaving:
     def __exit__(self, *error: object) -> None:
         self._forget()
         self._part.__exit__(*error)
+        self._end_upload(aborts=not self._part.length)
 
     def continuable(self) -> PartMetadata | None:
-        return self._part.continuable()
+        self._metadata = self._part.continuable()
+        return self._metadata
 
     def blocks(self) -> Iterator[bytes]:
         return self._part.blocks()
@@ -73,9 +80,28 @@ class ObjectSaving:
             self._held = bytearray()
         else:
             self._part.begin(total, metadata, is_whole=False)
+            self._begin_upload()
 
     def go_on(self) -> None:
         self._part.go_on()
+        self._begin_upload()
+
+    def _begin_upload(self) -> None:
+        """Begin to put a large body that can go on: so its parts are not put in vain."""
+        uploads, metadata = self._store.bucket.uploads, self._metadata
+        if uploads and metadata and metadata.total > LARGE:
+            self._upload = self._store.bucket.begun_upload(
+                uploads, self._path, self._part.reading(), metadata.total,
+                _attributes_of(metadata, self._url),
+            )  # fmt: skip
+            self._upload.grown(self._part.length)
+
+    def _end_upload(self, *, aborts: bool) -> None:
+        upload, self._upload = self._upload, None
+        if upload:
+            upload.close()
+            if aborts and self._store.bucket.uploads:
+                self._store.end_upload(upload.path)
 
     def goes_to(self, path: str) -> None:
         self._path = path
@@ -85,6 +111,8 @@ class ObjectSaving:
         held = self._held
         if held is None:
             self._part.write(data)
+            if self._upload:
+                self._upload.grown(self._part.length)
         elif len(held) + len(data) <= SMALL:
             held += data
         else:
@@ -96,13 +124,16 @@ class ObjectSaving:
     def commit(
         self, placement: Placement, content: SavedContent, *, modified: float | None
     ) -> Placed:
-        attributes = _attributes(content, modified, self._url)
+        if self._upload and self._metadata:
+            attributes = _attributes_of(self._metadata, self._url)
+        else:
+            attributes = _attributes(content, modified, self._url)
         with contextlib.ExitStack() as stack:
             if self._held is None:
                 body = Payload.of_file(stack.enter_context(self._part.reading()))
             else:
                 body = Payload.of_bytes(self._held)
-            placer = ObjectPlacer(self._store.bucket, body, placement, attributes)
+            placer = ObjectPlacer(self._store.bucket, body, placement, attributes, self._upload)
             try:
                 placed = placer.place(self._path)
             finally:
@@ -114,9 +145,7 @@ class ObjectSaving:
     def drop(self) -> None:
         self._forget()
         self._part.drop()
-        uploads = self._store.bucket.uploads
-        if uploads and uploads.records.of(self._path):
-            uploads.abort(self._path)
+        self._end_upload(aborts=True)
 
     def _forget(self) -> None:
         self._held = None
@@ -129,17 +158,37 @@ def owner_mark(url: str) -> str:
     return hashlib.sha256(url.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
-def _attributes(content: SavedContent, modified: float | None, url: str) -> dict[str, str]:
-    """Header fields and metadata of the object. `mtime` is what rclone and others read."""
+def _attributes_of(metadata: PartMetadata, url: str) -> dict[str, str]:
+    """Those of a body of which the first answer alone is known: they are the same in each run."""
     attributes = {MARK: owner_mark(url)}
-    media_type = content.head.headers.get("content-type") or content.said.media_type
-    if media_type and media_type.isascii() and media_type.isprintable() and len(media_type) < 256:
-        attributes["Content-Type"] = media_type
-    if content.coding and content.coding.isascii() and content.coding.isprintable():
-        attributes["Content-Encoding"] = content.coding
+    _describe(attributes, metadata.content_type or metadata.media_type, metadata.content_encoding)
+    modified = parse_http_date(metadata.last_modified)
+    if modified is not None and 0 <= modified <= time.time():
+        _date(attributes, modified)
+    return attributes
+
+
+def _attributes(content: SavedContent, modified: float | None, url: str) -> dict[str, str]:
+    """Header fields and metadata of the object."""
+    attributes = {MARK: owner_mark(url)}
+    content_type = content.head.headers.get("content-type") or content.said.media_type
+    _describe(attributes, content_type, content.coding)
     if modified is not None:
-        attributes["mtime"] = f"{modified:.9f}".rstrip("0").rstrip(".")
-        attributes["last-modified"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified))
+        _date(attributes, modified)
     if content.sha256:
         attributes["sha256"] = content.sha256
     return attributes
+
+
+def _describe(attributes: dict[str, str], content_type: str | None, coding: str | None) -> None:
+    attributes |= {
+        name: value
+        for name, value in (("Content-Type", content_type), ("Content-Encoding", coding))
+        if value and value.isascii() and value.isprintable() and len(value) < _LONGEST_VALUE
+    }
+
+
+def _date(attributes: dict[str, str], modified: float) -> None:
+    """Say when the body was changed; `mtime` is what rclone and others read."""
+    attributes["mtime"] = f"{modified:.9f}".rstrip("0").rstrip(".")
+    attributes["last-modified"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified))

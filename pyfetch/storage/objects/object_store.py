@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import NamedTuple, Self
@@ -135,6 +136,14 @@ class ObjectStore:
             return [f"{address.root}{key} (an upload)" for key in uploads.abort_all()]
         except S3Error as error:
             raise meaning_of(str(address), str(error), writes=True) from error
+
+    def end_upload(self, path: str) -> None:
+        """End the upload to this path, if one has begun: its body is of no use. Raises nothing."""
+        from pyfetch.http.s3_uploads import S3Error
+
+        if self.bucket.uploads:
+            with contextlib.suppress(S3Error, OSError):  # then `--cleanup` ends it
+                self.bucket.uploads.abort(path)
 
     def other_uploads(self) -> int:
         """How many uploads there are that others have begun, or runs with another state."""
