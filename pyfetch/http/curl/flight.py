@@ -262,6 +262,8 @@ class Flight:
             self._settle(handle)
         if not self._is_sent and not self._see_whether_it_is_sent(handle):
             return None
+        if self._body:
+            self._body.hand_over()
         seen = transfer.received + len(lines)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
@@ -308,6 +310,8 @@ class Flight:
 
     def _end_with(self, error: BaseException | None) -> None:
         """End, as soon as no helper works for it any more."""
+        if self._body:
+            self._body.hand_over()
         if not self._is_judged or (self._body and self._body.is_busy):
             self._ended_with = (error,)
             return
