@@ -369,3 +369,17 @@ def test_a_task_gets_a_copy_that_is_gone_afterwards(
     left = [file.name for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
     assert left == ["state.sqlite3"], left
     assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+
+
+@pytest.mark.slow
+def test_libcurl_saves_into_a_bucket_too(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(40)}
+    server.pages["/large"] = Page(bytes(range(256)) * 70_000)
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = save(pyfetch, bucket, "--engine", "curl", *urls)
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+    ended = save(pyfetch, bucket, "--engine", "curl", *urls)
+    assert {row[0] for row in ended.rows} == {"304"}
