@@ -78,7 +78,7 @@ test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that
 	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command
 
 .PHONY: simulate
-simulate: $(VENV)/ready-to-test ## Let --workers auto find its number on simulated hosts, and print the table
+simulate: $(VENV)/ready-to-test ## Let --workers auto, and a cluster of 100 members, meet simulated hosts, and print the tables
 	$(BIN)/python -m tools.simulation
 
 .PHONY: bench

@@ -84,7 +84,7 @@ def combined_activity(activities: Iterable[Activity]) -> Activity:
 
 
 def _joined(waits: Iterable[HostWait]) -> tuple[HostWait, ...]:
-    """One for each host: processes learn the limits of a host for themselves."""
+    """One for each host, for which URLs may wait in several processes."""
     by_origin: dict[str, HostWait] = {}
     for wait in waits:
         known = by_origin.get(wait.origin)

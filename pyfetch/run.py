@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pyfetch import cpu
-from pyfetch.engine.base import FinishedCounts
+from pyfetch.engine.base import FinishedCounts, check_engine
 from pyfetch.engine.read_ahead import InputFailed, ReadAhead
 from pyfetch.engine.results import as_finished, in_order
 from pyfetch.inputs.targets import as_settings_say, with_login
@@ -90,8 +90,6 @@ class Run:
             self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
             if not settings.on_cluster:
-                from pyfetch.engine.download import check_engine
-
                 check_engine(settings)
             from pyfetch.cluster.coordinator import Coordinator
 

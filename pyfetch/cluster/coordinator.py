@@ -104,7 +104,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         return self._members.in_flight
 
     def activity(self) -> Activity:
-        return self._members.activity()
+        return self._sharing.with_waiting(self._members.activity())
 
     @property
     def busy_hosts(self) -> tuple[BusyHost, ...]:

@@ -67,6 +67,7 @@ class HostHelp(Generic[M]):
             self._fronts.show_own(host, heir, self._known.part_of(host, heir, now))
         else:
             self._division.divide(host, [heir], now)
+        self._fronts.show(host)  # the heir may have it already, as members took turns
 
     def _movable(self, member: M, workers: int, now: float) -> list[WaitingHost[M]]:
         """Half of the hosts, as far as seen, that a member owns alone and has too little time for.

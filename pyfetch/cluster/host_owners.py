@@ -46,6 +46,8 @@ class HostOwners(Generic[M]):
         self._help = HostHelp(self._known, self._fronts, self._division)
         self.waiting = 0
         """How many targets wait."""
+        self.held_back = 0
+        """How many of them are for hosts with a rate."""
 
     def __len__(self) -> int:
         """How many hosts are kept."""
@@ -57,6 +59,7 @@ class HostOwners(Generic[M]):
         targets = host.targets
         targets.append(target)
         self.waiting += 1
+        self.held_back += host.is_paced
         if len(targets) == 1:
             self._fronts.show(host)
         elif len(targets) == host_shares.BIG:
@@ -68,7 +71,13 @@ class HostOwners(Generic[M]):
             host = self._known.used(target.url.origin)
             host.targets.appendleft(target)
             self.waiting += 1
+            self.held_back += host.is_paced
             self._fronts.show(host)
+
+    def waiting_at(self, origin: str) -> int:
+        """How many targets of a host wait for a member; for any thread."""
+        host = self._known.get(origin)
+        return len(host.targets) if host else 0
 
     @property
     def are_held_back(self) -> bool:
@@ -137,6 +146,8 @@ class HostOwners(Generic[M]):
         given = len(taken) - before
         part.out += given
         host.out += given
+        if host.is_paced:
+            self.held_back -= given
 
     def finished(self, member: M, target: Target, now: float) -> None:
         """A member has done a target."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from pyfetch.activity import Activity, HostWait
 from pyfetch.cluster.host_owners import HostOwners, limits_by
 from pyfetch.cluster.member import Member
 from pyfetch.cluster.messages import FromMember, RunBudgetObeyed, TargetsReturned
@@ -84,6 +85,19 @@ class Sharing:
         if self._numbers:
             self._numbers.wake(now)
             self._numbers.divide_again(self._use_of, now)
+
+    def with_waiting(self, activity: Activity) -> Activity:
+        """What members have reported, with the targets that none of them has yet; any thread."""
+        hosts = self.hosts
+        held_back = hosts.waiting if self._numbers else hosts.held_back
+        return activity._replace(
+            paused=tuple(map(self._with_waiting, activity.paused)),
+            slowed=tuple(map(self._with_waiting, activity.slowed)),
+            held_back=activity.held_back + held_back if activity.held_back else 0,
+        )
+
+    def _with_waiting(self, wait: HostWait) -> HostWait:
+        return wait._replace(targets=wait.targets + self.hosts.waiting_at(wait.origin))
 
     def due(self) -> float:
         """When `do_what_is_due` must be called; `inf`: not before something has happened."""

@@ -83,15 +83,17 @@ class WaitingHost(Generic[M]):
     """One host. It is kept while anything waits or runs there, and a while longer."""
 
     __slots__ = (
-        "budget", "heir", "is_free_shown", "is_idle", "is_shared_shown", "limits", "news",
-        "news_at", "news_number", "origin", "out", "owner", "parts", "paused_until", "targets",
-        "wakes_at",
+        "budget", "heir", "is_free_shown", "is_idle", "is_paced", "is_shared_shown", "limits",
+        "news", "news_at", "news_number", "origin", "out", "owner", "parts", "paused_until",
+        "targets", "wakes_at",
     )  # fmt: skip
 
     def __init__(self, origin: str, limits: Limits | None) -> None:
         """`limits`: None if there are none."""
         self.origin = origin
         self.limits = limits
+        self.is_paced = limits is not None and limits.interval > 0
+        """Whether its requests must keep a distance."""
         self.budget = DividedBudget[M](units_of(limits)) if limits else None
         self.targets: deque[Target] = deque()
         """Those that no member has."""

@@ -13,13 +13,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pyfetch.engine.mailbox import Mailbox
 from pyfetch.engine.read_ahead import InputEnded, ReadAhead, start_reader
 from pyfetch.engine.results import RunState
-from pyfetch.errors import RunError, StoppedError
+from pyfetch.errors import RunError, StoppedError, UsageError
 from pyfetch.models import Entry, Result, Target
+from pyfetch.settings import Engine, Settings
 from pyfetch.storage.ledger import Ledger, NoLedger
 from pyfetch.system import before_threads_are_joined, daemon
 from pyfetch.transfer import Transfer
@@ -257,3 +259,9 @@ class Driver(ABC, Generic[Heard]):
     @abstractmethod
     def _release(self) -> None:
         """Release the threads or processes, however the run has ended."""
+
+
+def check_engine(settings: Settings) -> None:
+    """Raise `UsageError` if what the engine needs is not installed."""
+    if settings.engine is Engine.CURL and find_spec("pycurl") is None:
+        raise UsageError("--engine curl needs an extra: pip install 'pyfetch-batch[curl]'")

@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from pyfetch import __version__
 from pyfetch.attempt import AttemptOutcome, Finished, NotMade, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
+from pyfetch.engine.base import check_engine
 from pyfetch.engine.download_attempt import Download, Get, NeedsAnotherRequest, Step
-from pyfetch.errors import RunError, UsageError
+from pyfetch.errors import RunError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import Client
 from pyfetch.models import Failure, Target, TargetError
@@ -132,12 +132,6 @@ class Downloader:
     def _not_made(self, failed: Finished) -> NotMade:
         self.client.close_idle()
         return NotMade(failed)
-
-
-def check_engine(settings: Settings) -> None:
-    """Raise `UsageError` if what the engine needs is not installed."""
-    if settings.engine is Engine.CURL and find_spec("pycurl") is None:
-        raise UsageError("--engine curl needs an extra: pip install 'pyfetch-batch[curl]'")
 
 
 def _new_client(settings: Settings, bandwidth: Bandwidth | None) -> Client | CurlClient:

@@ -100,8 +100,9 @@ def test_of_several_processes_those_that_fetch_are_each_on_another_one(
 ) -> None:
     with waiting(forked, server, "--processes", "2") as run:
         one, two = children_of(run.pid)
-        until(lambda: home_of(one) in ALL and home_of(two) in ALL)
-        assert home_of(one) != home_of(two)
+        # The thread that waits for the end of the run was started before, and never computes.
+        until(lambda: home_of(one, elsewhere=1) in ALL and home_of(two, elsewhere=1) in ALL)
+        assert home_of(one, elsewhere=1) != home_of(two, elsewhere=1)
         assert set(where(run.pid)) == {ALL}
 
 

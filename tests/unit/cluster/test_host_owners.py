@@ -304,6 +304,21 @@ def test_what_others_have_not_begun_of_a_host_with_a_pace_goes_to_its_owner() ->
     cluster.run()
 
 
+def test_what_waits_for_a_host_is_known() -> None:
+    cluster = Cluster({"a": Limits(interval=0.5), "b": Limits(2)}, members=1, workers=1)
+    cluster.add("a", 10)
+    cluster.add("b", 5)
+    assert (cluster.owners.waiting_at("a"), cluster.owners.held_back) == (10, 10)
+    cluster.give(cluster.members[0], 2)
+    assert (cluster.owners.waiting_at("a"), cluster.owners.held_back) == (8, 8)
+    cluster.kill(cluster.members[0])
+    assert (cluster.owners.waiting_at("a"), cluster.owners.held_back) == (10, 10)
+    assert cluster.owners.waiting_at("nowhere") == 0
+    cluster.join()
+    cluster.run()
+    assert cluster.owners.held_back == 0
+
+
 def test_news_reach_all_that_may_ask_and_the_next_owner() -> None:
     cluster = Cluster({"a": Limits(2)}, members=2)
     cluster.add("a", 20)

@@ -47,3 +47,8 @@ def test_workers_count_while_they_are_there() -> None:
 
 def test_without_workers_nothing_ends() -> None:
     assert least_seconds([host(100, None)], [(0.0, 10), (2.0, -10)]) == math.inf
+
+
+def test_a_rate_for_all_hosts_together_holds_for_their_sum() -> None:
+    hosts = [host(51, None), host(50, None)]
+    assert least_seconds(hosts, WORKERS, rate=2.0) == pytest.approx(50)

@@ -8,14 +8,17 @@ from collections.abc import Iterable
 from tools.simulation.cluster.origins import VirtualOrigin
 
 
-def least_seconds(hosts: Iterable[VirtualOrigin], workers: list[tuple[float, int]]) -> float:
+def least_seconds(
+    hosts: Iterable[VirtualOrigin], workers: list[tuple[float, int]], rate: float = math.inf
+) -> float:
     """No schedule, even one that knows all before, is done earlier.
 
-    `workers`: when so many more (or fewer) of them were there.
+    `workers`: when so many more (or fewer) of them were there. `rate`: of all requests together.
     """
     hosts = list(hosts)
     work = sum(host.busy for host in hosts)
-    return max(*map(_least_of, hosts), _least_of_workers(work, workers))
+    of_all = (sum(host.served for host in hosts) - 1) / rate
+    return max(*map(_least_of, hosts), _least_of_workers(work, workers), of_all)
 
 
 def _least_of(host: VirtualOrigin) -> float:

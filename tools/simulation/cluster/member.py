@@ -173,6 +173,7 @@ class VirtualMember:
         assignment = transfer.assignment
         now = self._time.now
         first = assignment.number == 1 and assignment.redirects is None
+        self._origins.began(now)
         host = self._origins.of(assignment.origin)
         took, answer = host.asked(now, transfer.target.index, self.name, first=first)
         self.busy += took

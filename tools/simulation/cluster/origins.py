@@ -173,11 +173,8 @@ class VirtualOrigin:
         return latency, Answer.SERVED
 
     def _count_start(self, now: float) -> None:
-        starts = self.starts
-        starts.append(now)
-        while starts[0] <= now - 1 + 1e-9:
-            starts.popleft()
-        self.most_in_a_second = max(self.most_in_a_second, len(starts))
+        count_within_a_second(self.starts, now)
+        self.most_in_a_second = max(self.most_in_a_second, len(self.starts))
 
     def _note_left_alone(self, now: float, since: float) -> None:
         free_at = max(since, self.not_before)
@@ -187,13 +184,31 @@ class VirtualOrigin:
         self._wanted_since = None
 
 
+def count_within_a_second(starts: deque[float], now: float) -> None:
+    """Add a start, and forget those of more than a second ago."""
+    starts.append(now)
+    while starts[0] <= now - 1 + 1e-9:
+        starts.popleft()
+
+
 class Origins:
     """All hosts of a run, by origin."""
 
     def __init__(self, manner_of: Callable[[str], Manner], settings: Settings) -> None:
         self._manner_of = manner_of
         self._settings = settings
+        self.rate = settings.rate if settings.rate_total and settings.rate else math.inf
+        """Requests a second that the settings allow to all hosts together."""
+        self._starts: deque[float] = deque()
+        self.most_in_a_second = 0
+        """Requests to all hosts together, where that is limited."""
         self.by_name: dict[str, VirtualOrigin] = {}
+
+    def began(self, now: float) -> None:
+        """A request begins, to whatever host."""
+        if self.rate < math.inf:
+            count_within_a_second(self._starts, now)
+            self.most_in_a_second = max(self.most_in_a_second, len(self._starts))
 
     def of(self, origin: str) -> VirtualOrigin:
         """The host of this name; it is made when it is first asked for."""

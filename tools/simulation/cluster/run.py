@@ -63,6 +63,8 @@ class Seen:
     """The same for the whole simulation, all together."""
     memory: int
     """The most bytes that the process had, all hosts and members included."""
+    over_rate_of_all: float
+    """Requests in one second beyond what `--rate-total` allows, at most."""
     most_held: int
     """Results that waited for one before them, at most."""
 
@@ -83,8 +85,9 @@ class Seen:
 
     @property
     def most_over_a_second(self) -> float:
-        """Requests to a host in one second beyond its budget, at most."""
-        return max(host.most_in_a_second - host.budget_rate for host in self.hosts)
+        """Requests in one second beyond a budget, of a host or of the run, at most."""
+        over = max(host.most_in_a_second - host.budget_rate for host in self.hosts)
+        return max(over, self.over_rate_of_all)
 
     @property
     def left_alone(self) -> float:
@@ -136,7 +139,8 @@ def run(scenario: ClusterScenario) -> Seen:
     return Seen(
         urls=urls,
         seconds=ended_at,
-        least=least_seconds(all_hosts, workers),
+        least=least_seconds(all_hosts, workers, origins.rate),
+        over_rate_of_all=origins.most_in_a_second - origins.rate,
         results=results,
         failed=failed,
         hosts=all_hosts,

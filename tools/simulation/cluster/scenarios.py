@@ -112,7 +112,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             members=20,
             manner_of=lambda _: SLOW,
         ),
-        Bounds(),
+        Bounds(share=0.8),
     ),
     (
         ClusterScenario(
@@ -122,17 +122,17 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             settings(per_host=200),
             manner_of=lambda _: SLOW,
         ),
-        Bounds(),
+        Bounds(share=0.8),
     ),
     (
         ClusterScenario(
-            "half of all URLs at one host, `per_host = 1000` there",
-            [40_000, *even(1_000, 40_000)],
+            "three in five URLs at one host, `per_host = 1000` there",
+            [30_000, *even(1_000, 20_000)],
             shuffled,
             settings({0: HostSettings(per_host=1_000)}),
             manner_of=lambda _: SLOW,
         ),
-        Bounds(),
+        Bounds(share=0.6),
     ),
     (
         ClusterScenario(
@@ -142,7 +142,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             settings(rate=5),
             manner_of=lambda _: SLOW,
         ),
-        Bounds(),
+        Bounds(share=0.65),
     ),
     (
         ClusterScenario(
@@ -157,13 +157,13 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
     (
         ClusterScenario(
             "429 beyond 20 a second, `Retry-After: 1`",
-            even(200, 40_000),
+            even(100, 20_000),
             shuffled,
             settings(per_host=16, retries=20),
             members=20,
             manner_of=lambda _: replace(SLOW, limit=20.0),
         ),
-        Bounds(share=0.7),
+        Bounds(share=0.6),
     ),
     (
         ClusterScenario(
@@ -176,7 +176,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
                 SLOW, shut=(5.0 + number_of(name), 15.0 + number_of(name))
             ),
         ),
-        Bounds(share=0.8),
+        Bounds(share=0.65),
     ),
     (
         ClusterScenario(
@@ -189,12 +189,12 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
                 Manner(dead=Answer.REFUSED_CONNECTION),
             ),
         ),
-        Bounds(share=0.7, failed=0.1),
+        Bounds(share=0.55, failed=0.1),
     ),
     (
         ClusterScenario(
             "redirects to one foreign host, `--per-host 300`",
-            even(1_000, 60_000),
+            even(1_000, 30_000),
             shuffled,
             settings(per_host=300),
             manner_of=some(
@@ -202,7 +202,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
                 replace(SLOW, redirects=lambda index: origin(1_000) if index % 4 == 0 else None),
             ),
         ),
-        Bounds(),
+        Bounds(share=0.65, left_alone=20.0),
     ),
     (
         ClusterScenario(
@@ -213,7 +213,7 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             manner_of=lambda _: SLOW,
             incidents=deaths(20, 12.0, 1),
         ),
-        Bounds(share=0.85),
+        Bounds(share=0.65),
     ),
     (
         ClusterScenario(
@@ -225,28 +225,28 @@ SCENARIOS: list[tuple[ClusterScenario, Bounds]] = [
             manner_of=lambda _: SLOW,
             incidents=((10.0, grow(50)),),
         ),
-        Bounds(),
+        Bounds(share=0.7),
     ),
     (
         ClusterScenario(
             "a member stalls for 20 s",
-            even(1_000, 60_000),
+            even(1_000, 40_000),
             shuffled,
             settings(per_host=4),
             members=40,
             manner_of=lambda _: SLOW,
             incidents=((5.0, stall(3, 20.0)),),
         ),
-        Bounds(left_alone=30.0),
+        Bounds(share=0.5, left_alone=30.0),
     ),
     (
         ClusterScenario(
             "`--rate 500 --rate-total`",
-            even(1_000, 20_000),
+            even(1_000, 8_000),
             shuffled,
             settings(rate=500, rate_total=True),
             manner_of=lambda _: SLOW,
         ),
-        Bounds(),
+        Bounds(share=0.7, left_alone=20.0),
     ),
 ]
