@@ -28,7 +28,9 @@ from pyfetch.output.verification import (
     VerifiedTsv,
 )
 from pyfetch.settings import Settings
-from pyfetch.storage.filesystem import OWN_DIRECTORY, before_paths, is_there
+from pyfetch.storage.destination import home_of
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.verification import Verification, check_nobody_is_at_work
 from pyfetch.text import escaped, masked
@@ -44,12 +46,7 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
     `sources` are lists of checksums. Raises `RunError`.
     """
     imports_done()
-    if settings.in_bucket:
-        raise UsageError(
-            f"--verify reads files on this machine, and {settings.output_dir} is a bucket: run the"
-            " same command again to have each object compared with its server"
-        )
-    with Verification(Path(settings.output_dir)) as verification:
+    with _verification(settings) as verification:
         _expect(verification, settings, sources)
         began = time.monotonic()
         with Interruption(verification.stop) as interruption:
@@ -64,8 +61,23 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
         return interruption.exit_status or int(failed)
 
 
+def _verification(settings: Settings) -> Verification:
+    home = home_of(settings)
+    if not settings.in_bucket:
+        return Verification(home)
+    if not is_there(os.fspath(home)):
+        raise UsageError(
+            f"there is nothing to compare {settings.output_dir} with: {home} is not there, where"
+            " the state of its runs would be (--state-dir says where else)"
+        )
+    from pyfetch.storage.objects.object_store import ObjectStore
+    from pyfetch.storage.objects.object_verification import ObjectVerification
+
+    return ObjectVerification(ObjectStore.of(settings, OutputDirectory(home)))
+
+
 def _expect(verification: Verification, settings: Settings, sources: Sequence[str]) -> None:
-    output_dir = Path(settings.output_dir)
+    output_dir = home_of(settings)
     for source in sources:
         if is_url(source):
             raise UsageError("--verify asks no server: a SOURCE is a file like SHA256SUMS here")
@@ -87,13 +99,13 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
         with closing(State.copy_of(state_file)) as state:
             verification.expected.add_state(state)
     for file in lists:
-        _expect_list(verification, output_dir, file)
-    verification.expected.look_around(verification.directory)
+        _expect_list(verification, file)
+    verification.look_around()
 
 
-def _expect_list(verification: Verification, output_dir: Path, file: Path) -> None:
+def _expect_list(verification: Verification, file: Path) -> None:
     """Expect what a list of checksums says. Raises `UsageError` for one that cannot be used."""
-    before = os.fsencode(before_paths(output_dir))
+    before = os.fsencode(verification.final(""))
     try:
         with file.open("rb", buffering=0) as stream:
             verification.expected.add_list(os.fstat(stream.fileno()))
@@ -108,7 +120,9 @@ def _expect_list(verification: Verification, output_dir: Path, file: Path) -> No
                     )
                 checksum = parse_checksum(said.algorithm, said.digest)
                 # `--checksums` writes paths that begin with the output directory.
-                name = os.path.normpath(said.name).removeprefix(before)
+                # An address is no path: there, two slashes are two slashes.
+                name = said.name if b"://" in before else os.path.normpath(said.name)
+                name = name.removeprefix(before)
                 verification.expected.add_checksum(name, checksum)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

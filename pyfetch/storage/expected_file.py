@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from pyfetch.checksum import Checksum
+from pyfetch.storage.existing import Status
 from pyfetch.verified import NO_CHECKSUM
 
 
@@ -34,7 +34,7 @@ class ExpectedFile(NamedTuple):
         """Since when it is to be unchanged, as a clause."""
         return "its task had changed it" if self.left_by_task else "it was fetched"
 
-    def fault(self, there: os.stat_result, digests: Mapping[str, str]) -> str | None:
+    def fault(self, there: Status, digests: Mapping[str, str]) -> str | None:
         """How the content is not as it should be, as a sentence; None if it is."""
         if not (self.sha256 or self.demanded) and there.st_mtime_ns != self.modified_ns:
             return f"it was modified after {self.event}, and no checksum of it is known"
@@ -46,7 +46,7 @@ class ExpectedFile(NamedTuple):
                 return f"the {checksum.algorithm} is {found}, not {checksum.digest}"
         return None
 
-    def remark(self, there: os.stat_result) -> str | None:
+    def remark(self, there: Status) -> str | None:
         """A remark about a file without a fault, as a sentence; None if there is nothing to say."""
         if self.left_by_task and not self.demanded:
             return "its task has changed it: only its size and time were compared"

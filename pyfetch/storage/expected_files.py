@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pyfetch.checksum import Checksum
 from pyfetch.database import temporary_database
@@ -79,6 +79,15 @@ class ExpectedFiles:
                             self._add_unknown(os.fsencode(f"{where}/{name}".removeprefix("./")))
         finally:
             os.close(root)
+        self._count()
+
+    def look_at(self, paths: Iterable[str]) -> None:
+        """These are the files that are there: as `look_around`, where there is no directory."""
+        for path in paths:
+            self._add_unknown(os.fsencode(path))
+        self._count()
+
+    def _count(self) -> None:
         (self.number,) = self._database.execute("SELECT count(*) FROM expected").fetchone()
 
     def _add_unknown(self, path: bytes) -> None:

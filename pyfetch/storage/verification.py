@@ -12,7 +12,7 @@ import os
 import stat
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from io import FileIO
@@ -23,6 +23,7 @@ from pyfetch import cpu
 from pyfetch.errors import StoppedError
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory, Place
+from pyfetch.storage.existing import Status
 from pyfetch.storage.expected_file import ExpectedFile
 from pyfetch.storage.expected_files import ExpectedFiles
 from pyfetch.storage.filesystem import READ_FILE
@@ -42,6 +43,7 @@ class Verification:
 
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
+        self.final = self.directory.final
         self.expected = ExpectedFiles()
         self.read = 0
         """Bytes that were read so far."""
@@ -101,10 +103,10 @@ class Verification:
             yield found
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """BarStyle at one file. None: there is no time for it any more."""
+        """Look at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
-        final = self.directory.final(expected.path)
+        final = self.final(expected.path)
         url = masked_url(expected.url) if expected.url else None
         found = partial(VerifiedFile, final, url=url)
         try:
@@ -129,13 +131,26 @@ class Verification:
             stream = _opened(place)
         with stream:
             there = os.fstat(stream.fileno())
-            size = there.st_size
-            if not expected.is_known:
-                return found(status=Condition.UNKNOWN, size=size)
-            if expected.size not in (None, size):
-                detail = f"it has {size} bytes, and had {expected.size} after {expected.event}"
-                return found(status=Condition.CHANGED, size=size, detail=detail)
-            digests = self._digests(stream, expected)
+            return self._compared(expected, found, there, _blocks(stream))
+
+    def look_around(self) -> None:
+        """Find the files that are there, so that those are told of that nobody knows."""
+        self.expected.look_around(self.directory)
+
+    def _compared(
+        self,
+        expected: ExpectedFile,
+        found: Callable[..., VerifiedFile],
+        there: Status,
+        blocks: Iterable[memoryview | bytes],
+    ) -> VerifiedFile:
+        size = there.st_size
+        if not expected.is_known:
+            return found(status=Condition.UNKNOWN, size=size)
+        if expected.size not in (None, size):
+            detail = f"it has {size} bytes, and had {expected.size} after {expected.event}"
+            return found(status=Condition.CHANGED, size=size, detail=detail)
+        digests = self._digests(blocks, expected)
         fault = expected.fault(there, digests)
         return found(
             status=Condition.CHANGED if fault else Condition.OK,
@@ -144,19 +159,26 @@ class Verification:
             detail=fault or expected.remark(there),
         )
 
-    def _digests(self, stream: FileIO, expected: ExpectedFile) -> dict[str, str]:
-        """The digests of an open file, by their algorithms. Raises `_StoppedReading`."""
+    def _digests(
+        self, blocks: Iterable[memoryview | bytes], expected: ExpectedFile
+    ) -> dict[str, str]:
+        """The digests of these bytes, by their algorithms. Raises `_StoppedReading`."""
         algorithms = {"sha256", *(checksum.algorithm for checksum in expected.demanded)}
         hashes = {name: hashlib.new(name, usedforsecurity=False) for name in algorithms}
-        block = memoryview(bytearray(_BLOCK))
-        while size := stream.readinto(block):
+        for block in blocks:
             if self._stopped.is_set():
                 raise _StoppedReading
             for one in hashes.values():
-                one.update(block[:size])
+                one.update(block)
             with self._lock:
-                self.read += size
+                self.read += len(block)
         return {name: one.hexdigest() for name, one in hashes.items()}
+
+
+def _blocks(stream: FileIO) -> Iterator[memoryview]:
+    block = memoryview(bytearray(_BLOCK))
+    while size := stream.readinto(block):
+        yield block[:size]
 
 
 def _opened(place: Place) -> FileIO:

@@ -175,3 +175,15 @@ def test_uploads_of_others_are_told_of_and_stay(
     ended = pyfetch(*place.arguments("--cleanup"))
     assert "1 upload stays that others have begun" in ended.err
     assert place.uploads() == [f"{place.prefix}/theirs"]
+
+
+def test_cleanup_needs_no_list_of_uploads(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    """rclone has none, and other servers do not let everybody see it."""
+    may_use_buckets(pyfetch)
+    server.pages = {"/y": Page(b"y")}
+    assert pyfetch(*bucket.arguments(f"{server.url}/y")).status == 0
+    ended = pyfetch(*bucket.arguments("--cleanup"))
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {"y": b"y"}

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 
+import obstore
 import pytest
 
 from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
@@ -217,7 +218,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "s3://b", "--store-option", "colour=blue", url], "colour"),
         (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
-        (["-o", bucket.address, "--verify"], "--verify"),
+        (["-o", bucket.address, "--verify"], "nothing to compare"),
         (["-o", bucket.address, "--prune", "--yes", "-"], "--prune"),
     ):
         ended = pyfetch(*arguments)
@@ -369,3 +370,35 @@ def test_a_task_gets_a_copy_that_is_gone_afterwards(
     left = [file.name for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
     assert left == ["state.sqlite3"], left
     assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+
+
+@pytest.mark.slow
+def test_libcurl_saves_into_a_bucket_too(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 1000) for number in range(40)}
+    server.pages["/large"] = Page(bytes(range(256)) * 70_000)
+    urls = [f"{server.url}{path}" for path in server.pages]
+    ended = save(pyfetch, bucket, "--engine", "curl", *urls)
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
+    ended = save(pyfetch, bucket, "--engine", "curl", *urls)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+def test_verify_reads_each_object(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    server.pages = {f"/{name}": Page(name.encode()) for name in ("same", "other", "gone")}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    assert save(pyfetch, bucket, "--checksums", "SUMS", *urls).status == 0
+    assert save(pyfetch, bucket, "--verify").status == 0
+    bucket.write("other", b"OTHER")
+    bucket.write("unknown", b"unknown")
+    obstore.delete(bucket.client, "gone")
+    ended = save(pyfetch, bucket, "--verify")
+    assert ended.status == 1
+    found = {row[-2].rpartition("/")[2]: row[0] for row in ended.rows}
+    assert found == {"gone": "missing", "other": "changed", "same": "ok", "unknown": "unknown"}
+    assert save(pyfetch, bucket, "--verify", "SUMS").status == 1
+    assert b"same" in (pyfetch.directory / "SUMS").read_bytes()

@@ -138,6 +138,9 @@ class BucketOfTests:
     def read(self, key: str) -> bytes:
         return bytes(obstore.get(self.client, key).bytes())
 
+    def size(self, key: str) -> int:
+        return obstore.head(self.client, key)["size"]
+
     def write(self, key: str, content: bytes) -> None:
         obstore.put(self.client, key, content)
 

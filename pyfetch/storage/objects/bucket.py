@@ -223,6 +223,15 @@ class Bucket:
             for block in found.stream(min_chunk_size=_BLOCK):
                 yield bytes(block)
 
+    def paths(self) -> Iterator[str]:
+        """Of all objects below the prefix."""
+        before = self.address.key("")
+        with self.errors(""):
+            for some in self._obstore.list(self._client, before.rstrip("/") or None):
+                for one in some:
+                    if one["path"].startswith(before):
+                        yield one["path"][len(before) :]
+
     def read(self, path: str, most: int) -> tuple[bytes, ObjectMeta] | None:
         """The bytes of a small object, at most `most`, and what it is; None: there is none."""
         try:

@@ -191,4 +191,4 @@ def _describe(attributes: dict[str, str], content_type: str | None, coding: str 
 def _date(attributes: dict[str, str], modified: float) -> None:
     """Say when the body was changed; `mtime` is what rclone and others read."""
     attributes["mtime"] = f"{modified:.9f}".rstrip("0").rstrip(".")
-    attributes["last-modified"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified))
+    attributes["lastmodified"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(modified))

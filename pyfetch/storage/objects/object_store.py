@@ -146,17 +146,19 @@ class ObjectStore:
                 self.bucket.uploads.abort(path)
 
     def other_uploads(self) -> int:
-        """How many uploads there are that others have begun, or runs with another state."""
+        """How many uploads there are that others have begun, or runs with another state.
+
+        0 if the server does not say: it may not know how to, or not let everybody know.
+        """
         uploads = self.bucket.uploads
         if not uploads:
             return 0
         from pyfetch.http.s3_uploads import S3Error
 
-        address = self.bucket.address
         try:
-            return uploads.others(address.key(""))
-        except S3Error as error:
-            raise meaning_of(str(address), str(error), writes=False) from error
+            return uploads.others(self.bucket.address.key(""))
+        except S3Error:
+            return 0
 
     def _check(self, path: str) -> None:
         if OWN_DIRECTORY in path.casefold().split("/"):
