@@ -29,6 +29,8 @@ from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at how far the flights in flight have come."""
+_FEW = 32
+"""Up to so many flights, all are looked at whenever something has come."""
 _SPARE_HANDLES = 64
 """Handles that are kept for routes that no request uses, at most."""
 
@@ -103,11 +105,21 @@ class CurlClient:
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:
             self._flights[easy][0].end(code, text)
+        if len(self._flights) <= _FEW:
+            self._see_heads()
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heappop(self._timers)[2]()
         if now >= self._look_at:
             self._look(now)
+
+    def _see_heads(self) -> None:
+        """Judge heads whose bodies have not begun, without waiting for the next look."""
+        for flight, handle in list(self._flights.values()):
+            if handle.lines and flight.waits_for_head:
+                why = flight.see_head()
+                if why:
+                    flight.give_up(why)
 
     def call_at(self, due: float, call: Callable[[], None]) -> None:
         """Have `wait` call this at a time of the monotonic clock; for the thread of the loop."""

@@ -37,6 +37,7 @@ OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 
 _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
+_LINE_END = len(b"\r\n")
 _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
 
@@ -175,19 +176,11 @@ class Flight:
             self._error = error
             return int(pycurl.SOCKET_BAD)
 
-    def head_ended(self) -> int | None:
-        """A head has come: of an interim response, of a proxy, or the final one."""
-        try:
-            if self._response is None and self._has_head():
-                self._take_head()
-        except BaseException as error:
-            self._error = error
-            return _REFUSED
-        return _REFUSED if self._is_enough else None
-
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
         try:
+            if self._response is None and self._has_head():
+                self._take_head()
             if self._is_discarding:
                 return _REFUSED if self._is_enough else None
             if not (self._is_judged and self._may_read(len(data))):
@@ -253,12 +246,30 @@ class Flight:
 
     # What the client calls.
 
+    def see_head(self) -> BaseException | None:
+        """Judge the head, if it has come before any of the body. Returns why to end, if so."""
+        try:
+            if self._has_head():
+                self._take_head()
+        except BaseException as error:
+            return error
+        return _ENOUGH if self._is_enough else None
+
+    @property
+    def waits_for_head(self) -> bool:
+        """Whether the head of the response was not judged yet."""
+        return self._response is None
+
     def look(self, now: float) -> BaseException | None:
         """See how far it has come. Returns why it has to be given up, if it has to."""
         handle, transfer = self._handle, self.transfer
         assert handle  # noqa: S101 - it is in flight
         lines = handle.lines
-        if self._response is not None:
+        if self._response is None:
+            ended = self.see_head()
+            if ended:
+                return ended
+        else:
             self._settle(handle)
         if not self._is_sent and not self._see_whether_it_is_sent(handle):
             return None
@@ -295,6 +306,8 @@ class Flight:
         handle = self._handle
         assert handle  # noqa: S101 - it was in flight
         try:
+            if self._error is None and self._response is None and self._has_head():
+                self._take_head()
             self._settle(handle)
             error = self._error or self._failure(code, text)
         except BaseException as raised:
@@ -360,17 +373,24 @@ class Flight:
         self._on_end(None if error else following, error)
 
     def _has_head(self) -> bool:
-        """Whether the head that has just come is that of the final response."""
+        """Whether the final head has come; others before it are passed over."""
         handle = self._handle
         assert handle  # noqa: S101 - it is in flight
-        lines, began = handle.lines, self._head_begins
-        self._head_begins = len(lines)
-        if is_interim(lines[began]):
+        lines, begins = handle.lines, self._head_begins
+        if not lines or len(lines[-1]) > _LINE_END:
             return False
-        if self._heads_of_proxy and not self._has_heard_proxy:
-            self._has_heard_proxy = True
-            return False
-        return True
+        for end in range(begins, len(lines)):
+            if len(lines[end]) > _LINE_END:
+                continue
+            first, begins = lines[begins], end + 1
+            self._head_begins = begins
+            if is_interim(first):
+                continue
+            if self._heads_of_proxy and not self._has_heard_proxy:
+                self._has_heard_proxy = True
+                continue
+            return True
+        return False
 
     @property
     def _heads_of_proxy(self) -> int:

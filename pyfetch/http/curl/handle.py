@@ -53,9 +53,6 @@ class Listener(Protocol):
     def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
 
-    def head_ended(self) -> int | None:
-        """The last line of a head, or of a trailer, has come. None: go on."""
-
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
 
@@ -63,20 +60,16 @@ class Listener(Protocol):
 class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
-    __slots__ = ("_fields", "_route", "easy", "lines", "listener")
+    __slots__ = ("_fields", "easy", "lines", "listener", "route")
 
     def __init__(self) -> None:
         self.easy = pycurl.Curl()
         self.lines: list[bytes] = []
         """Lines of heads and trailers, as they came."""
         self.listener: Listener | None = None
-        self._route: Route | None = None
-        self._fields: Mapping[str, str | bytes] | None = None
-
-    @property
-    def route(self) -> Route | None:
+        self.route: Route | None = None
         """The route that it was used for last."""
-        return self._route
+        self._fields: Mapping[str, str | bytes] | None = None
 
     def prepare(
         self,
@@ -90,16 +83,17 @@ class Handle:
         route = config.route
         lines = None if fields is self._fields else _header_lines(fields)
         easy = self.easy
-        if route is not self._route:
+        if route is not self.route:
             easy.reset()
-            self._fields = self._route = None
+            self._fields = self.route = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
-            easy.setopt(pycurl.HEADERFUNCTION, self._take_line)
+            # No function of Python's: it is called for each line.
+            easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
             easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
             easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
-            self._route = route
+            self.route = route
             lines = _header_lines(fields)
         if lines is not None:
             easy.setopt(pycurl.HTTPHEADER, lines)
@@ -107,12 +101,6 @@ class Handle:
         easy.setopt(pycurl.URL, _plain(url, route))
         self.lines.clear()
         self.listener = listener
-
-    def _take_line(self, line: bytes) -> int | None:
-        self.lines.append(line)
-        if len(line) > len(b"\r\n") or self.listener is None:
-            return None
-        return self.listener.head_ended()
 
     def _write(self, data: bytes) -> int | None:
         return self.listener.write(data) if self.listener else 0
