@@ -12,8 +12,6 @@ from pyfetch.text import MASK
 
 BUCKETS = ("s3://", "s3a://", "gs://", "az://", "azure://", "memory://")
 """How the address of a bucket begins."""
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def is_bucket(place: str) -> bool:
@@ -34,7 +32,7 @@ class Destination(FilePath):
             if parts.netloc not in ("", "localhost") or not parts.path:
                 raise ValueError(f"must be on this machine: file:///PATH, not {shown(place)}")
             return unquote(parts.path)
-        if _SCHEME.match(place):
+        if "://" in place and re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", place):
             raise ValueError(
                 f"must be a directory, file://, s3://, gs:// or az://, not {shown(place)}"
             )
@@ -79,11 +77,11 @@ class StoreOptions(Kind):
 def _option(pair: object) -> tuple[str, str]:
     is_pair = isinstance(pair, tuple | list) and len(pair) == 2
     name, value = cast("tuple[object, object]", pair) if is_pair else (None, None)
-    if not (isinstance(name, str) and isinstance(value, str) and _OPTION_NAME.fullmatch(name)):
-        raise ValueError(
-            f"must be pairs of key and value, both text{f', not {name}' if name else ''}"
-        )
-    return name.lower(), value
+    are_texts = isinstance(name, str) and isinstance(value, str)
+    if not are_texts or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
+        about = f", not {name}" if name else ""
+        raise ValueError(f"must be pairs of key and value, both text{about}")
+    return str(name).lower(), str(value)
 
 
 STORE_OPTIONS = StoreOptions()

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from pyfetch.storage.lock import RunLock
     from pyfetch.storage.store import Store
 
-_NAMELESS = re.compile(r"[^A-Za-z0-9.-]+")
-
 
 def home_of(settings: Settings) -> Path:
     """The directory that has `.pyfetch`: state, lock and parts of a run.
@@ -31,7 +29,8 @@ def home_of(settings: Settings) -> Path:
     # The same bucket and prefix of another server is another place.
     endpoints = [value for name, value in settings.store_option if "endpoint" in name]
     digest = hashlib.sha256("\n".join([address, *sorted(endpoints)]).encode()).hexdigest()
-    return above / f"{_NAMELESS.sub('-', address)[:80]}-{digest[:12]}"
+    shown = re.sub(r"[^A-Za-z0-9.-]+", "-", address)[:80]
+    return above / f"{shown}-{digest[:12]}"
 
 
 def _state_of_user() -> Path:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pyfetch.errors import StoppedError
-from pyfetch.facts import RecordedFile
 from pyfetch.models import TargetError
 from pyfetch.naming.components import PathComponent, numbered
 from pyfetch.storage.directory import OutputDirectory, Place
@@ -29,6 +28,7 @@ from pyfetch.storage.filesystem import (
 )
 from pyfetch.storage.lock import RunLock
 from pyfetch.storage.placing import NO_LINKS
+from pyfetch.storage.recorded_file import RecordedFile
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.unnamed_files import UnnamedFiles, is_as_left
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.database import Database
-from pyfetch.facts import FileFacts, Known, RecordedFile
+from pyfetch.facts import FileFacts, Known
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.given_names import GivenNames, SignedOwners
 from pyfetch.storage.state_file import (
@@ -29,6 +29,7 @@ from pyfetch.storage.state_tables import FileRow, StateTables, folded_key
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedTable
+    from pyfetch.storage.recorded_file import RecordedFile
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
 
@@ -176,6 +177,8 @@ class State:
 
         `unnamed`: only those whose names this run has given to no target.
         """
+        from pyfetch.storage.recorded_file import RecordedFile
+
         with self._errors:
             self._given.write()
             where = f"AND {self._given.others}" if unnamed else ""

@@ -9,9 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 from pyfetch.database import temporary_database
-from pyfetch.facts import RecordedFile
 from pyfetch.models import TargetError
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.recorded_file import RecordedFile
 from pyfetch.storage.state import State
 
 

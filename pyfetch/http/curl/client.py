@@ -136,8 +136,8 @@ class CurlClient:
                 flight.give_up(error)
 
     def close_idle(self) -> None:
-        """Close connections that no request uses, as soon as libcurl does."""
-        self._multi.keep_fewer()
+        """Close connections that no request uses, as soon as libcurl does; for any thread."""
+        self.post(self._multi.keep_fewer)
 
     def give_up_all(self) -> None:
         """End what is in flight."""

@@ -1,0 +1,97 @@
+"""Large bodies are taken by other threads than the loop's, in order and within bounds."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+
+from pyfetch.attempt import Assignment
+from pyfetch.http.curl.helpers import Helpers, QueuedBody
+from pyfetch.models import Target
+from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
+
+PIECE = b"x" * 65536
+
+
+class Receiver:
+    """Takes pieces when it may."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.taken: list[bytes] = []
+        self.error: Exception | None = None
+
+    def head(self, head: object) -> bool:
+        raise AssertionError(head)
+
+    def chunk(self, data: bytes | memoryview) -> None:
+        self.may.wait(10)
+        if self.error:
+            raise self.error
+        self.taken.append(bytes(data))
+
+
+class Loop:
+    """What a queue calls in the thread of the loop."""
+
+    def __init__(self) -> None:
+        self.posted: deque[Callable[[], None]] = deque()
+        self.helpers = Helpers(self.posted.append)
+        self.receiver = Receiver()
+        self.transfer = Transfer(Assignment.first_of(Target(1, parse_url("http://h/x"))))
+        self.heard: list[str] = []
+        self.body = QueuedBody(
+            self.helpers, self.transfer, self.receiver,
+            lambda: self.heard.append("room"), lambda: self.heard.append("idle"),
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        self.receiver.may.set()
+        assert self.helpers.wait(10)
+        while self.posted:
+            self.posted.popleft()()
+        self.helpers.close()
+
+
+def test_pieces_arrive_in_order_and_are_counted() -> None:
+    loop = Loop()
+    pieces = [bytes([number]) * 1000 for number in range(50)]
+    assert all(loop.body.put(piece) for piece in pieces)
+    loop.finish()
+    assert b"".join(loop.receiver.taken) == b"".join(pieces)
+    assert loop.transfer.received == 50_000
+    assert not loop.body.is_busy
+    assert loop.heard == ["idle"]
+
+
+def test_no_more_than_two_mebibytes_wait_and_there_is_word_when_there_is_room() -> None:
+    loop = Loop()
+    number = 0
+    while loop.body.put(PIECE):
+        number += 1
+        assert number < 100
+    assert number * len(PIECE) <= 2 * 1024 * 1024
+    loop.finish()
+    assert loop.heard[-1] == "idle"
+    assert "room" in loop.heard
+
+
+def test_what_a_receiver_raises_is_kept_and_the_rest_goes_nowhere() -> None:
+    loop = Loop()
+    loop.receiver.error = OSError("the disk is full")
+    loop.body.put(PIECE)
+    loop.finish()
+    assert loop.body.error is loop.receiver.error
+    assert (loop.receiver.taken, loop.heard) == ([], ["idle"])
+
+
+@pytest.mark.parametrize("seconds", [0.01])
+def test_waiting_for_helpers_ends_in_time(seconds: float) -> None:
+    loop = Loop()
+    loop.body.put(PIECE)
+    assert not loop.helpers.wait(seconds)
+    loop.finish()
