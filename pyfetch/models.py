@@ -9,7 +9,7 @@ from pyfetch.checksum import Checksum
 from pyfetch.facts import UNKNOWN, Known
 from pyfetch.text import masked, masked_value
 from pyfetch.timing import Timing
-from pyfetch.urls import Url, masked_url
+from pyfetch.urls import Url, is_url, masked_url
 
 
 class IfExists(StrEnum):
@@ -340,6 +340,8 @@ class Result(ResultFields):
         self.raise_for_status()
         if self.file is None:
             raise FetchError(self, "its file was not kept (discard=True or keep=False)")
+        if is_url(self.file):
+            raise FetchError(self, f"it is no file here: read {self.file} from its bucket")
         return Path(self.file)
 
 

@@ -20,6 +20,8 @@ def check_output_dir(output_dir: str, sources: Sequence[str]) -> None:
     """Raises `UsageError` for what `-o` means to curl and wget: a file, or standard output."""
     if output_dir == "-":
         raise UsageError(_NO_STANDARD_OUTPUT.format("-o"))
+    if is_url(output_dir):  # a bucket, where there are no directories
+        return
     one_url = len(sources) == 1 and is_url(sources[0])
     name = os.path.basename(output_dir)  # noqa: PTH119 - a Path drops the slash at the end
     if one_url and re.fullmatch(_LIKE_A_FILE, name) and not os.path.lexists(output_dir):

@@ -26,7 +26,6 @@ from pyfetch.storage.existing import is_as_its_task_left_it, is_ours
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
 from pyfetch.storage.state import STATE_FILE, State
-from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.text import escaped
 from pyfetch.urls import masked_url
 
@@ -83,7 +82,9 @@ class Planner:
         """The files that `--prune` would move after the entries so far."""
         if self._unreadable or not self._entries:
             return
-        with closing(UnnamedFiles(self._state, self._directory.path)) as files:
+        from pyfetch.cli.prune import unnamed_files  # loaded for --prune only
+
+        with closing(unnamed_files(self._settings, self._state)) as files:
             for file in files:
                 self.actions[Action.PRUNE] += 1
                 final = self._store.final(file.path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs import Sources
 from pyfetch.models import Failure, IfExists, Result
 from pyfetch.settings import Settings
+from pyfetch.storage.destination import home_of, lock_of, store_of
+from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY
-from pyfetch.storage.pruning import PRUNED_DIRECTORY, prune
+from pyfetch.storage.pruning import PRUNED_DIRECTORY, Pruned, prune
 from pyfetch.storage.state import State
 from pyfetch.storage.unnamed_files import UnnamedFiles
 from pyfetch.text import escaped
@@ -40,8 +43,7 @@ class Pruning:
                 "--prune asks before it moves files, and there is no terminal to ask on:"
                 " add --yes, or see with --plan what it would move"
             )
-        self._output_dir = Path(settings.output_dir)
-        self._wait = settings.wait_lock
+        self._settings = settings
         self._yes = yes
         self._entries = 0
         self._unreadable = 0
@@ -55,7 +57,7 @@ class Pruning:
     def look(self, state: State) -> None:
         """Find what the list has not named, at the end of a run that came to its end."""
         if self._entries and not self._unreadable:
-            self._found = UnnamedFiles(state, self._output_dir)
+            self._found = unnamed_files(self._settings, state)
 
     def finish(
         self, say: Callable[[str], None], options: OutputOptions, *, ended_well: bool
@@ -74,7 +76,7 @@ class Pruning:
                 say("pyfetch: nothing is pruned, as you say")
                 return
             number = 0
-            for pruned in prune(self._output_dir, found, self._wait):
+            for pruned in _pruned(self._settings, found):
                 number += 1
                 if options.verbose:
                     say(f"pyfetch: {pruned.path} is now {pruned.to}")
@@ -85,7 +87,7 @@ class Pruning:
 
     @property
     def _where(self) -> str:
-        return str(self._output_dir / OWN_DIRECTORY / PRUNED_DIRECTORY)
+        return store_of(self._settings).final(f"{OWN_DIRECTORY}/{PRUNED_DIRECTORY}")
 
     def _why_not(self) -> str:
         if self._unreadable:
@@ -108,12 +110,34 @@ class Pruning:
             return False
 
 
+def unnamed_files(settings: Settings, state: State) -> UnnamedFiles:
+    """The files that the list of a run has not named, or the objects. Raises `StoppedError`."""
+    if not settings.in_bucket:
+        return UnnamedFiles(state, home_of(settings))
+    from pyfetch.storage.objects.object_pruning import is_as_fetched
+    from pyfetch.storage.objects.object_store import ObjectStore
+
+    home = home_of(settings)
+    bucket = ObjectStore.of(settings, OutputDirectory(home)).bucket
+    return UnnamedFiles(state, home, partial(is_as_fetched, bucket))
+
+
+def _pruned(settings: Settings, found: UnnamedFiles) -> Iterator[Pruned]:
+    home = home_of(settings)
+    if not settings.in_bucket:
+        return prune(home, found, settings.wait_lock)
+    from pyfetch.storage.objects.object_pruning import prune_objects
+    from pyfetch.storage.objects.object_store import ObjectStore
+
+    store = ObjectStore.of(settings, OutputDirectory(home))
+    return prune_objects(store, lock_of(settings, store), found, settings.wait_lock)
+
+
 def check_prunable(settings: Settings) -> None:
     """Raise `UsageError` for settings with which it would not be known what is to be pruned."""
     for option, excludes in (
         ("--discard", settings.discard),
         ("--no-state", not settings.state),
-        (f"-o {settings.output_dir}", settings.in_bucket),
         ("--if-exists rename", settings.if_exists is IfExists.RENAME),
     ):
         if excludes:

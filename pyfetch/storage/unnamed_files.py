@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from pyfetch.database import temporary_database
@@ -21,8 +22,16 @@ class UnnamedFiles:
     On disk, however many. To be closed.
     """
 
-    def __init__(self, state: State, output_dir: Path) -> None:
-        """Find them, while `state` knows which names the run has given."""
+    def __init__(
+        self,
+        state: State,
+        output_dir: Path,
+        is_as_left: Callable[[RecordedFile], bool | None] | None = None,
+    ) -> None:
+        """Find them, while `state` knows which names the run has given.
+
+        `is_as_left`: whether one is as it was left; None: it is gone. Without, files are looked at.
+        """
         self.number = 0
         self.size = 0
         """Bytes of all of them."""
@@ -34,13 +43,14 @@ class UnnamedFiles:
             "unnamed (path TEXT PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER)"
         )
         with closing(OutputDirectory(output_dir)) as directory:
+            judge = is_as_left or partial(_judged, directory)
             for file in state.files(unnamed=True):
-                status = _status(directory, file.path)
-                if file.size is None and status is None:
+                is_as_it_was = judge(file)
+                if file.size is None and is_as_it_was is None:
                     self.removed += 1
-                elif status is None:
+                elif is_as_it_was is None:
                     continue
-                elif not is_as_left(status, file):
+                elif not is_as_it_was:
                     self.changed += 1
                     continue
                 else:
@@ -72,6 +82,11 @@ def is_as_left(status: os.stat_result, file: RecordedFile) -> bool:
         file.size,
         file.modified_ns,
     )
+
+
+def _judged(directory: OutputDirectory, file: RecordedFile) -> bool | None:
+    status = _status(directory, file.path)
+    return None if status is None else is_as_left(status, file)
 
 
 def _status(directory: OutputDirectory, path: str) -> os.stat_result | None:

@@ -10,11 +10,14 @@ import re
 import obstore
 import pytest
 
+from pyfetch import FetchError, fetch
 from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
-STRICT_TOO = [pytest.param("bucket"), pytest.param("strict_bucket", marks=pytest.mark.slow)]
+pytestmark = pytest.mark.slow  # servers of objects take seconds to start
+
+STRICT_TOO = ["bucket", "strict_bucket"]
 """A server without conditions, and one with them, which takes longer to start."""
 
 
@@ -219,7 +222,6 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
         (["-o", bucket.address, "--verify"], "nothing to compare"),
-        (["-o", bucket.address, "--prune", "--yes", "-"], "--prune"),
     ):
         ended = pyfetch(*arguments)
         assert ended.status == 2, arguments
@@ -321,7 +323,6 @@ def test_a_list_names_objects_only_where_it_is_allowed(
     assert "--public-only" in ended.err
 
 
-@pytest.mark.slow
 def test_processes_share_the_work_of_a_bucket(
     pyfetch: Command, server: LoopbackServer, place: BucketOfTests
 ) -> None:
@@ -335,7 +336,6 @@ def test_processes_share_the_work_of_a_bucket(
     assert {row[0] for row in ended.rows} == {"304"}
 
 
-@pytest.mark.slow
 def test_members_of_a_cluster_need_no_shared_directory_for_a_bucket(
     installed: InstalledCommand, pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:
@@ -372,7 +372,6 @@ def test_a_task_gets_a_copy_that_is_gone_afterwards(
     assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
 
 
-@pytest.mark.slow
 def test_libcurl_saves_into_a_bucket_too(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:
@@ -402,3 +401,39 @@ def test_verify_reads_each_object(
     assert found == {"gone": "missing", "other": "changed", "same": "ok", "unknown": "unknown"}
     assert save(pyfetch, bucket, "--verify", "SUMS").status == 1
     assert b"same" in (pyfetch.directory / "SUMS").read_bytes()
+
+
+def test_prune_moves_objects_that_the_list_no_longer_names(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    names = ("stays", "goes", "changed")
+    server.pages = {f"/{name}": Page(name.encode()) for name in names}
+    bucket.write("theirs", b"theirs")
+    assert save(pyfetch, bucket, *(f"{server.url}/{name}" for name in names)).status == 0
+    bucket.write("changed", b"by somebody")
+    ended = save(pyfetch, bucket, "--plan", "--prune", f"{server.url}/stays")
+    assert [row[0] for row in ended.rows] == ["refresh", "prune"]
+    ended = save(pyfetch, bucket, "--prune", "--yes", f"{server.url}/stays")
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {"stays": b"stays", "changed": b"by somebody", "theirs": b"theirs"}
+    assert bucket.read(".pyfetch/pruned/goes") == b"goes"
+    assert "1 file moved" in ended.err
+
+
+def test_the_library_saves_into_a_bucket(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pages = {"/x": Page(b"x")}
+    for name, value in pyfetch.environment.items():
+        if name.startswith("AWS_") or name == "XDG_STATE_HOME":
+            monkeypatch.setenv(name, value)
+    endpoint = bucket.endpoint.partition("=")[2]
+    result = fetch(
+        f"{server.url}/x", output_dir=bucket.address, store_option={"endpoint": endpoint}
+    )
+    assert result.file == f"{bucket.address}/x"
+    assert bucket.objects() == {"x": b"x"}
+    with pytest.raises(FetchError, match="from its bucket"):
+        result.read_bytes()
+    gone = fetch(f"{server.url}/x", output_dir="memory://tests/x")
+    assert gone.file == "memory://tests/x/x"

@@ -303,7 +303,9 @@ LOADED_WHERE_NEEDED = {
     "pyfetch.output.result_files": ["--checksums", "sums"],
 }
 DETECTION = "pyfetch.inputs.detect"  # where a list is read
+OF_BUCKETS = {"obstore", "pyfetch.storage.objects.bucket", "pyfetch.http.s3_uploads"}
 LOADED_BY_OTHERS = {
+    *OF_BUCKETS,  # where something is in a bucket
     "multiprocessing",  # by --processes
     "pyfetch.inputs.formats.json_lines",  # for such lists
     "pyfetch.inputs.formats.checksums",
@@ -341,6 +343,15 @@ def test_a_run_loads_only_what_it_needs(server: LoopbackServer, tmp_path: Path) 
     assert not loaded & {*LOADED_WHERE_NEEDED, *LOADED_BY_OTHERS}
     own = [name for name in loaded if name.startswith("pyfetch.")]
     assert len(own) <= MOST_OWN_MODULES
+
+
+def test_a_run_into_a_directory_loads_nothing_of_buckets(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.pages["/x"] = Page(b"x")
+    loaded = loaded_by(tmp_path, "", "-o", "data", f"{server.url}/x")
+    assert "pyfetch.storage.file_store" in loaded
+    assert not loaded & OF_BUCKETS
 
 
 def test_long_named_tuples_that_a_run_loads_have_types_that_are_no_text(

@@ -67,13 +67,16 @@ class Watcher(threading.Thread):
                     self.wrong.append(f"{key}: {len(body)} bytes")
 
 
+@pytest.mark.parametrize("kind", ["bucket", "strict_bucket"])
 def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     pyfetch: Command,
     installed: InstalledCommand,
     server: LoopbackServer,
-    bucket: BucketOfTests,
+    request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
+    kind: str,
 ) -> None:
+    bucket: BucketOfTests = request.getfixturevalue(kind)
     may_use_buckets(pyfetch)
     published(server)
     (pyfetch.directory / "urls.txt").write_text(
@@ -105,6 +108,9 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     assert killed >= KILLS // 4, "it was caught too late too often"
     state = pyfetch.directory / "state"
     assert list(state.rglob("*.part")) == []
+    assert list(state.rglob("uploads")) == []
+    if kind == "strict_bucket":  # the other server does not say
+        assert bucket.uploads() == []
     size = sum(len(page.body) for page in server.pages.values())
     with capsys.disabled():
         print(

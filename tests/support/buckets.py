@@ -51,7 +51,7 @@ class BucketServer:
             time.sleep(0.02)
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
+        self._process.kill()  # rclone would take its time
         self._process.wait()
 
     def bucket(self) -> BucketOfTests:

@@ -17,6 +17,7 @@ from pyfetch.output.screen.cells import cut, cut_end, fitted, padded, width_of
 from pyfetch.output.summary import reason_of
 from pyfetch.text import escaped
 from pyfetch.units import format_seconds, format_size
+from pyfetch.urls import is_url
 
 _STYLES = {
     Outcome.FETCHED: "green",
@@ -159,7 +160,7 @@ class Table:
         elif result.change is Change.CHANGED:
             word = "changed: "
         style = "dim" if result.file is None else ""
-        if self._links and result.path:
+        if self._links and result.path and not is_url(result.file or ""):
             style = f"link {result.path.absolute().as_uri()}"
         path = cut(escaped(where), max(_LEAST, width - len(word)))
         return Text(word).append(path, style)

@@ -29,7 +29,7 @@ class BucketAddress(NamedTuple):
         if found is None or not (found[2] or found[1] == "memory"):
             raise UsageError(f"{text} names no bucket: write it as s3://BUCKET/PREFIX")
         scheme, bucket, rest = found[1], found[2], found[3] or ""
-        prefix = rest.strip("/")
+        prefix = rest.rstrip("/")
         parts = prefix.split("/") if prefix else []
         if any(part in ("", ".", "..") or not part.isprintable() for part in parts):
             raise UsageError(f"{text!r} is no place in a bucket: its prefix has an odd component")
