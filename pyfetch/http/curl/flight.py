@@ -21,6 +21,7 @@ from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
 from pyfetch.http.curl.head import final_head, is_interim
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
+from pyfetch.http.curl.measured import log_answer, phases_of_connecting
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
 from pyfetch.http.response_head import MAX_FIELDS
@@ -501,38 +502,15 @@ class Flight:
         if self._has_opened:
             self._set_phases(handle)
         if self._response is not None and trace.is_on():
-            self._log(handle, self._response)
+            route = self._planned.config.route
+            log_answer(handle.easy, route, self._response, self._addresses)
 
     def _set_phases(self, handle: Handle) -> None:
         """Note when the phases of a new connection began."""
-        get, began = handle.easy.getinfo, self._began
-        phases = []
-        if not is_ip_address(self._planned.config.route.first_hop[0]):
-            phases.append((Phase.RESOLVING, began))
-        phases.append((_CONNECTING, began + get(pycurl.NAMELOOKUP_TIME)))
-        connected, secured = get(pycurl.CONNECT_TIME), get(pycurl.APPCONNECT_TIME)
-        if connected and secured:
-            phases.append((Phase.SECURING, began + connected))
-        sent = get(pycurl.PRETRANSFER_TIME)
-        if sent:
-            phases.append((_WAITING, began + sent))
-        all_phases = self.transfer.phases
-        after = [one for one in all_phases[self._phases_before :] if one[0] is _RECEIVING]
-        all_phases[self._phases_before :] = [*phases, *after]
-
-    def _log(self, handle: Handle, response: ResponseHead) -> None:
-        get, route = handle.easy.getinfo, self._planned.config.route
-        if self._has_opened:
-            peer = (get(pycurl.PRIMARY_IP), get(pycurl.PRIMARY_PORT))
-            seconds = get(pycurl.APPCONNECT_TIME) or get(pycurl.CONNECT_TIME)
-            host = route.first_hop[0]
-            if not is_ip_address(host):
-                trace.name_resolved(host, self._addresses)
-            trace.connected(route, peer, max(0.0, seconds - get(pycurl.NAMELOOKUP_TIME)))
-        if trace.shows_heads():
-            trace.response_head(response)
-        seconds = get(pycurl.STARTTRANSFER_TIME) - get(pycurl.PRETRANSFER_TIME)
-        trace.answered(response.url, response, reused=not self._has_opened, seconds=seconds)
+        before = self._phases_before
+        phases = phases_of_connecting(handle.easy, self._planned.config.route, self._began)
+        known = self.transfer.phases
+        known[before:] = [*phases, *(one for one in known[before:] if one[0] is _RECEIVING)]
 
 
 class _Lent:
