@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pycurl
 
+from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Proxy, Route, request_target
 from pyfetch.http.tls import Authorities, authorities_of
@@ -127,6 +128,9 @@ class Options:
     def of(self, route: Route) -> list[tuple[int, Any]]:
         """All options of requests by this route."""
         options = list(self._common)
+        if is_ip_address(route.first_hop[0]):
+            # libcurl looks through all that it remembers at each look-up.
+            options.append((pycurl.DNS_CACHE_TIMEOUT, 0))
         if route.scheme == "https" and self._settings.http is not HttpVersion.ONE:
             # One connection for several requests, if the server turns out to speak HTTP/2.
             options.append((pycurl.PIPEWAIT, 1))
