@@ -81,6 +81,10 @@ test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that
 simulate: $(VENV)/ready-to-test ## Let --workers auto, and a cluster of 100 members, meet simulated hosts, and print the tables
 	$(BIN)/python -m tools.simulation
 
+.PHONY: simulate-million
+simulate-million: $(VENV)/ready-to-test ## The same of 1,000,000 URLs on 10,000 hosts (minutes)
+	$(BIN)/python -m tools.simulation 1,000,000
+
 .PHONY: bench
 bench: $(VENV)/ready-to-test ## Measure beside nginx what people would use instead (an hour)
 	$(BIN)/python -m tools.benchmarks.bench

@@ -342,7 +342,7 @@ class Settings(_Values):
         Engine.THREADS,
         Choice(Engine),
         "--engine",
-        "What fetches: threads, or libcurl, which is faster with small files. `curl` needs an"
+        "What fetches: threads, or libcurl, which speaks HTTP/2 and 3 as well. `curl` needs an"
         " extra: `pip install 'pyfetch-batch[curl]'`.",
         "ENGINE",
     )

@@ -15,7 +15,9 @@ from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
-STRICT_TOO = [pytest.param("bucket"), pytest.param("strict_bucket", marks=pytest.mark.slow)]
+pytestmark = pytest.mark.slow  # servers of objects take seconds to start
+
+STRICT_TOO = ["bucket", "strict_bucket"]
 """A server without conditions, and one with them, which takes longer to start."""
 
 
@@ -321,7 +323,6 @@ def test_a_list_names_objects_only_where_it_is_allowed(
     assert "--public-only" in ended.err
 
 
-@pytest.mark.slow
 def test_processes_share_the_work_of_a_bucket(
     pyfetch: Command, server: LoopbackServer, place: BucketOfTests
 ) -> None:
@@ -335,7 +336,6 @@ def test_processes_share_the_work_of_a_bucket(
     assert {row[0] for row in ended.rows} == {"304"}
 
 
-@pytest.mark.slow
 def test_members_of_a_cluster_need_no_shared_directory_for_a_bucket(
     installed: InstalledCommand, pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:
@@ -372,7 +372,6 @@ def test_a_task_gets_a_copy_that_is_gone_afterwards(
     assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
 
 
-@pytest.mark.slow
 def test_libcurl_saves_into_a_bucket_too(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:

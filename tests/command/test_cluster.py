@@ -111,6 +111,7 @@ def test_a_program_may_not_give_what_is_no_client() -> None:
         fetch_all([], cluster=7)
 
 
+@pytest.mark.slow
 def test_a_run_on_a_cluster_of_its_own(forked: InstalledCommand, server: LoopbackServer) -> None:
     urls = []
     for number in range(20):
@@ -131,6 +132,7 @@ def test_a_member_of_a_cluster_has_all_the_workers_and_all_limits() -> None:
     assert shares[0] == Settings(workers=9, per_host=3, cpu_pin=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [("--rate", "50/s"), ("--limit-rate", "1M")])
 def test_all_processes_of_a_cluster_work_whatever_is_limited(
     forked: InstalledCommand, server: LoopbackServer, limit: tuple[str, str]

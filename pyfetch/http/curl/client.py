@@ -69,6 +69,7 @@ class CurlClient:
         self.post = self._multi.post
         self.helpers = Helpers(self.post)
         self.wake = self._multi.wake
+        self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened
 
     @property
     def in_flight(self) -> int:

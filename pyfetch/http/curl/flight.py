@@ -19,10 +19,11 @@ from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
 from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
-from pyfetch.http.curl.head import EMPTY_LINES, final_head
+from pyfetch.http.curl.head import final_head, is_interim
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
+from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.http.route import new_socket
 from pyfetch.models import Failure, TargetError
 from pyfetch.timing import Phase
@@ -55,11 +56,14 @@ class Flight:
         "_following",
         "_granted",
         "_handle",
+        "_has_heard_proxy",
         "_has_opened",
+        "_head_begins",
         "_head_blocks",
         "_is_discarding",
         "_is_enough",
         "_is_judged",
+        "_is_over",
         "_is_paused",
         "_is_sent",
         "_is_settled",
@@ -100,6 +104,7 @@ class Flight:
         self._following: RedirectState | None = None
         self._body: QueuedBody | None = None
         self._ended_with: tuple[BaseException | None] | None = None
+        self._is_over = False
         self._is_judged = True
         self._is_paused = self._is_discarding = self._is_enough = False
 
@@ -115,7 +120,8 @@ class Flight:
         self._address_refused: str | None = None
         self._addresses: list[str] = []
         self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
-        self._is_settled = self._is_paused = False
+        self._is_settled = self._is_paused = self._has_heard_proxy = False
+        self._head_begins = 0
         self._is_judged = True
         self._granted = 0
         self._left: int | None = None
@@ -157,6 +163,7 @@ class Flight:
         if refusal:
             self._address_refused = self._address_refused or refusal
             return int(pycurl.SOCKET_BAD)
+        self._client.before_a_socket_is_opened()
         self._addresses.append(str(address.address[0]))
         if not self._has_opened:
             self._has_opened = True
@@ -168,11 +175,19 @@ class Flight:
             self._error = error
             return int(pycurl.SOCKET_BAD)
 
+    def head_ended(self) -> int | None:
+        """A head has come: of an interim response, of a proxy, or the final one."""
+        try:
+            if self._response is None and self._has_head():
+                self._take_head()
+        except BaseException as error:
+            self._error = error
+            return _REFUSED
+        return _REFUSED if self._is_enough else None
+
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
         try:
-            if self._response is None:
-                self._take_head()
             if self._is_discarding:
                 return _REFUSED if self._is_enough else None
             if not (self._is_judged and self._may_read(len(data))):
@@ -243,17 +258,12 @@ class Flight:
         handle, transfer = self._handle, self.transfer
         assert handle  # noqa: S101 - it is in flight
         lines = handle.lines
-        if self._response is None and self._has_head(handle):
-            try:
-                self._take_head()
-            except BaseException as error:
-                return error
-            if self._is_enough:
-                return _ENOUGH
         if self._response is not None:
             self._settle(handle)
         if not self._is_sent and not self._see_whether_it_is_sent(handle):
             return None
+        if self._body:
+            self._body.hand_over()
         seen = transfer.received + len(lines)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
@@ -285,8 +295,6 @@ class Flight:
         handle = self._handle
         assert handle  # noqa: S101 - it was in flight
         try:
-            if self._error is None and self._response is None and self._has_head(handle):
-                self._take_head()
             self._settle(handle)
             error = self._error or self._failure(code, text)
         except BaseException as raised:
@@ -302,6 +310,8 @@ class Flight:
 
     def _end_with(self, error: BaseException | None) -> None:
         """End, as soon as no helper works for it any more."""
+        if self._body:
+            self._body.hand_over()
         if not self._is_judged or (self._body and self._body.is_busy):
             self._ended_with = (error,)
             return
@@ -310,7 +320,9 @@ class Flight:
         self._conclude(error)
 
     def _helped(self) -> None:
-        """A helper has done what there was to do."""
+        """A helper has done what there was to do; it may say so more than once."""
+        if self._is_over:
+            return
         error = self._error or (self._body.error if self._body else None)
         if self._ended_with is not None:
             ended_with, self._ended_with = self._ended_with[0], None
@@ -344,13 +356,21 @@ class Flight:
         except BaseException as raised:
             error = raised
             self._release()
+        self._is_over = True
         self._on_end(None if error else following, error)
 
-    def _has_head(self, handle: Handle) -> bool:
-        """Whether a head is complete, beside that of the answer of a proxy to CONNECT."""
-        if not handle.lines or handle.lines[-1] not in EMPTY_LINES:
+    def _has_head(self) -> bool:
+        """Whether the head that has just come is that of the final response."""
+        handle = self._handle
+        assert handle  # noqa: S101 - it is in flight
+        lines, began = handle.lines, self._head_begins
+        self._head_begins = len(lines)
+        if is_interim(lines[began]):
             return False
-        return sum(1 for line in handle.lines if line in EMPTY_LINES) > self._heads_of_proxy
+        if self._heads_of_proxy and not self._has_heard_proxy:
+            self._has_heard_proxy = True
+            return False
+        return True
 
     @property
     def _heads_of_proxy(self) -> int:
@@ -415,7 +435,9 @@ class Flight:
 
     def _failure(self, code: int, text: str) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""
-        if self._response is not None and (code == 0 or self._is_discarding):
+        has_sound_trailer = self._number_of_lines() - self._head_begins <= MAX_FIELDS
+        is_whole = code == 0 and has_sound_trailer
+        if self._response is not None and (is_whole or self._is_discarding):
             return None
         timeout = self._planned.config.timeout
         if self._address_refused and code == COULDNT_CONNECT:
@@ -425,6 +447,9 @@ class Flight:
             return _from(failures.of_body(error, self.transfer), error)
         error = as_exception(code, text, self._progress())
         return _from(failures.of_request(error, timeout), error)
+
+    def _number_of_lines(self) -> int:
+        return len(self._handle.lines) if self._handle else 0
 
     def _progress(self) -> Reached:
         handle, config = self._handle, self._planned.config

@@ -53,6 +53,9 @@ class Listener(Protocol):
     def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
 
+    def head_ended(self) -> int | None:
+        """The last line of a head, or of a trailer, has come. None: go on."""
+
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
 
@@ -92,7 +95,7 @@ class Handle:
             self._fields = self._route = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
-            easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+            easy.setopt(pycurl.HEADERFUNCTION, self._take_line)
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
             easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
             easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
@@ -104,6 +107,12 @@ class Handle:
         easy.setopt(pycurl.URL, _plain(url, route))
         self.lines.clear()
         self.listener = listener
+
+    def _take_line(self, line: bytes) -> int | None:
+        self.lines.append(line)
+        if len(line) > len(b"\r\n") or self.listener is None:
+            return None
+        return self.listener.head_ended()
 
     def _write(self, data: bytes) -> int | None:
         return self.listener.write(data) if self.listener else 0

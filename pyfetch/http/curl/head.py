@@ -12,7 +12,7 @@ from pyfetch.http.response_head import (
     parse_head,
 )
 
-EMPTY_LINES = frozenset({b"\r\n", b"\n"})
+_EMPTY_LINES = frozenset({b"\r\n", b"\n"})
 _SWITCHING_PROTOCOLS = 101
 
 
@@ -25,6 +25,12 @@ class FinalHead(NamedTuple):
     """Version of HTTP, if it is none of 1.x."""
 
 
+def is_interim(status_line: bytes) -> bool:
+    """Whether a status line begins an interim response (RFC 9110, section 15.2)."""
+    status = status_line.partition(b" ")[2].lstrip()[:3]
+    return status[:1] == b"1" and status != b"101"
+
+
 def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
     """Parse the first final head; interim responses are skipped. Raises `HTTPException`.
 
@@ -32,7 +38,7 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
     """
     start = interim = 0
     for end, line in enumerate(lines):
-        if line not in EMPTY_LINES:
+        if line not in _EMPTY_LINES:
             continue
         head = b"".join(lines[start:end])
         if len(head) > MAX_HEAD_SIZE:

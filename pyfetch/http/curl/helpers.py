@@ -16,6 +16,8 @@ LARGE = 512 * 1024
 """Bytes of a body from which on a helper hashes and writes it, and makes a file of it."""
 _MOST_QUEUED = 2 * 1024 * 1024
 """Bytes of a body that wait for a helper, at most: then no more is received."""
+_HANDED_OVER = 256 * 1024
+"""Bytes that are handed over to a helper at once."""
 _ROOM = 1024 * 1024
 """More is received once no more bytes than this wait."""
 
@@ -62,8 +64,8 @@ class QueuedBody:
     """
 
     __slots__ = (
-        "_has_room", "_helpers", "_is_idle", "_lock", "_pieces", "_receiver", "_size", "_transfer",
-        "_wants_room", "error", "is_busy",
+        "_gathered", "_gathered_size", "_has_room", "_helpers", "_is_idle", "_lock", "_pieces",
+        "_receiver", "_size", "_transfer", "_wants_room", "error", "is_busy",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,9 @@ class QueuedBody:
         self._has_room = has_room
         self._is_idle = is_idle
         self._lock = threading.Lock()
+        self._gathered: list[bytes] = []
+        """Pieces that are not handed over yet; for the thread of the loop alone."""
+        self._gathered_size = 0
         self._pieces: list[bytes] = []
         self._size = 0
         self._wants_room = False
@@ -89,17 +94,29 @@ class QueuedBody:
 
     def put(self, data: bytes) -> bool:
         """Take a piece. False: there is no room now, and `has_room` will be called."""
+        if self._size >= _MOST_QUEUED:
+            with self._lock:
+                if self._size >= _MOST_QUEUED:
+                    self._wants_room = True
+                    return False
+        self._gathered.append(data)
+        self._gathered_size += len(data)
+        if self._gathered_size >= _HANDED_OVER:
+            self.hand_over()
+        return True
+
+    def hand_over(self) -> None:
+        """Let a helper take the pieces that there are: to wake one for each would cost more."""
+        if not self._gathered:
+            return
         with self._lock:
-            if self._size >= _MOST_QUEUED:
-                self._wants_room = True
-                return False
-            self._pieces.append(data)
-            self._size += len(data)
+            self._pieces += self._gathered
+            self._size += self._gathered_size
             starts = not self.is_busy
             self.is_busy = True
+        self._gathered, self._gathered_size = [], 0
         if starts:
             self._helpers.submit(self._work)
-        return True
 
     def _work(self) -> None:
         while True:

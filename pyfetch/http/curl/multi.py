@@ -38,6 +38,8 @@ class Multi:
         self._poll = _new_poll()
         self._watched: dict[int, int] = {}
         """By descriptor, the events that it is watched for."""
+        self._idle: set[int] = set()
+        """Those of them that no transfer uses."""
         self._due: float | None = None
         """When libcurl wants to be called even if nothing happens."""
         self._posted: deque[Callable[[], None]] = deque()
@@ -76,33 +78,44 @@ class Multi:
         Waits at most so long for something to happen, and not if `is_wanted` says that there is
         something else to do; that calls `wake` when it becomes true later.
         """
-        due = self._due
-        if due is not None:
-            seconds = min(seconds, due - time.monotonic())
+        multi = self._multi
+        has_moved = False
+        now = time.monotonic()
+        if self._due is not None:
+            if self._due <= now:  # most often, as a transfer has just been added
+                self._due = None
+                multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                if ended := self._ended():
+                    return ended
+            if self._due is not None:
+                seconds = min(seconds, self._due - now)
+        for descriptor, events in self._wait_for_sockets(seconds, is_wanted):
+            if descriptor == self._reading:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(descriptor, 4096)
+            elif descriptor in self._idle:
+                self._forget(descriptor)  # the server has closed it, which libcurl sees later
+            elif descriptor in self._watched:
+                # Errors and the end of a connection are found by reading.
+                ready = (1 if events & ~_OUT else 0) | (2 if events & _OUT else 0)
+                multi.socket_action(descriptor, ready)
+                has_moved = True
+        while self._posted:
+            self._posted.popleft()()
+            has_moved = True
+        return self._ended() if has_moved else []
+
+    def _wait_for_sockets(
+        self, seconds: float, is_wanted: Callable[[], bool]
+    ) -> list[tuple[int, int]]:
         if seconds > 0:
             self._waits = True
             if self._posted or is_wanted():
                 seconds = 0
         try:
-            happened = self._poll.poll(max(0.0, min(seconds, _LONGEST_WAIT)))
+            return self._poll.poll(max(0.0, min(seconds, _LONGEST_WAIT)))
         finally:
             self._waits = False
-        multi = self._multi
-        for descriptor, events in happened:
-            if descriptor == self._reading:
-                with contextlib.suppress(BlockingIOError):
-                    os.read(descriptor, 4096)
-            elif descriptor in self._watched:
-                # Errors and the end of a connection are found by reading.
-                ready = (1 if events & ~_OUT else 0) | (2 if events & _OUT else 0)
-                multi.socket_action(descriptor, ready)
-        due = self._due
-        if due is not None and due <= time.monotonic():
-            self._due = None
-            multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        while self._posted:
-            self._posted.popleft()()
-        return self._ended() if happened or due is not None else []
 
     def _ended(self) -> list[EndedHandle]:
         ended: list[EndedHandle] = []
@@ -127,21 +140,35 @@ class Multi:
             self._poll.close()
 
     def _watch(self, what: int, descriptor: int, _multi: object, _data: object) -> None:
-        """Watch a socket as libcurl asks.
-
-        A socket whose transfer has ended stays watched for what the next one will wait for too:
-        that saves two system calls a file.
-        """
-        wanted = (_IN if what & pycurl.POLL_IN else 0) | (_OUT if what & pycurl.POLL_OUT else 0)
+        """Watch a socket as libcurl asks."""
         if what == pycurl.POLL_REMOVE:
-            self._poll.unregister(descriptor)
-            del self._watched[descriptor]
-        elif descriptor not in self._watched:
+            # It stays watched: the next transfer will want the same of it, at once.
+            self._idle.add(descriptor)
+            return
+        wanted = (_IN if what & pycurl.POLL_IN else 0) | (_OUT if what & pycurl.POLL_OUT else 0)
+        self._idle.discard(descriptor)
+        known = self._watched.get(descriptor)
+        if known == wanted:
+            return
+        if known is None:
             self._poll.register(descriptor, wanted)
-            self._watched[descriptor] = wanted
-        elif self._watched[descriptor] != wanted:
+        else:
             self._poll.modify(descriptor, wanted)
-            self._watched[descriptor] = wanted
+        self._watched[descriptor] = wanted
+
+    def before_a_socket_is_opened(self) -> None:
+        """Forget the sockets that no transfer uses: one may be closed, and its number used again.
+
+        libcurl says that it uses a socket no longer, but not when it closes it.
+        """
+        for descriptor in list(self._idle):
+            self._forget(descriptor)
+
+    def _forget(self, descriptor: int) -> None:
+        self._idle.discard(descriptor)
+        del self._watched[descriptor]
+        with contextlib.suppress(OSError, KeyError):  # it is closed
+            self._poll.unregister(descriptor)
 
     def _set_timer(self, milliseconds: int) -> None:
         self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

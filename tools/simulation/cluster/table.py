@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tools.simulation.cluster.run import run
-from tools.simulation.cluster.scenarios import SCENARIOS
+from tools.simulation.cluster.scenarios import MILLION, SCENARIOS
 
 HEAD = (
     "| simulated on a cluster | of the possible throughput | left alone at most | news took "
     "| over a budget at most | coordinator |\n|---|---|---|---|---|---|"
 )
 NAMES = [scenario.name for scenario, _ in SCENARIOS]
+LONG = frozenset({MILLION.name})
+"""Rows that take minutes: they are made only if they are asked for."""
 
 
 def row(name: str) -> tuple[str, bool]:
