@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from pyfetch.http.s3_signature import S3Access, encoded, encoded_query, signed_fields
 
-_TRIES = 7
+_TRIES = 10
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 10.0
 _TIMEOUT = Timeout(connect=10.0, read=120.0)

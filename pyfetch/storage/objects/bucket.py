@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 MARK = "pyfetch"
 """Name of the metadata that says for which URL pyfetch has written an object."""
 _PROBE = f"{OWN_DIRECTORY}/probe"
-_RETRIES = {"max_retries": 6, "retry_timeout": timedelta(seconds=60)}
+_RETRIES = {
+    "backoff": {
+        "init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=10), "base": 3,
+    },
+    "max_retries": 100,
+    "retry_timeout": timedelta(seconds=60),
+}  # fmt: skip
+_NO_RETRIES = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
 _BLOCK = 1024 * 1024
 _OF_CLIENT = frozenset({
     "allow_http", "allow_invalid_certificates", "connect_timeout", "pool_idle_timeout",
@@ -68,8 +75,17 @@ class Bucket:
     Raises a `StoppedError` for an error that would hit all objects, too, else a `TargetError`.
     """
 
-    def __init__(self, address: BucketAddress, options: Iterable[tuple[str, str]] = ()) -> None:
-        """`options`: those of `--store-option`. Raises `UsageError` for one that is not known."""
+    def __init__(
+        self,
+        address: BucketAddress,
+        options: Iterable[tuple[str, str]] = (),
+        *,
+        patient: bool = True,
+    ) -> None:
+        """`options`: those of `--store-option`; `patient`: try for a minute.
+
+        Raises `UsageError` for an option that is not known.
+        """
         try:
             import obstore
             from obstore.exceptions import BaseError
@@ -84,7 +100,7 @@ class Bucket:
         self._lock = threading.Lock()
         self._client: ObstoreClient
         try:
-            self._client = _client(address, self.options)
+            self._client = _client(address, self.options, patient=patient)
         except (BaseError, ValueError) as error:
             first = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UsageError(f"cannot use {address} as --store-option says: {first}") from None
@@ -92,6 +108,12 @@ class Bucket:
 
     def __repr__(self) -> str:
         return f"Bucket({str(self.address)!r})"
+
+    def in_a_hurry(self) -> Bucket:
+        """The same for what must not take long, at the end of a run: nothing is tried again."""
+        if self.address.scheme == "memory":
+            return self
+        return Bucket(self.address, self.options.items(), patient=False)
 
     def check(self, path: str) -> None:
         """Raise `TargetError` if no object can have this path."""
@@ -379,7 +401,7 @@ def _meta(found: Mapping[str, Any]) -> ObjectMeta:
     return ObjectMeta(found["size"], int(modified * 1_000_000) * 1000, _plain(found["e_tag"]))
 
 
-def _client(address: BucketAddress, options: Mapping[str, str]) -> ObstoreClient:
+def _client(address: BucketAddress, options: Mapping[str, str], *, patient: bool) -> ObstoreClient:
     from obstore.store import MemoryStore, from_url
 
     if address.scheme == "memory":
@@ -387,11 +409,13 @@ def _client(address: BucketAddress, options: Mapping[str, str]) -> ObstoreClient
     config = {key: value for key, value in options.items() if key not in _OF_CLIENT}
     client: dict[str, Any] = {key: value for key, value in options.items() if key in _OF_CLIENT}
     config = completed(address.scheme, config)
+    if not patient:
+        client["timeout"] = "5s"
     if any("endpoint" in key and value.startswith("http:") for key, value in config.items()):
         client.setdefault("allow_http", "true")  # the user has named such a server
     if address.scheme == "s3":
         config.setdefault("checksum_algorithm", "SHA256")
     return from_url(
         address.root, config=cast("Any", config), client_options=cast("Any", client),
-        retry_config=cast("Any", _RETRIES),
+        retry_config=cast("Any", _RETRIES if patient else _NO_RETRIES),
     )  # fmt: skip

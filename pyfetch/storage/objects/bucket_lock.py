@@ -127,10 +127,11 @@ class BucketLock(RunLock):
         self._released.set()
         if self._us and not self._lost:
             with contextlib.suppress(RunError, TargetError):
+                bucket = self._bucket = self._bucket.in_a_hurry()
                 there = self._read()
                 if there and there[0] and there[0].token == self._us.token:
-                    self._bucket.delete(_NAME)
-                self._bucket.forget_probe()
+                    bucket.delete(_NAME)
+                bucket.forget_probe()
         super().release()
 
     def check(self) -> None:
