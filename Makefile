@@ -55,7 +55,7 @@ test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer exa
 .PHONY: test-all
 test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under stress, with many more examples
 	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
-	$(PYTEST) $(AT_ONCE) --engine curl tests/command
+	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
 .PHONY: test-curl
 test-curl: $(VENV)/ready-to-test ## Run those of the command with the engine over libcurl, but for the slow ones
