@@ -126,7 +126,7 @@ def test_no_more_files_are_computed_at_once_than_cpus_says(job: Job) -> None:
 def test_idle_processes_get_files_though_one_worker_has_fetched_what_it_may(job: Job) -> None:
     job.has(*range(1, 13))
     two = ("--processes", "2", "--workers", "2", "--cpus", "4", "-o", "other")
-    ended = job.run(*two, "--map", "jobs.py:process")
+    ended = job.run(*two, "--map", "jobs.py:in_four_processes")
     assert len({result["value"] for result in ended.results}) == 4
 
 

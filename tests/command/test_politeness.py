@@ -344,10 +344,12 @@ def test_fail_fast_stops_at_the_first_failure_that_stays(
 ) -> None:
     """Each worker may have begun one more; without the option, they would wait for these."""
 
-    def answer_until_one_fails(handler: Handler) -> None:
-        handler.stall() if "/gone" in server.paths() else handler.answer(200, b"x")
+    turn = count()
 
-    server.routes["/x"] = answer_until_one_fails
+    def answer_the_first_four(handler: Handler) -> None:
+        handler.answer(200, b"x") if next(turn) < 4 else handler.stall()
+
+    server.routes["/x"] = answer_the_first_four
     lines = [*urls(server, 4), f"{server.url}/gone", *urls(server, 2000)]
     ended = pyfetch("--discard", "--fail-fast", "--workers", "2", stdin="\n".join(lines))
     assert ended.status == 1

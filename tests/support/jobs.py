@@ -30,6 +30,14 @@ def process(path, result):
     time.sleep(0.05)
     return os.getpid()
 
+def in_four_processes(path, result):
+    """Wait until four of them are at work, but not for ever."""
+    note("at work", os.getpid())
+    until = time.monotonic() + 10
+    while len(set(open("at work"))) < 4 and time.monotonic() < until:
+        time.sleep(0.01)
+    return os.getpid()
+
 def does_nothing(path, result): pass
 
 def files(path, result):
