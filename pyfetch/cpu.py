@@ -16,6 +16,9 @@ _allowed: set[int] = set()
 """The CPUs that this process could use before `pin`; empty if it is not pinned."""
 _home: set[int] = set()
 """The one CPU that `pin` chose."""
+_claims: list[object] = []
+"""Sockets whose names are claims; they stay open as long as this process runs."""
+_MOST_SEEDS = 1024
 
 
 def pin(seed: int) -> None:
@@ -33,6 +36,26 @@ def pin(seed: int) -> None:
         os.sched_setaffinity(0, home)
         _allowed.update(allowed)
         _home.update(home)
+
+
+def claimed_seed() -> int:
+    """The lowest seed that no other process of this user and machine has claimed.
+
+    So processes that know nothing of each other are pinned to different CPUs. It is free again when
+    this process ends: the system forgets the name of its socket (`man 7 unix`, abstract names).
+    """
+    import socket
+
+    for seed in range(_MOST_SEEDS):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0pyfetch-cpu-{os.getuid()}-{seed}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return seed
+    return os.getpid()
 
 
 @contextlib.contextmanager

@@ -75,7 +75,8 @@ def run_member(channel: Channel) -> None:
     begin = inbox.take()
     assert isinstance(begin, messages.Begin)  # noqa: S101
     if begin.settings.cpu_pin:
-        cpu.pin(begin.place)  # before any thread is started, as threads inherit the CPU
+        # Before any thread is started, as threads inherit the CPU.
+        cpu.pin(cpu.claimed_seed() if begin.elsewhere else begin.place)
     is_gathered = begin.elsewhere and not begin.computing  # tasks wait for answers
     outbox = Outbox(channel, _GATHER_ELSEWHERE if is_gathered else 0.0)
     _log_to(outbox.put, begin.log_level)

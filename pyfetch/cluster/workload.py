@@ -123,7 +123,6 @@ def split_settings(settings: Settings) -> list[Settings]:
 
 def shares_of_cluster(settings: Settings) -> list[Settings]:
     """The settings of each member on a cluster, which has all the workers."""
-    # Other programs run on the machines of a cluster: which CPU is free is for the system to say.
     own = replace(
         _without_function(settings),
         processes=1,
@@ -132,7 +131,6 @@ def shares_of_cluster(settings: Settings) -> list[Settings]:
         cluster_file=None,
         cluster_tls=None,
         cluster_upload=False,
-        cpu_pin=False,
     )
     return [own] * MOST_MEMBERS
 
