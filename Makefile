@@ -75,7 +75,7 @@ $(VENV)-lowest/ready: pyproject.toml tools/lowest.py
 
 .PHONY: test-lowest
 test-lowest: $(VENV)-lowest/ready ## Run the tests with the lowest versions that pyproject.toml allows
-	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) tests/unit tests/command
+	$(VENV)-lowest/bin/python -m pytest --quiet $(AT_ONCE) -m 'not slow' tests/unit tests/command
 
 .PHONY: simulate
 simulate: $(VENV)/ready-to-test ## Let --workers auto, and a cluster of 100 members, meet simulated hosts, and print the tables

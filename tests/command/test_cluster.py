@@ -129,7 +129,7 @@ def test_a_member_of_a_cluster_has_all_the_workers_and_all_limits() -> None:
     """What it may ask of a host, the coordinator tells it."""
     shares = shares_of_cluster(Settings(cluster="local:2", workers=9, per_host=3, fail_fast=True))
     assert len(shares) > 100
-    assert shares[0] == Settings(workers=9, per_host=3, cpu_pin=False)
+    assert shares[0] == Settings(workers=9, per_host=3)
 
 
 @pytest.mark.slow
