@@ -392,10 +392,11 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
 
 
 def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
-    pyfetch: Command, server: LoopbackServer
+    forked: InstalledCommand, server: LoopbackServer
 ) -> None:
+    """In a process of its own: else the server would have the interpreter's lock, too."""
     server.routes["/x"] = slow
-    ended = pyfetch("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
+    ended = forked("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
     assert ended.status == 0
     assert "workers 8 → 16" in ended.err
     assert ended.err.splitlines()[-1].startswith("pyfetch: workers: ")
