@@ -39,6 +39,9 @@ class HostDivision(Generic[M]):
             self._known.part_of(host, member, now)
         budget.divide(dict.fromkeys(members[: budget.units], 1.0))
         self.settle(host, now)
+        # One that was promised a part may have lost it again, as the host was handed on.
+        if any(part.wants and each not in budget.holders for each, part in host.parts.items()):
+            self._timers.wake_at(now + host_shares.SLICE, host, now)
 
     def give_all(self, host: WaitingHost[M], member: M, now: float) -> None:
         """Let one member, which has a part already, have all of a host's budget."""

@@ -19,7 +19,7 @@ _RATE_MEASURED_FOR = 3.0
 """The same at a host with a rate: to divide that costs a second, and is seldom of any use."""
 _USED = 0.7
 """A rate is divided if its owner does not come to this fraction of it."""
-_SLICE = 0.5
+SLICE = 0.5
 """Seconds for which a member has a budget that takes turns, at least."""
 _INTERVALS = 2
 """The same in intervals of its rate."""
@@ -78,7 +78,7 @@ def next_holders(host: WaitingHost[M], now: float) -> Turns[M]:
         _lend(host, wanting)
         together = [*holders, *wanting]
         return Turns(together, now + max(host.parts[each].lease for each in wanting))
-    time = max(_SLICE, _INTERVALS * limits.interval * len(holders))
+    time = max(SLICE, _INTERVALS * limits.interval * len(holders))
     if limits.interval and len(holders) > 1:
         time += COUNTED_OVER
     had_theirs = sorted(
@@ -98,7 +98,7 @@ def _lend(host: WaitingHost[M], members: list[M]) -> None:
     """Say for how long these members may keep a part that they have only asked for."""
     for member in members:
         part = host.parts[member]
-        part.lease = min(_LONGEST_LEASE, max(_SLICE, 2 * part.lease))
+        part.lease = min(_LONGEST_LEASE, max(SLICE, 2 * part.lease))
 
 
 def busy_holders(host: WaitingHost[M], now: float) -> list[M]:

@@ -6,7 +6,7 @@ import random
 from collections import Counter, deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pyfetch.cluster import known_hosts
@@ -362,6 +362,8 @@ def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert sum(len(member.may_ask) for member in cluster.members) <= 20
 
 
+@example(8905542, 1, 0)  # a host is handed on while another member waits for its turn
+@example(243, 1, 3)
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([0, 3, 8, 20]))
 def test_no_host_is_asked_more_than_it_may_however_messages_and_deaths_fall(
