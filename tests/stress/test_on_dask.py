@@ -153,7 +153,7 @@ def _kill_one(dask: DaskCommands, victim: str, randomness: random.Random) -> Non
 def test_a_worker_that_comes_late_gets_work(
     forked: InstalledCommand, server: LoopbackServer, dask: DaskCommands
 ) -> None:
-    urls = list(_slow_pages(server, 100, 0.3))
+    urls = list(_slow_pages(server, 240, 0.3))
     gone = dask.workers.pop()
     gone.kill()
     gone.wait()
