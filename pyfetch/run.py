@@ -70,10 +70,14 @@ class Run:
             from pyfetch.compute.task import task_from
 
             self._task = task or task_from(settings)
+        is_here = settings.process_number == 1 and not settings.on_cluster
+        started: tuple[Executor, list[Settings]] | None = None
+        if not (is_here or settings.on_cluster):
+            check_engine(settings)
+            started = _executor(settings)  # first of all: they import modules meanwhile
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
-            is_here = settings.process_number == 1 and not settings.on_cluster
             if is_here or settings.names_files:
                 from pyfetch.engine.download import Downloader
 
@@ -89,15 +93,13 @@ class Run:
                 self._stage = ComputeStage(settings, self._task)
             self._engine = new_engine(settings, self._download, self._read_ahead, self._stage)
         else:
-            if not settings.on_cluster:
-                check_engine(settings)
             from pyfetch.cluster.coordinator import Coordinator
 
             if self._task:
                 from pyfetch.cluster.members_computing import MembersComputing
 
                 self._members = MembersComputing(settings, self._task)
-            executor, shares = _executor(settings)
+            executor, shares = started or _executor(settings)
             self._engine = Coordinator(
                 settings,
                 executor,
