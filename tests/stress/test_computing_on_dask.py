@@ -7,13 +7,12 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import InstalledCommand
-from tests.support.dask_commands import DaskCommands, dask_commands, with_other_start
+from tests.support.dask_commands import DaskCommands, with_other_start
 from tests.support.jobs import COUNTED, SLOW, SLOW_TASKS, Job, begun
 from tests.support.processes import children_of, is_there
 from tests.support.server import LoopbackServer
@@ -21,13 +20,6 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 LONGEST = 60.0
-
-
-@pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCommands]:
-    """A scheduler without workers."""
-    with dask_commands(tmp_path_factory.mktemp("dask"), threads=()) as cluster:
-        yield cluster
 
 
 @pytest.fixture

@@ -5,33 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from distributed import Client
 
 from tests.support.command import InstalledCommand
-from tests.support.dask_commands import DaskCommands, dask_commands
-from tests.support.server import LoopbackServer, Page
+from tests.support.dask_commands import DaskCommands
 
 pytestmark = pytest.mark.slow
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
-
-
-@pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCommands]:
-    """A scheduler without workers."""
-    with dask_commands(tmp_path_factory.mktemp("dask"), threads=()) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def ten(server: LoopbackServer) -> list[str]:
-    """The URLs of ten files."""
-    for number in range(10):
-        server.pages[f"/{number}"] = Page(f"file {number}".encode())
-    return [f"{server.url}/{number}" for number in range(10)]
 
 
 def environment_without(directory: Path, *names: str) -> Path:

@@ -12,26 +12,11 @@ import trustme
 
 from tests.support.command import InstalledCommand
 from tests.support.dask_commands import DaskCommands, dask_commands, with_other_start
-from tests.support.server import LoopbackServer, Page
+from tests.support.server import LoopbackServer
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 LONGEST = 60.0
-
-
-@pytest.fixture
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCommands]:
-    """A scheduler without workers."""
-    with dask_commands(tmp_path_factory.mktemp("dask"), threads=()) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def ten(server: LoopbackServer) -> list[str]:
-    """The URLs of ten files."""
-    for number in range(10):
-        server.pages[f"/{number}"] = Page(f"file {number}".encode())
-    return [f"{server.url}/{number}" for number in range(10)]
 
 
 OTHER_VERSION = """

@@ -105,7 +105,6 @@ class BucketLock(RunLock):
         super().__init__(home, elsewhere=elsewhere)
         self._bucket = bucket
         self._home = home
-        self._etag: str | None = None
         self._us: Holder | None = None
         self._written_at = 0.0
         self._released = threading.Event()
@@ -167,7 +166,6 @@ class BucketLock(RunLock):
         if there is not None:
             holder, meta = there
             if holder and holder.token == us.token:
-                self._etag = meta.etag
                 return True
             if not (holder and holder.is_certainly_gone(us)) and self._age(meta) < LEASE:
                 return False
@@ -184,7 +182,7 @@ class BucketLock(RunLock):
 
     def _write(self, us: Holder, instead_of: str | None) -> None:
         began = time.monotonic()
-        self._etag = self._bucket.put(_NAME, us.to_bytes(), instead_of=instead_of)
+        self._bucket.put(_NAME, us.to_bytes(), instead_of=instead_of)
         self._written_at = began
 
     def _read(self) -> tuple[Holder | None, ObjectMeta] | None:
