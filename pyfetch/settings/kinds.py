@@ -269,3 +269,27 @@ def items(value: object) -> tuple[object, ...] | None:
     if isinstance(value, str | bytes | bytearray) or not isinstance(value, Iterable):
         return None
     return tuple(value)
+
+
+class Texts(Kind):
+    """One text or several, each of which `is_one` allows."""
+
+    several = True
+    wanted: str
+    """What each has to be, as a clause."""
+
+    def is_one(self, text: str) -> bool:
+        """Whether this may be one of them."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> str:
+        """One of them."""
+        return self.check(text)[0]
+
+    def check(self, value: object) -> tuple[str, ...]:
+        """One text or several, as a tuple."""
+        texts = (value,) if isinstance(value, str) else items(value)
+        for one in texts if texts is not None else (value,):
+            if not (isinstance(one, str) and self.is_one(one)):
+                raise ValueError(f"must be {self.wanted}, not {shown(one)}")
+        return cast("tuple[str, ...]", texts)

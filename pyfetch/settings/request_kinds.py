@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pyfetch.errors import UsageError
 from pyfetch.headers import parse_header
-from pyfetch.settings.kinds import Kind, items, shown
+from pyfetch.settings.kinds import Kind, Texts, items, shown
 from pyfetch.text import MASK
 from pyfetch.urls import masked_url
 
@@ -20,45 +20,29 @@ _PARAMETER_NAME = r"[!-%'-<>-~]+"
 _PROXIES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 
 
-class MediaTypes(Kind):
+class MediaTypes(Texts):
     """Media types such as `image/png`, where `*` stands for any characters."""
 
     metavar = "TYPE"
-    several = True
+    wanted = "a media type like image/*"
 
-    def parse(self, text: str) -> str:
-        """One of them."""
-        return self.check(text)[0]
-
-    def check(self, value: object) -> tuple[str, ...]:
-        """One text or several, as a tuple."""
-        types = (value,) if isinstance(value, str) else items(value)
-        for one in types if types is not None else (value,):
-            if not (isinstance(one, str) and re.fullmatch(_MEDIA_TYPE, one)):
-                raise ValueError(f"must be a media type like image/*, not {shown(one)}")
-        return cast("tuple[str, ...]", types)
+    def is_one(self, text: str) -> bool:
+        """Whether this is one."""
+        return re.fullmatch(_MEDIA_TYPE, text) is not None
 
 
 MEDIA_TYPES = MediaTypes()
 
 
-class ParameterNames(Kind):
+class ParameterNames(Texts):
     """Names of query parameters (`token`), where `*` and `?` stand for characters as in a shell."""
 
     metavar = "PATTERN"
-    several = True
+    wanted = "a query parameter's name like utm_*"
 
-    def parse(self, text: str) -> str:
-        """One of them."""
-        return self.check(text)[0]
-
-    def check(self, value: object) -> tuple[str, ...]:
-        """One text or several, as a tuple."""
-        names = (value,) if isinstance(value, str) else items(value)
-        for one in names if names is not None else (value,):
-            if not (isinstance(one, str) and re.fullmatch(_PARAMETER_NAME, one)):
-                raise ValueError(f"must be a query parameter's name like utm_*, not {shown(one)}")
-        return cast("tuple[str, ...]", names)
+    def is_one(self, text: str) -> bool:
+        """Whether this is one."""
+        return re.fullmatch(_PARAMETER_NAME, text) is not None
 
 
 PARAMETER_NAMES = ParameterNames()

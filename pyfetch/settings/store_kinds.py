@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from pyfetch.settings.kinds import FilePath, Kind, items, shown
+from pyfetch.settings.kinds import FilePath, Kind, Texts, items, shown
 from pyfetch.text import MASK
 
 BUCKETS = ("s3://", "s3a://", "gs://", "az://", "azure://", "memory://")
@@ -87,25 +87,15 @@ def _option(pair: object) -> tuple[str, str]:
 STORE_OPTIONS = StoreOptions()
 
 
-class BucketPrefixes(Kind):
+class BucketPrefixes(Texts):
     """Addresses below which lists may name objects: `s3://bucket/`."""
 
     metavar = "URL"
-    several = True
+    wanted = "the address of a bucket like s3://BUCKET/"
 
-    def parse(self, text: str) -> str:
-        """One of them."""
-        return self.check(text)[0]
-
-    def check(self, value: object) -> tuple[str, ...]:
-        """One text or several, as a tuple."""
-        prefixes = (value,) if isinstance(value, str) else items(value)
-        for one in prefixes if prefixes is not None else (value,):
-            if not (isinstance(one, str) and is_bucket(one) and one.partition("://")[2]):
-                raise ValueError(
-                    f"must be the address of a bucket like s3://BUCKET/, not {shown(one)}"
-                )
-        return cast("tuple[str, ...]", tuple(prefixes or ()))
+    def is_one(self, text: str) -> bool:
+        """Whether this is one."""
+        return is_bucket(text) and bool(text.partition("://")[2])
 
 
 BUCKET_PREFIXES = BucketPrefixes()
