@@ -63,15 +63,20 @@ class HostTally:
 
     def summary(self) -> str | None:
         """Which hosts were asked how often, as a clause; None if none was asked for long."""
-        busiest = [host for host in self.busiest() if host.rate is not None]
+        busiest = [(host, host.rate) for host in self.busiest() if host.rate is not None]
         if not busiest:
             return None
         named = ", ".join(
-            f"{label_of_url(host.origin)} {host.rate:.3g}/s ({host.requests} requests)"
-            for host in busiest[:_MOST_NAMED]
+            f"{label_of_url(host.origin)} {_three_digits(rate)}/s ({host.requests} requests)"
+            for host, rate in busiest[:_MOST_NAMED]
         )
         more = len(self._hosts) + self._dropped - min(len(busiest), _MOST_NAMED)
         return f"asked most: {named}{f'; {more} other hosts' if more else ''}"
 
     def _by_requests(self) -> list[tuple[str, _Tally]]:
         return sorted(self._hosts.items(), key=lambda item: -item[1].requests)
+
+
+def _three_digits(rate: float) -> str:
+    """At least the three first digits, and no exponent however large it is."""
+    return f"{rate:.3g}" if rate < 999.5 else f"{rate:.0f}"

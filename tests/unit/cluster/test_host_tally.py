@@ -20,6 +20,12 @@ def test_what_several_members_report_adds_up() -> None:
     assert tally.summary() == "asked most: a 4/s (21 requests), b 0.667/s (3 requests)"
 
 
+def test_a_large_rate_has_no_exponent() -> None:
+    tally = HostTally()
+    tally.add([HostAsked("http://a:80", 2681, 2.0, 0.0)], 10.0)
+    assert tally.summary() == "asked most: a 1340/s (2681 requests)"
+
+
 def test_a_rate_over_a_moment_is_not_told() -> None:
     tally = HostTally()
     tally.add([HostAsked("http://a:80", 100, 0.1, 0.0)], 10.0)
