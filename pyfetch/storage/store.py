@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol, Self
 
 from pyfetch.facts import Known
+from pyfetch.http.client import KeepAnswer
 from pyfetch.http.response import SavedContent
 from pyfetch.models import IfExists, Target
 from pyfetch.storage.directory import OutputDirectory
@@ -89,6 +90,14 @@ class Store(Protocol):
     """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
     """The directory on this machine that has `.pyfetch`: state, lock and parts."""
+
+    @property
+    def keep_answer(self) -> KeepAnswer | None:
+        """Keeps an answer that is not the content of a target (a redirect, an error).
+
+        None: this store keeps none. It raises what `Saving` raises.
+        """
+        ...
 
     def final(self, path: str, /) -> str:
         """The path as messages and results show it."""

@@ -63,6 +63,7 @@ class ObjectStore:
 
     waits = True
     is_local = False
+    keep_answer = None
 
     def __init__(self, bucket: Bucket, directory: OutputDirectory, min_free: int = 0) -> None:
         self.bucket = bucket
