@@ -145,6 +145,14 @@ class PackFormat(Protocol):
         """A body as a member. Raises `OSError` if it cannot be read."""
         ...
 
+    def written(self, stored: StoredMember, /) -> None:
+        """Take note that the pack has this member now."""
+        ...
+
+    def holder(self, member: StoredMember, /) -> StoredMember:
+        """The member that has the body of this one: most have it themselves."""
+        ...
+
     def body(self, pack: BinaryIO, member: StoredMember, /) -> Iterator[bytes]:
         """Read the body of a member out of an open pack. Raises `OSError`, `ValueError`."""
         ...

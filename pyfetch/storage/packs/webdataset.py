@@ -74,6 +74,12 @@ class WebDataset:
         pieces: list[Piece] = [head, body.piece, rest] if body.size else [head, rest]
         return PackedMember(name, pieces, len(head) + body.size + len(rest), len(head), body.size)
 
+    def written(self, stored: StoredMember) -> None:
+        pass
+
+    def holder(self, member: StoredMember) -> StoredMember:
+        return member
+
     def body(self, pack: BinaryIO, member: StoredMember) -> Iterator[bytes]:
         at, end = member.offset, member.offset + member.length
         while block := os.pread(pack.fileno(), min(BLOCK, end - at), at):
