@@ -12,18 +12,46 @@ from pyfetch.database import temporary_database
 from pyfetch.storage.packs.pack_format import StoredMember
 from pyfetch.storage.state_file import DatabaseErrors, opened_to_read
 
-_TABLE = "payload (sha1 TEXT PRIMARY KEY, date TEXT NOT NULL, stored TEXT NOT NULL)"
-_PUT = "INSERT OR REPLACE INTO payload VALUES (?, ?, ?)"
+_TABLE = "payload (sha1 TEXT PRIMARY KEY, note TEXT NOT NULL)"
+_PUT = "INSERT OR REPLACE INTO payload VALUES (?, ?)"
+_FIND = "SELECT note FROM payload WHERE sha1 = ?"
 _STORED = "SELECT stored FROM file WHERE stored IS NOT NULL AND size > 0"
 _AT_ONCE = 512
 
 
 class Payload(NamedTuple):
-    """A record that has a body."""
+    """A body, and the record that has it."""
 
+    sha1: str
+    """Of the body, in base 32."""
     date: str
     """When its request was sent, as the record says it."""
-    member: StoredMember
+    pack: str
+    offset: int
+    length: int
+    url: str
+
+    def text(self) -> str:
+        """All of it as one text without tabs: what the state keeps, as `PackedMember.note`."""
+        return "|".join(map(str, self))
+
+    @classmethod
+    def of(cls, member: StoredMember) -> Payload | None:
+        """That of a member, which need not have the body itself. None: it says nothing of that."""
+        fields = member.note.split("|", 5)
+        if len(fields) != 6 or not (fields[3].isdecimal() and fields[4].isdecimal()):
+            return None
+        sha1, date, pack, offset, length, url = fields
+        if not pack:
+            return cls(sha1, date, member.pack, member.offset, member.length, url)
+        return cls(sha1, date, pack, int(offset), int(length), url)
+
+    def member(self) -> StoredMember:
+        """The member with that record."""
+        end = self.offset + self.length
+        return StoredMember(
+            self.pack, self.offset, end, self.offset, self.length, 0, self.text(), self.url
+        )
 
 
 class Payloads:
@@ -33,9 +61,10 @@ class Payloads:
     record that was lost with a killed run is never referred to.
     """
 
-    def __init__(self, state: Path | None, is_there: Callable[[StoredMember], bool]) -> None:
-        """`state`: the file of the state, if there is one; `is_there`: whether a pack has this."""
-        self.file = state
+    def __init__(self, state: Path, is_there: Callable[[StoredMember], bool]) -> None:
+        """`state`: the file of the state; `is_there`: whether a pack is long enough for this."""
+        self.file: Path | None = state
+        self._state = state
         self._is_there = is_there
         self._lock = threading.Lock()
         self._errors = DatabaseErrors(self)
@@ -46,54 +75,29 @@ class Payloads:
         """The record that has the body with this digest. Raises `StoppedError`."""
         with self._lock, self._errors:
             self._read_state()
-            query = "SELECT date, stored FROM payload WHERE sha1 = ?"
-            row = self._database.execute(query, (sha1,)).fetchone()
-        member = StoredMember.of(row[1]) if row else None
-        return Payload(row[0], member) if member and self._is_there(member) else None
+            row = self._database.execute(_FIND, (sha1,)).fetchone()
+        found = Payload.of(StoredMember("", 0, 0, 0, 0, 0, row[0], "")) if row else None
+        return found if found and self._is_there(found.member()) else None
 
-    def add(self, sha1: str, payload: Payload) -> None:
-        """Note a record that was written. Raises `StoppedError`."""
-        with self._lock, self._errors:
-            self._read_state()
-            self._database.execute(_PUT, (sha1, payload.date, payload.member.text()))
+    def add(self, member: StoredMember) -> None:
+        """Note a member that was written. Raises `StoppedError`."""
+        payload = Payload.of(member)
+        if payload:
+            with self._lock, self._errors:
+                self._read_state()
+                self._database.execute(_PUT, (payload.sha1, payload.text()))
 
     def _read_state(self) -> None:
         if self._has_read_state:
             return
         self._has_read_state = True
-        if self.file is None or not self.file.exists():
+        if not self._state.exists():
             return
-        with closing(opened_to_read(self.file)) as state:
+        with closing(opened_to_read(self._state)) as state:
             rows = state.execute(_STORED)
             while several := rows.fetchmany(_AT_ONCE):
-                self._database.executemany(_PUT, filter(None, (_row(text) for (text,) in several)))
-
-
-def _row(text: object) -> tuple[str, str, str] | None:
-    member = StoredMember.of(text) if isinstance(text, str) else None
-    note = note_of(member) if member else None
-    return None if note is None or note.refers_to else (note.sha1, note.date, str(text))
-
-
-class Note(NamedTuple):
-    """What the state keeps of a record, as `PackedMember.note`."""
-
-    sha1: str
-    date: str
-    refers_to: tuple[str, int, int] | None = None
-    """Pack, offset and length of the record that has the body; None: this one has it."""
-
-    def text(self) -> str:
-        """All of it as one text without tabs."""
-        return "|".join(map(str, (self.sha1, self.date, *(self.refers_to or ()))))
-
-
-def note_of(member: StoredMember) -> Note | None:
-    """What the note of a member says; None: nothing."""
-    fields = member.note.split("|")
-    match fields:
-        case [sha1, date]:
-            return Note(sha1, date)
-        case [sha1, date, pack, offset, length] if offset.isdecimal() and length.isdecimal():
-            return Note(sha1, date, (pack, int(offset), int(length)))
-    return None
+                members = (StoredMember.of(text) for (text,) in several if isinstance(text, str))
+                payloads = (Payload.of(member) for member in members if member)
+                self._database.executemany(
+                    _PUT, [(one.sha1, one.text()) for one in payloads if one]
+                )

@@ -1,4 +1,4 @@
-"""Records of a WARC file (ISO 28500), each a gzip member: the only module that imports `warcio`."""
+"""Makes records of a WARC file (ISO 28500), each a gzip member, by `warcio`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import tempfile
 import uuid
 import zlib
 from base64 import b32encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from warcio.archiveiterator import ArchiveIterator
-from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecord
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
@@ -28,7 +26,6 @@ from pyfetch.http.trace import without_secrets
 from pyfetch.storage.packs.pack_format import Body, FileSlice, Piece
 
 _VERSION = "1.1"
-_BLOCK = 256 * 1024
 _LEVEL = 6
 """How hard records are compressed, as by `gzip` itself."""
 _RESPONSE, _REQUEST = (f"application/http; msgtype={kind}" for kind in ("response", "request"))
@@ -252,25 +249,3 @@ class _OpenFile(io.FileIO):
 
     def __del__(self) -> None:
         self.close()
-
-
-def read_payload(file: BinaryIO, sha1: str, offset: int) -> Iterator[bytes]:
-    """The body with this digest, of the response whose record begins at `offset`.
-
-    A sorted file has its records at other places: then it is looked for. Raises `OSError`, and
-    `ValueError` if there is none.
-    """
-    for start in (offset, 0):
-        file.seek(start)
-        try:
-            for record in ArchiveIterator(file):
-                digest = record.rec_headers.get_header("WARC-Payload-Digest")
-                if record.rec_type == "response" and digest == f"sha1:{sha1}":
-                    while block := record.raw_stream.read(_BLOCK):
-                        yield block
-                    return
-                if start == offset:
-                    break
-        except (ArchiveLoadFailed, zlib.error):
-            continue
-    raise ValueError("no record of the WARC file has this body")

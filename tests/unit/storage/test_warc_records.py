@@ -16,12 +16,12 @@ from warcio.archiveiterator import ArchiveIterator
 
 from pyfetch.http.response import RawHeads
 from pyfetch.storage.packs.pack_format import Body, FileSlice, Piece
+from pyfetch.storage.packs.warc_reading import are_whole, read_payload
 from pyfetch.storage.packs.warc_records import (
     Exchange,
     Original,
     exchange_records,
     info_record,
-    read_payload,
     sha1_of,
     warc_date,
 )
@@ -143,3 +143,17 @@ def test_what_is_not_there_is_not_read() -> None:
     file = io.BytesIO(info_record("x", AT))
     with pytest.raises(ValueError, match="no record"):
         list(read_payload(file, "A" * 32, 0))
+
+
+def test_records_are_whole_or_not(tmp_path: Path) -> None:
+    pieces, _ = exchange_records(exchange(in_memory(os.urandom(300_000))), "/nowhere")
+    data = info_record("x", AT) + joined(pieces)
+    place = tmp_path / "x.warc.gz"
+    damaged = bytearray(data)
+    damaged[100_000] ^= 1
+    for written, whole in ((data, True), (data[:-1], False), (bytes(damaged), False)):
+        place.write_bytes(written)
+        with place.open("rb") as file:
+            assert are_whole(file, 0, len(data)) is whole
+            assert not are_whole(file, 0, len(data) - 100)
+            assert not are_whole(file, 1, len(data))
