@@ -23,7 +23,7 @@ class FileSlice(NamedTuple):
 Piece = bytes | bytearray | memoryview | FileSlice
 
 
-class Body(NamedTuple):
+class MemberBody(NamedTuple):
     """What has come, whole and right: in memory, or in an open file."""
 
     size: int
@@ -60,7 +60,7 @@ class SavedMember(NamedTuple):
     content: SavedContent
     modified: float | None
     """When it was last changed, in seconds since the epoch; None: it is not known."""
-    body: Body
+    body: MemberBody
 
 
 class PackedMember(NamedTuple):

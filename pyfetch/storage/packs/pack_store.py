@@ -68,7 +68,7 @@ class PackStore:
     def of(cls, settings: Settings, directory: OutputDirectory) -> PackStore:
         """The store that these settings name. Raises `UsageError`."""
         sealed = PacksInDirectory(directory)
-        return cls(directory, sealed, format_of(settings), settings, directory.final)
+        return cls(directory, sealed, pack_format_of(settings), settings, directory.final)
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
@@ -149,7 +149,7 @@ class PackStore:
         return None
 
 
-def format_of(settings: Settings) -> PackFormat:
+def pack_format_of(settings: Settings) -> PackFormat:
     """The format of packs that these settings name. Raises `UsageError`."""
     formats = {Pack.WEBDATASET: partial(_webdataset, settings)}
     assert settings.pack  # noqa: S101 - else nothing is packed

@@ -47,6 +47,10 @@ class PackSource(Protocol):
         """Take back a pack that has got so many `members`, and so many bytes in all."""
         ...
 
+    def left(self, name: str, length: int) -> None:
+        """Take back a pack that is not full, at the end of the run."""
+        ...
+
 
 class _OpenPack:
     """The pack that is written to."""
@@ -115,8 +119,11 @@ class PackWriter:
         """Give back the pack that is open, and append nothing more."""
         with self._lock:
             self._is_closed = True
-            if self._pack:
-                self._give_back()
+            pack, self._pack = self._pack, None
+            if pack:
+                assert self.source  # noqa: S101 - it was taken from there
+                os.close(pack.descriptor)
+                self.source.left(pack.name, pack.length)
 
     def _pack_for(self, size: int) -> _OpenPack:
         if self._is_closed:
