@@ -42,6 +42,10 @@ class PackFailures:
             lines, self._lines = self._lines, None
         return [*_values(lines)] if lines else []
 
+    def close(self) -> None:
+        """Forget them."""
+        self.taken()
+
 
 def _values(lines: IO[bytes]) -> Iterator[object]:
     with lines:

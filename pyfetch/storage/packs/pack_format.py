@@ -24,12 +24,12 @@ class FileSlice(NamedTuple):
 Piece = bytes | bytearray | memoryview | FileSlice
 
 
-def size_of(pieces: Iterable[Piece]) -> int:
+def pieces_size(pieces: Iterable[Piece]) -> int:
     """How many bytes these are."""
     return sum(piece.size if isinstance(piece, FileSlice) else len(piece) for piece in pieces)
 
 
-class Body(NamedTuple):
+class MemberBody(NamedTuple):
     """What has come, whole and right: in memory, or in an open file."""
 
     size: int
@@ -66,7 +66,7 @@ class SavedMember(NamedTuple):
     content: SavedContent
     modified: float | None
     """When it was last changed, in seconds since the epoch; None: it is not known."""
-    body: Body
+    body: MemberBody
 
 
 class PackedMember(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target
 from pyfetch.storage.filesystem import errors_of
-from pyfetch.storage.packs.pack_format import Body, SavedMember
+from pyfetch.storage.packs.pack_format import MemberBody, SavedMember
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata
 from pyfetch.storage.placing import Placed, Placement
@@ -133,9 +133,9 @@ class PackSaving:
             stack.enter_context(errors_of(store.final(self._path), store.directory.check))
             if self._held is None:
                 part = self._as_part()
-                body = Body(part.length, None, stack.enter_context(part.reading()))
+                body = MemberBody(part.length, None, stack.enter_context(part.reading()))
             else:
-                body = Body(len(self._held), self._held)
+                body = MemberBody(len(self._held), self._held)
             saved = SavedMember(self._target, self._path, content, modified, body)
             packed = store.format.packed(saved)
             store.parts.free_space.need(packed.size)

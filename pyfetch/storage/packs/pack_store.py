@@ -16,7 +16,7 @@ from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY, errors_of
 from pyfetch.storage.memory import Memory
 from pyfetch.storage.packs.pack_files import OpenPacks, PacksInDirectory, SealedPacks
-from pyfetch.storage.packs.pack_format import PackFormat, StoredMember, size_of
+from pyfetch.storage.packs.pack_format import PackFormat, StoredMember, pieces_size
 from pyfetch.storage.packs.pack_saving import PackSaving
 from pyfetch.storage.packs.pack_writer import GivenPack, PackWriter
 from pyfetch.storage.parts import Parts, current_boot
@@ -72,7 +72,7 @@ class PackStore:
     def of(cls, settings: Settings, directory: OutputDirectory) -> PackStore:
         """The store that these settings name. Raises `UsageError`."""
         sealed = PacksInDirectory(directory)
-        pack_format = format_of(settings, directory, lambda member: store.has(member))
+        pack_format = pack_format_of(settings, directory, lambda member: store.has(member))
         store = cls(directory, sealed, pack_format, settings, directory.final)
         return store
 
@@ -140,7 +140,7 @@ class PackStore:
             return  # a pack has its content already
         pieces = self.format.answer(answer)
         with errors_of(self.final(""), self.directory.check):
-            self.parts.free_space.need(size_of(pieces))
+            self.parts.free_space.need(pieces_size(pieces))
             # Where a redirect leads to may be packed already: then it is not worth a pack.
             self.writer.append_loose(pieces, waits=300 <= status < 400)
 
@@ -167,7 +167,7 @@ class PackStore:
         return None
 
 
-def format_of(
+def pack_format_of(
     settings: Settings, directory: OutputDirectory, has: Callable[[StoredMember], bool]
 ) -> PackFormat:
     """The format of packs that these settings name. Raises `UsageError`.

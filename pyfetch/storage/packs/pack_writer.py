@@ -18,7 +18,7 @@ from pyfetch.storage.packs.pack_format import (
     PackFormat,
     Piece,
     StoredMember,
-    size_of,
+    pieces_size,
 )
 
 _MOST_BUFFERS = 512
@@ -48,6 +48,10 @@ class PackSource(Protocol):
 
     def full(self, name: str, length: int, members: int) -> None:
         """Take back a pack that has got so many `members`, and so many bytes in all."""
+        ...
+
+    def left(self, name: str, length: int) -> None:
+        """Take back a pack that is not full, at the end of the run."""
         ...
 
 
@@ -99,7 +103,7 @@ class PackWriter:
         """Append a member. Returns where it is. What cannot be written whole is cut back."""
         with self._lock:
             before, self._waiting = self._waiting, []
-            size = size_of(before)
+            size = pieces_size(before)
             pack = self._pack_for(size + packed.size)
             start, at = pack.start, self._write(pack, [*before, *packed.pieces]) + size
             pack.start = pack.length
@@ -120,17 +124,20 @@ class PackWriter:
         """
         with self._lock:
             self._waiting += pieces
-            if waits and size_of(self._waiting) <= _MOST_WAITING:
+            if waits and pieces_size(self._waiting) <= _MOST_WAITING:
                 return
             pieces, self._waiting = self._waiting, []
-            self._write(self._pack_for(size_of(pieces)), pieces)
+            self._write(self._pack_for(pieces_size(pieces)), pieces)
 
     def close(self) -> None:
         """Give back the pack that is open, and append nothing more."""
         with self._lock:
             self._is_closed = True
-            if self._pack:
-                self._give_back()
+            pack, self._pack = self._pack, None
+            if pack:
+                assert self.source  # noqa: S101 - it was taken from there
+                os.close(pack.descriptor)
+                self.source.left(pack.name, pack.length)
 
     def _pack_for(self, size: int) -> _OpenPack:
         if self._is_closed:

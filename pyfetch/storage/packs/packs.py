@@ -34,20 +34,30 @@ class PackedFile(NamedTuple):
     facts: FileFacts
 
 
-class _Pack:
+class _PackInWork:
     """A pack that is not sealed."""
 
-    __slots__ = ("appended", "deferred", "known_end", "length", "members", "noted")
+    __slots__ = ("_length", "appended", "deferred", "known_end", "members", "noted")
 
     def __init__(self, given: GivenPack) -> None:
-        self.known_end = self.length = given.length
+        self.known_end = given.length
         """Up to here, all members are noted."""
+        self._length: int | None = None
         self.members = given.members
         self.noted = 0
         self.appended: int | None = None
         """How many members its writer has appended; None: it has not given the pack back."""
         self.deferred: dict[int, tuple[int, PackedFile]] = {}
         """By place, members that were noted before those in front of them, and where they end."""
+
+    @property
+    def length(self) -> int:
+        """Bytes that it has. Of a writer that was killed, they are those of its known members."""
+        return self.known_end if self._length is None else self._length
+
+    @length.setter
+    def length(self, length: int) -> None:
+        self._length = length
 
     def take(self, member: StoredMember, file: PackedFile) -> Iterator[PackedFile]:
         """Note a member. Yields those that may be recorded now."""
@@ -78,7 +88,7 @@ class Packs:
             left = left_packs(store, state.packed())
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
-        self._packs: dict[str, _Pack] = {}
+        self._packs: dict[str, _PackInWork] = {}
         self._full: list[FullPack] = [
             FullPack(given.name, given.length, given.members)
             for given in left
@@ -94,13 +104,17 @@ class Packs:
     def take(self) -> GivenPack:
         with self._lock, self._errors():
             given = self._left.pop(0) if self._left else GivenPack(self._numbers.claimed(), 0, 0)
-            self._packs[given.name] = _Pack(given)
+            self._packs[given.name] = _PackInWork(given)
             return given
 
     def full(self, name: str, length: int, members: int) -> None:
         with self._lock:
             pack = self._packs[name]
             pack.length, pack.appended = length, members
+
+    def left(self, name: str, length: int) -> None:
+        with self._lock:
+            self._packs[name].length = length
 
     def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
@@ -163,6 +177,7 @@ class Packs:
 
     def close(self) -> None:
         """Let go of what is open."""
+        self._failures.close()
         self._store.close()
 
     def _finish(self, *, seals: bool) -> None:

@@ -19,7 +19,7 @@ _STORED = "SELECT stored FROM file WHERE stored IS NOT NULL AND size > 0"
 _AT_ONCE = 512
 
 
-class Payload(NamedTuple):
+class KnownPayload(NamedTuple):
     """A body, and the record that has it."""
 
     sha1: str
@@ -36,7 +36,7 @@ class Payload(NamedTuple):
         return "|".join(map(str, self))
 
     @classmethod
-    def of(cls, member: StoredMember) -> Payload | None:
+    def of(cls, member: StoredMember) -> KnownPayload | None:
         """That of a member, which need not have the body itself. None: it says nothing of that."""
         fields = member.note.split("|", 5)
         if len(fields) != 6 or not (fields[3].isdecimal() and fields[4].isdecimal()):
@@ -71,17 +71,17 @@ class Payloads:
         self._database = temporary_database(_TABLE)
         self._has_read_state = False
 
-    def find(self, sha1: str) -> Payload | None:
+    def find(self, sha1: str) -> KnownPayload | None:
         """The record that has the body with this digest. Raises `StoppedError`."""
         with self._lock, self._errors:
             self._read_state()
             row = self._database.execute(_FIND, (sha1,)).fetchone()
-        found = Payload.of(StoredMember("", 0, 0, 0, 0, 0, row[0], "")) if row else None
+        found = KnownPayload.of(StoredMember("", 0, 0, 0, 0, 0, row[0], "")) if row else None
         return found if found and self._is_there(found.member()) else None
 
     def add(self, member: StoredMember) -> None:
         """Note a member that was written. Raises `StoppedError`."""
-        payload = Payload.of(member)
+        payload = KnownPayload.of(member)
         if payload:
             with self._lock, self._errors:
                 self._read_state()
@@ -97,7 +97,7 @@ class Payloads:
             rows = state.execute(_STORED)
             while several := rows.fetchmany(_AT_ONCE):
                 members = (StoredMember.of(text) for (text,) in several if isinstance(text, str))
-                payloads = (Payload.of(member) for member in members if member)
+                payloads = (KnownPayload.of(member) for member in members if member)
                 self._database.executemany(
                     _PUT, [(one.sha1, one.text()) for one in payloads if one]
                 )

@@ -13,19 +13,19 @@ from pyfetch.http.other_answer import OtherAnswer
 from pyfetch.http.response import ResponseHead
 from pyfetch.naming.components import RelativePath
 from pyfetch.storage.packs.pack_format import (
-    Body,
+    MemberBody,
     PackedMember,
     Piece,
     SavedMember,
     StoredMember,
-    size_of,
+    pieces_size,
 )
-from pyfetch.storage.packs.payloads import Payload, Payloads
+from pyfetch.storage.packs.payloads import KnownPayload, Payloads
 
 try:
     from pyfetch.storage.packs.warc_reading import are_whole, read_payload
     from pyfetch.storage.packs.warc_records import (
-        Exchange,
+        ArchivedExchange,
         Original,
         exchange_records,
         info_record,
@@ -81,23 +81,23 @@ class WarcFormat:
         exchange = _exchange(head, body, sha1, original=original)
         pieces, length = exchange_records(exchange, self._directory)
         # Where it will be is not known yet: the state keeps that beside the note.
-        payload = same or Payload(sha1, exchange.date, "", 0, 0, exchange.url)
-        return PackedMember(saved.key, pieces, size_of(pieces), 0, length, payload.text())
+        payload = same or KnownPayload(sha1, exchange.date, "", 0, 0, exchange.url)
+        return PackedMember(saved.key, pieces, pieces_size(pieces), 0, length, payload.text())
 
     def written(self, stored: StoredMember) -> None:
         self._payloads.add(stored)
 
     def answer(self, answer: OtherAnswer) -> Sequence[Piece]:
-        body = Body(len(answer.body), answer.body)
+        body = MemberBody(len(answer.body), answer.body)
         exchange = _exchange(answer.head, body, sha1_of(body.blocks()), cut_by=answer.cut_by)
         return exchange_records(exchange, self._directory)[0]
 
     def holder(self, member: StoredMember) -> StoredMember:
-        payload = Payload.of(member)
+        payload = KnownPayload.of(member)
         return payload.member() if payload else member
 
     def body(self, pack: BinaryIO, member: StoredMember) -> Iterator[bytes]:
-        payload = Payload.of(member)
+        payload = KnownPayload.of(member)
         return read_payload(pack, payload.sha1 if payload else "", member.offset)
 
     def is_sound(self, pack: BinaryIO, member: StoredMember, sha256: str | None) -> bool:  # noqa: ARG002
@@ -107,13 +107,13 @@ class WarcFormat:
 
 def _exchange(
     head: ResponseHead,
-    body: Body,
+    body: MemberBody,
     sha1: str,
     original: Original | None = None,
     cut_by: str | None = None,
-) -> Exchange:
+) -> ArchivedExchange:
     assert head.raw, "a run that writes WARC keeps the heads"  # noqa: S101
-    return Exchange(head.url.exact, head.raw, body, sha1, original, cut_by)
+    return ArchivedExchange(head.url.exact, head.raw, body, sha1, original, cut_by)
 
 
 def _stem_of(place: str) -> str:

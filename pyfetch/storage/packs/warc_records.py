@@ -23,7 +23,7 @@ from warcio.warcwriter import WARCWriter
 from pyfetch import __version__
 from pyfetch.http.response import RawHeads
 from pyfetch.http.trace import without_secrets
-from pyfetch.storage.packs.pack_format import Body, FileSlice, Piece
+from pyfetch.storage.packs.pack_format import FileSlice, MemberBody, Piece
 
 _VERSION = "1.1"
 _LEVEL = 6
@@ -40,13 +40,13 @@ class Original(NamedTuple):
     date: str
 
 
-class Exchange(NamedTuple):
+class ArchivedExchange(NamedTuple):
     """A request and its response, to be two records."""
 
     url: str
     """What was requested: without credentials and fragment."""
     heads: RawHeads
-    body: Body
+    body: MemberBody
     sha1: str
     """Of the body, in base 32."""
     original: Original | None = None
@@ -89,26 +89,26 @@ def info_record(name: str, seconds: float) -> bytes:
         ("WARC-Filename", name),
         ("WARC-Date", warc_date(seconds)),
     ]
-    record = _Written()
-    _write(record, fields, "application/warc-fields", b"", Body(len(block), block))
+    record = _RecordInMemory()
+    _write(record, fields, "application/warc-fields", b"", MemberBody(len(block), block))
     return record.data()
 
 
-def exchange_records(exchange: Exchange, directory: str) -> tuple[list[Piece], int]:
+def exchange_records(exchange: ArchivedExchange, directory: str) -> tuple[list[Piece], int]:
     """The records of a response and of its request, and the length of the first one, in bytes.
 
     That of a large body is in an open file in `directory`, which has no name. Raises `OSError`.
     """
     in_file = exchange.body.data is None and exchange.original is None
-    response = _WrittenToFile(directory) if in_file else _Written()
+    response = _RecordInFile(directory) if in_file else _RecordInMemory()
     response_id = _new_id()
     _write_response(response, response_id, exchange)
-    request = _Written()
+    request = _RecordInMemory()
     _write_request(request, response_id, exchange)
     return [response.piece(), request.piece()], response.size
 
 
-def _write_response(written: _Written, record_id: str, exchange: Exchange) -> None:
+def _write_response(out: _RecordInMemory, record_id: str, exchange: ArchivedExchange) -> None:
     head, original = _as_kept(exchange.heads.response), exchange.original
     fields = [
         ("WARC-Type", "revisit" if original else "response"),
@@ -128,11 +128,11 @@ def _write_response(written: _Written, record_id: str, exchange: Exchange) -> No
             ("WARC-Refers-To-Target-URI", original.url),
             ("WARC-Refers-To-Date", original.date),
         ]
-        body = Body(0, b"")
-    _write(written, fields, _RESPONSE, head, body)
+        body = MemberBody(0, b"")
+    _write(out, fields, _RESPONSE, head, body)
 
 
-def _write_request(written: _Written, response_id: str, exchange: Exchange) -> None:
+def _write_request(out: _RecordInMemory, response_id: str, exchange: ArchivedExchange) -> None:
     fields = [
         ("WARC-Type", "request"),
         ("WARC-Record-ID", _new_id()),
@@ -140,24 +140,28 @@ def _write_request(written: _Written, response_id: str, exchange: Exchange) -> N
         ("WARC-Target-URI", exchange.url),
         ("WARC-Concurrent-To", response_id),
     ]
-    _write(written, fields, _REQUEST, without_secrets(exchange.heads.request), Body(0, b""))
+    _write(out, fields, _REQUEST, without_secrets(exchange.heads.request), MemberBody(0, b""))
 
 
 def _write(
-    written: _Written, fields: list[tuple[str, str]], content_type: str, head: bytes, body: Body
+    out: _RecordInMemory,
+    fields: list[tuple[str, str]],
+    content_type: str,
+    head: bytes,
+    body: MemberBody,
 ) -> None:
     fields.append(("WARC-Block-Digest", f"sha1:{sha1_of(chain([head], body.blocks()))}"))
     record = ArcWarcRecord(
         "warc",
         fields[0][1],
         StatusAndHeaders("", fields, protocol=f"WARC/{_VERSION}"),
-        _Blocks(body),
+        _ReadOnce(body),
         _RawHead(head) if head else None,
         content_type,
         body.size,
     )
     record.payload_length = body.size
-    WARCWriter(written, gzip=False, warc_version=_VERSION).write_record(record)
+    WARCWriter(out, gzip=False, warc_version=_VERSION).write_record(record)
 
 
 def _new_id() -> str:
@@ -182,10 +186,10 @@ class _RawHead:
         """Do nothing: the head is there already."""
 
 
-class _Blocks:
+class _ReadOnce:
     """A body for `warcio`, which reads it once."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: MemberBody) -> None:
         self._blocks = body.blocks()
 
     def read(self, _size: int) -> bytes | bytearray:
@@ -193,7 +197,7 @@ class _Blocks:
         return next(self._blocks, b"")
 
 
-class _Written:
+class _RecordInMemory:
     """Compresses a record as it is written: one gzip member, in memory."""
 
     def __init__(self) -> None:
@@ -224,7 +228,7 @@ class _Written:
         return self.data()
 
 
-class _WrittenToFile(_Written):
+class _RecordInFile(_RecordInMemory):
     """The same in a file without a name, for large ones."""
 
     def __init__(self, directory: str) -> None:

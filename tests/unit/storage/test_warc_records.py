@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
 from pyfetch.http.response import RawHeads
-from pyfetch.storage.packs.pack_format import Body, FileSlice, Piece
+from pyfetch.storage.packs.pack_format import FileSlice, MemberBody, Piece
 from pyfetch.storage.packs.warc_reading import are_whole, read_payload
 from pyfetch.storage.packs.warc_records import (
-    Exchange,
+    ArchivedExchange,
     Original,
     exchange_records,
     info_record,
@@ -32,13 +32,13 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Odd:   kept \r\nContent-Length: 5\r\n\r\n"
 AT = 1_700_000_000.25
 
 
-def exchange(body: Body, head: bytes = HEAD, **others: Any) -> Exchange:
+def exchange(body: MemberBody, head: bytes = HEAD, **others: Any) -> ArchivedExchange:
     heads = RawHeads(REQUEST, head, AT, "192.0.2.1")
-    return Exchange(URL, heads, body, sha1_of(body.blocks()), **others)
+    return ArchivedExchange(URL, heads, body, sha1_of(body.blocks()), **others)
 
 
-def in_memory(body: bytes) -> Body:
-    return Body(len(body), body)
+def in_memory(body: bytes) -> MemberBody:
+    return MemberBody(len(body), body)
 
 
 def joined(pieces: Sequence[Piece]) -> bytes:
@@ -93,7 +93,7 @@ def test_a_large_body_is_compressed_into_a_file_without_a_name(tmp_path: Path) -
     (tmp_path / "body").write_bytes(body)
     with (tmp_path / "body").open("rb") as file:
         file.seek(17)  # where it is does not matter
-        made = exchange(Body(len(body), None, file))
+        made = exchange(MemberBody(len(body), None, file))
         pieces, length = exchange_records(made, str(tmp_path))
     assert isinstance(pieces[0], FileSlice)
     assert pieces[0].size == length
