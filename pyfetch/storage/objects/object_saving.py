@@ -32,6 +32,8 @@ class ObjectSaving:
     part may go on in another run.
     """
 
+    waits = True
+
     def __init__(self, store: ObjectStore, path: str, url: str) -> None:
         self._store = store
         self._path = path
