@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -205,6 +207,40 @@ def test_an_upload_that_was_begun_by_a_run_that_was_killed_at_once_is_ended_by_t
     assert place.objects() == {"x": LARGE}
     assert place.uploads() == cut_off, "those of others stay"
     assert not list((pyfetch.directory / "state").rglob("uploads"))
+
+
+def test_an_upload_that_a_busy_server_begins_for_a_run_that_is_gone_is_ended_too(
+    pyfetch: Command,
+    forked: InstalledCommand,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    trouble: Trouble,
+) -> None:
+    server.pages = {"/x": Page(LARGE)}
+    asked, is_free = threading.Event(), threading.Event()
+
+    def is_busy(method: str, target: str) -> str | None:
+        if "partNumber=1&" in target:
+            is_free.set()
+            until = time.monotonic() + 30
+            while len(place.uploads()) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+        elif begins(method, target) and not asked.is_set():
+            asked.set()
+            assert is_free.wait(30)
+            return "lose"  # nobody is there any more
+        return None
+
+    trouble.plan = is_busy
+    run = forked.start(*place.arguments(f"{server.url}/x"))
+    assert asked.wait(30)
+    run.kill()
+    run.communicate()
+    assert place.uploads() == []
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert is_free.is_set()
+    assert place.objects() == {"x": LARGE}
+    assert place.uploads() == []
 
 
 def test_cleanup_ends_such_an_upload_too(

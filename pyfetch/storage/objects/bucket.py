@@ -17,7 +17,8 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
 from pyfetch.storage.objects.credentials import completed
-from pyfetch.storage.objects.large_upload import TOKEN, LargeUpload, LargeUploads
+from pyfetch.storage.objects.large_upload import LargeUpload
+from pyfetch.storage.objects.large_uploads import TOKEN, LargeUploads
 from pyfetch.text import masked
 
 if TYPE_CHECKING:

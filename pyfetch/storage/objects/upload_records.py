@@ -28,7 +28,12 @@ class UploadRecord(NamedTuple):
     """Identifiers of the uploads of this key that were there before it; None: the server did not
     say."""
     is_sole: bool = True
-    """Whether it certainly is the only one that was begun for this record."""
+    """Whether nobody has asked to begin another one since, and seen no answer."""
+
+    @property
+    def has_unknown(self) -> bool:
+        """Whether the server may have begun an upload whose identifier is not known."""
+        return not (self.upload and self.is_sole)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self | None:
