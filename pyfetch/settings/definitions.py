@@ -272,7 +272,7 @@ class Settings(_Values):
         Choice(Pack),
         "--pack",
         "Save many files in each of a few: `webdataset`: in tar files, for training; `warc`: in web"
-        " archives.",
+        " archives, with all that was sent; it needs `pyfetch-batch[warc]`.",
     )
     pack_size: int = _files(
         1024**3,
