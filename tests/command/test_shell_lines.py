@@ -42,7 +42,8 @@ DOCUMENTS_WITH_LINES = [page for page in DOCUMENTS if any(blocks(page, "sh", "cr
 MADE = {
     "README.md": {
         "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
-        "crawl/crawl-00000.warc.gz", "mirror/one.txt", "thumbs/17", "thumbs/18", "archives/a/one.txt", "pages.jsonl",
+        "crawl/crawl-00000.warc.gz", "mirror/one.txt", "thumbs/17", "thumbs/18",
+        "archives/a/one.txt", "pages.jsonl",
     },
     "archives.md": {"crawl/crawl-00000.warc.gz"},
     "compute.md": {
