@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -129,6 +130,15 @@ class PackStore:
         from pyfetch.storage.packs.pack_numbers import read_numbers
 
         return read_numbers(self)[1] != current_boot()
+
+    def cut(self, name: str, length: int, members: int) -> GivenPack:
+        """Cut an open pack back. Raises `OSError`."""
+        descriptor = self.open_packs.writing(name)
+        try:
+            os.ftruncate(descriptor, length)
+        finally:
+            os.close(descriptor)
+        return GivenPack(name, length, members)
 
     def close(self) -> None:
         self.open_packs.close()
