@@ -252,6 +252,21 @@ def test_archives_are_called_as_their_directory(pyfetch: Command, server: Loopba
     assert [path.name for path in archives(place)] == ["é-1-00000.warc.gz"]
 
 
+def test_processes_fill_archives_of_their_own(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % (number // 2)) for number in range(40)}
+    urls = [f"{server.url}{path}" for path in server.pages]
+    assert crawl(pyfetch, *urls, "--processes", "2").status == 0
+    there = found(pyfetch)
+    assert Counter(record.kind for record in there)["request"] == 40
+    responses = [record for record in there if record.kind in ("response", "revisit")]
+    assert sorted(record.url for record in responses) == sorted(urls)
+    check(*archives(pyfetch.directory / "crawl"))
+    bodies = {record.url: record.body for record in responses if record.kind == "response"}
+    for record in responses:
+        of = record.fields.get("WARC-Refers-To-Target-URI", record.url)
+        assert bodies[of] == server.pages[record.url_path].body
+
+
 def _sizes(directory: Path) -> list[int]:
     return [path.stat().st_size for path in archives(directory)]
 
