@@ -16,7 +16,7 @@ from pyfetch.storage.memory import Memory
 from pyfetch.storage.objects.address import BucketAddress
 from pyfetch.storage.objects.bucket import Bucket, ObjectMeta, meaning_of
 from pyfetch.storage.objects.credentials import s3_access
-from pyfetch.storage.objects.large_upload import LargeUploads
+from pyfetch.storage.objects.large_uploads import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving
 from pyfetch.storage.parts import Parts
 
