@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target
 from pyfetch.storage.filesystem import errors_of
-from pyfetch.storage.packs.pack_format import MemberBody, SavedMember
+from pyfetch.storage.packs.pack_format import MemberBody, SavedMember, StoredMember
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata
 from pyfetch.storage.placing import Placed, Placement
@@ -129,24 +128,33 @@ class PackSaving:
             return Placed(
                 self._path, before.modified_ns, None, before.stored, adopted=True, shown=found.shown
             )
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(errors_of(store.final(self._path), store.directory.check))
+        try:
             if self._held is None:
                 part = self._as_part()
-                body = MemberBody(part.length, None, stack.enter_context(part.reading()))
+                with part.reading() as file:
+                    member = self._packed(MemberBody(part.length, None, file), content, modified)
             else:
                 body = MemberBody(len(self._held), self._held)
-            saved = SavedMember(self._target, self._path, content, modified, body)
-            packed = store.format.packed(saved)
-            store.parts.free_space.need(packed.size)
-            member = store.writer.append(packed, self._target.index)
-            store.format.written(member)
+                member = self._packed(body, content, modified)
+        except OSError as error:
+            errors = errors_of(store.final(self._path), store.directory.check)
+            raise errors.translated(error) or error from error
         self.drop()
         modified_ns = time.time_ns() if modified is None else int(modified * 1_000_000_000)
         return Placed(
             self._path, modified_ns, None, member.text(),
             replaced=found.status is not None, shown=store.shown(member),
         )  # fmt: skip
+
+    def _packed(
+        self, body: MemberBody, content: SavedContent, modified: float | None
+    ) -> StoredMember:
+        store, target = self._store, self._target
+        packed = store.format.packed(SavedMember(target, self._path, content, modified, body))
+        store.parts.free_space.need(packed.size)
+        member = store.writer.append(packed, target.index)
+        store.format.written(member)
+        return member
 
     def drop(self) -> None:
         self._forget()

@@ -34,6 +34,9 @@ _NO_TYPE = "bin"
 _DATA = "json"
 """Extension of what is known of a body. A body with that extension gets another one."""
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+"""To text that is ASCII alone."""
+
 
 class WebDataset:
     """The format of a run with `--pack webdataset`."""
@@ -138,6 +141,4 @@ def _known(saved: SavedMember) -> bytes:
         "input": masked_value(target.input) if target.input else None,
     }
     said = {name: value for name, value in known.items() if value is not None}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _encode(said).encode()
