@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.archives import Record, archives, by_url, check, records
 from tests.support.cases import cases
+from tests.support.certificates import server_with_tls
 from tests.support.command import Command, Ended
+from tests.support.proxies import HTTPProxy
 from tests.support.server import Handler, LoopbackServer, Page, redirect
 
 BODY = b"<html>hello</html>"
@@ -198,6 +200,24 @@ def test_secrets_are_not_archived(pyfetch: Command, server: LoopbackServer) -> N
     assert "X-Key: ***" in next(one.head for one in found(pyfetch) if one.kind == "request")
 
 
+def test_behind_a_proxy_it_is_the_exchange_with_the_host(
+    pyfetch: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing is kept of the tunnel, and what the proxy has connected to is not known."""
+    trust = tmp_path_factory.mktemp("trust")
+    with server_with_tls(pyfetch, trust, "example.test") as server, HTTPProxy() as proxy:
+        server.pages = {"/a": Page(BODY)}
+        url = f"https://example.test:{server.server_port}"
+        ended = crawl(pyfetch, f"{url}/a", f"{url}/missing", "--proxy", proxy.url)
+        assert ended.status == 1
+    there = found(pyfetch)[1:]
+    assert [record.kind for record in there] == ["response", "request"] * 2
+    assert {record.head.splitlines()[0] for record in there} == {
+        "HTTP/1.1 200 OK", "HTTP/1.1 404 Not Found", "GET /a HTTP/1.1", "GET /missing HTTP/1.1",
+    }  # fmt: skip
+    assert not [record for record in there if "WARC-IP-Address" in record.fields]
+
+
 def test_a_task_gets_the_body_also_of_what_only_refers_to_one(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -252,6 +272,7 @@ def test_archives_are_called_as_their_directory(pyfetch: Command, server: Loopba
     assert [path.name for path in archives(place)] == ["é-1-00000.warc.gz"]
 
 
+@pytest.mark.slow
 def test_processes_fill_archives_of_their_own(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages = {f"/{number}": Page(b"%d" % (number // 2)) for number in range(40)}
     urls = [f"{server.url}{path}" for path in server.pages]
