@@ -74,7 +74,7 @@ class PackStore:
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
         member = StoredMember.of(facts.stored) if facts else None
-        if member is None or facts is None or not self._has(member):
+        if member is None or facts is None or not self.has(member):
             return NOTHING
         status = MemberStatus(facts.size, facts.modified_ns)
         return Found(status, stored=facts.stored, shown=self.shown(member))
@@ -137,7 +137,8 @@ class PackStore:
     def close(self) -> None:
         self.open_packs.close()
 
-    def _has(self, member: StoredMember) -> bool:
+    def has(self, member: StoredMember) -> bool:
+        """Whether the pack of this member is there, and is long enough."""
         name = member.pack
         size = self._sealed_sizes.get(name)
         if size is None:
