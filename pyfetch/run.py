@@ -172,7 +172,7 @@ class Run:
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 if settings.pack:
-                    packs = packs_of(store, state)
+                    packs = packs_of(settings, store, state)
                     self._engine.use_packs(packs)
                 stage = self._stage
                 ledger = FileLedger(

@@ -62,13 +62,13 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     return FileStore(directory, settings.min_free, fsync=settings.fsync)
 
 
-def packs_of(store: Store, state: State) -> Packs:
+def packs_of(settings: Settings, store: Store, state: State) -> Packs:
     """The packs that a run into this store fills. Raises a `RunError`."""
     from pyfetch.storage.packs.pack_store import PackStore
     from pyfetch.storage.packs.packs import Packs
 
     assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
-    return Packs(store, state)
+    return Packs(store, state, settings.pack_list)
 
 
 def writer_of(store: Store | None) -> PackWriter:

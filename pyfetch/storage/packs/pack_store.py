@@ -155,7 +155,7 @@ class PackStore:
             self.writer.append_loose(pieces, waits=300 <= status < 400)
 
     def has(self, member: StoredMember) -> bool:
-        """Whether there is a pack that is long enough to have this."""
+        """Whether the pack of this member is there, and is long enough."""
         name = member.pack
         size = self._sealed_sizes.get(name)
         if size is None:

@@ -19,6 +19,7 @@ from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
 from pyfetch.storage.packs.pack_format import StoredMember
+from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.pack_writer import GivenPack
@@ -78,14 +79,16 @@ class Packs:
     All open packs that an earlier run has left are cut back to what `state` knows.
     """
 
-    def __init__(self, store: PackStore, state: State) -> None:
-        """Raises a `RunError`."""
+    def __init__(self, store: PackStore, state: State, list_file: str | None = None) -> None:
+        """`list_file`: where to list all members in the end. Raises a `RunError`."""
+        self._list_file = list_file
+        self._rows = state.packed()
         self._store = store
         self._format = store.format
         self._files = store.open_packs
         self._lock = threading.Lock()
         with self._errors():
-            left = left_packs(store, state.packed())
+            left = left_packs(store, self._rows)
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
         self._packs: dict[str, _PackInWork] = {}
@@ -99,7 +102,7 @@ class Packs:
         """Packs whose members are all noted."""
         self._numbers = PackNumbers(store)
         self._failures = PackFailures()
-        self._sealer = Sealer(store, state.packed(), self._failures)
+        self._sealer = Sealer(store, self._failures)
         self._pool: ThreadPoolExecutor | None = None
         self._sealing: list[Future[None]] = []
 
@@ -175,14 +178,18 @@ class Packs:
         """
         self._store.writer.source = self
         seals = False
-        try:
-            yield
-            seals = not stopped()
-        finally:
-            with self._errors():
-                self._store.writer.close()
-            commit()
-            self._finish(seals=seals)
+        with opened_list(self._list_file) as members:
+            try:
+                yield
+                seals = not stopped()
+            finally:
+                with self._errors():
+                    self._store.writer.close()
+                commit()
+                self._finish(seals=seals)
+            if seals and members and self._list_file:
+                there = (row for row in self._rows.all() if self._store.has(row.member))
+                write_list(members, self._list_file, there)
 
     def close(self) -> None:
         """Let go of what is open."""
