@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -38,7 +39,6 @@ class PackStore:
     Paths are the keys of members. What is there, the state says, if the pack has it.
     """
 
-    waits = False
     is_local = False
 
     def __init__(
@@ -50,6 +50,7 @@ class PackStore:
         final: Callable[[str], str],
     ) -> None:
         self.directory = directory
+        self.waits = settings.in_bucket
         self.sealed = sealed
         self.format = pack_format
         self.final = final
@@ -68,8 +69,15 @@ class PackStore:
     @classmethod
     def of(cls, settings: Settings, directory: OutputDirectory) -> PackStore:
         """The store that these settings name. Raises `UsageError`."""
-        sealed = PacksInDirectory(directory)
-        return cls(directory, sealed, pack_format_of(settings), settings, directory.final)
+        sealed: SealedPacks = PacksInDirectory(directory)
+        final: Callable[[str], str] = directory.final
+        if settings.in_bucket:
+            from pyfetch.storage.objects.object_store import ObjectStore
+            from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
+
+            bucket = ObjectStore.of(settings, directory).bucket
+            sealed, final = PacksInBucket(bucket), bucket.address.shown
+        return cls(directory, sealed, pack_format_of(settings), settings, final)
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
@@ -87,7 +95,7 @@ class PackStore:
         member = StoredMember.of(stored)
         member = self.format.holder(member) if member else None
         with errors_of(self.final(path)):
-            file = self._reading(member.pack) if member else None
+            file = self._reading(member) if member else None
             if file is None or member is None:
                 raise TargetError(Failure.DISK, f"the pack of {self.final(path)} is gone")
             with file:
@@ -150,13 +158,13 @@ class PackStore:
                         self._sealed_sizes[name] = size
         return size is not None and size >= member.end
 
-    def _reading(self, name: str) -> BinaryIO | None:
-        """Open a pack, sealed or not. It may be sealed at this moment."""
-        for reading in (self.open_packs.reading, self.sealed.reading, self.open_packs.reading):
-            try:
-                return reading(name)
-            except FileNotFoundError:
-                continue
+    def _reading(self, member: StoredMember) -> BinaryIO | None:
+        """Open its pack, sealed or not. It may be sealed at this moment."""
+        name, start, end = member.pack, member.start, member.end
+        with contextlib.suppress(FileNotFoundError):
+            return self.open_packs.reading(name)
+        with contextlib.suppress(FileNotFoundError):
+            return self.sealed.reading(name, start, end)
         return None
 
 
