@@ -53,8 +53,8 @@ class PackSaving:
 
     @property
     def waits(self) -> bool:
-        """Whether `commit` has to copy a file."""
-        return self._part is not None
+        """Whether `commit` has to copy a file, or to compress much."""
+        return self._part is not None or self.length > self._store.format.packs_at_once
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +62,8 @@ class PackSaving:
     def __exit__(self, *error: object) -> None:
         self._forget()
         if self._part:
+            if not self._store.format.continues:
+                self._part.drop()
             self._part.__exit__(*error)
 
     def continuable(self) -> PartMetadata | None:
@@ -82,7 +84,8 @@ class PackSaving:
         is_whole: bool = False,  # noqa: ARG002 - a part is read again, so it needs a name
     ) -> None:
         self._forget()
-        self._total, self._metadata = total, metadata
+        self._total = total
+        self._metadata = metadata = metadata if self._store.format.continues else None
         size = SMALL if total is None else total
         if size <= SMALL and self._store.memory.take(size):
             self._taken = size
@@ -119,7 +122,8 @@ class PackSaving:
     ) -> Placed:
         store = self._store
         before, found = placement.known.facts, placement.found
-        if before and found.status and content.sha256 and before.sha256 == content.sha256:
+        is_same = before and found.status and content.sha256 and before.sha256 == content.sha256
+        if before and is_same and not store.format.packs_again:
             self.drop()
             return Placed(
                 self._path, before.modified_ns, None, before.stored, adopted=True, shown=found.shown

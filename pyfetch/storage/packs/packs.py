@@ -211,7 +211,7 @@ class Packs:
         left += self._full
         left += [FullPack(name, one.length, one.members) for name, one in self._packs.items()]
         for full in sorted(left):
-            if full.members:
+            if full.length:  # it may have no member, but answers that brought none
                 self._seal(full)
             else:
                 with self._errors():

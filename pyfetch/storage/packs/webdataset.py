@@ -6,14 +6,17 @@ The package `webdataset` takes all from the first dot of a name on for the exten
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pyfetch.headers import Fields
+from pyfetch.http.other_answer import OtherAnswer
 from pyfetch.http.validators import kept_value
 from pyfetch.naming.components import RelativePath, split_extension
 from pyfetch.naming.content_disposition import file_name_given
@@ -40,6 +43,8 @@ class WebDataset:
 
     suffix = ".tar"
     continues = True
+    packs_again = False
+    packs_at_once = sys.maxsize
 
     def __init__(self, settings: Settings) -> None:
         self._template = Template(settings.name)
@@ -88,6 +93,15 @@ class WebDataset:
         while block := os.pread(pack.fileno(), min(BLOCK, end - at), at):
             at += len(block)
             yield block
+
+    def is_sound(self, pack: BinaryIO, member: StoredMember, sha256: str | None) -> bool:
+        digest = hashlib.sha256()
+        for block in self.body(pack, member):
+            digest.update(block)
+        return sha256 == digest.hexdigest()
+
+    def answer(self, answer: OtherAnswer) -> Sequence[Piece]:  # noqa: ARG002 - none is kept
+        return ()
 
     def _extension(self, saved: SavedMember) -> str:
         """That of the name which a file would have, else that of the media type."""
