@@ -83,7 +83,8 @@ def packs_of(settings: Settings, store: Store, state: State) -> Packs:
     from pyfetch.storage.packs.packs import Packs
 
     assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
-    return Packs(store, state, settings.pack_list)
+    in_order = settings.pack_order == "input"
+    return Packs(store, state, in_order=in_order, list_file=settings.pack_list)
 
 
 def writer_of(store: Store | None) -> PackWriter:
