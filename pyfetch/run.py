@@ -191,8 +191,7 @@ class Run:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
-                commit = ledger.commit_all
-                with packs.filled(commit, lambda: self.stopped) if packs else nullcontext():
+                with packs.filled(ledger, lambda: self.stopped) if packs else nullcontext():
                     yield from self._run(entries, ledger, pausing, finished, lock)
                 if not self.stopped:
                     at_end(state)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import LONGEST, Command, InstalledCommand
-from tests.support.packs import WEBDATASET, bodies, members, packs, samples
+from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
 from tests.support.processes import children_of, connected_from
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -334,3 +334,35 @@ def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
     assert ended.status == 2
     assert "cannot write missing/list" in ended.err
     assert server.asked == []
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_full_packs_have_the_order_of_the_list(
+    pyfetch: Command, server: LoopbackServer, processes: str
+) -> None:
+    def late(handler: Handler) -> None:
+        handler.server.over.wait(0.02)
+        handler.answer(200, handler.path.encode())
+
+    paths = [f"/{number:02}" for number in range(24)]
+    for path in paths:
+        server.routes[path] = late if int(path[1:]) % 3 else lambda h: h.answer(200, b"early")
+    arguments = (
+        "-w", "8", "-o", "data", *WEBDATASET, "--pack-count", "8", "--pack-order", "input",
+        "--pack-list", "list.jsonl", "--processes", processes,
+        *[server.url + path for path in paths],
+    )  # fmt: skip
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    assert bodies(data).keys() == {server.url + path for path in paths}
+    for pack in packs(data):
+        keys = [sample["__key__"] for sample in samples_of(pack)]
+        assert keys == sorted(keys)
+    for line in (pyfetch.directory / "list.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        body = (data / one["pack"]).read_bytes()[one["offset"] : one["offset"] + one["size"]]
+        assert one["sha256"] == hashlib.sha256(body).hexdigest()
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments, "--if-exists", "skip")
+    assert ended.status == 0
+    assert bodies(data).keys() == {server.url + path for path in paths}

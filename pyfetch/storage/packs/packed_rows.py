@@ -22,7 +22,7 @@ _FORGET = (
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, fetched_at = NULL, went_to = NULL,"
     " unused_name = NULL, media_type = NULL, content_encoding = NULL, stored = NULL WHERE key = ?"
 )
-_MOVE = "UPDATE file SET stored = ? WHERE key = ?"
+_MOVE = "UPDATE file SET stored = ? WHERE key = ? AND stored = ?"
 
 
 class PackedRow(NamedTuple):
@@ -57,10 +57,10 @@ class PackedRows:
         with self._errors:
             self._tables.change(_FORGET, (key,))
 
-    def move(self, key: str, member: StoredMember) -> None:
-        """Note that this one is elsewhere now."""
+    def move(self, row: PackedRow, member: StoredMember) -> None:
+        """Note that this one is elsewhere now, unless it was fetched again since."""
         with self._errors:
-            self._tables.change(_MOVE, (member.text(), key))
+            self._tables.change(_MOVE, (member.text(), row.key, row.member.text()))
 
     def _found(self, query: str) -> Iterator[PackedRow]:
         with self._errors:
