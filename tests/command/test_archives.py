@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.archives import Record, archives, by_url, check, records
+from tests.support.archives import Record, archives, by_url, check, records, refers_to
 from tests.support.cases import cases
 from tests.support.certificates import server_with_tls
 from tests.support.command import Command, Ended
@@ -130,15 +130,6 @@ def test_a_body_that_came_before_is_only_referred_to(
         assert [one["change"] for one in ended.results] == ["same"]
         _, later, _ = records(archives(pyfetch.directory / "crawl")[number])
         refers_to(later, first)
-
-
-def refers_to(record: Record, other: Record) -> None:
-    assert record.kind == "revisit"
-    assert record.body == b""
-    assert record.head.startswith("HTTP/1.1 200 OK")
-    assert record.fields["WARC-Refers-To-Target-URI"] == other.url
-    assert record.fields["WARC-Refers-To-Date"] == other.fields["WARC-Date"]
-    assert record.fields["WARC-Payload-Digest"] == other.fields["WARC-Payload-Digest"]
 
 
 def test_what_was_removed_is_not_referred_to(pyfetch: Command, server: LoopbackServer) -> None:
