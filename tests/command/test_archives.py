@@ -191,6 +191,19 @@ def test_secrets_are_not_archived(pyfetch: Command, server: LoopbackServer) -> N
     assert "X-Key: ***" in next(one.head for one in found(pyfetch) if one.kind == "request")
 
 
+def test_urls_are_whole_so_that_a_replay_finds_them(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """A redirect may lead to a presigned link. All other output masks what signs that."""
+    server.pages = {"/a": Page(BODY)}
+    signed = "/a?X-Amz-Signature=0123&X-Amz-Expires=60"
+    server.routes["/from"] = lambda handler: redirect(handler, signed)
+    ended = crawl(pyfetch, f"{server.url}/from", "-vv")
+    assert ended.status == 0
+    assert f"{server.url}{signed}" in {record.url for record in found(pyfetch)}
+    assert "0123" not in ended.out + ended.err
+
+
 def test_behind_a_proxy_it_is_the_exchange_with_the_host(
     pyfetch: Command, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
