@@ -366,3 +366,53 @@ def test_full_packs_have_the_order_of_the_list(
     ended = pyfetch(*arguments, "--if-exists", "skip")
     assert ended.status == 0
     assert bodies(data).keys() == {server.url + path for path in paths}
+
+
+def test_verify_reads_each_member(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 99) for number in range(6)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "3", *urls)
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    verify = ("--verify", "-o", "data", *WEBDATASET)
+    ended = pyfetch(*verify)
+    assert ended.status == 0, ended.err
+    assert {row[0] for row in ended.rows} == {"ok"}
+    assert "data/000000.tar/0.bin" in ended.out
+    content = bytearray((data / "000000.tar").read_bytes())
+    content[content.index(b"1" * 99)] ^= 1
+    (data / "000000.tar").write_bytes(content)
+    (data / "000001.tar").unlink()
+    ended = pyfetch(*verify)
+    assert ended.status == 1
+    found = sorted(row[0] for row in ended.rows)
+    assert found == ["changed", "missing", "missing", "missing", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prune", "--yes"), "--prune and --pack"),
+        (("--checksums", "sums"), "--pack-list lists members"),
+        (("--discard",), "leave out --pack"),
+        (("--no-state",), "leave --no-state out"),
+        (("--if-exists", "rename"), "of two members, the newer one counts"),
+    ],
+)
+def test_what_makes_no_sense_with_packs_is_said_at_once(
+    pyfetch: Command, server: LoopbackServer, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = pyfetch("-o", "data", *WEBDATASET, *arguments, f"{server.url}/a")
+    assert ended.status == 2
+    assert said in " ".join(ended.err.split())
+    assert server.asked == []
+
+
+def test_a_plan_tells_what_is_there(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"a"), "/b.txt": Page(b"b")}
+    urls = [server.url + path for path in server.pages]
+    assert pyfetch("-o", "data", *WEBDATASET, urls[0]).status == 0
+    ended = pyfetch("--plan", "-o", "data", *WEBDATASET, *urls)
+    assert ended.status == 0
+    assert [row[0] for row in ended.rows] == ["refresh", "fetch"]
+    assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}
