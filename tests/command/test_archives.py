@@ -307,3 +307,17 @@ def test_archives_are_filled_up_to_a_size(pyfetch: Command, server: LoopbackServ
     for file in archives(pyfetch.directory / "crawl"):
         assert records(file)[0].kind == "warcinfo"
     assert len([one for one in found(pyfetch) if one.kind == "response"]) == 30
+
+
+def test_each_body_is_verified(pyfetch: Command, server: LoopbackServer) -> None:
+    """Also one that an earlier record has."""
+    server.pages = {"/a": Page(BODY), "/b": Page(BODY), "/c": Page(b"c" * 50_000)}
+    assert crawl(pyfetch, "-w", "1", *[server.url + path for path in server.pages]).status == 0
+    ended = pyfetch("--verify", "-o", "crawl", "--pack", "warc")
+    assert ended.status == 0, ended.out
+    assert [row[0] for row in ended.rows if row[0] != "unknown"] == ["ok"] * 3
+    (file,) = archives(pyfetch.directory / "crawl")
+    damaged = bytearray(file.read_bytes())
+    damaged[-700] ^= 1
+    file.write_bytes(damaged)
+    assert pyfetch("--verify", "-o", "crawl", "--pack", "warc").status == 1
