@@ -41,8 +41,8 @@ class Run:
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
     that they can import modules while the run prepares. `may_pin`: whether this process does
-    nothing else, so that the run may choose the CPU of its threads. `task`: what the settings want
-    done with each file, if that was found already.
+    nothing else, so that the run may choose the CPU of its threads, and fork it. `task`: what the
+    settings want done with each file, if that was found already.
     """
 
     def __init__(
@@ -74,7 +74,8 @@ class Run:
         started: tuple[Executor, list[Settings]] | None = None
         if not (is_here or settings.on_cluster):
             check_engine(settings)
-            started = _executor(settings)  # first of all: they import modules meanwhile
+            # First of all: they import modules meanwhile, or are forked while there are no threads.
+            started = _executor(settings, may_fork=may_pin)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -258,7 +259,7 @@ class Run:
                 raise failed.error from None
 
 
-def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
+def _executor(settings: Settings, *, may_fork: bool = False) -> tuple[Executor, list[Settings]]:
     """What starts the processes, here or on a cluster, and the settings of each."""
     if settings.on_cluster:
         from pyfetch.cluster.dask_cluster import DaskCluster
@@ -273,7 +274,7 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
     from pyfetch.cluster.workload import split_settings
 
     shares = split_settings(settings)
-    return LocalExecutor(len(shares)), shares
+    return LocalExecutor(len(shares), may_fork=may_fork), shares
 
 
 def _told(results: Iterable[Result], finished: Callable[[Result], None]) -> Iterator[Result]:
