@@ -15,11 +15,11 @@ from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
-from pyfetch.http.curl.connections import Connections
 from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.open_connections import OpenConnections
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
@@ -64,7 +64,7 @@ class CurlClient:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
-        self.connections = Connections()
+        self.connections = OpenConnections()
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf

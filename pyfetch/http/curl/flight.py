@@ -17,12 +17,12 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
-from pyfetch.http.curl.connections import Connection, Ends
 from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
-from pyfetch.http.curl.head import final_head, is_interim, is_whole
+from pyfetch.http.curl.head import final_head, is_complete, is_interim
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.curl.measured import log_answer, phases_of_connecting
+from pyfetch.http.curl.open_connections import Ends, OpenConnection
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead, framing_of
 from pyfetch.http.response_head import MAX_FIELDS
@@ -129,7 +129,7 @@ class Flight:
         self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
         self._is_settled = self._is_paused = self._has_heard_proxy = False
         self._is_being_sent = self._is_unclean = False
-        self._connection: Connection | None = None
+        self._connection: OpenConnection | None = None
         self._descriptors: list[int] = []
         self._head_begins = 0
         self._is_judged = True
@@ -250,7 +250,7 @@ class Flight:
         if not (handle and connection and handle.lines):
             return False
         size = sum(map(len, handle.lines)) + len(data)
-        return not connection.may_have_sent(size, is_whole=is_whole(handle.lines, len(data)))
+        return not connection.may_have_sent(size, is_whole=is_complete(handle.lines, len(data)))
 
     def _see_what_was_there(self) -> None:
         """The call of libcurl is over in which the request was sent."""

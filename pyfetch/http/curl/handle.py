@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import pycurl
 
-from pyfetch.http.curl.connections import Ends
+from pyfetch.http.curl.open_connections import Ends
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Proxy, Route, request_target

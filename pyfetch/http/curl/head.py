@@ -63,7 +63,7 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
     raise BadHeadError("its head has no end")
 
 
-def is_whole(lines: Sequence[bytes], size: int) -> bool:
+def is_complete(lines: Sequence[bytes], size: int) -> bool:
     """Whether these lines, with so many bytes of a body, are a complete response."""
     try:
         status_line, fields, _ = final_head(lines, 0)

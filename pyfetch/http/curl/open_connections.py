@@ -29,7 +29,7 @@ Ends = tuple[object, ...]
 """Addresses and ports of both ends of a connection, as libcurl tells them."""
 
 
-class Connection:
+class OpenConnection:
     """An open connection."""
 
     __slots__ = ("_received", "descriptor", "is_exclusive")
@@ -74,14 +74,14 @@ class Connection:
         _of_socket(self.descriptor, _shut_down)
 
 
-class Connections:
+class OpenConnections:
     """Those of which libcurl tells both ends before each request."""
 
     def __init__(self) -> None:
-        self._by_ends: dict[Ends, Connection] = {}
+        self._by_ends: dict[Ends, OpenConnection] = {}
         self._ends_of: dict[int, Ends] = {}
 
-    def opened(self, ends: Ends, descriptors: Sequence[int]) -> Connection:
+    def opened(self, ends: Ends, descriptors: Sequence[int]) -> OpenConnection:
         """A connection was opened, over the last of these descriptors that has its port."""
         descriptor = descriptors[-1]
         for other in descriptors if len(descriptors) > 1 else ():
@@ -91,10 +91,10 @@ class Connections:
         if before:  # that one was closed, which libcurl does not say
             self._by_ends.pop(before, None)
         self._ends_of[descriptor] = ends
-        connection = self._by_ends[ends] = Connection(descriptor)
+        connection = self._by_ends[ends] = OpenConnection(descriptor)
         return connection
 
-    def between(self, ends: Ends) -> Connection | None:
+    def between(self, ends: Ends) -> OpenConnection | None:
         """The connection between these ends."""
         return self._by_ends.get(ends)
 
