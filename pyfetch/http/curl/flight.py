@@ -17,6 +17,7 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
+from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
 from pyfetch.http.curl.head import final_head, is_complete, is_interim
@@ -39,6 +40,7 @@ OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 
 _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
+_TRIED = int(pycurl.CURL_HTTP_VERSION_3)
 _LINE_END = len(b"\r\n")
 _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
@@ -75,6 +77,7 @@ class Flight:
         "_is_settled",
         "_is_unclean",
         "_left",
+        "_offered",
         "_on_end",
         "_phases_before",
         "_planned",
@@ -141,7 +144,9 @@ class Flight:
         now = self._began = self._seen_at = time.monotonic()
         request = planned.prepared
         handle = self._handle = client.take_handle(config.route)
-        handle.wants_new_connection = over_new_connection
+        offers = client.offers
+        handle.version = self._offered = offers.version(config.route) if offers else None
+        handle.wants_new_connection = over_new_connection or self._offered == _TRIED
         try:
             handle.prepare(request.url or "", request.headers, config, client.options, self)
         except ValueError as error:
@@ -263,6 +268,9 @@ class Flight:
         if self._connection:
             self._connection.shut_down()
         trace.not_its_answer(self._planned.config.route)
+        self._send_again()
+
+    def _send_again(self) -> None:
         del self.transfer.phases[self._phases_before :]
         self._release()
         try:
@@ -375,6 +383,10 @@ class Flight:
         if self._is_unclean or is_rest:
             self._ask_again()
             return
+        if code and self._offered is not None and self._response is None and self._client.offers:
+            self._client.offers.ended(self._planned.config.route, spoken=False)
+            self._send_again()  # by another version
+            return
         try:
             if self._error is None and self._response is None and self._has_head():
                 self._take_head()
@@ -479,6 +491,8 @@ class Flight:
         response = ResponseHead(url, status_line, fields, framing, version)
         if self._connection and self._has_opened:
             self._connection.is_exclusive = version is None
+        if self._client.offers:
+            self._hear_offer(self._client.offers, response)
         self._response = response
         conversation = self._client.conversation
         self._following = conversation.after(self._state, transfer.target, planned, response)
@@ -495,6 +509,14 @@ class Flight:
             self._client.helpers.submit(self._judge_elsewhere)
         else:
             self._judge()
+
+    def _hear_offer(self, offers: Http3Offers, response: ResponseHead) -> None:
+        route = self._planned.config.route
+        if self._offered is not None:
+            offers.ended(route, spoken=response.version == "3")
+        offer = response.headers.get("alt-svc")
+        if offer is not None:
+            offers.heard(route, offer)
 
     def _judge(self) -> None:
         response, transfer = self._response, self.transfer

@@ -67,14 +67,9 @@ class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields",
-        "_is_for_new",
-        "easy",
-        "lines",
-        "listener",
-        "route",
+        "_fields", "_is_for_new", "_version", "easy", "lines", "listener", "route", "version",
         "wants_new_connection",
-    )
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.easy = pycurl.Curl()
@@ -88,6 +83,9 @@ class Handle:
         """Whether the request that is prepared next may not go over an open connection."""
         self._is_for_new = False
         """What libcurl was told of that."""
+        self.version: int | None = None
+        """The version of HTTP of the next request, as libcurl numbers it; None: the usual one."""
+        self._version: int | None = None
 
     def prepare(
         self,
@@ -105,6 +103,7 @@ class Handle:
             easy.reset()
             self._fields = self.route = None
             self._is_for_new = False
+            self._version = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
             # No function of Python's: it is called for each line.
@@ -122,6 +121,11 @@ class Handle:
         if self.wants_new_connection is not self._is_for_new:
             easy.setopt(pycurl.FRESH_CONNECT, self.wants_new_connection)
             self._is_for_new = self.wants_new_connection
+        if self.version is not self._version:
+            easy.setopt(
+                pycurl.HTTP_VERSION, options.version if self.version is None else self.version
+            )
+            self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route))
         self.lines.clear()
         self.listener = listener
@@ -155,6 +159,7 @@ class Options:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._common = list(_common(settings))
+        self.version = _VERSIONS[settings.http]
         self._authorities: dict[str | None, Authorities] = {}
 
     def of(self, route: Route) -> list[tuple[int, Any]]:
