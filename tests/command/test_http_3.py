@@ -73,13 +73,16 @@ def test_it_is_spoken_where_it_is_asked_for(pyfetch: Command, both: Both) -> Non
     assert both.server.asked == []
 
 
-def test_an_offer_is_taken_though_connections_are_open(pyfetch: Command, both: Both) -> None:
+def test_an_offer_is_taken_though_a_connection_is_open(pyfetch: Command, both: Both) -> None:
+    """On a busy machine TCP may be there first, and then nothing more is tried in this run."""
     offer(both, f'h3=":{both.server.server_port}"; ma=60')
     with http_3_server(both.certificate, both.server.server_port):
-        versions = spoken(pyfetch, both)
-        assert versions[0] == "1.1"
-        assert versions[-1] == "3"
         assert set(spoken(pyfetch, both, "-o", "by-1.1", "--http", "1.1")) == {"1.1"}
+        for run in range(5):
+            first, *others = spoken(pyfetch, both, "-w", "1", "-o", str(run))
+            if others == ["3"] * len(others):
+                break
+    assert (first, set(others)) == ("1.1", {"3"})
 
 
 def test_an_offer_that_does_not_hold_costs_one_attempt_over_a_new_connection(

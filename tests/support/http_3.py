@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from aioquic.asyncio.protocol import QuicConnectionProtocol
-from aioquic.asyncio.server import serve
+from aioquic.asyncio.server import QuicServer, serve
 from aioquic.h3.connection import H3Connection
 from aioquic.h3.events import HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
@@ -47,7 +47,13 @@ def http_3_server(certificate: Path, port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(_end(server), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end(server: QuicServer) -> None:
+    server.close()
+    await asyncio.sleep(0)  # for the transport, which is closed in the next turn
+    await asyncio.sleep(0)

@@ -19,7 +19,7 @@ Authority = tuple[str, int]
 _FOR_A_DAY = 24 * 60 * 60
 
 
-class _State(Enum):
+class _OfferState(Enum):
     OFFERED = auto()
     TRIED = auto()
     """One request goes over a new connection, by HTTP/3 or, if that is not there, by another."""
@@ -32,7 +32,7 @@ class Http3Offers:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._states: dict[Authority, _State] = {}
+        self._states: dict[Authority, _OfferState] = {}
         self._until: dict[Authority, float] = {}
 
     def heard(self, route: Route, field: str) -> None:
@@ -45,7 +45,7 @@ class Http3Offers:
             if host.strip("[]").lower() in ("", route.host) and port == str(route.port):
                 age = _MAX_AGE.search(parameters)
                 self._until[origin] = self._clock() + (int(age[1]) if age else _FOR_A_DAY)
-                self._states.setdefault(origin, _State.OFFERED)
+                self._states.setdefault(origin, _OfferState.OFFERED)
                 return
         self._until.pop(origin, None)
 
@@ -57,13 +57,13 @@ class Http3Offers:
         state = self._states.get(origin)
         if state is None or self._until.get(origin, -math.inf) < self._clock():
             return None
-        if state is _State.OFFERED:
-            self._states[origin] = _State.TRIED
+        if state is _OfferState.OFFERED:
+            self._states[origin] = _OfferState.TRIED
             return int(pycurl.CURL_HTTP_VERSION_3)
-        return int(pycurl.CURL_HTTP_VERSION_3ONLY) if state is _State.SPOKEN else None
+        return int(pycurl.CURL_HTTP_VERSION_3ONLY) if state is _OfferState.SPOKEN else None
 
     def ended(self, route: Route, *, spoken: bool) -> None:
         """A request that was given a version was answered by HTTP/3, or in another way or not."""
         origin = (route.host, route.port)
-        if self._states.get(origin) is not _State.BROKEN:
-            self._states[origin] = _State.SPOKEN if spoken else _State.BROKEN
+        if self._states.get(origin) is not _OfferState.BROKEN:
+            self._states[origin] = _OfferState.SPOKEN if spoken else _OfferState.BROKEN
