@@ -71,3 +71,17 @@ def is_complete(lines: Sequence[bytes], size: int) -> bool:
         return False
     length = framing_of(status_line.status, fields).length
     return length is not None and size >= length
+
+
+def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
+    """The head that `final_head` parses, as it came, with the empty line that ends it."""
+    start = 0
+    for end, line in enumerate(lines):
+        if line not in _EMPTY_LINES:
+            continue
+        if not is_interim(lines[start]):
+            if not of_proxy:
+                return b"".join(lines[start : end + 1])
+            of_proxy -= 1
+        start = end + 1
+    raise BadHeadError("its head has no end")
