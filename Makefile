@@ -61,6 +61,13 @@ test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under s
 test-curl: $(VENV)/ready-to-test ## Run those of the command with the engine over libcurl, but for the slow ones
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
+.PHONY: azurite
+azurite: .azurite/ready ## Install the emulator of Azure, without which its tests are skipped: needs npm
+
+.azurite/ready:
+	timeout 300 npm install --silent --no-audit --no-fund --prefix .azurite azurite
+	touch $@
+
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
 	$(PYTEST) tests/browser
