@@ -113,6 +113,7 @@ class Flight:
         self._body: QueuedBody | None = None
         self._ended_with: tuple[BaseException | None] | None = None
         self._is_over = self._is_paused = self._is_discarding = False
+        self._is_judged = True
 
     def interrupt(self) -> None:
         """Have the client look at it, as its transfer was stopped; for any thread."""

@@ -49,7 +49,7 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         if lines[-1] in _EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
             status_line, version = _cached_status_line(lines[0])
             if _is_final(status_line):
-                return FinalHead(status_line, Fields(known), version)
+                return FinalHead(status_line, Fields(known, are_short=True), version)
     start = interim = 0
     for end, line in enumerate(lines):
         if line not in _EMPTY_LINES:
