@@ -173,6 +173,7 @@ class Run:
             with closing(State(file)) as state:
                 if settings.pack:
                     packs = packs_of(store, state)
+                    self._engine.use_packs(packs)
                 stage = self._stage
                 ledger = FileLedger(
                     settings,

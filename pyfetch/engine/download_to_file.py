@@ -78,6 +78,7 @@ class FileDownload(Download):
         super().__init__(report, transfer, settings)
         target = report.target
         self._store = store
+        self._keep_answer = store.keep_answer
         self._rename = rename
         assert target.path is not None  # noqa: S101 - the ledger has named it
         self._final = store.final(target.path)

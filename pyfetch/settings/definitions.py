@@ -272,7 +272,7 @@ class Settings(_Values):
         Choice(Pack),
         "--pack",
         "Save many files in each of a few: `webdataset`: in tar files, for training; `warc`: in web"
-        " archives.",
+        " archives, with all that was sent; it needs `pyfetch-batch[warc]`.",
     )
     pack_size: int = _files(
         1024**3,
@@ -646,6 +646,16 @@ class Settings(_Values):
         return is_bucket(self.output_dir)
 
     @property
+    def archives(self) -> bool:
+        """Whether requests and responses are kept as they were sent."""
+        return self.pack is Pack.WARC
+
+    @property
+    def http_spoken(self) -> HttpVersion:
+        """The versions of HTTP that may be spoken: archives hold messages of HTTP/1.1."""
+        return HttpVersion.ONE if self.archives else self.http
+
+    @property
     def has_template(self) -> bool:
         """Whether files are named by a template, and not as their URLs are."""
         return self.name != SETTINGS["name"].default
@@ -800,6 +810,14 @@ class Settings(_Values):
         yield (
             "{if_exists} rename is for files: of two members, the newer one counts",
             self.if_exists is IfExists.RENAME,
+        )
+        yield (
+            "{pack} warc keeps bodies as they come: leave {compressed} out",
+            self.archives and self.compressed,
+        )
+        yield (
+            "{pack} warc keeps messages of HTTP/1.1: leave {http} 2 and 3 out",
+            self.archives and self.http in (HttpVersion.TWO, HttpVersion.THREE),
         )
         yield (
             "{keep} no is for files: what is in a pack stays, and a task gets a copy",

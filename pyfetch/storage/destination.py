@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pyfetch.settings import Settings
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.packs.pack_writer import PackWriter
     from pyfetch.storage.packs.packs import Packs
     from pyfetch.storage.state import State
     from pyfetch.storage.store import Store
@@ -68,6 +69,14 @@ def packs_of(store: Store, state: State) -> Packs:
 
     assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
     return Packs(store, state)
+
+
+def writer_of(store: Store | None) -> PackWriter:
+    """What appends members to the packs of this store."""
+    from pyfetch.storage.packs.pack_store import PackStore
+
+    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+    return store.writer
 
 
 def lock_of(settings: Settings, store: Store) -> RunLock:

@@ -27,6 +27,7 @@ class FileStore:
     waits = False
     is_local = True
     key = None
+    keep_answer = None
 
     def __init__(self, directory: OutputDirectory, min_free: int = 0, *, fsync: bool) -> None:
         self.directory = directory

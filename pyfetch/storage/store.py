@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 from pyfetch.facts import Known
+from pyfetch.http.client import KeepAnswer
 from pyfetch.http.response import SavedContent
 from pyfetch.models import IfExists, Target
 from pyfetch.naming.components import RelativePath
@@ -95,6 +96,14 @@ class Store(Protocol):
     """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
     """The directory on this machine that has `.pyfetch`: state, lock and parts."""
+
+    @property
+    def keep_answer(self) -> KeepAnswer | None:
+        """Keeps an answer that is not the content of a target (a redirect, an error).
+
+        None: this store keeps none. It raises what `Saving` raises.
+        """
+        ...
 
     @property
     def key(self) -> Callable[[RelativePath], RelativePath] | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import Command
+from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import WEBDATASET, bodies, members, packs, samples
+from tests.support.processes import children_of, connected_from
 from tests.support.server import Handler, LoopbackServer, Page
 
 MIDDLE = bytes(range(256)) * 6000
@@ -210,3 +213,83 @@ def test_what_is_there_is_treated_as_a_file_would_be(
     outcome = {"skip": "skipped", "replace": "fetched", "fail": "failed"}[policy]
     assert result["outcome"] == outcome
     assert len(packs(pyfetch.directory / "data")) == (2 if policy == "replace" else 1)
+
+
+def test_a_run_over_processes_fills_packs_of_each_and_seals_all(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}.x": Page(b"%d" % number) for number in range(60)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", "20", "--processes", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    data = pyfetch.directory / "data"
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}
+    assert all(len(members(pack)) <= 40 for pack in packs(data))
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_its_pack_to_another(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    killed: list[int | None] = []
+
+    def kill(handler: Handler) -> None:
+        if not killed:
+            killed.append(connected_from(handler.client_address[1], children_of(running.pid)))
+            assert killed[0]
+            os.kill(killed[0], signal.SIGKILL)
+            return
+        handler.answer(200, b"came")
+
+    server.pages = {f"/{number}.x": Page(b"%d" % number * 100) for number in range(60)}
+    server.routes["/deadly.x"] = kill
+    urls = [server.url + path for path in [*server.pages, "/deadly.x"]]
+    running = forked.start("-o", "data", *WEBDATASET, "--processes", "2", *urls)
+    _, err = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, err
+    assert killed
+    data = forked.directory / "data"
+    assert bodies(data).keys() == set(urls)
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_gets_full_leaves_no_half_of_a_member(
+    pyfetch: Command, server: LoopbackServer, small_disk: Path
+) -> None:
+    server.pages = {f"/{number}": Page(bytes([number]) * 150_000) for number in range(12)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", str(small_disk / "data"), *WEBDATASET, "--pack-count", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 3
+    assert "No space left on device" in ended.err or "disk is full" in ended.err
+    data = small_disk / "data"
+    found = bodies(data)
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+    for pack in packs(data):
+        pack.unlink()
+    ended = pyfetch(*arguments)
+    assert ended.status in (0, 3)
+    found = bodies(data)
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+
+
+def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"small"), "/middle.bin": Page(MIDDLE)}
+    urls = [server.url + path for path in server.pages]
+    (pyfetch.directory / "sizes.py").write_text(
+        "def size(path, result):\n    return [path.name, len(path.read_bytes())]\n"
+    )
+    arguments = ("-o", "data", *WEBDATASET, "--map", "sizes.py:size", "--format", "jsonl", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    values = [["a.txt", 5], ["middle.bin", len(MIDDLE)]]
+    assert [one["value"] for one in ended.results] == values
+    assert ended.results[0]["path"] == "data/000000.tar/a.txt"
+    (pyfetch.directory / "sizes.py").write_text("def size(path, result):\n    return path.name\n")
+    assert [one["value"] for one in pyfetch(*arguments).results] == ["a.txt", "middle.bin"]
+    assert not list((pyfetch.directory / "data" / ".pyfetch").glob("copies-*"))

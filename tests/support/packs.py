@@ -31,20 +31,34 @@ def members(pack: Path) -> dict[str, bytes]:
     return found
 
 
-def samples(directory: Path) -> Iterator[dict[str, Any]]:
-    """The samples of all packs, as training reads them."""
+def samples_of(pack: Path) -> Iterator[dict[str, Any]]:
+    """The samples of a pack, as training reads them."""
     from webdataset import tariterators
 
+    with pack.open("rb") as stream:  # the package would leave it to the garbage collector
+        source = [{"url": str(pack), "stream": stream}]
+        yield from tariterators.group_by_keys(tariterators.tar_file_expander(source))
+
+
+def samples(directory: Path) -> Iterator[dict[str, Any]]:
+    """The samples of all packs."""
     for pack in packs(directory):
-        with pack.open("rb") as stream:  # the package would leave it to the garbage collector
-            source = [{"url": str(pack), "stream": stream}]
-            yield from tariterators.group_by_keys(tariterators.tar_file_expander(source))
+        yield from samples_of(pack)
 
 
 def bodies(directory: Path) -> dict[str, bytes]:
     """By URL, the bodies of all samples. No URL may be there twice."""
+    return _bodies(samples(directory))
+
+
+def bodies_of(pack: Path) -> dict[str, bytes]:
+    """Those of one pack."""
+    return _bodies(samples_of(pack))
+
+
+def _bodies(samples: Iterator[dict[str, Any]]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
-    for sample in samples(directory):
+    for sample in samples:
         known = json.loads(sample["json"])
         (extension,) = {name for name in sample if not name.startswith("__")} - {"json"}
         assert known["url"] not in found, f"{known['url']} is there twice"

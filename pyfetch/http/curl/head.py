@@ -93,3 +93,17 @@ def _cached_status_line(line: bytes) -> tuple[StatusLine, str | None]:
 @lru_cache(_CACHED_LINES)
 def _cached_field(line: bytes) -> tuple[str, str] | None:
     return parse_field(line.decode("latin-1").removesuffix("\n"))
+
+
+def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
+    """The head that `final_head` parses, as it came, with the empty line that ends it."""
+    start = 0
+    for end, line in enumerate(lines):
+        if line not in _EMPTY_LINES:
+            continue
+        if not is_interim(lines[start]):
+            if not of_proxy:
+                return b"".join(lines[start : end + 1])
+            of_proxy -= 1
+        start = end + 1
+    raise BadHeadError("its head has no end")

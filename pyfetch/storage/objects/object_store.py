@@ -43,6 +43,7 @@ class ObjectStore:
     waits = True
     is_local = False
     key = None
+    keep_answer = None
 
     def __init__(self, bucket: Bucket, directory: OutputDirectory, min_free: int = 0) -> None:
         self.bucket = bucket

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 from collections import defaultdict
@@ -58,12 +57,10 @@ def _sound_end(store: PackStore, name: str, known: list[PackedRow], end: int) ->
             if row.member.end > end:
                 break
             try:
-                digest = hashlib.sha256()
-                for block in store.format.body(file, row.member):
-                    digest.update(block)
-            except (OSError, ValueError):
-                break
-            if row.sha256 != digest.hexdigest():
+                is_sound = store.format.is_sound(file, row.member, row.sha256)
+            except OSError:
+                is_sound = False
+            if not is_sound:
                 break
             sound = row.member.end
     return sound

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple, Protocol, Self
 
+from pyfetch.http.other_answer import OtherAnswer
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target
 from pyfetch.naming.components import RelativePath
@@ -21,6 +22,11 @@ class FileSlice(NamedTuple):
 
 
 Piece = bytes | bytearray | memoryview | FileSlice
+
+
+def pieces_size(pieces: Iterable[Piece]) -> int:
+    """How many bytes these are."""
+    return sum(piece.size if isinstance(piece, FileSlice) else len(piece) for piece in pieces)
 
 
 class MemberBody(NamedTuple):
@@ -124,6 +130,10 @@ class PackFormat(Protocol):
     """The end of the name of each pack."""
     continues: bool
     """Whether a body that was cut off may be continued with a range."""
+    packs_again: bool
+    """Whether a body is packed that came again as it was."""
+    packs_at_once: int
+    """Bytes of a body up to which `packed` takes no time worth mentioning."""
 
     def key(self, path: RelativePath, /) -> RelativePath:
         """What a member is known by, from the path that a file would have."""
@@ -155,4 +165,12 @@ class PackFormat(Protocol):
 
     def body(self, pack: BinaryIO, member: StoredMember, /) -> Iterator[bytes]:
         """Read the body of a member out of an open pack. Raises `OSError`, `ValueError`."""
+        ...
+
+    def is_sound(self, pack: BinaryIO, member: StoredMember, sha256: str | None, /) -> bool:
+        """Whether an open pack has this member as it was written. Raises `OSError`."""
+        ...
+
+    def answer(self, answer: OtherAnswer, /) -> Sequence[Piece]:
+        """An answer that is not the content of a target, for a pack that keeps these, too."""
         ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target
 from pyfetch.storage.filesystem import errors_of
-from pyfetch.storage.packs.pack_format import MemberBody, SavedMember
+from pyfetch.storage.packs.pack_format import MemberBody, SavedMember, StoredMember
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata
 from pyfetch.storage.placing import Placed, Placement
@@ -54,8 +53,8 @@ class PackSaving:
 
     @property
     def waits(self) -> bool:
-        """Whether `commit` has to copy a file."""
-        return self._part is not None
+        """Whether `commit` has to copy a file, or to compress much."""
+        return self._part is not None or self.length > self._store.format.packs_at_once
 
     def __enter__(self) -> Self:
         return self
@@ -63,6 +62,8 @@ class PackSaving:
     def __exit__(self, *error: object) -> None:
         self._forget()
         if self._part:
+            if not self._store.format.continues:
+                self._part.drop()
             self._part.__exit__(*error)
 
     def continuable(self) -> PartMetadata | None:
@@ -83,7 +84,8 @@ class PackSaving:
         is_whole: bool = False,  # noqa: ARG002 - a part is read again, so it needs a name
     ) -> None:
         self._forget()
-        self._total, self._metadata = total, metadata
+        self._total = total
+        self._metadata = metadata = metadata if self._store.format.continues else None
         size = SMALL if total is None else total
         if size <= SMALL and self._store.memory.take(size):
             self._taken = size
@@ -120,29 +122,39 @@ class PackSaving:
     ) -> Placed:
         store = self._store
         before, found = placement.known.facts, placement.found
-        if before and found.status and content.sha256 and before.sha256 == content.sha256:
+        is_same = before and found.status and content.sha256 and before.sha256 == content.sha256
+        if before and is_same and not store.format.packs_again:
             self.drop()
             return Placed(
                 self._path, before.modified_ns, None, before.stored, adopted=True, shown=found.shown
             )
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(errors_of(store.final(self._path), store.directory.check))
+        try:
             if self._held is None:
                 part = self._as_part()
-                body = MemberBody(part.length, None, stack.enter_context(part.reading()))
+                with part.reading() as file:
+                    member = self._packed(MemberBody(part.length, None, file), content, modified)
             else:
                 body = MemberBody(len(self._held), self._held)
-            saved = SavedMember(self._target, self._path, content, modified, body)
-            packed = store.format.packed(saved)
-            store.parts.free_space.need(packed.size)
-            member = store.writer.append(packed, self._target.index)
-            store.format.written(member)
+                member = self._packed(body, content, modified)
+        except OSError as error:
+            errors = errors_of(store.final(self._path), store.directory.check)
+            raise errors.translated(error) or error from error
         self.drop()
         modified_ns = time.time_ns() if modified is None else int(modified * 1_000_000_000)
         return Placed(
             self._path, modified_ns, None, member.text(),
             replaced=found.status is not None, shown=store.shown(member),
         )  # fmt: skip
+
+    def _packed(
+        self, body: MemberBody, content: SavedContent, modified: float | None
+    ) -> StoredMember:
+        store, target = self._store, self._target
+        packed = store.format.packed(SavedMember(target, self._path, content, modified, body))
+        store.parts.free_space.need(packed.size)
+        member = store.writer.append(packed, target.index)
+        store.format.written(member)
+        return member
 
     def drop(self) -> None:
         self._forget()

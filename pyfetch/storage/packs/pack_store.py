@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import BinaryIO, NamedTuple
 
 from pyfetch.facts import Known
+from pyfetch.http.client import KeepAnswer
+from pyfetch.http.other_answer import OtherAnswer
 from pyfetch.models import Failure, IfExists, Target, TargetError
 from pyfetch.naming.components import RelativePath
 from pyfetch.settings import Pack, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found
-from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.filesystem import OWN_DIRECTORY, errors_of
 from pyfetch.storage.memory import Memory
 from pyfetch.storage.packs.pack_files import OpenPacks, PacksInDirectory, SealedPacks
-from pyfetch.storage.packs.pack_format import PackFormat, StoredMember
+from pyfetch.storage.packs.pack_format import PackFormat, StoredMember, pieces_size
 from pyfetch.storage.packs.pack_saving import PackSaving
 from pyfetch.storage.packs.pack_writer import GivenPack, PackWriter
 from pyfetch.storage.parts import Parts, current_boot
 
 MOST_IN_MEMORY = 64 * 1024 * 1024
 """Bytes of bodies that are kept in memory, over all transfers of a process."""
+
+_NOT_MODIFIED = 304
 
 
 class MemberStatus(NamedTuple):
@@ -60,6 +64,7 @@ class PackStore:
             self.open_packs, pack_format, self._most_bytes, self._most_members,
             syncs=settings.fsync,
         )  # fmt: skip
+        self.keep_answer: KeepAnswer | None = self._keep if settings.archives else None
         self.key: Callable[[RelativePath], RelativePath] = pack_format.key
         self._sealed_sizes: dict[str, int] = {}
         """Bytes of sealed packs: none of these ever changes."""
@@ -68,12 +73,14 @@ class PackStore:
     def of(cls, settings: Settings, directory: OutputDirectory) -> PackStore:
         """The store that these settings name. Raises `UsageError`."""
         sealed = PacksInDirectory(directory)
-        return cls(directory, sealed, pack_format_of(settings), settings, directory.final)
+        pack_format = pack_format_of(settings, directory, lambda member: store.has(member))
+        store = cls(directory, sealed, pack_format, settings, directory.final)
+        return store
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
         member = StoredMember.of(facts.stored) if facts else None
-        if member is None or facts is None or not self._has(member):
+        if member is None or facts is None or not self.has(member):
             return NOTHING
         status = MemberStatus(facts.size, facts.modified_ns)
         return Found(status, stored=facts.stored, shown=self.shown(member))
@@ -124,10 +131,31 @@ class PackStore:
 
         return read_numbers(self)[1] != current_boot()
 
+    def cut(self, name: str, length: int, members: int) -> GivenPack:
+        """Cut an open pack back. Raises `OSError`."""
+        descriptor = self.open_packs.writing(name)
+        try:
+            os.ftruncate(descriptor, length)
+        finally:
+            os.close(descriptor)
+        return GivenPack(name, length, members)
+
     def close(self) -> None:
         self.open_packs.close()
 
-    def _has(self, member: StoredMember) -> bool:
+    def _keep(self, answer: OtherAnswer) -> None:
+        """Add an answer that is not the content of a target to a pack."""
+        status = answer.head.status
+        if status == _NOT_MODIFIED:
+            return  # a pack has its content already
+        pieces = self.format.answer(answer)
+        with errors_of(self.final(""), self.directory.check):
+            self.parts.free_space.need(pieces_size(pieces))
+            # Where a redirect leads to may be packed already: then it is not worth a pack.
+            self.writer.append_loose(pieces, waits=300 <= status < 400)
+
+    def has(self, member: StoredMember) -> bool:
+        """Whether there is a pack that is long enough to have this."""
         name = member.pack
         size = self._sealed_sizes.get(name)
         if size is None:
@@ -149,14 +177,19 @@ class PackStore:
         return None
 
 
-def pack_format_of(settings: Settings) -> PackFormat:
-    """The format of packs that these settings name. Raises `UsageError`."""
-    formats = {Pack.WEBDATASET: partial(_webdataset, settings)}
-    assert settings.pack  # noqa: S101 - else nothing is packed
-    return formats[settings.pack]()
+def pack_format_of(
+    settings: Settings, directory: OutputDirectory, has: Callable[[StoredMember], bool]
+) -> PackFormat:
+    """The format of packs that these settings name. Raises `UsageError`.
 
+    `has`: whether there is a pack that has this member.
+    """
+    if settings.pack is Pack.WARC:
+        from pyfetch.storage.packs.warc_format import WarcFormat
+        from pyfetch.storage.state_file import STATE_FILE
 
-def _webdataset(settings: Settings) -> PackFormat:
+        own = directory.path / OWN_DIRECTORY
+        return WarcFormat(settings.output_dir, str(own), own / STATE_FILE, has)
     from pyfetch.storage.packs.webdataset import WebDataset
 
     return WebDataset(settings)

@@ -18,10 +18,13 @@ from pyfetch.storage.packs.pack_format import (
     PackFormat,
     Piece,
     StoredMember,
+    pieces_size,
 )
 
 _MOST_BUFFERS = 512
 """Buffers of one system call, at most: Linux takes 1024 (IOV_MAX)."""
+_MOST_WAITING = 1024 * 1024
+"""Bytes that wait for what follows, at most."""
 _CANNOT_COPY = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 """What `copy_file_range` answers where it cannot be used."""
 
@@ -90,6 +93,8 @@ class PackWriter:
         self._syncs = syncs
         self._lock = threading.Lock()
         self._pack: _OpenPack | None = None
+        self._waiting: list[Piece] = []
+        """What is to be written in front of what follows."""
         self._is_closed = False
         self.source: PackSource | None = None
         """Where packs come from; set before anything is appended."""
@@ -97,8 +102,10 @@ class PackWriter:
     def append(self, packed: PackedMember, target_index: int) -> StoredMember:
         """Append a member. Returns where it is. What cannot be written whole is cut back."""
         with self._lock:
-            pack = self._pack_for(packed.size)
-            start, at = pack.start, self._write(pack, packed.pieces)
+            before, self._waiting = self._waiting, []
+            size = pieces_size(before)
+            pack = self._pack_for(size + packed.size)
+            start, at = pack.start, self._write(pack, [*before, *packed.pieces]) + size
             pack.start = pack.length
             pack.appended += 1
             pack.members += 1
@@ -110,10 +117,17 @@ class PackWriter:
                 self._give_back()
         return stored
 
-    def append_loose(self, pieces: Sequence[Piece], size: int) -> None:
-        """Append what belongs to no member. It stays if a member follows, or the pack is sealed."""
+    def append_loose(self, pieces: Sequence[Piece], *, waits: bool) -> None:
+        """Append what belongs to no member. It stays if a member follows, or the pack is sealed.
+
+        `waits`: only together with what is appended next, if anything is.
+        """
         with self._lock:
-            self._write(self._pack_for(size), pieces)
+            self._waiting += pieces
+            if waits and pieces_size(self._waiting) <= _MOST_WAITING:
+                return
+            pieces, self._waiting = self._waiting, []
+            self._write(self._pack_for(pieces_size(pieces)), pieces)
 
     def close(self) -> None:
         """Give back the pack that is open, and append nothing more."""

@@ -89,6 +89,8 @@ class Packs:
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
         self._packs: dict[str, _PackInWork] = {}
+        self._orphans: list[PackedFile] = []
+        """Members of packs whose writers were killed, behind others that nobody has noted."""
         self._full: list[FullPack] = [
             FullPack(given.name, given.length, given.members)
             for given in left
@@ -115,6 +117,16 @@ class Packs:
     def left(self, name: str, length: int) -> None:
         with self._lock:
             self._packs[name].length = length
+
+    def abandoned(self, name: str) -> None:
+        """Take back a pack whose writer was killed: others go on behind its known members."""
+        with self._lock, self._errors():
+            pack = self._packs.pop(name)
+            # What is in front of a known member is whole, and stays, though nobody has noted it.
+            ends = [end for end, _ in pack.deferred.values()]
+            length = max([pack.known_end, *ends])
+            self._orphans += [file for _, file in pack.deferred.values()]
+            self._left.append(self._store.cut(name, length, pack.members))
 
     def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
@@ -152,11 +164,8 @@ class Packs:
     def deferred(self) -> list[PackedFile]:
         """What is not recorded yet, as members in front of it were never noted."""
         with self._lock:
-            return [
-                file
-                for pack in self._packs.values()
-                for _, (_, file) in sorted(pack.deferred.items())
-            ]
+            deferred = [file for pack in self._packs.values() for _, file in pack.deferred.values()]
+            return [*self._orphans, *deferred]
 
     @contextmanager
     def filled(self, commit: Callable[[], None], stopped: Callable[[], bool]) -> Iterator[None]:
@@ -195,7 +204,7 @@ class Packs:
         left += self._full
         left += [FullPack(name, one.length, one.members) for name, one in self._packs.items()]
         for full in sorted(left):
-            if full.members:
+            if full.length:  # it may have no member, but answers that brought none
                 self._seal(full)
             else:
                 with self._errors():

@@ -6,14 +6,17 @@ The package `webdataset` takes all from the first dot of a name on for the exten
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pyfetch.headers import Fields
+from pyfetch.http.other_answer import OtherAnswer
 from pyfetch.http.validators import kept_value
 from pyfetch.naming.components import RelativePath, split_extension
 from pyfetch.naming.content_disposition import file_name_given
@@ -31,12 +34,17 @@ _NO_TYPE = "bin"
 _DATA = "json"
 """Extension of what is known of a body. A body with that extension gets another one."""
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+"""To text that is ASCII alone."""
+
 
 class WebDataset:
     """The format of a run with `--pack webdataset`."""
 
     suffix = ".tar"
     continues = True
+    packs_again = False
+    packs_at_once = sys.maxsize
 
     def __init__(self, settings: Settings) -> None:
         self._template = Template(settings.name)
@@ -86,6 +94,15 @@ class WebDataset:
             at += len(block)
             yield block
 
+    def is_sound(self, pack: BinaryIO, member: StoredMember, sha256: str | None) -> bool:
+        digest = hashlib.sha256()
+        for block in self.body(pack, member):
+            digest.update(block)
+        return sha256 == digest.hexdigest()
+
+    def answer(self, answer: OtherAnswer) -> Sequence[Piece]:  # noqa: ARG002 - none is kept
+        return ()
+
     def _extension(self, saved: SavedMember) -> str:
         """That of the name which a file would have, else that of the media type."""
         media_type = saved.content.said.media_type
@@ -124,6 +141,4 @@ def _known(saved: SavedMember) -> bytes:
         "input": masked_value(target.input) if target.input else None,
     }
     said = {name: value for name, value in known.items() if value is not None}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":"), default=str).encode(
-        "utf-8", "surrogatepass"
-    )
+    return _encode(said).encode()
