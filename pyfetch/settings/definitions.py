@@ -821,6 +821,10 @@ class Settings(_Values):
             self.archives and self.compressed,
         )
         yield (
+            "{pack} warc keeps answers in the order in which they came: leave {pack_order} out",
+            self.archives and self.pack_order is PackOrder.INPUT,
+        )
+        yield (
             "{pack} warc keeps messages of HTTP/1.1: leave {http} 2 and 3 out",
             self.archives and self.http in (HttpVersion.TWO, HttpVersion.THREE),
         )
