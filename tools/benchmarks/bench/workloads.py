@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tools.benchmarks.bench.job import Document
-from tools.benchmarks.bench.peers import COMPUTING, DISCARDING, SAVING, STARTING, VERSIONS, Program
+from tools.benchmarks.bench.peers import (
+    COMPUTING,
+    DISCARDING,
+    OF_PACKS,
+    SAVING,
+    STARTING,
+    VERSIONS,
+    Program,
+)
 
 KB, MB = 1_000, 1_000_000
 SCHEMES = ("http", "https")
@@ -120,6 +128,10 @@ FULL = (
     Workload(
         "compute", "compute: 2,000 x 3 KB, 8 workers, then 20 ms of CPU for each",
         alike("compute", 2_000, 3 * KB), 8, COMPUTING, schemes=("http",),
+    ),
+    Workload(
+        "packs", "packs: 10,000 x 3 KB, 8 workers", alike("packs", 10_000, 3 * KB), 8, OF_PACKS,
+        schemes=("http",),
     ),
     Workload("start", "start: one URL of 3 KB", alike("start", 1, 3 * KB), 1, STARTING, repeated=4),
     Workload(
