@@ -223,6 +223,7 @@ def test_behind_a_proxy_it_is_the_exchange_with_the_host(
     assert not [record for record in there if "WARC-IP-Address" in record.fields]
 
 
+@pytest.mark.slow  # it starts interpreters
 def test_a_task_gets_the_body_also_of_what_only_refers_to_one(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
