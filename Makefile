@@ -52,14 +52,27 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, bu
 test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
 	$(PYTEST) --at-once 2 --hypothesis-profile quick -m 'not slow' tests/unit
 
+# A replay of web archives, for one slow test. It needs another package of the name `brotli`.
+$(VENV)-pywb/ready: | $(VENV)/ready
+	$(PYTHON) -m venv --clear --without-pip $(VENV)-pywb
+	$(BIN)/python -m pip --python $(VENV)-pywb/bin/python install --quiet --no-compile 'pywb>=2.10'
+	touch $@
+
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under stress, with many more examples
+test-all: $(VENV)/ready-to-test $(VENV)-pywb/ready ## Run all but the browser's: slow ones, under stress, with many more examples
 	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
 .PHONY: test-curl
 test-curl: $(VENV)/ready-to-test ## Run those of the command with the engine over libcurl, but for the slow ones
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
+
+.PHONY: azurite
+azurite: .azurite/ready ## Install the emulator of Azure, without which its tests are skipped: needs npm
+
+.azurite/ready:
+	timeout 300 npm install --silent --no-audit --no-fund --prefix .azurite azurite
+	touch $@
 
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
@@ -143,4 +156,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-lowest demo-data data dist site .fuzz .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-pywb demo-data data dist site .fuzz .coverage* .*_cache .hypothesis

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyfetch.engine.local import LocalEngine
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.packs.packs import Packs
     from pyfetch.storage.state import State
 
 
@@ -41,8 +42,8 @@ class Run:
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
     that they can import modules while the run prepares. `may_pin`: whether this process does
-    nothing else, so that the run may choose the CPU of its threads. `task`: what the settings want
-    done with each file, if that was found already.
+    nothing else, so that the run may choose the CPU of its threads, and fork it. `task`: what the
+    settings want done with each file, if that was found already.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class Run:
         started: tuple[Executor, list[Settings]] | None = None
         if not (is_here or settings.on_cluster):
             check_engine(settings)
-            started = _executor(settings)  # first of all: they import modules meanwhile
+            # First of all: they import modules meanwhile, or are forked while there are no threads.
+            started = _executor(settings, may_fork=may_pin)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -146,7 +148,7 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
-        from pyfetch.storage.destination import home_of, lock_of, store_of
+        from pyfetch.storage.destination import home_of, lock_of, packs_of, store_of
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
         from pyfetch.storage.state import STATE_FILE, State
@@ -156,6 +158,7 @@ class Run:
         prepare(home)
         store = (self._download.store if self._download else None) or store_of(settings)
         directory = store.directory
+        packs: Packs | None = None
         lock = lock_of(settings, store)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         try:
@@ -168,6 +171,9 @@ class Run:
                 directory.open()
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
+                if settings.pack:
+                    packs = packs_of(store, state)
+                    self._engine.use_packs(packs)
                 stage = self._stage
                 ledger = FileLedger(
                     settings,
@@ -177,6 +183,7 @@ class Run:
                     check_directory=partial(_check, directory, lock),
                     task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
+                    packs=packs,
                 )
                 if stage:
                     stage.use(ledger, store)
@@ -184,11 +191,13 @@ class Run:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
-                yield from self._run(entries, ledger, pausing, finished, lock)
+                commit = ledger.commit_all
+                with packs.filled(commit, lambda: self.stopped) if packs else nullcontext():
+                    yield from self._run(entries, ledger, pausing, finished, lock)
                 if not self.stopped:
                     at_end(state)
         finally:
-            self._engine.when_idle(partial(_let_go, lock, directory))
+            self._engine.when_idle(partial(_let_go, lock, directory, packs))
 
     def stop(self) -> None:
         """End the run soon; `results` yields those that there are. For any thread or handler."""
@@ -258,7 +267,7 @@ class Run:
                 raise failed.error from None
 
 
-def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
+def _executor(settings: Settings, *, may_fork: bool = False) -> tuple[Executor, list[Settings]]:
     """What starts the processes, here or on a cluster, and the settings of each."""
     if settings.on_cluster:
         from pyfetch.cluster.dask_cluster import DaskCluster
@@ -273,7 +282,7 @@ def _executor(settings: Settings) -> tuple[Executor, list[Settings]]:
     from pyfetch.cluster.workload import split_settings
 
     shares = split_settings(settings)
-    return LocalExecutor(len(shares)), shares
+    return LocalExecutor(len(shares), may_fork=may_fork), shares
 
 
 def _told(results: Iterable[Result], finished: Callable[[Result], None]) -> Iterator[Result]:
@@ -315,6 +324,8 @@ def _check(directory: OutputDirectory, lock: RunLock) -> None:
     lock.check()
 
 
-def _let_go(lock: RunLock, directory: OutputDirectory) -> None:
+def _let_go(lock: RunLock, directory: OutputDirectory, packs: Packs | None) -> None:
     lock.release()
     directory.close()
+    if packs:
+        packs.close()

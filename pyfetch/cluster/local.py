@@ -5,10 +5,17 @@ from __future__ import annotations
 import pickle
 import weakref
 from collections.abc import Callable
+from importlib import import_module
 
 from pyfetch.cluster.executor import Gone, Heard, RoomChanged
 from pyfetch.cluster.messages import Begin, ToMember
-from pyfetch.cluster.process import WorkerProcess
+from pyfetch.cluster.process import WorkerProcess, forked_member
+from pyfetch.errors import StoppedError
+from pyfetch.processes.child import Child
+from pyfetch.processes.forked import can_fork
+
+_OF_MEMBERS = ("pyfetch.cluster.worker", "pyfetch.engine.threads", "ctypes")
+"""Modules that each member needs, though some are imported only where they are used."""
 
 
 class LocalChannel:
@@ -30,9 +37,10 @@ class LocalChannel:
 class LocalExecutor:
     """Starts processes on this machine: all at once, so that they import modules meanwhile."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, may_fork: bool = False) -> None:
+        """`may_fork`: whether this process is the command's own, so that it may be forked."""
         self._number = number
-        self._ready = [WorkerProcess() for _ in range(number)]
+        self._ready = _forked(number) if may_fork and can_fork() else _started(number)
         self._begun: dict[int, WorkerProcess] = {}
         """Processes that were not seen to end yet."""
         self._held: tuple[int, ...] = ()
@@ -85,3 +93,22 @@ def _end_all(processes: list[WorkerProcess]) -> None:
         process.kill()
     while processes:
         processes.pop().end()
+
+
+def _started(number: int) -> list[WorkerProcess]:
+    return [WorkerProcess() for _ in range(number)]
+
+
+def _forked(number: int) -> list[WorkerProcess]:
+    """Fork processes: what all of them need is loaded once, before that."""
+    for module in _OF_MEMBERS:
+        import_module(module)
+    children: list[Child] = []
+    try:
+        children += (forked_member() for _ in range(number))  # before any thread is started
+    except StoppedError:
+        for child in children:
+            child.kill()
+            child.close()
+        raise
+    return [WorkerProcess(forked=child) for child in children]

@@ -12,6 +12,7 @@ from pyfetch.processes.child import PACKAGE, Child, ProcessGone, how_ended
 from pyfetch.system import daemon
 
 _PROGRAM = "pyfetch.cluster.worker:main"
+_PURPOSE = "a process"
 
 
 class WorkerProcess:
@@ -21,18 +22,34 @@ class WorkerProcess:
     started.
     """
 
-    def __init__(self, package: str | None = None, directory: str | None = None) -> None:
+    def __init__(
+        self,
+        package: str | None = None,
+        directory: str | None = None,
+        forked: Child | None = None,
+    ) -> None:
         """`package`: the folder from which it imports pyfetch; None: where this process has it.
 
-        `directory`: its working directory.
+        `directory`: its working directory. `forked`: the process, if there is one already; the
+        thread that has forked it must live as long.
         """
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._hear: queue.SimpleQueue[Callable[[bytes | Gone], None] | None] = queue.SimpleQueue()
         started: queue.SimpleQueue[Child | StoppedError] = queue.SimpleQueue()
-        self._thread = daemon(lambda: self._live(package or PACKAGE, directory, started), "process")
+
+        def live() -> None:
+            # The thread that starts a process is the one that lives as long.
+            child = forked or _started(package or PACKAGE, directory)
+            started.put(child)
+            if isinstance(child, Child):
+                self._hear_and_end(child)
+
+        self._thread = daemon(live, "process")
         try:
             self._thread.start()
         except RuntimeError as error:  # "can't start new thread"
+            if forked:
+                forked.kill()
             raise StoppedError(f"cannot start a thread for a process: {error}") from error
         child = started.get()
         if isinstance(child, StoppedError):
@@ -66,21 +83,7 @@ class WorkerProcess:
             while (data := self._outbox.get()) is not None:
                 self._child.channel.send_data(data)
 
-    def _live(
-        self,
-        package: str,
-        directory: str | None,
-        started: queue.SimpleQueue[Child | StoppedError],
-    ) -> None:
-        # A key such as Ctrl-Z is meant for it, too: it fetches nothing while the run is suspended.
-        try:
-            child = Child(
-                _PROGRAM, "a process", own_session=False, package=package, directory=directory
-            )
-        except StoppedError as error:
-            started.put(error)
-            return
-        started.put(child)
+    def _hear_and_end(self, child: Child) -> None:
         heard = self._hear.get()
         with contextlib.suppress(ProcessGone):
             while heard:
@@ -92,3 +95,16 @@ class WorkerProcess:
             heard(Gone("it heard nothing of the command for too long", is_blameless=True))
         elif heard:
             heard(Gone(f"{how}: {child.last_line}" if child.last_line else how))
+
+
+def forked_member() -> Child:
+    """Fork the process of a member: for a process in which that is safe. Raises `StoppedError`."""
+    return Child(_PROGRAM, _PURPOSE, own_session=False, forks=True)
+
+
+def _started(package: str, directory: str | None) -> Child | StoppedError:
+    # A key such as Ctrl-Z is meant for it, too: it fetches nothing while the run is suspended.
+    try:
+        return Child(_PROGRAM, _PURPOSE, own_session=False, package=package, directory=directory)
+    except StoppedError as error:
+        return error

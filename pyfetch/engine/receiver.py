@@ -22,6 +22,7 @@ from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where bodies are decoded, or files are kept
+    from pyfetch.http.client import KeepAnswer
     from pyfetch.http.content_coding import Decoder
     from pyfetch.storage.placing import Placed, Placement
     from pyfetch.storage.store import Saving
@@ -62,6 +63,7 @@ class BodyWriter:
         names_by_servers: bool = False,
         part_digest: PartDigest | None = None,
         on_wanted: Callable[[ResponseHead, str], None] | None = None,
+        keep_answer: KeepAnswer | None = None,
     ) -> None:
         self._target = target
         self._transfer = transfer
@@ -70,6 +72,7 @@ class BodyWriter:
         self._part = part
         self._question = question
         self._on_wanted = on_wanted
+        self.keep_answer = keep_answer
         self._verdict = _NO_FILE
         self._representation: Representation | None = None
         self._begun = False

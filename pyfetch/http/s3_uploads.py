@@ -34,6 +34,13 @@ class S3Error(Exception):
         self.status = status
         """Of the answer; 0: there was none."""
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later."""
+        if self.status == 501:  # the server does not know how to
+            return False
+        return self.status in (0, 408, 409, 429) or self.status >= 500
+
 
 class UploadedPart(NamedTuple):
     """A part that is on the server."""
@@ -43,6 +50,15 @@ class UploadedPart(NamedTuple):
     etag: str
     """Without quotes."""
     size: int
+
+
+class NewUpload(NamedTuple):
+    """An upload that was begun."""
+
+    identifier: str
+    is_sole: bool
+    """Whether it was asked for once: an earlier request without an answer may have begun another
+    one, which nobody knows."""
 
 
 class S3Uploads:
@@ -60,10 +76,11 @@ class S3Uploads:
     def __repr__(self) -> str:
         return f"S3Uploads({self._bucket!r})"
 
-    def begin(self, key: str, attributes: Mapping[str, str]) -> str:
-        """Begin an upload of an object with these fields. Returns its identifier."""
-        answer = self._ask("POST", key, {"uploads": ""}, fields=attributes)
-        return _first("UploadId", answer)
+    def begin(self, key: str, attributes: Mapping[str, str]) -> NewUpload:
+        """Begin an upload of an object with these fields."""
+        failed: list[S3Error] = []
+        answer = self._ask("POST", key, {"uploads": ""}, fields=attributes, failed=failed)
+        return NewUpload(_first("UploadId", answer), is_sole=not failed)
 
     def put_part(self, key: str, upload: str, number: int, data: bytes) -> UploadedPart:
         """Put a part. `number`: from 1."""
@@ -104,6 +121,10 @@ class S3Uploads:
             if error.status != 404:
                 raise
 
+    def of_key(self, key: str) -> Iterator[str]:
+        """The identifiers of the uploads of exactly this key that are not complete."""
+        return (upload for found, upload in self.below(key) if found == key)
+
     def below(self, prefix: str) -> Iterator[tuple[str, str]]:
         """Key and identifier of each upload below a prefix that is not complete."""
         query = {"uploads": "", "prefix": prefix}
@@ -123,15 +144,21 @@ class S3Uploads:
         query: Mapping[str, str],
         body: bytes = b"",
         fields: Mapping[str, str] | None = None,
+        failed: list[S3Error] | None = None,
     ) -> str:
-        """Make a request, again if it failed in a way that may pass. Returns the answer's body."""
+        """Make a request, again if it failed in a way that may pass. Returns the answer's body.
+
+        `failed` gets what each request but the last one has failed with.
+        """
         wait = _FIRST_WAIT
         for _ in range(_TRIES - 1):
             try:
                 return self._ask_once(method, key, query, body, fields or {})
             except S3Error as error:
-                if 0 < error.status < 500 and error.status not in (408, 409, 429):
+                if not error.may_pass:
                     raise
+                if failed is not None:
+                    failed.append(error)
             time.sleep(wait * random.uniform(0.5, 1))
             wait = min(2 * wait, _LONGEST_WAIT)
         return self._ask_once(method, key, query, body, fields or {})

@@ -83,3 +83,14 @@ def response_head(response: ResponseHead) -> None:
 def _head(mark: str, first: str, fields: Iterable[tuple[str, str]]) -> str:
     lines = [first, *(f"{name}: {value}" for name, value in fields)]
     return "\n".join(f"{mark} {masked(line)}" for line in lines)
+
+
+def without_secrets(head: bytes) -> bytes:
+    """The head of a request with a mask for each value that may be a secret, for an archive."""
+    first, *lines = head.split(b"\r\n")
+    kept = [first]
+    for line in lines:
+        name, colon, _ = line.partition(b":")
+        is_shown = not colon or name.decode("latin-1").lower() in _SHOWN_IN_REQUESTS
+        kept.append(line if is_shown else name + b": " + MASK.encode())
+    return b"\r\n".join(kept)

@@ -1,7 +1,7 @@
 """A process that this one starts: how it begins, talks and ends, and what it prints.
 
-It runs a command of its own: it is not forked, and does not import the program that uses the
-library. So such a program needs no `if __name__ == "__main__"`.
+It runs a command of its own, and does not import the program that uses the library. So such a
+program needs no `if __name__ == "__main__"`. Where that is safe, it may be forked in place of that.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyfetch import cpu
 from pyfetch.errors import StoppedError
 from pyfetch.processes.channel import Channel
 from pyfetch.processes.output_end import OutputEnd
 from pyfetch.system import STOPPING_SIGNALS
+
+if TYPE_CHECKING:
+    from pyfetch.processes.forked import ForkedProcess
 
 PACKAGE = str(Path(__file__).parents[2])
 """The folder that this package is in."""
@@ -54,12 +58,15 @@ class Child:
         own_session: bool,
         package: str = PACKAGE,
         directory: str | None = None,
+        forks: bool = False,
     ) -> None:
         """`program`: `MODULE:FUNCTION`, called with its descriptors for connection and life.
 
         `purpose`: what it is for, as in "a process to compute". `own_session`: whether keys of the
         terminal, such as Ctrl-C, are not meant for it, nor for what it starts, which ends with it.
         `package`: the folder that the package is in which it imports. `directory`: where it works.
+        `forks`: fork it, which has to be safe here (`forked.can_fork`); then it has the package
+        and the directory of this process, and its session.
         """
         ours, theirs = socket.socketpair()
         life, self._life = os.pipe()
@@ -67,19 +74,26 @@ class Child:
         # It inherits the blocked signals, and says itself when it is ready for them: a Ctrl-C
         # while it starts must not end it with a traceback.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
+        self._process: subprocess.Popen[bytes] | ForkedProcess
+        kept = [theirs.fileno(), life, *_passed_on]
         try:
-            with cpu.anywhere():  # the process inherits the CPUs of this thread
-                self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-                    # -P: do not import modules from the current directory.
-                    [sys.executable, "-P", "-c", _code(program, package, theirs.fileno(), life)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    cwd=directory,
-                    pass_fds=[theirs.fileno(), life, *_passed_on],
-                    # Without a terminal, nothing that it runs can ask for a password for ever.
-                    start_new_session=own_session,
-                )
+            if forks:
+                from pyfetch.processes.forked import ForkedProcess
+
+                self._process = ForkedProcess(_call(program, *kept[:2]), output, kept)
+            else:
+                with cpu.anywhere():  # the process inherits the CPUs of this thread
+                    self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
+                        # -P: do not import modules from the current directory.
+                        [sys.executable, "-P", "-c", _code(program, package, *kept[:2])],
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        cwd=directory,
+                        pass_fds=kept,
+                        # Without a terminal, nothing that it runs can ask for a password for ever.
+                        start_new_session=own_session,
+                    )
         except OSError as error:
             ours.close()
             os.close(self._output_end)
@@ -236,6 +250,16 @@ def _pidfd_of(process: int) -> int | None:
         with contextlib.suppress(OSError):
             return os.pidfd_open(process)
     return None
+
+
+def _call(program: str, connection: int, life: int) -> Callable[[], None]:
+    """What a forked process runs."""
+    module, _, function = program.partition(":")
+
+    def call() -> None:
+        getattr(import_module(module), function)(connection, life)
+
+    return call
 
 
 def _code(program: str, package: str, connection: int, life: int) -> str:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pyfetch.settings import Settings
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.packs.pack_writer import PackWriter
+    from pyfetch.storage.packs.packs import Packs
+    from pyfetch.storage.state import State
     from pyfetch.storage.store import Store
 
 
@@ -46,6 +49,10 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     a bucket that cannot be used.
     """
     directory = OutputDirectory(home_of(settings), known)
+    if settings.pack:
+        from pyfetch.storage.packs.pack_store import PackStore
+
+        return PackStore.of(settings, directory)
     if settings.in_bucket:
         from pyfetch.storage.objects.object_store import ObjectStore
 
@@ -53,6 +60,23 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     from pyfetch.storage.file_store import FileStore
 
     return FileStore(directory, settings.min_free, fsync=settings.fsync)
+
+
+def packs_of(store: Store, state: State) -> Packs:
+    """The packs that a run into this store fills. Raises a `RunError`."""
+    from pyfetch.storage.packs.pack_store import PackStore
+    from pyfetch.storage.packs.packs import Packs
+
+    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+    return Packs(store, state)
+
+
+def writer_of(store: Store | None) -> PackWriter:
+    """What appends members to the packs of this store."""
+    from pyfetch.storage.packs.pack_store import PackStore
+
+    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+    return store.writer
 
 
 def lock_of(settings: Settings, store: Store) -> RunLock:

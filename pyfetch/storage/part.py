@@ -45,6 +45,8 @@ class Part:
     else a `TargetError`.
     """
 
+    waits = False
+
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
         self._directory = parts.directory

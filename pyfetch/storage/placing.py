@@ -63,6 +63,8 @@ class Placed(NamedTuple):
     """Path of the backup of the earlier file, below the output directory."""
     stored: str | None = None
     """What the store needs to know this version again; None: size and time are enough."""
+    shown: str | None = None
+    """What results call it; None: its path."""
     adopted: bool = False
     """Whether the earlier file has the same bytes: it stays, and the part is removed."""
     replaced: bool = False

@@ -29,6 +29,7 @@ from pyfetch.storage.state_tables import FileRow, StateTables, folded_key
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedTable
+    from pyfetch.storage.packs.packed_rows import PackedRows
     from pyfetch.storage.recorded_file import RecordedFile
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
@@ -104,6 +105,12 @@ class State:
         from pyfetch.storage.computed_table import ComputedTable
 
         return ComputedTable(self._tables, self)
+
+    def packed(self) -> PackedRows:
+        """The members of packs; for runs that pack what they fetch."""
+        from pyfetch.storage.packs.packed_rows import PackedRows
+
+        return PackedRows(self._tables, self)
 
     @property
     def uncommitted(self) -> bool:

@@ -1,4 +1,4 @@
-"""`-o az://container/prefix`, on the emulator, where that is there (`npm install azurite`)."""
+"""`-o az://container/prefix`, on the emulator, where that is there (`make azurite`)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ VERSION = "2021-08-06"
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    own = ROOT / "node_modules" / ".bin" / "azurite-blob"
+    own = ROOT / ".azurite" / "node_modules" / ".bin" / "azurite-blob"
     program = str(own) if own.exists() else shutil.which("azurite-blob")
     if not program:
-        pytest.skip("there is no azurite (npm install azurite)")
+        pytest.skip("there is no azurite (make azurite)")
     with socket.create_server(("127.0.0.1", 0)) as free:
         number: int = free.getsockname()[1]
     place = tmp_path_factory.mktemp("azurite")

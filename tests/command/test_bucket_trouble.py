@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
 SMALL, LARGE = b"small", bytes(range(256)) * 70_000
@@ -164,6 +166,121 @@ def test_cleanup_ends_uploads_and_removes_backups(
     assert [file.name for file in (pyfetch.directory / "state").rglob("*.*") if file.is_file()] == [
         "state.sqlite3"
     ]
+
+
+def begins(method: str, target: str) -> bool:
+    """Whether this request begins an upload of `x`."""
+    return method == "POST" and target.endswith("/x?uploads=")
+
+
+@pytest.fixture
+def cut_off(
+    pyfetch: Command,
+    forked: InstalledCommand,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    trouble: Trouble,
+) -> list[str]:
+    """Uploads of others to the key of an upload that was begun by a run that was killed then.
+
+    The server has begun that one, and the run has not seen the answer.
+    """
+    server.pages = {"/x": Page(LARGE)}
+    place.begin_upload("x")
+    trouble.plan = lambda method, target: "hold" if begins(method, target) else None
+    run = forked.start(*place.arguments(f"{server.url}/x"))
+    assert trouble.holds.wait(30)
+    run.kill()
+    run.communicate()
+    trouble.plan = lambda _method, _target: None
+    place.begin_upload("x", b"a part of theirs")
+    key = f"{place.prefix}/x"
+    assert place.uploads() == [key] * 3
+    return [key] * 2
+
+
+def test_an_upload_that_was_begun_by_a_run_that_was_killed_at_once_is_ended_by_the_next(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, cut_off: list[str]
+) -> None:
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert place.objects() == {"x": LARGE}
+    assert place.uploads() == cut_off, "those of others stay"
+    assert not list((pyfetch.directory / "state").rglob("uploads"))
+
+
+def test_an_upload_that_a_busy_server_begins_for_a_run_that_is_gone_is_ended_too(
+    pyfetch: Command,
+    forked: InstalledCommand,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    trouble: Trouble,
+) -> None:
+    server.pages = {"/x": Page(LARGE)}
+    asked, is_free = threading.Event(), threading.Event()
+
+    def is_busy(method: str, target: str) -> str | None:
+        if "partNumber=1&" in target:
+            is_free.set()
+            until = time.monotonic() + 30
+            while len(place.uploads()) < 2 and time.monotonic() < until:
+                time.sleep(0.01)
+        elif begins(method, target) and not asked.is_set():
+            asked.set()
+            assert is_free.wait(30)
+            return "lose"  # nobody is there any more
+        return None
+
+    trouble.plan = is_busy
+    run = forked.start(*place.arguments(f"{server.url}/x"))
+    assert asked.wait(30)
+    run.kill()
+    run.communicate()
+    assert place.uploads() == []
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert is_free.is_set()
+    assert place.objects() == {"x": LARGE}
+    assert place.uploads() == []
+
+
+def test_cleanup_ends_such_an_upload_too(
+    pyfetch: Command, place: BucketOfTests, cut_off: list[str]
+) -> None:
+    ended = pyfetch(*place.arguments("--cleanup"))
+    assert ended.status == 0, ended.err
+    assert f"{place.address}/x (an upload)" in ended.out
+    assert "2 uploads stay that others have begun" in ended.err
+    assert place.uploads() == cut_off
+    assert not list((pyfetch.directory / "state").rglob("uploads"))
+    assert "removed 0 files" in pyfetch(*place.arguments("--cleanup")).err
+
+
+def test_an_upload_is_ended_also_where_the_body_is_small_by_now(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, cut_off: list[str]
+) -> None:
+    server.pages = {"/x": Page(SMALL)}
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert place.objects() == {"x": SMALL}
+    assert place.uploads() == cut_off
+
+
+def test_of_an_upload_that_was_begun_twice_since_an_answer_was_lost_nothing_stays(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    server.pages = {"/x": Page(LARGE)}
+    lost: list[str] = []
+
+    def loses(method: str, target: str) -> str | None:
+        if not begins(method, target) or lost:
+            return None
+        lost.append(target)
+        return "lose"
+
+    trouble.plan = loses
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    assert lost
+    assert place.objects() == {"x": LARGE}
+    assert place.uploads() == []
 
 
 def test_uploads_of_others_are_told_of_and_stay(

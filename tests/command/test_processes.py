@@ -325,6 +325,28 @@ def test_processes_are_started_ahead_and_those_that_are_not_needed_end(
     until(lambda: not any(map(is_there, children)))
 
 
+def test_the_command_forks_them_with_what_they_need(
+    installed: InstalledCommand, server: LoopbackServer
+) -> None:
+    """They are the same interpreter, and have neither its terminal nor its list open."""
+    server.routes["/x"] = Handler.stall
+    running = installed.start(*TWO, "--discard", stdin=subprocess.PIPE)
+    assert running.stdin
+    running.stdin.write(f"{server.url}/x\n".encode())
+    running.stdin.flush()
+    until(lambda: server.at_once == 1)
+    command = Path(f"/proc/{running.pid}/cmdline").read_bytes()
+    for child in children_of(running.pid):
+        assert Path(f"/proc/{child}/cmdline").read_bytes() == command
+        opened = [str(link.readlink()) for link in Path(f"/proc/{child}/fd").iterdir()]
+        ours = [str(link.readlink()) for link in Path(f"/proc/{running.pid}/fd").iterdir()]
+        assert opened.count("/dev/null") == 1
+        shared = {name for name in set(opened) & set(ours) if name.startswith(("pipe", "/"))}
+        assert len(shared - {"/dev/null"}) == 2  # its output, and what says that the run has ended
+    running.kill()
+    running.communicate(timeout=LONGEST)
+
+
 def test_processes_end_where_the_run_does_not_even_begin(forked: InstalledCommand) -> None:
     running = forked.start(*TWO, "missing-list", start_new_session=True)
     _, err = running.communicate(timeout=LONGEST)

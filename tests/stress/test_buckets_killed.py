@@ -16,16 +16,16 @@ from tests.support.server import LoopbackServer, Page
 
 pytestmark = pytest.mark.slow
 
-OBJECTS = 300
-KILLS = 40
+MOST_ASKED = 14
+"""Bodies that a run gets before it is killed; eight of them are lost each time."""
 SEED = 20261126
 
 
-def published(server: LoopbackServer) -> None:
-    """Bodies that stay in memory, that become parts, and that are put in parts."""
+def published(server: LoopbackServer, objects: int) -> None:
+    """Bodies that stay in memory, that become parts, and, three of them, that are put in parts."""
     randomness = random.Random(SEED)
-    for number in range(OBJECTS):
-        if number % 100 == 50:
+    for number in range(objects):
+        if number % (objects // 3) == objects // 6:
             size = randomness.randrange(17_000_000, 20_000_000)
         elif number % 20 == 7:
             size = randomness.randrange(1_100_000, 3_000_000)
@@ -67,7 +67,10 @@ class Watcher(threading.Thread):
                     self.wrong.append(f"{key}: {len(body)} bytes")
 
 
-@pytest.mark.parametrize("kind", ["bucket", "strict_bucket"])
+# The second server takes ten times as long for each request.
+@pytest.mark.parametrize(
+    ("kind", "objects", "kills"), [("bucket", 300, 40), ("strict_bucket", 90, 12)]
+)
 def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     pyfetch: Command,
     installed: InstalledCommand,
@@ -75,10 +78,12 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     request: pytest.FixtureRequest,
     capsys: pytest.CaptureFixture[str],
     kind: str,
+    objects: int,
+    kills: int,
 ) -> None:
     bucket: BucketOfTests = request.getfixturevalue(kind)
     may_use_buckets(pyfetch)
-    published(server)
+    published(server, objects)
     (pyfetch.directory / "urls.txt").write_text(
         "".join(f"{server.url}{path}\n" for path in server.pages)
     )
@@ -87,12 +92,13 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     watcher = Watcher(bucket, server)
     watcher.start()
     killed = 0
-    for _ in range(KILLS):
-        asked = len(server.asked)
+    for _ in range(kills):
+        # Killed by what it has asked for, not by the clock: it is in mid-run on any machine.
+        until = len(server.asked) + randomness.randrange(1, MOST_ASKED)
         run = installed.start(*arguments, "--if-exists", "skip")
-        while len(server.asked) == asked and run.poll() is None:
+        while len(server.asked) < until and run.poll() is None:
             time.sleep(0.002)
-        time.sleep(randomness.uniform(0, 0.25))
+        time.sleep(randomness.uniform(0, 0.02))
         killed += run.poll() is None
         run.kill()
         run.communicate()
@@ -103,9 +109,9 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     watcher.look()
     assert ended.status == 0, ended.err
     assert watcher.wrong == []
-    assert watcher.looked >= OBJECTS
+    assert watcher.looked >= objects
     assert bucket.objects() == {path[1:]: page.body for path, page in server.pages.items()}
-    assert killed >= KILLS // 4, "it was caught too late too often"
+    assert killed == kills, "it was caught too late"
     state = pyfetch.directory / "state"
     assert list(state.rglob("*.part")) == []
     assert list(state.rglob("uploads")) == []
@@ -114,6 +120,6 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     size = sum(len(page.body) for page in server.pages.values())
     with capsys.disabled():
         print(
-            f"\n{killed} of {KILLS} kills in mid-run: {size:,} bytes in {OBJECTS} objects,"
+            f"\n{killed} of {kills} kills in mid-run: {size:,} bytes in {objects} objects,"
             f" {server.sent - size:,} bytes sent again, {server.sent - sent:,} sent in the last run"
         )

@@ -33,11 +33,12 @@ class Origin:
 
     server: LoopbackServer
     randomness: random.Random
+    files: int = FILES
     versions: dict[str, set[str]] = field(default_factory=dict)
     changes: int = 0
 
     def __post_init__(self) -> None:
-        for number in range(FILES):
+        for number in range(self.files):
             if number % 26 == 5:
                 size = self.randomness.randrange(3_000_000, 6_000_000)
             elif number % 12 == 7:

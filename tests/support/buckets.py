@@ -125,8 +125,12 @@ class BucketOfTests:
         """Whole keys of uploads below the prefix that are not complete."""
         return [key for key, _ in self._uploads().below(f"{self.prefix}/")]
 
-    def begin_upload(self, key: str) -> None:
-        self._uploads().begin(f"{self.prefix}/{key}", {})
+    def begin_upload(self, key: str, *parts: bytes) -> None:
+        """Begin an upload as another program does it, and put these parts."""
+        whole, client = f"{self.prefix}/{key}", self._uploads()
+        upload = client.begin(whole, {}).identifier
+        for number, part in enumerate(parts, 1):
+            client.put_part(whole, upload, number, part)
 
     def _uploads(self) -> S3Uploads:
         access = S3Access(f"http://127.0.0.1:{self.port}", "us-east-1", KEY_ID, SECRET)
@@ -174,8 +178,10 @@ class Trouble(ThreadingHTTPServer):
         self.asked: list[tuple[str, str]] = []
         """Method and target of each request."""
         self.plan: Callable[[str, str], str | int | None] = lambda _method, _target: None
-        """What goes wrong: the status of an answer, `drop` in the body of the request, or `lose`
-        the answer; None: nothing."""
+        """What goes wrong: the status of an answer, `drop` in the body of the request, `lose` the
+        answer, or `hold` it for ever; None: nothing."""
+        self.holds = threading.Event()
+        """Set once an answer is held."""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
@@ -220,9 +226,13 @@ class _Proxy(BaseHTTPRequestHandler):
         answer = behind.getresponse()
         content = answer.read()
         behind.close()
-        if wrong == "lose":
+        if wrong == "hold":
+            server.holds.set()
+            self.rfile.read(1)  # until whoever has asked is gone
+        if wrong in ("lose", "hold"):
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
             return
         self._answer(answer.status, answer.getheaders(), content)
 

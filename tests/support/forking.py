@@ -2,8 +2,7 @@
 
 To start Python and to import what a run needs takes ten times as long as most runs of the tests.
 A fork of a process that has done so is a process of its own all the same: with signals, pipes,
-a terminal and an end of its own. The processes of `--processes` are forked ahead, too, each from
-the command before it has begun. This module is run as a program, and imports no test.
+a terminal and an end of its own. This module is run as a program, and imports no test.
 
 Objects that were there before a fork are left alone by the forked processes: memory is shared until
 one of the two writes to it. Neither is garbage looked for among them, nor are they taken apart at
@@ -17,13 +16,11 @@ import contextlib
 import fcntl
 import gc
 import importlib
-import inspect
 import json
 import os
 import pkgutil
 import signal
 import socket
-import subprocess
 import sys
 import termios
 import threading
@@ -103,70 +100,6 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
         setattr(sys, ("stdin", "stdout", "stderr")[number], None)
 
 
-_workers: list[tuple[int, socket.socket]] = []
-"""Worker processes that wait to be started: the number of each, and where it is told to start."""
-
-
-def _fork_workers() -> None:
-    """Fork as many as `--processes` asks for. Those that are never started end with the command."""
-    if "--processes" not in sys.argv:
-        return
-    number = sys.argv[sys.argv.index("--processes") + 1]
-    for _ in range(int(number) if number.isdecimal() else len(os.sched_getaffinity(0))):
-        ours, theirs = socket.socketpair()
-        process = os.fork()
-        if process == 0:
-            ours.close()
-            for _, other in _workers:
-                other.close()
-            _be_worker(theirs)
-        theirs.close()
-        _workers.append((process, ours))
-    from pyfetch.processes import child as started
-
-    started.subprocess.Popen = _StartedWorker  # type: ignore[attr-defined]
-
-
-def _be_worker(told: socket.socket) -> None:
-    """Wait to be told; then do what the new interpreter would have been given as its program."""
-    from pyfetch.cluster.worker import main as work
-    from pyfetch.system import STOPPING_SIGNALS
-
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    _, descriptors, _, _ = socket.recv_fds(told, 1, 3)
-    told.close()
-    if not descriptors:
-        os._exit(0)
-    output, connection, life = descriptors
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.close(output)
-    _end_with(lambda: work(connection, life))
-
-
-_Popen = subprocess.Popen
-
-
-class _StartedWorker(_Popen[bytes]):
-    """One of those that wait; where none is left, a new interpreter."""
-
-    def _execute_child(self, *arguments: Any) -> None:
-        made: Any = _Popen._execute_child  # type: ignore[attr-defined]  # noqa: SLF001
-        if not _workers:
-            return made(self, *arguments)  # type: ignore[no-any-return]
-        asked = inspect.signature(made).bind(self, *arguments).arguments
-        self.pid, waiting = _workers.pop(0)
-        with waiting:
-            socket.send_fds(waiting, [b"+"], [asked["c2pwrite"], *asked["pass_fds"]])
-        self._child_created = True
-        self._closed_child_pipe_fds = True
-        os.close(self._devnull)  # type: ignore[attr-defined]
-        return None
-
-
 def _end_with(program: Callable[[], object]) -> NoReturn:
     """Run this and end with its status, as the interpreter does, but take nothing apart.
 
@@ -193,7 +126,6 @@ def _main() -> str:
     with contextlib.suppress(KeyboardInterrupt):
         if program := _serve(socket.socket(fileno=int(sys.argv[1]))):
             return program
-        _fork_workers()
     return ""
 
 

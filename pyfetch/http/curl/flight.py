@@ -19,11 +19,11 @@ from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
 from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
-from pyfetch.http.curl.head import final_head, is_interim
+from pyfetch.http.curl.head import final_head, is_interim, raw_head
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.curl.measured import log_answer, phases_of_connecting
 from pyfetch.http.name_lookup import is_ip_address
-from pyfetch.http.response import ResponseHead, framing_of
+from pyfetch.http.response import RawHeads, ResponseHead, framing_of
 from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.http.route import new_socket
 from pyfetch.models import Failure, TargetError
@@ -32,6 +32,7 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.http.curl.client import CurlClient
+    from pyfetch.http.other_answer import OtherBody
 
 OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 """Called once: with what `Client.get` would return, or with what it would raise."""
@@ -71,9 +72,11 @@ class Flight:
         "_is_settled",
         "_left",
         "_on_end",
+        "_other",
         "_phases_before",
         "_planned",
         "_receiver",
+        "_refused",
         "_response",
         "_seen",
         "_seen_at",
@@ -105,6 +108,10 @@ class Flight:
         self._response: ResponseHead | None = None
         self._following: RedirectState | None = None
         self._body: QueuedBody | None = None
+        self._other: OtherBody | None = None
+        """The body of an answer that is not the target's content, if such answers are kept."""
+        self._refused: TargetError | None = None
+        """Why its redirect is not followed, until it is kept."""
         self._ended_with: tuple[BaseException | None] | None = None
         self._is_over = False
         self._is_judged = True
@@ -127,7 +134,7 @@ class Flight:
         self._is_judged = True
         self._granted = 0
         self._left: int | None = None
-        self._body = self._ended_with = None
+        self._body = self._ended_with = self._other = self._refused = None
         self._seen = -1
         self._phases_before = len(transfer.phases)
         now = self._began = self._seen_at = time.monotonic()
@@ -183,6 +190,8 @@ class Flight:
             if self._response is None and self._has_head():
                 self._take_head()
             if self._is_discarding:
+                if self._other and not self._other.put(data):
+                    self._is_enough = True
                 return _REFUSED if self._is_enough else None
             if not (self._is_judged and self._may_read(len(data))):
                 return self._pause()
@@ -277,10 +286,13 @@ class Flight:
         if self._body:
             self._body.hand_over()
         seen = transfer.received + len(lines)
+        if self._other:
+            seen += len(self._other.data)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
         timeout = self._planned.config.timeout
-        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
+        is_drained = self._is_discarding and not self._other
+        longest = DRAIN_SECONDS if is_drained else timeout.read_timeout or math.inf
         if self._is_paused or not self._is_judged:
             self._seen_at = now
         if now - self._seen_at < longest:
@@ -310,6 +322,8 @@ class Flight:
             if self._error is None and self._response is None and self._has_head():
                 self._take_head()
             self._settle(handle)
+            if code and self._other:
+                self._other.cut_off("disconnect")
             error = self._error or self._failure(code, text)
         except BaseException as raised:
             error = raised
@@ -318,6 +332,8 @@ class Flight:
 
     def give_up(self, error: BaseException) -> None:
         """End it with this error."""
+        if self._other:
+            self._other.cut_off("time")
         is_no_failure = self._error is None and (error is _ENOUGH or self._is_discarding)
         self._release()
         self._end_with(None if is_no_failure else self._error or error)
@@ -362,6 +378,8 @@ class Flight:
         following = self._following
         try:
             self.transfer.check()
+            if self._other and not error:
+                self._keep_other(self._other)
             waits = self._client.conversation.waits_for_turn
             if not (error or following is None or waits(self._state, following)):
                 self._state = following
@@ -372,6 +390,16 @@ class Flight:
             self._release()
         self._is_over = True
         self._on_end(None if error else following, error)
+
+    def _keep_other(self, body: OtherBody) -> None:
+        """Hand over an answer that is not the target's content. Raises `TargetError`."""
+        keep, response = self._receiver.keep_answer, self._response
+        assert keep, "else its body would not be collected"  # noqa: S101
+        assert response, "its head has come"  # noqa: S101
+        self._other = None
+        keep(body.answer(response))
+        if self._refused:
+            raise self._refused
 
     def _has_head(self) -> bool:
         """Whether the final head has come; others before it are passed over."""
@@ -410,8 +438,16 @@ class Flight:
         response = ResponseHead(url, status_line, fields, framing, version)
         self._response = response
         conversation = self._client.conversation
-        self._following = conversation.after(self._state, transfer.target, planned, response)
-        if self._following is not None:
+        if handle.keeps_heads:
+            head = raw_head(handle.lines, self._heads_of_proxy)
+            response.raw = RawHeads(handle.sent, head, handle.sent_at, None)
+        try:
+            self._following = conversation.after(self._state, transfer.target, planned, response)
+        except TargetError as error:
+            if self._receiver.keep_answer is None:
+                raise
+            self._refused = error
+        if self._following is not None or self._refused:
             self._discard(framing.length)
             return
         transfer.answered()
@@ -452,7 +488,12 @@ class Flight:
     def _discard(self, length: int | None) -> None:
         """Let a small body come that nobody wants, so that its connection can be used again."""
         self._is_discarding = True
-        self._is_enough = length is None or length > DRAIN_SIZE
+        if self._receiver.keep_answer is None:
+            self._is_enough = length is None or length > DRAIN_SIZE
+            return
+        from pyfetch.http.other_answer import OtherBody
+
+        self._other = OtherBody(length)
 
     def _failure(self, code: int, text: str) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""
@@ -501,8 +542,11 @@ class Flight:
         self._is_settled = True
         if self._has_opened:
             self._set_phases(handle)
+        route = self._planned.config.route
+        if self._response is not None and self._response.raw and not route.proxy:
+            address = handle.easy.getinfo(pycurl.PRIMARY_IP)
+            self._response.raw = self._response.raw._replace(address=address or None)
         if self._response is not None and trace.is_on():
-            route = self._planned.config.route
             log_answer(handle.easy, route, self._response, self._addresses)
 
     def _set_phases(self, handle: Handle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -22,6 +23,7 @@ _VERSIONS = {
     HttpVersion.TWO: pycurl.CURL_HTTP_VERSION_2TLS,
     HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
 }
+_METHOD = (b"GET ", b"CONNECT ")
 _BUFFER_SIZE = 256 * 1024
 """Bytes that are received at once, at most."""
 _LONGEST = 2_147_483
@@ -61,7 +63,9 @@ class Listener(Protocol):
 class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
-    __slots__ = ("_fields", "easy", "lines", "listener", "route")
+    __slots__ = (
+        "_fields", "easy", "keeps_heads", "lines", "listener", "route", "sent", "sent_at",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.easy = pycurl.Curl()
@@ -71,6 +75,12 @@ class Handle:
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
+        self.keeps_heads = False
+        """Whether `sent` and `sent_at` are noted."""
+        self.sent = b""
+        """The head of the request, as it was sent."""
+        self.sent_at = 0.0
+        """When that was, in seconds since the epoch."""
 
     def prepare(
         self,
@@ -94,6 +104,10 @@ class Handle:
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
             easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
             easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
+            self.keeps_heads = options.keeps_heads
+            if self.keeps_heads:
+                easy.setopt(pycurl.VERBOSE, 1)
+                easy.setopt(pycurl.DEBUGFUNCTION, self._hear)
             self.route = route
             lines = _header_lines(fields)
         if lines is not None:
@@ -102,6 +116,14 @@ class Handle:
         easy.setopt(pycurl.URL, _plain(url, route))
         self.lines.clear()
         self.listener = listener
+
+    def _hear(self, kind: int, data: bytes) -> None:
+        """Note the head of a request; a proxy may have been sent one before."""
+        if kind != pycurl.INFOTYPE_HEADER_OUT:
+            return
+        if data.startswith(_METHOD):  # else it is the rest of one that was sent in pieces
+            self.sent, self.sent_at = b"", time.time()
+        self.sent += data
 
     def _write(self, data: bytes) -> int | None:
         return self.listener.write(data) if self.listener else 0
@@ -122,6 +144,8 @@ class Options:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.keeps_heads = settings.archives
+        """Whether the heads of requests are noted as they are sent."""
         self._common = list(_common(settings))
         self._authorities: dict[str | None, Authorities] = {}
 
@@ -131,7 +155,7 @@ class Options:
         if is_ip_address(route.first_hop[0]):
             # libcurl looks through all that it remembers at each look-up.
             options.append((pycurl.DNS_CACHE_TIMEOUT, 0))
-        if route.scheme == "https" and self._settings.http is not HttpVersion.ONE:
+        if route.scheme == "https" and self._settings.http_spoken is not HttpVersion.ONE:
             # One connection for several requests, if the server turns out to speak HTTP/2.
             options.append((pycurl.PIPEWAIT, 1))
         if not self._settings.insecure and (
@@ -156,7 +180,7 @@ def _common(settings: Settings) -> list[tuple[int, Any]]:
     options: list[tuple[int, Any]] = [
         (pycurl.NOSIGNAL, 1),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.HTTP_VERSION, _VERSIONS[settings.http]),
+        (pycurl.HTTP_VERSION, _VERSIONS[settings.http_spoken]),
         (pycurl.PATH_AS_IS, 1),
         (pycurl.BUFFERSIZE, _BUFFER_SIZE),
         (pycurl.HTTP_CONTENT_DECODING, 0),

@@ -59,3 +59,17 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         if interim > MAX_INTERIM:
             raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
     raise BadHeadError("its head has no end")
+
+
+def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
+    """The head that `final_head` parses, as it came, with the empty line that ends it."""
+    start = 0
+    for end, line in enumerate(lines):
+        if line not in _EMPTY_LINES:
+            continue
+        if not is_interim(lines[start]):
+            if not of_proxy:
+                return b"".join(lines[start : end + 1])
+            of_proxy -= 1
+        start = end + 1
+    raise BadHeadError("its head has no end")

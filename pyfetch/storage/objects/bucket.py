@@ -17,7 +17,8 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
 from pyfetch.storage.objects.credentials import completed
-from pyfetch.storage.objects.large_upload import TOKEN, LargeUpload, LargeUploads
+from pyfetch.storage.objects.large_upload import LargeUpload
+from pyfetch.storage.objects.large_uploads import TOKEN, LargeUploads
 from pyfetch.text import masked
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class Bucket:
         from pyfetch.http.s3_uploads import S3Error
 
         assert self.uploads  # noqa: S101 - it has begun this one
-        path, records = upload.path, self.uploads.records
+        path = upload.path
         condition = {}
         if instead_of != "":
             condition = {"If-Match": f'"{instead_of}"'} if instead_of else {"If-None-Match": "*"}
@@ -213,13 +214,13 @@ class Bucket:
         except S3Error as error:
             if error.status == 412:
                 raise ConditionFailed from None
-            record = records.of(path)
+            record = self.uploads.records.of(path)
             there = self.head(path) if error.status == 404 else None
             if not (record and there and there.token == record.attributes[TOKEN]):
                 is_denied = error.status in (401, 403)
                 shown = self.address.shown(path)
                 raise meaning_of(shown, str(error), writes=True, is_denied=is_denied) from error
-            records.forget(path)  # the answer to its completion was lost
+            self.uploads.completed(record)  # the answer to that was lost
             return there.etag
         there = self.head(path)
         if there is None or there.token != token:

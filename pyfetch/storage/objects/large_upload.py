@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from pathlib import Path
-from typing import BinaryIO, NamedTuple, Self
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from typing import BinaryIO
 
-from pyfetch.http.s3_uploads import S3Error, S3Uploads, UploadedPart
-from pyfetch.storage.filesystem import OWN_DIRECTORY
-from pyfetch.storage.parts import part_key
+from pyfetch.http.s3_uploads import UploadedPart
+from pyfetch.storage.objects.large_uploads import TOKEN, LargeUploads
 
 PART = 8 * 1024 * 1024
 """Bytes of a part, unless there would be too many of them."""
 _MOST_PARTS = 10_000
-_AT_ONCE = 4
-TOKEN = "pyfetch-upload"  # noqa: S105 - it says which upload has made an object
-_DIRECTORY = "uploads"
 _LOOK_EVERY = 0.2
 """Seconds between two looks whether the transfer was stopped."""
 
@@ -29,69 +21,6 @@ _LOOK_EVERY = 0.2
 def part_size(total: int) -> int:
     """Bytes of each part but the last one of an object of this size."""
     return max(PART, -(-total // _MOST_PARTS))
-
-
-class UploadRecord(NamedTuple):
-    """An upload that has begun, as a file remembers it."""
-
-    path: str
-    key: str
-    upload: str
-    part_size: int
-    attributes: dict[str, str]
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self | None:
-        """None for what makes no sense."""
-        try:
-            record = cls(**json.loads(data))
-        except (ValueError, TypeError, RecursionError):
-            return None
-        texts = record.path, record.key, record.upload
-        is_right = all(isinstance(text, str) for text in texts) and isinstance(
-            record.part_size, int
-        )
-        return record if is_right and isinstance(record.attributes, dict) else None
-
-
-class UploadRecords:
-    """Files below `.pyfetch/uploads`: one for each upload that is not complete. For any thread."""
-
-    def __init__(self, home: Path) -> None:
-        self._directory = home / OWN_DIRECTORY / _DIRECTORY
-
-    def _file(self, path: str) -> Path:
-        return self._directory / f"{part_key(path)}.json"
-
-    def of(self, path: str) -> UploadRecord | None:
-        """The upload to this path, if one has begun."""
-        try:
-            return UploadRecord.from_bytes(self._file(path).read_bytes())
-        except OSError:
-            return None
-
-    def all(self) -> Iterator[UploadRecord]:
-        """Those of all paths."""
-        with contextlib.suppress(OSError):
-            for file in sorted(self._directory.iterdir()):
-                record = UploadRecord.from_bytes(file.read_bytes())
-                if record:
-                    yield record
-
-    def write(self, record: UploadRecord) -> None:
-        """Remember an upload, before its first part is put. Raises `OSError`."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        file = self._file(record.path)
-        new = file.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(record._asdict()))
-        new.replace(file)
-
-    def forget(self, path: str) -> None:
-        """There is no such upload any more."""
-        with contextlib.suppress(OSError):
-            self._file(path).unlink()
-        with contextlib.suppress(OSError):
-            self._directory.rmdir()  # if that was the last one
 
 
 class LargeUpload:
@@ -144,7 +73,7 @@ class LargeUpload:
         parts = [part.result() for part in self._parts]
         record, _ = self._begun.result()
         self._uploads.client.complete(self._key, record.upload, parts, condition)
-        self._uploads.records.forget(self.path)
+        self._uploads.completed(record)
         return record.attributes[TOKEN]
 
     def close(self) -> None:
@@ -163,61 +92,3 @@ class LargeUpload:
         if known and (known.etag, known.size) == (digest, len(data)):
             return known
         return self._uploads.client.put_part(self._key, record.upload, number, data)
-
-
-class LargeUploads:
-    """The uploads in parts to one bucket. For any thread. Its methods raise `S3Error`."""
-
-    def __init__(self, client: S3Uploads, home: Path) -> None:
-        self.client = client
-        self.records = UploadRecords(home)
-        self.pool = ThreadPoolExecutor(_AT_ONCE, "upload")
-
-    def begun(
-        self, path: str, key: str, size: int, attributes: Mapping[str, str]
-    ) -> tuple[UploadRecord, dict[int, UploadedPart]]:
-        """The upload to go on with, and the parts that it has."""
-        record = self.records.of(path)
-        if record and (record.key, record.part_size) == (key, size):
-            token = record.attributes.get(TOKEN)
-            if token and record.attributes == {**attributes, TOKEN: token}:
-                try:
-                    parts = self.client.parts(key, record.upload)
-                    return record, {part.number: part for part in parts}
-                except S3Error as error:
-                    if error.status != 404:
-                        raise
-        if record:
-            self.abort(path)
-        attributes = {**attributes, TOKEN: secrets.token_hex(8)}
-        upload = self.client.begin(key, _fields(attributes))
-        record = UploadRecord(path, key, upload, size, dict(attributes))
-        self.records.write(record)
-        return record, {}
-
-    def abort(self, path: str) -> None:
-        """End the upload to this path, if one has begun."""
-        record = self.records.of(path)
-        if record:
-            self.client.abort(record.key, record.upload)
-            self.records.forget(path)
-
-    def abort_all(self) -> list[str]:
-        """End all uploads that have begun. Returns their keys."""
-        keys = []
-        for record in self.records.all():
-            self.abort(record.path)
-            keys.append(record.key)
-        return keys
-
-    def others(self, prefix: str) -> int:
-        """How many uploads there are below a prefix that no record is about."""
-        ours = {(record.key, record.upload) for record in self.records.all()}
-        return sum(one not in ours for one in self.client.below(prefix))
-
-
-def _fields(attributes: Mapping[str, str]) -> dict[str, str]:
-    own = ("Content-Type", "Content-Encoding")
-    return {
-        name if name in own else f"x-amz-meta-{name}": value for name, value in attributes.items()
-    }

@@ -32,6 +32,8 @@ class ObjectSaving:
     part may go on in another run.
     """
 
+    waits = True
+
     def __init__(self, store: ObjectStore, path: str, url: str) -> None:
         self._store = store
         self._path = path
@@ -100,7 +102,7 @@ class ObjectSaving:
         upload, self._upload = self._upload, None
         if upload:
             upload.close()
-            if aborts and self._store.bucket.uploads:
+            if aborts:
                 self._store.end_upload(upload.path)
 
     def goes_to(self, path: str) -> None:
@@ -145,7 +147,10 @@ class ObjectSaving:
     def drop(self) -> None:
         self._forget()
         self._part.drop()
-        self._end_upload(aborts=True)
+        if self._upload:
+            self._end_upload(aborts=True)
+        else:  # an earlier run may have begun one, for a body that was longer
+            self._store.end_upload(self._path)
 
     def _forget(self) -> None:
         self._held = None

@@ -1,0 +1,295 @@
+"""`--pack webdataset`: many bodies in a few tar files, and a rerun finishes the job."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import LONGEST, Command, InstalledCommand
+from tests.support.packs import WEBDATASET, bodies, members, packs, samples
+from tests.support.processes import children_of, connected_from
+from tests.support.server import Handler, LoopbackServer, Page
+
+MIDDLE = bytes(range(256)) * 6000
+"""More than what is kept in memory."""
+
+
+def names(directory: Path) -> set[str]:
+    """All that a user sees in it."""
+    return {file.name for file in directory.iterdir()} - {".pyfetch"}
+
+
+def test_what_is_fetched_is_read_by_the_package(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {
+        "/a.txt": Page(b"small"),
+        "/empty": Page(b""),
+        "/middle.bin": Page(MIDDLE),
+        "/ü/grün.jpg": Page(b"green"),
+    }
+    urls = [server.url + path for path in ("/a.txt", "/empty", "/middle.bin")]
+    green = f"{server.url}/%C3%BC/gr%C3%BCn.jpg"
+    server.pages["/%C3%BC/gr%C3%BCn.jpg"] = Page(b"green")
+    ended = pyfetch("-o", "data", *WEBDATASET, "--name", "{dir}/{name}", *urls, green)
+    assert ended.status == 0, ended.err
+    data = pyfetch.directory / "data"
+    assert bodies(data) == {urls[0]: b"small", urls[1]: b"", urls[2]: MIDDLE, green: b"green"}
+    assert names(data) == {"000000.tar", "000000.json"}
+    assert {sample["__key__"] for sample in samples(data)} == {"a", "empty", "middle", "ü/grün"}
+    assert {row[3] for row in ended.rows} == {
+        f"data/000000.tar/{name}" for name in members(data / "000000.tar") if ".json" not in name
+    }
+
+
+def test_a_sample_has_what_the_list_and_the_server_say(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Type="image/png; a=b", ETag='"1"')
+    record = {"url": f"{server.url}/x?token=secret&sig=1", "caption": "a cät", "n": 3}
+    ended = pyfetch("-", "-o", "data", *WEBDATASET, stdin=json.dumps(record))
+    assert ended.status == 0, ended.err
+    (sample,) = samples(pyfetch.directory / "data")
+    assert sample["png"] == b"x"
+    known = json.loads(sample["json"])
+    assert known["input"] == {"caption": "a cät", "n": 3}
+    assert (known["status"], known["content_type"], known["etag"]) == (200, "image/png; a=b", '"1"')
+    assert len(known["sha256"]) == 64
+    assert "sig=1" not in str(known)
+
+
+def test_no_two_urls_become_one_sample(pyfetch: Command, server: LoopbackServer) -> None:
+    paths = ["/a.jpg", "/a.png", "/b.tar.gz", "/b.x.gz", "/c.json", "/__m__/d.e", "/.f"]
+    server.pages = {path: Page(path.encode()) for path in paths}
+    ended = pyfetch(
+        "-w", "1", "-o", "data", *WEBDATASET, "--name", "{dir}/{name}",
+        *[server.url + path for path in paths],
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    found = [*samples(pyfetch.directory / "data")]
+    assert len({sample["__key__"] for sample in found}) == len(paths)
+    assert {path: server.url + path for path in paths} == {
+        body.decode(): url for url, body in bodies(pyfetch.directory / "data").items()
+    }
+    assert found[4].keys() >= {"body.json", "json"}
+    assert found[2].keys() >= {"tar.gz"}
+
+
+def test_packs_are_not_larger_than_wanted(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(bytes([number]) * 3000) for number in range(20)}
+    urls = [server.url + path for path in server.pages]
+    assert pyfetch("-o", "data", *WEBDATASET, "--pack-size", "20000", *urls).status == 0
+    sizes = [pack.stat().st_size for pack in packs(pyfetch.directory / "data")]
+    assert len(sizes) > 4
+    assert all(size <= 20000 + 1024 for size in sizes)
+    assert pyfetch("-o", "few", *WEBDATASET, "--pack-count", "7", *urls).status == 0
+    numbers = [len(members(pack)) // 2 for pack in packs(pyfetch.directory / "few")]
+    assert numbers == [7, 7, 6]
+
+
+def test_a_rerun_fetches_what_is_missing_or_has_changed(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b"), "/middle": Page(MIDDLE)}
+    urls = [server.url + path for path in ("/a", "/b", "/c", "/middle")]
+    arguments = ("-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments).status == 1
+    data = pyfetch.directory / "data"
+    first = (data / "000000.tar").read_bytes()
+    failed = json.loads((data / "000000.json").read_text())
+    assert (failed["pack"], failed["members"]) == ("000000.tar", 3)
+    assert [(one["url"], one["error"], one["status"]) for one in failed["failed"]] == [
+        (urls[2], "http", 404)
+    ]
+    server.pages["/c"] = Page(b"c")
+    server.pages["/b"] = Page(b"new")
+    server.asked.clear()
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "200", "200", "304"]
+    assert ended.rows[0][3] == "data/000000.tar/a.bin"
+    assert (data / "000000.tar").read_bytes() == first, "a sealed pack is never written to"
+    assert {
+        name: body for name, body in members(data / "000001.tar").items() if ".bin" in name
+    } == {
+        "b.bin": b"new",
+        "c.bin": b"c",
+    }
+    # Nothing to do: nothing is made.
+    before = names(data)
+    assert pyfetch(*arguments).status == 0
+    assert names(data) == before
+
+
+def test_the_same_bytes_are_not_packed_again(pyfetch: Command, server: LoopbackServer) -> None:
+    """A server without validators sends them each time."""
+    server.routes["/x"] = lambda h: h.answer(200, b"x")
+    arguments = ("-o", "data", *WEBDATASET, "--format", "jsonl", f"{server.url}/x")
+    assert pyfetch(*arguments).results[0]["outcome"] == "fetched"
+    again = pyfetch(*arguments).results[0]
+    assert (again["outcome"], again["path"]) == ("unchanged", "data/000000.tar/x.bin")
+    assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}
+
+
+def test_a_pack_that_was_removed_is_fetched_again_under_another_number(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number) for number in range(4)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "2", *urls)
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    (data / "000001.tar").unlink()
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "304", "200", "200"]
+    assert [pack.name for pack in packs(data)] == ["000000.tar", "000002.tar"]
+    assert len(bodies(data)) == 4
+
+
+def test_a_stopped_run_goes_on_in_its_open_pack(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a": Page(b"a"), "/c": Page(b"c")}
+    urls = [f"{server.url}/{name}" for name in "abc"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments, "--fail-fast").status == 1
+    data = pyfetch.directory / "data"
+    assert names(data) == set()
+    opened = data / ".pyfetch" / "packs" / "000000.tar"
+    with opened.open("ab") as pack:
+        pack.write(b"half a member")
+    server.pages["/b"] = Page(b"b")
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "200", "200"]
+    assert bodies(data) == {f"{server.url}/{name}": name.encode() for name in "abc"}
+    assert names(data) == {"000000.tar", "000000.json"}
+    assert not opened.exists()
+
+
+def test_a_file_of_the_user_is_never_replaced(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a": Page(b"a")}
+    data = pyfetch.directory / "data"
+    data.mkdir()
+    (data / "000000.tar").write_bytes(b"mine")
+    (data / "000001.json").write_bytes(b"mine")
+    assert pyfetch("-o", "data", *WEBDATASET, f"{server.url}/a").status == 0
+    assert (data / "000000.tar").read_bytes() == b"mine"
+    assert (data / "000001.json").read_bytes() == b"mine"
+    assert members(data / "000002.tar").keys() == {"a.bin", "a.json"}
+
+
+def test_a_name_that_appears_while_a_pack_is_filled_is_left_alone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    data = pyfetch.directory / "data"
+
+    def appears(handler: Handler) -> None:
+        (data / "000000.tar").write_bytes(b"mine")
+        handler.answer(200, b"a")
+
+    server.routes["/a"] = appears
+    server.pages["/0"] = Page(b"0")
+    urls = [f"{server.url}/0", f"{server.url}/a"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 3
+    assert "data/000000.tar has appeared" in ended.err
+    assert (data / "000000.tar").read_bytes() == b"mine"
+    (data / "000000.tar").unlink()
+    server.routes.clear()
+    server.pages["/a"] = Page(b"a")
+    assert pyfetch(*arguments).status == 0
+    assert len(bodies(data)) == 2
+
+
+@pytest.mark.parametrize("policy", ["skip", "replace", "fail"])
+def test_what_is_there_is_treated_as_a_file_would_be(
+    pyfetch: Command, server: LoopbackServer, policy: str
+) -> None:
+    server.pages = {"/a": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--format", "jsonl", f"{server.url}/a")
+    assert pyfetch(*arguments).status == 0
+    server.pages["/a"] = Page(b"b")
+    (result,) = pyfetch(*arguments, "--if-exists", policy).results
+    outcome = {"skip": "skipped", "replace": "fetched", "fail": "failed"}[policy]
+    assert result["outcome"] == outcome
+    assert len(packs(pyfetch.directory / "data")) == (2 if policy == "replace" else 1)
+
+
+def test_a_run_over_processes_fills_packs_of_each_and_seals_all(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}.x": Page(b"%d" % number) for number in range(60)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", "20", "--processes", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    data = pyfetch.directory / "data"
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}
+    assert all(len(members(pack)) <= 40 for pack in packs(data))
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_its_pack_to_another(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    killed: list[int | None] = []
+
+    def kill(handler: Handler) -> None:
+        if not killed:
+            killed.append(connected_from(handler.client_address[1], children_of(running.pid)))
+            assert killed[0]
+            os.kill(killed[0], signal.SIGKILL)
+            return
+        handler.answer(200, b"came")
+
+    server.pages = {f"/{number}.x": Page(b"%d" % number * 100) for number in range(60)}
+    server.routes["/deadly.x"] = kill
+    urls = [server.url + path for path in [*server.pages, "/deadly.x"]]
+    running = forked.start("-o", "data", *WEBDATASET, "--processes", "2", *urls)
+    _, err = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, err
+    assert killed
+    data = forked.directory / "data"
+    assert bodies(data).keys() == set(urls)
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_gets_full_leaves_no_half_of_a_member(
+    pyfetch: Command, server: LoopbackServer, small_disk: Path
+) -> None:
+    server.pages = {f"/{number}": Page(bytes([number]) * 150_000) for number in range(12)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", str(small_disk / "data"), *WEBDATASET, "--pack-count", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 3
+    assert "No space left on device" in ended.err or "disk is full" in ended.err
+    data = small_disk / "data"
+    found = bodies(data)
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+    for pack in packs(data):
+        pack.unlink()
+    ended = pyfetch(*arguments)
+    assert ended.status in (0, 3)
+    found = bodies(data)
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+
+
+def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"small"), "/middle.bin": Page(MIDDLE)}
+    urls = [server.url + path for path in server.pages]
+    (pyfetch.directory / "sizes.py").write_text(
+        "def size(path, result):\n    return [path.name, len(path.read_bytes())]\n"
+    )
+    arguments = ("-o", "data", *WEBDATASET, "--map", "sizes.py:size", "--format", "jsonl", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    values = [["a.txt", 5], ["middle.bin", len(MIDDLE)]]
+    assert [one["value"] for one in ended.results] == values
+    assert ended.results[0]["path"] == "data/000000.tar/a.txt"
+    (pyfetch.directory / "sizes.py").write_text("def size(path, result):\n    return path.name\n")
+    assert [one["value"] for one in pyfetch(*arguments).results] == ["a.txt", "middle.bin"]
+    assert not list((pyfetch.directory / "data" / ".pyfetch").glob("copies-*"))
