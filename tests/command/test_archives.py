@@ -238,6 +238,7 @@ def test_a_task_gets_the_body_also_of_what_only_refers_to_one(
     [
         (["--compressed"], "--pack warc keeps bodies as they come"),
         (["--engine", "curl", "--http", "2"], "--pack warc keeps messages of HTTP/1.1"),
+        (["--pack-order", "input"], "--pack warc keeps answers in the order in which they came"),
         (["--discard"], "--discard saves nothing"),
     ],
 )

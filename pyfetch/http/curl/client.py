@@ -15,10 +15,12 @@ from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
+from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.open_connections import OpenConnections
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
@@ -63,6 +65,8 @@ class CurlClient:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
+        self.connections = OpenConnections()
+        self.offers = Http3Offers() if has_http_3 and settings.http is HttpVersion.AUTO else None
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
@@ -71,6 +75,7 @@ class CurlClient:
         self.post = self._multi.post
         self.helpers = Helpers(self.post)
         self.wake = self._multi.wake
+        self.after_this_call = self._multi.after_this_call
         self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened
 
     @property

@@ -1,9 +1,11 @@
 """The head of a response from the lines that libcurl passes on, by the parser of all clients."""
 
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import NamedTuple
 
 from pyfetch.headers import Fields
+from pyfetch.http.response import framing_of
 from pyfetch.http.response_head import (
     MAX_HEAD_SIZE,
     MAX_INTERIM,
@@ -59,6 +61,16 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         if interim > MAX_INTERIM:
             raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
     raise BadHeadError("its head has no end")
+
+
+def is_complete(lines: Sequence[bytes], size: int) -> bool:
+    """Whether these lines, with so many bytes of a body, are a complete response."""
+    try:
+        status_line, fields, _ = final_head(lines, 0)
+    except HTTPException:
+        return False
+    length = framing_of(status_line.status, fields).length
+    return length is not None and size >= length
 
 
 def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
