@@ -19,6 +19,8 @@ _MAX_LINE_SIZE = 16 * 1024
 """Longest line between chunks, in bytes. A line that never ends brings no bytes of the body, so
 `--min-speed` ends such a transfer, too."""
 _WITHOUT_BODY = frozenset({204, 304})
+_DIGITS = 20
+"""A length of so many digits cannot be that of a body."""
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -49,8 +51,8 @@ def framing_of(status: int, fields: Fields) -> Framing:
     """Decide how the body of a response is framed, by its status and fields."""
     if status in _WITHOUT_BODY:
         return Framing(length=0)
-    coding = fields.get("transfer-encoding")
-    if coding is not None:  # it overrides Content-Length
+    if "transfer-encoding" in fields:  # it overrides Content-Length
+        coding = fields["transfer-encoding"]
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
         if codings == {"chunked"}:  # named twice, it was applied once: curl and wget agree
             return Framing(chunked=True)
@@ -60,11 +62,13 @@ def framing_of(status: int, fields: Fields) -> Framing:
     announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
+    if announced.isascii() and announced.isdigit() and len(announced) < _DIGITS:  # as most are
+        return Framing(int(announced))
     length = announced.strip()
     if "," in announced:  # a field that came twice is joined by a comma
         first, *others = (one.strip() for one in announced.split(","))
         length = first if all(other == first for other in others) else ""
-    if not (length.isascii() and length.isdigit() and len(length) < 20):
+    if not (length.isascii() and length.isdigit() and len(length) < _DIGITS):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from heapq import heappop, heappush
 
 import pycurl
@@ -47,6 +46,8 @@ class CurlClient:
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
     ) -> None:
         self._limits = (bandwidth,) if bandwidth else ()
+        self.has_limits = bool(bandwidth) or any(own.limit_rate for _, own in settings.hosts)
+        """Whether `limits_of` returns any, for any origin."""
         has_http_3 = pycurl.version_info()[4] & pycurl.VERSION_HTTP3
         if settings.http is HttpVersion.THREE and not has_http_3:
             raise UsageError("--http 3: the libcurl that pycurl has here was built without it")
@@ -99,7 +100,7 @@ class CurlClient:
         """
         flight = Flight(self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks)
         try:
-            transfer.call_at_stop(partial(self.post, partial(self._stop, flight)))
+            transfer.call_at_stop(flight.interrupt)
             flight.send()
         except BaseException as error:
             flight.give_up(error)
@@ -120,11 +121,15 @@ class CurlClient:
 
     def _see_heads(self) -> None:
         """Judge heads whose bodies have not begun, without waiting for the next look."""
-        for flight, handle in list(self._flights.values()):
-            if handle.lines and flight.waits_for_head:
-                why = flight.see_head()
-                if why:
-                    flight.give_up(why)
+        waiting = [
+            flight
+            for flight, handle in self._flights.values()
+            if handle.lines and flight.waits_for_head
+        ]
+        for flight in waiting:
+            why = flight.see_head()
+            if why:
+                flight.give_up(why)
 
     def call_at(self, due: float, call: Callable[[], None]) -> None:
         """Have `wait` call this at a time of the monotonic clock; for the thread of the loop."""
@@ -146,7 +151,8 @@ class CurlClient:
                 flight.give_up(why)
         self._look_at = now + _LOOK_EVERY if self._flights else math.inf
 
-    def _stop(self, flight: Flight) -> None:
+    def stop(self, flight: Flight) -> None:
+        """End a flight whose transfer was stopped."""
         try:
             flight.transfer.check()
         except TargetError as error:

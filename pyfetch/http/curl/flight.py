@@ -8,6 +8,7 @@ import math
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from http.client import HTTPException
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEI
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
 _TRIED = int(pycurl.CURL_HTTP_VERSION_3)
 _LINE_END = len(b"\r\n")
+_FINAL = (b"HTTP/1.1 2", b"HTTP/2 2")
+"""Beginnings of heads that are no interim ones."""
 _REFUSED = 0
 """Bytes taken of a piece of the body, to end the transfer."""
 
@@ -67,6 +70,7 @@ class Flight:
         "_has_opened",
         "_head_begins",
         "_head_blocks",
+        "_heads_of_proxy",
         "_is_being_sent",
         "_is_discarding",
         "_is_enough",
@@ -77,6 +81,8 @@ class Flight:
         "_is_settled",
         "_is_unclean",
         "_left",
+        "_limits",
+        "_logs",
         "_offered",
         "_on_end",
         "_other",
@@ -120,9 +126,12 @@ class Flight:
         self._refused: TargetError | None = None
         """Why its redirect is not followed, until it is kept."""
         self._ended_with: tuple[BaseException | None] | None = None
-        self._is_over = False
+        self._is_over = self._is_paused = self._is_discarding = False
         self._is_judged = True
-        self._is_paused = self._is_discarding = self._is_enough = False
+
+    def interrupt(self) -> None:
+        """Have the client look at it, as its transfer was stopped; for any thread."""
+        self._client.post(partial(self._client.stop, self))
 
     def send(self, *, over_new_connection: bool = False) -> None:
         """Send the next request. Raises `TargetError`."""
@@ -140,9 +149,10 @@ class Flight:
         self._is_being_sent = self._is_unclean = False
         self._connection: OpenConnection | None = None
         self._descriptors: list[int] = []
-        self._head_begins = 0
+        self._head_begins = self._heads_of_proxy = 0
         self._is_judged = True
         self._granted = 0
+        self._limits = client.limits_of(config) if client.has_limits else ()
         self._left: int | None = None
         self._body = self._ended_with = self._other = self._refused = None
         self._seen = -1
@@ -160,7 +170,8 @@ class Flight:
         except pycurl.error as error:
             refused = as_exception(URL_MALFORMAT, str(error), self._progress())
             raise failures.of_request(refused, config.timeout) from error
-        if trace.shows_heads():
+        self._logs = trace.is_on()
+        if self._logs and trace.shows_heads():
             trace.request_head(config.route.encode(request.url or "", request.headers))
         transfer.has_asked = True
         transfer.steps += 1
@@ -212,6 +223,7 @@ class Flight:
         self._addresses.append(str(address.address[0]))
         if not self._has_opened:
             self._has_opened = True
+            self._heads_of_proxy = int(self._planned.config.route.is_tunnel)
             transfer.phases.append((_CONNECTING, time.monotonic()))
             transfer.has_asked = False
         try:
@@ -223,7 +235,8 @@ class Flight:
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
         try:
-            if self._is_being_sent and self._has_answer_of_another(data):
+            is_first = self._is_being_sent and self._response is None
+            if is_first and self._has_answer_of_another(data):
                 self._is_unclean = True
                 return _REFUSED
             if self._response is None and self._has_head():
@@ -232,26 +245,17 @@ class Flight:
                 if self._other and not self._other.put(data):
                     self._is_enough = True
                 return _REFUSED if self._is_enough else None
-            if not (self._is_judged and self._may_read(len(data))):
+            if not self._is_judged or (self._limits and not self._may_read(len(data))):
                 return self._pause()
             left = self._left
             if left is not None and len(data) > left:
                 # libcurl reads on where the field of a transfer coding hides the length.
                 data = data[:left]
                 self._is_enough = True
-            if self._body:
-                return self._taken(len(data)) if self._body.put(data) else self._pause()
-            transfer = self.transfer
-            transfer.received += len(data)
-            transfer.ours_begins()
-            self._receiver.chunk(data)
-            transfer.ours_ends()
-            if transfer.received - transfer.resumed > LARGE:
-                self._queue_body()
+            return self._take(data)
         except BaseException as error:
             self._error = error
             return _REFUSED
-        return self._taken(len(data))
 
     def _has_answer_of_another(self, data: bytes = b"") -> bool:
         """Whether TLS had an answer before the request could be answered.
@@ -286,23 +290,33 @@ class Flight:
         except BaseException as error:
             self.give_up(error)
 
-    def _taken(self, size: int) -> int | None:
-        """Count a piece that was taken; end the transfer if nothing is wanted behind it."""
+    def _take(self, data: bytes) -> int | None:
+        size = len(data)
+        if self._body:
+            if not self._body.put(data):
+                return self._pause()
+        else:
+            transfer = self.transfer
+            transfer.received += size
+            began = time.monotonic()
+            self._receiver.chunk(data)
+            transfer.ours += time.monotonic() - began
+            if transfer.received - transfer.resumed > LARGE:
+                self._queue_body()
         if self._left is not None:
             self._left -= size
         if self._is_enough:
-            self._is_discarding = True
+            self._is_discarding = True  # nothing is wanted behind it
             return _REFUSED
         return None
 
     def _may_read(self, size: int) -> bool:
         """Whether limits let so many bytes be read now; else it goes on when they do."""
-        limits = self._client.limits_of(self._planned.config)
         more = size - self._granted
-        if not limits or more <= 0:
-            self._granted = max(0, -more)
+        if more <= 0:
+            self._granted = -more
             return True
-        due = max(limit.reserve(more) for limit in limits)
+        due = max(limit.reserve(more) for limit in self._limits)
         if due <= time.monotonic():
             return True
         self._granted = size
@@ -357,14 +371,13 @@ class Flight:
             return None
         if self._body:
             self._body.hand_over()
-        seen = transfer.received + len(lines)
         if self._other:
-            seen += len(self._other.data)
+            return failures.of_body(TimeoutError(), transfer) if now > self._other.due else None
+        seen = transfer.received + len(lines)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
         timeout = self._planned.config.timeout
-        is_drained = self._is_discarding and not self._other
-        longest = DRAIN_SECONDS if is_drained else timeout.read_timeout or math.inf
+        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
         if self._is_paused or not self._is_judged:
             self._seen_at = now
         if now - self._seen_at < longest:
@@ -401,10 +414,12 @@ class Flight:
         try:
             if self._error is None and self._response is None and self._has_head():
                 self._take_head()
-            self._settle(handle)
+            response = self._response
+            if self._has_opened or self._logs or (response is not None and response.raw):
+                self._settle(handle)
             if code and self._other:
                 self._other.cut_off("disconnect")
-            error = self._error or self._failure(code, text)
+            error = self._error or self._failure(code, text, handle)
         except BaseException as raised:
             error = raised
         self._release()
@@ -488,6 +503,9 @@ class Flight:
         lines, begins = handle.lines, self._head_begins
         if not lines or len(lines[-1]) > _LINE_END:
             return False
+        if not (begins or self._heads_of_proxy) and lines[0].startswith(_FINAL):  # as most are
+            self._head_begins = lines.index(lines[-1]) + 1
+            return True
         for end in range(begins, len(lines)):
             if len(lines[end]) > _LINE_END:
                 continue
@@ -500,10 +518,6 @@ class Flight:
                 continue
             return True
         return False
-
-    @property
-    def _heads_of_proxy(self) -> int:
-        return 1 if self._has_opened and self._planned.config.route.is_tunnel else 0
 
     def _take_head(self) -> None:
         """Judge the head of the response, which has come. Raises `TargetError`."""
@@ -556,12 +570,10 @@ class Flight:
             offers.heard(route, offer)
 
     def _judge(self) -> None:
-        response, transfer = self._response, self.transfer
+        response = self._response
         assert response  # noqa: S101 - its head has come
-        transfer.ours_begins()  # the receiver may have to hash a part first
         is_wanted = self._receiver.head(response)
-        transfer.ours_ends()
-        length = self._left = response.length
+        length = self._left = response.framing.length
         if not is_wanted:
             self._discard(length)
         elif length is not None and length > LARGE:
@@ -569,8 +581,11 @@ class Flight:
 
     def _judge_elsewhere(self) -> None:
         """The same, by a helper."""
+        transfer = self.transfer
         try:
+            transfer.ours_begins()  # the receiver may have to hash a part first
             self._judge()
+            transfer.ours_ends()
         except BaseException as error:
             self._error = error
         self._client.post(self._judged)
@@ -587,11 +602,12 @@ class Flight:
             return
         from pyfetch.http.other_answer import OtherBody
 
-        self._other = OtherBody(length)
+        self.transfer.steps += 1  # what comes now is timed anew
+        self._other = OtherBody(length, self._planned.config.timeout.read_timeout)
 
-    def _failure(self, code: int, text: str) -> BaseException | None:
+    def _failure(self, code: int, text: str, handle: Handle) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""
-        has_sound_trailer = self._number_of_lines() - self._head_begins <= MAX_FIELDS
+        has_sound_trailer = len(handle.lines) - self._head_begins <= MAX_FIELDS
         is_whole = code == 0 and has_sound_trailer
         if self._response is not None and (is_whole or self._is_discarding):
             return None
@@ -603,9 +619,6 @@ class Flight:
             return _from(failures.of_body(error, self.transfer), error)
         error = as_exception(code, text, self._progress())
         return _from(failures.of_request(error, timeout), error)
-
-    def _number_of_lines(self) -> int:
-        return len(self._handle.lines) if self._handle else 0
 
     def _progress(self) -> Reached:
         handle, config = self._handle, self._planned.config
@@ -640,7 +653,7 @@ class Flight:
         if self._response is not None and self._response.raw and not route.proxy:
             address = handle.easy.getinfo(pycurl.PRIMARY_IP)
             self._response.raw = self._response.raw._replace(address=address or None)
-        if self._response is not None and trace.is_on():
+        if self._response is not None and self._logs:
             log_answer(handle.easy, route, self._response, self._addresses)
 
     def _set_phases(self, handle: Handle) -> None:

@@ -138,7 +138,7 @@ class Handle:
                 pycurl.HTTP_VERSION, options.version if self.version is None else self.version
             )
             self._version = self.version
-        easy.setopt(pycurl.URL, _plain(url, route))
+        easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
         self.lines.clear()
         self.listener = listener
 
@@ -285,6 +285,4 @@ def _header_lines(fields: Mapping[str, str | bytes]) -> list[bytes]:
 
 def _plain(url: str, route: Route) -> str:
     """The URL without credentials and fragment: libcurl would make a log-in of these."""
-    if "@" not in url and "#" not in url:
-        return url
     return f"{route.scheme}://{route.authority}{request_target(url)}"

@@ -9,7 +9,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pycurl
 
@@ -20,13 +19,8 @@ _LONGEST_WAIT = 60.0
 """Longest wait for a socket, in seconds."""
 
 
-class EndedHandle(NamedTuple):
-    """A transfer of libcurl is over."""
-
-    easy: pycurl.Curl
-    code: int
-    """What libcurl says of it; 0: all went well."""
-    text: str
+EndedHandle = tuple[pycurl.Curl, int, str]
+"""A transfer of libcurl is over: its handle, and what libcurl says of it. 0: all went well."""
 
 
 class Multi:
@@ -35,6 +29,10 @@ class Multi:
     def __init__(self, max_connections: int, per_host: int) -> None:
         """`max_connections`: kept open, at most; `per_host`: open at once, 0 for any number."""
         self._multi = pycurl.CurlMulti()
+        self.add = self._multi.add_handle
+        """Begins the transfer that a handle describes."""
+        self.remove = self._multi.remove_handle
+        """Ends a transfer; its connection is closed unless its response was read to the end."""
         self._poll = _new_poll()
         self._watched: dict[int, int] = {}
         """By descriptor, the events that it is watched for."""
@@ -54,14 +52,6 @@ class Multi:
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, per_host)
         self._max_connections = max_connections
-
-    def add(self, easy: pycurl.Curl) -> None:
-        """Begin the transfer that this handle describes."""
-        self._multi.add_handle(easy)
-
-    def remove(self, easy: pycurl.Curl) -> None:
-        """End a transfer; its connection is closed unless its response was read to the end."""
-        self._multi.remove_handle(easy)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have this called soon by the thread that waits; for any thread."""
@@ -130,8 +120,8 @@ class Multi:
         ended: list[EndedHandle] = []
         while True:
             left, good, bad = self._multi.info_read()
-            ended += [EndedHandle(easy, 0, "") for easy in good]
-            ended += [EndedHandle(*one) for one in bad]
+            ended += [(easy, 0, "") for easy in good]
+            ended += bad
             if not left:
                 return ended
 
