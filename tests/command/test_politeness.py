@@ -399,7 +399,7 @@ def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
     On a busy machine, more of them may bring nothing: then there are three tries.
     """
     server.routes["/x"] = slow
-    tries = []
+    tries: list[str] = []
     while not tries or ("workers 8 → 16" not in tries[-1] and len(tries) < 3):
         ended = forked("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
         assert ended.status == 0
