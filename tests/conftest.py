@@ -18,7 +18,9 @@ import pytest
 from hypothesis import settings
 
 from pyfetch.settings import SETTINGS, Engine
+from tests.support.at_once import AtOnce
 from tests.support.command import Command, InstalledCommand
+from tests.support.compiled_ahead import CompiledAhead
 from tests.support.engines import leave_out_differences
 from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
@@ -39,7 +41,8 @@ ROOM = 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What fetches in the tests of the command and of the library: `--engine curl`."""
+    """How many processes run tests, and what fetches in those of the command and the library."""
+    parser.addoption("--at-once", type=int, default=1, metavar="NUMBER", help="processes")
     parser.addoption("--engine", choices=list(Engine), default=None)
 
 
@@ -53,6 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
         Command.engine = engine
         known = SETTINGS["engine"]  # the library's default, too
         SETTINGS["engine"] = known._replace(default=Engine(engine))
+    processes = config.getoption("--at-once")
+    if processes > 1 and sys.platform == "linux":  # elsewhere, what the system loads may not fork
+        config.pluginmanager.register(AtOnce(processes))
+        config.pluginmanager.register(CompiledAhead())
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
