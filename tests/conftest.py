@@ -20,7 +20,6 @@ from hypothesis import settings
 from pyfetch.settings import SETTINGS, Engine
 from tests.support.at_once import AtOnce
 from tests.support.command import Command, InstalledCommand
-from tests.support.compiled_ahead import CompiledAhead
 from tests.support.engines import leave_out_differences
 from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
@@ -59,7 +58,6 @@ def pytest_configure(config: pytest.Config) -> None:
     processes = config.getoption("--at-once")
     if processes > 1 and sys.platform == "linux":  # elsewhere, what the system loads may not fork
         config.pluginmanager.register(AtOnce(processes))
-        config.pluginmanager.register(CompiledAhead())
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
