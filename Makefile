@@ -42,7 +42,7 @@ run: $(VENV)/ready ## Fetch urls.example.txt into data/
 
 PYTEST := $(BIN)/python -m pytest --quiet
 # Four at once on two cores: half of the time a test of the command waits for something.
-AT_ONCE := --at-once 4
+AT_ONCE := --numprocesses 4 --dist worksteal
 
 .PHONY: test
 test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, but for the slow ones
@@ -50,7 +50,7 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, bu
 
 .PHONY: test-unit
 test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
-	$(PYTEST) --at-once 2 --hypothesis-profile quick -m 'not slow' tests/unit
+	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
 # A replay of web archives, for one slow test. It needs another package of the name `brotli`.
 $(VENV)-pywb/ready: | $(VENV)/ready

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import settings
 
 from pyfetch.settings import SETTINGS, Engine
-from tests.support.at_once import AtOnce
 from tests.support.command import Command, InstalledCommand
 from tests.support.engines import leave_out_differences
 from tests.support.forked import ForkedCommand, LoadedProcess
@@ -40,8 +39,7 @@ ROOM = 1024**3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many processes run tests, and what fetches in those of the command and the library."""
-    parser.addoption("--at-once", type=int, default=1, metavar="NUMBER", help="processes")
+    """What fetches in the tests of the command and of the library: `--engine curl`."""
     parser.addoption("--engine", choices=list(Engine), default=None)
 
 
@@ -55,9 +53,6 @@ def pytest_configure(config: pytest.Config) -> None:
         Command.engine = engine
         known = SETTINGS["engine"]  # the library's default, too
         SETTINGS["engine"] = known._replace(default=Engine(engine))
-    processes = config.getoption("--at-once")
-    if processes > 1 and sys.platform == "linux":  # elsewhere, what the system loads may not fork
-        config.pluginmanager.register(AtOnce(processes))
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
