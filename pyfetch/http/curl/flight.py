@@ -371,14 +371,13 @@ class Flight:
             return None
         if self._body:
             self._body.hand_over()
-        seen = transfer.received + len(lines)
         if self._other:
-            seen += len(self._other.data)
+            return failures.of_body(TimeoutError(), transfer) if now > self._other.due else None
+        seen = transfer.received + len(lines)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
         timeout = self._planned.config.timeout
-        is_drained = self._is_discarding and not self._other
-        longest = DRAIN_SECONDS if is_drained else timeout.read_timeout or math.inf
+        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
         if self._is_paused or not self._is_judged:
             self._seen_at = now
         if now - self._seen_at < longest:
@@ -603,7 +602,8 @@ class Flight:
             return
         from pyfetch.http.other_answer import OtherBody
 
-        self._other = OtherBody(length)
+        self.transfer.steps += 1  # what comes now is timed anew
+        self._other = OtherBody(length, self._planned.config.timeout.read_timeout)
 
     def _failure(self, code: int, text: str, handle: Handle) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""
