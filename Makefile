@@ -75,6 +75,10 @@ azurite: .azurite/ready ## Install the emulator of Azure, without which its test
 	timeout 300 npm install --silent --no-audit --no-fund --prefix .azurite azurite
 	touch $@
 
+.PHONY: test-curl-all
+test-curl-all: $(VENV)/ready-to-test ## Run the slow ones, too, and those under stress that fetch (minutes)
+	$(PYTEST) $(AT_ONCE) --engine curl tests/command tests/stress
+
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
 	$(PYTEST) tests/browser

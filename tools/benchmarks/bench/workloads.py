@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from tools.benchmarks.bench.job import Document
 from tools.benchmarks.bench.peers import (
+    BY_HTTP_2,
     COMPUTING,
     DISCARDING,
     OF_PACKS,
@@ -108,6 +109,14 @@ FULL = (
     Workload(
         "far", "far: 2,000 x 3 KB behind 50 ms, 64 workers",
         alike("far", 2_000, 3 * KB), 64, latency=0.05,
+    ),
+    replace(
+        SMALL, name="small-20000", title="small: 20,000 x 3 KB, 8 workers",
+        made=alike("more", 20_000, 3 * KB),
+    ),
+    Workload(
+        "http2", "HTTP/2: 2,000 x 3 KB behind 50 ms, 64 workers, 6 connections",
+        alike("far", 2_000, 3 * KB), 64, BY_HTTP_2, schemes=("http2",), latency=0.05,
     ),
     LARGE,
     Workload(
