@@ -64,6 +64,8 @@ class CurlClient:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
+        self.large: set[Flight] = set()
+        """Flights whose bodies are left to helpers."""
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
@@ -106,6 +108,8 @@ class CurlClient:
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:
             self._flights[easy][0].end(code, text)
+        if self.large:
+            self._take_pieces()
         if len(self._flights) <= _FEW:
             self._see_heads()
         now = time.monotonic()
@@ -113,6 +117,13 @@ class CurlClient:
             heappop(self._timers)[2]()
         if now >= self._look_at:
             self._look(now)
+
+    def _take_pieces(self) -> None:
+        """Hand over what has come of large bodies."""
+        for flight in list(self.large):
+            why = flight.take_pieces()
+            if why:
+                flight.give_up(why)
 
     def _see_heads(self) -> None:
         """Judge heads whose bodies have not begun, without waiting for the next look."""
@@ -194,8 +205,10 @@ class CurlClient:
         if self._look_at == math.inf:
             self._look_at = time.monotonic() + _LOOK_EVERY
 
-    def release(self, _flight: Flight, handle: Handle) -> None:
+    def release(self, flight: Flight, handle: Handle) -> None:
         """Take a handle back."""
+        if self.large:
+            self.large.discard(flight)
         if self._flights.pop(handle.easy, None):
             self._multi.remove(handle.easy)
         self._free.setdefault(handle.route, []).append(handle)
