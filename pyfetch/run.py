@@ -172,7 +172,7 @@ class Run:
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
                 if settings.pack:
-                    packs = packs_of(store, state)
+                    packs = packs_of(settings, store, state)
                     self._engine.use_packs(packs)
                 stage = self._stage
                 ledger = FileLedger(
@@ -191,8 +191,7 @@ class Run:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
-                commit = ledger.commit_all
-                with packs.filled(commit, lambda: self.stopped) if packs else nullcontext():
+                with packs.filled(ledger, lambda: self.stopped) if packs else nullcontext():
                     yield from self._run(entries, ledger, pausing, finished, lock)
                 if not self.stopped:
                     at_end(state)

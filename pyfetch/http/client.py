@@ -10,7 +10,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -132,12 +132,12 @@ class Client:
                     following = conversation.after(state, target, planned, response)
                 except TargetError:
                     if receiver.keep_answer:
-                        _pass_over(response, transfer, receiver)
+                        _pass_over(response, planned.config, transfer, receiver)
                     raise
                 if following is None:
                     self._push(response, planned.config, transfer, receiver)
                     return None
-                _pass_over(response, transfer, receiver)
+                _pass_over(response, planned.config, transfer, receiver)
             finally:
                 response.close()
             if conversation.waits_for_turn(state, following):
@@ -167,7 +167,7 @@ class Client:
         is_wanted = receiver.head(response)
         transfer.ours_ends()
         if not is_wanted:
-            _pass_over(response, transfer, receiver)
+            _pass_over(response, config, transfer, receiver)
             return
         # What a body has to keep to: the limit of its host first, then that of all.
         limits = (config.bandwidth, *self._limits) if config.bandwidth else self._limits
@@ -197,14 +197,17 @@ def _address_judge(settings: Settings) -> AddressJudge | None:
     return why_not_public
 
 
-def _pass_over(response: Response, transfer: Transfer, receiver: Receiver) -> None:
+def _pass_over(
+    response: Response, config: OriginConfig, transfer: Transfer, receiver: Receiver
+) -> None:
     """Be done with a response whose body the receiver does not want."""
     if receiver.keep_answer is None:
         _drain(response, transfer)
         return
     from pyfetch.http.other_answer import read_other
 
-    answer = read_other(response)
+    timeout: Any = config.timeout.read_timeout  # a number of seconds, or None
+    answer = read_other(response, transfer, timeout)
     transfer.check()
     receiver.keep_answer(answer)
 

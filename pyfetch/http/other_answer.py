@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from http.client import HTTPException
 from typing import NamedTuple
 
 from pyfetch.http.response import Response, ResponseHead
+from pyfetch.transfer import Transfer
 
 MOST_KEPT = 1024 * 1024
 """Bytes of such a body that are kept, at most."""
+KEPT_WITHIN = 10.0
+"""Seconds that such a body may take, at most: a server that drips must not hold up the run."""
 _AT_ONCE = 64 * 1024
 
 
@@ -25,10 +29,12 @@ class OtherAnswer(NamedTuple):
 class OtherBody:
     """Collects the body of such an answer."""
 
-    __slots__ = ("_left", "cut_by", "data")
+    __slots__ = ("_left", "cut_by", "data", "due")
 
-    def __init__(self, length: int | None) -> None:
-        """`length`: bytes that the server has announced, if it has."""
+    def __init__(self, length: int | None, seconds: float | None) -> None:
+        """`length`: bytes that the server has announced, if it has. `seconds`: the timeout."""
+        self.due = time.monotonic() + min(seconds or KEPT_WITHIN, KEPT_WITHIN)
+        """When no more is waited for, on the monotonic clock."""
         self.data = bytearray()
         self.cut_by: str | None = None
         self._left = length
@@ -56,15 +62,21 @@ class OtherBody:
         return OtherAnswer(head, bytes(self.data), self.cut_by)
 
 
-def read_other(response: Response) -> OtherAnswer:
-    """Read the body of such an answer. An error of the connection only cuts it off."""
-    body = OtherBody(response.length)
+def read_other(response: Response, transfer: Transfer, timeout: float | None) -> OtherAnswer:
+    """Read the body of such an answer. An error of the connection only cuts it off.
+
+    `timeout`: longest wait for a byte, in seconds.
+    """
+    body = OtherBody(response.length, timeout)
     if response.framing.error:  # nobody knows where it ends
         body.cut_by = "unspecified"
         return body.answer(response)
+    transfer.steps += 1  # what comes now is timed anew
+    transfer.wait_at_most(min(timeout or KEPT_WITHIN, KEPT_WITHIN))
     try:
         while (data := response.read(_AT_ONCE)) and body.put(data):
-            pass
+            if time.monotonic() > body.due:
+                raise TimeoutError
         if response.left:
             body.cut_off("disconnect")
     except TimeoutError:

@@ -61,6 +61,14 @@ def answered(url: Url, response: ResponseHead, *, reused: bool, seconds: float) 
     _log.info("%s: %s%s, in %s, %s", url, status, length, format_seconds(seconds), connection)
 
 
+def not_its_answer(route: Route) -> None:
+    """A connection had an answer before it was asked; the request goes over a new one."""
+    _log.info(
+        "%s://%s has sent more than was asked for: asked again over a new connection",
+        route.scheme, route.authority,
+    )  # fmt: skip
+
+
 def request_head(head: bytes) -> None:
     """The head of a request, as it is sent."""
     first, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")

@@ -808,6 +808,11 @@ class Settings(_Values):
             not self.state,
         )
         yield (
+            "open packs of a bucket are on this machine: {processes} fills them, and a cluster does"
+            " not",
+            self.in_bucket and self.on_cluster,
+        )
+        yield (
             "{if_exists} rename is for files: of two members, the newer one counts",
             self.if_exists is IfExists.RENAME,
         )
@@ -816,8 +821,22 @@ class Settings(_Values):
             self.archives and self.compressed,
         )
         yield (
+            "{pack} warc keeps answers in the order in which they came: leave {pack_order} out",
+            self.archives and self.pack_order is PackOrder.INPUT,
+        )
+        yield (
             "{pack} warc keeps messages of HTTP/1.1: leave {http} 2 and 3 out",
             self.archives and self.http in (HttpVersion.TWO, HttpVersion.THREE),
+        )
+        is_sorted = self.pack_order is PackOrder.INPUT
+        yield (
+            "web archives have the order of time: {pack_order} input is for {pack} webdataset",
+            is_sorted and self.pack is Pack.WARC,
+        )
+        task = "{map}" if self.exec is None else "{exec}"
+        yield (
+            f"{{pack_order}} input moves members while {task} may read them: leave one of them out",
+            is_sorted and self.computes,
         )
         yield (
             "{keep} no is for files: what is in a pack stays, and a task gets a copy",

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class Copies:
         self._above = home / OWN_DIRECTORY
         self._blocks = blocks
         self._directory: Path | None = None
+        self._lock = threading.Lock()
 
     def made(self, path: str, stored: str | None, name: str) -> str:
         """Make a copy of this version of what has this path. Returns its own path.
@@ -37,8 +39,9 @@ class Copies:
         `name`: that of the copy. Raises `TargetError`.
         """
         with errors_of(self._above):
-            if self._directory is None:
-                self._directory = Path(tempfile.mkdtemp(prefix=COPIES, dir=self._above))
+            with self._lock:
+                if self._directory is None:
+                    self._directory = Path(tempfile.mkdtemp(prefix=COPIES, dir=self._above))
             place = Path(tempfile.mkdtemp(dir=self._directory), name)
             descriptor = os.open(place, NEW_FILE, 0o600)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path

@@ -55,7 +55,7 @@ class FileLedger:
         self._names = PathAllocator(settings, state, store, lasting=lasting)
         self._state = state
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = self.alone = threading.RLock()
         self._open: dict[str, int] = {}
         """By path, how many targets have it and are not finished."""
         self._given: dict[int, str] = {}

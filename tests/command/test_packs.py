@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import LONGEST, Command, InstalledCommand
-from tests.support.packs import WEBDATASET, bodies, members, packs, samples
+from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
 from tests.support.processes import children_of, connected_from
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -265,16 +267,17 @@ def test_a_disk_that_gets_full_leaves_no_half_of_a_member(
     urls = [server.url + path for path in server.pages]
     arguments = ("-o", str(small_disk / "data"), *WEBDATASET, "--pack-count", "2", *urls)
     ended = pyfetch(*arguments)
-    assert ended.status == 3
-    assert "No space left on device" in ended.err or "disk is full" in ended.err
+    assert ended.status in (1, 3)  # one body does not fit, or nothing does
+    assert re.search("No space left on device|disk is full|do not fit", ended.err)
     data = small_disk / "data"
     found = bodies(data)
     assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
     for pack in packs(data):
         pack.unlink()
     ended = pyfetch(*arguments)
-    assert ended.status in (0, 3)
+    assert ended.status in (0, 1, 3)
     found = bodies(data)
+    assert found
     assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
 
 
@@ -293,3 +296,123 @@ def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -
     (pyfetch.directory / "sizes.py").write_text("def size(path, result):\n    return path.name\n")
     assert [one["value"] for one in pyfetch(*arguments).results] == ["a.txt", "middle.bin"]
     assert not list((pyfetch.directory / "data" / ".pyfetch").glob("copies-*"))
+
+
+@pytest.mark.parametrize("name", ["list.tsv", "list.jsonl"])
+def test_the_list_of_members_says_where_each_body_is(
+    pyfetch: Command, server: LoopbackServer, name: str
+) -> None:
+    """The newest one, if it was fetched again; also after a run that had nothing to do."""
+    server.pages = {f"/{number}.txt": Page(b"%d" % number * 99) for number in range(30)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", "9", "--pack-list", name, *urls)
+    assert pyfetch(*arguments).status == 0
+    server.pages["/7.txt"] = Page(b"new")
+    assert pyfetch(*arguments).status == 0
+    first = (pyfetch.directory / name).read_text()
+    assert pyfetch(*arguments).status == 0
+    lines = (pyfetch.directory / name).read_text().splitlines()
+    assert lines == first.splitlines()
+    if name == "list.tsv":
+        columns, *rows = [line.split("\t") for line in lines]
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+    else:
+        listed = [json.loads(line) for line in lines]
+    assert len(listed) == len(urls)
+    for one in listed:
+        pack = (pyfetch.directory / "data" / one["pack"]).read_bytes()
+        body = pack[int(one["offset"]) : int(one["offset"]) + int(one["size"])]
+        assert body == server.pages[one["url"].removeprefix(server.url)].body
+        assert one["sha256"] == hashlib.sha256(body).hexdigest()
+        assert members(pyfetch.directory / "data" / one["pack"])[one["member"]] == body
+
+
+def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    ended = pyfetch("-o", "d", *WEBDATASET, "--pack-list", "missing/list", f"{server.url}/a")
+    assert ended.status == 2
+    assert "cannot write missing/list" in ended.err
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_full_packs_have_the_order_of_the_list(
+    pyfetch: Command, server: LoopbackServer, processes: str
+) -> None:
+    def late(handler: Handler) -> None:
+        handler.server.over.wait(0.02)
+        handler.answer(200, handler.path.encode())
+
+    paths = [f"/{number:02}" for number in range(24)]
+    for path in paths:
+        server.routes[path] = late if int(path[1:]) % 3 else lambda h: h.answer(200, b"early")
+    arguments = (
+        "-w", "8", "-o", "data", *WEBDATASET, "--pack-count", "8", "--pack-order", "input",
+        "--pack-list", "list.jsonl", "--processes", processes,
+        *[server.url + path for path in paths],
+    )  # fmt: skip
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    assert bodies(data).keys() == {server.url + path for path in paths}
+    for pack in packs(data):
+        keys = [sample["__key__"] for sample in samples_of(pack)]
+        assert keys == sorted(keys)
+    for line in (pyfetch.directory / "list.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        body = (data / one["pack"]).read_bytes()[one["offset"] : one["offset"] + one["size"]]
+        assert one["sha256"] == hashlib.sha256(body).hexdigest()
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments, "--if-exists", "skip")
+    assert ended.status == 0
+    assert bodies(data).keys() == {server.url + path for path in paths}
+
+
+def test_verify_reads_each_member(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 99) for number in range(6)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "3", *urls)
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    verify = ("--verify", "-o", "data", *WEBDATASET)
+    ended = pyfetch(*verify)
+    assert ended.status == 0, ended.err
+    assert {row[0] for row in ended.rows} == {"ok"}
+    assert "data/000000.tar/0.bin" in ended.out
+    content = bytearray((data / "000000.tar").read_bytes())
+    content[content.index(b"1" * 99)] ^= 1
+    (data / "000000.tar").write_bytes(content)
+    (data / "000001.tar").unlink()
+    ended = pyfetch(*verify)
+    assert ended.status == 1
+    found = sorted(row[0] for row in ended.rows)
+    assert found == ["changed", "missing", "missing", "missing", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prune", "--yes"), "--prune and --pack"),
+        (("--checksums", "sums"), "--pack-list lists members"),
+        (("--discard",), "leave out --pack"),
+        (("--no-state",), "leave --no-state out"),
+        (("--if-exists", "rename"), "of two members, the newer one counts"),
+    ],
+)
+def test_what_makes_no_sense_with_packs_is_said_at_once(
+    pyfetch: Command, server: LoopbackServer, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = pyfetch("-o", "data", *WEBDATASET, *arguments, f"{server.url}/a")
+    assert ended.status == 2
+    assert said in " ".join(ended.err.split())
+    assert server.asked == []
+
+
+def test_a_plan_tells_what_is_there(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"a"), "/b.txt": Page(b"b")}
+    urls = [server.url + path for path in server.pages]
+    assert pyfetch("-o", "data", *WEBDATASET, urls[0]).status == 0
+    ended = pyfetch("--plan", "-o", "data", *WEBDATASET, *urls)
+    assert ended.status == 0
+    assert [row[0] for row in ended.rows] == ["refresh", "fetch"]
+    assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stress.test_killed import Origin
 from tests.support.command import Command, InstalledCommand
+from tests.support.origin import Origin
 from tests.support.packs import WEBDATASET, bodies, bodies_of, members, packs
 from tests.support.server import LoopbackServer
 

@@ -117,3 +117,13 @@ class Replay:
 def by_url(found: list[Record], *kinds: str) -> Iterator[tuple[str, str, bytes]]:
     """URL, kind and body of the records of these kinds."""
     return ((record.url, record.kind, record.body) for record in found if record.kind in kinds)
+
+
+def refers_to(record: Record, other: Record) -> None:
+    """Fail unless a record is one without a body, which another one has."""
+    assert record.kind == "revisit"
+    assert record.body == b""
+    assert record.head.startswith("HTTP/1.1 200 OK")
+    assert record.fields["WARC-Refers-To-Target-URI"] == other.url
+    assert record.fields["WARC-Refers-To-Date"] == other.fields["WARC-Date"]
+    assert record.fields["WARC-Payload-Digest"] == other.fields["WARC-Payload-Digest"]

@@ -14,10 +14,12 @@ from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
+from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.open_connections import OpenConnections
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
@@ -66,6 +68,8 @@ class CurlClient:
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
         self.large: set[Flight] = set()
         """Flights whose bodies are left to helpers."""
+        self.connections = OpenConnections()
+        self.offers = Http3Offers() if has_http_3 and settings.http is HttpVersion.AUTO else None
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
@@ -74,6 +78,7 @@ class CurlClient:
         self.post = self._multi.post
         self.helpers = Helpers(self.post)
         self.wake = self._multi.wake
+        self.after_this_call = self._multi.after_this_call
         self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened
 
     @property

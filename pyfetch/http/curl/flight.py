@@ -18,11 +18,12 @@ from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SECONDS, DRAIN_SIZE
-from pyfetch.http.curl.errors import COULDNT_CONNECT, URL_MALFORMAT, Reached, as_exception
+from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, Reached, as_exception
 from pyfetch.http.curl.handle import Address, Handle, HasDescriptor
-from pyfetch.http.curl.head import final_head, is_interim, raw_head
+from pyfetch.http.curl.head import final_head, is_complete, is_interim, raw_head
 from pyfetch.http.curl.helpers import LARGE, QueuedBody
 from pyfetch.http.curl.measured import log_answer, phases_of_connecting
+from pyfetch.http.curl.open_connections import Ends, OpenConnection
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import RawHeads, ResponseHead, framing_of
 from pyfetch.http.response_head import MAX_FIELDS
@@ -40,6 +41,7 @@ OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 
 _WAITING, _CONNECTING, _RECEIVING = Phase.WAITING, Phase.CONNECTING, Phase.RECEIVING
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
+_TRIED = int(pycurl.CURL_HTTP_VERSION_3)
 _LINE_END = len(b"\r\n")
 _FINAL = (b"HTTP/1.1 2", b"HTTP/2 2")
 """Beginnings of heads that are no interim ones."""
@@ -56,6 +58,8 @@ class Flight:
         "_began",
         "_body",
         "_client",
+        "_connection",
+        "_descriptors",
         "_ended_with",
         "_error",
         "_fields",
@@ -67,6 +71,7 @@ class Flight:
         "_head_begins",
         "_head_blocks",
         "_heads_of_proxy",
+        "_is_being_sent",
         "_is_discarding",
         "_is_enough",
         "_is_judged",
@@ -74,9 +79,11 @@ class Flight:
         "_is_paused",
         "_is_sent",
         "_is_settled",
+        "_is_unclean",
         "_left",
         "_limits",
         "_logs",
+        "_offered",
         "_on_end",
         "_other",
         "_phases_before",
@@ -126,7 +133,7 @@ class Flight:
         """Have the client look at it, as its transfer was stopped; for any thread."""
         self._client.post(partial(self._client.stop, self))
 
-    def send(self) -> None:
+    def send(self, *, over_new_connection: bool = False) -> None:
         """Send the next request. Raises `TargetError`."""
         client, transfer = self._client, self.transfer
         transfer.check()
@@ -139,6 +146,9 @@ class Flight:
         self._addresses: list[str] = []
         self._is_discarding = self._is_enough = self._has_opened = self._is_sent = False
         self._is_settled = self._is_paused = self._has_heard_proxy = False
+        self._is_being_sent = self._is_unclean = False
+        self._connection: OpenConnection | None = None
+        self._descriptors: list[int] = []
         self._head_begins = self._heads_of_proxy = 0
         self._is_judged = True
         self._granted = 0
@@ -150,6 +160,9 @@ class Flight:
         now = self._began = self._seen_at = time.monotonic()
         request = planned.prepared
         handle = self._handle = client.take_handle(config.route)
+        offers = client.offers
+        handle.version = self._offered = offers.version(config.route) if offers else None
+        handle.wants_new_connection = over_new_connection or self._offered == _TRIED
         try:
             handle.prepare(request.url or "", request.headers, config, client.options, self)
         except ValueError as error:
@@ -175,6 +188,29 @@ class Flight:
         phases[-1] = (Phase.RESOLVING, phases[-1][1])
         self.transfer.has_asked = False
 
+    def socket_made(self, descriptor: int) -> None:
+        """Note what libcurl has made of the socket for a new connection."""
+        self._descriptors.append(descriptor)
+
+    def sending(self, ends: Ends) -> bool:
+        """The request is about to be sent over a connection between these. Whether it may."""
+        connections = self._client.connections
+        if self._has_opened:
+            if self._descriptors:
+                self._connection = connections.opened(ends, self._descriptors)
+            return True
+        connection = self._connection = connections.between(ends)
+        if connection is None or not connection.is_exclusive:
+            return True
+        if connection.has_unread():
+            self._is_unclean = True
+            return False
+        if self._planned.config.route.has_tls:  # it may have decrypted more than was read
+            connection.mark()
+            self._is_being_sent = True
+            self._client.after_this_call(self._see_what_was_there)
+        return True
+
     def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make a socket for a new connection, if its address is allowed."""
         transfer = self.transfer
@@ -199,6 +235,10 @@ class Flight:
     def write(self, data: bytes) -> int | None:
         """Take a piece of the body. None: it is taken."""
         try:
+            is_first = self._is_being_sent and self._response is None
+            if is_first and self._has_answer_of_another(data):
+                self._is_unclean = True
+                return _REFUSED
             if self._response is None and self._has_head():
                 self._take_head()
             if self._is_discarding:
@@ -216,6 +256,39 @@ class Flight:
         except BaseException as error:
             self._error = error
             return _REFUSED
+
+    def _has_answer_of_another(self, data: bytes = b"") -> bool:
+        """Whether TLS had an answer before the request could be answered.
+
+        libcurl reads as soon as it has sent a request: what it gets then is the answer only if
+        as much has come since, and no more. `data`: the beginning of the body.
+        """
+        handle, connection = self._handle, self._connection
+        if not (handle and connection and handle.lines):
+            return False
+        size = sum(map(len, handle.lines)) + len(data)
+        return not connection.may_have_sent(size, is_whole=is_complete(handle.lines, len(data)))
+
+    def _see_what_was_there(self) -> None:
+        """The call of libcurl is over in which the request was sent."""
+        self._is_being_sent = False
+        if self._is_unclean or (self._response is None and self._has_answer_of_another()):
+            self._ask_again()
+
+    def _ask_again(self) -> None:
+        """Send the same request over a new connection, and close the one that was used."""
+        if self._connection:
+            self._connection.shut_down()
+        trace.not_its_answer(self._planned.config.route)
+        self._send_again()
+
+    def _send_again(self) -> None:
+        del self.transfer.phases[self._phases_before :]
+        self._release()
+        try:
+            self.send(over_new_connection=True)
+        except BaseException as error:
+            self.give_up(error)
 
     def _take(self, data: bytes) -> int | None:
         size = len(data)
@@ -331,14 +404,13 @@ class Flight:
             return None
         if self._body:
             self._body.hand_over()
-        seen = transfer.received + len(lines)
         if self._other:
-            seen += len(self._other.data)
+            return failures.of_body(TimeoutError(), transfer) if now > self._other.due else None
+        seen = transfer.received + len(lines)
         if seen != self._seen:
             self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
         timeout = self._planned.config.timeout
-        is_drained = self._is_discarding and not self._other
-        longest = DRAIN_SECONDS if is_drained else timeout.read_timeout or math.inf
+        longest = DRAIN_SECONDS if self._is_discarding else timeout.read_timeout or math.inf
         if self._is_paused or not self._is_judged:
             self._seen_at = now
         if now - self._seen_at < longest:
@@ -364,6 +436,14 @@ class Flight:
         """The transfer of libcurl is over."""
         handle = self._handle
         assert handle  # noqa: S101 - it was in flight
+        is_rest = code in NO_HTTP and not (handle.lines or self._has_opened or self._error)
+        if self._is_unclean or is_rest:
+            self._ask_again()
+            return
+        if code and self._offered is not None and self._response is None and self._client.offers:
+            self._client.offers.ended(self._planned.config.route, spoken=False)
+            self._send_again()  # by another version
+            return
         try:
             if self._body and handle.collects:
                 self._take_collected(handle, self._body)
@@ -485,6 +565,7 @@ class Flight:
         framing = framing_of(status_line.status, fields)
         url = planned.url(self._state)
         response = ResponseHead(url, status_line, fields, framing, version)
+        self._learn_from(response)
         self._response = response
         conversation = self._client.conversation
         if handle.keeps_heads:
@@ -509,6 +590,19 @@ class Flight:
             self._client.helpers.submit(self._judge_elsewhere)
         else:
             self._judge()
+
+    def _learn_from(self, response: ResponseHead) -> None:
+        """Note which versions of HTTP are spoken over the connection, and by the server."""
+        if self._connection and self._has_opened:
+            self._connection.is_exclusive = response.version.startswith("1.")
+        offers, route = self._client.offers, self._planned.config.route
+        if offers is None:
+            return
+        if self._offered is not None:
+            offers.ended(route, spoken=response.version == "3")
+        offer = response.headers.get("alt-svc")
+        if offer is not None:
+            offers.heard(route, offer)
 
     def _judge(self) -> None:
         response = self._response
@@ -543,7 +637,8 @@ class Flight:
             return
         from pyfetch.http.other_answer import OtherBody
 
-        self._other = OtherBody(length)
+        self.transfer.steps += 1  # what comes now is timed anew
+        self._other = OtherBody(length, self._planned.config.timeout.read_timeout)
 
     def _failure(self, code: int, text: str, handle: Handle) -> BaseException | None:
         """What an error of libcurl means now; None if all that is wanted has come."""

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from http.client import HTTPException
 from typing import Any, NamedTuple
 
 from pyfetch.headers import Fields
+from pyfetch.http.response import framing_of
 from pyfetch.http.response_head import (
     MAX_FIELDS,
     MAX_HEAD_SIZE,
@@ -70,6 +72,16 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         if interim > MAX_INTERIM:
             raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
     raise BadHeadError("its head has no end")
+
+
+def is_complete(lines: Sequence[bytes], size: int) -> bool:
+    """Whether these lines, with so many bytes of a body, are a complete response."""
+    try:
+        status_line, fields, _ = final_head(lines, 0)
+    except HTTPException:
+        return False
+    length = framing_of(status_line.status, fields).length
+    return length is not None and size >= length
 
 
 def _is_final(status_line: StatusLine) -> bool:

@@ -41,6 +41,9 @@ class Multi:
         self._due: float | None = None
         """When libcurl wants to be called even if nothing happens."""
         self._posted: deque[Callable[[], None]] = deque()
+        self._after_call: list[Callable[[], None]] = []
+        self.after_this_call = self._after_call.append
+        """Have something called as soon as libcurl has done what it is doing now."""
         self._waits = False
         self._reading, self._writing = _new_signal()
         self._poll.register(self._reading, _IN)
@@ -68,13 +71,12 @@ class Multi:
         Waits at most so long for something to happen, and not if `is_wanted` says that there is
         something else to do; that calls `wake` when it becomes true later.
         """
-        multi = self._multi
         has_moved = False
         now = time.monotonic()
         if self._due is not None:
             if self._due <= now:  # most often, as a transfer has just been added
                 self._due = None
-                multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                self._act(pycurl.SOCKET_TIMEOUT, 0)
                 if ended := self._ended():
                     return ended
             if self._due is not None:
@@ -88,12 +90,19 @@ class Multi:
             elif descriptor in self._watched:
                 # Errors and the end of a connection are found by reading.
                 ready = (1 if events & ~_OUT else 0) | (2 if events & _OUT else 0)
-                multi.socket_action(descriptor, ready)
+                self._act(descriptor, ready)
                 has_moved = True
         while self._posted:
             self._posted.popleft()()
             has_moved = True
         return self._ended() if has_moved else []
+
+    def _act(self, descriptor: int, ready: int) -> None:
+        """Let libcurl do what this socket is ready for, or what time it is for."""
+        self._multi.socket_action(descriptor, ready)
+        calls = self._after_call
+        while calls:
+            calls.pop()()
 
     def _wait_for_sockets(
         self, seconds: float, is_wanted: Callable[[], bool]

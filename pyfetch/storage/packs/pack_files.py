@@ -37,8 +37,8 @@ class SealedPacks(Protocol):
         """Bytes of what has this name; None: nothing has it."""
         ...
 
-    def reading(self, name: str, /) -> BinaryIO:
-        """Open a pack, to read it with `os.pread`."""
+    def reading(self, name: str, start: int, end: int, /) -> BinaryIO:
+        """Open a pack, to read some of its bytes with `os.pread`."""
         ...
 
     def put_beside(self, name: str, content: bytes, /) -> None:
@@ -132,7 +132,7 @@ class PacksInDirectory:
         status = _status(name, self._directory.root)
         return status.st_size if status else None
 
-    def reading(self, name: str) -> BinaryIO:
+    def reading(self, name: str, start: int, end: int) -> BinaryIO:  # noqa: ARG002 - all of them
         return _reading(name, self._directory.root)
 
     def put_beside(self, name: str, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -41,7 +42,6 @@ class PackStore:
     Paths are the keys of members. What is there, the state says, if the pack has it.
     """
 
-    waits = False
     is_local = False
 
     def __init__(
@@ -53,6 +53,7 @@ class PackStore:
         final: Callable[[str], str],
     ) -> None:
         self.directory = directory
+        self.waits = settings.in_bucket
         self.sealed = sealed
         self.format = pack_format
         self.final = final
@@ -72,9 +73,16 @@ class PackStore:
     @classmethod
     def of(cls, settings: Settings, directory: OutputDirectory) -> PackStore:
         """The store that these settings name. Raises `UsageError`."""
-        sealed = PacksInDirectory(directory)
+        sealed: SealedPacks = PacksInDirectory(directory)
+        final: Callable[[str], str] = directory.final
+        if settings.in_bucket:
+            from pyfetch.storage.objects.object_store import ObjectStore
+            from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
+
+            bucket = ObjectStore.of(settings, directory).bucket
+            sealed, final = PacksInBucket(bucket), bucket.address.shown
         pack_format = pack_format_of(settings, directory, lambda member: store.has(member))
-        store = cls(directory, sealed, pack_format, settings, directory.final)
+        store = cls(directory, sealed, pack_format, settings, final)
         return store
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
@@ -93,7 +101,7 @@ class PackStore:
         member = StoredMember.of(stored)
         member = self.format.holder(member) if member else None
         with errors_of(self.final(path)):
-            file = self._reading(member.pack) if member else None
+            file = self._reading(member) if member else None
             if file is None or member is None:
                 raise TargetError(Failure.DISK, f"the pack of {self.final(path)} is gone")
             with file:
@@ -167,13 +175,13 @@ class PackStore:
                         self._sealed_sizes[name] = size
         return size is not None and size >= member.end
 
-    def _reading(self, name: str) -> BinaryIO | None:
-        """Open a pack, sealed or not. It may be sealed at this moment."""
-        for reading in (self.open_packs.reading, self.sealed.reading, self.open_packs.reading):
-            try:
-                return reading(name)
-            except FileNotFoundError:
-                continue
+    def _reading(self, member: StoredMember) -> BinaryIO | None:
+        """Open its pack, sealed or not. It may be sealed at this moment."""
+        name, start, end = member.pack, member.start, member.end
+        with contextlib.suppress(FileNotFoundError):
+            return self.open_packs.reading(name)
+        with contextlib.suppress(FileNotFoundError):
+            return self.sealed.reading(name, start, end)
         return None
 
 

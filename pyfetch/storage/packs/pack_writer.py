@@ -204,18 +204,24 @@ def _write_buffers(descriptor: int, buffers: list[bytes | bytearray | memoryview
 
 
 def _copy(descriptor: int, piece: FileSlice, at: int) -> int:
-    source = piece.file.fileno()
-    done = 0
-    while done < piece.size:
+    copy_bytes(piece.file.fileno(), 0, piece.size, descriptor, at)
+    return at + piece.size
+
+
+def copy_bytes(source: int, start: int, end: int, descriptor: int, at: int) -> None:
+    """Copy the bytes of one open file from `start` to `end` to a place in another one.
+
+    Raises `OSError`.
+    """
+    while start < end:
         try:
-            copied = os.copy_file_range(source, descriptor, piece.size - done, done, at)
+            copied = os.copy_file_range(source, descriptor, end - start, start, at)
         except (AttributeError, OSError) as error:
             if isinstance(error, OSError) and error.errno not in _CANNOT_COPY:
                 raise
-            block = os.pread(source, min(BLOCK, piece.size - done), done)
+            block = os.pread(source, min(BLOCK, end - start), start)
             copied = os.pwrite(descriptor, block, at)
         if not copied:
             raise OSError(errno.ESTALE, "what was to be packed has become shorter")
-        done += copied
+        start += copied
         at += copied
-    return at

@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from pyfetch.storage.state_tables import StateTables
 
 _ALL = "SELECT key, path, url, size, sha256, stored FROM file WHERE instr(stored, char(9))"
+_BY_PLACE = (
+    " ORDER BY substr(stored, 1, instr(stored, char(9))),"
+    " CAST(substr(stored, instr(stored, char(9)) + 1) AS INTEGER)"
+)
 _FORGET = (
     "UPDATE file SET status = NULL, size = NULL, modified_ns = NULL, etag = NULL,"
     " last_modified = NULL, sha256 = NULL, answered_by = NULL, fetched_at = NULL, went_to = NULL,"
     " unused_name = NULL, media_type = NULL, content_encoding = NULL, stored = NULL WHERE key = ?"
 )
-_MOVE = "UPDATE file SET stored = ? WHERE key = ?"
+_MOVE = "UPDATE file SET stored = ? WHERE key = ? AND stored = ?"
 
 
 class PackedRow(NamedTuple):
@@ -40,8 +44,8 @@ class PackedRows:
         self._errors = DatabaseErrors(state)
 
     def all(self) -> Iterator[PackedRow]:
-        """All of them, in the order of their paths."""
-        yield from self._found(f"{_ALL} ORDER BY path")
+        """All of them, in the order of their packs and places."""
+        yield from self._found(_ALL + _BY_PLACE)
 
     def of(self, packs: Collection[str]) -> list[PackedRow]:
         """Those of these packs, in the order of their places."""
@@ -53,10 +57,10 @@ class PackedRows:
         with self._errors:
             self._tables.change(_FORGET, (key,))
 
-    def move(self, key: str, member: StoredMember) -> None:
-        """Note that this one is elsewhere now."""
+    def move(self, row: PackedRow, member: StoredMember) -> None:
+        """Note that this one is elsewhere now, unless it was fetched again since."""
         with self._errors:
-            self._tables.change(_MOVE, (member.text(), key))
+            self._tables.change(_MOVE, (member.text(), row.key, row.member.text()))
 
     def _found(self, query: str) -> Iterator[PackedRow]:
         with self._errors:

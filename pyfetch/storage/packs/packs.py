@@ -19,7 +19,9 @@ from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
 from pyfetch.storage.packs.pack_format import StoredMember
+from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
+from pyfetch.storage.packs.pack_sorting import PackLedger, sorted_pack
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.pack_writer import GivenPack
 from pyfetch.storage.packs.sealing import FullPack, Sealer
@@ -61,11 +63,12 @@ class _PackInWork:
 
     def take(self, member: StoredMember, file: PackedFile) -> Iterator[PackedFile]:
         """Note a member. Yields those that may be recorded now."""
-        self.noted += 1
-        self.members += 1
-        if member.start < self.known_end:
+        if member.start < self.known_end:  # it was noted before
             yield file
             return
+        if member.start not in self.deferred:
+            self.noted += 1
+            self.members += 1
         self.deferred[member.start] = member.end, file
         while following := self.deferred.pop(self.known_end, None):
             self.known_end, file = following
@@ -78,14 +81,23 @@ class Packs:
     All open packs that an earlier run has left are cut back to what `state` knows.
     """
 
-    def __init__(self, store: PackStore, state: State) -> None:
-        """Raises a `RunError`."""
+    def __init__(
+        self, store: PackStore, state: State, *, in_order: bool, list_file: str | None
+    ) -> None:
+        """`in_order`: whether each pack has the order of the list in the end.
+
+        `list_file`: where to list all members in the end. Raises a `RunError`.
+        """
+        self._in_order = in_order
+        self._ledger: PackLedger | None = None
+        self._list_file = list_file
+        self._rows = state.packed()
         self._store = store
         self._format = store.format
         self._files = store.open_packs
         self._lock = threading.Lock()
         with self._errors():
-            left = left_packs(store, state.packed())
+            left = left_packs(store, self._rows)
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
         self._packs: dict[str, _PackInWork] = {}
@@ -99,7 +111,7 @@ class Packs:
         """Packs whose members are all noted."""
         self._numbers = PackNumbers(store)
         self._failures = PackFailures()
-        self._sealer = Sealer(store, state.packed(), self._failures)
+        self._sealer = Sealer(store, self._failures)
         self._pool: ThreadPoolExecutor | None = None
         self._sealing: list[Future[None]] = []
 
@@ -168,21 +180,26 @@ class Packs:
             return [*self._orphans, *deferred]
 
     @contextmanager
-    def filled(self, commit: Callable[[], None], stopped: Callable[[], bool]) -> Iterator[None]:
+    def filled(self, ledger: PackLedger, stopped: Callable[[], bool]) -> Iterator[None]:
         """Let the run fill them within; seal them at its end, unless it was `stopped`.
 
-        `commit` records what is deferred, and commits all. Raises a `RunError`.
+        Raises a `RunError`.
         """
+        self._ledger = ledger
         self._store.writer.source = self
         seals = False
-        try:
-            yield
-            seals = not stopped()
-        finally:
-            with self._errors():
-                self._store.writer.close()
-            commit()
-            self._finish(seals=seals)
+        with opened_list(self._list_file) as members:
+            try:
+                yield
+                seals = not stopped()
+            finally:
+                with self._errors():
+                    self._store.writer.close()
+                ledger.commit_all()
+                self._finish(seals=seals)
+            if seals and members and self._list_file:
+                there = (row for row in self._rows.all() if self._store.has(row.member))
+                write_list(members, self._list_file, there)
 
     def close(self) -> None:
         """Let go of what is open."""
@@ -201,18 +218,30 @@ class Packs:
         if not seals:
             return
         left = [FullPack(given.name, given.length, given.members) for given in self._left]
+        self._left.clear()
         left += self._full
         left += [FullPack(name, one.length, one.members) for name, one in self._packs.items()]
         for full in sorted(left):
             if full.length:  # it may have no member, but answers that brought none
                 self._seal(full)
             else:
-                with self._errors():
-                    self._files.remove(full.name)
+                self._left.append(GivenPack(full.name, 0, 0))
+        for empty in self._left:
+            with self._errors():
+                self._files.remove(empty.name)
         self._sealer.finish()
 
     def _seal(self, full: FullPack) -> None:
         with errors_of(self._store.final(full.name)):
+            if self._in_order and self._ledger:
+                name = sorted_pack(self._store, self._rows, self._numbers, self._ledger, full.name)
+                if name != full.name:
+                    emptied = self._store.cut(full.name, 0, 0)
+                    with self._lock:
+                        self._left.append(emptied)
+                    length = self._files.size(name)
+                    assert length is not None  # noqa: S101 - it was just made
+                    full = full._replace(name=name, length=length)
             self._sealer.seal(full)
 
     def _errors(self) -> errors_of:

@@ -10,7 +10,6 @@ from pyfetch.storage.packs.pack_failures import PackFailures
 
 if TYPE_CHECKING:
     from pyfetch.storage.packs.pack_store import PackStore
-    from pyfetch.storage.packs.packed_rows import PackedRows
 
 
 class FullPack(NamedTuple):
@@ -24,9 +23,8 @@ class FullPack(NamedTuple):
 class Sealer:
     """Seals packs, one after the other. Its methods raise `OSError`, and a `RunError`."""
 
-    def __init__(self, store: PackStore, rows: PackedRows, failures: PackFailures) -> None:
+    def __init__(self, store: PackStore, failures: PackFailures) -> None:
         self._store = store
-        self._rows = rows
         self._failures = failures
         self._last: tuple[FullPack, list[object]] | None = None
 

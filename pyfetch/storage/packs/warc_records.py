@@ -28,6 +28,9 @@ from pyfetch.storage.packs.pack_format import FileSlice, MemberBody, Piece
 _VERSION = "1.1"
 _LEVEL = 6
 """How hard records are compressed, as by `gzip` itself."""
+_NOT_AT_ALL = 0
+_SAMPLE = 16 * 1024
+"""Bytes of a body by which it is seen whether it shrinks."""
 _RESPONSE, _REQUEST = (f"application/http; msgtype={kind}" for kind in ("response", "request"))
 _SAME_PAYLOAD = "http://netpreserve.org/warc/1.1/revisit/identical-payload-digest"
 _TRANSFER_ENCODING = re.compile(rb"(?im)^(transfer-encoding[ \t]*:)")
@@ -100,7 +103,8 @@ def exchange_records(exchange: ArchivedExchange, directory: str) -> tuple[list[P
     That of a large body is in an open file in `directory`, which has no name. Raises `OSError`.
     """
     in_file = exchange.body.data is None and exchange.original is None
-    response = _RecordInFile(directory) if in_file else _RecordInMemory()
+    level = _LEVEL if exchange.original or _shrinks(exchange.body) else _NOT_AT_ALL
+    response = _RecordInFile(level, directory) if in_file else _RecordInMemory(level)
     response_id = _new_id()
     _write_response(response, response_id, exchange)
     request = _RecordInMemory()
@@ -164,6 +168,18 @@ def _write(
     WARCWriter(out, gzip=False, warc_version=_VERSION).write_record(record)
 
 
+def _shrinks(body: MemberBody) -> bool:
+    """Whether a body is to be compressed.
+
+    Images and archives are compressed already: to try that again, and hardly gain a byte, would
+    take five times the CPU time of all else that is done for a large one.
+    """
+    if body.size < _SAMPLE:
+        return True
+    sample = next(body.blocks())[:_SAMPLE]
+    return len(zlib.compress(sample, 1)) < _SAMPLE * 0.97
+
+
 def _new_id() -> str:
     return f"<urn:uuid:{uuid.uuid4()}>"
 
@@ -200,8 +216,8 @@ class _ReadOnce:
 class _RecordInMemory:
     """Compresses a record as it is written: one gzip member, in memory."""
 
-    def __init__(self) -> None:
-        self._compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS + 16)
+    def __init__(self, level: int = _LEVEL) -> None:
+        self._compressor = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS + 16)
         self._written: list[bytes] = []
         self.size = 0
         """Bytes of the record, once it has ended."""
@@ -231,8 +247,8 @@ class _RecordInMemory:
 class _RecordInFile(_RecordInMemory):
     """The same in a file without a name, for large ones."""
 
-    def __init__(self, directory: str) -> None:
-        super().__init__()
+    def __init__(self, level: int, directory: str) -> None:
+        super().__init__(level)
         self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - `__del__` closes it
 
     def __del__(self) -> None:

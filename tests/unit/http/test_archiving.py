@@ -160,6 +160,28 @@ def test_a_body_that_nobody_sends_is_not_waited_for_longer_than_timeout(
     assert (kept.body, kept.cut_by) == (b"slow", "time")
 
 
+@pytest.mark.parametrize("engine", Engine)
+def test_a_body_that_drips_is_not_waited_for_long(
+    engine: Engine, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes in time, and still it is over soon."""
+    monkeypatch.setattr(other_answer, "KEPT_WITHIN", 0.3)
+
+    def dripping(handler: Handler) -> None:
+        handler.head(302, Content_Length="100000", Location="/missing")
+        for _ in range(1000):
+            handler.send(b"d")
+            handler.wfile.flush()
+            if server.over.wait(0.02):
+                return
+
+    server.routes["/drips"] = dripping
+    moved, missing = Fetching(engine).get(f"{server.url}/drips").others
+    assert moved.cut_by == "time"
+    assert 0 < len(moved.body) < 1000
+    assert missing.head.status == 404
+
+
 def test_without_an_archive_no_head_is_kept(server: LoopbackServer) -> None:
     server.pages = {"/x": Page(b"x")}
     for engine in Engine:

@@ -102,6 +102,15 @@ def test_a_large_body_is_compressed_into_a_file_without_a_name(tmp_path: Path) -
     assert block == HEAD + body
 
 
+def test_what_is_compressed_already_is_not_compressed_again() -> None:
+    body = os.urandom(100_000)
+    data = joined(exchange_records(exchange(in_memory(body)), "/nowhere")[0])
+    assert body[40_000:50_000] in data
+    assert records(data)[0][2] == HEAD + body
+    text = b"some text, " * 10_000
+    assert len(joined(exchange_records(exchange(in_memory(text)), "/nowhere")[0])) < 2000
+
+
 def test_a_body_that_another_record_has_is_only_referred_to() -> None:
     original = Original("http://h/other", warc_date(AT - 5))
     (kind, said, block), _ = records(
