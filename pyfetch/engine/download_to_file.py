@@ -130,7 +130,8 @@ class FileDownload(Download):
 
     def _question(self, part: Saving, wanted: Wanted) -> Question:
         """What the next request asks for."""
-        if self._redirects().whole:
+        redirects = self._transfer.assignment.redirects
+        if redirects and redirects.whole:
             return Question(is_second=True)
         known = part.continuable()
         settings = self._settings
@@ -230,11 +231,11 @@ class FileDownload(Download):
         when_there = _KEEP
         if replaces:
             when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
+        there = self._there
         instead = self._path_beside if self._said.name and replaces else None
-        check = self._transfer.check
         # What has appeared since the name was seen free is not ours, whatever its time says.
-        known = UNKNOWN if self._there.seen_before else self._target.known
-        return Placement(when_there, known, self._there, instead, check)
+        known = UNKNOWN if there.seen_before else self._target.known
+        return Placement(when_there, known, there, instead, self._transfer.check)
 
     def _path_beside(self) -> str:
         """Another path, for when a file of the user has the name that the server gave."""

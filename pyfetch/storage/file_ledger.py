@@ -122,7 +122,8 @@ class FileLedger:
             return
         with self._lock:
             self._let_go(target.path)
-            self._given.pop(target.index, None)
+            if self._given:
+                self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
             if self._packs and attempt.result.failed:
                 self._packs.failed(attempt.result)
