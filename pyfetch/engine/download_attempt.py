@@ -97,7 +97,7 @@ class Download:
         if question.part_length > HASHED_LATE:
             yield BEFORE_WORK
         writer = BodyWriter(
-            self._target,
+            self.report.target,
             self._transfer,
             part,
             question,

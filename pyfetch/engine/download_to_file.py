@@ -93,7 +93,7 @@ class FileDownload(Download):
 
         Raises `TargetError` or `NeedsAnotherRequest`.
         """
-        target, final = self._target, self._final
+        target, final = self.report.target, self._final
         path = target.path
         settings = self._settings
         expected = Expectations(settings, self._transfer.assignment.length)
@@ -138,7 +138,7 @@ class FileDownload(Download):
         if known and settings.compressed and known.content_encoding != "":
             known = None
             _log.info("%s: its part does not go on: %s", self._target.url, _MAY_BE_CODED)
-        demands_checksum = self._target.checksum is not None
+        demands_checksum = self.report.target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
             _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
@@ -234,7 +234,7 @@ class FileDownload(Download):
         there = self._there
         instead = self._path_beside if self._said.name and replaces else None
         # What has appeared since the name was seen free is not ours, whatever its time says.
-        known = UNKNOWN if there.seen_before else self._target.known
+        known = UNKNOWN if there.seen_before else self.report.target.known
         return Placement(when_there, known, there, instead, self._transfer.check)
 
     def _path_beside(self) -> str:

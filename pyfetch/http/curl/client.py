@@ -11,6 +11,7 @@ import pycurl
 
 from pyfetch.attempt import RedirectState
 from pyfetch.errors import UsageError
+from pyfetch.http import trace
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
@@ -66,6 +67,8 @@ class CurlClient:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
+        self.logs = trace.is_on()
+        """Whether what happens is logged; seen before each wait."""
         self.large: set[Flight] = set()
         """Flights whose bodies are left to helpers."""
         self.connections = OpenConnections()
@@ -109,6 +112,7 @@ class CurlClient:
 
     def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
         """Move all GETs on; see `Multi.wait`."""
+        self.logs = trace.is_on()
         due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:

@@ -136,7 +136,6 @@ class Flight:
     def send(self, *, over_new_connection: bool = False) -> None:
         """Send the next request. Raises `TargetError`."""
         client, transfer = self._client, self.transfer
-        transfer.check()
         planned = self._planned = client.conversation.plan(
             self._state, self._fields, transfer.target
         )
@@ -170,7 +169,7 @@ class Flight:
         except pycurl.error as error:
             refused = as_exception(URL_MALFORMAT, str(error), self._progress())
             raise failures.of_request(refused, config.timeout) from error
-        self._logs = trace.is_on()
+        self._logs = client.logs
         if self._logs and trace.shows_heads():
             trace.request_head(config.route.encode(request.url or "", request.headers))
         transfer.has_asked = True
@@ -286,6 +285,7 @@ class Flight:
         del self.transfer.phases[self._phases_before :]
         self._release()
         try:
+            self.transfer.check()
             self.send(over_new_connection=True)
         except BaseException as error:
             self.give_up(error)
