@@ -60,7 +60,8 @@ $(VENV)-pywb/ready: | $(VENV)/ready
 
 .PHONY: test-all
 test-all: $(VENV)/ready-to-test $(VENV)-pywb/ready ## Run all but the browser's: slow ones, under stress, with many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough -m 'not alone' tests/unit tests/command tests/stress
+	$(PYTEST) -m alone tests/stress
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
 .PHONY: test-curl
@@ -73,6 +74,10 @@ azurite: .azurite/ready ## Install the emulator of Azure, without which its test
 .azurite/ready:
 	timeout 300 npm install --silent --no-audit --no-fund --prefix .azurite azurite
 	touch $@
+
+.PHONY: test-curl-all
+test-curl-all: $(VENV)/ready-to-test ## Run the slow ones, too, and those under stress that fetch (minutes)
+	$(PYTEST) $(AT_ONCE) --engine curl tests/command tests/stress
 
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
