@@ -60,7 +60,8 @@ $(VENV)-pywb/ready: | $(VENV)/ready
 
 .PHONY: test-all
 test-all: $(VENV)/ready-to-test $(VENV)-pywb/ready ## Run all but the browser's: slow ones, under stress, with many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough -m 'not alone' tests/unit tests/command tests/stress
+	$(PYTEST) -m alone tests/stress
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
 .PHONY: test-curl

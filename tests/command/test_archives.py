@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -222,6 +223,7 @@ def test_behind_a_proxy_it_is_the_exchange_with_the_host(
     assert not [record for record in there if "WARC-IP-Address" in record.fields]
 
 
+@pytest.mark.slow  # it starts interpreters
 def test_a_task_gets_the_body_also_of_what_only_refers_to_one(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -321,3 +323,24 @@ def test_each_body_is_verified(pyfetch: Command, server: LoopbackServer) -> None
     damaged[-700] ^= 1
     file.write_bytes(damaged)
     assert pyfetch("--verify", "-o", "crawl", "--pack", "warc").status == 1
+
+
+def test_after_a_loss_of_power_what_was_written_last_is_looked_at(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """The state may know a record of which the disk has zeros."""
+    server.pages = {"/a": Page(BODY), "/b": Page(BODY), "/c": Page(b"c" * 9000)}
+    urls = [f"{server.url}/{name}" for name in "abcd"]
+    assert crawl(pyfetch, *urls, "-w", "1", "--fail-fast").status == 1
+    packs = pyfetch.directory / "crawl" / ".pyfetch" / "packs"
+    (file,) = packs.glob("*.warc.gz")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1000] + bytes(1000))  # the error, and a part of what is before
+    numbers = json.loads((packs / "numbers.json").read_text())
+    (packs / "numbers.json").write_text(json.dumps(numbers | {"boot": "another"}))
+    server.pages["/d"] = Page(b"d")
+    ended = crawl(pyfetch, *urls)
+    assert [one["outcome"] for one in ended.results] == ["unchanged", "unchanged"] + ["fetched"] * 2
+    there = [one for one in found(pyfetch) if one.kind in ("response", "revisit")]
+    assert Counter(one.url for one in there if "200 OK" in one.head) == Counter(urls)
+    refers_to(there[1], there[0])

@@ -416,3 +416,23 @@ def test_a_plan_tells_what_is_there(pyfetch: Command, server: LoopbackServer) ->
     assert ended.status == 0
     assert [row[0] for row in ended.rows] == ["refresh", "fetch"]
     assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}
+
+
+def test_after_a_loss_of_power_an_open_pack_is_kept_as_far_as_it_is_right(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 99) for number in range(4)}
+    urls = [server.url + path for path in [*server.pages, "/no"]]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments, "--fail-fast").status == 1
+    data = pyfetch.directory / "data"
+    opened = data / ".pyfetch" / "packs" / "000000.tar"
+    content = bytearray(opened.read_bytes())
+    at = content.index(b"2" * 99)
+    content[at : at + 99] = bytes(99)  # what the disk had not got yet
+    opened.write_bytes(content)
+    numbers = opened.with_name("numbers.json")
+    numbers.write_text(json.dumps(json.loads(numbers.read_text()) | {"boot": "another"}))
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "304", "200", "200", "404"]
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}

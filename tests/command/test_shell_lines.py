@@ -42,9 +42,10 @@ DOCUMENTS_WITH_LINES = [page for page in DOCUMENTS if any(blocks(page, "sh", "cr
 MADE = {
     "README.md": {
         "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
-        "crawl/crawl-00000.warc.gz", "mirror/one.txt", "thumbs/17", "thumbs/18",
+        "set/000000.tar", "crawl/crawl-00000.warc.gz", "mirror/one.txt", "thumbs/17", "thumbs/18",
         "archives/a/one.txt", "pages.jsonl",
     },
+    "packs.md": {"data/000000.tar", "packs.tsv"},
     "archives.md": {"crawl/crawl-00000.warc.gz"},
     "compute.md": {
         "data/one.txt.gz", "results.tsv", "thumbs/17", "archives/a/one.txt", "sources/one.txt",

@@ -67,7 +67,10 @@ def test_runs_that_are_killed_again_and_again_fill_packs_that_are_right_at_each_
     for _ in range(KILLS):
         asked = len(server.asked)
         processes = randomness.choice(["1", "2"])
-        run = installed.start(*arguments, "--if-exists", "skip", "--processes", processes)
+        order = randomness.choice(["input", "arrival"])
+        run = installed.start(
+            *arguments, "--if-exists", "skip", "--processes", processes, "--pack-order", order
+        )
         while len(server.asked) == asked and run.poll() is None:
             time.sleep(0.002)
         time.sleep(randomness.uniform(0, 0.2))

@@ -22,7 +22,14 @@ def left_packs(store: PackStore, rows: PackedRows) -> list[GivenPack]:
     After a loss of power, a pack may lack what was written last: then each member is read.
     """
     files = store.open_packs
-    names = [name for name in files.names() if name.endswith(store.format.suffix)]
+    names = []
+    for name in files.names():
+        if not name.endswith(store.format.suffix):
+            continue
+        if store.sealed.has_sealed(name, files.descriptor):
+            files.remove(name)
+        else:
+            names.append(name)
     if not names:
         return []
     by_pack: dict[str, list[PackedRow]] = defaultdict(list)

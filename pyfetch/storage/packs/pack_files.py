@@ -28,6 +28,7 @@ from pyfetch.storage.placing import NO_LINKS
 
 PACKS_DIRECTORY = "packs"
 """Directory of the packs that are not sealed, below `.pyfetch`."""
+_LONGEST = 4096
 
 
 class SealedPacks(Protocol):
@@ -42,7 +43,18 @@ class SealedPacks(Protocol):
         ...
 
     def put_beside(self, name: str, content: bytes, /) -> None:
-        """Make or replace a small file."""
+        """Make a small file, or replace one of the same pack.
+
+        Raises `StoppedError` if something else has the name. What begins as `content` does, up to
+        its first comma, is of the same pack.
+        """
+        ...
+
+    def has_sealed(self, name: str, packs: int, /) -> bool:
+        """Whether an open pack has its final name already: a run was killed just then.
+
+        `packs`: as of `seal`.
+        """
         ...
 
     def seal(self, name: str, packs: int, /) -> None:
@@ -137,6 +149,8 @@ class PacksInDirectory:
 
     def put_beside(self, name: str, content: bytes) -> None:
         root = self._directory.root
+        with contextlib.suppress(FileNotFoundError), _reading(name, root) as there:
+            check_is_of_same_pack(there.read(_LONGEST) or b"", content, self._directory.final(name))
         new = f"{OWN_DIRECTORY}/{PACKS_DIRECTORY}/{name}"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new, dir_fd=root)
@@ -147,18 +161,17 @@ class PacksInDirectory:
             os.fsync(descriptor)
         os.replace(new, name, src_dir_fd=root, dst_dir_fd=root)
 
+    def has_sealed(self, name: str, packs: int) -> bool:
+        ours, there = _status(name, packs), _status(name, self._directory.root)
+        return ours is not None and there is not None and identity(ours) == identity(there)
+
     def seal(self, name: str, packs: int) -> None:
         root = self._directory.root
         try:
             os.link(name, name, src_dir_fd=packs, dst_dir_fd=root, follow_symlinks=False)
         except FileExistsError:
-            there = os.stat(name, dir_fd=root, follow_symlinks=False)
-            ours = os.stat(name, dir_fd=packs, follow_symlinks=False)
-            if identity(there) != identity(ours):  # else a killed run was about to do the rest
-                raise StoppedError(
-                    f"{self._directory.final(name)} has appeared, and a pack is to have this name"
-                    " (move it away and run the same command again to go on)"
-                ) from None
+            if not self.has_sealed(name, packs):
+                raise in_the_way_of_pack(self._directory.final(name)) from None
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
@@ -169,6 +182,20 @@ class PacksInDirectory:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=packs)
         self._directory.sync(name)
+
+
+def check_is_of_same_pack(there: bytes, content: bytes, shown: str) -> None:
+    """Raise `StoppedError` if a file beside a pack is of somebody else. `there`: its beginning."""
+    if there.partition(b",")[0] != content.partition(b",")[0]:
+        raise in_the_way_of_pack(shown)
+
+
+def in_the_way_of_pack(shown: str) -> StoppedError:
+    """The error for something that has got the name of a pack, or of what is beside it."""
+    return StoppedError(
+        f"{shown} has appeared, and a pack is to have this name"
+        " (move it away and run the same command again to go on)"
+    )
 
 
 def _status(name: str, directory: int) -> os.stat_result | None:

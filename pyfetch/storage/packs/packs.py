@@ -196,7 +196,7 @@ class Packs:
                 with self._errors():
                     self._store.writer.close()
                 ledger.commit_all()
-                self._finish(seals=seals)
+                self.finish(seals=seals)
             if seals and members and self._list_file:
                 there = (row for row in self._rows.all() if self._store.has(row.member))
                 write_list(members, self._list_file, there)
@@ -206,7 +206,7 @@ class Packs:
         self._failures.close()
         self._store.close()
 
-    def _finish(self, *, seals: bool) -> None:
+    def finish(self, *, seals: bool) -> None:
         """End: wait for packs that are being sealed. `seals`: seal all the others, too.
 
         Nothing is appended any more, and the state on disk has all. Raises a `RunError`.

@@ -12,7 +12,10 @@ from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed
 from pyfetch.storage.objects.object_placing import LARGE
+from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK
+
+_LONGEST = 4096
 
 
 class PacksInBucket:
@@ -38,7 +41,19 @@ class PacksInBucket:
         return file
 
     def put_beside(self, name: str, content: bytes) -> None:
+        there = self.bucket.read(name, _LONGEST)
+        if there:
+            check_is_of_same_pack(there[0], content, self.bucket.address.shown(name))
         self.bucket.put(name, content, {"Content-Type": "application/json"})
+
+    def has_sealed(self, name: str, packs: int) -> bool:
+        there = self.bucket.head(name)
+        if there is None:
+            return False
+        descriptor = os.open(name, READ_FILE, dir_fd=packs)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+            size = os.fstat(descriptor).st_size
+            return there.size == size and there.mark == _digest(file, size)[:32]
 
     def seal(self, name: str, packs: int) -> None:
         descriptor = os.open(name, READ_FILE, dir_fd=packs)
@@ -61,10 +76,7 @@ class PacksInBucket:
             raise StoppedError(f"{error.detail} (run the same command again to go on)") from error
         # What a killed run has put, or what an answer that was lost was about, is ours.
         if there is None or (there.mark, there.size) != (digest[:32], size):
-            raise StoppedError(
-                f"{self.bucket.address.shown(name)} has appeared, and a pack is to have this name"
-                " (move it away and run the same command again to go on)"
-            )
+            raise in_the_way_of_pack(self.bucket.address.shown(name))
 
     def _put_new(self, name: str, file: BinaryIO, size: int, attributes: dict[str, str]) -> None:
         if size > LARGE:

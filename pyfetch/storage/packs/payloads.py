@@ -12,10 +12,15 @@ from pyfetch.database import temporary_database
 from pyfetch.storage.packs.pack_format import StoredMember
 from pyfetch.storage.state_file import DatabaseErrors, opened_to_read
 
-_TABLE = "payload (sha1 TEXT PRIMARY KEY, note TEXT NOT NULL)"
+_TABLE = "payload (sha1 TEXT PRIMARY KEY, stored TEXT NOT NULL)"
 _PUT = "INSERT OR REPLACE INTO payload VALUES (?, ?)"
-_FIND = "SELECT note FROM payload WHERE sha1 = ?"
-_STORED = "SELECT stored FROM file WHERE stored IS NOT NULL AND size > 0"
+_FIND = "SELECT stored FROM payload WHERE sha1 = ?"
+_MARK = "sha1:"
+# In the order of their keys, rows are put in less than half the time.
+_STORED = (
+    f"SELECT substr(stored, instr(stored, char(9) || '{_MARK}') + {1 + len(_MARK)}, 32), stored"  # noqa: S608
+    f" FROM file WHERE instr(stored, char(9) || '{_MARK}') AND size > 0 ORDER BY 1"
+)
 _AT_ONCE = 512
 
 
@@ -33,12 +38,12 @@ class KnownPayload(NamedTuple):
 
     def text(self) -> str:
         """All of it as one text without tabs: what the state keeps, as `PackedMember.note`."""
-        return "|".join(map(str, self))
+        return _MARK + "|".join(map(str, self))
 
     @classmethod
     def of(cls, member: StoredMember) -> KnownPayload | None:
         """That of a member, which need not have the body itself. None: it says nothing of that."""
-        fields = member.note.split("|", 5)
+        fields = member.note.removeprefix(_MARK).split("|", 5)
         if len(fields) != 6 or not (fields[3].isdecimal() and fields[4].isdecimal()):
             return None
         sha1, date, pack, offset, length, url = fields
@@ -76,7 +81,8 @@ class Payloads:
         with self._lock, self._errors:
             self._read_state()
             row = self._database.execute(_FIND, (sha1,)).fetchone()
-        found = KnownPayload.of(StoredMember("", 0, 0, 0, 0, 0, row[0], "")) if row else None
+        member = StoredMember.of(row[0]) if row else None
+        found = KnownPayload.of(member) if member else None
         return found if found and self._is_there(found.member()) else None
 
     def add(self, member: StoredMember) -> None:
@@ -85,7 +91,7 @@ class Payloads:
         if payload:
             with self._lock, self._errors:
                 self._read_state()
-                self._database.execute(_PUT, (payload.sha1, payload.text()))
+                self._database.execute(_PUT, (payload.sha1, member.text()))
 
     def _read_state(self) -> None:
         if self._has_read_state:
@@ -96,8 +102,4 @@ class Payloads:
         with closing(opened_to_read(self._state)) as state:
             rows = state.execute(_STORED)
             while several := rows.fetchmany(_AT_ONCE):
-                members = (StoredMember.of(text) for (text,) in several if isinstance(text, str))
-                payloads = (KnownPayload.of(member) for member in members if member)
-                self._database.executemany(
-                    _PUT, [(one.sha1, one.text()) for one in payloads if one]
-                )
+                self._database.executemany(_PUT, several)

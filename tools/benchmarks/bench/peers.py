@@ -33,6 +33,7 @@ class Delivery(Enum):
 
     FILES = "files where it was run"
     LINES = "lines of status, bytes and URL on standard output"
+    PACKS = "tar files with them where it was run"
     VALUES = "lines that end in name and digest of each file, on standard output"
     NOTHING = "nothing was asked for"
 
@@ -247,6 +248,22 @@ COMPUTING = (
     ),
 )  # fmt: skip
 """Those that do something with each file: `work.py`."""
+
+PACKING = ("--pack", "webdataset")
+BY_CURL = ("--engine", "curl")
+OF_PACKS = (
+    Program("pyfetch", "pyfetch: files", pyfetch()),
+    Program(
+        "packs", "pyfetch --pack webdataset", pyfetch(*PACKING), (), Delivery.PACKS,
+        option="--pack",
+    ),
+    Program("curl-files", "pyfetch --engine curl: files", pyfetch(*BY_CURL), option="--engine"),
+    Program(
+        "curl-packs", "pyfetch --engine curl --pack webdataset", pyfetch(*BY_CURL, *PACKING), (),
+        Delivery.PACKS, option="--pack",
+    ),
+)  # fmt: skip
+"""pyfetch into files and into packs."""
 
 STARTING = (*SAVING, Program("script", "script with one requests.get", one_get, (), LINES))
 

@@ -13,6 +13,7 @@ from tools.benchmarks.bench.peers import (
     BY_HTTP_2,
     COMPUTING,
     DISCARDING,
+    OF_PACKS,
     SAVING,
     STARTING,
     VERSIONS,
@@ -136,6 +137,10 @@ FULL = (
     Workload(
         "compute", "compute: 2,000 x 3 KB, 8 workers, then 20 ms of CPU for each",
         alike("compute", 2_000, 3 * KB), 8, COMPUTING, schemes=("http",),
+    ),
+    Workload(
+        "packs", "packs: 10,000 x 3 KB, 8 workers", alike("packs", 10_000, 3 * KB), 8, OF_PACKS,
+        schemes=("http",),
     ),
     Workload("start", "start: one URL of 3 KB", alike("start", 1, 3 * KB), 1, STARTING, repeated=4),
     Workload(
