@@ -227,6 +227,7 @@ def test_what_is_there_is_treated_as_a_file_would_be(
     assert len(packs(pyfetch.directory / "data")) == (2 if policy == "replace" else 1)
 
 
+@pytest.mark.slow
 def test_a_run_over_processes_fills_packs_of_each_and_seals_all(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
