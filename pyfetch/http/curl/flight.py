@@ -350,12 +350,11 @@ class Flight:
         if handle.collects:
             self._take_collected(handle, body)
         elif self._is_judged and not self._is_discarding:
-            handle.collect()
+            handle.collect(self._pause)
         if self._is_enough:
             return _ENOUGH
-        if handle.collects and not self._is_paused and body.is_full():
-            self._pause()
-            handle.easy.pause(pycurl.PAUSE_RECV)
+        if self._is_paused and self._is_judged and not body.is_full():
+            self._go_on()
         return None
 
     def _take_collected(self, handle: Handle, body: QueuedBody) -> None:
