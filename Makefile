@@ -52,9 +52,16 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, bu
 test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
 	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
 
+# A replay of web archives, for one slow test. It needs another package of the name `brotli`.
+$(VENV)-pywb/ready: | $(VENV)/ready
+	$(PYTHON) -m venv --clear --without-pip $(VENV)-pywb
+	$(BIN)/python -m pip --python $(VENV)-pywb/bin/python install --quiet --no-compile 'pywb>=2.10'
+	touch $@
+
 .PHONY: test-all
-test-all: $(VENV)/ready-to-test ## Run all but the browser's: slow ones, under stress, with many more examples
-	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough tests/unit tests/command tests/stress
+test-all: $(VENV)/ready-to-test $(VENV)-pywb/ready ## Run all but the browser's: slow ones, under stress, with many more examples
+	$(PYTEST) $(AT_ONCE) --hypothesis-profile thorough -m 'not alone' tests/unit tests/command tests/stress
+	$(PYTEST) -m alone tests/stress
 	$(PYTEST) $(AT_ONCE) --engine curl -m 'not slow' tests/command
 
 .PHONY: test-curl
@@ -67,6 +74,10 @@ azurite: .azurite/ready ## Install the emulator of Azure, without which its test
 .azurite/ready:
 	timeout 300 npm install --silent --no-audit --no-fund --prefix .azurite azurite
 	touch $@
+
+.PHONY: test-curl-all
+test-curl-all: $(VENV)/ready-to-test ## Run the slow ones, too, and those under stress that fetch (minutes)
+	$(PYTEST) $(AT_ONCE) --engine curl tests/command tests/stress
 
 .PHONY: test-browser
 test-browser: $(VENV)/ready-to-test ## Look at the report in chromium, which the system must have
@@ -150,4 +161,4 @@ format: $(VENV)/ready-to-check ## Format the code
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) $(VENV)-lowest demo-data data dist site .fuzz .coverage* .*_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest $(VENV)-pywb demo-data data dist site .fuzz .coverage* .*_cache .hypothesis

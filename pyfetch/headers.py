@@ -1,7 +1,7 @@
 """Header fields of HTTP messages: names and values, dates, and `Content-Range` (RFC 9110)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -12,6 +12,8 @@ from pyfetch.value import Value
 _REMEMBERED = 256
 """Dates that are remembered: most answers within a second have the same one."""
 
+LONGEST_VALUE = 8 * 1024
+"""Longest field value that results and the state keep, in characters."""
 _LONGEST_DATE = 80
 """In characters: more than any date needs."""
 _CONTENT_RANGE = r"(?ai)bytes (\d{1,19})-(\d{1,19})/(\d{1,19})"
@@ -45,17 +47,25 @@ class Fields(dict[str, str]):
     twenty of them, and `dict` itself answers.
     """
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_lines", "are_short")
 
-    def __init__(self, lines: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, lines: Sequence[tuple[str, str]], *, are_short: bool = False) -> None:
         """`lines`: the name, in lower case, and the value of each line."""
         super().__init__(lines)
         self._lines = lines
+        self.are_short = are_short
+        """Whether no value is longer than `LONGEST_VALUE`, as far as is known."""
         if len(self) < len(lines):
             values: dict[str, list[str]] = {}
             for name, value in lines:
                 values.setdefault(name, []).append(value)
             self.update((name, ", ".join(several)) for name, several in values.items())
+
+    def kept(self) -> Mapping[str, str]:
+        """The fields whose values are short enough for results and the state."""
+        if self.are_short:
+            return self
+        return {name: value for name, value in self.items() if len(value) <= LONGEST_VALUE}
 
     def get_all(self, name: str, default: _T | None = None) -> list[str] | _T | None:
         """The values of a field one by one; some must not be joined (`Set-Cookie`)."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyfetch.engine.local import LocalEngine
     from pyfetch.storage.directory import OutputDirectory
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.packs.packs import Packs
     from pyfetch.storage.state import State
 
 
@@ -147,7 +148,7 @@ class Run:
     ) -> Generator[Result, None, None]:
         """Run with the state and under the lock of the output directory."""
         from pyfetch.storage.cleanup import sweep
-        from pyfetch.storage.destination import home_of, lock_of, store_of
+        from pyfetch.storage.destination import home_of, lock_of, packs_of, store_of
         from pyfetch.storage.file_ledger import FileLedger
         from pyfetch.storage.filesystem import OWN_DIRECTORY, needed_for, prepare
         from pyfetch.storage.state import STATE_FILE, State
@@ -157,6 +158,7 @@ class Run:
         prepare(home)
         store = (self._download.store if self._download else None) or store_of(settings)
         directory = store.directory
+        packs: Packs | None = None
         lock = lock_of(settings, store)
         lock.acquire(settings.wait_lock, given_up=lambda: self.stopped)
         try:
@@ -169,6 +171,9 @@ class Run:
                 directory.open()
             file = home / OWN_DIRECTORY / STATE_FILE if settings.state else None
             with closing(State(file)) as state:
+                if settings.pack:
+                    packs = packs_of(settings, store, state)
+                    self._engine.use_packs(packs)
                 stage = self._stage
                 ledger = FileLedger(
                     settings,
@@ -178,6 +183,7 @@ class Run:
                     check_directory=partial(_check, directory, lock),
                     task_of=self._task.identity if self._task else None,
                     keeps=settings.keep,
+                    packs=packs,
                 )
                 if stage:
                     stage.use(ledger, store)
@@ -185,11 +191,12 @@ class Run:
                     self._members.ledger = ledger
                 if ledger.follows_answers and self._download:
                     self._download.rename = ledger.rename
-                yield from self._run(entries, ledger, pausing, finished, lock)
+                with packs.filled(ledger, lambda: self.stopped) if packs else nullcontext():
+                    yield from self._run(entries, ledger, pausing, finished, lock)
                 if not self.stopped:
                     at_end(state)
         finally:
-            self._engine.when_idle(partial(_let_go, lock, directory))
+            self._engine.when_idle(partial(_let_go, lock, directory, packs))
 
     def stop(self) -> None:
         """End the run soon; `results` yields those that there are. For any thread or handler."""
@@ -316,6 +323,8 @@ def _check(directory: OutputDirectory, lock: RunLock) -> None:
     lock.check()
 
 
-def _let_go(lock: RunLock, directory: OutputDirectory) -> None:
+def _let_go(lock: RunLock, directory: OutputDirectory, packs: Packs | None) -> None:
     lock.release()
     directory.close()
+    if packs:
+        packs.close()

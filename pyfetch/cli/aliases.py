@@ -39,6 +39,7 @@ ALIASES = {
     "--inet6-only": "--ipv6",
     "--max-redirs= --max-redirect=": "--max-redirects VALUE",
     "--max-filesize=": "--max-size VALUE",
+    "--warc-max-size=": "--pack-size VALUE",
     "--read-timeout=": "--timeout VALUE",
     "--dns-timeout=": "--connect-timeout VALUE",
     "--netrc-path=": "--netrc-file VALUE",
@@ -126,6 +127,7 @@ _NO_TLS = "pyfetch leaves this to the system's OpenSSL"
 _NO_PROXY = "set no_proxy in the environment: no_proxy=HOST,HOST or no_proxy='*'"
 _TRIES = "write --retries N for N more tries, or --timeout TIME"
 _IF_EXISTS = "write --if-exists replace, or --if-exists rename"
+_ARCHIVES = "write --pack warc -o DIR, which writes DIR/DIR-00000.warc.gz and so on"
 _EACH_FILE = "write --exec 'COMMAND {path}', which runs for each file, without a shell"
 
 INSTEAD = {
@@ -150,6 +152,7 @@ INSTEAD = {
     "--http-user --http-password --http-passwd --password --ask-password --use-askpass": _LOGIN,
     "--noproxy --no-proxy": _NO_PROXY,
     "--write-out --dump-header -D --include --save-headers": _RESULTS,
+    "--warc-file --warc-header --warc-cdx --warc-dedup --warc-tempdir": _ARCHIVES,
     "--negotiate --ntlm": "pyfetch logs in by Basic and by Digest only",
     "--pass": "pyfetch asks for no passphrase of a key: openssl can write the key without one",
     "--next -:": "options hold for all URLs; a [host] table of the configuration is for some",

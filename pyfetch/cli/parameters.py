@@ -51,7 +51,8 @@ def _type_of(kind: Kind) -> click.ParamType[Any]:
 
 
 def _default_of(setting: Setting) -> object:
-    return str(setting.default) if isinstance(setting.kind, Choice) else setting.default
+    is_choice = isinstance(setting.kind, Choice) and setting.default is not None
+    return str(setting.default) if is_choice else setting.default
 
 
 def _option(setting: Setting) -> GroupedOption:

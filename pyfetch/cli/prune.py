@@ -138,6 +138,7 @@ def check_prunable(settings: Settings) -> None:
     for option, excludes in (
         ("--discard", settings.discard),
         ("--no-state", not settings.state),
+        ("--pack (no pack is written to again)", settings.pack is not None),
         ("--if-exists rename", settings.if_exists is IfExists.RENAME),
     ):
         if excludes:

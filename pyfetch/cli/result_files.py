@@ -39,6 +39,10 @@ class ResultFiles:
         checksums, failed_to, page = options.checksums, options.failed_to, options.report
         if checksums is not None and not settings.hash:
             raise UsageError("--checksums writes the sha256 of each file: leave --no-hash out")
+        if checksums is not None and settings.pack:
+            raise UsageError(
+                "--checksums lists files: --pack-list lists members, with their sha256"
+            )
         named = [path for path in (checksums, failed_to, page) if path is not None]
         if not named:
             return

@@ -63,6 +63,11 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
 
 def _verification(settings: Settings) -> Verification:
     home = home_of(settings)
+    if settings.pack and is_there(os.fspath(home)):
+        from pyfetch.storage.packs.pack_store import PackStore
+        from pyfetch.storage.packs.pack_verification import PackVerification
+
+        return PackVerification(PackStore.of(settings, OutputDirectory(home)))
     if not settings.in_bucket:
         return Verification(home)
     if not is_there(os.fspath(home)):
@@ -98,6 +103,10 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
     if knows:
         with closing(State.copy_of(state_file)) as state:
             verification.expected.add_state(state)
+            if not settings.pack and next(iter(state.packed().all()), None):
+                raise UsageError(
+                    f"{settings.output_dir} has packs: say with --pack of which format"
+                )
     for file in lists:
         _expect_list(verification, file)
     verification.look_around()

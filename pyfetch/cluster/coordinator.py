@@ -22,6 +22,7 @@ from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.host_tally import HostTally
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
+from pyfetch.cluster.packing import MembersPacks, PackReturned, PackWanted
 from pyfetch.cluster.probe import why_not_shared
 from pyfetch.cluster.sharing import Sharing
 from pyfetch.cluster.workload import Workload
@@ -38,6 +39,7 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where something is computed
     from pyfetch.cluster.members_computing import MembersComputing
+    from pyfetch.storage.packs.packs import Packs
 
 _LOOK_EVERY = 5.0
 """Seconds between two checks for members that send nothing."""
@@ -92,6 +94,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
         self._keeps_files = settings.keep
         self._ledger: Ledger = NoLedger()
         self._if_exists = settings.if_exists
+        self._packs: MembersPacks | None = None
         self._same_path = SamePath()
         self._tally = HostTally()
         self._deaths: Counter[int] = Counter()
@@ -117,6 +120,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     @property
     def hosts_summary(self) -> str | None:
         return self._tally.summary() if self._members.most > 1 else None
+
+    def use_packs(self, packs: Packs) -> None:
+        self._packs = MembersPacks(packs)
 
     def when_idle(self, call: Callable[[], None]) -> None:
         call()  # when `run` has ended, all members have ended
@@ -221,6 +227,9 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
+            case PackWanted() | PackReturned():
+                assert self._packs  # noqa: S101 - else none is asked for
+                self._packs.follow(member, message)
             case messages.NeedsMore(waiting):
                 member.workload.needs_more(waiting)
                 if not self._hosts.waiting:
@@ -287,6 +296,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
     def _take_back(self, member: Member, gone: Gone) -> None:
         """Give the targets of a member that has ended to others, or let them fail."""
         self._members.remove(member)
+        if self._packs:
+            self._packs.gone(member)
         self._sharing.gone(member, self._clock())
         if member.ended or self.stopped:
             return

@@ -13,6 +13,7 @@ from pyfetch.cluster.computing_messages import (
     TasksDone,
     TasksRecorded,
 )
+from pyfetch.cluster.packing import PackGiven, PackReturned, PackWanted
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
@@ -117,6 +118,7 @@ ToMember = (
     | HostsTold
     | RunBudget
     | NameGiven
+    | PackGiven
     | FileKnown
     | TasksRecorded
     | OutputIsShared
@@ -217,6 +219,8 @@ class MemberEnded(NamedTuple):
 FromMember = (
     TargetDone
     | NameWanted
+    | PackWanted
+    | PackReturned
     | InFlightReport
     | NeedsMore
     | FileFetched

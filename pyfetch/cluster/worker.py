@@ -22,6 +22,7 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
+from pyfetch.cluster.packing import AskedPacks, PackGiven
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.local import LocalEngine, new_engine
@@ -32,6 +33,7 @@ from pyfetch.naming.template import Said
 from pyfetch.processes.channel import Channel
 from pyfetch.processes.child import pass_on
 from pyfetch.processes.life import end_with_parent
+from pyfetch.storage.destination import writer_of
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -175,6 +177,7 @@ def _fetch(
     settings = begin.settings
     downloader = Downloader(settings, directory=begin.directory)
     names = _Names(send)
+    packs = AskedPacks(send, writer_of(downloader.store)) if settings.pack else None
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
@@ -189,7 +192,7 @@ def _fetch(
         computing.begin(downloader.store, lambda: engine.stopped)
         ledger.fetched = computing.ledger.fetched
 
-    hear = _hearing(engine, names, hosts, computing)
+    hear = _hearing(engine, names, hosts, computing, packs)
     error = None
     try:
         for result in engine.run(_targets(inbox, read_ahead, hear), ledger):
@@ -197,20 +200,33 @@ def _fetch(
             if computing and computing.has_own_place:
                 result = result._replace(file=None)  # it goes with this process
             send(messages.TargetDone(result, attempt.facts, attempt.path))
+        _close(packs)
     except RunError as caught:
         error = caught
     send(_report(engine, hosts))
     return messages.MemberEnded(error, engine.workers_summary, stage.used if stage else None)
 
 
+def _close(packs: AskedPacks | None) -> None:
+    if packs:
+        packs.close()
+
+
 def _hearing(
-    engine: LocalEngine, names: _Names, hosts: MemberHosts, computing: MemberStage | None
+    engine: LocalEngine,
+    names: _Names,
+    hosts: MemberHosts,
+    computing: MemberStage | None,
+    packs: AskedPacks | None,
 ) -> Callable[[messages.ToMember], None]:
     """What takes in a message that is not about targets to come."""
 
     def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
+        elif isinstance(message, PackGiven):
+            assert packs  # noqa: S101 - else none is asked for
+            packs.hear(message)
         elif isinstance(message, messages.HostsTold | messages.RunBudget):
             hosts.told(message)
         elif isinstance(message, messages.StopNow):

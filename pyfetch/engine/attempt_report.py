@@ -116,7 +116,7 @@ class AttemptReport:
     ) -> Result:
         """The result, with what the last answer says."""
         head = self.answer
-        headers = head.headers if head else {}
+        kept = head.headers.kept() if head else {}
         task = self._transfer.assignment
         target = self.target
         now = self._clock()
@@ -125,7 +125,7 @@ class AttemptReport:
             target.index,
             target.url.text,
             outcome,
-            kept_value(head.url.text) if head else None,
+            target.url.text if head and head.url is target.url else _final_url(head),
             head.status if head else None,
             size,
             path,
@@ -133,11 +133,11 @@ class AttemptReport:
             error.detail if error else None,
             task.number - (not self.asked),
             now - task.started,
-            kept_value(headers.get("content-type")),
-            kept_value(headers.get("content-encoding")),
+            kept.get("content-type"),
+            kept.get("content-encoding"),
             coded_size,
-            kept_value(headers.get("etag")) or (facts.etag if facts else None),
-            kept_value(headers.get("last-modified")) or (facts.last_modified if facts else None),
+            kept.get("etag") or (facts.etag if facts else None),
+            kept.get("last-modified") or (facts.last_modified if facts else None),
             sha256,
             target.input,
             backup,
@@ -150,12 +150,16 @@ class AttemptReport:
 
     def _timing(self, task: Assignment, now: float) -> Timing:
         began = task.began if task.tried_since is None else task.tried_since
-        phases = self._transfer.phases
+        transfer = self._transfer
         return Timing(
             began if task.read is None else task.read,
             task.tries,
             began,
-            (*task.phases, *phases),
+            (*task.phases, *transfer.phases),
             now,
-            self._transfer.seconds_ours(),
+            transfer.seconds_ours(),
         )
+
+
+def _final_url(head: ResponseHead | None) -> str | None:
+    return kept_value(head.url.text) if head else None

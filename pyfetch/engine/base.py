@@ -30,6 +30,7 @@ from pyfetch.value import Value
 if TYPE_CHECKING:  # loaded where something is drawn, or files are kept
     from pyfetch.activity import Activity, BusyHost
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.packs.packs import Packs
 
 GRACE = 0.5
 """Seconds that transfers in flight get to end after a stop."""
@@ -125,6 +126,9 @@ class Driver(ABC, Generic[Heard]):
                 raise
             finally:
                 thread.join()
+
+    def use_packs(self, packs: Packs) -> None:
+        """Before `run`, where files are packed: these are the packs."""
 
     def _run(self, entries: Iterable[Entry], ledger: Ledger, lock: RunLock | None) -> None:
         """The work of the thread of the run."""

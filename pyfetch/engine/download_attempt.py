@@ -21,6 +21,7 @@ from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where files are kept only
     from pyfetch.facts import FileFacts
+    from pyfetch.http.client import KeepAnswer
     from pyfetch.storage.placing import Placement
     from pyfetch.storage.store import Saving
 
@@ -56,12 +57,13 @@ class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds t
 class Download:
     """One attempt while it is made. The body is hashed, and not kept."""
 
-    __slots__ = ("_settings", "_transfer", "report")
+    __slots__ = ("_keep_answer", "_settings", "_transfer", "report")
 
     def __init__(self, report: AttemptReport, transfer: Transfer, settings: Settings) -> None:
         self.report = report
         self._transfer = transfer
         self._settings = settings
+        self._keep_answer: KeepAnswer | None = None
 
     @property
     def _target(self) -> Target:
@@ -104,6 +106,7 @@ class Download:
             names_by_servers=self._settings.content_disposition,
             part_digest=redirects.part_digest,
             on_wanted=on_wanted,
+            keep_answer=self._keep_answer,
         )
         self.report.asked = True
         blocks = question.part is not None or on_wanted is not None

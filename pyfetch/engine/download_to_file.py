@@ -78,6 +78,7 @@ class FileDownload(Download):
         super().__init__(report, transfer, settings)
         target = report.target
         self._store = store
+        self._keep_answer = store.keep_answer
         self._rename = rename
         assert target.path is not None  # noqa: S101 - the ledger has named it
         self._final = store.final(target.path)
@@ -100,12 +101,12 @@ class FileDownload(Download):
         store = self._store
         if store.waits:
             yield BEFORE_WORK
-        self._there = store.look(path, target.known, self._policy)
-        if target.checksum and self._there.status:
-            yield BEFORE_WORK
-        found = judge_existing(
-            final, self._there, self._policy, target, self._transfer, expected, store
-        )
+        self._there = there = store.look(path, target.known, self._policy)
+        if there.status:
+            final = self._final = there.shown or final
+            if target.checksum:
+                yield BEFORE_WORK
+        found = judge_existing(final, there, self._policy, target, self._transfer, expected, store)
         if isinstance(found, Kept):
             return self._stays(found)
         with store.begin(path, target) as part:
@@ -122,7 +123,7 @@ class FileDownload(Download):
                 part.drop()
                 return self._stays(kept)
             replaces = found.replaces or self._target.known.of_other_url
-            if store.waits:
+            if part.waits:
                 yield BEFORE_WORK
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
@@ -219,6 +220,7 @@ class FileDownload(Download):
         self._final = self._store.final(target.path)
         part.goes_to(target.path)
         self._there = self._store.look(target.path, target.known, self._policy)
+        self._final = self._there.shown or self._final
         kept = judge_named(self._final, self._there, self._policy, target.known)
         if kept:
             raise _NamedFileStays(kept)
@@ -274,4 +276,5 @@ class FileDownload(Download):
                 self._final,
                 backup,
             )
-        return self.report.fetched(self._final, writer, facts, backup)
+        final = placed.shown if placed and placed.shown else self._final
+        return self.report.fetched(final, writer, facts, backup)

@@ -185,9 +185,10 @@ def already_there(final: str) -> TargetError:
 def _digest_of(store: "Store", target: Target, transfer: Transfer) -> Digest:
     assert target.path is not None  # noqa: S101 - the ledger has named it
     digest = Digest(target.checksum)
+    facts = target.known.facts
     transfer.enter(Phase.CHECKING)
     with cpu.anywhere():
-        for block in store.blocks(target.path):
+        for block in store.blocks(target.path, facts.stored if facts else None):
             digest.update(block)
             transfer.check()
     return digest

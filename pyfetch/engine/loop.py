@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import AttemptOutcome, RedirectState
 from pyfetch.engine.base import GRACE
@@ -109,14 +109,16 @@ class LoopEngine(LocalEngine):
             while self._turns:
                 following = self._turns.popleft()
                 steps = self._download.steps(following.target, following)
-                self._go_on(following, steps, partial(next, steps))
+                self._go_on(following, steps, steps.send, None)
         finally:
             self._takes_turns = False
 
-    def _go_on(self, transfer: Transfer, steps: Steps, call: Callable[[], Step]) -> None:
-        """Make the step that `call` leads to."""
+    def _go_on(
+        self, transfer: Transfer, steps: Steps, call: Callable[[Any], Step], said: object
+    ) -> None:
+        """Make the step that `call`, with what it is to be `said`, leads to."""
         try:
-            step = call()
+            step = call(said)
         except StopIteration as ended:
             self._ended(transfer, ended.value)
             return
@@ -133,15 +135,14 @@ class LoopEngine(LocalEngine):
                 head_blocks=step.head_blocks,
             )  # fmt: skip
             return
-        self._leave_to_helper(transfer, steps, partial(next, steps))
+        self._helpers.submit(partial(self._help, transfer, steps, steps.send, None))
 
-    def _leave_to_helper(self, transfer: Transfer, steps: Steps, call: Callable[[], Step]) -> None:
-        self._helpers.submit(partial(self._help, transfer, steps, call))
-
-    def _help(self, transfer: Transfer, steps: Steps, call: Callable[[], Step]) -> None:
+    def _help(
+        self, transfer: Transfer, steps: Steps, call: Callable[[Any], Step], said: object
+    ) -> None:
         """The work of a helper: lead an attempt to its next step."""
         try:
-            step = call()
+            step = call(said)
             then: Callable[[], None] = partial(self._make, transfer, steps, step)
         except StopIteration as ended:
             then = partial(self._ended, transfer, ended.value)
@@ -160,11 +161,12 @@ class LoopEngine(LocalEngine):
         received = transfer.received - transfer.resumed
         # Then a part may have to be made durable, or a large file to be closed.
         takes_long = received > LARGE or self._is_durable or (error and received)
-        call = partial(steps.throw, error) if error else partial(steps.send, following)
+        call: Callable[[Any], Step] = steps.throw if error else steps.send
+        said = error or following
         if takes_long:
-            self._leave_to_helper(transfer, steps, call)
+            self._helpers.submit(partial(self._help, transfer, steps, call, said))
         else:
-            self._go_on(transfer, steps, call)
+            self._go_on(transfer, steps, call, said)
 
     def _ended(self, transfer: Transfer, outcome: AttemptOutcome) -> None:
         try:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -36,10 +36,17 @@ from pyfetch.settings import Settings
 from pyfetch.system import descriptor_budget
 from pyfetch.transfer import Transfer
 
+if TYPE_CHECKING:  # loaded where such answers are kept
+    from pyfetch.http.other_answer import OtherAnswer
+
 MAX_IDLE = 256
 """Idle connections that are kept, at most; if there are many workers, two for each of them."""
 
 _BROKEN = (requests.RequestException, HTTPError, HTTPException, ConnectError, OSError, ValueError)
+
+
+KeepAnswer = Callable[["OtherAnswer"], None]
+"""Takes an answer that is not the content of a target."""
 
 
 class Receiver(Protocol):
@@ -49,6 +56,14 @@ class Receiver(Protocol):
     files, and the receiver nothing about connections. An exception of the receiver ends the
     transfer, and the caller of the client gets it.
     """
+
+    @property
+    def keep_answer(self) -> KeepAnswer | None:
+        """Takes each answer that is not what the target wants: redirects, errors.
+
+        None: nobody wants these.
+        """
+        ...
 
     def head(self, head: ResponseHead) -> bool:
         """Take the head of the final response. Returns whether its body is wanted."""
@@ -75,7 +90,11 @@ class Client:
         self._conversation = Conversation(settings, user_agent)
         look_ups = NameLookUps(family=_address_family(settings))
         connector = Connector(
-            Trust(settings), settings.connect_timeout, look_ups, _address_judge(settings)
+            Trust(settings),
+            settings.connect_timeout,
+            look_ups,
+            _address_judge(settings),
+            keeps_heads=settings.archives,
         )
         # Lists often go back and forth between hosts: keep a connection to each.
         workers = settings.most_workers
@@ -109,11 +128,16 @@ class Client:
             planned = conversation.plan(state, headers, target)
             response = self._send(planned, state, transfer)
             try:
-                following = conversation.after(state, target, planned, response)
+                try:
+                    following = conversation.after(state, target, planned, response)
+                except TargetError:
+                    if receiver.keep_answer:
+                        _pass_over(response, planned.config, transfer, receiver)
+                    raise
                 if following is None:
                     self._push(response, planned.config, transfer, receiver)
                     return None
-                _drain(response, transfer)
+                _pass_over(response, planned.config, transfer, receiver)
             finally:
                 response.close()
             if conversation.waits_for_turn(state, following):
@@ -143,7 +167,7 @@ class Client:
         is_wanted = receiver.head(response)
         transfer.ours_ends()
         if not is_wanted:
-            _drain(response, transfer)
+            _pass_over(response, config, transfer, receiver)
             return
         # What a body has to keep to: the limit of its host first, then that of all.
         limits = (config.bandwidth, *self._limits) if config.bandwidth else self._limits
@@ -171,6 +195,21 @@ def _address_judge(settings: Settings) -> AddressJudge | None:
     from pyfetch.http.public_addresses import why_not_public
 
     return why_not_public
+
+
+def _pass_over(
+    response: Response, config: OriginConfig, transfer: Transfer, receiver: Receiver
+) -> None:
+    """Be done with a response whose body the receiver does not want."""
+    if receiver.keep_answer is None:
+        _drain(response, transfer)
+        return
+    from pyfetch.http.other_answer import read_other
+
+    timeout: Any = config.timeout.read_timeout  # a number of seconds, or None
+    answer = read_other(response, transfer, timeout)
+    transfer.check()
+    receiver.keep_answer(answer)
 
 
 def _drain(response: Response, transfer: Transfer) -> None:

@@ -18,8 +18,8 @@ from pyfetch import cpu
 from pyfetch.http import trace
 from pyfetch.http.address_race import WorkingAddresses, connect_in_turn, connect_to_first
 from pyfetch.http.name_lookup import Address, NameLookUps, is_ip_address
-from pyfetch.http.read_buffer import ReadBuffer
-from pyfetch.http.response import Response, receive_response
+from pyfetch.http.read_buffer import KeepingBuffer, ReadBuffer
+from pyfetch.http.response import RawHeads, Response, receive_response
 from pyfetch.http.response_head import read_head
 from pyfetch.http.route import Proxy, Route
 from pyfetch.http.tls import Trust
@@ -43,7 +43,7 @@ class HandshakeTimeoutError(TimeoutError):
 class Connector:
     """What all connections of a run share."""
 
-    __slots__ = ("connect_timeout", "judge", "look_ups", "trust", "working")
+    __slots__ = ("connect_timeout", "judge", "keeps_heads", "look_ups", "trust", "working")
 
     def __init__(
         self,
@@ -51,12 +51,16 @@ class Connector:
         connect_timeout: float,
         look_ups: NameLookUps,
         judge: AddressJudge | None = None,
+        *,
+        keeps_heads: bool = False,
     ) -> None:
         self.trust = trust
         self.connect_timeout = connect_timeout
         """Seconds for the name look-up, for each address, and for each wait of a handshake."""
         self.look_ups = look_ups
         self.judge = judge
+        self.keeps_heads = keeps_heads
+        """Whether each response gets `raw`: the heads as they were sent."""
         self.working = WorkingAddresses()
 
 
@@ -144,7 +148,9 @@ class Connection:
             _send_all(connection, request)
         except (BrokenPipeError, ConnectionResetError):
             pass
-        return receive_response(url, connection, on_end)
+        if self._connector.keeps_heads:
+            return self._receive_with_heads(url, request, on_end)
+        return receive_response(url, ReadBuffer(connection), on_end)
 
     def detach(self) -> None:
         """Detach from the transfer: `Transfer.stop` must not shut this connection down any more."""
@@ -239,6 +245,20 @@ class Connection:
                 self._socket = self._stoppable = context.wrap_socket(
                     lower, server_hostname=name, suppress_ragged_eofs=False
                 )
+
+    def _receive_with_heads(
+        self, url: Url, request: bytes, on_end: Callable[[bool], None]
+    ) -> Response:
+        """Wait for the head of the response, and keep both heads as they went by."""
+        connection, stoppable = self._sockets()
+        sent_at, address = time.time(), None
+        if self.route.proxy is None:
+            with contextlib.suppress(OSError):
+                address = str(stoppable.getpeername()[0])
+        buffer = KeepingBuffer(connection)
+        response = receive_response(url, buffer, on_end)
+        response.raw = RawHeads(request, buffer.skipped, sent_at, address)
+        return response
 
     def _sockets(self) -> tuple[socket.socket, socket.socket]:
         if self._socket is None or self._stoppable is None:

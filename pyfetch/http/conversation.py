@@ -14,8 +14,8 @@ import requests
 
 from pyfetch.attempt import RedirectState
 from pyfetch.http.origin_config import OriginConfig, OriginConfigs
-from pyfetch.http.redirects import follow, location_of, refuse_loop, request_key
-from pyfetch.http.request import RequestBuilder
+from pyfetch.http.redirects import REDIRECTS, follow, location_of, refuse_loop, request_key
+from pyfetch.http.request import UNAUTHORIZED, RequestBuilder
 from pyfetch.http.response import ResponseHead
 from pyfetch.models import Target
 from pyfetch.settings import Settings
@@ -23,6 +23,8 @@ from pyfetch.urls import Url, parse_url
 
 _log = logging.getLogger(__name__)
 
+_LEADING_ON = REDIRECTS | {UNAUTHORIZED}
+"""Statuses after which another request may follow."""
 _LONGEST_SHOWN = 60
 """How many characters of a field's value a message shows, at most."""
 DRAIN_SIZE = 64 * 1024
@@ -65,9 +67,11 @@ class Conversation:
 
         Raises `TargetError` for a URL that cannot be requested, and for a loop of redirects.
         """
-        prepared = self._requests.build(state, fields, target)
-        refuse_loop(state, prepared)
-        return PlannedRequest(prepared, self._origins.of(state.url))
+        config = self._origins.of(state.url)
+        prepared = self._requests.build(state, fields, target, config)
+        if state.asked:
+            refuse_loop(state, prepared)
+        return PlannedRequest(prepared, config)
 
     def after(
         self, state: RedirectState, target: Target, planned: PlannedRequest, response: ResponseHead
@@ -77,6 +81,8 @@ class Conversation:
         None: the response is the last one. Raises `TargetError` for a redirect that is not
         followed.
         """
+        if response.status not in _LEADING_ON:
+            return None
         location = location_of(response)
         if location is None and not self._requests.logs_in(state, target, response):
             return None

@@ -22,6 +22,8 @@ class GivenJars:
             self.of_domains = _jar_of(said) if said.of_domains else None
         elif said:
             self.of_domains = load_cookies(said)
+        self.are_given = bool(self.of_first_origin) or self.of_domains is not None
+        """Whether any request may have such cookies."""
         self.with_first_origin = lru_cache(1)(self._with_first_origin)
 
     def _with_first_origin(self, origin: str) -> CookieJar:

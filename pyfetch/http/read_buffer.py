@@ -105,3 +105,17 @@ class ReadBuffer:
             self._searched = len(self._data)
             if len(self._data) - self._start >= limit or not self.receive():
                 return self.read(limit) if self._start < len(self._data) else b""
+
+
+class KeepingBuffer(ReadBuffer):
+    """A read buffer that keeps what was skipped last: a head, as it came."""
+
+    __slots__ = ("skipped",)
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self.skipped = b""
+
+    def skip(self, size: int) -> None:
+        self.skipped = bytes(self.unread[:size])
+        super().skip(size)

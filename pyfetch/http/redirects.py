@@ -16,7 +16,7 @@ from pyfetch.models import Failure, HostSignal, TargetError
 from pyfetch.settings import Settings
 from pyfetch.urls import UnsupportedScheme, Url, escape_url, masked_url, parse_url
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 _BEYOND_ASCII = r"[\x80-\xff]"
@@ -28,7 +28,7 @@ _LONGEST_SHOWN = 500
 
 def location_of(response: ResponseHead) -> str | None:
     """Return the `Location` of a redirect; None for any other response. Raises `TargetError`."""
-    if response.status not in _REDIRECTS:
+    if response.status not in REDIRECTS:
         return None
     found = response.headers.get_all("Location")
     if not found:

@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from pyfetch.attempt import RedirectState
@@ -18,7 +19,7 @@ from pyfetch.http.adapter import extract_cookies
 from pyfetch.http.cookies import cookies_after, cookies_for
 from pyfetch.http.credentials import Credentials
 from pyfetch.http.given_jars import GivenJars
-from pyfetch.http.origin_config import OriginConfigs
+from pyfetch.http.origin_config import OriginConfig, OriginConfigs
 from pyfetch.http.request_defaults import authorizes, fields_by_name, harmless
 from pyfetch.http.response import ResponseHead
 from pyfetch.models import Failure, Target, TargetError
@@ -28,7 +29,7 @@ from pyfetch.urls import escape_url
 if TYPE_CHECKING:
     from pyfetch.http.digest import DigestLogins
 
-_UNAUTHORIZED = 401
+UNAUTHORIZED = 401
 _MAX_LOGINS = 3
 """Demands to log in that are answered in a row, at most."""
 
@@ -63,22 +64,24 @@ class RequestBuilder:
         self._authorizes = authorizes(name for name, _ in settings.headers)
 
     def build(
-        self, state: RedirectState, headers: Mapping[str, str], target: Target
+        self,
+        state: RedirectState,
+        headers: Mapping[str, str],
+        target: Target,
+        config: OriginConfig,
     ) -> requests.PreparedRequest:
         """Build the next request of an attempt.
 
-        `headers`: fields for this request alone (a range, conditions). Raises `TargetError` for
-        a URL that cannot be requested.
+        `headers`: fields for this request alone (a range, conditions). `config`: of the origin.
+        Raises `TargetError` for a URL that cannot be requested.
         """
-        cookies = cookies_for(state.cookies, state.origin, self._given(state, target))
+        cookies = None
+        if state.cookies or self._cookies.are_given:
+            cookies = cookies_for(state.cookies, state.origin, self._given(state, target))
         has_own_fields = cookies is not None or target.headers or state.away or target.takes_login
-        config = self._origins.of(state.url)
-        if (
-            not has_own_fields
-            and config.defaults.login is None
-            and _PLAIN_URL.fullmatch(state.url.text)
-        ):
-            return _plain_request(state.url.text, config.common_fields, headers)
+        url = state.url.text
+        if not has_own_fields and config.defaults.login is None and _PLAIN_URL.fullmatch(url):
+            return _plain_request(url, config.common_fields, headers)
         auth = self._auth(state, target)
         fields = dict((config.after_redirect if state.away else config.defaults).fields)
         own = fields_by_name(target.headers)
@@ -86,7 +89,7 @@ class RequestBuilder:
         fields |= harmless(own) if state.away or state.origin != target.origin else own
         try:
             # If one `%` is no escape, as in a zone, `requests` escapes all of them again.
-            url = escape_url(state.url.text)
+            url = escape_url(url)
             address, zone = re.search(_ZONE, url), ""
             if address:
                 url, zone = url.replace(address[0], f"[{address[1]}]", 1), address[0]
@@ -119,7 +122,7 @@ class RequestBuilder:
 
     def logs_in(self, state: RedirectState, target: Target, response: ResponseHead) -> bool:
         """Whether to send the last request again, because this response says how to log in."""
-        if response.status != _UNAUTHORIZED or state.logins == _MAX_LOGINS:
+        if response.status != UNAUTHORIZED or state.logins == _MAX_LOGINS:
             return False
         login = self._login(state, target)
         fields = response.headers.get_all("WWW-Authenticate")
@@ -174,11 +177,21 @@ def _is_for_first_origin(state: RedirectState, target: Target) -> bool:
     return target.takes_login and state.origin == target.origin and not state.away
 
 
+class _PlainRequest(requests.PreparedRequest):
+    """A request without a body, hooks or cookies, which costs less to make."""
+
+    body = _body_position = _cookies = None
+    hooks = default_hooks()
+
+    def __init__(self) -> None:
+        pass
+
+
 def _plain_request(
     url: str, fields: CaseInsensitiveDict[str | bytes], headers: Mapping[str, str]
 ) -> requests.PreparedRequest:
     """What `requests` would make of a plain URL, without the time that it takes."""
-    request = requests.PreparedRequest()
+    request = _PlainRequest()
     request.method = "GET"
     request.url = url
     request.headers = fields

@@ -1,7 +1,6 @@
 """`Response`: the head of an HTTP response at once, and its body piece by piece."""
 
 import re
-import socket
 import time
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -20,6 +19,8 @@ _MAX_LINE_SIZE = 16 * 1024
 """Longest line between chunks, in bytes. A line that never ends brings no bytes of the body, so
 `--min-speed` ends such a transfer, too."""
 _WITHOUT_BODY = frozenset({204, 304})
+_DIGITS = 20
+"""A length of so many digits cannot be that of a body."""
 _LINE_ENDS = (b"\r\n", b"\n")
 
 
@@ -50,8 +51,8 @@ def framing_of(status: int, fields: Fields) -> Framing:
     """Decide how the body of a response is framed, by its status and fields."""
     if status in _WITHOUT_BODY:
         return Framing(length=0)
-    coding = fields.get("transfer-encoding")
-    if coding is not None:  # it overrides Content-Length
+    if "transfer-encoding" in fields:  # it overrides Content-Length
+        coding = fields["transfer-encoding"]
         codings = {one.strip(" \t").lower() for one in coding.split(",")} - {"", "identity"}
         if codings == {"chunked"}:  # named twice, it was applied once: curl and wget agree
             return Framing(chunked=True)
@@ -61,21 +62,39 @@ def framing_of(status: int, fields: Fields) -> Framing:
     announced = fields.get("content-length")
     if announced is None:
         return UNTIL_CLOSE
+    if announced.isascii() and announced.isdigit() and len(announced) < _DIGITS:  # as most are
+        return Framing(int(announced))
     length = announced.strip()
     if "," in announced:  # a field that came twice is joined by a comma
         first, *others = (one.strip() for one in announced.split(","))
         length = first if all(other == first for other in others) else ""
-    if not (length.isascii() and length.isdigit() and len(length) < 20):
+    if not (length.isascii() and length.isdigit() and len(length) < _DIGITS):
         return Framing(
             error=f"Content-Length is {announced[:60]!r}, so the end of the body cannot be known"
         )
     return Framing(int(length))
 
 
+class RawHeads(NamedTuple):
+    """One exchange as it went over the connection, for an archive. It may hold secrets."""
+
+    request: bytes
+    """The head of the request, as it was sent."""
+    response: bytes
+    """The head of the final response, as it came, with the empty line that ends it."""
+    sent_at: float
+    """When the request was sent, in seconds since the epoch."""
+    address: str | None
+    """IP address of the server; None if it is not known, or is that of a proxy."""
+
+    def __repr__(self) -> str:
+        return f"<RawHeads of {len(self.request)} and {len(self.response)} bytes>"
+
+
 class ResponseHead:
     """The head of the final response to one GET, and how its body is framed."""
 
-    __slots__ = ("framing", "headers", "reason", "status", "url", "version")
+    __slots__ = ("framing", "headers", "raw", "reason", "status", "url", "version")
 
     def __init__(
         self,
@@ -94,6 +113,8 @@ class ResponseHead:
         self.reason = status_line.reason
         self.headers = fields
         self.framing = framing
+        self.raw: RawHeads | None = None
+        """Both heads as they were sent; None: nobody wants them."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status} {self.reason} {self.framing}>"
@@ -130,6 +151,7 @@ class Response(ResponseHead):
         self.reason = status_line.reason
         self.headers = fields
         self.framing = framing
+        self.raw = None
         self._buffer = buffer
         self._left = framing.length
         """Bytes left of the body, or of the current chunk; None: unknown, or no chunk yet."""
@@ -229,14 +251,11 @@ class Response(ResponseHead):
             on_end(reusable)
 
 
-def receive_response(
-    url: Url, connection: socket.socket, on_end: Callable[[bool], None]
-) -> Response:
-    """Wait for the head of the response that comes next over a connection.
+def receive_response(url: Url, buffer: ReadBuffer, on_end: Callable[[bool], None]) -> Response:
+    """Wait for the head of the response that comes next over the connection of this buffer.
 
     Raises what `read_head` raises. `on_end` is called as `Response` describes it.
     """
-    buffer = ReadBuffer(connection)
     buffer.receive()
     status_line, fields = read_head(buffer)
     framing = framing_of(status_line.status, fields)

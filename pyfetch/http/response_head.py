@@ -116,7 +116,7 @@ def parse_head(block: str) -> tuple[StatusLine, Fields]:
     if max(map(len, lines), default=0) <= _CACHED_LENGTH:
         known: list[Any] = [*map(cached_field, lines)]
         if None not in known:  # as in nearly all responses
-            return status_line, Fields(known)
+            return status_line, Fields(known, are_short=True)
     fields: list[tuple[str, str]] = []
     for line in lines:
         field = (parse_field if len(line) > _CACHED_LENGTH else cached_field)(line)

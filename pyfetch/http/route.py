@@ -70,8 +70,8 @@ class Route:
     """How an origin is reached. Requests of any thread share it."""
 
     __slots__ = (
-        "_encoded", "cacert", "host", "is_forwarded", "is_tunnel", "port", "proxy", "scheme",
-        "trust",
+        "_encoded", "cacert", "has_tls", "host", "is_forwarded", "is_tunnel", "port", "proxy",
+        "scheme", "trust",
     )  # fmt: skip
 
     def __init__(self, scheme: str, host: str, port: int, proxy: Proxy | None) -> None:
@@ -85,6 +85,8 @@ class Route:
         """Whether an HTTP proxy has to connect to the host (CONNECT)."""
         self.is_forwarded = by_http_proxy and scheme == "http"
         """Whether an HTTP proxy gets the request itself, with the whole URL in it."""
+        self.has_tls = "https" in (scheme, proxy.scheme if proxy else "")
+        """Whether TLS encrypts the connection to the host or the proxy."""
         self.trust: Trust | None = None
         """Who may vouch for the host, where it has authorities of its own."""
         self.cacert: str | None = None

@@ -61,6 +61,14 @@ def answered(url: Url, response: ResponseHead, *, reused: bool, seconds: float) 
     _log.info("%s: %s%s, in %s, %s", url, status, length, format_seconds(seconds), connection)
 
 
+def not_its_answer(route: Route) -> None:
+    """A connection had an answer before it was asked; the request goes over a new one."""
+    _log.info(
+        "%s://%s has sent more than was asked for: asked again over a new connection",
+        route.scheme, route.authority,
+    )  # fmt: skip
+
+
 def request_head(head: bytes) -> None:
     """The head of a request, as it is sent."""
     first, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")
@@ -83,3 +91,14 @@ def response_head(response: ResponseHead) -> None:
 def _head(mark: str, first: str, fields: Iterable[tuple[str, str]]) -> str:
     lines = [first, *(f"{name}: {value}" for name, value in fields)]
     return "\n".join(f"{mark} {masked(line)}" for line in lines)
+
+
+def without_secrets(head: bytes) -> bytes:
+    """The head of a request with a mask for each value that may be a secret, for an archive."""
+    first, *lines = head.split(b"\r\n")
+    kept = [first]
+    for line in lines:
+        name, colon, _ = line.partition(b":")
+        is_shown = not colon or name.decode("latin-1").lower() in _SHOWN_IN_REQUESTS
+        kept.append(line if is_shown else name + b": " + MASK.encode())
+    return b"\r\n".join(kept)

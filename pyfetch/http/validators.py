@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pyfetch.facts import FileFacts, Known
-from pyfetch.headers import parse_http_date
+from pyfetch.headers import LONGEST_VALUE, Fields, parse_http_date
 
 
 @cache
@@ -18,10 +18,6 @@ def _strong_etag() -> re.Pattern[str]:
 
 CLOCKS_APART = 60
 """Seconds by which `Last-Modified` must be older than `Date` to count as a strong validator."""
-
-
-LONGEST_VALUE = 8 * 1024
-"""Longest field value that results and the state keep, in characters."""
 
 
 class Representation(NamedTuple):
@@ -39,12 +35,13 @@ class Representation(NamedTuple):
     """In lower case, without parameters."""
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> "Representation":
+    def of(cls, headers: Fields) -> "Representation":
         """What the fields of a 200 say."""
         coding = headers.get("content-encoding")
+        kept = headers.kept()
         return cls(
-            kept_value(headers.get("etag")),
-            kept_value(headers.get("last-modified")),
+            kept.get("etag"),
+            kept.get("last-modified"),
             coding_of(coding) if coding else "",
             media_type_of(headers.get("content-type")),
         )

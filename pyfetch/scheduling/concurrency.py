@@ -73,8 +73,8 @@ class AdaptiveWorkerLimit(WorkerLimit):
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         self._meter.ended(began, latency, pushed_back=pushed_back)
 
-    def idle(self, *, full: bool) -> None:
-        self._meter.idle(full=full)
+    def idle(self, now: float, *, full: bool) -> None:
+        self._meter.idle(now, full=full)
 
     def due(self) -> float | None:
         return self._meter.due()  # the ceiling can wait for a measurement

@@ -48,13 +48,15 @@ class HostQueue:
                 self._taken.discard(heappop(ready)[0])
         return ready[0][0] if ready else None
 
-    def add(self, target: Target) -> None:
-        """Let a target wait for the host."""
+    def add(self, target: Target) -> bool:
+        """Let a target wait for the host. Returns whether it is the first one now."""
         index = target.index
         if index in self._taken:
             self._taken.discard(index)  # its entry is still in the heap
-        else:
-            heappush(self._ready, (index, target))
+            return self.front == index
+        heappush(self._ready, (index, target))
+        # The first entry may be one that was taken out; then this target is looked at, too.
+        return self._ready[0][0] == index or (bool(self._taken) and self.front == index)
 
     def take_others(self, kept: Container[int]) -> list[Target]:
         """Take out all targets but those with these indexes."""

@@ -94,7 +94,7 @@ class Jobs:
             target = None if full else self._queues.next(now, limit)
             self.starved = not full and target is None
             if target is None:
-                self.workers.idle(full=full)
+                self.workers.idle(now, full=full)
                 return None
             job = self._jobs.get(target.index) or self._begin(target, now)
             refused = self._queues.refusal(job.origin, now)

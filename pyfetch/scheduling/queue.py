@@ -131,36 +131,36 @@ class HostQueues:
             return None
         if self._held and len(self._hung_in_flight) < workers // 4:
             self._release()
-        front = self._next_front(now, workers)
-        while front is None and self._held:
+        queue = self._first(now, workers)
+        while queue is None and self._held:
             self._release()
-            front = self._next_front(now, workers)
-        if front is None:
+            queue = self._first(now, workers)
+        if queue is None:
             return None
-        origin = front[1]
-        queue = self._queues[origin]
         answers = queue.host.reach.answers
         target = queue.take(self._dropped, self._policy.randomness)
         following = queue.front
         if following is None:
             heappop(self._fronts[answers])
             queue.shown = None
-            self._show_front(origin, queue)
+            self._show_front(queue.origin, queue)
         else:
-            heapreplace(self._fronts[answers], (following, origin))
+            heapreplace(self._fronts[answers], (following, queue.origin))
             queue.shown = answers, following
         self._waiting -= 1
         return target
 
-    def _next_front(self, now: float, workers: int) -> tuple[int, str] | None:
-        """The index and origin of the first target that may start now; None if none may."""
+    def _first(self, now: float, workers: int) -> HostQueue | None:
+        """The queue of the first target that may start now; None if none may."""
         proven = self._front(True, now) if self._fronts[True] else None
         if not self._fronts[False]:
             return proven
         unproven = self._front(False, now)
-        if proven and unproven and self._unproven >= max(1, workers // 2):
-            unproven = None
-        return min(proven, unproven) if proven and unproven else proven or unproven
+        if not (proven and unproven):
+            return proven or unproven
+        if self._unproven >= max(1, workers // 2):
+            return proven
+        return proven if self._fronts[True][0] < self._fronts[False][0] else unproven
 
     def _release(self) -> None:
         """Let the first of the targets whose last attempt hung be tried again."""
@@ -190,7 +190,7 @@ class HostQueues:
         result: Result | None,
     ) -> bool:
         """Take in how an attempt at this host has ended, as `Host.ended` does."""
-        queue = self._queue_of(origin)
+        queue = self._queues[origin]  # it is not idle
         too_much = queue.host.ended(now, began, sign, asked, result)
         if sign is _NOT_ASKED and self._asked_at == began:
             self._asked_at = self._asked_before
@@ -230,8 +230,7 @@ class HostQueues:
 
     def _make_ready(self, target: Target, origin: str) -> None:
         queue = self._queue_of(origin)
-        queue.add(target)
-        if queue.front == target.index:
+        if queue.add(target):
             self._show_front(origin, queue)
 
     def _queue_of(self, origin: str) -> HostQueue:
@@ -258,8 +257,8 @@ class HostQueues:
             self._idle[origin] = None
             self._idle.move_to_end(origin)
 
-    def _front(self, answers: bool, now: float) -> tuple[int, str] | None:
-        """The first entry whose host may be asked now. The entries before it are dropped."""
+    def _front(self, answers: bool, now: float) -> HostQueue | None:
+        """The first queue whose host may be asked now. Entries of those before it are dropped."""
         fronts = self._fronts[answers]
         while fronts:
             index, origin = fronts[0]
@@ -272,7 +271,7 @@ class HostQueues:
                     continue
                 time = queue.host.may_start(now)
                 if time is not None and time <= now:
-                    return fronts[0]
+                    return queue
                 if time is not None and (queue.wakes_at is None or time < queue.wakes_at):
                     queue.wakes_at = time
                     heappush(self._timers, (time, 0, origin, None))

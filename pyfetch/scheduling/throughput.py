@@ -33,7 +33,6 @@ class _Period:
         "began",
         "ends",
         "files",
-        "full",
         "latency",
         "pushed_back",
         "received",
@@ -44,8 +43,8 @@ class _Period:
         self.began: float | None = None
         """When measuring began; None before that."""
         self.files = self.answered = self.pushed_back = 0
-        self.full = self.short = 0
-        """How often nothing was started: because all workers were busy, or for lack of targets."""
+        self.short = 0.0
+        """Seconds in which a worker had nothing to do for lack of targets."""
         self.latency = 0.0
         self.received = 0
         """Bytes received in the whole run when measuring began."""
@@ -66,6 +65,8 @@ class ThroughputMeter:
         """Whether more transfers run than the limit: they began under a higher one."""
         self._settled_at: float | None = 0.0
         """When enough time has passed since the change, whatever has ended."""
+        self._short_since: float | None = None
+        """Since when a worker has nothing to do; None: all are busy."""
         self._latency = self._deviation = 0.0
         """Moving averages, in seconds, as in TCP (RFC 6298, section 2)."""
 
@@ -85,10 +86,23 @@ class ThroughputMeter:
             period.answered += 1
             period.latency += latency
 
-    def idle(self, *, full: bool) -> None:
-        """Count that nothing was started: all workers are busy (`full`), or for lack of targets."""
-        self._period.full += full
-        self._period.short += not full
+    def idle(self, now: float, *, full: bool) -> None:
+        """Note that nothing is started: all workers are busy (`full`), or for lack of targets.
+
+        Until it is called again, that stays so: how often it is called says nothing, as one call
+        may be for a moment in which a list is read, and another for seconds.
+        """
+        if full:
+            self._count_short(now)
+            self._short_since = None
+        elif self._short_since is None:
+            self._short_since = now
+
+    def _count_short(self, now: float) -> None:
+        """Count the time up to now in which a worker had nothing to do."""
+        if self._short_since is not None:
+            self._period.short += now - self._short_since
+            self._short_since = now
 
     def due(self) -> float | None:
         """When `measure` has to be called even if nothing has ended."""
@@ -109,6 +123,7 @@ class ThroughputMeter:
         period = self._period
         if period.began is None:
             if not self._crowded and self._settles(now):
+                self._count_short(now)
                 period = self._period = _Period()
                 period.began, period.received = now, received()
                 period.ends = now + self._long_enough()
@@ -122,7 +137,8 @@ class ThroughputMeter:
             period.ends = now + self._long_enough()
             return None
         mean = period.latency / period.answered if period.answered else self._latency
-        used = period.full > period.short
+        self._count_short(now)
+        used = period.short <= took / 2
         return Measure(limit, work / took, mean, used, period.pushed_back)
 
     def begin_again(self, now: float, *, changed: bool) -> None:

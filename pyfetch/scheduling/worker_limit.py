@@ -74,8 +74,8 @@ class WorkerLimit:
     def ended(self, began: float, latency: float, *, pushed_back: bool) -> None:
         """Take in the end of a transfer that began at `began`, answered after `latency` seconds."""
 
-    def idle(self, *, full: bool) -> None:
-        """Take in that nothing was started: all workers are busy (`full`), or no target may be."""
+    def idle(self, now: float, *, full: bool) -> None:
+        """Take in that nothing is started: all workers are busy (`full`), or no target may be."""
 
     def due(self) -> float | None:
         """When `review` must be called though nothing has ended; None: never."""

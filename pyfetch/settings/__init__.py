@@ -7,11 +7,14 @@ are made from what stands in `definitions`.
 from pyfetch.models import IfExists as IfExists
 from pyfetch.settings.definitions import OF_A_CLUSTER as OF_A_CLUSTER
 from pyfetch.settings.definitions import OF_COMPUTING as OF_COMPUTING
+from pyfetch.settings.definitions import OF_PACKS as OF_PACKS
 from pyfetch.settings.definitions import SETTINGS as SETTINGS
 from pyfetch.settings.definitions import ContradictionError as ContradictionError
 from pyfetch.settings.definitions import Engine as Engine
 from pyfetch.settings.definitions import HttpVersion as HttpVersion
 from pyfetch.settings.definitions import InputFormat as InputFormat
+from pyfetch.settings.definitions import Pack as Pack
+from pyfetch.settings.definitions import PackOrder as PackOrder
 from pyfetch.settings.definitions import Settings as Settings
 from pyfetch.settings.definitions import bundle_of_the_environment as bundle_of_the_environment
 from pyfetch.settings.given_cookies import GivenCookies as GivenCookies

@@ -40,6 +40,7 @@ from pyfetch.settings.kinds import (
     SECONDS,
     SECONDS_ABOVE_ZERO,
     SIZE,
+    SIZE_ABOVE_ZERO,
     SPEED,
     SPEED_ABOVE_ZERO,
     TEXT,
@@ -98,6 +99,23 @@ class HttpVersion(StrEnum):
     THREE = "3"
 
 
+class Pack(StrEnum):
+    """What a run puts files into, many into one."""
+
+    WEBDATASET = "webdataset"
+    """Tar files, as the webdataset package reads them."""
+    WARC = "warc"
+    """Web archives (ISO 28500)."""
+
+
+class PackOrder(StrEnum):
+    """In which order the members of a pack stand."""
+
+    ARRIVAL = "arrival"
+    INPUT = "input"
+    """That of the list."""
+
+
 _files = partial(Setting.field, Group.FILES)
 _checks = partial(Setting.field, Group.CHECKS)
 _requests = partial(Setting.field, Group.REQUESTS)
@@ -111,6 +129,8 @@ OF_COMPUTING = (
 """Settings that say how each file is computed with."""
 OF_A_BUCKET = ("state_dir",)
 """Settings that say how a run saves to a bucket, if it does."""
+OF_PACKS = ("pack_size", "pack_count", "pack_order", "pack_list")
+"""Settings that say how files are packed, if they are."""
 OF_A_CLUSTER = ("cluster_tls", "cluster_upload")
 """Settings that say how a run works with a cluster, if it does."""
 
@@ -246,6 +266,39 @@ class Settings(_Values):
         "--allow-store",
         "Let lists name objects of a bucket below this address. They are fetched with your"
         " credentials: a list from a stranger should not decide about that. May be repeated.",
+    )
+    pack: Pack | None = _files(
+        None,
+        Choice(Pack),
+        "--pack",
+        "Save many files in each of a few: `webdataset`: in tar files, for training; `warc`: in web"
+        " archives, with all that was sent; it needs `pyfetch-batch[warc]`.",
+    )
+    pack_size: int = _files(
+        1024**3,
+        SIZE_ABOVE_ZERO,
+        "--pack-size",
+        "Begin another pack when this one would get larger. The default is 1 GiB.",
+    )
+    pack_count: int | None = _files(
+        None,
+        count(1, 1_000_000_000),
+        "--pack-count",
+        "Begin another pack when this one has so many members.",
+    )
+    pack_order: PackOrder = _files(
+        PackOrder.ARRIVAL,
+        Choice(PackOrder),
+        "--pack-order",
+        "Order of the members in each pack: as they come, or as the list has them. Nothing waits"
+        " for `input`: a full pack is sorted.",
+    )
+    pack_list: str | None = _files(
+        None,
+        FILE,
+        "--pack-list",
+        "Write a table of all URLs with pack, member, offset, size and sha256: TSV, or JSON Lines"
+        " in a `.jsonl` file.",
     )
     max_size: int | None = _checks(None, SIZE, "--max-size", "Refuse larger files.")
     min_size: int = _checks(0, SIZE, "--min-size", "Refuse smaller files.")
@@ -593,6 +646,16 @@ class Settings(_Values):
         return is_bucket(self.output_dir)
 
     @property
+    def archives(self) -> bool:
+        """Whether requests and responses are kept as they were sent."""
+        return self.pack is Pack.WARC
+
+    @property
+    def http_spoken(self) -> HttpVersion:
+        """The versions of HTTP that may be spoken: archives hold messages of HTTP/1.1."""
+        return HttpVersion.ONE if self.archives else self.http
+
+    @property
     def has_template(self) -> bool:
         """Whether files are named by a template, and not as their URLs are."""
         return self.name != SETTINGS["name"].default
@@ -712,6 +775,7 @@ class Settings(_Values):
                 f"{{{name}}} is for a bucket: it needs {{output_dir}} s3://…, gs://… or az://…",
                 getattr(self, name) and not self.in_bucket,
             )
+        yield from self._contradictions_of_packs()
         for name in OF_A_CLUSTER:
             yield (
                 f"{{{name}}} is for a Dask cluster: it needs {{cluster}} or {{cluster_file}}",
@@ -729,6 +793,55 @@ class Settings(_Values):
                 f"{{{name}}} is for computing with the files: it needs {{exec}} or {{map}}",
                 getattr(self, name) != SETTINGS[name].default,
             )
+
+    def _contradictions_of_packs(self) -> Iterator[tuple[str, object]]:
+        if self.pack is None:
+            for name in OF_PACKS:
+                yield (
+                    f"{{{name}}} is for packs: it needs {{pack}}",
+                    getattr(self, name) != SETTINGS[name].default,
+                )
+            return
+        yield "{discard} saves nothing that could be packed: leave out {pack}", self.discard
+        yield (
+            "{pack} knows by the state which packs have which URLs: leave {state} out",
+            not self.state,
+        )
+        yield (
+            "open packs of a bucket are on this machine: {processes} fills them, and a cluster does"
+            " not",
+            self.in_bucket and self.on_cluster,
+        )
+        yield (
+            "{if_exists} rename is for files: of two members, the newer one counts",
+            self.if_exists is IfExists.RENAME,
+        )
+        yield (
+            "{pack} warc keeps bodies as they come: leave {compressed} out",
+            self.archives and self.compressed,
+        )
+        yield (
+            "{pack} warc keeps answers in the order in which they came: leave {pack_order} out",
+            self.archives and self.pack_order is PackOrder.INPUT,
+        )
+        yield (
+            "{pack} warc keeps messages of HTTP/1.1: leave {http} 2 and 3 out",
+            self.archives and self.http in (HttpVersion.TWO, HttpVersion.THREE),
+        )
+        is_sorted = self.pack_order is PackOrder.INPUT
+        yield (
+            "web archives have the order of time: {pack_order} input is for {pack} webdataset",
+            is_sorted and self.pack is Pack.WARC,
+        )
+        task = "{map}" if self.exec is None else "{exec}"
+        yield (
+            f"{{pack_order}} input moves members while {task} may read them: leave one of them out",
+            is_sorted and self.computes,
+        )
+        yield (
+            "{keep} no is for files: what is in a pack stays, and a task gets a copy",
+            not self.keep,
+        )
 
     def _contradictions_of_computing(self) -> Iterator[tuple[str, object]]:
         task = "{map}" if self.exec is None else "{exec}"

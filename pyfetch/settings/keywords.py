@@ -65,6 +65,11 @@ class SettingKeywords(TypedDict, total=False):
     store_option: Mapping[str, str] | Iterable[tuple[str, str]]
     state_dir: StrPath | None
     allow_store: str | Iterable[str]
+    pack: str | None
+    pack_size: Size
+    pack_count: int | None
+    pack_order: str
+    pack_list: StrPath | None
     max_size: Size | None
     min_size: Size
     expect_type: str | Iterable[str]

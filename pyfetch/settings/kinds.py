@@ -120,6 +120,7 @@ SECONDS = Number(0, LONGEST_TIME, parse_duration, "TIME", whole=False)
 SECONDS_ABOVE_ZERO = Number(SHORTEST_TIME, LONGEST_TIME, parse_duration, "TIME", whole=False)
 SIZE = Number(0, _MOST_BYTES, parse_size, "SIZE")
 """A number of bytes: `300`, `10M`, `1.5GiB`."""
+SIZE_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_size, "SIZE")
 SPEED = Number(0, _MOST_BYTES, parse_speed, "SPEED")
 """Bytes in a second: `10K/s` or `10K`."""
 SPEED_ABOVE_ZERO = Number(1, _MOST_BYTES, parse_speed, "SPEED")

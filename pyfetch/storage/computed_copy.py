@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,21 +27,25 @@ class Copies:
     `blocks`: reads what the store has at a path.
     """
 
-    def __init__(self, home: Path, blocks: Callable[[str], Iterator[bytes]]) -> None:
+    def __init__(self, home: Path, blocks: Callable[[str, str | None], Iterator[bytes]]) -> None:
         self._above = home / OWN_DIRECTORY
         self._blocks = blocks
         self._directory: Path | None = None
+        self._lock = threading.Lock()
 
-    def made(self, path: str) -> str:
-        """Make a copy of what has this path. Returns its own. Raises `TargetError`."""
+    def made(self, path: str, stored: str | None, name: str) -> str:
+        """Make a copy of this version of what has this path. Returns its own path.
+
+        `name`: that of the copy. Raises `TargetError`.
+        """
         with errors_of(self._above):
-            if self._directory is None:
-                self._directory = Path(tempfile.mkdtemp(prefix=COPIES, dir=self._above))
-            # The name stays, for tasks that look at it.
-            place = Path(tempfile.mkdtemp(dir=self._directory), path.rpartition("/")[2])
+            with self._lock:
+                if self._directory is None:
+                    self._directory = Path(tempfile.mkdtemp(prefix=COPIES, dir=self._above))
+            place = Path(tempfile.mkdtemp(dir=self._directory), name)
             descriptor = os.open(place, NEW_FILE, 0o600)
             with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-                for block in self._blocks(path):
+                for block in self._blocks(path, stored):
                     file.write(block)
         return os.fspath(place)
 
@@ -71,6 +76,8 @@ class ComputedCopy(ComputedFile):
     ) -> None:
         super().__init__(files, target, finished)
         self._copies = copies
+        facts = finished.facts or target.known.facts
+        self._stored = facts.stored if facts else None
         self._copy: str | None = None
 
     @property
@@ -83,7 +90,9 @@ class ComputedCopy(ComputedFile):
         row, sha256 = self.known.row, self._result.sha256
         if row and row.task == self._task and row.sha256 and row.sha256 == sha256:
             return Recorded(self._files.ledger.value_of(row), self._result.file)
-        self._copy = self._copies.made(self.path)
+        # The name stays, for tasks that look at it.
+        name = (self._result.file or self.path).rpartition("/")[2]
+        self._copy = self._copies.made(self.path, self._stored, name)
         return None
 
     def to_record(self, value: str | None) -> tuple[str, ComputedRow]:

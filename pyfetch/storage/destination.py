@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pyfetch.settings import Settings
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.lock import RunLock
+    from pyfetch.storage.objects.bucket import Bucket
+    from pyfetch.storage.packs.pack_writer import PackWriter
+    from pyfetch.storage.packs.packs import Packs
+    from pyfetch.storage.state import State
     from pyfetch.storage.store import Store
 
 
@@ -46,6 +50,10 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     a bucket that cannot be used.
     """
     directory = OutputDirectory(home_of(settings), known)
+    if settings.pack:
+        from pyfetch.storage.packs.pack_store import PackStore
+
+        return PackStore.of(settings, directory)
     if settings.in_bucket:
         from pyfetch.storage.objects.object_store import ObjectStore
 
@@ -55,6 +63,38 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     return FileStore(directory, settings.min_free, fsync=settings.fsync)
 
 
+def _bucket_of(settings: Settings, store: Store) -> Bucket:
+    if settings.pack:
+        from pyfetch.storage.packs.pack_store import PackStore
+        from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
+
+        assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+        assert isinstance(store.sealed, PacksInBucket)  # noqa: S101 - likewise
+        return store.sealed.bucket
+    from pyfetch.storage.objects.object_store import ObjectStore
+
+    assert isinstance(store, ObjectStore)  # noqa: S101 - as the settings say
+    return store.bucket
+
+
+def packs_of(settings: Settings, store: Store, state: State) -> Packs:
+    """The packs that a run into this store fills. Raises a `RunError`."""
+    from pyfetch.storage.packs.pack_store import PackStore
+    from pyfetch.storage.packs.packs import Packs
+
+    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+    in_order = settings.pack_order == "input"
+    return Packs(store, state, in_order=in_order, list_file=settings.pack_list)
+
+
+def writer_of(store: Store | None) -> PackWriter:
+    """What appends members to the packs of this store."""
+    from pyfetch.storage.packs.pack_store import PackStore
+
+    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
+    return store.writer
+
+
 def lock_of(settings: Settings, store: Store) -> RunLock:
     """The lock that allows one run at a time where this store saves."""
     from pyfetch.storage.lock import RunLock
@@ -62,8 +102,6 @@ def lock_of(settings: Settings, store: Store) -> RunLock:
     home = store.directory.path
     if settings.in_bucket:
         from pyfetch.storage.objects.bucket_lock import BucketLock
-        from pyfetch.storage.objects.object_store import ObjectStore
 
-        assert isinstance(store, ObjectStore)  # noqa: S101 - as the settings say
-        return BucketLock(store.bucket, home, elsewhere=settings.on_cluster)
+        return BucketLock(_bucket_of(settings, store), home, elsewhere=settings.on_cluster)
     return RunLock(home, elsewhere=settings.on_cluster)

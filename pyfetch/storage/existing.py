@@ -37,6 +37,8 @@ class Found(NamedTuple):
     """Device and inode of the symbolic link that has the name; None: there is no link."""
     stored: str | None = None
     """What the store needs to know this version again; None: size and time are enough."""
+    shown: str | None = None
+    """What results call it; None: its path."""
     seen_before: bool = False
     """Whether this is what the run saw when it gave out the name: nobody has looked since."""
 

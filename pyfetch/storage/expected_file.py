@@ -24,6 +24,8 @@ class ExpectedFile(NamedTuple):
     """Checksums from lists."""
     left_by_task: bool = False
     """Whether size and time are those that a task (`--exec`, `--map`) has left."""
+    stored: str | None = None
+    """What its store knows it by."""
 
     @property
     def is_known(self) -> bool:

@@ -30,7 +30,7 @@ class ExpectedFiles:
         """Files that are lists of checksums themselves."""
         self._database = temporary_database(
             "expected (path BLOB PRIMARY KEY, url TEXT, size INTEGER, modified_ns INTEGER,"
-            " sha256 TEXT, left_by_task INTEGER, demanded TEXT)",
+            " sha256 TEXT, left_by_task INTEGER, demanded TEXT, stored TEXT)",
             "backup (path BLOB PRIMARY KEY)",
         )
 
@@ -39,12 +39,12 @@ class ExpectedFiles:
 
     def add_state(self, state: State) -> None:
         """Expect what this state knows, but for files that are gone on purpose."""
-        for path, url, size, modified_ns, sha256, left_by_task in state.files():
+        for path, url, size, modified_ns, sha256, left_by_task, stored in state.files():
             if size is None:
                 continue
             self._database.execute(
-                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, ?, NULL)",
-                (os.fsencode(path), url, size, modified_ns, sha256, left_by_task),
+                "INSERT OR REPLACE INTO expected VALUES (?, ?, ?, ?, ?, ?, NULL, ?)",
+                (os.fsencode(path), url, size, modified_ns, sha256, left_by_task, stored),
             )
             self.size += size
         for path in state.backups():
@@ -54,7 +54,7 @@ class ExpectedFiles:
     def add_checksum(self, path: bytes, checksum: Checksum) -> None:
         """Expect this checksum of a file, as a list of checksums says."""
         self._database.execute(
-            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, 0, ?) ON CONFLICT (path)"
+            "INSERT INTO expected VALUES (?, NULL, NULL, NULL, NULL, 0, ?, NULL) ON CONFLICT (path)"
             " DO UPDATE SET demanded = ifnull(demanded || ' ', '') || excluded.demanded",
             (path, str(checksum)),
         )
@@ -92,15 +92,22 @@ class ExpectedFiles:
 
     def _add_unknown(self, path: bytes) -> None:
         self._database.execute(
-            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, 0, NULL"
+            "INSERT OR IGNORE INTO expected SELECT ?1, NULL, NULL, NULL, NULL, 0, NULL, NULL"
             " WHERE NOT EXISTS (SELECT 1 FROM backup WHERE path = ?1)",
             (path,),
         )
 
     def __iter__(self) -> Iterator[ExpectedFile]:
         rows = self._database.execute("SELECT * FROM expected ORDER BY path")
-        for path, url, size, modified_ns, sha256, left_by_task, demanded in rows:
+        for path, url, size, modified_ns, sha256, left_by_task, demanded, stored in rows:
             checksums = tuple(Checksum(*text.split("=")) for text in (demanded or "").split())
             yield ExpectedFile(
-                os.fsdecode(path), url, size, modified_ns, sha256, checksums, bool(left_by_task)
+                os.fsdecode(path),
+                url,
+                size,
+                modified_ns,
+                sha256,
+                checksums,
+                bool(left_by_task),
+                stored,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import Finished
@@ -18,6 +18,7 @@ from pyfetch.storage.state import State
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedOf, ComputedRow, ComputedTable
+    from pyfetch.storage.packs.packs import PackedFile, Packs
     from pyfetch.storage.store import Store
 
 COMMIT_EVERY = 0.05
@@ -31,7 +32,7 @@ class FileLedger:
     settings say. `check_directory` is called at each commit; it
     raises if the output directory is no longer the one that the run began with. `task_of`: in a
     run that computes, the identity of the task for a target's file; `keeps`: whether that file is
-    to stay after it.
+    to stay after it. `packs`: those that files are members of, if they are.
     """
 
     def __init__(
@@ -45,14 +46,16 @@ class FileLedger:
         check_directory: Callable[[], None] = lambda: None,
         task_of: Callable[[Target], str] | None = None,
         keeps: bool = True,
+        packs: Packs | None = None,
     ) -> None:
+        self._packs = packs
         self._check_directory = check_directory
         store = store or store_of(settings)
         self._before = store.final("")
         self._names = PathAllocator(settings, state, store, lasting=lasting)
         self._state = state
         self._clock = clock
-        self._lock = threading.RLock()
+        self._lock = self.alone = threading.RLock()
         self._open: dict[str, int] = {}
         """By path, how many targets have it and are not finished."""
         self._given: dict[int, str] = {}
@@ -121,6 +124,8 @@ class FileLedger:
             self._let_go(target.path)
             self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
+            if self._packs and attempt.result.failed:
+                self._packs.failed(attempt.result)
             if attempt.result.backup_file:
                 self._state.add_backup(attempt.result.backup_file.removeprefix(self._before))
 
@@ -177,7 +182,10 @@ class FileLedger:
     def _note(self, target: Target, planned: str, attempt: Finished) -> None:
         path = attempt.path or planned
         if attempt.facts:
-            self._state.record(path, attempt.result.status, attempt.facts)
+            if self._packs:
+                self._record(self._packs.noted(path, attempt.result.status, attempt.facts))
+            else:
+                self._state.record(path, attempt.result.status, attempt.facts)
             if path != planned:
                 home, _ = self._names.home(target)  # the next run looks at this path first
                 self._state.went_to(home, path)
@@ -190,6 +198,10 @@ class FileLedger:
             return
         self._due = self._due or self._clock() + COMMIT_EVERY
 
+    def _record(self, files: Iterable[PackedFile]) -> None:
+        for file in files:
+            self._state.record(*file)
+
     def commit_due(self) -> float | None:
         return self._due
 
@@ -199,6 +211,15 @@ class FileLedger:
             self._claimed.clear()
             self._due = None
             self._check_directory()
+            if self._packs:
+                self._packs.committed()
+
+    def commit_all(self) -> None:
+        """As `commit`, at the end of the run: nothing that is noted waits for anything else."""
+        with self._lock:
+            if self._packs:
+                self._record(self._packs.deferred())
+            self.commit()
 
     def _in_use(self, path: str, of: Target | None = None) -> bool:
         by_itself = of is not None and of.path == path

@@ -26,6 +26,8 @@ class FileStore:
 
     waits = False
     is_local = True
+    key = None
+    keep_answer = None
 
     def __init__(self, directory: OutputDirectory, min_free: int = 0, *, fsync: bool) -> None:
         self.directory = directory
@@ -49,7 +51,7 @@ class FileStore:
             except FileNotFoundError:
                 return None
 
-    def blocks(self, path: str) -> Iterator[bytes]:
+    def blocks(self, path: str, _stored: str | None) -> Iterator[bytes]:
         final = self.final(path)
         with errors_of(final), open_file(final) as file:
             while block := file.read(BLOCK):

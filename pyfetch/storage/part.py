@@ -45,10 +45,14 @@ class Part:
     else a `TargetError`.
     """
 
+    waits = False
+
     def __init__(self, parts: Parts, path: str, url: str, *, fsync: bool = False) -> None:
         self._parts = parts
         self._directory = parts.directory
-        self.goes_to(path)
+        self._there = parts.there()
+        self._path = path
+        self._final = parts.final(path)
         self._planned = path
         self._known_key: str | None = None
         self._url = url
@@ -79,8 +83,7 @@ class Part:
     @property
     def _may_be_there(self) -> bool:
         """Whether an earlier attempt may have left a part of this name."""
-        there = self._parts.there()
-        return bool(there) and self._key in there
+        return bool(self._there) and self._key in self._there
 
     @property
     def _errors(self) -> errors_of:
@@ -108,7 +111,7 @@ class Part:
 
         None if there is no part that can be continued. A useless one is removed.
         """
-        if not self._may_be_there:
+        if not (self._there and self._may_be_there):
             return None
         parts = self._directory.parts
         try:
@@ -167,12 +170,12 @@ class Part:
         """
         self._is_whole = is_whole
         try:
-            if self._may_be_there:
+            if self._there and self._may_be_there:
                 self.drop()
             self._parts.free_space.need(total or 0)
             parts = self._directory.parts
-            self._is_named = not (is_whole and self._parts.may_be_nameless())
             self._may_be_on_disk = True
+            self._is_named = not (is_whole and self._parts.may_be_nameless())
             self._descriptor = self._open_new(parts)
             if metadata is not None:
                 self._begin_metadata(metadata.replaced(boot=current_boot()), parts)
@@ -251,11 +254,12 @@ class Part:
             placed = self._place(placement, modified)
             if placed.path != self._path:
                 self.goes_to(placed.path)
-            self._close()
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
             if self._metadata:
                 os.unlink(self._metadata_file, dir_fd=self._directory.parts)
-            if self._may_be_there:
-                self._parts.there().discard(self._key)
+            if self._there and self._may_be_there:
+                self._there.discard(self._key)
             if self._fsync:
                 self._directory.sync(placed.path)
         except OSError as error:
@@ -266,9 +270,8 @@ class Part:
         modified_ns = self._parts.time_kept(self._descriptor, modified)
         self._directory.check_parts()
         placer = Placer(
-            self._directory, self._file, self._descriptor, placement,
-            modified_ns=modified_ns, is_named=self._is_named,
-        )  # fmt: skip
+            self._directory, self._file, self._descriptor, placement, modified_ns, self._is_named
+        )
         try:
             return placer.place(self._path)
         except PartReplacedError as error:
@@ -300,14 +303,14 @@ class Part:
                 os.unlink(self._metadata_file, dir_fd=parts)
                 # Removed for good: it must not reappear, after a crash, beside another version.
                 self._directory.sync_parts()
-            self._parts.there().discard(self._key)
+            self._there.discard(self._key)
 
     def _need_space(self, needed: int) -> None:
         self._unchecked = 0
         self._parts.free_space.need(needed)
 
     def _keep(self, metadata: PartMetadata) -> None:
-        self._parts.there().add(self._key)
+        self._there.add(self._key)
         # If the disk has failed or is full, nothing more can be done.
         with contextlib.suppress(OSError):
             os.fsync(self._descriptor)

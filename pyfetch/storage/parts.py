@@ -9,10 +9,10 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from pyfetch.headers import Fields
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import (
     Representation,
@@ -149,7 +149,7 @@ class PartMetadata(Value):
         """What the first answer said about the content."""
         return Representation(self.etag, self.last_modified, self.content_encoding, self.media_type)
 
-    def completed_by(self, headers: Mapping[str, str]) -> Representation:
+    def completed_by(self, headers: Fields) -> Representation:
         """What is known of the content after a 206 with these fields has brought the rest.
 
         A 206 need not repeat what the first answer has said (RFC 9110, section 15.3.7).

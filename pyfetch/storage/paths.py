@@ -39,6 +39,7 @@ class PathAllocator:
 
     def __init__(self, settings: Settings, state: State, store: Store, *, lasting: bool) -> None:
         self._store = store
+        self._key = store.key
         self._policy = settings.if_exists
         self._template = Template(settings.name)
         self.follows_answers = settings.content_disposition or self._template.uses_type
@@ -93,6 +94,8 @@ class PathAllocator:
     def wanted(self, target: Target, said: Said = NOTHING_SAID) -> RelativePath:
         """The path that the list or the template demands, even if it belongs to another URL."""
         path = wanted_path(target, self._template, said)
+        if self._key:
+            path = self._key(path)
         directory, slash, name = path.rpartition("/")
         if not slash:
             return path

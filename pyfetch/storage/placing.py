@@ -63,6 +63,8 @@ class Placed(NamedTuple):
     """Path of the backup of the earlier file, below the output directory."""
     stored: str | None = None
     """What the store needs to know this version again; None: size and time are enough."""
+    shown: str | None = None
+    """What results call it; None: its path."""
     adopted: bool = False
     """Whether the earlier file has the same bytes: it stays, and the part is removed."""
     replaced: bool = False
@@ -87,7 +89,6 @@ class Placer:
         name_of_part: Callable[[], str],
         descriptor: int,
         placement: Placement,
-        *,
         modified_ns: int,
         is_named: bool,
     ) -> None:
@@ -153,7 +154,12 @@ class Placer:
     def _take_free_name(self, place: Place) -> bool:
         """Take the name if nothing has it, in one step. Returns whether it was free."""
         try:
-            self._link(place)
+            try:
+                # The descriptor certainly is the file that this run has written, whatever its
+                # name is now.
+                link_open_file(self.descriptor, place.name, place.descriptor)
+            except FileNotFoundError:  # macOS has no /proc, or the part was removed
+                self._link_by_name(place)
         except FileExistsError:
             return False
         except OSError as error:
@@ -174,16 +180,12 @@ class Placer:
             self._check_name()
             os.unlink(self.part, dir_fd=self.directory.parts)
 
-    def _link(self, place: Place) -> None:
-        # The descriptor certainly is the file that this run has written, whatever its name is now.
-        try:
-            link_open_file(self.descriptor, place.name, place.descriptor)
-        except FileNotFoundError:  # macOS has no /proc, or the part was removed
-            self._check_name()
-            os.link(
-                self.part, place.name, src_dir_fd=self.directory.parts,
-                dst_dir_fd=place.descriptor, follow_symlinks=False,
-            )  # fmt: skip
+    def _link_by_name(self, place: Place) -> None:
+        self._check_name()
+        os.link(
+            self.part, place.name, src_dir_fd=self.directory.parts,
+            dst_dir_fd=place.descriptor, follow_symlinks=False,
+        )  # fmt: skip
 
     def _check_name(self) -> None:
         """Raise `PartReplacedError` if another file has the name of the part now."""

@@ -18,3 +18,5 @@ class RecordedFile(NamedTuple):
     """In hexadecimal digits; None for a file that its task has changed."""
     left_by_task: bool = False
     """Whether size and time are those that its task has left."""
+    stored: str | None = None
+    """What its store knows it by; None for a file."""

@@ -29,6 +29,7 @@ from pyfetch.storage.state_tables import FileRow, StateTables, folded_key
 
 if TYPE_CHECKING:
     from pyfetch.storage.computed_table import ComputedTable
+    from pyfetch.storage.packs.packed_rows import PackedRows
     from pyfetch.storage.recorded_file import RecordedFile
 
 __all__ = ["STATE_FILE", "VERSION", "State"]
@@ -43,7 +44,7 @@ _TAKE_OVER = (
 _FILES = (
     "SELECT f.path, f.url, iif(c.key IS NULL, f.size, c.size),"
     " iif(c.key IS NULL, f.modified_ns, c.modified_ns), iif(c.key IS NULL, f.sha256, NULL),"
-    " c.key IS NOT NULL FROM file AS f LEFT JOIN computed AS c"
+    " c.key IS NOT NULL, f.stored FROM file AS f LEFT JOIN computed AS c"
     " ON c.key = f.key AND c.effect != 'left' AND c.fetched_at IS f.fetched_at"
     " WHERE f.size IS NOT NULL"
 )
@@ -104,6 +105,12 @@ class State:
         from pyfetch.storage.computed_table import ComputedTable
 
         return ComputedTable(self._tables, self)
+
+    def packed(self) -> PackedRows:
+        """The members of packs; for runs that pack what they fetch."""
+        from pyfetch.storage.packs.packed_rows import PackedRows
+
+        return PackedRows(self._tables, self)
 
     @property
     def uncommitted(self) -> bool:
@@ -183,12 +190,12 @@ class State:
             self._given.write()
             where = f"AND {self._given.others}" if unnamed else ""
             for row in self._tables.select(f"{_FILES} {where} ORDER BY f.key"):
-                path, url, size, modified_ns, sha256, is_left = row
-                found = RecordedFile(path, url, size, modified_ns, sha256, bool(is_left))
+                path, url, size, modified_ns, sha256, is_left, stored = row
+                found = RecordedFile(path, url, size, modified_ns, sha256, bool(is_left), stored)
                 types = [*map(type, found)]
                 is_gone = found.left_by_task and found.size is None and found.modified_ns is None
                 numbers = [type(None)] * 2 if is_gone else [int, int]
-                if types[:4] != [str, str, *numbers] or types[4] not in _TEXT:
+                if types[:4] != [str, str, *numbers] or not _TEXT.issuperset(types[4::2]):
                     raise damaged(self.file, "a column has a value of another type")
                 if is_safe_path(found.path):
                     yield found

@@ -6,12 +6,14 @@ with a validator, and a killed process leaves nothing wrong behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, Self
 
 from pyfetch.facts import Known
+from pyfetch.http.client import KeepAnswer
 from pyfetch.http.response import SavedContent
 from pyfetch.models import IfExists, Target
+from pyfetch.naming.components import RelativePath
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import Found, Status
 from pyfetch.storage.parts import PartMetadata
@@ -29,6 +31,11 @@ class Saving(Protocol):
     @property
     def length(self) -> int:
         """Bytes that it has."""
+        ...
+
+    @property
+    def waits(self) -> bool:
+        """Whether `commit` waits for a server, or copies much: a loop leaves that to a thread."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -84,11 +91,27 @@ class Store(Protocol):
     """Where bodies go. For any thread. Paths are relative to the output directory or prefix."""
 
     waits: bool
-    """Whether `look` and `Saving.commit` wait for a server: a loop leaves them to a thread."""
+    """Whether `look` waits for a server: a loop leaves that to a thread."""
     is_local: bool
     """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
     """The directory on this machine that has `.pyfetch`: state, lock and parts."""
+
+    @property
+    def keep_answer(self) -> KeepAnswer | None:
+        """Keeps an answer that is not the content of a target (a redirect, an error).
+
+        None: this store keeps none. It raises what `Saving` raises.
+        """
+        ...
+
+    @property
+    def key(self) -> Callable[[RelativePath], RelativePath] | None:
+        """Makes of the path that a file would have what the state knows it by.
+
+        None: that is the path itself.
+        """
+        ...
 
     def final(self, path: str, /) -> str:
         """The path as messages and results show it."""
@@ -106,8 +129,11 @@ class Store(Protocol):
         """Status of what has this name now; None if nothing has it. Raises `TargetError`."""
         ...
 
-    def blocks(self, path: str) -> Iterator[bytes]:
-        """The bytes of what `look` has found. Raises `TargetError`."""
+    def blocks(self, path: str, stored: str | None, /) -> Iterator[bytes]:
+        """The bytes of what `look` has found, or `commit` has saved. Raises `TargetError`.
+
+        `stored`: what the store has said to know this version by.
+        """
         ...
 
     def is_free(self, path: str) -> bool:

@@ -43,7 +43,7 @@ class Verification:
 
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
-        self.final = self.directory.final
+        self.final: Callable[[str], str] = self.directory.final
         self.expected = ExpectedFiles()
         self.read = 0
         """Bytes that were read so far."""
@@ -106,7 +106,7 @@ class Verification:
         """Look at one file. None: there is no time for it any more."""
         if self._stopped.is_set():
             return None
-        final = self.final(expected.path)
+        final = self._shown(expected)
         url = masked_url(expected.url) if expected.url else None
         found = partial(VerifiedFile, final, url=url)
         try:
@@ -122,6 +122,10 @@ class Verification:
                 detail = "a link, or something else that is no file, is in its place"
                 return found(status=Condition.CHANGED, detail=detail)
             return found(status=Condition.UNREADABLE, detail=f"cannot read it: {error.strerror}")
+
+    def _shown(self, expected: ExpectedFile) -> str:
+        """What results call it."""
+        return self.final(expected.path)
 
     def _look_at(self, expected: ExpectedFile, found: Callable[..., VerifiedFile]) -> VerifiedFile:
         place = self.directory.place(expected.path)

@@ -206,3 +206,40 @@ def test_a_body_over_tls_that_is_cut_is_truncated(
     bundle = authorities_in(tmp_path / "authority.pem", authority)
     pyfetch.environment["REQUESTS_CA_BUNDLE"] = bundle
     assert pyfetch("--retries", "0", f"{host}/x").rows[0][4] == "truncated"
+
+
+OF_ANOTHER = {
+    "a body": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+    "no body": b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+    "a redirect": b"HTTP/1.1 302 No\r\nContent-Length: 4\r\nLocation: /evil\r\n\r\nevil",
+    "half of a head": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX: ",
+    "no HTTP": b"evil",
+}
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "redirect"])
+@pytest.mark.parametrize("unasked", OF_ANOTHER.values(), ids=OF_ANOTHER)
+def test_what_comes_behind_a_response_answers_no_request(
+    pyfetch: Command, server: LoopbackServer, unasked: bytes, framing: str
+) -> None:
+    """Nor does the genuine answer to one request become that to the next."""
+
+    def smuggles(handler: Handler) -> None:
+        if framing == "length":
+            handler.head(200, Content_Length="5")
+            handler.wfile.flush()
+            handler.server.over.wait(0.03)  # it comes at once with the rest of the body
+            handler.send(b"hello" + unasked)
+        elif framing == "chunked":
+            handler.head(200, Transfer_Encoding="chunked")
+            handler.send(b"5\r\nhello\r\n0\r\n\r\n" + unasked)
+        else:
+            handler.head(302, Location="/hello", Content_Length="0")
+            handler.send(unasked)
+
+    server.routes["/x"] = smuggles
+    server.pages |= {"/hello": Page(b"hello"), "/y": Page(b"genuine"), "/z": Page(b"too")}
+    ended = pyfetch("-w", "1", *(f"{server.url}/{name}" for name in "xyz"))
+    assert ended.status == 0
+    bodies = [(pyfetch.directory / name).read_bytes() for name in "xyz"]
+    assert bodies == [b"hello", b"genuine", b"too"]

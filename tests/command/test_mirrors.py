@@ -321,7 +321,7 @@ def test_max_time_is_for_all_mirrors_together(
     second.routes["/x"] = Handler.stall
     began = time.monotonic()
     result, _ = fetched(
-        pyfetch, line_of(three), "--timeout", "0.6", "--retries", "0", "--max-time", "1"
+        pyfetch, line_of(three), "--timeout", "0.8", "--retries", "0", "--max-time", "1.5"
     )  # fmt: skip
     assert within(3, time.monotonic() - began)
     assert (result["error"], result["attempts"]) == ("timeout", 2)

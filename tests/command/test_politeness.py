@@ -394,12 +394,18 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
 def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:
-    """In a process of its own: else the server would have the interpreter's lock, too."""
+    """In a process of its own: else the server would have the interpreter's lock, too.
+
+    On a busy machine, more of them may bring nothing: then there are three tries.
+    """
     server.routes["/x"] = slow
-    ended = forked("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
-    assert ended.status == 0
-    assert "workers 8 → 16" in ended.err
-    assert ended.err.splitlines()[-1].startswith("pyfetch: workers: ")
+    tries: list[str] = []
+    while not tries or ("workers 8 → 16" not in tries[-1] and len(tries) < 3):
+        ended = forked("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
+        assert ended.status == 0
+        assert ended.err.splitlines()[-1].startswith("pyfetch: workers: ")
+        tries.append(ended.err)
+    assert "workers 8 → 16" in tries[-1]
     assert 8 < server.most_at_once <= 128
 
 

@@ -34,6 +34,7 @@ NOT_RUN = {
     r"^tail -f ": "has no end",
     r"minio\.example": "needs a server of that name: the environment names that of the tests",
     r"--cluster(-file)? (tcp|scheduler)": "needs a cluster, as tests/stress starts one",
+    r"^(warcio|wb-manager|wayback) ?": "tests/stress/test_replay.py runs these",
     r"--completion (zsh|fish)": "is no line for bash; bash's is run",
 }
 """Lines that no test runs, and why."""
@@ -41,8 +42,11 @@ DOCUMENTS_WITH_LINES = [page for page in DOCUMENTS if any(blocks(page, "sh", "cr
 MADE = {
     "README.md": {
         "data/a", "data/a.iso", "images/17.jpg", "images/18.png", "page.html", "report.html",
-        "mirror/one.txt", "thumbs/17", "thumbs/18", "archives/a/one.txt", "pages.jsonl",
+        "set/000000.tar", "crawl/crawl-00000.warc.gz", "mirror/one.txt", "thumbs/17", "thumbs/18",
+        "archives/a/one.txt", "pages.jsonl",
     },
+    "packs.md": {"data/000000.tar", "packs.tsv"},
+    "archives.md": {"crawl/crawl-00000.warc.gz"},
     "compute.md": {
         "data/one.txt.gz", "results.tsv", "thumbs/17", "archives/a/one.txt", "sources/one.txt",
         "pages.jsonl",

@@ -23,7 +23,7 @@ from tests.support.server import Handler, LoopbackServer, Page
 NUMBER = 60
 CALLS = (
     "open", "close", "write", "link", "rename", "replace", "unlink", "utime", "stat", "lstat",
-    "fstat", "mkdir", "ftruncate", "lseek", "fsync", "listdir", "statvfs",
+    "fstat", "mkdir", "pwritev", "ftruncate", "lseek", "fsync", "listdir", "statvfs",
 )  # fmt: skip
 ODD = 1_700_000_001.0
 
@@ -69,6 +69,24 @@ def test_a_small_file_takes_six_calls(
     for name in CALLS:
         times = {"lstat": 1, "open": 1, "write": 2, "utime": 1, "link": 1, "close": 1}.get(name, 0)
         assert abs(twice[name] - once[name] - times * NUMBER) <= few, name
+
+
+def test_a_small_member_of_a_pack_takes_one_call(
+    pyfetch: Command, server: LoopbackServer, counted: Counter[str]
+) -> None:
+    """It is neither opened nor named. Beside the one call, `write` sends the request."""
+    for number in range(2 * NUMBER):
+        server.pages[f"/{number}"] = Page(b"small", modified=ODD)
+    urls = [f"{server.url}/{number}" for number in range(2 * NUMBER)]
+    before = Counter(counted)
+    pyfetch("-q", "-o", "short", "--pack", "webdataset", *urls[:NUMBER])
+    once = counted - before
+    before = Counter(counted)
+    pyfetch("-q", "-o", "long", "--pack", "webdataset", *urls)
+    twice = counted - before
+    for name in CALLS:
+        times = {"pwritev": 1, "write": 1}.get(name, 0)
+        assert abs(twice[name] - once[name] - times * NUMBER) <= NUMBER // 4, name
 
 
 @pytest.mark.parametrize("policy", ["refresh", "rename", "skip"])

@@ -267,6 +267,15 @@ class TestTheEndOfAConnection:
 
 @pytest.mark.parametrize("through", ["nothing", "a proxy"])
 @pytest.mark.parametrize("body", [b"hello", b"5\r\nhello\r\n0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "unasked",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil",
+        b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n",
+    ],
+    ids=["response", "no body", "head"],
+)
 def test_what_comes_behind_a_body_answers_no_request_though_only_tls_has_it(
     pyfetch: Command,
     authority: trustme.CA,
@@ -274,6 +283,7 @@ def test_what_comes_behind_a_body_answers_no_request_though_only_tls_has_it(
     tls_server: LoopbackServer,
     tls_url: str,
     body: bytes,
+    unasked: bytes,
     through: str,
 ) -> None:
     """A record is decrypted as a whole, so the system's buffer is empty although more is there."""
@@ -283,7 +293,7 @@ def test_what_comes_behind_a_body_answers_no_request_though_only_tls_has_it(
         handler.head(200, **framing)
         handler.wfile.flush()
         handler.server.over.wait(0.05)  # the head comes in a record of its own
-        handler.send(body + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        handler.send(body + unasked)
 
     tls_server.routes["/x"] = smuggles
     tls_server.pages["/y"] = Page(b"genuine")

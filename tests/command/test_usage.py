@@ -273,11 +273,13 @@ def test_nothing_is_imported_that_a_run_does_not_need() -> None:
 def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
+    """In a program. The command loads it once for all processes, which it forks."""
     environment = {k: v for k, v in os.environ.items() if not k.endswith("_CA_BUNDLE")}
     server.pages["/x"] = Page(b"x")
     ended = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "pyfetch", "--processes", "2", "--discard",
-         f"{server.url}/x"],
+        [sys.executable, "-X", "importtime", "-c",
+         "from pyfetch import fetch_all\n"
+         f"list(fetch_all(['{server.url}/x'], processes=2, discard=True))"],
         check=True, capture_output=True, text=True, cwd=tmp_path, env=environment,
     )  # fmt: skip
     names = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}

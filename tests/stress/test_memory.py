@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyfetch.inputs import InputFormat
-from tests.support.command import InstalledCommand
+from tests.support.command import COMMAND, InstalledCommand
+from tests.support.counting import CountingServer
 from tests.support.lists import FORMATS, Folder, long_list
 from tests.support.measuring import MIB, PEAK_MEMORY, kept_blocks, peak_of
 
@@ -50,6 +51,41 @@ def most_memory(installed: InstalledCommand, number: int) -> int:
 def test_memory_is_flat_however_many_lines_and_hosts_there_are(installed: InstalledCommand) -> None:
     few, many = most_memory(installed, 10_000), most_memory(installed, 50_000)
     assert many - few < 10 * 1024
+
+
+def urls_of_many_hosts(server: CountingServer, number: int) -> bytes:
+    return "\n".join(server.url(n % 1_000, n) for n in range(number)).encode()
+
+
+def test_memory_is_flat_however_many_urls_libcurl_has_fetched(installed: InstalledCommand) -> None:
+    """Of 100,000: 52 MB and 330 descriptors over 1,000 hosts, 48 MB over one, 65 MB with files."""
+    peaks = []
+    with CountingServer(latency=0.0).running() as server:
+        for number in (2_000, 6_000):
+            ended, peak = installed.peak_memory(
+                "--engine", "curl", "--discard", "-q", "--format", "tsv", "-w", "32",
+                stdin=urls_of_many_hosts(server, number),
+            )  # fmt: skip
+            assert ended.status == 0
+            assert len(ended.rows) == number
+            peaks.append(peak)
+    assert peaks[1] - peaks[0] < 4 * 1024
+    assert peaks[1] < 60 * 1024
+
+
+def test_descriptors_are_few_however_many_hosts_libcurl_has_asked(
+    installed: InstalledCommand,
+) -> None:
+    script = f'ulimit -n 100; exec "{COMMAND}" "$@"'
+    with CountingServer(latency=0.0).running() as server:
+        ended = subprocess.run(
+            ["bash", "-c", script, "sh", "--engine", "curl", "--discard", "-v", "--retries", "0"],
+            input=urls_of_many_hosts(server, 2_000), capture_output=True,
+            cwd=installed.directory, env=installed.environment, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-500:]
+    assert ended.stdout.count(b"\n") == 2_000
+    assert b"out of descriptors" not in ended.stderr
 
 
 _STATE = """

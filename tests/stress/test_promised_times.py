@@ -7,6 +7,7 @@ slow by itself is slow three times.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -32,19 +33,19 @@ from tests.support.processes import catches, children_of
 from tests.support.proxies import SocksProxy
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
-from tests.support.waiting import LONGEST_WAIT, STOP, until
+from tests.support.waiting import LONGEST_WAIT, STOP, until, within
 
 TRIES = 3
 
 
-def best(seconds: Callable[[], float], bound: float) -> float:
-    """The least that it took of three tries; no further try is made once it is below the bound."""
-    least = seconds()
-    for _ in range(TRIES - 1):
-        if least < bound:
-            break
+def soon(seconds: Callable[[], float], bound: float) -> bool:
+    """Whether it takes less than so long in one of three tries, or would without other work."""
+    least = math.inf
+    for _ in range(TRIES):
         least = min(least, seconds())
-    return least
+        if least < bound:
+            return True
+    return within(bound, least)
 
 
 # Stops
@@ -209,7 +210,7 @@ def seconds_to_end(situation: Situation, command: InstalledCommand, number: int)
 def test_a_signal_ends_a_run_within_2_seconds(
     installed: InstalledCommand, situation: Situation, number: int
 ) -> None:
-    assert best(lambda: seconds_to_end(situation, installed, number), STOP) < STOP
+    assert soon(lambda: seconds_to_end(situation, installed, number), STOP)
 
 
 def test_a_second_signal_ends_a_run_at_once(installed: InstalledCommand) -> None:
@@ -225,7 +226,7 @@ def test_a_second_signal_ends_a_run_at_once(installed: InstalledCommand) -> None
             return time.monotonic() - began
 
     at_once = LONGEST_STOP * 0.7
-    assert best(seconds, at_once) < at_once
+    assert any(seconds() < at_once for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, 0.05, 0.1, 0.2, 0.5])
@@ -255,7 +256,7 @@ def test_a_transfer_that_waits_for_bandwidth_is_stopped_within_2_seconds() -> No
             shared.take(transfer)
         return time.monotonic() - began
 
-    assert best(seconds, STOP) < STOP
+    assert soon(seconds, STOP)
 
 
 # Waits that have an end
@@ -273,7 +274,7 @@ def test_limit_rate_is_used_up(pyfetch: Command, server: LoopbackServer) -> None
     server.pages["/x"] = Page(bytes(500_000))
     listed = [f"{server.url}/x?{number}" for number in range(6)]
     limits = ("--limit-rate", "1MB", "--workers", "4")
-    assert best(lambda: seconds_of(pyfetch, *limits, listed=listed, status=0), 4.5) < 4.5
+    assert soon(lambda: seconds_of(pyfetch, *limits, listed=listed, status=0), 4.5)
 
 
 @pytest.mark.parametrize("per_host", [(), ("--per-host", "2")], ids=["free", "per host"])
@@ -283,7 +284,7 @@ def test_fifty_files_whose_first_mirror_is_dead_come_from_the_second_one_soon(
     server.pages["/x"] = Page(b"x")
     listed = [f"http://127.0.0.1:1/{number}\t{server.url}/x?{number}" for number in range(50)]
     arguments = ("--retry-wait", "0.2", *per_host)
-    assert best(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=0), 10) < 10
+    assert soon(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=0), 10)
 
 
 def test_a_dead_host_among_a_healthy_one_costs_less_than_8_seconds(
@@ -296,7 +297,7 @@ def test_a_dead_host_among_a_healthy_one_costs_less_than_8_seconds(
             listed = [url for n in range(400) for url in (f"{dead}/{n}", f"{server.url}/x?{n}")]
             return seconds_of(pyfetch, "--connect-timeout", "0.4", listed=listed, status=1)
 
-    assert best(seconds, 8) < 8
+    assert soon(seconds, 8)
 
 
 def test_a_host_that_asks_for_more_than_max_wait_is_not_waited_for(
@@ -305,7 +306,7 @@ def test_a_host_that_asks_for_more_than_max_wait_is_not_waited_for(
     server.routes["/x"] = lambda handler: handler.answer(429, Retry_After="30")
     listed = [f"{server.url}/x?{number}" for number in range(50)]
     arguments = ("--max-wait", "20", "--workers", "2")
-    assert best(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 10) < 10
+    assert soon(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 10)
 
 
 def test_max_time_ends_a_url_that_waits_for_its_host(
@@ -315,14 +316,14 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
     server.routes["/y"] = lambda handler: handler.answer(429, Retry_After="60")
     listed = [f"{server.url}/x", f"{server.url}/y"]
     arguments = ("--max-time", "1", "--retry-wait", "0.8")
-    assert best(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 3) < 3
+    assert soon(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 3)
 
 
 def test_max_time_is_for_all_mirrors_together(pyfetch: Command, server: LoopbackServer) -> None:
     server.routes["/x"] = Handler.stall
     listed = ["\t".join(f"{server.url}/x?{number}" for number in range(3))]
     arguments = ("--timeout", "0.6", "--retries", "0", "--max-time", "1")
-    assert best(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 5) < 5
+    assert soon(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 5)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +336,7 @@ def test_a_proxy_that_says_nothing_is_given_up_when_the_time_is_over(
         socks.stalls = True
         arguments = ("--retries", "0", *times, "--proxy", socks.url)
         listed = ["http://127.0.0.1:1/"]
-        assert best(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 2) < 2
+        assert soon(lambda: seconds_of(pyfetch, *arguments, listed=listed, status=1), 2)
 
 
 def test_a_program_that_leaves_the_loop_ends_within_2_seconds(
@@ -359,4 +360,4 @@ def test_a_program_that_leaves_the_loop_ends_within_2_seconds(
         )  # fmt: skip
         return time.monotonic() - float(ended.stdout)
 
-    assert best(seconds, STOP) < STOP
+    assert soon(seconds, STOP)

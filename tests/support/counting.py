@@ -62,6 +62,7 @@ class CountingServer:
         self.port = 0
         self.last_client = 0
         """The port from which the last request came."""
+        self._open: set[asyncio.Transport] = set()
         self._chance = random.Random(0)
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -102,7 +103,18 @@ class CountingServer:
         self._ready.set()
         self._loop.run_forever()
         server.close()
+        for transport in self._open:
+            transport.abort()
+        self._loop.run_until_complete(asyncio.sleep(0))  # they are closed in the next turn
         self._loop.close()
+
+    def is_open(self, transport: asyncio.Transport) -> None:
+        """Close this connection with the server."""
+        self._open.add(transport)
+
+    def is_closed(self, transport: asyncio.Transport) -> None:
+        """It is closed."""
+        self._open.discard(transport)
 
     def later(self, call: Callable[[], None]) -> None:
         """Call this after the latency."""
@@ -118,6 +130,10 @@ class _Connection(asyncio.Protocol):
         self.transport = transport
         self.host = transport.get_extra_info("sockname")[0]
         self.received = b""
+        self.server.is_open(transport)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.server.is_closed(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.received += data

@@ -24,9 +24,7 @@ OF_CURL = {
     "test_cpu_pin.py::test_who_shakes_hands_may_be_anywhere": "its helpers are never pinned",
     "test_cpu_pin.py::test_what_streams_fast_may_be_anywhere": "its helpers are never pinned",
     "test_politeness.py::test_few_descriptors_mean_fewer_transfers_and_no_failure[16": _DESCRIPTORS,
-    "test_politeness.py::test_auto_says_on_which_number": "in a short run it may stay at its first",
     "test_system_calls.py": "these are the calls of threads: it waits in another way",
-    "test_tls.py::test_what_comes_behind_a_body_answers_no_request_though_only_tls_has": _LAXER,
 }
 """By the beginning of a test's id, below its folder."""
 

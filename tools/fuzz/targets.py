@@ -117,7 +117,7 @@ def _response(data: bytes) -> None:
     received = 0
     with contextlib.suppress(HTTPException):
         connection = cast("socket.socket", _Connection(data))
-        response = receive_response(parse_url("http://h/"), connection, reusable.append)
+        response = receive_response(parse_url("http://h/"), ReadBuffer(connection), reusable.append)
         assert len(response.headers) <= MAX_FIELDS
         while piece := response.read(1000):
             received += len(piece)

@@ -14,6 +14,7 @@ from pyfetch.settings import (
     HOST_LIMITS,
     OF_A_CLUSTER,
     OF_COMPUTING,
+    OF_PACKS,
     SETTINGS,
     headers_over,
 )
@@ -147,6 +148,8 @@ def _meaningless(options: Mapping[str, Any]) -> Iterator[str]:
     """The names of options that mean nothing beside the others."""
     if options["exec"] is None and options["map"] is None:
         yield from OF_COMPUTING
+    if options["pack"] is None:
+        yield from OF_PACKS
     if options["cluster_file"] is None:
         if options["cluster"] is None:
             yield from OF_A_CLUSTER

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from functools import partial
 from heapq import heappop, heappush
 
 import pycurl
@@ -15,10 +14,12 @@ from pyfetch.errors import UsageError
 from pyfetch.http.body import Bandwidth
 from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
+from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle, Options
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.open_connections import OpenConnections
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
@@ -45,6 +46,8 @@ class CurlClient:
         self, settings: Settings, user_agent: str, bandwidth: Bandwidth | None = None
     ) -> None:
         self._limits = (bandwidth,) if bandwidth else ()
+        self.has_limits = bool(bandwidth) or any(own.limit_rate for _, own in settings.hosts)
+        """Whether `limits_of` returns any, for any origin."""
         has_http_3 = pycurl.version_info()[4] & pycurl.VERSION_HTTP3
         if settings.http is HttpVersion.THREE and not has_http_3:
             raise UsageError("--http 3: the libcurl that pycurl has here was built without it")
@@ -63,6 +66,8 @@ class CurlClient:
         budget = descriptor_budget(workers, max(2 * workers, MAX_IDLE))
         self._multi = Multi(budget.idle_connections + workers, settings.connections_per_host or 0)
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
+        self.connections = OpenConnections()
+        self.offers = Http3Offers() if has_http_3 and settings.http is HttpVersion.AUTO else None
         self._free: dict[Route | None, list[Handle]] = {}
         self._number_free = 0
         self._look_at = math.inf
@@ -71,6 +76,7 @@ class CurlClient:
         self.post = self._multi.post
         self.helpers = Helpers(self.post)
         self.wake = self._multi.wake
+        self.after_this_call = self._multi.after_this_call
         self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened
 
     @property
@@ -94,7 +100,7 @@ class CurlClient:
         """
         flight = Flight(self, state, fields, transfer, receiver, on_end, head_blocks=head_blocks)
         try:
-            transfer.call_at_stop(partial(self.post, partial(self._stop, flight)))
+            transfer.call_at_stop(flight.interrupt)
             flight.send()
         except BaseException as error:
             flight.give_up(error)
@@ -115,11 +121,15 @@ class CurlClient:
 
     def _see_heads(self) -> None:
         """Judge heads whose bodies have not begun, without waiting for the next look."""
-        for flight, handle in list(self._flights.values()):
-            if handle.lines and flight.waits_for_head:
-                why = flight.see_head()
-                if why:
-                    flight.give_up(why)
+        waiting = [
+            flight
+            for flight, handle in self._flights.values()
+            if handle.lines and flight.waits_for_head
+        ]
+        for flight in waiting:
+            why = flight.see_head()
+            if why:
+                flight.give_up(why)
 
     def call_at(self, due: float, call: Callable[[], None]) -> None:
         """Have `wait` call this at a time of the monotonic clock; for the thread of the loop."""
@@ -141,7 +151,8 @@ class CurlClient:
                 flight.give_up(why)
         self._look_at = now + _LOOK_EVERY if self._flights else math.inf
 
-    def _stop(self, flight: Flight) -> None:
+    def stop(self, flight: Flight) -> None:
+        """End a flight whose transfer was stopped."""
         try:
             flight.transfer.check()
         except TargetError as error:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pycurl
 
+from pyfetch.http.curl.open_connections import Ends
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Proxy, Route, request_target
 from pyfetch.http.tls import Authorities, authorities_of
 from pyfetch.settings import HttpVersion, Settings
-
-if TYPE_CHECKING:
-    pass
 
 _VERSIONS = {
     HttpVersion.AUTO: pycurl.CURL_HTTP_VERSION_2TLS,
@@ -22,8 +21,10 @@ _VERSIONS = {
     HttpVersion.TWO: pycurl.CURL_HTTP_VERSION_2TLS,
     HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
 }
+_METHOD = (b"GET ", b"CONNECT ")
 _BUFFER_SIZE = 256 * 1024
 """Bytes that are received at once, at most."""
+_MAY_BE_SENT, _MAY_NOT_BE_SENT = int(pycurl.PREREQFUNC_OK), int(pycurl.PREREQFUNC_ABORT)
 _LONGEST = 2_147_483
 """The longest time that libcurl takes, in seconds."""
 
@@ -51,6 +52,12 @@ class Listener(Protocol):
     def resolving(self) -> None:
         """A name is looked up."""
 
+    def socket_made(self, descriptor: int) -> None:
+        """Hear what libcurl has made of the socket."""
+
+    def sending(self, ends: Ends) -> bool:
+        """The request is about to be sent over a connection between these. Whether it may."""
+
     def open_socket(self, address: Address) -> HasDescriptor | int:
         """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
 
@@ -61,7 +68,10 @@ class Listener(Protocol):
 class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
-    __slots__ = ("_fields", "easy", "lines", "listener", "route")
+    __slots__ = (
+        "_fields", "_is_for_new", "_version", "easy", "keeps_heads", "lines", "listener", "route",
+        "sent", "sent_at", "version", "wants_new_connection",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.easy = pycurl.Curl()
@@ -71,6 +81,19 @@ class Handle:
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
+        self.wants_new_connection = False
+        """Whether the request that is prepared next may not go over an open connection."""
+        self._is_for_new = False
+        """What libcurl was told of that."""
+        self.version: int | None = None
+        """The version of HTTP of the next request, as libcurl numbers it; None: the usual one."""
+        self._version: int | None = None
+        self.keeps_heads = False
+        """Whether `sent` and `sent_at` are noted."""
+        self.sent = b""
+        """The head of the request, as it was sent."""
+        self.sent_at = 0.0
+        """When that was, in seconds since the epoch."""
 
     def prepare(
         self,
@@ -87,24 +110,57 @@ class Handle:
         if route is not self.route:
             easy.reset()
             self._fields = self.route = None
+            self._is_for_new = False
+            self._version = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
             # No function of Python's: it is called for each line.
             easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
             easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
+            easy.setopt(pycurl.SOCKOPTFUNCTION, self._made)
+            easy.setopt(pycurl.PREREQFUNCTION, self._sending)
             easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
+            self.keeps_heads = options.keeps_heads
+            if self.keeps_heads:
+                easy.setopt(pycurl.VERBOSE, 1)
+                easy.setopt(pycurl.DEBUGFUNCTION, self._hear)
             self.route = route
             lines = _header_lines(fields)
         if lines is not None:
             easy.setopt(pycurl.HTTPHEADER, lines)
             self._fields = fields
-        easy.setopt(pycurl.URL, _plain(url, route))
+        if self.wants_new_connection is not self._is_for_new:
+            easy.setopt(pycurl.FRESH_CONNECT, self.wants_new_connection)
+            self._is_for_new = self.wants_new_connection
+        if self.version != self._version:
+            easy.setopt(
+                pycurl.HTTP_VERSION, options.version if self.version is None else self.version
+            )
+            self._version = self.version
+        easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
         self.lines.clear()
         self.listener = listener
 
+    def _hear(self, kind: int, data: bytes) -> None:
+        """Note the head of a request; a proxy may have been sent one before."""
+        if kind != pycurl.INFOTYPE_HEADER_OUT:
+            return
+        if data.startswith(_METHOD):  # else it is the rest of one that was sent in pieces
+            self.sent, self.sent_at = b"", time.time()
+        self.sent += data
+
     def _write(self, data: bytes) -> int | None:
         return self.listener.write(data) if self.listener else 0
+
+    def _made(self, descriptor: int, _purpose: int) -> int:
+        if self.listener:
+            self.listener.socket_made(descriptor)
+        return int(pycurl.SOCKOPT_OK)
+
+    def _sending(self, *ends: Any) -> int:
+        is_allowed = self.listener is None or self.listener.sending(ends)
+        return _MAY_BE_SENT if is_allowed else _MAY_NOT_BE_SENT
 
     def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
         if self.listener is None:
@@ -122,7 +178,10 @@ class Options:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.keeps_heads = settings.archives
+        """Whether the heads of requests are noted as they are sent."""
         self._common = list(_common(settings))
+        self.version = _VERSIONS[settings.http]
         self._authorities: dict[str | None, Authorities] = {}
 
     def of(self, route: Route) -> list[tuple[int, Any]]:
@@ -131,7 +190,7 @@ class Options:
         if is_ip_address(route.first_hop[0]):
             # libcurl looks through all that it remembers at each look-up.
             options.append((pycurl.DNS_CACHE_TIMEOUT, 0))
-        if route.scheme == "https" and self._settings.http is not HttpVersion.ONE:
+        if route.scheme == "https" and self._settings.http_spoken is not HttpVersion.ONE:
             # One connection for several requests, if the server turns out to speak HTTP/2.
             options.append((pycurl.PIPEWAIT, 1))
         if not self._settings.insecure and (
@@ -156,7 +215,7 @@ def _common(settings: Settings) -> list[tuple[int, Any]]:
     options: list[tuple[int, Any]] = [
         (pycurl.NOSIGNAL, 1),
         (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.HTTP_VERSION, _VERSIONS[settings.http]),
+        (pycurl.HTTP_VERSION, _VERSIONS[settings.http_spoken]),
         (pycurl.PATH_AS_IS, 1),
         (pycurl.BUFFERSIZE, _BUFFER_SIZE),
         (pycurl.HTTP_CONTENT_DECODING, 0),
@@ -226,6 +285,4 @@ def _header_lines(fields: Mapping[str, str | bytes]) -> list[bytes]:
 
 def _plain(url: str, route: Route) -> str:
     """The URL without credentials and fragment: libcurl would make a log-in of these."""
-    if "@" not in url and "#" not in url:
-        return url
     return f"{route.scheme}://{route.authority}{request_target(url)}"

@@ -1,19 +1,28 @@
 """The head of a response from the lines that libcurl passes on, by the parser of all clients."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import lru_cache
+from http.client import HTTPException
+from typing import Any, NamedTuple
 
 from pyfetch.headers import Fields
+from pyfetch.http.response import framing_of
 from pyfetch.http.response_head import (
+    MAX_FIELDS,
     MAX_HEAD_SIZE,
     MAX_INTERIM,
     BadHeadError,
     StatusLine,
+    parse_field,
     parse_head,
+    parse_status_line,
 )
 
 _EMPTY_LINES = frozenset({b"\r\n", b"\n"})
 _SWITCHING_PROTOCOLS = 101
+_CACHED_LINES = 512
+_CACHED_LENGTH = 256
+"""Longest line that is cached, in bytes."""
 
 
 class FinalHead(NamedTuple):
@@ -36,6 +45,13 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
 
     `of_proxy`: how many final heads before that are of a proxy that was asked for a tunnel.
     """
+    if not of_proxy and lines and max(map(len, lines)) <= _CACHED_LENGTH:
+        known: list[Any] = [*map(_cached_field, lines[1:-1])]
+        # As nearly all heads are: one, whose lines are all well-formed fields.
+        if lines[-1] in _EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
+            status_line, version = _cached_status_line(lines[0])
+            if _is_final(status_line):
+                return FinalHead(status_line, Fields(known, are_short=True), version)
     start = interim = 0
     for end, line in enumerate(lines):
         if line not in _EMPTY_LINES:
@@ -45,12 +61,9 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
             raise BadHeadError(f"its head is longer than {MAX_HEAD_SIZE} bytes")
         block = head.decode("latin-1").removesuffix("\n")
         start = end + 1
-        version = None
-        if not block.startswith("HTTP/1"):
-            version, _, rest = block.removeprefix("HTTP/").partition(" ")
-            block = f"HTTP/1.1 {rest}"
+        block, version = _as_http_1(block)
         status_line, fields = parse_head(block)
-        if status_line.status >= 200 or status_line.status == _SWITCHING_PROTOCOLS:
+        if _is_final(status_line):
             if not of_proxy:
                 return FinalHead(status_line, fields, version)
             of_proxy -= 1
@@ -58,4 +71,51 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         interim += 1
         if interim > MAX_INTERIM:
             raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
+    raise BadHeadError("its head has no end")
+
+
+def is_complete(lines: Sequence[bytes], size: int) -> bool:
+    """Whether these lines, with so many bytes of a body, are a complete response."""
+    try:
+        status_line, fields, _ = final_head(lines, 0)
+    except HTTPException:
+        return False
+    length = framing_of(status_line.status, fields).length
+    return length is not None and size >= length
+
+
+def _is_final(status_line: StatusLine) -> bool:
+    return status_line.status >= 200 or status_line.status == _SWITCHING_PROTOCOLS
+
+
+def _as_http_1(block: str) -> tuple[str, str | None]:
+    """A head as HTTP/1.1 would have it, and its version, if that is another one."""
+    if block.startswith("HTTP/1"):
+        return block, None
+    version, _, rest = block.removeprefix("HTTP/").partition(" ")
+    return f"HTTP/1.1 {rest}", version
+
+
+@lru_cache(_CACHED_LINES)
+def _cached_status_line(line: bytes) -> tuple[StatusLine, str | None]:
+    first, version = _as_http_1(line.decode("latin-1").removesuffix("\n"))
+    return parse_status_line(first), version
+
+
+@lru_cache(_CACHED_LINES)
+def _cached_field(line: bytes) -> tuple[str, str] | None:
+    return parse_field(line.decode("latin-1").removesuffix("\n"))
+
+
+def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
+    """The head that `final_head` parses, as it came, with the empty line that ends it."""
+    start = 0
+    for end, line in enumerate(lines):
+        if line not in _EMPTY_LINES:
+            continue
+        if not is_interim(lines[start]):
+            if not of_proxy:
+                return b"".join(lines[start : end + 1])
+            of_proxy -= 1
+        start = end + 1
     raise BadHeadError("its head has no end")

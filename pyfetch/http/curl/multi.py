@@ -9,7 +9,6 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pycurl
 
@@ -20,13 +19,8 @@ _LONGEST_WAIT = 60.0
 """Longest wait for a socket, in seconds."""
 
 
-class EndedHandle(NamedTuple):
-    """A transfer of libcurl is over."""
-
-    easy: pycurl.Curl
-    code: int
-    """What libcurl says of it; 0: all went well."""
-    text: str
+EndedHandle = tuple[pycurl.Curl, int, str]
+"""A transfer of libcurl is over: its handle, and what libcurl says of it. 0: all went well."""
 
 
 class Multi:
@@ -35,6 +29,10 @@ class Multi:
     def __init__(self, max_connections: int, per_host: int) -> None:
         """`max_connections`: kept open, at most; `per_host`: open at once, 0 for any number."""
         self._multi = pycurl.CurlMulti()
+        self.add = self._multi.add_handle
+        """Begins the transfer that a handle describes."""
+        self.remove = self._multi.remove_handle
+        """Ends a transfer; its connection is closed unless its response was read to the end."""
         self._poll = _new_poll()
         self._watched: dict[int, int] = {}
         """By descriptor, the events that it is watched for."""
@@ -43,6 +41,9 @@ class Multi:
         self._due: float | None = None
         """When libcurl wants to be called even if nothing happens."""
         self._posted: deque[Callable[[], None]] = deque()
+        self._after_call: list[Callable[[], None]] = []
+        self.after_this_call = self._after_call.append
+        """Have something called as soon as libcurl has done what it is doing now."""
         self._waits = False
         self._reading, self._writing = _new_signal()
         self._poll.register(self._reading, _IN)
@@ -51,14 +52,6 @@ class Multi:
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, per_host)
         self._max_connections = max_connections
-
-    def add(self, easy: pycurl.Curl) -> None:
-        """Begin the transfer that this handle describes."""
-        self._multi.add_handle(easy)
-
-    def remove(self, easy: pycurl.Curl) -> None:
-        """End a transfer; its connection is closed unless its response was read to the end."""
-        self._multi.remove_handle(easy)
 
     def post(self, call: Callable[[], None]) -> None:
         """Have this called soon by the thread that waits; for any thread."""
@@ -78,13 +71,12 @@ class Multi:
         Waits at most so long for something to happen, and not if `is_wanted` says that there is
         something else to do; that calls `wake` when it becomes true later.
         """
-        multi = self._multi
         has_moved = False
         now = time.monotonic()
         if self._due is not None:
             if self._due <= now:  # most often, as a transfer has just been added
                 self._due = None
-                multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+                self._act(pycurl.SOCKET_TIMEOUT, 0)
                 if ended := self._ended():
                     return ended
             if self._due is not None:
@@ -98,12 +90,19 @@ class Multi:
             elif descriptor in self._watched:
                 # Errors and the end of a connection are found by reading.
                 ready = (1 if events & ~_OUT else 0) | (2 if events & _OUT else 0)
-                multi.socket_action(descriptor, ready)
+                self._act(descriptor, ready)
                 has_moved = True
         while self._posted:
             self._posted.popleft()()
             has_moved = True
         return self._ended() if has_moved else []
+
+    def _act(self, descriptor: int, ready: int) -> None:
+        """Let libcurl do what this socket is ready for, or what time it is for."""
+        self._multi.socket_action(descriptor, ready)
+        calls = self._after_call
+        while calls:
+            calls.pop()()
 
     def _wait_for_sockets(
         self, seconds: float, is_wanted: Callable[[], bool]
@@ -121,8 +120,8 @@ class Multi:
         ended: list[EndedHandle] = []
         while True:
             left, good, bad = self._multi.info_read()
-            ended += [EndedHandle(easy, 0, "") for easy in good]
-            ended += [EndedHandle(*one) for one in bad]
+            ended += [(easy, 0, "") for easy in good]
+            ended += bad
             if not left:
                 return ended
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -45,6 +46,7 @@ _OF_CLIENT = frozenset({
 _MISSING = (
     "buckets need the package obstore, which is not installed (pip install 'pyfetch-batch[cloud]')"
 )
+_NO_RANGE = "non-partial response"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _WHY = re.compile(r"<Message>([^<]{1,200})</Message>")
@@ -250,10 +252,37 @@ class Bucket:
         said = {str(name): str(value) for name, value in found.attributes.items()}
         return _meta(found.meta)._replace(mark=said.get(MARK, ""), token=said.get(TOKEN, ""))
 
-    def blocks(self, path: str) -> Iterator[bytes]:
-        """The bytes of an object. Raises `FileNotFoundError` if there is none."""
+    def blocks(self, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes of an object, or some of them. Raises `FileNotFoundError` if there is none."""
+        if end is not None:
+            with contextlib.suppress(_NoRangeError):
+                yield from self._range(path, start, end)
+                return
+            # All of it, then, for a server that knows no ranges (`rclone serve s3`).
+            at = 0
+            for block in self.blocks(path):
+                some = block[max(0, start - at) : max(0, end - at)]
+                at += len(block)
+                if some:
+                    yield some
+                if at >= end:
+                    return
+            return
         with self.errors(path):
             found = self._obstore.get(self._client, self.address.key(path))
+            for block in found.stream(min_chunk_size=_BLOCK):
+                yield bytes(block)
+
+    def _range(self, path: str, start: int, end: int) -> Iterator[bytes]:
+        """Some bytes of an object. Raises `_NoRangeError` if the server sends all of them."""
+        options: Any = {"range": (start, end)}
+        with self.errors(path):
+            try:
+                found = self._obstore.get(self._client, self.address.key(path), options=options)
+            except Exception as error:
+                if _NO_RANGE in str(error):
+                    raise _NoRangeError from error
+                raise
             for block in found.stream(min_chunk_size=_BLOCK):
                 yield bytes(block)
 
@@ -335,6 +364,10 @@ class Bucket:
     def errors(self, path: str, *, writes: bool = False) -> _ErrorsOf:
         """Turn an error of `obstore` within into one of ours."""
         return _ErrorsOf(self.address.shown(path), self.address, writes=writes)
+
+
+class _NoRangeError(Exception):
+    """The server has answered with the whole object."""
 
 
 class _ErrorsOf(ErrorTranslation):

@@ -33,6 +33,8 @@ class ObjectSaving:
     part may go on in another run.
     """
 
+    waits = True
+
     def __init__(
         self, store: ObjectStore, path: str, url: str, asked: AskedHead | None = None
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
@@ -13,6 +12,7 @@ from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY
+from pyfetch.storage.memory import Memory
 from pyfetch.storage.objects.address import BucketAddress
 from pyfetch.storage.objects.bucket import Bucket, ObjectMeta, meaning_of
 from pyfetch.storage.objects.credentials import s3_access
@@ -33,27 +33,6 @@ class ObjectStatus(NamedTuple):
     st_mtime_ns: int
 
 
-class Memory:
-    """Counts the bytes that may be kept in memory. For any thread."""
-
-    def __init__(self, most: int) -> None:
-        self._left = most
-        self._lock = threading.Lock()
-
-    def take(self, size: int) -> bool:
-        """Whether there is room for so many more bytes; they then count."""
-        with self._lock:
-            if size > self._left:
-                return False
-            self._left -= size
-            return True
-
-    def give_back(self, size: int) -> None:
-        """So many bytes are not needed any more."""
-        with self._lock:
-            self._left += size
-
-
 class ObjectStore:
     """The `Store` of a run that saves to a bucket.
 
@@ -63,6 +42,8 @@ class ObjectStore:
 
     waits = True
     is_local = False
+    key = None
+    keep_answer = None
 
     def __init__(self, bucket: Bucket, directory: OutputDirectory, min_free: int = 0) -> None:
         self.bucket = bucket
@@ -99,7 +80,7 @@ class ObjectStore:
         there = self.bucket.head(path)
         return None if there is None else _status(there, known)
 
-    def blocks(self, path: str) -> Iterator[bytes]:
+    def blocks(self, path: str, _stored: str | None) -> Iterator[bytes]:
         try:
             yield from self.bucket.blocks(path)
         except FileNotFoundError:

@@ -6,12 +6,13 @@ import random
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.cluster.divided_budget import DividedBudget, PartChanged, whole_shares
 from pyfetch.cluster.host_parts import budget_of, part_of, units_of
 from pyfetch.scheduling.host_limits import Limits
+from tests.support.examples import at_most
 
 
 def test_what_one_gives_up_goes_to_another_once_it_has_confirmed_that() -> None:
@@ -84,7 +85,7 @@ class Members:
             self.inboxes[change.member].append(change)
 
 
-@settings(max_examples=100, deadline=None)
+@at_most(100)
 @given(st.integers(0, 2**32), st.integers(1, 9))
 def test_what_members_may_use_is_never_more_than_the_whole(seed: int, units: int) -> None:
     """Whenever messages arrive and members die; and in the end all of it is used."""

@@ -6,7 +6,7 @@ import random
 from collections import Counter, deque
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pyfetch.cluster import known_hosts
@@ -17,6 +17,7 @@ from pyfetch.scheduling.host_budgets import BudgetObeyed, HostNews, HostReport, 
 from pyfetch.scheduling.host_limits import HostRules, Limits
 from pyfetch.scheduling.retry import RetryPolicy
 from pyfetch.scheduling.shared_queues import SharedHostQueues
+from tests.support.examples import at_most
 from tests.support.schedules import BUSY, at
 
 POLICY = RetryPolicy(first_wait=0)
@@ -364,7 +365,7 @@ def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 
 @example(8905542, 1, 0)  # a host is handed on while another member waits for its turn
 @example(243, 1, 3)
-@settings(max_examples=60, deadline=None)
+@at_most(60)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([0, 3, 8, 20]))
 def test_no_host_is_asked_more_than_it_may_however_messages_and_deaths_fall(
     seed: int, most: int, rate: int

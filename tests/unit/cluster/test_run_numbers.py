@@ -7,12 +7,13 @@ import random
 from collections import deque
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.cluster.messages import RunBudget
 from pyfetch.cluster.run_numbers import RunNumbers, run_limits
 from pyfetch.scheduling.host_limits import Limits
+from tests.support.examples import at_most
 
 
 class Numbers:
@@ -102,7 +103,7 @@ def test_where_there_are_more_members_than_requests_a_second_some_have_nothing()
     assert run.numbers.enough("c") > 0
 
 
-@settings(max_examples=60, deadline=None)
+@at_most(60)
 @given(st.integers(0, 2**32), st.integers(1, 30))
 def test_parts_are_never_more_than_the_whole_in_any_second(seed: int, rate: int) -> None:
     """Whatever members have heard of: what each was told within the last second adds up."""

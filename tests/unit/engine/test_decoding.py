@@ -67,7 +67,7 @@ def test_a_run_that_is_stopped_need_not_wait_for_the_end_of_a_bomb() -> None:
                 coded.transfer.stop(Failure.CANCELLED, "stopped")
 
     expected = StoppedAfterAMegabyte(Settings(), None)
-    coded = Coded(gzip.compress(bytes(64 * MIB), 1), expected)
+    coded = Coded(gzip.compress(bytes(16 * MIB), 1), expected)
     with pytest.raises(TargetError) as raised:
         coded.comes(0, len(coded.body))
     assert raised.value.failure is Failure.CANCELLED
@@ -75,7 +75,7 @@ def test_a_run_that_is_stopped_need_not_wait_for_the_end_of_a_bomb() -> None:
 
 
 def test_a_bomb_is_refused_at_the_first_byte_too_many() -> None:
-    coded = Coded(gzip.compress(bytes(64 * MIB), 1), Expectations(Settings(max_size=3 * MIB), None))
+    coded = Coded(gzip.compress(bytes(16 * MIB), 1), Expectations(Settings(max_size=3 * MIB), None))
     with pytest.raises(TargetError) as raised:
         coded.comes(0, len(coded.body))
     assert raised.value.failure is Failure.TOO_LARGE

@@ -10,12 +10,13 @@ from itertools import pairwise
 
 import brotli
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pyfetch.http import content_coding
 from pyfetch.http.content_coding import PIECE, Decoder, accepted_codings, codings_of
 from pyfetch.models import Failure, TargetError
+from tests.support.examples import at_most
 
 zstd = content_coding.zstd_module()
 
@@ -78,7 +79,7 @@ contents = st.binary(max_size=300) | st.builds(
 
 @pytest.mark.parametrize(("coding", "encode"), ENCODERS)
 @given(content=contents, places=st.lists(st.integers(0), max_size=8))
-@settings(max_examples=25, deadline=None)
+@at_most(25)
 def test_a_body_is_decoded_wherever_it_is_split(
     coding: str, encode: Callable[[bytes], bytes], content: bytes, places: list[int]
 ) -> None:
@@ -87,7 +88,7 @@ def test_a_body_is_decoded_wherever_it_is_split(
 
 @pytest.mark.parametrize(("coding", "encode"), ENCODERS)
 @given(content=st.binary(min_size=1, max_size=200), place=st.integers(1))
-@settings(max_examples=25, deadline=None)
+@at_most(25)
 def test_a_body_that_is_cut_anywhere_is_never_taken_for_a_whole_one(
     coding: str, encode: Callable[[bytes], bytes], content: bytes, place: int
 ) -> None:
@@ -104,7 +105,7 @@ def test_a_body_that_is_cut_anywhere_is_never_taken_for_a_whole_one(
 
 @pytest.mark.parametrize(("coding", "encode"), ENCODERS)
 @given(content=st.binary(max_size=100), noise=st.binary(min_size=1, max_size=60), at=st.integers(0))
-@settings(max_examples=25, deadline=None)
+@at_most(25)
 def test_a_damaged_body_raises_nothing_but_a_failure_of_its_target(
     coding: str, encode: Callable[[bytes], bytes], content: bytes, noise: bytes, at: int
 ) -> None:
@@ -145,8 +146,12 @@ def test_bytes_behind_the_end_are_refused_but_for_zeros_of_gzip_and_a_checksum(
             assert raised.value.failure is Failure.WRONG_CONTENT
 
 
+BOMB = 16 * 1024 * 1024
+"""Bytes of a body: 64 pieces."""
+
+
 def bombs() -> Iterator[tuple[str, bytes]]:
-    zeros = bytes(64 * 1024 * 1024)
+    zeros = bytes(BOMB)
     yield "gzip", gzip.compress(zeros, 1)
     yield "deflate", zlib.compress(zeros, 1)
     yield "br", brotli.compress(zeros, quality=1)
@@ -159,7 +164,7 @@ def test_no_piece_of_a_bomb_is_much_longer_than_the_others() -> None:
         decoder = Decoder(coding)
         sizes = [len(piece) for piece in decoder.decode(bomb)]
         decoder.end()
-        assert sum(sizes) == 64 * 1024 * 1024
+        assert sum(sizes) == BOMB
         assert max(sizes) <= 3 * PIECE, coding
 
 

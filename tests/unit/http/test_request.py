@@ -19,10 +19,10 @@ from tests.support.cases import cases
 
 def asked(url: str, conditions: dict[str, str], **settings: object) -> requests.PreparedRequest:
     chosen = Settings(netrc=False, **settings)  # type: ignore[arg-type]
-    builder = RequestBuilder(chosen, OriginConfigs(chosen, "pyfetch/1"))
-    return builder.build(
-        RedirectState(parse_url(url)), conditions, Target(1, parse_url("http://h/"))
-    )
+    origins = OriginConfigs(chosen, "pyfetch/1")
+    builder, parsed = RequestBuilder(chosen, origins), parse_url(url)
+    target = Target(1, parse_url("http://h/"))
+    return builder.build(RedirectState(parsed), conditions, target, origins.of(parsed))
 
 
 @given(st.from_regex(re.compile(_PLAIN_URL.pattern, re.ASCII), fullmatch=True))
@@ -62,11 +62,11 @@ def test_both_ways_send_the_same_fields() -> None:
 
 def test_what_one_request_needs_is_not_in_the_next() -> None:
     settings = Settings(netrc=False)
-    builder = RequestBuilder(settings, OriginConfigs(settings, "pyfetch/1"))
-    url = parse_url("http://h/x")
-    state, target = RedirectState(url), Target(1, url)
-    builder.build(state, {"Range": "bytes=5-"}, target)
-    assert "Range" not in builder.build(state, {}, target).headers
+    origins = OriginConfigs(settings, "pyfetch/1")
+    builder, url = RequestBuilder(settings, origins), parse_url("http://h/x")
+    state, target, config = RedirectState(url), Target(1, url), origins.of(url)
+    builder.build(state, {"Range": "bytes=5-"}, target, config)
+    assert "Range" not in builder.build(state, {}, target, config).headers
 
 
 @cases(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pyfetch.headers import Fields
+from pyfetch.headers import LONGEST_VALUE, Fields
 from pyfetch.http.validators import (
-    LONGEST_VALUE,
     Representation,
     is_etag,
     is_of_another_version,

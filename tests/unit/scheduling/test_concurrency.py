@@ -70,6 +70,32 @@ def test_a_list_that_is_too_short_to_learn_from_ends_as_it_began() -> None:
     assert world.limits == [(world.limits[0][0], 8)]
 
 
+def limit_after(idle: list[tuple[float, bool]]) -> int:
+    """Of eight transfers at once, each answered after 50 ms. `idle`: what was noted, and when."""
+    workers = auto()
+    workers.review(0.0, 1, lambda: 0)
+    for step in range(1, 5):
+        now = step * 0.05
+        for at, full in idle:
+            if now - 0.05 <= at < now:
+                workers.idle(at, full=full)
+        for _ in range(8):
+            workers.ended(now - 0.05, 0.05, pushed_back=False)
+        workers.review(now, 8, lambda: 0)
+    return workers.limit
+
+
+def test_a_moment_without_targets_while_a_list_is_read_does_not_end_the_search() -> None:
+    """Then each worker finds its next target, so nobody notes any more that all are busy."""
+    assert limit_after([(0.0, False), (0.001, False), (0.002, False), (0.003, True)]) == 16
+
+
+def test_workers_that_lack_targets_most_of_the_time_are_enough() -> None:
+    """However often it is noted that for a moment all were busy."""
+    moments = [(start + at, at < 0.01) for start in (0.0, 0.05, 0.1) for at in (0.0, 0.001, 0.02)]
+    assert limit_after(moments) == 8
+
+
 @pytest.mark.slow
 def test_a_number_that_was_only_being_tried_is_not_what_was_settled_on() -> None:
     workers = auto()

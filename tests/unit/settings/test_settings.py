@@ -182,6 +182,14 @@ def test_a_number_may_be_its_bounds_and_nothing_beyond(name: str) -> None:
         {"exec_retries": 1},
         {"exec_version": "2"},
         {"max_tasks": 7},
+        {"pack_size": 7},
+        {"pack_count": 7},
+        {"pack_order": "input"},
+        {"pack_list": "packs.tsv"},
+        {"pack": "webdataset", "discard": True},
+        {"pack": "webdataset", "state": False},
+        {"pack": "webdataset", "if_exists": "rename"},
+        {"pack": "webdataset", "exec": "true", "keep": False},
     ],
 )
 def test_settings_that_contradict_each_other_are_a_usage_error(values: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pyfetch.headers import Fields
 from pyfetch.http.validators import Representation
 from pyfetch.storage.cleanup import KEPT_FOR, sweep
 from pyfetch.storage.filesystem import OLD_FILE, prepare
@@ -117,7 +118,7 @@ def test_metadata_without_coding_and_media_type_stays_readable() -> None:
     read = PartMetadata.from_bytes(json.dumps(OLDER).encode())
     assert read.representation == Representation(None, "", None, None)
     assert PartMetadata.from_bytes(read.to_bytes()) == read
-    completed = read.completed_by({"content-type": "A/B; c=d"})
+    completed = read.completed_by(Fields([("content-type", "A/B; c=d")]))
     assert (completed.etag, completed.media_type) == ('"v1"', "a/b")
 
 

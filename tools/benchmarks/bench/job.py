@@ -46,6 +46,11 @@ class Job:
         return str(self.lists / "names.txt")
 
     @property
+    def urls_csv(self) -> str:
+        """URL and name, one pair a line."""
+        return str(self.lists / "urls.csv")
+
+    @property
     def saving_curl(self) -> str:
         """The same for curl, which has to be told each name."""
         return str(self.lists / "saving.curl")
@@ -62,6 +67,9 @@ class Job:
             file.writelines(f"{url}\n" for url in self.urls)
         with Path(self.names_txt).open("w") as file:
             file.writelines(f"{name}\n" for name in names)
+        with Path(self.urls_csv).open("w") as file:
+            for url, name in zip(self.urls, names, strict=True):
+                file.write(f"{url},{name}\n")
         with Path(self.saving_curl).open("w") as file:
             for url, name in zip(self.urls, names, strict=True):
                 file.write(f'url = "{url}"\noutput = "{name}"\n')

@@ -1,6 +1,6 @@
 """nginx on the loopback, unprivileged ports, http and https, for as long as it is needed.
 
-It speaks HTTP/1.1 on both, as pyfetch does: what is compared are clients, not protocols.
+It speaks HTTP/1.1 on both, as most of the clients do; at a third port HTTP/2 over TLS.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ class Nginx:
 
     http: int
     https: int
+    http2: int
+    """HTTP/2 over TLS."""
     authority: Path
 
 
@@ -83,8 +85,8 @@ def serving(root: Path, scratch: Path, addresses: Sequence[str]) -> Iterator[Ngi
     program = found()
     if program is None:
         raise CannotServeError(f"nginx is not installed ({INSTALL})")
-    http, https = free_ports(2)
-    server = Nginx(http, https, scratch / "authority.pem")
+    http, https, http2 = free_ports(3)
+    server = Nginx(http, https, http2, scratch / "authority.pem")
     certify(server.authority, scratch / "server.pem", addresses)
     configuration = scratch / "nginx.conf"
     configuration.write_text(configured(root, scratch, addresses, server))
@@ -105,6 +107,7 @@ def serving(root: Path, scratch: Path, addresses: Sequence[str]) -> Iterator[Ngi
 def configured(root: Path, scratch: Path, addresses: Sequence[str], server: Nginx) -> str:
     listen = [f"listen {address}:{server.http};" for address in addresses]
     listen += [f"listen {address}:{server.https} ssl;" for address in addresses]
+    listen += [f"listen {address}:{server.http2} ssl http2;" for address in addresses]
     return CONFIGURATION.format(
         processes=min(2, os.cpu_count() or 1),
         root=root,

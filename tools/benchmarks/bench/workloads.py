@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tools.benchmarks.bench.job import Document
-from tools.benchmarks.bench.peers import COMPUTING, DISCARDING, SAVING, STARTING, VERSIONS, Program
+from tools.benchmarks.bench.peers import (
+    BY_HTTP_2,
+    COMPUTING,
+    DISCARDING,
+    OF_PACKS,
+    SAVING,
+    STARTING,
+    VERSIONS,
+    Program,
+)
 
 KB, MB = 1_000, 1_000_000
 SCHEMES = ("http", "https")
@@ -101,6 +110,14 @@ FULL = (
         "far", "far: 2,000 x 3 KB behind 50 ms, 64 workers",
         alike("far", 2_000, 3 * KB), 64, latency=0.05,
     ),
+    replace(
+        SMALL, name="small-20000", title="small: 20,000 x 3 KB, 8 workers",
+        made=alike("more", 20_000, 3 * KB),
+    ),
+    Workload(
+        "http2", "HTTP/2: 2,000 x 3 KB behind 50 ms, 64 workers, 6 connections",
+        alike("far", 2_000, 3 * KB), 64, BY_HTTP_2, schemes=("http2",), latency=0.05,
+    ),
     LARGE,
     Workload(
         "mixed", "mixed: 500 files of 1 KB to 50 MB, 8 workers", mixed(500), 8, by_bytes=True
@@ -120,6 +137,10 @@ FULL = (
     Workload(
         "compute", "compute: 2,000 x 3 KB, 8 workers, then 20 ms of CPU for each",
         alike("compute", 2_000, 3 * KB), 8, COMPUTING, schemes=("http",),
+    ),
+    Workload(
+        "packs", "packs: 10,000 x 3 KB, 8 workers", alike("packs", 10_000, 3 * KB), 8, OF_PACKS,
+        schemes=("http",),
     ),
     Workload("start", "start: one URL of 3 KB", alike("start", 1, 3 * KB), 1, STARTING, repeated=4),
     Workload(

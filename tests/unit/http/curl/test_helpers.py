@@ -21,6 +21,7 @@ class Receiver:
     """Takes pieces when it may."""
 
     def __init__(self) -> None:
+        self.keep_answer = None
         self.may = threading.Event()
         self.taken: list[bytes] = []
         self.error: Exception | None = None

@@ -1,0 +1,174 @@
+"""What one attempt writes to, if its body becomes a member of a pack: memory, or a part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+
+from pyfetch.http.response import SavedContent
+from pyfetch.models import Target
+from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.packs.pack_format import MemberBody, SavedMember, StoredMember
+from pyfetch.storage.part import Part
+from pyfetch.storage.parts import PartMetadata
+from pyfetch.storage.placing import Placed, Placement
+
+if TYPE_CHECKING:
+    from pyfetch.storage.packs.pack_store import PackStore
+
+SMALL = 1024 * 1024
+"""A body up to this length, in bytes, is kept in memory until it is packed."""
+
+
+class PackSaving:
+    """The `Saving` of a member.
+
+    A small body stays in memory. Another one is a part until it is whole, which may go on in
+    another run.
+    """
+
+    __slots__ = (
+        "_held", "_metadata", "_part", "_path", "_planned", "_store", "_taken", "_target", "_total",
+    )  # fmt: skip
+
+    def __init__(self, store: PackStore, path: str, target: Target) -> None:
+        self._store = store
+        self._path = self._planned = path
+        self._target = target
+        self._part: Part | None = None
+        self._held: bytearray | None = None
+        """The body, while it is in memory."""
+        self._taken = 0
+        """Bytes of the memory of the store that are ours."""
+        self._total: int | None = None
+        self._metadata: PartMetadata | None = None
+
+    @property
+    def length(self) -> int:
+        """Bytes that it has."""
+        if self._held is not None:
+            return len(self._held)
+        return self._part.length if self._part else 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether `commit` has to copy a file, or to compress much."""
+        return self._part is not None or self.length > self._store.format.packs_at_once
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._forget()
+        if self._part:
+            if not self._store.format.continues:
+                self._part.drop()
+            self._part.__exit__(*error)
+
+    def continuable(self) -> PartMetadata | None:
+        store = self._store
+        if not (store.format.continues and store.parts.there()):
+            return None
+        self._metadata = self._as_part().continuable()
+        return self._metadata
+
+    def blocks(self) -> Iterator[bytes]:
+        return self._as_part().blocks()
+
+    def begin(
+        self,
+        total: int | None,
+        metadata: PartMetadata | None = None,
+        *,
+        is_whole: bool = False,  # noqa: ARG002 - a part is read again, so it needs a name
+    ) -> None:
+        self._forget()
+        self._total = total
+        self._metadata = metadata = metadata if self._store.format.continues else None
+        size = SMALL if total is None else total
+        if size <= SMALL and self._store.memory.take(size):
+            self._taken = size
+            self._held = bytearray()
+            if self._part:
+                self._part.drop()
+                self._part = None
+        else:
+            self._as_part().begin(total, metadata)
+
+    def go_on(self) -> None:
+        self._as_part().go_on()
+
+    def goes_to(self, path: str) -> None:
+        self._path = path
+        if self._part:
+            self._part.goes_to(path)
+
+    def write(self, data: bytes | memoryview) -> None:
+        held = self._held
+        if held is None:
+            self._as_part().write(data)
+        elif len(held) + len(data) <= self._taken:
+            held += data
+        else:
+            part = self._as_part()
+            part.begin(self._total, self._metadata)
+            part.write(memoryview(held))
+            self._forget()
+            part.write(data)
+
+    def commit(
+        self, placement: Placement, content: SavedContent, *, modified: float | None
+    ) -> Placed:
+        store = self._store
+        before, found = placement.known.facts, placement.found
+        is_same = before and found.status and content.sha256 and before.sha256 == content.sha256
+        if before and is_same and not store.format.packs_again:
+            self.drop()
+            return Placed(
+                self._path, before.modified_ns, None, before.stored, adopted=True, shown=found.shown
+            )
+        try:
+            if self._held is None:
+                part = self._as_part()
+                with part.reading() as file:
+                    member = self._packed(MemberBody(part.length, None, file), content, modified)
+            else:
+                body = MemberBody(len(self._held), self._held)
+                member = self._packed(body, content, modified)
+        except OSError as error:
+            errors = errors_of(store.final(self._path), store.directory.check)
+            raise errors.translated(error) or error from error
+        self.drop()
+        modified_ns = time.time_ns() if modified is None else int(modified * 1_000_000_000)
+        return Placed(
+            self._path, modified_ns, None, member.text(),
+            replaced=found.status is not None, shown=store.shown(member),
+        )  # fmt: skip
+
+    def _packed(
+        self, body: MemberBody, content: SavedContent, modified: float | None
+    ) -> StoredMember:
+        store, target = self._store, self._target
+        packed = store.format.packed(SavedMember(target, self._path, content, modified, body))
+        store.parts.free_space.need(packed.size)
+        member = store.writer.append(packed, target.index)
+        store.format.written(member)
+        return member
+
+    def drop(self) -> None:
+        self._forget()
+        if self._part:
+            self._part.drop()
+
+    def _as_part(self) -> Part:
+        if self._part is None:
+            self._part = Part(self._store.parts, self._planned, self._target.identity)
+            self._part.goes_to(self._path)
+        return self._part
+
+    def _forget(self) -> None:
+        self._held = None
+        if self._taken:
+            self._store.memory.give_back(self._taken)
+            self._taken = 0

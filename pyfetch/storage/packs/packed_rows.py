@@ -1,0 +1,70 @@
+"""What the state knows of the members of packs: rows of the table `file`, by `stored`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyfetch.storage.packs.pack_format import StoredMember
+from pyfetch.storage.state_file import DatabaseErrors
+
+if TYPE_CHECKING:
+    from pyfetch.storage.state import State
+    from pyfetch.storage.state_tables import StateTables
+
+_ALL = "SELECT key, path, url, size, sha256, stored FROM file WHERE instr(stored, char(9))"
+_BY_PLACE = (
+    " ORDER BY substr(stored, 1, instr(stored, char(9))),"
+    " CAST(substr(stored, instr(stored, char(9)) + 1) AS INTEGER)"
+)
+_FORGET = (
+    "UPDATE file SET status = NULL, size = NULL, modified_ns = NULL, etag = NULL,"
+    " last_modified = NULL, sha256 = NULL, answered_by = NULL, fetched_at = NULL, went_to = NULL,"
+    " unused_name = NULL, media_type = NULL, content_encoding = NULL, stored = NULL WHERE key = ?"
+)
+_MOVE = "UPDATE file SET stored = ? WHERE key = ? AND stored = ?"
+
+
+class PackedRow(NamedTuple):
+    """A member as the state knows it."""
+
+    key: str
+    path: str
+    url: str
+    size: int
+    sha256: str | None
+    member: StoredMember
+
+
+class PackedRows:
+    """The members that a state knows. To be used as the state is: by one thread at a time."""
+
+    def __init__(self, tables: StateTables, state: State) -> None:
+        self._tables = tables
+        self._errors = DatabaseErrors(state)
+
+    def all(self) -> Iterator[PackedRow]:
+        """All of them, in the order of their packs and places."""
+        yield from self._found(_ALL + _BY_PLACE)
+
+    def of(self, packs: Collection[str]) -> list[PackedRow]:
+        """Those of these packs, in the order of their places."""
+        rows = [row for row in self._found(_ALL) if row.member.pack in packs]
+        return sorted(rows, key=lambda row: row.member.start)
+
+    def forget(self, key: str) -> None:
+        """Note that this one is gone. Its key stays with its URL."""
+        with self._errors:
+            self._tables.change(_FORGET, (key,))
+
+    def move(self, row: PackedRow, member: StoredMember) -> None:
+        """Note that this one is elsewhere now, unless it was fetched again since."""
+        with self._errors:
+            self._tables.change(_MOVE, (member.text(), row.key, row.member.text()))
+
+    def _found(self, query: str) -> Iterator[PackedRow]:
+        with self._errors:
+            for key, path, url, size, sha256, stored in self._tables.select(query):
+                member = StoredMember.of(stored) if isinstance(stored, str) else None
+                if member and isinstance(size, int) and isinstance(path, str):
+                    yield PackedRow(key, path, str(url), size, sha256, member)

@@ -1,0 +1,248 @@
+"""The packs of a run: gives them to writers, and seals those that are full.
+
+This is in the process that has the state. A pack is sealed once the state knows all its members.
+The state knows of each open pack the members up to a certain place, and none behind it: there,
+the next run cuts it, if this one is killed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from pyfetch.facts import FileFacts
+from pyfetch.models import Result
+from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.packs.left_packs import left_packs
+from pyfetch.storage.packs.pack_failures import PackFailures
+from pyfetch.storage.packs.pack_format import StoredMember
+from pyfetch.storage.packs.pack_list import opened_list, write_list
+from pyfetch.storage.packs.pack_numbers import PackNumbers
+from pyfetch.storage.packs.pack_sorting import PackLedger, sorted_pack
+from pyfetch.storage.packs.pack_store import PackStore
+from pyfetch.storage.packs.pack_writer import GivenPack
+from pyfetch.storage.packs.sealing import FullPack, Sealer
+from pyfetch.storage.state import State
+
+
+class PackedFile(NamedTuple):
+    """What is to be recorded of a file that is a member now."""
+
+    path: str
+    status: int | None
+    facts: FileFacts
+
+
+class _PackInWork:
+    """A pack that is not sealed."""
+
+    __slots__ = ("_length", "appended", "deferred", "known_end", "members", "noted")
+
+    def __init__(self, given: GivenPack) -> None:
+        self.known_end = given.length
+        """Up to here, all members are noted."""
+        self._length: int | None = None
+        self.members = given.members
+        self.noted = 0
+        self.appended: int | None = None
+        """How many members its writer has appended; None: it has not given the pack back."""
+        self.deferred: dict[int, tuple[int, PackedFile]] = {}
+        """By place, members that were noted before those in front of them, and where they end."""
+
+    @property
+    def length(self) -> int:
+        """Bytes that it has. Of a writer that was killed, they are those of its known members."""
+        return self.known_end if self._length is None else self._length
+
+    @length.setter
+    def length(self, length: int) -> None:
+        self._length = length
+
+    def take(self, member: StoredMember, file: PackedFile) -> Iterator[PackedFile]:
+        """Note a member. Yields those that may be recorded now."""
+        if member.start < self.known_end:  # it was noted before
+            yield file
+            return
+        if member.start not in self.deferred:
+            self.noted += 1
+            self.members += 1
+        self.deferred[member.start] = member.end, file
+        while following := self.deferred.pop(self.known_end, None):
+            self.known_end, file = following
+            yield file
+
+
+class Packs:
+    """The packs of a run, as a `PackSource`. For any thread.
+
+    All open packs that an earlier run has left are cut back to what `state` knows.
+    """
+
+    def __init__(
+        self, store: PackStore, state: State, *, in_order: bool, list_file: str | None
+    ) -> None:
+        """`in_order`: whether each pack has the order of the list in the end.
+
+        `list_file`: where to list all members in the end. Raises a `RunError`.
+        """
+        self._in_order = in_order
+        self._ledger: PackLedger | None = None
+        self._list_file = list_file
+        self._rows = state.packed()
+        self._store = store
+        self._format = store.format
+        self._files = store.open_packs
+        self._lock = threading.Lock()
+        with self._errors():
+            left = left_packs(store, self._rows)
+        state.commit()
+        self._left = [given for given in left if not store.is_full(given)]
+        self._packs: dict[str, _PackInWork] = {}
+        self._orphans: list[PackedFile] = []
+        """Members of packs whose writers were killed, behind others that nobody has noted."""
+        self._full: list[FullPack] = [
+            FullPack(given.name, given.length, given.members)
+            for given in left
+            if store.is_full(given)
+        ]
+        """Packs whose members are all noted."""
+        self._numbers = PackNumbers(store)
+        self._failures = PackFailures()
+        self._sealer = Sealer(store, self._failures)
+        self._pool: ThreadPoolExecutor | None = None
+        self._sealing: list[Future[None]] = []
+
+    def take(self) -> GivenPack:
+        with self._lock, self._errors():
+            given = self._left.pop(0) if self._left else GivenPack(self._numbers.claimed(), 0, 0)
+            self._packs[given.name] = _PackInWork(given)
+            return given
+
+    def full(self, name: str, length: int, members: int) -> None:
+        with self._lock:
+            pack = self._packs[name]
+            pack.length, pack.appended = length, members
+
+    def left(self, name: str, length: int) -> None:
+        with self._lock:
+            self._packs[name].length = length
+
+    def abandoned(self, name: str) -> None:
+        """Take back a pack whose writer was killed: others go on behind its known members."""
+        with self._lock, self._errors():
+            pack = self._packs.pop(name)
+            # What is in front of a known member is whole, and stays, though nobody has noted it.
+            ends = [end for end, _ in pack.deferred.values()]
+            length = max([pack.known_end, *ends])
+            self._orphans += [file for _, file in pack.deferred.values()]
+            self._left.append(self._store.cut(name, length, pack.members))
+
+    def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
+        """Take note of a file that was fetched. Returns what may be recorded in the state now."""
+        file = PackedFile(path, status, facts)
+        member = StoredMember.of(facts.stored)
+        with self._lock:
+            pack = self._packs.get(member.pack) if member else None
+            if pack is None or member is None:
+                return [file]  # as before: a sealed pack has it
+            return [*pack.take(member, file)]
+
+    def failed(self, result: Result) -> None:
+        """Take note of a failure."""
+        self._failures.add(result)
+
+    def committed(self) -> None:
+        """The state on disk has all that was recorded: full packs are sealed, in a thread.
+
+        Raises a `RunError` if one of those before could not be sealed.
+        """
+        with self._lock:
+            for name, pack in [*self._packs.items()]:
+                if pack.noted == pack.appended:
+                    del self._packs[name]
+                    self._full.append(FullPack(name, pack.length, pack.members))
+            for full in self._full:
+                self._pool = self._pool or ThreadPoolExecutor(1, "seal")
+                self._sealing.append(self._pool.submit(self._seal, full))
+            self._full.clear()
+            done = [future for future in self._sealing if future.done()]
+            self._sealing = [future for future in self._sealing if future not in done]
+        for future in done:
+            future.result()
+
+    def deferred(self) -> list[PackedFile]:
+        """What is not recorded yet, as members in front of it were never noted."""
+        with self._lock:
+            deferred = [file for pack in self._packs.values() for _, file in pack.deferred.values()]
+            return [*self._orphans, *deferred]
+
+    @contextmanager
+    def filled(self, ledger: PackLedger, stopped: Callable[[], bool]) -> Iterator[None]:
+        """Let the run fill them within; seal them at its end, unless it was `stopped`.
+
+        Raises a `RunError`.
+        """
+        self._ledger = ledger
+        self._store.writer.source = self
+        seals = False
+        with opened_list(self._list_file) as members:
+            try:
+                yield
+                seals = not stopped()
+            finally:
+                with self._errors():
+                    self._store.writer.close()
+                ledger.commit_all()
+                self.finish(seals=seals)
+            if seals and members and self._list_file:
+                there = (row for row in self._rows.all() if self._store.has(row.member))
+                write_list(members, self._list_file, there)
+
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._failures.close()
+        self._store.close()
+
+    def finish(self, *, seals: bool) -> None:
+        """End: wait for packs that are being sealed. `seals`: seal all the others, too.
+
+        Nothing is appended any more, and the state on disk has all. Raises a `RunError`.
+        """
+        if self._pool:
+            self._pool.shutdown()
+        for future in self._sealing:
+            future.result()
+        if not seals:
+            return
+        left = [FullPack(given.name, given.length, given.members) for given in self._left]
+        self._left.clear()
+        left += self._full
+        left += [FullPack(name, one.length, one.members) for name, one in self._packs.items()]
+        for full in sorted(left):
+            if full.length:  # it may have no member, but answers that brought none
+                self._seal(full)
+            else:
+                self._left.append(GivenPack(full.name, 0, 0))
+        for empty in self._left:
+            with self._errors():
+                self._files.remove(empty.name)
+        self._sealer.finish()
+
+    def _seal(self, full: FullPack) -> None:
+        with errors_of(self._store.final(full.name)):
+            if self._in_order and self._ledger:
+                name = sorted_pack(self._store, self._rows, self._numbers, self._ledger, full.name)
+                if name != full.name:
+                    emptied = self._store.cut(full.name, 0, 0)
+                    with self._lock:
+                        self._left.append(emptied)
+                    length = self._files.size(name)
+                    assert length is not None  # noqa: S101 - it was just made
+                    full = full._replace(name=name, length=length)
+            self._sealer.seal(full)
+
+    def _errors(self) -> errors_of:
+        return errors_of(self._store.final(""), self._store.directory.check)

@@ -1,0 +1,97 @@
+"""Sealed packs as objects of a bucket: each is put when it is full, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from typing import BinaryIO
+
+from pyfetch.errors import StoppedError
+from pyfetch.models import TargetError
+from pyfetch.storage.filesystem import READ_FILE
+from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed
+from pyfetch.storage.objects.object_placing import LARGE
+from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
+from pyfetch.storage.packs.pack_format import BLOCK
+
+_LONGEST = 4096
+
+
+class PacksInBucket:
+    """The `SealedPacks` of a run into a bucket."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+
+    def size(self, name: str) -> int | None:
+        there = self.bucket.head(name)
+        return there.size if there else None
+
+    def reading(self, name: str, start: int, end: int) -> BinaryIO:
+        # In a file with a hole before, it is where it is in the pack.
+        file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
+        try:
+            at = start
+            for block in self.bucket.blocks(name, start, end):
+                at += os.pwrite(file.fileno(), block, at)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def put_beside(self, name: str, content: bytes) -> None:
+        there = self.bucket.read(name, _LONGEST)
+        if there:
+            check_is_of_same_pack(there[0], content, self.bucket.address.shown(name))
+        self.bucket.put(name, content, {"Content-Type": "application/json"})
+
+    def has_sealed(self, name: str, packs: int) -> bool:
+        there = self.bucket.head(name)
+        if there is None:
+            return False
+        descriptor = os.open(name, READ_FILE, dir_fd=packs)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+            size = os.fstat(descriptor).st_size
+            return there.size == size and there.mark == _digest(file, size)[:32]
+
+    def seal(self, name: str, packs: int) -> None:
+        descriptor = os.open(name, READ_FILE, dir_fd=packs)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor has no path
+            self._put(name, file)
+        os.unlink(name, dir_fd=packs)
+
+    def _put(self, name: str, file: BinaryIO) -> None:
+        size = os.fstat(file.fileno()).st_size
+        digest = _digest(file, size)
+        attributes = {MARK: digest[:32], "sha256": digest, "Content-Type": _type_of(name)}
+        there = self.bucket.head(name)
+        try:
+            if there is None:
+                self._put_new(name, file, size, attributes)
+                return
+        except ConditionFailed:
+            there = self.bucket.head(name)
+        except TargetError as error:  # what holds for a pack holds for the run
+            raise StoppedError(f"{error.detail} (run the same command again to go on)") from error
+        # What a killed run has put, or what an answer that was lost was about, is ours.
+        if there is None or (there.mark, there.size) != (digest[:32], size):
+            raise in_the_way_of_pack(self.bucket.address.shown(name))
+
+    def _put_new(self, name: str, file: BinaryIO, size: int, attributes: dict[str, str]) -> None:
+        if size > LARGE:
+            self.bucket.put_large(name, file, attributes, instead_of=None, check=lambda: None)
+        else:
+            data = os.pread(file.fileno(), size, 0)
+            self.bucket.put(name, data, attributes, instead_of=None)
+
+
+def _digest(file: BinaryIO, size: int) -> str:
+    digest = hashlib.sha256()
+    for at in range(0, size, BLOCK):
+        digest.update(os.pread(file.fileno(), BLOCK, at))
+    return digest.hexdigest()
+
+
+def _type_of(name: str) -> str:
+    return "application/x-tar" if name.endswith(".tar") else "application/warc"

@@ -1,0 +1,438 @@
+"""`--pack webdataset`: many bodies in a few tar files, and a rerun finishes the job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import LONGEST, Command, InstalledCommand
+from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
+from tests.support.processes import children_of, connected_from
+from tests.support.server import Handler, LoopbackServer, Page
+
+MIDDLE = bytes(range(256)) * 6000
+"""More than what is kept in memory."""
+
+
+def names(directory: Path) -> set[str]:
+    """All that a user sees in it."""
+    return {file.name for file in directory.iterdir()} - {".pyfetch"}
+
+
+def test_what_is_fetched_is_read_by_the_package(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {
+        "/a.txt": Page(b"small"),
+        "/empty": Page(b""),
+        "/middle.bin": Page(MIDDLE),
+        "/ü/grün.jpg": Page(b"green"),
+    }
+    urls = [server.url + path for path in ("/a.txt", "/empty", "/middle.bin")]
+    green = f"{server.url}/%C3%BC/gr%C3%BCn.jpg"
+    server.pages["/%C3%BC/gr%C3%BCn.jpg"] = Page(b"green")
+    ended = pyfetch("-o", "data", *WEBDATASET, "--name", "{dir}/{name}", *urls, green)
+    assert ended.status == 0, ended.err
+    data = pyfetch.directory / "data"
+    assert bodies(data) == {urls[0]: b"small", urls[1]: b"", urls[2]: MIDDLE, green: b"green"}
+    assert names(data) == {"000000.tar", "000000.json"}
+    assert {sample["__key__"] for sample in samples(data)} == {"a", "empty", "middle", "ü/grün"}
+    assert {row[3] for row in ended.rows} == {
+        f"data/000000.tar/{name}" for name in members(data / "000000.tar") if ".json" not in name
+    }
+
+
+def test_a_sample_has_what_the_list_and_the_server_say(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Type="image/png; a=b", ETag='"1"')
+    record = {"url": f"{server.url}/x?token=secret&sig=1", "caption": "a cät", "n": 3}
+    ended = pyfetch("-", "-o", "data", *WEBDATASET, stdin=json.dumps(record))
+    assert ended.status == 0, ended.err
+    (sample,) = samples(pyfetch.directory / "data")
+    assert sample["png"] == b"x"
+    known = json.loads(sample["json"])
+    assert known["input"] == {"caption": "a cät", "n": 3}
+    assert (known["status"], known["content_type"], known["etag"]) == (200, "image/png; a=b", '"1"')
+    assert len(known["sha256"]) == 64
+    assert "sig=1" not in str(known)
+
+
+def test_no_two_urls_become_one_sample(pyfetch: Command, server: LoopbackServer) -> None:
+    paths = ["/a.jpg", "/a.png", "/b.tar.gz", "/b.x.gz", "/c.json", "/__m__/d.e", "/.f"]
+    server.pages = {path: Page(path.encode()) for path in paths}
+    ended = pyfetch(
+        "-w", "1", "-o", "data", *WEBDATASET, "--name", "{dir}/{name}",
+        *[server.url + path for path in paths],
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    found = [*samples(pyfetch.directory / "data")]
+    assert len({sample["__key__"] for sample in found}) == len(paths)
+    assert {path: server.url + path for path in paths} == {
+        body.decode(): url for url, body in bodies(pyfetch.directory / "data").items()
+    }
+    assert found[4].keys() >= {"body.json", "json"}
+    assert found[2].keys() >= {"tar.gz"}
+
+
+def test_packs_are_not_larger_than_wanted(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(bytes([number]) * 3000) for number in range(20)}
+    urls = [server.url + path for path in server.pages]
+    assert pyfetch("-o", "data", *WEBDATASET, "--pack-size", "20000", *urls).status == 0
+    sizes = [pack.stat().st_size for pack in packs(pyfetch.directory / "data")]
+    assert len(sizes) > 4
+    assert all(size <= 20000 + 1024 for size in sizes)
+    assert pyfetch("-o", "few", *WEBDATASET, "--pack-count", "7", *urls).status == 0
+    numbers = [len(members(pack)) // 2 for pack in packs(pyfetch.directory / "few")]
+    assert numbers == [7, 7, 6]
+
+
+def test_a_rerun_fetches_what_is_missing_or_has_changed(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b"), "/middle": Page(MIDDLE)}
+    urls = [server.url + path for path in ("/a", "/b", "/c", "/middle")]
+    arguments = ("-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments).status == 1
+    data = pyfetch.directory / "data"
+    first = (data / "000000.tar").read_bytes()
+    failed = json.loads((data / "000000.json").read_text())
+    assert (failed["pack"], failed["members"]) == ("000000.tar", 3)
+    assert [(one["url"], one["error"], one["status"]) for one in failed["failed"]] == [
+        (urls[2], "http", 404)
+    ]
+    server.pages["/c"] = Page(b"c")
+    server.pages["/b"] = Page(b"new")
+    server.asked.clear()
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "200", "200", "304"]
+    assert ended.rows[0][3] == "data/000000.tar/a.bin"
+    assert (data / "000000.tar").read_bytes() == first, "a sealed pack is never written to"
+    assert {
+        name: body for name, body in members(data / "000001.tar").items() if ".bin" in name
+    } == {
+        "b.bin": b"new",
+        "c.bin": b"c",
+    }
+    # Nothing to do: nothing is made.
+    before = names(data)
+    assert pyfetch(*arguments).status == 0
+    assert names(data) == before
+
+
+def test_the_same_bytes_are_not_packed_again(pyfetch: Command, server: LoopbackServer) -> None:
+    """A server without validators sends them each time."""
+    server.routes["/x"] = lambda h: h.answer(200, b"x")
+    arguments = ("-o", "data", *WEBDATASET, "--format", "jsonl", f"{server.url}/x")
+    assert pyfetch(*arguments).results[0]["outcome"] == "fetched"
+    again = pyfetch(*arguments).results[0]
+    assert (again["outcome"], again["path"]) == ("unchanged", "data/000000.tar/x.bin")
+    assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}
+
+
+def test_a_pack_that_was_removed_is_fetched_again_under_another_number(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number) for number in range(4)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "2", *urls)
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    (data / "000001.tar").unlink()
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "304", "200", "200"]
+    assert [pack.name for pack in packs(data)] == ["000000.tar", "000002.tar"]
+    assert len(bodies(data)) == 4
+
+
+def test_a_stopped_run_goes_on_in_its_open_pack(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a": Page(b"a"), "/c": Page(b"c")}
+    urls = [f"{server.url}/{name}" for name in "abc"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments, "--fail-fast").status == 1
+    data = pyfetch.directory / "data"
+    assert names(data) == set()
+    opened = data / ".pyfetch" / "packs" / "000000.tar"
+    with opened.open("ab") as pack:
+        pack.write(b"half a member")
+    server.pages["/b"] = Page(b"b")
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "200", "200"]
+    assert bodies(data) == {f"{server.url}/{name}": name.encode() for name in "abc"}
+    assert names(data) == {"000000.tar", "000000.json"}
+    assert not opened.exists()
+
+
+def test_a_file_of_the_user_is_never_replaced(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a": Page(b"a")}
+    data = pyfetch.directory / "data"
+    data.mkdir()
+    (data / "000000.tar").write_bytes(b"mine")
+    (data / "000001.json").write_bytes(b"mine")
+    assert pyfetch("-o", "data", *WEBDATASET, f"{server.url}/a").status == 0
+    assert (data / "000000.tar").read_bytes() == b"mine"
+    assert (data / "000001.json").read_bytes() == b"mine"
+    assert members(data / "000002.tar").keys() == {"a.bin", "a.json"}
+
+
+def test_a_name_that_appears_while_a_pack_is_filled_is_left_alone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    data = pyfetch.directory / "data"
+
+    def appears(handler: Handler) -> None:
+        (data / "000000.tar").write_bytes(b"mine")
+        handler.answer(200, b"a")
+
+    server.routes["/a"] = appears
+    server.pages["/0"] = Page(b"0")
+    urls = [f"{server.url}/0", f"{server.url}/a"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 3
+    assert "data/000000.tar has appeared" in ended.err
+    assert (data / "000000.tar").read_bytes() == b"mine"
+    (data / "000000.tar").unlink()
+    server.routes.clear()
+    server.pages["/a"] = Page(b"a")
+    assert pyfetch(*arguments).status == 0
+    assert len(bodies(data)) == 2
+
+
+@pytest.mark.parametrize("policy", ["skip", "replace", "fail"])
+def test_what_is_there_is_treated_as_a_file_would_be(
+    pyfetch: Command, server: LoopbackServer, policy: str
+) -> None:
+    server.pages = {"/a": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--format", "jsonl", f"{server.url}/a")
+    assert pyfetch(*arguments).status == 0
+    server.pages["/a"] = Page(b"b")
+    (result,) = pyfetch(*arguments, "--if-exists", policy).results
+    outcome = {"skip": "skipped", "replace": "fetched", "fail": "failed"}[policy]
+    assert result["outcome"] == outcome
+    assert len(packs(pyfetch.directory / "data")) == (2 if policy == "replace" else 1)
+
+
+def test_a_run_over_processes_fills_packs_of_each_and_seals_all(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}.x": Page(b"%d" % number) for number in range(60)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", "20", "--processes", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    data = pyfetch.directory / "data"
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}
+    assert all(len(members(pack)) <= 40 for pack in packs(data))
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments)
+    assert {row[0] for row in ended.rows} == {"304"}
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_leaves_its_pack_to_another(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    killed: list[int | None] = []
+
+    def kill(handler: Handler) -> None:
+        if not killed:
+            killed.append(connected_from(handler.client_address[1], children_of(running.pid)))
+            assert killed[0]
+            os.kill(killed[0], signal.SIGKILL)
+            return
+        handler.answer(200, b"came")
+
+    server.pages = {f"/{number}.x": Page(b"%d" % number * 100) for number in range(60)}
+    server.routes["/deadly.x"] = kill
+    urls = [server.url + path for path in [*server.pages, "/deadly.x"]]
+    running = forked.start("-o", "data", *WEBDATASET, "--processes", "2", *urls)
+    _, err = running.communicate(timeout=LONGEST)
+    assert running.returncode == 0, err
+    assert killed
+    data = forked.directory / "data"
+    assert bodies(data).keys() == set(urls)
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_gets_full_leaves_no_half_of_a_member(
+    pyfetch: Command, server: LoopbackServer, small_disk: Path
+) -> None:
+    server.pages = {f"/{number}": Page(bytes([number]) * 150_000) for number in range(12)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", str(small_disk / "data"), *WEBDATASET, "--pack-count", "2", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status in (1, 3)  # one body does not fit, or nothing does
+    assert re.search("No space left on device|disk is full|do not fit", ended.err)
+    data = small_disk / "data"
+    found = bodies(data)
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+    for pack in packs(data):
+        pack.unlink()
+    ended = pyfetch(*arguments)
+    assert ended.status in (0, 1, 3)
+    found = bodies(data)
+    assert found
+    assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
+
+
+def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"small"), "/middle.bin": Page(MIDDLE)}
+    urls = [server.url + path for path in server.pages]
+    (pyfetch.directory / "sizes.py").write_text(
+        "def size(path, result):\n    return [path.name, len(path.read_bytes())]\n"
+    )
+    arguments = ("-o", "data", *WEBDATASET, "--map", "sizes.py:size", "--format", "jsonl", *urls)
+    ended = pyfetch(*arguments)
+    assert ended.status == 0, ended.err
+    values = [["a.txt", 5], ["middle.bin", len(MIDDLE)]]
+    assert [one["value"] for one in ended.results] == values
+    assert ended.results[0]["path"] == "data/000000.tar/a.txt"
+    (pyfetch.directory / "sizes.py").write_text("def size(path, result):\n    return path.name\n")
+    assert [one["value"] for one in pyfetch(*arguments).results] == ["a.txt", "middle.bin"]
+    assert not list((pyfetch.directory / "data" / ".pyfetch").glob("copies-*"))
+
+
+@pytest.mark.parametrize("name", ["list.tsv", "list.jsonl"])
+def test_the_list_of_members_says_where_each_body_is(
+    pyfetch: Command, server: LoopbackServer, name: str
+) -> None:
+    """The newest one, if it was fetched again; also after a run that had nothing to do."""
+    server.pages = {f"/{number}.txt": Page(b"%d" % number * 99) for number in range(30)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", "9", "--pack-list", name, *urls)
+    assert pyfetch(*arguments).status == 0
+    server.pages["/7.txt"] = Page(b"new")
+    assert pyfetch(*arguments).status == 0
+    first = (pyfetch.directory / name).read_text()
+    assert pyfetch(*arguments).status == 0
+    lines = (pyfetch.directory / name).read_text().splitlines()
+    assert lines == first.splitlines()
+    if name == "list.tsv":
+        columns, *rows = [line.split("\t") for line in lines]
+        listed = [dict(zip(columns, row, strict=True)) for row in rows]
+    else:
+        listed = [json.loads(line) for line in lines]
+    assert len(listed) == len(urls)
+    for one in listed:
+        pack = (pyfetch.directory / "data" / one["pack"]).read_bytes()
+        body = pack[int(one["offset"]) : int(one["offset"]) + int(one["size"])]
+        assert body == server.pages[one["url"].removeprefix(server.url)].body
+        assert one["sha256"] == hashlib.sha256(body).hexdigest()
+        assert members(pyfetch.directory / "data" / one["pack"])[one["member"]] == body
+
+
+def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    ended = pyfetch("-o", "d", *WEBDATASET, "--pack-list", "missing/list", f"{server.url}/a")
+    assert ended.status == 2
+    assert "cannot write missing/list" in ended.err
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_full_packs_have_the_order_of_the_list(
+    pyfetch: Command, server: LoopbackServer, processes: str
+) -> None:
+    def late(handler: Handler) -> None:
+        handler.server.over.wait(0.02)
+        handler.answer(200, handler.path.encode())
+
+    paths = [f"/{number:02}" for number in range(24)]
+    for path in paths:
+        server.routes[path] = late if int(path[1:]) % 3 else lambda h: h.answer(200, b"early")
+    arguments = (
+        "-w", "8", "-o", "data", *WEBDATASET, "--pack-count", "8", "--pack-order", "input",
+        "--pack-list", "list.jsonl", "--processes", processes,
+        *[server.url + path for path in paths],
+    )  # fmt: skip
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    assert bodies(data).keys() == {server.url + path for path in paths}
+    for pack in packs(data):
+        keys = [sample["__key__"] for sample in samples_of(pack)]
+        assert keys == sorted(keys)
+    for line in (pyfetch.directory / "list.jsonl").read_text().splitlines():
+        one = json.loads(line)
+        body = (data / one["pack"]).read_bytes()[one["offset"] : one["offset"] + one["size"]]
+        assert one["sha256"] == hashlib.sha256(body).hexdigest()
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+    ended = pyfetch(*arguments, "--if-exists", "skip")
+    assert ended.status == 0
+    assert bodies(data).keys() == {server.url + path for path in paths}
+
+
+def test_verify_reads_each_member(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 99) for number in range(6)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "3", *urls)
+    assert pyfetch(*arguments).status == 0
+    data = pyfetch.directory / "data"
+    verify = ("--verify", "-o", "data", *WEBDATASET)
+    ended = pyfetch(*verify)
+    assert ended.status == 0, ended.err
+    assert {row[0] for row in ended.rows} == {"ok"}
+    assert "data/000000.tar/0.bin" in ended.out
+    content = bytearray((data / "000000.tar").read_bytes())
+    content[content.index(b"1" * 99)] ^= 1
+    (data / "000000.tar").write_bytes(content)
+    (data / "000001.tar").unlink()
+    ended = pyfetch(*verify)
+    assert ended.status == 1
+    found = sorted(row[0] for row in ended.rows)
+    assert found == ["changed", "missing", "missing", "missing", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--prune", "--yes"), "--prune and --pack"),
+        (("--checksums", "sums"), "--pack-list lists members"),
+        (("--discard",), "leave out --pack"),
+        (("--no-state",), "leave --no-state out"),
+        (("--if-exists", "rename"), "of two members, the newer one counts"),
+    ],
+)
+def test_what_makes_no_sense_with_packs_is_said_at_once(
+    pyfetch: Command, server: LoopbackServer, arguments: tuple[str, ...], said: str
+) -> None:
+    ended = pyfetch("-o", "data", *WEBDATASET, *arguments, f"{server.url}/a")
+    assert ended.status == 2
+    assert said in " ".join(ended.err.split())
+    assert server.asked == []
+
+
+def test_a_plan_tells_what_is_there(pyfetch: Command, server: LoopbackServer) -> None:
+    server.pages = {"/a.txt": Page(b"a"), "/b.txt": Page(b"b")}
+    urls = [server.url + path for path in server.pages]
+    assert pyfetch("-o", "data", *WEBDATASET, urls[0]).status == 0
+    ended = pyfetch("--plan", "-o", "data", *WEBDATASET, *urls)
+    assert ended.status == 0
+    assert [row[0] for row in ended.rows] == ["refresh", "fetch"]
+    assert names(pyfetch.directory / "data") == {"000000.tar", "000000.json"}
+
+
+def test_after_a_loss_of_power_an_open_pack_is_kept_as_far_as_it_is_right(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {f"/{number}": Page(b"%d" % number * 99) for number in range(4)}
+    urls = [server.url + path for path in [*server.pages, "/no"]]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, *urls)
+    assert pyfetch(*arguments, "--fail-fast").status == 1
+    data = pyfetch.directory / "data"
+    opened = data / ".pyfetch" / "packs" / "000000.tar"
+    content = bytearray(opened.read_bytes())
+    at = content.index(b"2" * 99)
+    content[at : at + 99] = bytes(99)  # what the disk had not got yet
+    opened.write_bytes(content)
+    numbers = opened.with_name("numbers.json")
+    numbers.write_text(json.dumps(json.loads(numbers.read_text()) | {"boot": "another"}))
+    ended = pyfetch(*arguments)
+    assert [row[0] for row in ended.rows] == ["304", "304", "200", "200", "404"]
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}

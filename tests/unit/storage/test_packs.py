@@ -1,0 +1,198 @@
+"""Packs: headers of tar files, what a full disk leaves, and what the state knows of open ones."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pyfetch.errors import StoppedError
+from pyfetch.facts import FileFacts
+from pyfetch.settings import Pack, Settings
+from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import prepare
+from pyfetch.storage.packs.pack_format import PackedMember, StoredMember
+from pyfetch.storage.packs.pack_store import PackStore
+from pyfetch.storage.packs.packs import Packs
+from pyfetch.storage.packs.tar import END, header
+from pyfetch.storage.state import State
+
+NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300).filter(
+    lambda name: not name.endswith("/")
+)
+
+
+@given(NAMES, st.integers(0, 5000), st.integers(0, 8**11 - 1))
+@example("n" * 99, 0, 0)
+@example("n" * 100, 1, 1)
+@example("ü" * 60, 512, 1)
+def test_any_name_is_read_back_by_tarfile(name: str, size: int, modified: int) -> None:
+    content = bytes(size)
+    written = header(name, size, modified) + content + bytes(-size % 512) + END
+    with tarfile.open(fileobj=io.BytesIO(written)) as tar:
+        (member,) = tar.getmembers()
+        assert (member.name, member.size, member.mtime) == (name, size, modified)
+        assert member.isreg()
+
+
+def test_a_size_that_octal_digits_cannot_say_is_in_a_header_of_its_own() -> None:
+    size = 9 * 2**30
+    with tarfile.open(fileobj=io.BytesIO(header("large", size, 0)), ignore_zeros=False) as tar:
+        member = tar.next()
+        assert member
+        assert (member.name, member.size) == ("large", size)
+
+
+@given(st.integers(0), st.integers(0), NAMES.filter(lambda name: "\t" not in name))
+def test_where_a_member_is_is_a_text(start: int, index: int, name: str) -> None:
+    member = StoredMember("000000.tar", start, start + 9, start + 1, 5, index, "", name)
+    assert StoredMember.of(member.text()) == member
+
+
+@pytest.mark.parametrize("text", [None, "", "an-etag", "a\tb\tc\td\te\tf\tg\th"])
+def test_what_another_store_has_noted_is_no_member(text: str | None) -> None:
+    assert StoredMember.of(text) is None
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[OutputDirectory]:
+    prepare(tmp_path)
+    (tmp_path / ".pyfetch" / "parts").mkdir()
+    directory = OutputDirectory(tmp_path)
+    yield directory
+    directory.close()
+
+
+SETTINGS = Settings(pack=Pack.WEBDATASET)
+
+
+def member(name: str) -> PackedMember:
+    content = name.encode() * 10
+    pieces = [header(name, len(content), 0), content, bytes(-len(content) % 512)]
+    return PackedMember(name, pieces, sum(map(len, pieces)), 512, len(content))
+
+
+def packs_of(store: PackStore, state: State) -> Packs:
+    packs = Packs(store, state, in_order=False, list_file=None)
+    store.writer.source = packs
+    return packs
+
+
+def note(packs: Packs, state: State, stored: StoredMember) -> None:
+    state.claim(stored.name, f"http://host/{stored.name}", lambda: False)
+    facts = FileFacts(stored.length, 1, stored=stored.text())
+    for file in packs.noted(stored.name, 200, facts):
+        state.record(*file)
+
+
+def test_a_write_that_fails_is_cut_back(
+    directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was written of it."""
+    store = PackStore.of(SETTINGS, directory)
+    pwritev = os.pwritev
+
+    def full(descriptor: int, buffers: list[bytes], at: int) -> int:
+        pwritev(descriptor, [b"half of it"], at)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with (
+        closing(State(tmp_path / "state")) as state,
+        closing(store),
+        closing(packs_of(store, state)),
+    ):
+        store.writer.append(member("a"), 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", full)
+            with pytest.raises(OSError, match="No space left"):
+                store.writer.append(member("b"), 2)
+        opened = tmp_path / ".pyfetch" / "packs" / "000000.tar"
+        assert opened.stat().st_size == 1024
+        assert store.writer.append(member("c"), 3).start == 1024
+        with tarfile.open(opened) as tar:
+            assert tar.getnames() == ["a", "c"]
+
+
+def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Else a run that is killed then would leave one that is fetched, and packed, again."""
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        first, second, third = (store.writer.append(member(name), 1) for name in "abc")
+        note(packs, state, second)
+        assert not list(state.packed().all())
+        note(packs, state, first)
+        assert [row.member for row in state.packed().all()] == [first, second]
+        assert third.start == second.end
+        state.commit()
+        # The process is killed here. The next one goes on behind what is known.
+        packs = packs_of(store, state)
+        assert packs.take().length == second.end
+        assert (tmp_path / ".pyfetch" / "packs" / "000000.tar").stat().st_size == second.end
+
+
+def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        first, second = (store.writer.append(member(name), 1) for name in "ab")
+        note(packs, state, first)
+        note(packs, state, first)  # the same URL came again
+        packs.committed()
+        packs.finish(seals=False)
+        assert not (tmp_path / "000000.tar").exists()
+        note(packs, state, second)
+        state.commit()
+        packs = packs_of(store, state)
+        packs.committed()
+        packs.finish(seals=False)
+        assert (tmp_path / "000000.tar").exists()
+
+
+def test_a_pack_that_got_its_name_when_its_run_was_killed_is_left_as_it_is(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        note(packs, state, store.writer.append(member("a"), 1))
+        state.commit()
+        opened = tmp_path / ".pyfetch" / "packs" / "000000.tar"
+        opened.write_bytes(opened.read_bytes() + END)
+        (tmp_path / "000000.tar").hardlink_to(opened)
+        before = opened.read_bytes()
+        packs = packs_of(store, state)
+        assert packs.take().name == "000001.tar"
+        assert not opened.exists()
+        assert (tmp_path / "000000.tar").read_bytes() == before
+
+
+def test_what_stands_beside_a_pack_replaces_no_file_of_the_user(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        note(packs, state, store.writer.append(member("a"), 1))
+        (tmp_path / "000000.json").write_text('{"mine": 1}')
+        state.commit()
+        with pytest.raises(StoppedError, match=r"000000\.json has appeared"):
+            packs.finish(seals=True)
+        assert (tmp_path / "000000.json").read_text() == '{"mine": 1}'
+        assert not (tmp_path / "000000.tar").exists()
+        # A killed run may have written it.
+        (tmp_path / "000000.json").write_text('{\n "pack": "000000.tar",\n "members": 7}')
+        packs_of(store, state).finish(seals=True)
+        assert (tmp_path / "000000.tar").exists()
