@@ -23,7 +23,7 @@ from pyfetch.http.response_head import read_head
 from pyfetch.http.s3_signature import EMPTY, S3Access, encoded, signed_fields
 
 _TIMEOUT = 30.0
-_FRESH = 2.0
+FRESH = 2.0
 """Seconds for which it counts that an object was not there."""
 _OWN_FIELDS = ("Content-Type", "Content-Encoding")
 
@@ -49,7 +49,7 @@ class S3Objects:
         )
         self._before = f"{parts.path.rstrip('/')}/{encoded(bucket)}/"
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
-        self._idle: list[_Connection] = []
+        self._idle: list[_KeptOpen] = []
         weakref.finalize(self, _close_all, self._idle)
         self._is_reached = True
         """Whether connections were made so far."""
@@ -75,7 +75,7 @@ class S3Objects:
             return None
         return answer[1].get("etag")
 
-    def answer(self, connection: _Connection, *, has_body: bool) -> tuple[int, Fields] | None:
+    def answer(self, connection: _KeptOpen, *, has_body: bool) -> tuple[int, Fields] | None:
         """Read status and fields of the answer; None if there is none."""
         try:
             connection.buffer.receive()
@@ -94,7 +94,7 @@ class S3Objects:
 
     def _sent(
         self, method: str, key: str, fields: Mapping[str, str], body: bytes | bytearray | memoryview
-    ) -> _Connection | None:
+    ) -> _KeptOpen | None:
         digest = EMPTY
         if method == "PUT":
             hashed = hashlib.sha256(body)
@@ -118,7 +118,7 @@ class S3Objects:
             return None
         return connection
 
-    def _connection(self) -> _Connection | None:
+    def _connection(self) -> _KeptOpen | None:
         while self._idle:
             with contextlib.suppress(IndexError):  # another thread was faster
                 connection = self._idle.pop()
@@ -135,10 +135,10 @@ class S3Objects:
         except OSError:
             self._is_reached = False
             return None
-        return _Connection(made)
+        return _KeptOpen(made)
 
 
-def _close_all(connections: list[_Connection]) -> None:
+def _close_all(connections: list[_KeptOpen]) -> None:
     for connection in connections:
         connection.socket.close()
 
@@ -146,16 +146,16 @@ def _close_all(connections: list[_Connection]) -> None:
 class AskedHead:
     """A HEAD whose answer is on its way, while something else is done. For one thread."""
 
-    def __init__(self, objects: S3Objects, connection: _Connection) -> None:
+    def __init__(self, objects: S3Objects, connection: _KeptOpen) -> None:
         self._objects = objects
-        self._connection: _Connection | None = connection
+        self._connection: _KeptOpen | None = connection
         self._asked_at = time.monotonic()
 
     def says_missing(self) -> bool:
         """Whether certainly nothing was there, a moment ago. To be called once."""
         connection, self._connection = self._connection, None
         answer = self._objects.answer(connection, has_body=False) if connection else None
-        if time.monotonic() - self._asked_at > _FRESH:
+        if time.monotonic() - self._asked_at > FRESH:
             return False
         return bool(answer and answer[0] == 404)
 
@@ -165,8 +165,8 @@ class AskedHead:
             self._connection.socket.close()
 
 
-class _Connection:
-    """A connection that is kept open between requests."""
+class _KeptOpen:
+    """A connection that is kept open between requests, for one of them at a time."""
 
     __slots__ = ("_poll", "buffer", "socket")
 
