@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import string
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -52,8 +53,12 @@ class Digest:
         if demanded and demanded.algorithm != "sha256":
             # An old algorithm is no protection against attackers, but it detects accidents.
             self._other = hashlib.new(demanded.algorithm, usedforsecurity=False)
+        # Most often a method in C, which each piece of a body is given to.
+        self.update: Callable[[bytes | memoryview], None] = (
+            self._update_both if self._other else self._sha256.update
+        )
 
-    def update(self, data: bytes | memoryview) -> None:
+    def _update_both(self, data: bytes | memoryview) -> None:
         self._sha256.update(data)
         if self._other:
             self._other.update(data)
@@ -63,6 +68,7 @@ class Digest:
         fed = Digest(self._demanded)
         fed._sha256 = self._sha256.copy()
         fed._other = self._other and self._other.copy()
+        fed.update = fed._update_both if fed._other else fed._sha256.update
         return fed
 
     @property

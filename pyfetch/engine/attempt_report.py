@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
 from pyfetch.facts import FileFacts
-from pyfetch.http.rate_limit import PAUSING_STATUSES, asked_wait, wait_when_spent
+from pyfetch.http.rate_limit import (
+    FIELDS_OF_QUOTA,
+    PAUSING_STATUSES,
+    asked_wait,
+    wait_when_spent,
+)
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value
 from pyfetch.models import Change, HostSignal, Outcome, Result, Target, TargetError
@@ -71,17 +76,17 @@ class AttemptReport:
         )  # not twice: the digest is computed each time
         is_same_file = placed is not None and placed.adopted
         outcome = _UNCHANGED if is_same_file else _FETCHED
-        change = self._change(placed, sha256) if placed and not is_same_file else None
+        change = None
+        if placed and not is_same_file:
+            change = self._change_of(placed, sha256) if placed.replaced else _NEW
         result = self.result(
             outcome, size, final, sha256,
             backup=backup, change=change, coded_size=writer.coded_size,
         )  # fmt: skip
         return self.finished(result, facts=facts)
 
-    def _change(self, placed: Placed, sha256: str | None) -> Change:
-        """Whether the file is new, the same as the one that it has replaced, or another one."""
-        if not placed.replaced:
-            return _NEW
+    def _change_of(self, placed: Placed, sha256: str | None) -> Change:
+        """Whether the file is the same as the one that it has replaced, or another one."""
         before = self.target.known.facts
         is_same = bool(sha256 and before and before.sha256 == sha256 and not placed.backup)
         return Change.SAME if is_same else Change.CHANGED
@@ -97,7 +102,9 @@ class AttemptReport:
         elif head and head.status in PAUSING_STATUSES:
             sign, wait = HostSignal.PUSHED_BACK, asked_wait(head.headers)
         elif head:
-            sign, wait = _ANSWERED, wait_when_spent(head.headers)
+            sign = _ANSWERED
+            if not FIELDS_OF_QUOTA.isdisjoint(head.headers):
+                wait = wait_when_spent(head.headers)
         return Finished(result, sign, wait, facts, self.target.path)
 
     def result(

@@ -108,10 +108,11 @@ class Dispatcher:
             if done:
                 self._finish(done)
             following = self._next(now)
+            commit_at = self._ledger.commit_due()
             if (
                 not (done and following)
                 or (now >= self._review_at and self._review(now))
-                or self._commits_before_waking()
+                or (commit_at is not None and commit_at < self._wakes_at)
             ):
                 self._wakes_at = -math.inf
                 self._state.wake()
@@ -258,7 +259,3 @@ class Dispatcher:
     def _review(self, now: float) -> bool:
         self._review_at = now + _REVIEW_EVERY
         return self._jobs.review(now)
-
-    def _commits_before_waking(self) -> bool:
-        commit_at = self._ledger.commit_due()
-        return commit_at is not None and commit_at < self._wakes_at

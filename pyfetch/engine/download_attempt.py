@@ -42,6 +42,7 @@ class BeforeWork:
 
 
 BEFORE_WORK: Final = BeforeWork()
+_NO_FIELDS: Final[Mapping[str, str]] = {}
 
 Step = Get | BeforeWork
 
@@ -72,8 +73,8 @@ class Download:
     def steps(self) -> Generator[Step, RedirectState | None, AttemptOutcome]:
         """Fetch the target. Raises `TargetError` or `NeedsAnotherRequest`."""
         expected = Expectations(self._settings, self._transfer.assignment.length)
-        redirects = self._redirects()
-        question = Question(is_second=True) if redirects.whole else FOR_ALL
+        redirects = self._transfer.assignment.redirects
+        question = Question(is_second=True) if redirects and redirects.whole else FOR_ALL
         writer = yield from self._get(None, question, expected)
         self._finish(writer, None)
         return self.report.fetched(None, writer)
@@ -96,7 +97,7 @@ class Download:
         if question.part_length > HASHED_LATE:
             yield BEFORE_WORK
         writer = BodyWriter(
-            self._target,
+            self.report.target,
             self._transfer,
             part,
             question,
@@ -111,7 +112,8 @@ class Download:
         self.report.asked = True
         blocks = question.part is not None or on_wanted is not None
         try:
-            onward = yield Get(redirects, question.fields, writer, blocks)
+            fields = _NO_FIELDS if question is FOR_ALL else question.fields
+            onward = yield Get(redirects, fields, writer, blocks)
         finally:
             self.report.answer = writer.answer
         if writer.start_again:

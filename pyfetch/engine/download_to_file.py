@@ -93,7 +93,7 @@ class FileDownload(Download):
 
         Raises `TargetError` or `NeedsAnotherRequest`.
         """
-        target, final = self._target, self._final
+        target, final = self.report.target, self._final
         path = target.path
         settings = self._settings
         expected = Expectations(settings, self._transfer.assignment.length)
@@ -130,14 +130,15 @@ class FileDownload(Download):
 
     def _question(self, part: Saving, wanted: Wanted) -> Question:
         """What the next request asks for."""
-        if self._redirects().whole:
+        redirects = self._transfer.assignment.redirects
+        if redirects and redirects.whole:
             return Question(is_second=True)
         known = part.continuable()
         settings = self._settings
         if known and settings.compressed and known.content_encoding != "":
             known = None
             _log.info("%s: its part does not go on: %s", self._target.url, _MAY_BE_CODED)
-        demands_checksum = self._target.checksum is not None
+        demands_checksum = self.report.target.checksum is not None
         if known and not (known.validator or demands_checksum):
             known = None
             _log.info("%s: its part does not go on: %s", self._target.url, _NO_VALIDATOR)
@@ -230,11 +231,11 @@ class FileDownload(Download):
         when_there = _KEEP
         if replaces:
             when_there = _REPLACE if self._policy is _REPLACED else _BACK_UP
+        there = self._there
         instead = self._path_beside if self._said.name and replaces else None
-        check = self._transfer.check
         # What has appeared since the name was seen free is not ours, whatever its time says.
-        known = UNKNOWN if self._there.seen_before else self._target.known
-        return Placement(when_there, known, self._there, instead, check)
+        known = UNKNOWN if there.seen_before else self.report.target.known
+        return Placement(when_there, known, there, instead, self._transfer.check)
 
     def _path_beside(self) -> str:
         """Another path, for when a file of the user has the name that the server gave."""

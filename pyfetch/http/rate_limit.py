@@ -11,7 +11,7 @@ PAUSING_STATUSES = frozenset({429, 503})
 """Statuses that concern the whole host, not one URL."""
 
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
-_FIELDS_OF_QUOTA = frozenset({"ratelimit", *_REMAINING})
+FIELDS_OF_QUOTA = frozenset({"ratelimit", *_REMAINING})
 """Without any of these fields, a response says nothing about a quota."""
 _LONGEST_FIELD = 8 * 1024
 """Longest field that is parsed, in characters."""
@@ -42,7 +42,7 @@ def wait_when_spent(headers: Mapping[str, str], now: float | None = None) -> flo
     None if it did not, or does not say. `now`, in seconds since the epoch, is used if there is no
     `Date`.
     """
-    if _FIELDS_OF_QUOTA.isdisjoint(headers):  # as in most responses
+    if FIELDS_OF_QUOTA.isdisjoint(headers):  # as in most responses
         return None
     asked = _wait_of_limits(headers, spent_only=True)
     if asked is None and _remaining(headers) == 0:

@@ -43,19 +43,24 @@ class Place:
     As a context manager it closes the descriptor, unless that is the output directory's own.
     """
 
-    __slots__ = ("_owned", "descriptor", "name")
+    __slots__ = ("descriptor", "is_owned", "name")
 
     def __init__(self, descriptor: int, name: str, *, owned: bool) -> None:
         self.descriptor = descriptor
         self.name = name
-        self._owned = owned
+        self.is_owned = owned
+        """Whether it has to be closed."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._owned:
-            os.close(self.descriptor)
+        if self.is_owned:
+            self.close()
+
+    def close(self) -> None:
+        """Close the descriptor of a place that is owned."""
+        os.close(self.descriptor)
 
 
 class OutputDirectory:

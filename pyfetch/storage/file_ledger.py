@@ -121,8 +121,13 @@ class FileLedger:
         if target.path is None:
             return
         with self._lock:
-            self._let_go(target.path)
-            self._given.pop(target.index, None)
+            path = target.path
+            self._open[path] -= 1
+            if not self._open[path]:
+                del self._open[path]
+                self._noted.discard(path)
+            if self._given:
+                self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
             if self._packs and attempt.result.failed:
                 self._packs.failed(attempt.result)
@@ -172,12 +177,6 @@ class FileLedger:
     def _with_left(self, computed: ComputedTable, target: Target, path: str, known: Known) -> Known:
         left = computed.left(path, self.task_of(target), keeps=self._keeps)
         return known._replace(left=left) if left else known
-
-    def _let_go(self, path: str) -> None:
-        self._open[path] -= 1
-        if not self._open[path]:
-            del self._open[path]
-            self._noted.discard(path)
 
     def _note(self, target: Target, planned: str, attempt: Finished) -> None:
         path = attempt.path or planned

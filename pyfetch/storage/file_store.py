@@ -36,6 +36,7 @@ class FileStore:
         self._is_shared = directory.is_shared
         # No methods of this class: each would be one more call for each file.
         self.final: Callable[[str], str] = directory.final
+        self._before = directory.final("")
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:
         # Who makes a file meanwhile is seen when the name is taken.
@@ -58,7 +59,7 @@ class FileStore:
                 yield block
 
     def is_free(self, path: str) -> bool:
-        return not is_there(self.final(path))
+        return not is_there(self._before + path)
 
     was_free = is_free
 

@@ -31,6 +31,10 @@ NAMELESS_FILE = os.O_WRONLY | getattr(os, "O_TMPFILE", 0) | os.O_CLOEXEC
 READ_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """Flags to read a file; `open` fails for a link, and does not wait for the writer of a FIFO."""
 
+_ACCESS_SEES_LINKS = os.access in os.supports_follow_symlinks and os.access(
+    "/", os.F_OK, follow_symlinks=False
+)
+"""Whether `access` can look at a link itself: some systems and sandboxes refuse that."""
 _FREE_SPACE_HOLDS = 0.5
 """After this many seconds, the free space is looked up again."""
 
@@ -88,7 +92,10 @@ def before_paths(output_dir: Path) -> str:
 def is_there(file: str) -> bool:
     """Whether anything has this name, even a link that leads nowhere."""
     try:
-        os.lstat(file)  # `os.path.lexists` does the same with one more call
+        if _ACCESS_SEES_LINKS:
+            # `lstat` raises an error for each name that is free, which takes three times as long.
+            return os.access(file, os.F_OK, follow_symlinks=False)
+        os.lstat(file)
     except (OSError, ValueError):
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -145,7 +146,7 @@ class PathAllocator:
     def claim(self, path: str, target: Target, *, takes_over: bool = False) -> Known | None:
         """Claim a path for a target. Returns what is known of it; None if it belongs to another."""
         known = self._state.claim(
-            path, target.identity, lambda: self._store.was_free(path), takes_over=takes_over
+            path, target.identity, partial(self._store.was_free, path), takes_over=takes_over
         )
         if known is None:
             return None

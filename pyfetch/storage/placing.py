@@ -119,22 +119,28 @@ class Placer:
         """Give the part this path. Raises `TargetError` if it cannot have it, and `OSError`."""
         place = self.directory.place(path, make=True)
         assert place is not None  # noqa: S101 - it was made
-        with place:
-            found = self.placement.found
-            is_new = found.status is None and found.link is None
-            if is_new and self._take_free_name(place):
-                return self._placed(path)
-            self._give_name()
-            with contextlib.suppress(FileNotFoundError):
-                there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
-                return self._place_over(path, place, there)
-            # Something had the name before, and is gone now.
-            if self._take_free_name(place):
-                return self._placed(path)
-            detail = (
-                f"{self.directory.final(path)} appears and disappears: another program writes there"
-            )
-            raise TargetError(Failure.EXISTS, detail)
+        found = self.placement.found
+        try:  # in place of `with place`, as this is called for each file
+            if found.status is None and found.link is None and self._take_free_name(place):
+                return Placed(path, self.modified_ns)
+            return self._place_named(path, place)
+        finally:
+            if place.is_owned:
+                place.close()
+
+    def _place_named(self, path: str, place: Place) -> Placed:
+        """Give the part a path that something has, or had."""
+        self._give_name()
+        with contextlib.suppress(FileNotFoundError):
+            there = os.stat(place.name, dir_fd=place.descriptor, follow_symlinks=False)
+            return self._place_over(path, place, there)
+        # Something had the name before, and is gone now.
+        if self._take_free_name(place):
+            return self._placed(path)
+        detail = (
+            f"{self.directory.final(path)} appears and disappears: another program writes there"
+        )
+        raise TargetError(Failure.EXISTS, detail)
 
     def _placed(self, path: str, backup: str | None = None, *, replaced: bool = False) -> Placed:
         return Placed(path, self.modified_ns, backup, replaced=replaced)

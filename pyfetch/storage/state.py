@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyfetch.database import Database
-from pyfetch.facts import FileFacts, Known
+from pyfetch.facts import UNKNOWN, FileFacts, Known
 from pyfetch.naming.components import is_safe_path
 from pyfetch.storage.given_names import GivenNames, SignedOwners
 from pyfetch.storage.state_file import (
@@ -55,6 +55,9 @@ _FORGET = (
 )
 _FORGET_COMPUTED = "DELETE FROM computed WHERE key = ?1 AND ?1 NOT IN (SELECT key FROM file)"
 _TEXT = frozenset({str, type(None)})
+_FREE = Known(None, placed_by_us=True, seen_free=True)
+"""Of a name that this run gives, and that nothing has."""
+_ERRORS = (sqlite3.DatabaseError, OSError)
 
 
 class State:
@@ -132,7 +135,7 @@ class State:
         nothing on disk has the name; it is called for a path that is new.
         """
         key = folded_key(path)
-        with self._errors:
+        try:  # in place of `with self._errors`, as this is called for each URL
             row = self._tables.row(key)
             if row is None:
                 if self._tables.has_below(key):
@@ -140,7 +143,10 @@ class State:
                 was_free = is_free()
                 self._tables.put(key, FileRow(path, url, was_free))
                 self._given.add(key)
-                return Known(None, was_free, seen_free=was_free)
+                return _FREE if was_free else UNKNOWN
+        except _ERRORS as error:
+            raise self._errors.translated(error) or error from error
+        with self._errors:
             named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
                 if not takes_over or named != path or self._given.has(key):
@@ -238,8 +244,10 @@ class State:
         key = folded_key(path)
         row = self._tables.pending(key) or FileRow(path)
         row.path, row.status, row.facts, row.fetched_at = path, status, facts, time.time()
-        with self._errors:
+        try:
             self._tables.put(key, row)
+        except _ERRORS as error:
+            raise self._errors.translated(error) or error from error
 
     def ended_without_a_file(self, path: str) -> None:
         """Note that this run placed no file there: a file that appears later is not ours."""

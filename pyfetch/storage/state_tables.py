@@ -88,7 +88,8 @@ class StateTables:
 
     def row(self, key: str) -> list[Any] | None:
         """The row of a key: the columns from `path` on; None if there is none."""
-        self._begin()  # else each look-up would be a transaction, and take and release locks
+        if not self._in_transaction:
+            self._begin()  # else each look-up would be a transaction, and take and release locks
         if key in self._pending:
             self._write()
         if key in self._looked_up:

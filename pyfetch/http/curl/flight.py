@@ -136,7 +136,6 @@ class Flight:
     def send(self, *, over_new_connection: bool = False) -> None:
         """Send the next request. Raises `TargetError`."""
         client, transfer = self._client, self.transfer
-        transfer.check()
         planned = self._planned = client.conversation.plan(
             self._state, self._fields, transfer.target
         )
@@ -170,7 +169,7 @@ class Flight:
         except pycurl.error as error:
             refused = as_exception(URL_MALFORMAT, str(error), self._progress())
             raise failures.of_request(refused, config.timeout) from error
-        self._logs = trace.is_on()
+        self._logs = client.logs
         if self._logs and trace.shows_heads():
             trace.request_head(config.route.encode(request.url or "", request.headers))
         transfer.has_asked = True
@@ -286,6 +285,7 @@ class Flight:
         del self.transfer.phases[self._phases_before :]
         self._release()
         try:
+            self.transfer.check()
             self.send(over_new_connection=True)
         except BaseException as error:
             self.give_up(error)
@@ -339,6 +339,39 @@ class Flight:
         self._body = QueuedBody(
             self._client.helpers, self.transfer, self._receiver, self._go_on, self._helped
         )
+        if not self._limits:
+            self._client.large.add(self)
+
+    def take_pieces(self) -> BaseException | None:
+        """Hand over what libcurl has collected of a large body. Returns why to end, if so."""
+        handle, body = self._handle, self._body
+        assert handle, "it is in flight"  # noqa: S101
+        assert body, "it is large"  # noqa: S101
+        if handle.collects:
+            self._take_collected(handle, body)
+        elif self._is_judged and not self._is_discarding:
+            handle.collect()
+        if self._is_enough:
+            return _ENOUGH
+        if handle.collects and not self._is_paused and body.is_full():
+            self._pause()
+            handle.easy.pause(pycurl.PAUSE_RECV)
+        return None
+
+    def _take_collected(self, handle: Handle, body: QueuedBody) -> None:
+        pieces = handle.pieces[:]
+        if not pieces:
+            return
+        handle.pieces.clear()
+        size, left = sum(map(len, pieces)), self._left
+        if left is not None and size > left:
+            pieces, size = [b"".join(pieces)[:left]], left
+            self._is_enough = True
+        body.add(pieces, size)
+        if left is not None:
+            self._left = left - size
+        if self._is_enough:
+            self._is_discarding = True  # nothing is wanted behind it
 
     # What the client calls.
 
@@ -412,6 +445,8 @@ class Flight:
             self._send_again()  # by another version
             return
         try:
+            if self._body and handle.collects:
+                self._take_collected(handle, self._body)
             if self._error is None and self._response is None and self._has_head():
                 self._take_head()
             response = self._response

@@ -69,8 +69,8 @@ class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "easy", "keeps_heads", "lines", "listener", "route",
-        "sent", "sent_at", "version", "wants_new_connection",
+        "_fields", "_is_for_new", "_version", "collects", "easy", "keeps_heads", "lines",
+        "listener", "pieces", "route", "sent", "sent_at", "version", "wants_new_connection",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -78,6 +78,10 @@ class Handle:
         self.lines: list[bytes] = []
         """Lines of heads and trailers, as they came."""
         self.listener: Listener | None = None
+        self.pieces: list[bytes] = []
+        """What has come of the body since `collect`."""
+        self.collects = False
+        """Whether pieces are collected, in place of being passed to the listener."""
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
@@ -109,6 +113,7 @@ class Handle:
         easy = self.easy
         if route is not self.route:
             easy.reset()
+            self.collects = False
             self._fields = self.route = None
             self._is_for_new = False
             self._version = None
@@ -140,7 +145,20 @@ class Handle:
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
         self.lines.clear()
+        self.pieces.clear()
+        if self.collects:
+            self.collects = False
+            easy.setopt(pycurl.WRITEFUNCTION, self._write)
         self.listener = listener
+
+    def collect(self) -> None:
+        """Collect the pieces that come from now on; not to be called by the listener.
+
+        libcurl passes on 16 KiB at once, and to call a function of Python's for each takes longer
+        than to receive them. It receives a few megabytes at most between two calls of ours.
+        """
+        self.collects = True
+        self.easy.setopt(pycurl.WRITEFUNCTION, self.pieces.append)
 
     def _hear(self, kind: int, data: bytes) -> None:
         """Note the head of a request; a proxy may have been sent one before."""

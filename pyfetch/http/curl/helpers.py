@@ -18,6 +18,8 @@ _MOST_QUEUED = 2 * 1024 * 1024
 """Bytes of a body that wait for a helper, at most: then no more is received."""
 _HANDED_OVER = 256 * 1024
 """Bytes that are handed over to a helper at once."""
+_JOINED = 16
+"""Pieces that are hashed and written at once. libcurl's have 16 KiB."""
 _ROOM = 1024 * 1024
 """More is received once no more bytes than this wait."""
 
@@ -94,16 +96,25 @@ class QueuedBody:
 
     def put(self, data: bytes) -> bool:
         """Take a piece. False: there is no room now, and `has_room` will be called."""
-        if self._size >= _MOST_QUEUED:
-            with self._lock:
-                if self._size >= _MOST_QUEUED:
-                    self._wants_room = True
-                    return False
-        self._gathered.append(data)
-        self._gathered_size += len(data)
+        if self.is_full():
+            return False
+        self.add([data], len(data))
+        return True
+
+    def is_full(self) -> bool:
+        """Whether there is no room now. If so, `has_room` will be called."""
+        if self._size < _MOST_QUEUED:
+            return False
+        with self._lock:
+            self._wants_room = self._size >= _MOST_QUEUED
+            return self._wants_room
+
+    def add(self, pieces: list[bytes], size: int) -> None:
+        """Take pieces with so many bytes together, whether there is room or not."""
+        self._gathered += pieces
+        self._gathered_size += size
         if self._gathered_size >= _HANDED_OVER:
             self.hand_over()
-        return True
 
     def hand_over(self) -> None:
         """Let a helper take the pieces that there are: to wake one for each would cost more."""
@@ -121,7 +132,8 @@ class QueuedBody:
     def _work(self) -> None:
         while True:
             with self._lock:
-                pieces, self._pieces = self._pieces, []
+                pieces = self._pieces[:_JOINED]
+                del self._pieces[:_JOINED]
                 if not pieces or self.error:
                     self.is_busy = False
                     break

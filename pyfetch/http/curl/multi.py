@@ -40,6 +40,8 @@ class Multi:
         """Those of them that no transfer uses."""
         self._due: float | None = None
         """When libcurl wants to be called even if nothing happens."""
+        self._timer: deque[int] = deque(maxlen=1)
+        """In how many milliseconds that is, as libcurl has said last; negative: never."""
         self._posted: deque[Callable[[], None]] = deque()
         self._after_call: list[Callable[[], None]] = []
         self.after_this_call = self._after_call.append
@@ -48,7 +50,8 @@ class Multi:
         self._reading, self._writing = _new_signal()
         self._poll.register(self._reading, _IN)
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
-        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        # No function of Python's: libcurl sets its timer several times for each transfer.
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._timer.append)
         self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, per_host)
         self._max_connections = max_connections
@@ -73,14 +76,15 @@ class Multi:
         """
         has_moved = False
         now = time.monotonic()
+        self._see_timer(now)
+        if self._due is not None and self._due <= now:  # a transfer has just been added
+            self._due = None
+            self._act(pycurl.SOCKET_TIMEOUT, 0)
+            if ended := self._ended():
+                return ended
+            self._see_timer(now)
         if self._due is not None:
-            if self._due <= now:  # most often, as a transfer has just been added
-                self._due = None
-                self._act(pycurl.SOCKET_TIMEOUT, 0)
-                if ended := self._ended():
-                    return ended
-            if self._due is not None:
-                seconds = min(seconds, self._due - now)
+            seconds = min(seconds, self._due - now)
         for descriptor, events in self._wait_for_sockets(seconds, is_wanted):
             if descriptor == self._reading:
                 with contextlib.suppress(BlockingIOError):
@@ -169,8 +173,10 @@ class Multi:
         with contextlib.suppress(OSError, KeyError):  # it is closed
             self._poll.unregister(descriptor)
 
-    def _set_timer(self, milliseconds: int) -> None:
-        self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
+    def _see_timer(self, now: float) -> None:
+        if self._timer:
+            milliseconds = self._timer.pop()
+            self._due = None if milliseconds < 0 else now + milliseconds / 1000
 
 
 def _new_signal() -> tuple[int, int]:

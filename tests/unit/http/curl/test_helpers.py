@@ -100,3 +100,24 @@ def test_waiting_for_helpers_ends_in_time(seconds: float) -> None:
     loop.body.hand_over()
     assert not loop.helpers.wait(seconds)
     loop.finish()
+
+
+def test_pieces_that_were_collected_are_taken_in_order_however_many_they_are() -> None:
+    """More pieces than are hashed and written at once, added at once."""
+    loop = Loop()
+    pieces = [bytes([number]) * 10 for number in range(100)]
+    loop.body.add(pieces, 1000)
+    loop.body.hand_over()
+    loop.finish()
+    assert b"".join(loop.receiver.taken) == b"".join(pieces)
+    assert len(loop.receiver.taken) < len(pieces)
+    assert loop.transfer.received == 1000
+
+
+def test_a_body_that_is_full_says_when_there_is_room() -> None:
+    loop = Loop()
+    loop.body.add([PIECE] * 40, 40 * len(PIECE))
+    assert loop.body.is_full()
+    loop.finish()
+    assert not loop.body.is_full()
+    assert "room" in loop.heard
