@@ -342,7 +342,10 @@ class Result(ResultFields):
             raise FetchError(self, "its file was not kept (discard=True or keep=False)")
         if is_url(self.file):
             raise FetchError(self, f"it is no file here: read {self.file} from its bucket")
-        return Path(self.file)
+        path = Path(self.file)
+        if path.parent.is_file():
+            raise FetchError(self, f"it is a member of a pack: read {path.name} from {path.parent}")
+        return path
 
 
 def _may_hold_secret(url: str) -> bool:

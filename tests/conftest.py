@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # loads the client of buckets
 # No deadlines: a busy machine is no fault of ours.
 settings.register_profile("quick", max_examples=10, stateful_step_count=20, deadline=None)
 settings.register_profile("steady", max_examples=15, deadline=None)
-settings.register_profile("thorough", max_examples=1000, deadline=None)
+settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("steady")
 
 

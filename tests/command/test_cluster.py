@@ -96,6 +96,7 @@ def test_certificates_are_for_a_cluster_that_encrypts(pyfetch: Command) -> None:
     assert "cluster.json: it names no scheduler that encrypts" in ended.err
 
 
+@pytest.mark.slow
 def test_a_cluster_of_the_configuration_gives_way_to_the_command_line(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pyfetch import FetchError, fetch_all
 from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
 from tests.support.processes import children_of, connected_from
@@ -77,6 +78,15 @@ def test_no_two_urls_become_one_sample(pyfetch: Command, server: LoopbackServer)
     }
     assert found[4].keys() >= {"body.json", "json"}
     assert found[2].keys() >= {"tar.gz"}
+
+
+def test_a_result_of_the_library_says_that_its_body_is_in_a_pack(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    server.pages["/a.txt"] = Page(b"small")
+    (result,) = list(fetch_all([f"{server.url}/a.txt"], pack="webdataset", output_dir=tmp_path))
+    with pytest.raises(FetchError, match=r"read a.txt from .*000000.tar"):
+        result.read_bytes()
 
 
 def test_packs_are_not_larger_than_wanted(pyfetch: Command, server: LoopbackServer) -> None:
@@ -217,6 +227,7 @@ def test_what_is_there_is_treated_as_a_file_would_be(
     assert len(packs(pyfetch.directory / "data")) == (2 if policy == "replace" else 1)
 
 
+@pytest.mark.slow
 def test_a_run_over_processes_fills_packs_of_each_and_seals_all(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

@@ -21,6 +21,8 @@ from tests.support.server import LoopbackServer
 KILLS = 40
 WORKERS = 8
 FILES = 204
+MIB = 1024 * 1024
+"""More than libcurl's engine gathers of a body before a helper writes it."""
 BACKUP = r"\.~\d+~$"
 SEED = 20261123
 
@@ -114,7 +116,7 @@ def test_a_run_that_is_killed_again_and_again_gets_there_with_nothing_wrong_on_t
             now = kept_bytes(data)
             lost_now = (server.sent - sent) - (now - kept)
             # At most a piece in flight and one on its way to each worker.
-            assert lost_now <= WORKERS * 2 * PIECE
+            assert lost_now <= WORKERS * (MIB if pyfetch.engine == "curl" else 2 * PIECE)
             lost, kept, sent = lost + lost_now, now, server.sent
         else:
             origin.change_some()

@@ -19,6 +19,7 @@ OF_CURL = {
     "test_public_only.py::test_of_the_addresses_of_a_name_only_public_ones": _REPLACED,
     "test_name_lookups.py::test_the_command_stops_on_ctrl_c_though_a_look_up_hangs": _REPLACED,
     "test_name_lookups.py::test_a_look_up_that_hangs_is_a_failure_that_says_so": _REPLACED,
+    "test_promised_times.py::test_a_signal_ends_a_run_within_2_seconds[look_up": _REPLACED,
     "test_long_fields.py::test_a_result_keeps_no_field_of_more_than_8_kib": _LAXER,
     "test_long_fields.py::test_a_reason_of_more_than_8_kib_is_not_shown": _LAXER,
     "test_cpu_pin.py::test_who_shakes_hands_may_be_anywhere": "its helpers are never pinned",
@@ -46,7 +47,7 @@ def leave_out_differences(engine: str | None, tests: list[pytest.Item]) -> None:
     if engine != "curl":
         return
     for test in tests:
-        name = test.nodeid.removeprefix("tests/command/")
+        name = test.nodeid.removeprefix("tests/command/").removeprefix("tests/stress/")
         for beginning, reason in OF_CURL.items():
             if name.startswith(beginning):
                 test.add_marker(pytest.mark.skip(reason=reason))

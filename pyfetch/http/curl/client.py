@@ -26,11 +26,13 @@ from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
 from pyfetch.models import Failure, TargetError
 from pyfetch.settings import HttpVersion, Settings
-from pyfetch.system import descriptor_budget
+from pyfetch.system import daemon, descriptor_budget
 from pyfetch.transfer import Transfer
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at how far the flights in flight have come."""
+_LONGEST_CLOSE = 0.3
+"""Seconds that closing may take before it is left to a thread."""
 _FEW = 32
 """Up to so many flights, all are looked at whenever something has come."""
 _SPARE_HANDLES = 64
@@ -174,12 +176,15 @@ class CurlClient:
             flight.give_up(gone)
 
     def close(self) -> None:
-        """Close all connections. Nothing may be in flight."""
+        """Close all connections, or have that done later. Nothing may be in flight."""
         for handles in self._free.values():
             for handle in handles:
                 handle.easy.close()
         self._free.clear()
-        self._multi.close()
+        # libcurl waits for its look-ups of names, though nobody needs them, and one may hang.
+        closing = daemon(self._multi.close, "closing")
+        closing.start()
+        closing.join(_LONGEST_CLOSE)
 
     # What flights call.
 

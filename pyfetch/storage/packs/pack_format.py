@@ -107,7 +107,8 @@ class StoredMember(NamedTuple):
 
     def text(self) -> str:
         """All of it as one text."""
-        return "\t".join(map(str, self))
+        pack, start, end, offset, length, index, note, name = self
+        return f"{pack}\t{start}\t{end}\t{offset}\t{length}\t{index}\t{note}\t{name}"
 
     @classmethod
     def of(cls, text: str | None) -> Self | None:

@@ -102,10 +102,12 @@ class PackWriter:
     def append(self, packed: PackedMember, target_index: int) -> StoredMember:
         """Append a member. Returns where it is. What cannot be written whole is cut back."""
         with self._lock:
-            before, self._waiting = self._waiting, []
-            size = pieces_size(before)
+            pieces, size = packed.pieces, 0
+            if self._waiting:
+                pieces, size = [*self._waiting, *pieces], pieces_size(self._waiting)
+                self._waiting = []
             pack = self._pack_for(size + packed.size)
-            start, at = pack.start, self._write(pack, [*before, *packed.pieces]) + size
+            start, at = pack.start, self._write(pack, pieces) + size
             pack.start = pack.length
             pack.appended += 1
             pack.members += 1

@@ -18,7 +18,6 @@ from pyfetch.models import Result
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
-from pyfetch.storage.packs.pack_format import StoredMember
 from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
 from pyfetch.storage.packs.pack_sorting import PackLedger, sorted_pack
@@ -61,18 +60,22 @@ class _PackInWork:
     def length(self, length: int) -> None:
         self._length = length
 
-    def take(self, member: StoredMember, file: PackedFile) -> Iterator[PackedFile]:
-        """Note a member. Yields those that may be recorded now."""
-        if member.start < self.known_end:  # it was noted before
-            yield file
-            return
-        if member.start not in self.deferred:
+    def take(self, start: int, end: int, file: PackedFile) -> list[PackedFile]:
+        """Note a member. Returns those that may be recorded now."""
+        if start < self.known_end:  # it was noted before
+            return [file]
+        if start not in self.deferred:
             self.noted += 1
             self.members += 1
-        self.deferred[member.start] = member.end, file
+        if start == self.known_end and not self.deferred:  # as a rule
+            self.known_end = end
+            return [file]
+        self.deferred[start] = end, file
+        recorded = []
         while following := self.deferred.pop(self.known_end, None):
             self.known_end, file = following
-            yield file
+            recorded.append(file)
+        return recorded
 
 
 class Packs:
@@ -143,12 +146,13 @@ class Packs:
     def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
         file = PackedFile(path, status, facts)
-        member = StoredMember.of(facts.stored)
+        name, _, rest = (facts.stored or "").partition("\t")
         with self._lock:
-            pack = self._packs.get(member.pack) if member else None
-            if pack is None or member is None:
+            pack = self._packs.get(name)
+            if pack is None:
                 return [file]  # as before: a sealed pack has it
-            return [*pack.take(member, file)]
+            start, end, _ = rest.split("\t", 2)
+            return pack.take(int(start), int(end), file)
 
     def failed(self, result: Result) -> None:
         """Take note of a failure."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 MULTIPLE = 512
 """Content is padded to a multiple of so many bytes."""
 END = bytes(2 * MULTIPLE)
@@ -13,9 +11,8 @@ _MOST_NAME = 100
 _MOST_SIZE = 8**11
 _CONSTANT = b"0000644\0000000000\0000000000\0"
 """Mode, user and group: those of whoever unpacks it."""
-_REST = b"ustar\00000" + bytes(32 + 32 + 8 + 8 + 155 + 12)
+_REST = bytes(100) + b"ustar\00000" + bytes(32 + 32 + 8 + 8 + 155 + 12)
 _FILE, _PAX = b"0", b"x"
-_HEADER = struct.Struct(f"100s24s12s12s8s1s100s{len(_REST)}s")
 _SUM_OF_CONSTANTS = sum(_CONSTANT) + sum(b"ustar\00000") + 8 * ord(" ")
 
 
@@ -42,9 +39,9 @@ def header(name: str, size: int, modified: float) -> bytes:
 def _header(name: bytes, size: int, seconds: int, kind: bytes) -> bytes:
     digits = b"%011o\0%011o\0" % (size, seconds)
     total = _SUM_OF_CONSTANTS + sum(name) + sum(digits) + kind[0]
-    return _HEADER.pack(
-        name, _CONSTANT, digits[:12], digits[12:], b"%06o\0 " % total, kind, b"", _REST
-    )
+    return b"".join((
+        name.ljust(_MOST_NAME, b"\0"), _CONSTANT, digits, b"%06o\0 " % total, kind, _REST,
+    ))  # fmt: skip
 
 
 def _record(keyword: bytes, value: bytes) -> bytes:

@@ -36,6 +36,10 @@ _DATA = "json"
 
 _encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
 """To text that is ASCII alone."""
+_quoted = json.encoder.encode_basestring_ascii
+"""The same for a text."""
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]+\.([a-z0-9]{1,8})")
+"""A name, as most are, whose extension needs no thought."""
 
 
 class WebDataset:
@@ -49,6 +53,7 @@ class WebDataset:
     def __init__(self, settings: Settings) -> None:
         self._template = Template(settings.name)
         self._takes_given_name = settings.content_disposition
+        self._takes_names_of_urls = not (settings.has_template or settings.content_disposition)
 
     def key(self, path: RelativePath) -> RelativePath:
         """The path without extension, and without what the package would take for one."""
@@ -105,6 +110,12 @@ class WebDataset:
 
     def _extension(self, saved: SavedMember) -> str:
         """That of the name which a file would have, else that of the media type."""
+        target = saved.target
+        if self._takes_names_of_urls and not target.out:
+            before, slash, last = target.url.text.rpartition("/")
+            plain = _PLAIN_NAME.fullmatch(last)
+            if plain and not before.endswith("/") and slash and plain[1] != _DATA:
+                return plain[1]
         media_type = saved.content.said.media_type
         said = NOTHING_SAID
         if self._takes_given_name or self._template.uses_type:
@@ -112,7 +123,7 @@ class WebDataset:
             if self._takes_given_name:
                 given = file_name_given(saved.content.head.headers.get("content-disposition"))
             said = Said(given, media_type)
-        name = wanted_path(saved.target, self._template, said).rpartition("/")[2]
+        name = wanted_path(target, self._template, said).rpartition("/")[2]
         extension = split_extension(name)[1][1:].lower()
         if not extension and media_type:
             from pyfetch.naming.media_types import EXTENSIONS
@@ -124,21 +135,28 @@ class WebDataset:
 
 
 def _known(saved: SavedMember) -> bytes:
-    """What the list and the server say of a body, under the names that results have them by."""
-    content = saved.content
-    fields: Fields = content.head.headers
-    target = saved.target
-    known = {
-        "url": masked_url(target.url.text),
-        "final_url": masked_url(content.head.url.text),
-        "status": content.head.status,
-        "size": saved.body.size,
-        "sha256": content.sha256,
-        "content_type": kept_value(fields.get("content-type")) or content.said.media_type,
-        "content_encoding": content.coding,
-        "etag": content.said.etag,
-        "last_modified": content.said.last_modified,
-        "input": masked_value(target.input) if target.input else None,
-    }
-    said = {name: value for name, value in known.items() if value is not None}
-    return _encode(said).encode()
+    """What the list and the server say of a body, under the names that results have them by.
+
+    It is JSON, put together from texts: there is one for each body.
+    """
+    content, target = saved.content, saved.target
+    head, said = content.head, content.said
+    fields: Fields = head.headers
+    url = final_url = _quoted(masked_url(target.url.text))
+    if head.url is not target.url:
+        final_url = _quoted(masked_url(head.url.text))
+    known = [
+        f'{{"url":{url},"final_url":{final_url},"status":{head.status},"size":{saved.body.size}'
+    ]
+    for name, value in (
+        ("sha256", content.sha256),
+        ("content_type", kept_value(fields.get("content-type")) or said.media_type),
+        ("content_encoding", content.coding),
+        ("etag", said.etag),
+        ("last_modified", said.last_modified),
+    ):
+        if value is not None:
+            known.append(f',"{name}":{_quoted(value)}')
+    if target.input:
+        known.append(f',"input":{_encode(masked_value(target.input))}')
+    return f"{''.join(known)}}}".encode("ascii")
