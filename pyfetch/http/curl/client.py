@@ -71,8 +71,6 @@ class CurlClient:
         self._flights: dict[pycurl.Curl, tuple[Flight, Handle]] = {}
         self.logs = trace.is_on()
         """Whether what happens is logged; seen before each wait."""
-        self.large: set[Flight] = set()
-        """Flights whose bodies are left to helpers."""
         self.connections = OpenConnections()
         self.offers = Http3Offers() if has_http_3 and settings.http is HttpVersion.AUTO else None
         self._free: dict[Route | None, list[Handle]] = {}
@@ -119,8 +117,6 @@ class CurlClient:
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
         for easy, code, text in ended:
             self._flights[easy][0].end(code, text)
-        if self.large:
-            self._take_pieces()
         if len(self._flights) <= _FEW:
             self._see_heads()
         now = time.monotonic()
@@ -128,13 +124,6 @@ class CurlClient:
             heappop(self._timers)[2]()
         if now >= self._look_at:
             self._look(now)
-
-    def _take_pieces(self) -> None:
-        """Hand over what has come of large bodies."""
-        for flight in list(self.large):
-            why = flight.take_pieces()
-            if why:
-                flight.give_up(why)
 
     def _see_heads(self) -> None:
         """Judge heads whose bodies have not begun, without waiting for the next look."""
@@ -219,10 +208,8 @@ class CurlClient:
         if self._look_at == math.inf:
             self._look_at = time.monotonic() + _LOOK_EVERY
 
-    def release(self, flight: Flight, handle: Handle) -> None:
+    def release(self, _flight: Flight, handle: Handle) -> None:
         """Take a handle back."""
-        if self.large:
-            self.large.discard(flight)
         if self._flights.pop(handle.easy, None):
             self._multi.remove(handle.easy)
         self._free.setdefault(handle.route, []).append(handle)

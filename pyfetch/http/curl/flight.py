@@ -339,38 +339,6 @@ class Flight:
         self._body = QueuedBody(
             self._client.helpers, self.transfer, self._receiver, self._go_on, self._helped
         )
-        if not self._limits:
-            self._client.large.add(self)
-
-    def take_pieces(self) -> BaseException | None:
-        """Hand over what libcurl has collected of a large body. Returns why to end, if so."""
-        handle, body = self._handle, self._body
-        assert handle, "it is in flight"  # noqa: S101
-        assert body, "it is large"  # noqa: S101
-        if handle.collects:
-            self._take_collected(handle, body)
-        elif self._is_judged and not self._is_discarding:
-            handle.collect(self._pause)
-        if self._is_enough:
-            return _ENOUGH
-        if self._is_paused and self._is_judged and not body.is_full():
-            self._go_on()
-        return None
-
-    def _take_collected(self, handle: Handle, body: QueuedBody) -> None:
-        pieces = handle.pieces[:]
-        if not pieces:
-            return
-        handle.pieces.clear()
-        size, left = sum(map(len, pieces)), self._left
-        if left is not None and size > left:
-            pieces, size = [b"".join(pieces)[:left]], left
-            self._is_enough = True
-        body.add(pieces, size)
-        if left is not None:
-            self._left = left - size
-        if self._is_enough:
-            self._is_discarding = True  # nothing is wanted behind it
 
     # What the client calls.
 
@@ -444,8 +412,6 @@ class Flight:
             self._send_again()  # by another version
             return
         try:
-            if self._body and handle.collects:
-                self._take_collected(handle, self._body)
             if self._error is None and self._response is None and self._has_head():
                 self._take_head()
             response = self._response

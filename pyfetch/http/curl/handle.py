@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import pycurl
@@ -22,8 +22,6 @@ _VERSIONS = {
     HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
 }
 _METHOD = (b"GET ", b"CONNECT ")
-_MOST_COLLECTED = 64
-"""Pieces that are collected, at most: libcurl goes on as long as the server does."""
 _BUFFER_SIZE = 256 * 1024
 """Bytes that are received at once, at most."""
 _MAY_BE_SENT, _MAY_NOT_BE_SENT = int(pycurl.PREREQFUNC_OK), int(pycurl.PREREQFUNC_ABORT)
@@ -71,8 +69,8 @@ class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "collects", "easy", "keeps_heads", "lines",
-        "listener", "pieces", "route", "sent", "sent_at", "version", "wants_new_connection",
+        "_fields", "_is_for_new", "_version", "easy", "keeps_heads", "lines",
+        "listener", "route", "sent", "sent_at", "version", "wants_new_connection",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -80,10 +78,6 @@ class Handle:
         self.lines: list[bytes] = []
         """Lines of heads and trailers, as they came."""
         self.listener: Listener | None = None
-        self.pieces: list[bytes] = []
-        """What has come of the body since `collect`."""
-        self.collects = False
-        """Whether pieces are collected, in place of being passed to the listener."""
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
@@ -115,7 +109,6 @@ class Handle:
         easy = self.easy
         if route is not self.route:
             easy.reset()
-            self.collects = False
             self._fields = self.route = None
             self._is_for_new = False
             self._version = None
@@ -147,21 +140,7 @@ class Handle:
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
         self.lines.clear()
-        self.pieces.clear()
-        if self.collects:
-            self.collects = False
-            easy.setopt(pycurl.WRITEFUNCTION, self._write)
         self.listener = listener
-
-    def collect(self, pause: Callable[[], int]) -> None:
-        """Collect the pieces that come from now on; not to be called by the listener.
-
-        `pause` is called for a piece for which there is no room; it returns what libcurl is told.
-        """
-        self.collects = True
-        collector = _collector(self.pieces, pause)
-        next(collector)
-        self.easy.setopt(pycurl.WRITEFUNCTION, collector.send)
 
     def _hear(self, kind: int, data: bytes) -> None:
         """Note the head of a request; a proxy may have been sent one before."""
@@ -192,23 +171,6 @@ class Handle:
         if self.listener:
             self.listener.resolving()
         return 0
-
-
-def _collector(pieces: list[bytes], pause: Callable[[], int]) -> Generator[int | None, bytes, None]:
-    """Take pieces of a body as long as there is room.
-
-    libcurl passes on 16 KiB at once. To go on with a generator takes a third of the time that it
-    takes to call a method for each.
-    """
-    answer: int | None = None
-    append = pieces.append
-    while True:
-        piece = yield answer
-        if len(pieces) < _MOST_COLLECTED:
-            append(piece)
-            answer = None
-        else:
-            answer = pause()
 
 
 class Options:
