@@ -66,6 +66,7 @@ def test_what_is_said_of_a_cluster_needs_one(pyfetch: Command, option: tuple[str
     assert f"{option[0]} is for a Dask cluster: it needs --cluster or --cluster-file" in ended.err
 
 
+@pytest.mark.slow
 def test_certificates_that_cannot_be_used_are_named(pyfetch: Command) -> None:
     """Dask itself would only say that nobody answers."""
     authority, other = trustme.CA(), trustme.CA()

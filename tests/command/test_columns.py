@@ -497,6 +497,7 @@ def test_a_table_without_heading_is_written_back_without_one(
 # Over processes
 
 
+@pytest.mark.slow
 def test_names_by_columns_and_media_types_hold_over_processes(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:

@@ -331,6 +331,7 @@ def test_discarded_bodies_are_decoded_and_counted(pyfetch: Command, server: Loop
     assert (result["size"], result["sha256"]) == (len(CONTENT), SHA256)
 
 
+@pytest.mark.slow
 def test_the_summary_says_the_rate_of_what_came_over_the_network(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -362,6 +363,7 @@ def test_a_bomb_ends_as_too_large_in_flat_memory(
     assert not (installed.directory / "b" / "bomb").exists()
 
 
+@pytest.mark.slow
 def test_what_decodes_is_loaded_only_where_it_is_asked_for(installed: InstalledCommand) -> None:
     """Not at the start of a run without the option."""
     code = (

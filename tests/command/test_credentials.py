@@ -386,6 +386,7 @@ class TestNothingSecretIsShown:
             failed = (pyfetch.directory / "failed").read_text().splitlines()
             assert BAD_URLS[0] in failed
 
+    @pytest.mark.slow
     def test_nor_on_a_terminal(self, forked: InstalledCommand, secrets: Secrets) -> None:
         (forked.directory / "list").write_text("\n".join(secrets.urls))
         with Terminal(forked, *secrets.options, "list", columns=400, rows=80) as terminal:

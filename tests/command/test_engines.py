@@ -51,6 +51,7 @@ def test_a_large_body_has_its_digest_and_a_rerun_finds_it_unchanged(
     assert (pyfetch.directory / "large").read_bytes() == LARGE
 
 
+@pytest.mark.slow
 def test_processes_use_it_too(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages |= {f"/{number}": Page(b"x") for number in range(20)}
     urls = [f"{server.url}{path}" for path in server.pages]

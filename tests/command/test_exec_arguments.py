@@ -6,6 +6,8 @@ import json
 import os
 import sys
 
+import pytest
+
 from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
 
@@ -32,6 +34,7 @@ def noted(pyfetch: Command, arguments: str, *options: str) -> list[list[str]]:
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 def test_each_name_arrives_as_one_argument(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages["/x"] = Page(b"x")
     items = [{"url": f"{server.url}/x?{number}", "out": out} for number, out in enumerate(OUTS)]

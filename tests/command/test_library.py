@@ -123,6 +123,7 @@ def test_each_result_is_shown_to_on_result_before_it_is_taken(server: LoopbackSe
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.slow
 def test_results_come_to_coroutines_in_order(server: LoopbackServer, backend: str) -> None:
     urls = urls_of(server, 600)
 
@@ -377,6 +378,7 @@ def test_a_bar_is_drawn_on_a_terminal_alone(
     assert (len(results), tuple(capsys.readouterr())) == (3, ("", ""))
 
 
+@pytest.mark.slow
 def test_a_bar_on_a_terminal_says_how_far_the_batch_is(server: LoopbackServer) -> None:
     urls = [*urls_of(server, 30), f"{server.url}/gone"]
     program = (

@@ -232,6 +232,7 @@ def test_max_wait_is_all_that_a_host_may_make_us_wait(
     assert len(server.asked) <= 2
 
 
+@pytest.mark.slow
 def test_a_dead_host_costs_a_moment_and_not_the_batch(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -283,6 +284,7 @@ def test_files_that_are_there_need_no_host_no_rate_and_no_pause(
     [(60, ["-w", "64"]), (20, ["-w", "auto"]), (16, ["--workers", "4"])],
     ids=["60", "20", "16"],
 )
+@pytest.mark.slow
 def test_few_descriptors_mean_fewer_transfers_and_no_failure(
     pyfetch: Command, descriptors: int, options: list[str]
 ) -> None:
@@ -391,6 +393,7 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
     assert any("1 s" in result["detail"] for result in ended.results)
 
 
+@pytest.mark.slow
 def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:

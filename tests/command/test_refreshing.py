@@ -227,6 +227,7 @@ class TestManyFiles:
         server.pages |= {f"/f{i}": Page(b"%d" % i) for i in range(self.NUMBER)}
         return "\n".join(f"{server.url}/f{i}" for i in range(self.NUMBER))
 
+    @pytest.mark.slow
     def test_a_rerun_asks_nothing_or_only_whether_something_changed(
         self, pyfetch: Command, server: LoopbackServer, urls: str
     ) -> None:

@@ -223,6 +223,7 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_so_large_is_a_failure_and_the_rest_goes_on(
     installed: InstalledCommand, server: LoopbackServer
 ) -> None:

@@ -27,6 +27,7 @@ def numbers(server: LoopbackServer) -> list[str]:
     return [f"{server.url}/{number}" for number in range(1, 9)]
 
 
+@pytest.mark.slow
 def test_values_come_in_the_order_of_the_urls(numbers: list[str], tmp_path: Path) -> None:
     results = list(fetch_all(numbers, output_dir=tmp_path, then=square, cpus=2))
     assert [result.value for result in results] == [1, 4, 9, 16, 25, 36, 49, 64]
@@ -42,6 +43,7 @@ def test_it_runs_in_another_process_with_what_the_result_says(
     assert value == {"name": "1", "url": numbers[0], "input": {"colour": "blue"}}
 
 
+@pytest.mark.slow
 def test_a_file_that_was_not_kept_leaves_its_value(numbers: list[str], tmp_path: Path) -> None:
     result = fetch(numbers[6], output_dir=tmp_path, then=square, cpus=1, keep=False)
     assert (result.value, result.path) == (49, None)

@@ -251,6 +251,7 @@ def test_a_page_explains_each_failure_code(failure: Failure) -> None:
     assert f"| `{failure}` |" in (PAGES / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_nothing_is_imported_that_a_run_does_not_need() -> None:
     def imported(statement: str) -> set[str]:
         code = f"import sys\n{statement}\nprint(*sys.modules)"
@@ -338,6 +339,7 @@ def loaded_by(directory: Path, listed: str, *arguments: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
 
 
+@pytest.mark.slow
 def test_a_run_loads_only_what_it_needs(server: LoopbackServer, tmp_path: Path) -> None:
     server.pages["/x"] = Page(b"x")
     loaded = loaded_by(tmp_path, f"{server.url}/x", "--discard")
@@ -387,6 +389,7 @@ def test_a_run_of_urls_alone_loads_nothing_that_reads_lists(
     assert DETECTION not in loaded_by(tmp_path, "", "--discard", f"{server.url}/x")
 
 
+@pytest.mark.slow
 def test_what_is_loaded_where_it_is_needed_is_called_so(
     server: LoopbackServer, tmp_path: Path
 ) -> None:

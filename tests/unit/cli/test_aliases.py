@@ -247,6 +247,7 @@ _ANY_WORD = st.sampled_from([*sorted(WORDS), *sorted(OWN), "--", "-", "16", "a=b
 
 
 @given(st.lists(_ANY_WORD | st.builds("{}={}".format, _ANY_WORD, st.text()) | st.text()))
+@pytest.mark.slow
 def test_no_command_line_makes_another_error(arguments: list[str]) -> None:
     """It is translated and parsed, or the user is told what is wrong."""
     with contextlib.suppress(click.UsageError, UsageError, click.exceptions.Exit):

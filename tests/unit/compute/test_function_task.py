@@ -293,6 +293,7 @@ def run(source: str, *, typed: bool = False) -> str:
     return ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_a_function_of_a_script_is_taken_with_the_script() -> None:
     """With `if __name__ == "__main__"`, as everywhere where Python starts processes."""
     before, after = SCRIPT.split("\ntask = ")
@@ -301,6 +302,7 @@ def test_a_function_of_a_script_is_taken_with_the_script() -> None:
     assert run(OTHER_PROCESS) == "49\n"
 
 
+@pytest.mark.slow
 def test_a_script_that_starts_a_run_when_it_is_imported_is_told_so() -> None:
     assert "Traceback" not in run(SCRIPT)
     assert "below  if __name__ == '__main__':" in run(OTHER_PROCESS)
