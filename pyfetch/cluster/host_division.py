@@ -62,8 +62,8 @@ class HostDivision(Generic[M]):
             host.set_enough(member, part)
             if units and not change.before:
                 part.wants = False
-                part.begins(now)
                 least = 0.0 if budget.in_force == units else told.interval
+                part.begins(now + least)
                 self._outgoing.news(host, member, part, now, least=least)
                 self._fronts.show_own(host, member, part)
 

@@ -78,7 +78,7 @@ def next_holders(host: WaitingHost[M], now: float) -> Turns[M]:
         _lend(host, wanting)
         together = [*holders, *wanting]
         return Turns(together, now + max(host.parts[each].lease for each in wanting))
-    time = max(SLICE, _INTERVALS * limits.interval * len(holders))
+    time = max(SLICE, _INTERVALS * max(map(host.interval_of, holders), default=0.0))
     if limits.interval and len(holders) > 1:
         time += COUNTED_OVER
     had_theirs = sorted(

@@ -53,7 +53,7 @@ class MemberPart:
         self.wants = False
         """Whether it waits for a part of the budget."""
         self.since = now
-        """When its part of the budget last began."""
+        """From when it may use its part of the budget, or might when that last began."""
         self.lease = 0.0
         """Seconds for which it may keep a part that it has only asked for."""
         self.speed: float | None = None
@@ -61,9 +61,9 @@ class MemberPart:
         self._finished = 0
         self._measured_at = now
 
-    def begins(self, now: float) -> None:
-        """Its part of the budget has changed: measure anew."""
-        self.since = self._measured_at = now
+    def begins(self, at: float) -> None:
+        """It has a part of the budget, which it may use from this time on: measure anew."""
+        self.since = self._measured_at = at
         self._finished = 0
 
     def finished(self, now: float) -> bool:
@@ -171,6 +171,13 @@ class WaitingHost(Generic[M]):
         if limits.interval:
             enough = min(enough, math.ceil(_AHEAD / limits.interval) + _FEW)
         part.enough = enough
+
+    def interval_of(self, member: M) -> float:
+        """Seconds between two requests of a member, by its part of the limits; 0: any."""
+        if self.budget is None or self.limits is None or not self.limits.interval:
+            return 0.0
+        units = self.budget.told(member) or 1
+        return part_of(self.limits, units, self.budget.units).interval
 
     def learn(self, news: HostNews, now: float) -> None:
         """Take in what a member has learned; it counts more than what was known before."""

@@ -6,10 +6,15 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+UNSIGNED = "UNSIGNED-PAYLOAD"
+"""In place of the digest of a body, if a field that is signed has one."""
+EMPTY = hashlib.sha256(b"").hexdigest()
+"""The digest of no body."""
 
 
 class S3Access(NamedTuple):
@@ -44,17 +49,14 @@ def signed_fields(
     path: str,
     query: Mapping[str, str],
     fields: Mapping[str, str],
-    body: bytes | memoryview,
+    digest: str,
     now: float,
-    *,
-    signs_body: bool = True,
 ) -> dict[str, str]:
     """The header fields of a request with its signature.
 
-    `path`: already encoded; `now`: seconds since the epoch. `signs_body`: False if the fields have
-    a digest of the body, which is signed with them.
+    `path`: already encoded; `digest`: sha256 of the body, in hexadecimal digits, or `UNSIGNED`;
+    `now`: seconds since the epoch.
     """
-    digest = hashlib.sha256(body).hexdigest() if signs_body else "UNSIGNED-PAYLOAD"
     at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     signed = {name.lower(): value for name, value in fields.items()}
     signed |= {"host": host, "x-amz-date": at, "x-amz-content-sha256": digest}
@@ -65,9 +67,7 @@ def signed_fields(
     request = "\n".join([method, path, encoded_query(query), lines, names, digest])
     scope = f"{at[:8]}/{access.region}/s3/aws4_request"
     hashed = hashlib.sha256(request.encode()).hexdigest()
-    key = f"AWS4{access.secret}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
+    key = _signing_key(access.secret, scope)
     text = f"{_ALGORITHM}\n{at}\n{scope}\n{hashed}"
     signature = hmac.digest(key, text.encode(), "sha256").hex()
     credential = f"{access.key_id}/{scope}"
@@ -75,3 +75,11 @@ def signed_fields(
         f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature={signature}"
     )
     return signed
+
+
+@lru_cache(4)  # it is the same for a day
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

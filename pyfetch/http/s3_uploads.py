@@ -18,7 +18,13 @@ from urllib.parse import urlsplit
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
-from pyfetch.http.s3_signature import S3Access, encoded, encoded_query, signed_fields
+from pyfetch.http.s3_signature import (
+    UNSIGNED,
+    S3Access,
+    encoded,
+    encoded_query,
+    signed_fields,
+)
 
 _TRIES = 10
 _FIRST_WAIT = 0.1
@@ -172,10 +178,10 @@ class S3Uploads:
         fields: Mapping[str, str],
     ) -> str:
         path = f"{self._before}/{encoded(key, safe='/')}" if key else self._before
+        digest = UNSIGNED if "Content-MD5" in fields else hashlib.sha256(body).hexdigest()
         signed = signed_fields(
-            self._access, method, self._host, path, query, fields, body, time.time(),
-            signs_body="Content-MD5" not in fields,
-        )  # fmt: skip
+            self._access, method, self._host, path, query, fields, digest, time.time()
+        )
         url = f"{self._origin}{path}?{encoded_query(query)}"
         try:
             answer = self._pool.request(

@@ -6,14 +6,16 @@ import gzip
 import hashlib
 import json
 import re
+import time
 
 import obstore
 import pytest
 
 from pyfetch import FetchError, fetch
-from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, may_use_buckets
+from pyfetch.http import s3_objects
+from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
-from tests.support.server import LoopbackServer, Page
+from tests.support.server import Handler, LoopbackServer, Page
 
 pytestmark = pytest.mark.slow  # servers of objects take seconds to start
 
@@ -162,6 +164,44 @@ def test_a_plan_looks_at_the_bucket_and_writes_nothing(
     ended = save(pyfetch, bucket, "--plan", f"{server.url}/x", f"{server.url}/y")
     assert [row[0] for row in ended.rows][:2] == ["refresh", "fetch"], ended.out
     assert bucket.list() == before
+
+
+@pytest.mark.parametrize(("kind", "obeys"), [("bucket", False), ("strict_bucket", True)])
+def test_a_new_object_costs_one_request_and_where_there_are_no_conditions_a_look_ahead(
+    pyfetch: Command, server: LoopbackServer, request: pytest.FixtureRequest,
+    kind: str, obeys: bool,
+) -> None:  # fmt: skip
+    place = request.getfixturevalue(kind)
+    with Trouble(place.port) as proxy:
+        looked: list[int] = []
+
+        def page(handler: Handler) -> None:
+            looked.append(sum(method == "HEAD" for method, target in proxy.asked if "/x" in target))
+            handler.answer(200, b"x")
+
+        server.routes["/x"] = page
+        place.port = proxy.port
+        assert save(pyfetch, place, f"{server.url}/x").status == 0
+        asked = [method for method, target in proxy.asked if target.endswith("/x")]
+    assert asked == (["PUT"] if obeys else ["HEAD", "PUT"])
+    assert looked == [len(asked) - 1], "the look is under way before the body is asked for"
+    place.port = proxy.behind
+    assert place.objects() == {"x": b"x"}
+
+
+def test_an_object_that_comes_while_its_body_is_fetched_is_kept(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_objects, "FRESH", 0.05)
+
+    def page(handler: Handler) -> None:
+        place.write("x", b"theirs")
+        time.sleep(0.1)  # what was seen before does not count any more
+        handler.answer(200, b"x")
+
+    server.routes["/x"] = page
+    assert save(pyfetch, place, f"{server.url}/x").status == 0
+    assert place.objects() == {"x": b"x", "x.~1~": b"theirs"}
 
 
 HOSTILE = [

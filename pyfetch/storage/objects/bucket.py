@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
 
 from pyfetch.errors import ErrorTranslation, StoppedError, UsageError
+from pyfetch.http.s3_objects import AskedHead, S3Objects, object_fields
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
@@ -98,6 +99,8 @@ class Bucket:
         self.options = dict(options)
         self.uploads: LargeUploads | None = None
         """What puts large bodies, in parts that outlive this process; None: `obstore` does."""
+        self.quick: S3Objects | None = None
+        """What puts small bodies, as long as nothing goes wrong; None: `obstore` does."""
         self._obeys: bool | None = None
         """None: nobody has tried."""
         self._lock = threading.Lock()
@@ -141,6 +144,11 @@ class Bucket:
         `instead_of`: the ETag of the version that it replaces; None: none, it must be new; empty:
         whatever is there. Raises `ConditionFailed`.
         """
+        if self.quick:
+            fields = {**object_fields(attributes or {}), **_condition(instead_of)}
+            etag = self.quick.put(self.address.key(path), data, fields)
+            if etag:
+                return _plain(etag)
         mode: Any = "overwrite" if instead_of == "" else "create"
         if instead_of:
             mode = {"e_tag": f'"{instead_of}"'}
@@ -208,11 +216,8 @@ class Bucket:
 
         assert self.uploads  # noqa: S101 - it has begun this one
         path = upload.path
-        condition = {}
-        if instead_of != "":
-            condition = {"If-Match": f'"{instead_of}"'} if instead_of else {"If-None-Match": "*"}
         try:
-            token = upload.completed(condition, check)
+            token = upload.completed(_condition(instead_of), check)
         except S3Error as error:
             if error.status == 412:
                 raise ConditionFailed from None
@@ -228,6 +233,12 @@ class Bucket:
         if there is None or there.token != token:
             raise ConditionFailed  # somebody has replaced it at once
         return there.etag
+
+    def ask_ahead(self, path: str) -> AskedHead | None:
+        """Ask for what `place` needs to know on a server without conditions, if that is quick."""
+        if self.quick is None or self.obeys_conditions:
+            return None
+        return self.quick.ask_head(self.address.key(path))
 
     def head(self, path: str) -> ObjectMeta | None:
         """What there is of this path; None: nothing."""
@@ -423,6 +434,13 @@ def meaning_of(
 def _first_cause(text: str) -> str:
     line = text.splitlines()[0] if text else "no answer"
     return line if len(line) <= 300 else f"{line[:300]}…"
+
+
+def _condition(instead_of: str | None) -> dict[str, str]:
+    """The header field for what `Bucket.put` means by that."""
+    if instead_of is None:
+        return {"If-None-Match": "*"}
+    return {"If-Match": f'"{instead_of}"'} if instead_of else {}
 
 
 def _plain(etag: str | None) -> str | None:

@@ -10,10 +10,18 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pyfetch.http.s3_signature import S3Access
 
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+_LEFT_TO_OBSTORE = (
+    "allow_invalid_certificates", "default_headers", "proxy_ca_certificate", "proxy_url",
+    "request_payer", "root_certificate", "s3_express", "server_side_encryption", "skip_signature",
+    "sse_bucket_key_enabled", "sse_customer_key_base64", "sse_kms_key_id",
+)  # fmt: skip
+"""Options that change what is sent, or how, as our own clients of S3 do not know it."""
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 
 
@@ -39,7 +47,8 @@ def completed(scheme: str, options: Mapping[str, str]) -> dict[str, Any]:
 def s3_access(scheme: str, options: Mapping[str, str]) -> S3Access | None:
     """Where and with which keys a bucket of S3 is used; None if that is left to `obstore`.
 
-    So it is with keys that a machine or pod gets for a time, and with hosts that name the bucket.
+    So it is with keys that a machine or pod gets for a time, with hosts that name the bucket,
+    behind a proxy, and with options such as those of encryption.
     """
     if scheme != "s3":
         return None
@@ -54,12 +63,21 @@ def s3_access(scheme: str, options: Mapping[str, str]) -> S3Access | None:
 
     key_id, secret = said("access_key_id"), said("secret_access_key")
     virtual = (said("virtual_hosted_style_request") or "").lower() not in ("", "false")
-    if not (key_id and secret) or virtual or said("skip_signature", "s3_express"):
+    if not (key_id and secret) or virtual or any(map(said, _LEFT_TO_OBSTORE)):
         return None
     region = said("region", "default_region") or "us-east-1"
     endpoint = said("endpoint_url_s3", "endpoint", "endpoint_url")
     endpoint = (endpoint or f"https://s3.{region}.amazonaws.com").rstrip("/")
+    if _is_behind_proxy(endpoint):
+        return None
     return S3Access(endpoint, region, key_id, secret, said("session_token", "token"))
+
+
+def _is_behind_proxy(endpoint: str) -> bool:
+    proxies, parts = getproxies(), urlsplit(endpoint)
+    if not (parts.scheme in proxies or "all" in proxies):
+        return False
+    return not proxy_bypass(parts.netloc)
 
 
 def _profile() -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pyfetch.http.s3_objects import object_fields
 from pyfetch.http.s3_uploads import S3Error, S3Uploads, UploadedPart
 from pyfetch.storage.objects.upload_records import UploadRecord, UploadRecords
 
@@ -51,7 +52,7 @@ class LargeUploads:
             self._end(record)
         record = self._wanted(record, path, key, size, attributes)
         self.records.write(record)
-        begun = self.client.begin(key, _fields(record.attributes))
+        begun = self.client.begin(key, object_fields(record.attributes))
         is_sole = record.is_sole and begun.is_sole
         record = record._replace(upload=begun.identifier, is_sole=is_sole)
         self.records.write(record)
@@ -134,10 +135,3 @@ class LargeUploads:
             if error.status != 404:
                 raise
             return False  # it has ended meanwhile
-
-
-def _fields(attributes: Mapping[str, str]) -> dict[str, str]:
-    own = ("Content-Type", "Content-Encoding")
-    return {
-        name if name in own else f"x-amz-meta-{name}": value for name, value in attributes.items()
-    }

@@ -81,13 +81,16 @@ class ObjectPlacer:
         self.is_in_the_way = False
         """Whether it failed as an object of the name is there and stays."""
 
-    def place(self, path: str) -> Placed:
-        """Put the body at this path. Raises `TargetError` if it must not be there."""
+    def place(self, path: str, *, is_free: bool = False) -> Placed:
+        """Put the body at this path. Raises `TargetError` if it must not be there.
+
+        `is_free`: whether somebody has just looked, and nothing is there.
+        """
         self._bucket.check(path)
         is_new = self._placement.found.status is None
         for _ in range(_MOST_TRIES):
             there = None
-            if not is_new or not self._bucket.obeys_conditions:
+            if not is_new or not (is_free or self._bucket.obeys_conditions):
                 there = self._bucket.head(path)
             try:
                 if there is not None:
@@ -98,7 +101,7 @@ class ObjectPlacer:
                 if there is None and found and self._is_own(found):
                     # The answer to our own request was lost, and the second one found its object.
                     return self._placed(path, found.etag)
-                is_new = False
+                is_new = is_free = False
         detail = f"{self._bucket.address.shown(path)} changes all the time: another program writes"
         raise TargetError(Failure.EXISTS, detail)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from pyfetch.headers import parse_http_date
 from pyfetch.http.response import SavedContent
+from pyfetch.http.s3_objects import AskedHead
 from pyfetch.storage.objects.bucket import MARK
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.objects.object_placing import LARGE, ObjectPlacer, Payload
@@ -34,9 +35,13 @@ class ObjectSaving:
 
     waits = True
 
-    def __init__(self, store: ObjectStore, path: str, url: str) -> None:
+    def __init__(
+        self, store: ObjectStore, path: str, url: str, asked: AskedHead | None = None
+    ) -> None:
+        """`asked`: whether something is at this path."""
         self._store = store
         self._path = path
+        self._asked = asked
         self._url = url
         self._part = Part(store.parts, path, url)
         self._held: bytearray | None = None
@@ -57,6 +62,8 @@ class ObjectSaving:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._asked:
+            self._asked.close()
         self._forget()
         self._part.__exit__(*error)
         self._end_upload(aborts=not self._part.length)
@@ -106,6 +113,9 @@ class ObjectSaving:
                 self._store.end_upload(upload.path)
 
     def goes_to(self, path: str) -> None:
+        if self._asked:
+            self._asked.close()
+            self._asked = None
         self._path = path
         self._part.goes_to(path)
 
@@ -136,8 +146,9 @@ class ObjectSaving:
             else:
                 body = Payload.of_bytes(self._held)
             placer = ObjectPlacer(self._store.bucket, body, placement, attributes, self._upload)
+            is_free = self._asked is not None and self._asked.says_missing()
             try:
-                placed = placer.place(self._path)
+                placed = placer.place(self._path, is_free=is_free)
             finally:
                 if placer.is_in_the_way:
                     self.drop()  # the object will stay in the next run, too

@@ -58,10 +58,12 @@ class ObjectStore:
         bucket = Bucket(BucketAddress.of(settings.output_dir), settings.store_option)
         access = s3_access(bucket.address.scheme, bucket.options)
         if access:
+            from pyfetch.http.s3_objects import S3Objects
             from pyfetch.http.s3_uploads import S3Uploads
 
             client = S3Uploads(access, bucket.address.bucket)
             bucket.uploads = LargeUploads(client, directory.path)
+            bucket.quick = S3Objects(access, bucket.address.bucket)
         return cls(bucket, directory, settings.min_free)
 
     def look(self, path: str, known: Known, policy: IfExists) -> Found:
@@ -86,7 +88,9 @@ class ObjectStore:
             raise TargetError(Failure.DISK, detail) from None
 
     def begin(self, path: str, target: Target) -> ObjectSaving:
-        return ObjectSaving(self, path, target.identity)
+        is_new = target.known.facts is None  # else it may stay as it is
+        asked = self.bucket.ask_ahead(path) if is_new else None
+        return ObjectSaving(self, path, target.identity, asked)
 
     def is_free(self, path: str) -> bool:
         return self.bucket.head(path) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import timegm
 
-from pyfetch.http.s3_signature import S3Access, signed_fields
+from pyfetch.http.s3_signature import EMPTY, S3Access, signed_fields
 from tests.support.cases import cases
 
 ACCESS = S3Access(
@@ -29,7 +29,7 @@ NOW = timegm((2013, 5, 24, 0, 0, 0))
 def test_the_examples_of_aws_have_their_signatures(
     path: str, query: dict[str, str], fields: dict[str, str], signature: str
 ) -> None:
-    signed = signed_fields(ACCESS, "GET", HOST, path, query, fields, b"", NOW)
+    signed = signed_fields(ACCESS, "GET", HOST, path, query, fields, EMPTY, NOW)
     assert signed["authorization"].endswith(f"Signature={signature}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,8 @@ def test_an_upload_has_no_more_parts_than_servers_take() -> None:
 def test_keys_come_from_options_environment_or_profile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "REGION", "DEFAULT_REGION", "PROFILE"):
         monkeypatch.delenv(f"AWS_{name}", raising=False)
     for name in ("ENDPOINT_URL_S3", "ENDPOINT_URL", "ENDPOINT", "SESSION_TOKEN", "TOKEN"):
@@ -103,4 +106,12 @@ def test_keys_come_from_options_environment_or_profile(
     assert (found := s3_access("s3", options))
     assert (found.key_id, found.endpoint) == ("of_options", "http://h")
     assert s3_access("gs", options) is None
-    assert s3_access("s3", options | {"virtual_hosted_style_request": "true"}) is None
+    for name in ("virtual_hosted_style_request", "proxy_url", "aws_server_side_encryption"):
+        assert s3_access("s3", options | {name: "true"}) is None, "obstore alone knows it"
+    monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", "a key")
+    assert s3_access("s3", options) is None
+    monkeypatch.delenv("AWS_SSE_KMS_KEY_ID")
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    assert s3_access("s3", options) is None
+    monkeypatch.setenv("no_proxy", "h")
+    assert s3_access("s3", options)
