@@ -6,7 +6,7 @@ import queue
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyfetch.storage.packs.pack_writer import GivenPack
+from pyfetch.storage.packs.pack_source import GivenPack
 
 if TYPE_CHECKING:
     from pyfetch.cluster.member import Member

@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from pyfetch.storage.packs.pack_writer import GivenPack
+from pyfetch.storage.packs.pack_source import GivenPack
 
 if TYPE_CHECKING:
     from pyfetch.storage.packs.pack_store import PackStore

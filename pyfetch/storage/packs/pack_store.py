@@ -20,7 +20,8 @@ from pyfetch.storage.memory import Memory
 from pyfetch.storage.packs.pack_files import OpenPacks, PacksInDirectory, SealedPacks
 from pyfetch.storage.packs.pack_format import PackFormat, StoredMember, pieces_size
 from pyfetch.storage.packs.pack_saving import PackSaving
-from pyfetch.storage.packs.pack_writer import GivenPack, PackWriter
+from pyfetch.storage.packs.pack_source import GivenPack
+from pyfetch.storage.packs.pack_writer import PackWriter
 from pyfetch.storage.parts import Parts, current_boot
 
 MOST_IN_MEMORY = 64 * 1024 * 1024

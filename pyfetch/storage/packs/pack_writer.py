@@ -7,7 +7,6 @@ import errno
 import os
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
 
 from pyfetch.errors import StoppedError
 from pyfetch.storage.packs.pack_files import OpenPacks
@@ -20,6 +19,7 @@ from pyfetch.storage.packs.pack_format import (
     StoredMember,
     pieces_size,
 )
+from pyfetch.storage.packs.pack_source import GivenPack, PackSource
 
 _MOST_BUFFERS = 512
 """Buffers of one system call, at most: Linux takes 1024 (IOV_MAX)."""
@@ -27,32 +27,6 @@ _MOST_WAITING = 1024 * 1024
 """Bytes that wait for what follows, at most."""
 _CANNOT_COPY = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 """What `copy_file_range` answers where it cannot be used."""
-
-
-class GivenPack(NamedTuple):
-    """A pack that a writer may append to."""
-
-    name: str
-    length: int
-    """Bytes that it has."""
-    members: int
-    """How many members these are."""
-
-
-class PackSource(Protocol):
-    """Gives packs to writers, and takes back those that are full. For any thread."""
-
-    def take(self) -> GivenPack:
-        """A pack that no other writer has. Raises a `RunError`, `OSError`."""
-        ...
-
-    def full(self, name: str, length: int, members: int) -> None:
-        """Take back a pack that has got so many `members`, and so many bytes in all."""
-        ...
-
-    def left(self, name: str, length: int) -> None:
-        """Take back a pack that is not full, at the end of the run."""
-        ...
 
 
 class _OpenPack:

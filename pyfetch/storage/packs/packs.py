@@ -21,8 +21,8 @@ from pyfetch.storage.packs.pack_failures import PackFailures
 from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
 from pyfetch.storage.packs.pack_sorting import PackLedger, sorted_pack
+from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_store import PackStore
-from pyfetch.storage.packs.pack_writer import GivenPack
 from pyfetch.storage.packs.sealing import FullPack, Sealer
 from pyfetch.storage.state import State
 
