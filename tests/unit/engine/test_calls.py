@@ -16,7 +16,7 @@ from pyfetch.scheduling.worker_limit import WorkerLimit
 from pyfetch.urls import parse_url
 
 NUMBER = 200
-MOST_CALLS = 68
+MOST_CALLS = 62
 
 
 def test_a_url_takes_few_calls_from_its_line_to_its_result() -> None:

@@ -6,6 +6,7 @@ from http.client import HTTPException
 
 import pytest
 
+from pyfetch.headers import LONGEST_VALUE
 from pyfetch.http.curl.head import final_head
 
 OK = [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 5\r\n", b"\r\n"]
@@ -46,3 +47,13 @@ def test_a_later_version_has_no_reason_and_the_same_fields(version: str) -> None
 def test_what_is_no_proper_head_is_refused(lines: list[bytes]) -> None:
     with pytest.raises(HTTPException):
         final_head(lines, 0)
+
+
+@pytest.mark.parametrize("length", [10, 300, 9000])
+def test_long_lines_are_read_as_short_ones_but_not_kept_for_results(length: int) -> None:
+    """Lines up to some length are remembered from one head to the next, longer ones are not."""
+    value = "v" * length
+    head = final_head([OK[0], f"ETag: {value}\r\n".encode(), *OK[1:]], 0)
+    assert dict(head.fields) == {"etag": value, "content-length": "5"}
+    assert head.fields.kept().get("etag") == (value if length <= LONGEST_VALUE else None)
+    assert head.fields.kept()["content-length"] == "5"
