@@ -49,8 +49,8 @@ test: $(VENV)/ready-to-test ## Run the tests of the units and of the command, bu
 	$(PYTEST) $(AT_ONCE) -m 'not slow' tests/unit tests/command
 
 .PHONY: test-unit
-test-unit: $(VENV)/ready-to-test ## Run those of the units alone, with fewer examples
-	$(PYTEST) --numprocesses 2 --dist worksteal --hypothesis-profile quick -m 'not slow' tests/unit
+test-unit: $(VENV)/ready-to-test ## Run those of the units alone, but for those that try random examples
+	$(PYTEST) --numprocesses 2 --dist worksteal -m 'not slow and not hypothesis' tests/unit
 
 # A replay of web archives, for one slow test. It needs another package of the name `brotli`.
 $(VENV)-pywb/ready: | $(VENV)/ready

@@ -27,7 +27,6 @@ if TYPE_CHECKING:  # loads the client of buckets
     from tests.support.buckets import BucketOfTests, BucketServer
 
 # No deadlines: a busy machine is no fault of ours.
-settings.register_profile("quick", max_examples=10, stateful_step_count=20, deadline=None)
 settings.register_profile("steady", max_examples=15, deadline=None)
 settings.register_profile("thorough", max_examples=300, deadline=None)
 settings.load_profile("steady")

@@ -550,6 +550,7 @@ def test_a_name_that_a_killed_process_got_is_the_same_for_the_one_that_goes_on(
     assert {f"{number}.png" for number in range(10)} <= found.keys()
 
 
+@pytest.mark.slow
 def test_names_that_servers_give_hold_over_processes(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:

@@ -157,6 +157,7 @@ def test_many_requests_go_over_one_connection_with_http_2_and_more_with_1_1(
             assert (len(connections) == 1) == (spoken == "2")
 
 
+@pytest.mark.slow
 def test_pycurl_is_loaded_by_its_engine_alone(pyfetch: Command) -> None:
     assert importlib.util.find_spec("pycurl")
     code = "import sys, pyfetch.run, pyfetch.engine.threads; print('pycurl' in sys.modules)"

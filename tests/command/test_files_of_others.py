@@ -314,6 +314,7 @@ def test_two_runs_in_directories_that_lie_within_one_another_do_not_write_one_fi
     assert files(data / "b/inner") == {"x": b"of the outer run", "x.~1~": b"of the inner run"}
 
 
+@pytest.mark.slow
 def test_over_processes_it_is_the_same(
     forked: InstalledCommand, data: Path, server: LoopbackServer, url: str
 ) -> None:

@@ -353,6 +353,7 @@ def test_what_on_progress_raises_is_raised_at_the_end(server: LoopbackServer) ->
         next(results)
 
 
+@pytest.mark.slow
 def test_all_names_are_in_dir_and_help_though_they_are_loaded_late() -> None:
     program = (
         "import pyfetch, sys\n"

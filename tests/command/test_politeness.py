@@ -328,6 +328,7 @@ def test_an_attempt_that_gets_no_descriptor_is_made_later_and_does_not_count(
     assert "out of descriptors or threads: workers 8 → " in ended.err
 
 
+@pytest.mark.slow
 def test_a_list_that_goes_from_host_to_host_uses_each_connection_again(pyfetch: Command) -> None:
     with LoopbackServer("0.0.0.0") as server:  # noqa: S104 - all of the loopback's addresses
         server.pages["/x"] = Page(b"x")
@@ -412,6 +413,7 @@ def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
     assert 8 < server.most_at_once <= 128
 
 
+@pytest.mark.slow
 def test_max_workers_is_the_most_of_auto(pyfetch: Command, server: LoopbackServer) -> None:
     server.routes["/x"] = slow
     ended = pyfetch(

@@ -279,6 +279,7 @@ def test_a_link_in_place_of_the_directory_of_pruned_files_is_not_followed(
     assert len(below(data)) == 3
 
 
+@pytest.mark.slow
 def test_files_over_processes_are_pruned_too(forked: InstalledCommand, urls: list[str]) -> None:
     forked("-o", "data", *urls)
     forked("-o", "data", "--processes", "2", *PRUNE, *urls[:2])

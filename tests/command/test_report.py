@@ -142,6 +142,7 @@ def test_what_cannot_be_made_is_said(pyfetch: Command, arguments: list[str], mes
     assert not (pyfetch.directory / "out.html").exists()
 
 
+@pytest.mark.slow
 def test_a_report_over_processes_has_each_url_and_its_times(
     forked: InstalledCommand, server: LoopbackServer, urls: list[str]
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_report_over_processes_has_each_url_and_its_times(
 
 
 @pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "two processes"])
+@pytest.mark.slow
 def test_a_run_that_is_killed_leaves_no_torn_page(
     forked: InstalledCommand, server: LoopbackServer, options: tuple[str, ...]
 ) -> None:

@@ -194,6 +194,7 @@ def test_bars_use_the_width_there_is(forked: InstalledCommand, server: LoopbackS
         assert bar.count("━") + bar.count("─") > 100
 
 
+@pytest.mark.slow
 def test_after_a_resize_no_ghost_remains(forked: InstalledCommand, server: LoopbackServer) -> None:
     server.routes["/x"] = dripping(1000, 500)
     urls = [f"{server.url}/x?{number}" for number in range(4)]

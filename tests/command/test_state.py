@@ -89,6 +89,7 @@ def test_credentials_do_not_get_into_the_state(pyfetch: Command, server: Loopbac
 
 
 @pytest.mark.parametrize("damage", ["garbage", "pages", "newer"])
+@pytest.mark.slow
 def test_a_state_that_cannot_be_used_is_said_so_and_never_dropped(
     pyfetch: Command, server: LoopbackServer, damage: str
 ) -> None:
@@ -151,6 +152,7 @@ def test_the_lock_of_a_run_names_its_process(
     assert pyfetch(f"{server.url}/y").status == 0
 
 
+@pytest.mark.slow
 def test_wait_lock_waits_for_the_run_before_it(
     pyfetch: Command, forked: InstalledCommand, server: LoopbackServer
 ) -> None:

@@ -325,6 +325,7 @@ def test_a_run_that_was_suspended_can_be_ended(start: Start, server: LoopbackSer
     assert [row[4] for row in end.rows] == ["cancelled"] * 50
 
 
+@pytest.mark.slow
 def test_signals_that_were_ignored_from_the_start_stay_ignored(
     start: Start, server: LoopbackServer
 ) -> None:

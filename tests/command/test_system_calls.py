@@ -49,6 +49,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
+@pytest.mark.slow
 def test_a_small_file_takes_six_calls(
     pyfetch: Command, server: LoopbackServer, counted: Counter[str]
 ) -> None:

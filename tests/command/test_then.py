@@ -34,6 +34,7 @@ def test_values_come_in_the_order_of_the_urls(numbers: list[str], tmp_path: Path
     assert all(result.ok and result.path and result.path.exists() for result in results)
 
 
+@pytest.mark.slow
 def test_it_runs_in_another_process_with_what_the_result_says(
     numbers: list[str], tmp_path: Path
 ) -> None:
@@ -51,6 +52,7 @@ def test_a_file_that_was_not_kept_leaves_its_value(numbers: list[str], tmp_path:
         result.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_function_that_fails_fails_its_url_alone(numbers: list[str], tmp_path: Path) -> None:
     Path(tmp_path / "x").mkdir()
     items: list[str | dict[str, str]] = [numbers[0], {"url": numbers[1], "out": "x/two"}]

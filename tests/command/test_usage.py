@@ -183,6 +183,7 @@ def test_numbers_that_json_does_not_know_are_null_in_results(pyfetch: Command) -
     assert result["input"] == {"a": None, "b": [{"c": None}, None, 1.5]}
 
 
+@pytest.mark.slow
 def test_a_standard_input_that_is_closed_is_a_usage_error(pyfetch: Command) -> None:
     script = f'exec "{COMMAND}" "$@" <&-'
     for arguments in ([], ["-"]):
@@ -349,6 +350,7 @@ def test_a_run_loads_only_what_it_needs(server: LoopbackServer, tmp_path: Path) 
     assert len(own) <= MOST_OWN_MODULES
 
 
+@pytest.mark.slow
 def test_a_run_into_a_directory_loads_nothing_of_buckets(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
@@ -358,6 +360,7 @@ def test_a_run_into_a_directory_loads_nothing_of_buckets(
     assert not loaded & OF_BUCKETS
 
 
+@pytest.mark.slow
 def test_long_named_tuples_that_a_run_loads_have_types_that_are_no_text(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
@@ -381,6 +384,7 @@ _LONG = 5
 """Fields of a named tuple from which on their types count."""
 
 
+@pytest.mark.slow
 def test_a_run_of_urls_alone_loads_nothing_that_reads_lists(
     server: LoopbackServer, tmp_path: Path
 ) -> None:

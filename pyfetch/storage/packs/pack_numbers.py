@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,10 +16,14 @@ _LONGEST = 4096
 
 
 class PackNumbers:
-    """Gives numbers, in the order in which packs are begun. Its methods raise `OSError`."""
+    """Gives numbers, in the order in which packs are begun; for any thread.
+
+    Its methods raise `OSError`.
+    """
 
     def __init__(self, store: PackStore) -> None:
         self._store = store
+        self._lock = threading.Lock()
         self._next = read_numbers(store)[0]
         self._keep()
 
@@ -26,9 +31,10 @@ class PackNumbers:
         """The name of a new pack, which is made and is empty."""
         files, sealed, pack_format = self._store.open_packs, self._store.sealed, self._store.format
         while True:
-            name = pack_format.name(self._next)
-            self._next += 1
-            self._keep()
+            with self._lock:  # what sorts full packs asks, too
+                name = pack_format.name(self._next)
+                self._next += 1
+                self._keep()
             beside = self._store.beside(name)
             is_free = sealed.size(name) is None and sealed.size(beside) is None
             if is_free and files.create(name):

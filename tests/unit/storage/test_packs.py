@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pyfetch.settings import Pack, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.packs.pack_format import PackedMember, StoredMember
+from pyfetch.storage.packs.pack_numbers import PackNumbers
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.packs import Packs
 from pyfetch.storage.packs.tar import END, header
@@ -139,6 +141,15 @@ def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
         packs = packs_of(store, state)
         assert packs.take().length == second.end
         assert (tmp_path / ".pyfetch" / "packs" / "000000.tar").stat().st_size == second.end
+
+
+def test_threads_that_begin_packs_together_get_different_ones(directory: OutputDirectory) -> None:
+    """What puts full packs into the order of the list makes some while others are filled."""
+    with closing(PackStore.of(SETTINGS, directory)) as store:
+        numbers = PackNumbers(store)
+        with ThreadPoolExecutor(8) as pool:
+            names = list(pool.map(lambda _: numbers.claimed(), range(80)))
+    assert sorted(names) == [f"{number:06}.tar" for number in range(80)]
 
 
 def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
