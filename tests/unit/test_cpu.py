@@ -30,6 +30,7 @@ def claiming() -> tuple[subprocess.Popen[str], int]:
     return process, int(process.stdout.readline())
 
 
+@pytest.mark.slow
 def test_processes_of_a_machine_claim_one_seed_each_as_long_as_they_run() -> None:
     one, of_one = claiming()
     two, of_two = claiming()

@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +44,7 @@ def test_all_else_stays_as_it_is(text: str) -> None:
     assert escaped(text) == text
 
 
+@pytest.mark.slow
 def test_no_control_line_end_surrogate_or_bidi_character_is_left() -> None:
     left = {
         f"U+{ord(c):04X}"
@@ -57,6 +59,7 @@ def test_no_control_line_end_surrogate_or_bidi_character_is_left() -> None:
     assert left == set()
 
 
+@pytest.mark.slow
 def test_every_letter_number_and_symbol_stays() -> None:
     shown = "".join(
         c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c)[0] in "LMNPS"

@@ -211,6 +211,7 @@ def test_each_flag_turns_its_setting_round(name: str) -> None:
 
 
 @cases("name", [n for n, s in SETTINGS.items() if isinstance(s.kind, Number)])
+@pytest.mark.slow
 def test_the_command_line_and_the_library_refuse_the_same_numbers(name: str) -> None:
     kind, flag = SETTINGS[name].kind, SETTINGS[name].flags[-1]
     assert isinstance(kind, Number)

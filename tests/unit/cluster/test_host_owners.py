@@ -350,6 +350,7 @@ def test_the_hosts_of_a_member_that_died_go_to_others_after_the_interval() -> No
     assert second.number in cluster.by_member["a"]
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known_hosts, "MOST_IDLE", 20)
     cluster = Cluster({f"host{number}": Limits(1) for number in range(400)}, members=2)

@@ -12,6 +12,8 @@ from tools.simulation.cluster.origins import Manner
 from tools.simulation.cluster.run import ClusterScenario, run
 from tools.simulation.cluster.scenarios import deaths, settings
 
+pytestmark = pytest.mark.slow
+
 STEADY = Manner(latency=0.1, spread=0.2)
 SMALL = ClusterScenario(
     "small", even(40, 600), shuffled, settings(workers=4), members=8, manner_of=lambda _: STEADY,

@@ -308,6 +308,7 @@ def test_a_script_that_starts_a_run_when_it_is_imported_is_told_so() -> None:
     assert "below  if __name__ == '__main__':" in run(OTHER_PROCESS)
 
 
+@pytest.mark.slow
 def test_a_function_that_was_typed_into_python_says_so() -> None:
     said = run(SCRIPT, typed=True).splitlines()[-1]
     assert "the function 'square' cannot be used: it was typed into Python" in said

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
+import pytest
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -108,6 +109,7 @@ SHARED_NAMES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_of_urllib3_only_names_are_used_that_its_fork_has_too() -> None:
     """The package urllib3-future replaces `urllib3` by a fork with connections of another kind."""
     used = set()

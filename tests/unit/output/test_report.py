@@ -119,6 +119,7 @@ def test_results_without_timing_have_a_page_too() -> None:
 
 
 @cases(("code", "told"), [("map", "map ×1"), ("checksum", "checksum 200 ×1")])
+@pytest.mark.slow
 def test_a_status_is_told_beside_a_failure_of_its_answer_alone(code: str, told: str) -> None:
     """Where computing has failed, the answer was well."""
     figures = Figures()

@@ -42,6 +42,7 @@ print(said, end="")
 """
 
 
+@pytest.mark.slow
 def test_it_has_nothing_open_but_what_it_is_given_and_says_how_it_ended(tmp_path: Path) -> None:
     """Text that waits to be written, handlers of a log and other files are left to the first."""
     ended = subprocess.run(

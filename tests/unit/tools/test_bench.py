@@ -21,6 +21,8 @@ from tools.benchmarks.bench.verify import lacking
 from tools.benchmarks.bench.work import line_of
 from tools.benchmarks.bench.workloads import FULL, QUICK, Workload, alike, chosen
 
+pytestmark = pytest.mark.slow
+
 PYFETCH, ARTICLE = (p for p in SAVING if p.key in ("pyfetch", "article"))
 CURL = next(program for program in SAVING if program.key == "curl")
 TINY = Workload("tiny", "tiny: 3 x 10 B", alike("tiny", 3, 10), 2, (PYFETCH, CURL))
