@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from pyfetch.headers import parse_http_date
 from pyfetch.http.response import SavedContent
 from pyfetch.http.s3_objects import AskedHead
+from pyfetch.storage.memory import HeldBody
 from pyfetch.storage.objects.bucket import MARK
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.objects.object_placing import LARGE, ObjectPlacer, Payload
@@ -21,8 +22,6 @@ from pyfetch.storage.placing import Placed, Placement
 if TYPE_CHECKING:
     from pyfetch.storage.objects.object_store import ObjectStore
 
-SMALL = 1024 * 1024
-"""A body up to this length, in bytes, is kept in memory until it is put."""
 _LONGEST_VALUE = 256
 
 
@@ -44,10 +43,7 @@ class ObjectSaving:
         self._asked = asked
         self._url = url
         self._part = Part(store.parts, path, url)
-        self._held: bytearray | None = None
-        """The body, while it is in memory."""
-        self._taken = 0
-        """Bytes of the memory of the store that are ours."""
+        self._held = HeldBody(store.memory)
         self._total: int | None = None
         self._metadata: PartMetadata | None = None
         self._upload: LargeUpload | None = None
@@ -56,7 +52,8 @@ class ObjectSaving:
     @property
     def length(self) -> int:
         """Bytes that it has."""
-        return self._part.length if self._held is None else len(self._held)
+        held = self._held.content
+        return self._part.length if held is None else len(held)
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +61,7 @@ class ObjectSaving:
     def __exit__(self, *error: object) -> None:
         if self._asked:
             self._asked.close()
-        self._forget()
+        self._held.forget()
         self._part.__exit__(*error)
         self._end_upload(aborts=not self._part.length)
 
@@ -82,12 +79,8 @@ class ObjectSaving:
         *,
         is_whole: bool = False,  # noqa: ARG002 - a part is read again, so it needs a name
     ) -> None:
-        self._forget()
         self._total, self._metadata = total, metadata
-        if (total is None or total <= SMALL) and self._store.memory.take(SMALL):
-            self._taken = SMALL
-            self._held = bytearray()
-        else:
+        if not self._held.begin(total):
             self._part.begin(total, metadata, is_whole=False)
             self._begin_upload()
 
@@ -120,18 +113,16 @@ class ObjectSaving:
         self._part.goes_to(path)
 
     def write(self, data: bytes | memoryview) -> None:
-        held = self._held
-        if held is None:
-            self._part.write(data)
-            if self._upload:
-                self._upload.grown(self._part.length)
-        elif len(held) + len(data) <= SMALL:
-            held += data
-        else:
-            self._part.begin(self._total, self._metadata)
-            self._part.write(memoryview(held))
-            self._forget()
-            self._part.write(data)
+        held, part = self._held, self._part
+        if held.append(data):
+            return
+        if held.content is not None:
+            part.begin(self._total, self._metadata)
+            part.write(memoryview(held.content))
+            held.forget()
+        part.write(data)
+        if self._upload:
+            self._upload.grown(part.length)
 
     def commit(
         self, placement: Placement, content: SavedContent, *, modified: float | None
@@ -141,10 +132,11 @@ class ObjectSaving:
         else:
             attributes = _attributes(content, modified, self._url)
         with contextlib.ExitStack() as stack:
-            if self._held is None:
+            held = self._held.content
+            if held is None:
                 body = Payload.of_file(stack.enter_context(self._part.reading()))
             else:
-                body = Payload.of_bytes(self._held)
+                body = Payload.of_bytes(held)
             placer = ObjectPlacer(self._store.bucket, body, placement, attributes, self._upload)
             is_free = self._asked is not None and self._asked.says_missing()
             try:
@@ -156,17 +148,12 @@ class ObjectSaving:
         return placed
 
     def drop(self) -> None:
-        self._forget()
+        self._held.forget()
         self._part.drop()
         if self._upload:
             self._end_upload(aborts=True)
         else:  # an earlier run may have begun one, for a body that was longer
             self._store.end_upload(self._path)
-
-    def _forget(self) -> None:
-        self._held = None
-        self._store.memory.give_back(self._taken)
-        self._taken = 0
 
 
 def owner_mark(url: str) -> str:

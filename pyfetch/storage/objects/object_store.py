@@ -20,9 +20,6 @@ from pyfetch.storage.objects.large_uploads import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving
 from pyfetch.storage.parts import Parts
 
-MOST_IN_MEMORY = 64 * 1024 * 1024
-"""Bytes of bodies that are kept in memory, over all transfers of a process."""
-
 _ASKS_FIRST = frozenset({IfExists.SKIP, IfExists.FAIL})
 
 
@@ -49,7 +46,7 @@ class ObjectStore:
         self.bucket = bucket
         self.directory = directory
         self.parts = Parts(directory, min_free)
-        self.memory = Memory(MOST_IN_MEMORY)
+        self.memory = Memory()
         self.final = bucket.address.shown
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target
 from pyfetch.storage.filesystem import errors_of
+from pyfetch.storage.memory import HeldBody
 from pyfetch.storage.packs.pack_format import MemberBody, SavedMember, StoredMember
 from pyfetch.storage.part import Part
 from pyfetch.storage.parts import PartMetadata
@@ -16,9 +17,6 @@ from pyfetch.storage.placing import Placed, Placement
 
 if TYPE_CHECKING:
     from pyfetch.storage.packs.pack_store import PackStore
-
-SMALL = 1024 * 1024
-"""A body up to this length, in bytes, is kept in memory until it is packed."""
 
 
 class PackSaving:
@@ -29,7 +27,7 @@ class PackSaving:
     """
 
     __slots__ = (
-        "_held", "_metadata", "_part", "_path", "_planned", "_store", "_taken", "_target", "_total",
+        "_held", "_metadata", "_part", "_path", "_planned", "_store", "_target", "_total",
     )  # fmt: skip
 
     def __init__(self, store: PackStore, path: str, target: Target) -> None:
@@ -37,18 +35,15 @@ class PackSaving:
         self._path = self._planned = path
         self._target = target
         self._part: Part | None = None
-        self._held: bytearray | None = None
-        """The body, while it is in memory."""
-        self._taken = 0
-        """Bytes of the memory of the store that are ours."""
+        self._held = HeldBody(store.memory)
         self._total: int | None = None
         self._metadata: PartMetadata | None = None
 
     @property
     def length(self) -> int:
         """Bytes that it has."""
-        if self._held is not None:
-            return len(self._held)
+        if self._held.content is not None:
+            return len(self._held.content)
         return self._part.length if self._part else 0
 
     @property
@@ -60,7 +55,7 @@ class PackSaving:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._forget()
+        self._held.forget()
         if self._part:
             if not self._store.format.continues:
                 self._part.drop()
@@ -83,13 +78,9 @@ class PackSaving:
         *,
         is_whole: bool = False,  # noqa: ARG002 - a part is read again, so it needs a name
     ) -> None:
-        self._forget()
         self._total = total
         self._metadata = metadata = metadata if self._store.format.continues else None
-        size = SMALL if total is None else total
-        if size <= SMALL and self._store.memory.take(size):
-            self._taken = size
-            self._held = bytearray()
+        if self._held.begin(total):
             if self._part:
                 self._part.drop()
                 self._part = None
@@ -106,16 +97,14 @@ class PackSaving:
 
     def write(self, data: bytes | memoryview) -> None:
         held = self._held
-        if held is None:
-            self._as_part().write(data)
-        elif len(held) + len(data) <= self._taken:
-            held += data
-        else:
-            part = self._as_part()
+        if held.append(data):
+            return
+        part = self._as_part()
+        if held.content is not None:
             part.begin(self._total, self._metadata)
-            part.write(memoryview(held))
-            self._forget()
-            part.write(data)
+            part.write(memoryview(held.content))
+            held.forget()
+        part.write(data)
 
     def commit(
         self, placement: Placement, content: SavedContent, *, modified: float | None
@@ -129,12 +118,13 @@ class PackSaving:
                 self._path, before.modified_ns, None, before.stored, adopted=True, shown=found.shown
             )
         try:
-            if self._held is None:
+            held = self._held.content
+            if held is None:
                 part = self._as_part()
                 with part.reading() as file:
                     member = self._packed(MemberBody(part.length, None, file), content, modified)
             else:
-                body = MemberBody(len(self._held), self._held)
+                body = MemberBody(len(held), held)
                 member = self._packed(body, content, modified)
         except OSError as error:
             errors = errors_of(store.final(self._path), store.directory.check)
@@ -157,7 +147,7 @@ class PackSaving:
         return member
 
     def drop(self) -> None:
-        self._forget()
+        self._held.forget()
         if self._part:
             self._part.drop()
 
@@ -166,9 +156,3 @@ class PackSaving:
             self._part = Part(self._store.parts, self._planned, self._target.identity)
             self._part.goes_to(self._path)
         return self._part
-
-    def _forget(self) -> None:
-        self._held = None
-        if self._taken:
-            self._store.memory.give_back(self._taken)
-            self._taken = 0

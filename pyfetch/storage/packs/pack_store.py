@@ -24,9 +24,6 @@ from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_writer import PackWriter
 from pyfetch.storage.parts import Parts, current_boot
 
-MOST_IN_MEMORY = 64 * 1024 * 1024
-"""Bytes of bodies that are kept in memory, over all transfers of a process."""
-
 _NOT_MODIFIED = 304
 
 
@@ -60,7 +57,7 @@ class PackStore:
         self.final = final
         self.open_packs = OpenPacks(directory)
         self.parts = Parts(directory, settings.min_free)
-        self.memory = Memory(MOST_IN_MEMORY)
+        self.memory = Memory()
         self._most_bytes, self._most_members = settings.pack_size, settings.pack_count
         self.writer = PackWriter(
             self.open_packs, pack_format, self._most_bytes, self._most_members,
