@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,25 +75,14 @@ class Child:
         # while it starts must not end it with a traceback.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING_SIGNALS)
         self._process: subprocess.Popen[bytes] | ForkedProcess
-        kept = [theirs.fileno(), life, *_passed_on]
+        kept = (theirs.fileno(), life, *_passed_on)
         try:
             if forks:
-                from pyfetch.processes.forked import ForkedProcess
-
-                self._process = ForkedProcess(_call(program, *kept[:2]), output, kept)
+                self._process = _forked(program, output, kept)
             else:
-                with cpu.anywhere():  # the process inherits the CPUs of this thread
-                    self._process = subprocess.Popen(  # noqa: S603 - the interpreter that runs us
-                        # -P: do not import modules from the current directory.
-                        [sys.executable, "-P", "-c", _code(program, package, *kept[:2])],
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        cwd=directory,
-                        pass_fds=kept,
-                        # Without a terminal, nothing that it runs can ask for a password for ever.
-                        start_new_session=own_session,
-                    )
+                self._process = _spawned(
+                    program, package, directory, output, kept, own_session=own_session
+                )
         except OSError as error:
             ours.close()
             os.close(self._output_end)
@@ -252,14 +241,42 @@ def _pidfd_of(process: int) -> int | None:
     return None
 
 
-def _call(program: str, connection: int, life: int) -> Callable[[], None]:
-    """What a forked process runs."""
-    module, _, function = program.partition(":")
+def _forked(program: str, output: int, kept: Sequence[int]) -> ForkedProcess:
+    """Fork a process. `kept`: descriptors that it keeps, those for connection and life first."""
+    from pyfetch.processes.forked import ForkedProcess
 
-    def call() -> None:
+    module, _, function = program.partition(":")
+    connection, life, *_ = kept
+
+    def run() -> None:
         getattr(import_module(module), function)(connection, life)
 
-    return call
+    return ForkedProcess(run, output, kept)
+
+
+def _spawned(
+    program: str,
+    package: str,
+    directory: str | None,
+    output: int,
+    kept: Sequence[int],
+    *,
+    own_session: bool,
+) -> subprocess.Popen[bytes]:
+    """Start an interpreter. `kept`: as of `_forked`."""
+    connection, life, *_ = kept
+    with cpu.anywhere():  # the process inherits the CPUs of this thread
+        return subprocess.Popen(  # noqa: S603 - the interpreter that runs us
+            # -P: do not import modules from the current directory.
+            [sys.executable, "-P", "-c", _code(program, package, connection, life)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=directory,
+            pass_fds=kept,
+            # Without a terminal, nothing that it runs can ask for a password for ever.
+            start_new_session=own_session,
+        )
 
 
 def _code(program: str, package: str, connection: int, life: int) -> str:
