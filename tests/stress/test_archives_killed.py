@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from tests.support.archives import Record, archives, records
 from tests.support.command import Command, InstalledCommand
+from tests.support.killing import killed_after
 from tests.support.server import LoopbackServer, Page, redirect
 
 pytestmark = pytest.mark.slow
@@ -51,17 +51,12 @@ def test_runs_that_are_killed_again_and_again_fill_archives_that_are_right(
     seen: dict[Path, bytes] = {}
     killed = 0
     for number in range(KILLS):
-        until = len(server.asked) + randomness.randrange(1, MOST_ASKED)
+        asked = len(server.asked) + randomness.randrange(1, MOST_ASKED)
         run = installed.start(
             *arguments, "--if-exists", "skip", "--processes", str(1 + number % 2),
             "--engine", ("threads", "curl")[number // 2 % 2],
         )  # fmt: skip
-        while len(server.asked) < until and run.poll() is None:
-            time.sleep(0.002)
-        time.sleep(randomness.uniform(0, 0.02))
-        killed += run.poll() is None
-        run.kill()
-        run.communicate()
+        killed += killed_after(run, server, asked, randomness=randomness, longest=0.02)
         for file in archives(crawl):
             content = file.read_bytes()
             assert seen.setdefault(file, content) == content, f"{file.name} was changed"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-import time
 
 import obstore
 import pytest
 
 from tests.support.buckets import BucketOfTests, may_use_buckets
 from tests.support.command import Command, InstalledCommand
+from tests.support.killing import killed_after
 from tests.support.server import LoopbackServer, Page
 
 pytestmark = pytest.mark.slow
@@ -94,14 +94,9 @@ def test_a_run_into_a_bucket_that_is_killed_again_and_again_gets_there(
     killed = 0
     for _ in range(kills):
         # Killed by what it has asked for, not by the clock: it is in mid-run on any machine.
-        until = len(server.asked) + randomness.randrange(1, MOST_ASKED)
+        asked = len(server.asked) + randomness.randrange(1, MOST_ASKED)
         run = installed.start(*arguments, "--if-exists", "skip")
-        while len(server.asked) < until and run.poll() is None:
-            time.sleep(0.002)
-        time.sleep(randomness.uniform(0, 0.02))
-        killed += run.poll() is None
-        run.kill()
-        run.communicate()
+        killed += killed_after(run, server, asked, randomness=randomness, longest=0.02)
     sent = server.sent
     ended = pyfetch(*arguments)
     watcher.ended.set()

@@ -15,6 +15,7 @@ import pytest
 
 from pyfetch.storage.parts import read_metadata
 from tests.support.command import Command, InstalledCommand
+from tests.support.killing import killed_after
 from tests.support.origin import PIECE, Origin
 from tests.support.server import LoopbackServer
 
@@ -100,16 +101,11 @@ def test_a_run_that_is_killed_again_and_again_gets_there_with_nothing_wrong_on_t
     watcher.start()
     killed = lost = kept = sent = 0
     for _ in range(KILLS):
-        asked = len(server.asked)
+        asked = len(server.asked) + 1
         # What is whole is right, and need not be asked for each time.
         refreshes = changing and randomness.random() < 0.25
         run = installed.start(*arguments, "--if-exists", "refresh" if refreshes else "skip")
-        while len(server.asked) == asked and run.poll() is None:
-            time.sleep(0.002)
-        time.sleep(randomness.uniform(0, 0.2))
-        killed += run.poll() is None
-        run.kill()
-        run.communicate()
+        killed += killed_after(run, server, asked, randomness=randomness, longest=0.2)
         if not changing:
             while server.at_once:
                 time.sleep(0.002)  # until the server, too, knows that nobody listens

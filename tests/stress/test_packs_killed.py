@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import Command, InstalledCommand
+from tests.support.killing import killed_after
 from tests.support.origin import Origin
 from tests.support.packs import WEBDATASET, bodies, bodies_of, members, packs
 from tests.support.server import LoopbackServer
@@ -65,18 +65,13 @@ def test_runs_that_are_killed_again_and_again_fill_packs_that_are_right_at_each_
     watcher.start()
     killed = 0
     for _ in range(KILLS):
-        asked = len(server.asked)
+        asked = len(server.asked) + 1
         processes = randomness.choice(["1", "2"])
         order = randomness.choice(["input", "arrival"])
         run = installed.start(
             *arguments, "--if-exists", "skip", "--processes", processes, "--pack-order", order
         )
-        while len(server.asked) == asked and run.poll() is None:
-            time.sleep(0.002)
-        time.sleep(randomness.uniform(0, 0.2))
-        killed += run.poll() is None
-        run.kill()
-        run.communicate()
+        killed += killed_after(run, server, asked, randomness=randomness, longest=0.2)
     ended = pyfetch(*arguments)
     watcher.ended.set()
     watcher.join()
