@@ -41,7 +41,7 @@ class Run:
     """A run over one input. `results` may be iterated once, by one thread.
 
     `watched`: whether transfers in flight will be shown. Worker processes are started at once, so
-    that they can import modules while the run prepares. `may_pin`: whether this process does
+    that they can import modules while the run prepares. `owns_process`: whether this process does
     nothing else, so that the run may choose the CPU of its threads, and fork it. `task`: what the
     settings want done with each file, if that was found already.
     """
@@ -52,7 +52,7 @@ class Run:
         *,
         ordered: bool = True,
         watched: bool = False,
-        may_pin: bool = False,
+        owns_process: bool = False,
         task: Task | None = None,
     ) -> None:
         if settings.has_template:
@@ -76,7 +76,7 @@ class Run:
         if not (is_here or settings.on_cluster):
             check_engine(settings)
             # First of all: they import modules meanwhile, or are forked while there are no threads.
-            started = _executor(settings, may_fork=may_pin)
+            started = _executor(settings, may_fork=owns_process)
         # A file that is named and cannot be used is an error before anything is made, whoever
         # fetches. Beside that, a run over processes needs no HTTP client here.
         with warnings_within() as warned:
@@ -87,7 +87,7 @@ class Run:
         if self._download and is_here:
             from pyfetch.engine.local import new_engine
 
-            if may_pin and settings.cpu_pin:
+            if owns_process and settings.cpu_pin:
                 cpu.pin(os.getpid())
             if self._task:
                 from pyfetch.compute.stage import ComputeStage

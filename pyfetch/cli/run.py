@@ -106,7 +106,7 @@ class _CommandRun:
                 settings,
                 ordered=options.ordered,
                 watched=self._display.draws,
-                may_pin=True,
+                owns_process=True,
                 task=task,
             )
         self._reader = ReaderWatch(self._run.stop)
