@@ -26,6 +26,8 @@ $(VENV)/ready: pyproject.toml
 
 $(VENV)/ready-to-test: $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --group test
+# pytest compiles the tests here once, and not in each of its processes at the same time.
+	$(BIN)/python -m pytest --quiet --collect-only tests/unit tests/command > /dev/null
 	touch $@
 
 $(VENV)/ready-to-check: $(VENV)/ready-to-test

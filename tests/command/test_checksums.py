@@ -159,6 +159,7 @@ class TestFailedTo:
         assert sorted(server.paths()) == ["/b", "/c"]
         assert (pyfetch.directory / "failed").read_bytes() == b""
 
+    @pytest.mark.slow
     def test_it_is_written_when_the_run_is_interrupted(
         self, forked: InstalledCommand, server: LoopbackServer
     ) -> None:

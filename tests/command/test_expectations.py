@@ -364,6 +364,7 @@ def slow_body(handler: Handler) -> None:
 BODY = os.urandom(4000)
 
 
+@pytest.mark.slow
 def test_a_body_slower_than_min_speed_times_out_and_goes_on_in_the_next_try(
     tmp_path: Path, server: LoopbackServer
 ) -> None:
@@ -524,6 +525,7 @@ def test_a_head_that_drips_ends_by_its_timeout_though_connecting_may_take_longer
     [b"5;x=", b"0" * 20, b"5\r\nhello\r\n5;", b"5\r\nhello\r\n0\r\nX: "],
     ids=["extension", "size", "extension of a later chunk", "trailer"],
 )
+@pytest.mark.slow
 def test_what_is_between_the_chunks_of_a_body_does_not_drip_for_ever(
     tmp_path: Path, server: LoopbackServer, opening: bytes
 ) -> None:

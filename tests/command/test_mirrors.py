@@ -313,6 +313,7 @@ def test_fifty_files_whose_first_mirror_is_dead_come_from_the_second_one_soon(
     assert second.most_at_once <= (2 if per_host else 8)
 
 
+@pytest.mark.slow
 def test_max_time_is_for_all_mirrors_together(
     pyfetch: Command, three: list[LoopbackServer]
 ) -> None:

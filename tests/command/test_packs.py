@@ -292,6 +292,7 @@ def test_a_disk_that_gets_full_leaves_no_half_of_a_member(
     assert all(server.pages[url.removeprefix(server.url)].body == found[url] for url in found)
 
 
+@pytest.mark.slow
 def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages = {"/a.txt": Page(b"small"), "/middle.bin": Page(MIDDLE)}
     urls = [server.url + path for path in server.pages]
@@ -348,6 +349,7 @@ def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.slow
 def test_full_packs_have_the_order_of_the_list(
     pyfetch: Command, server: LoopbackServer, processes: str
 ) -> None:

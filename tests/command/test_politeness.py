@@ -47,6 +47,7 @@ def test_per_host_is_the_most_that_one_host_sees_and_others_go_ahead(pyfetch: Co
         assert [row[2] for row in ended.rows] == mixed
 
 
+@pytest.mark.slow
 def test_a_host_sees_no_more_connections_than_transfers_at_once(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -66,6 +67,7 @@ def test_after_a_redirect_it_is_the_target_s_host_that_counts(pyfetch: Command) 
         assert sorted(target.paths()) == sorted(f"/x?{n}" for n in range(16))
 
 
+@pytest.mark.slow
 def test_a_host_that_is_paused_also_is_for_those_that_are_redirected_to_it(
     pyfetch: Command,
 ) -> None:
@@ -126,7 +128,7 @@ def test_a_redirect_within_a_host_counts_as_a_request_of_its_rate(
     ],
     ids=lambda headers: next(iter(headers)),
 )
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, pytest.param(503, marks=pytest.mark.slow)])
 def test_a_host_that_pushes_back_is_left_alone_then_probed_once(
     pyfetch: Command, server: LoopbackServer, headers: dict[str, str], status: int
 ) -> None:
@@ -381,6 +383,7 @@ def test_so_many_may_fail(
     assert "failed 2" in ended.err
 
 
+@pytest.mark.slow
 def test_max_time_ends_a_url_that_waits_for_its_host(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

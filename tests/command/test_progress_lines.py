@@ -51,6 +51,7 @@ def test_json_progress_comes_each_second_and_at_the_end(
     assert [row[0] for row in ended.rows] == ["200", "200", "404"]
 
 
+@pytest.mark.slow
 def test_json_progress_tells_who_waits(forked: InstalledCommand, server: LoopbackServer) -> None:
     server.routes["/busy"] = lambda handler: handler.answer(429, Retry_After="60")
     urls = [f"{server.url}/busy?{number}" for number in range(3)]

@@ -286,6 +286,7 @@ class TestSocks:
         assert "s3cret" not in ended.out + ended.err
 
     @pytest.mark.parametrize("scheme", ["socks4a", "socks5h"])
+    @pytest.mark.slow
     def test_one_that_is_not_there_or_is_none_is_a_failure_that_says_so(
         self, pyfetch: Command, proxy: HTTPProxy, scheme: str
     ) -> None:

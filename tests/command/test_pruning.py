@@ -66,6 +66,7 @@ def test_what_was_pruned_is_fetched_anew_if_the_list_names_it_again(
     assert below(data).keys() == {"a", "d/b", "d/c"}
 
 
+@pytest.mark.slow
 def test_nothing_that_was_pruned_before_is_overwritten(
     pyfetch: Command, server: LoopbackServer, urls: list[str], data: Path
 ) -> None:

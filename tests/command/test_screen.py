@@ -212,6 +212,7 @@ def test_after_a_resize_no_ghost_remains(forked: InstalledCommand, server: Loopb
 
 
 @WIDTHS
+@pytest.mark.slow
 def test_a_run_ends_with_what_failed_and_how_to_try_it_again(
     forked: InstalledCommand, server: LoopbackServer, columns: int
 ) -> None:

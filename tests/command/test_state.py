@@ -175,6 +175,7 @@ def test_wait_lock_waits_for_the_run_before_it(
     short.communicate()
 
 
+@pytest.mark.slow
 def test_a_run_that_waits_goes_on_when_the_one_before_it_has_tidied_up(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:

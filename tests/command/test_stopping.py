@@ -296,6 +296,7 @@ def blocked(start: Start, pyfetch: Command) -> Iterator[Running]:
     os.close(write_end)
 
 
+@pytest.mark.slow
 def test_a_full_pipe_that_nobody_reads_is_not_waited_for(blocked: Running) -> None:
     end = blocked.stopped_by(signal.SIGINT)
     assert (end.status, end.is_soon) == (130, True)

@@ -63,6 +63,7 @@ def test_a_statement_that_needs_a_descriptor_waits_until_one_is_free(tmp_path: P
         assert patient.execute("SELECT count(*) FROM given").fetchone() == (4000,)
 
 
+@pytest.mark.slow
 def test_the_first_transaction_of_the_state_waits_too(tmp_path: Path) -> None:
     """It opens the log; a run that met this would else end with status 3."""
     with closing(State(tmp_path / "state.sqlite3")) as state:

@@ -369,6 +369,7 @@ def test_what_is_kept_of_hosts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
 @example(49, 2, 3)  # a member with half of a rate loses its turn before it may ask
 @at_most(60)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from([0, 3, 8, 20]))
+@pytest.mark.slow
 def test_no_host_is_asked_more_than_it_may_however_messages_and_deaths_fall(
     seed: int, most: int, rate: int
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_target_that_waits_holds_no_worker() -> None:
     assert [r.index for r in results] == [*range(2, 51), 1]
 
 
+@pytest.mark.slow
 def test_a_retry_that_falls_due_while_all_workers_are_busy_is_waited_for_once() -> None:
     release = threading.Event()
 
@@ -258,6 +259,7 @@ def test_max_time_is_over_all_attempts_of_a_url() -> None:
     assert "10 s" in (result.detail or "")
 
 
+@pytest.mark.slow
 def test_the_wait_before_an_attempt_counts_as_elapsed() -> None:
     time = VirtualTime()
 
@@ -507,6 +509,7 @@ class FewThreads(ThreadPoolExecutor):
         super()._adjust_thread_count()
 
 
+@pytest.mark.slow
 def test_where_no_more_threads_start_those_that_run_do_it_all() -> None:
     at_work: list[int] = []
     most = [0]
@@ -528,6 +531,7 @@ def test_where_no_more_threads_start_those_that_run_do_it_all() -> None:
     assert limited.workers.limit <= 4
 
 
+@pytest.mark.slow
 def test_where_no_thread_starts_at_all_the_run_stops_and_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_first_address_wins_where_it_answers(living: Address, dead: Address)
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.slow
 def test_addresses_that_all_fail_take_the_time_of_one(dead: Address, refusing: Address) -> None:
     began = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -173,6 +174,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Address]]:
 
 
 @pytest.mark.usefixtures("at_once")
+@pytest.mark.slow
 def test_a_host_is_asked_where_it_answered_before(
     monkeypatch: pytest.MonkeyPatch,
     server: LoopbackServer,

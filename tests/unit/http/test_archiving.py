@@ -147,6 +147,7 @@ def cut_off(handler: Handler) -> None:
 
 
 @pytest.mark.parametrize("engine", Engine)
+@pytest.mark.slow
 def test_a_body_that_nobody_sends_is_not_waited_for_longer_than_timeout(
     engine: Engine, server: LoopbackServer
 ) -> None:
@@ -161,6 +162,7 @@ def test_a_body_that_nobody_sends_is_not_waited_for_longer_than_timeout(
 
 
 @pytest.mark.parametrize("engine", Engine)
+@pytest.mark.slow
 def test_a_body_that_drips_is_not_waited_for_long(
     engine: Engine, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "gzip, gzip", gzip.compress(gzip.compress(zeros, 1))
 
 
+@pytest.mark.slow
 def test_no_piece_of_a_bomb_is_much_longer_than_the_others() -> None:
     for coding, bomb in bombs():
         decoder = Decoder(coding)

@@ -111,6 +111,7 @@ def test_a_page_stays_below_a_megabyte_and_says_what_it_leaves_out(number: int) 
     assert listed >= 10_000
 
 
+@pytest.mark.slow
 def test_results_without_timing_have_a_page_too() -> None:
     figures = Figures()
     figures.add(result(1) | {"timing": None})

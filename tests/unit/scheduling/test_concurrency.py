@@ -57,6 +57,7 @@ def test_little_latency_needs_few_workers_and_much_needs_many() -> None:
     assert settled(always(0.4)).limit >= 32
 
 
+@pytest.mark.slow
 def test_never_more_than_allowed() -> None:
     workers = AdaptiveWorkerLimit(12)
     ran(Scenario("", one(latency=always(0.5)), cpu=0.01), workers)
@@ -220,6 +221,7 @@ def test_a_shortage_leaves_one_transfer_and_the_cap_of_the_start_stays() -> None
     assert workers.limit == 3
 
 
+@pytest.mark.slow
 def test_auto_finds_its_number_again_after_a_shortage() -> None:
     workers = auto()
     world = world_with([SimulatedHost(latency=always(1.0))], workers, 1_000_000)

@@ -106,6 +106,7 @@ def test_a_few_urls_that_are_always_refused_delay_others_for_a_moment(
 
 @cases("status", [429, 503])
 @cases("bad", [{1}, {100, 101}, {400}])
+@pytest.mark.slow
 def test_a_url_that_is_told_to_come_back_in_an_hour_fails_no_other(
     bad: set[int], status: int
 ) -> None:

@@ -11,6 +11,7 @@ from pyfetch.http.curl.multi import Multi
 from pyfetch.settings import Engine, Settings
 
 
+@pytest.mark.slow
 def test_a_look_up_that_hangs_keeps_no_run_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """To close is to wait for it: libcurl joins its threads."""
     answered, closed = threading.Event(), threading.Event()
