@@ -22,7 +22,8 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.packing import AskedPacks, PackGiven
+from pyfetch.cluster.pack_messages import PackBytesRead, PackBytesWritten, PackGiven
+from pyfetch.cluster.packing import AskedPacks
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.cluster.report_order import ReportOrder
 from pyfetch.engine.download import Downloader
@@ -34,7 +35,7 @@ from pyfetch.naming.template import Said
 from pyfetch.processes.channel import Channel
 from pyfetch.processes.child import pass_on
 from pyfetch.processes.life import end_with_parent
-from pyfetch.storage.destination import writer_of
+from pyfetch.storage.destination import pack_store
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -181,8 +182,9 @@ def _fetch(
     order = ReportOrder(send)
     packs = None
     if settings.pack:
-        writer = writer_of(downloader.store)
-        packs, writer.appended = AskedPacks(send, writer), order.packed
+        store = pack_store(downloader.store)
+        is_far = settings.in_bucket and begin.elsewhere is not None
+        packs, store.writer.appended = AskedPacks(send, store, far=is_far), order.packed
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
@@ -230,7 +232,7 @@ def _hearing(
     def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
-        elif isinstance(message, PackGiven):
+        elif isinstance(message, PackGiven | PackBytesWritten | PackBytesRead):
             assert packs  # noqa: S101 - else none is asked for
             packs.hear(message)
         elif isinstance(message, messages.HostsTold | messages.RunBudget):

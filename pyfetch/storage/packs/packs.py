@@ -95,7 +95,7 @@ class Packs:
         self._ledger: PackLedger | None = None
         self._list_file = list_file
         self._rows = state.packed()
-        self._store = store
+        self.store = self._store = store
         self._format = store.format
         self._files = store.open_packs
         self._lock = threading.Lock()
