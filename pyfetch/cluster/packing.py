@@ -69,7 +69,7 @@ class MembersPacks:
     def __init__(self, packs: Packs) -> None:
         self._packs = packs
         self._names: dict[str, Member] = {}
-        """By name, the member that appends to a pack."""
+        """By name, the member that appends to a pack, or that has filled it."""
 
     def follow(self, member: Member, message: PackWanted | PackReturned) -> None:
         """Do what a member asks for."""
@@ -78,14 +78,14 @@ class MembersPacks:
             self._names[given.name] = member
             member.channel.send(PackGiven(given))
             return
-        self._names.pop(message.name, None)
         if message.members is None:
+            self._names.pop(message.name, None)
             self._packs.left(message.name, message.length)
         else:
             self._packs.full(message.name, message.length, message.members)
 
     def gone(self, member: Member) -> None:
-        """A member has ended, and writes nothing any more: others go on in its packs."""
+        """A member has ended: others go on in its packs, as far as it has reported its files."""
         for name in [name for name, owner in self._names.items() if owner is member]:
             del self._names[name]
             self._packs.abandoned(name)

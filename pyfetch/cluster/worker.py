@@ -24,6 +24,7 @@ from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.cluster.packing import AskedPacks, PackGiven
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
+from pyfetch.cluster.report_order import ReportOrder
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.local import LocalEngine, new_engine
 from pyfetch.engine.read_ahead import ReadAhead
@@ -177,7 +178,11 @@ def _fetch(
     settings = begin.settings
     downloader = Downloader(settings, directory=begin.directory)
     names = _Names(send)
-    packs = AskedPacks(send, writer_of(downloader.store)) if settings.pack else None
+    order = ReportOrder(send)
+    packs = None
+    if settings.pack:
+        writer = writer_of(downloader.store)
+        packs, writer.appended = AskedPacks(send, writer), order.packed
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
@@ -189,7 +194,7 @@ def _fetch(
     daemon(lambda: _report_what_is_in_flight(engine, send, every, hosts), "in-flight").start()
     ledger = _Outcomes()
     if computing:
-        computing.begin(downloader.store, lambda: engine.stopped)
+        computing.begin(downloader.store, lambda: engine.stopped, order.report)
         ledger.fetched = computing.ledger.fetched
 
     hear = _hearing(engine, names, hosts, computing, packs)
@@ -199,7 +204,8 @@ def _fetch(
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
             if computing and computing.has_own_place:
                 result = result._replace(file=None)  # it goes with this process
-            send(messages.TargetDone(result, attempt.facts, attempt.path))
+            order.report(result.index, messages.TargetDone(result, attempt.facts, attempt.path))
+        order.close()
         _close(packs)
     except RunError as caught:
         error = caught

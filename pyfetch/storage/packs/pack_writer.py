@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyfetch.errors import StoppedError
 from pyfetch.storage.packs.pack_files import OpenPacks
@@ -72,6 +72,8 @@ class PackWriter:
         self._is_closed = False
         self.source: PackSource | None = None
         """Where packs come from; set before anything is appended."""
+        self.appended: Callable[[int], None] | None = None
+        """Called with the index of the target of each member, in the order of the members."""
 
     def append(self, packed: PackedMember, target_index: int) -> StoredMember:
         """Append a member. Returns where it is. What cannot be written whole is cut back."""
@@ -85,6 +87,8 @@ class PackWriter:
             pack.start = pack.length
             pack.appended += 1
             pack.members += 1
+            if self.appended:
+                self.appended(target_index)
             stored = StoredMember(
                 pack.name, start, pack.length, at + packed.offset, packed.length, target_index,
                 packed.note, packed.name,
