@@ -60,28 +60,6 @@ def left_on_workers(dask: DaskCommands) -> list[Path]:
     return list(dask.file.parent.rglob("pyfetch-*"))
 
 
-def test_all_workers_fill_packs_of_a_bucket(
-    forked: InstalledCommand, server: LoopbackServer, bucket: BucketOfTests, dask: DaskCommands
-) -> None:
-    """Each has packs of its own, until they are objects."""
-    server.pages = {f"/{number}.x": Page(b"%d " % number * 999) for number in range(60)}
-    server.pages["/large.x"] = Page(LARGE)
-    urls = [server.url + path for path in server.pages]
-    arguments = bucket.arguments(
-        *WEBDATASET, "--cluster", dask.address, "--pack-count", "10", "--pack-list", "list.tsv",
-        *urls,
-    )  # fmt: skip
-    ended = forked(*arguments)
-    assert ended.status == 0, ended.err
-    expected = {server.url + path: page.body for path, page in server.pages.items()}
-    assert bodies(objects_in(bucket, forked.directory / "first")) == expected
-    rows = [line.split("\t") for line in (forked.directory / "list.tsv").read_text().splitlines()]
-    for url, pack, _, offset, size, _ in rows[1:]:
-        assert bucket.read(pack)[int(offset) :][: int(size)] == expected[url]
-    assert not list((forked.directory / "state").rglob("*.tar"))
-    assert not left_on_workers(dask)
-
-
 def test_a_web_archive_in_a_bucket_is_filled_by_the_workers_of_a_cluster(
     forked: InstalledCommand, server: LoopbackServer, bucket: BucketOfTests, dask: DaskCommands
 ) -> None:
@@ -169,11 +147,16 @@ def test_tasks_of_a_cluster_read_what_is_in_an_open_pack_here_or_elsewhere(
     (forked.directory / "sizes.py").write_text(
         "def size(path, result):\n    return [path.name, len(path.read_bytes())]\n"
     )
-    ended = forked(*arguments, "--map", "sizes.py:size", *urls)
+    computes = ("--map", "sizes.py:size", "--pack-list", "list.tsv")
+    ended = forked(*arguments, *computes, *urls)
     assert ended.status == 0, ended.err
     values = [[f"{name}.x", 5] for name in "abcd"] + [["large.x", len(LARGE)]]
     assert [one["value"] for one in ended.results] == values
     assert [one["status"] for one in ended.results] == [304, 200, 200, 200, 304]
     expected = {server.url + path: page.body for path, page in server.pages.items()}
     assert bodies(objects_in(bucket, forked.directory / "all")) == expected
+    rows = [line.split("\t") for line in (forked.directory / "list.tsv").read_text().splitlines()]
+    assert len(rows) == 1 + len(urls)
+    for url, pack, _, offset, size, _ in rows[1:]:
+        assert bucket.read(pack)[int(offset) :][: int(size)] == expected[url]
     assert not left_on_workers(dask)
