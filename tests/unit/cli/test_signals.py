@@ -46,9 +46,7 @@ def test_a_stop_ends_when_its_time_is_over(noted: Pipe) -> None:
 
 
 def test_time_in_which_others_had_the_cpus_does_not_count(noted: Pipe) -> None:
-    waited = [5.0, 5.02, 5.04]
-    assert seconds(noted, waited) >= STOP + 0.04
-    assert waited == [5.04]
+    assert seconds(noted, [5.0, 5.04]) >= STOP + 0.04
 
 
 def test_that_has_an_end_too(noted: Pipe) -> None:
