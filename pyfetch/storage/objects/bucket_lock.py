@@ -23,7 +23,9 @@ from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.lock import POLL, RunLock
-from pyfetch.storage.objects.bucket import Bucket, ConditionFailed, ObjectMeta
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import ObjectMeta
 from pyfetch.storage.parts import current_boot
 from pyfetch.system import daemon
 from pyfetch.text import escaped

@@ -15,7 +15,9 @@ from typing import BinaryIO, NamedTuple, Self
 
 from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
-from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed, ObjectMeta
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import MARK, ObjectMeta
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.placing import Placed, Placement, WhenThere
 

@@ -14,7 +14,9 @@ from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.memory import Memory
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import Bucket, ObjectMeta, meaning_of
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import meaning_of
+from pyfetch.storage.objects.bucket_reading import ObjectMeta
 from pyfetch.storage.objects.credentials import s3_access
 from pyfetch.storage.objects.large_uploads import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving

@@ -12,7 +12,7 @@ from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.destination import home_of
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import meaning_of
+from pyfetch.storage.objects.bucket_errors import meaning_of
 from pyfetch.storage.objects.credentials import s3_access
 from pyfetch.storage.objects.large_upload import PART, part_size
 from tests.support.cases import cases
