@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
 import socket
 import subprocess
@@ -177,9 +179,13 @@ class Trouble(ThreadingHTTPServer):
         self.behind = behind
         self.asked: list[tuple[str, str]] = []
         """Method and target of each request."""
+        self.heads: list[dict[str, str]] = []
+        """The header fields of each request, by their names in lower case."""
+        self.checks = True
+        """Whether bodies are checked as S3 does it, before the server behind gets them."""
         self.plan: Callable[[str, str], str | int | None] = lambda _method, _target: None
-        """What goes wrong: the status of an answer, `drop` in the body of the request, `lose` the
-        answer, or `hold` it for ever; None: nothing."""
+        """What goes wrong: the status of an answer, `drop` in the body of the request, `damage` a
+        byte of it, `lose` the answer, or `hold` it for ever; None: nothing."""
         self.holds = threading.Event()
         """Set once an answer is held."""
 
@@ -196,7 +202,22 @@ class Trouble(ThreadingHTTPServer):
         return int(self.server_address[1])
 
 
-CODES = {500: "InternalError", 503: "SlowDown", 507: "InsufficientStorage", 403: "AccessDenied"}
+CODES = {
+    400: "BadDigest", 403: "AccessDenied", 412: "PreconditionFailed", 500: "InternalError",
+    503: "SlowDown", 507: "InsufficientStorage",
+}  # fmt: skip
+UNCHECKED = "UNSIGNED-PAYLOAD"
+
+
+def is_as_sent(body: bytes, fields: dict[str, str]) -> bool:
+    """Whether a body has the checksums that its fields name."""
+    sha256, md5 = hashlib.sha256(body), hashlib.md5(body, usedforsecurity=False)
+    right = {
+        "content-md5": base64.b64encode(md5.digest()).decode(),
+        "x-amz-checksum-sha256": base64.b64encode(sha256.digest()).decode(),
+        "x-amz-content-sha256": sha256.hexdigest(),
+    }
+    return all(fields.get(name, UNCHECKED) in (value, UNCHECKED) for name, value in right.items())
 
 
 class _Proxy(BaseHTTPRequestHandler):
@@ -206,6 +227,8 @@ class _Proxy(BaseHTTPRequestHandler):
     def _any(self) -> None:
         server = self.server
         server.asked.append((self.command, self.path))
+        fields = {name.lower(): value for name, value in self.headers.items()}
+        server.heads.append(fields)
         wrong = server.plan(self.command, self.path)
         length = int(self.headers.get("Content-Length", 0))
         if wrong == "drop":
@@ -214,6 +237,10 @@ class _Proxy(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         body = self.rfile.read(length)
+        if wrong == "damage":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if server.checks and not is_as_sent(body, fields):
+            wrong = 400
         if isinstance(wrong, int):
             code = CODES[wrong]
             self._answer(wrong, [], f"<Error><Code>{code}</Code></Error>".encode())
@@ -222,7 +249,8 @@ class _Proxy(BaseHTTPRequestHandler):
         behind.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             behind.putheader(name, value)
-        behind.endheaders(body)
+        with contextlib.suppress(OSError):  # it may answer before it has read the body
+            behind.endheaders(body)
         answer = behind.getresponse()
         content = answer.read()
         behind.close()

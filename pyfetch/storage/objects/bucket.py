@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
 from typing import Any, BinaryIO
 
+from pyfetch.http.s3_errors import was_damaged
 from pyfetch.http.s3_objects import AskedHead, S3Objects, object_fields
 from pyfetch.models import Failure, TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
-from pyfetch.storage.objects.bucket_errors import ConditionFailed, meaning_of
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
 from pyfetch.storage.objects.bucket_reading import MARK, BucketReader, plain_etag
 from pyfetch.storage.objects.large_upload import LargeUpload
-from pyfetch.storage.objects.large_uploads import TOKEN, LargeUploads
+from pyfetch.storage.objects.large_uploads import LargeUploads
+from pyfetch.storage.objects.put_in_parts import PutInParts, check_condition, condition_fields
 
 _PROBE = f"{OWN_DIRECTORY}/probe"
 _BLOCK = 1024 * 1024
+_TRIES = 4
+"""How often a body is sent by `obstore` if it is damaged each time."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,19 +77,16 @@ class Bucket(BucketReader):
         whatever is there. Raises `ConditionFailed`.
         """
         if self.quick:
-            fields = {**object_fields(attributes or {}), **_condition(instead_of)}
+            fields = {**object_fields(attributes or {}), **condition_fields(instead_of)}
             etag = self.quick.put(self.address.key(path), data, fields)
             if etag:
                 return plain_etag(etag)
         mode: Any = "overwrite" if instead_of == "" else "create"
         if instead_of:
             mode = {"e_tag": f'"{instead_of}"'}
-        with self.errors(path, writes=True):
-            put = self._obstore.put(
-                self._client, self.address.key(path), data,
-                attributes=dict(attributes or {}), mode=mode, use_multipart=False,
-            )  # fmt: skip
-        return plain_etag(put["e_tag"])
+        return self._put_by_client(
+            path, data, attributes=dict(attributes or {}), mode=mode, use_multipart=False
+        )
 
     def put_large(
         self,
@@ -104,29 +103,34 @@ class Bucket(BucketReader):
         `instead_of`: as of `put`. `check` is called now and then; it may raise to end the upload.
         `begun`: the upload of this file, if it has begun.
         """
-        if instead_of != "":  # also where the server obeys conditions: this may save the upload
-            there = self.head(path)
-            if (there.etag if there else None) != instead_of:
-                raise ConditionFailed
-        if begun and begun.path == path:
-            return self._complete(begun, instead_of, check)
         if self.uploads:
-            again = open(os.dup(file.fileno()), "rb")  # noqa: SIM115, PTH123 - closed with the upload
-            total = os.fstat(again.fileno()).st_size
-            upload = self.begun_upload(self.uploads, path, again, total, attributes)
-            with closing(upload):
-                return self._complete(upload, instead_of, check)
-        file.seek(0)
-        with self.errors(path, writes=True):
-            put = self._obstore.put(
-                self._client, self.address.key(path), file,
-                attributes=dict(attributes), use_multipart=True,
-                chunk_size=16 * _BLOCK, max_concurrency=3,
-            )  # fmt: skip
+            put = PutInParts(self, self.uploads, path, file, attributes, instead_of, check)
+            return put.ended(begun)
+        check_condition(self, path, instead_of)
+        etag = self._put_by_client(
+            path, file, attributes=dict(attributes), use_multipart=True,
+            chunk_size=16 * _BLOCK, max_concurrency=3,
+        )  # fmt: skip
         there = self.head(path)  # some servers give it another ETag once it is whole
-        if there and there.mark == attributes[MARK]:
-            return there.etag
-        return plain_etag(put["e_tag"])
+        return there.etag if there and there.mark == attributes[MARK] else etag
+
+    def _put_by_client(
+        self, path: str, body: BinaryIO | bytes | bytearray | memoryview, **options: Any
+    ) -> str | None:
+        """Have `obstore` put a body, again if it was damaged on its way: it does not itself."""
+        key = self.address.key(path)
+        with self.errors(path, writes=True):
+            for tries_left in reversed(range(_TRIES)):
+                if not isinstance(body, bytes | bytearray | memoryview):
+                    body.seek(0)
+                try:
+                    put = self._obstore.put(self._client, key, body, **options)
+                except Exception as error:
+                    if not (tries_left and was_damaged(str(error))):
+                        raise
+                else:
+                    return plain_etag(put["e_tag"])
+        raise AssertionError
 
     def begun_upload(
         self,
@@ -138,31 +142,6 @@ class Bucket(BucketReader):
     ) -> LargeUpload:
         """The upload of a file that has so many bytes in the end. To be closed."""
         return LargeUpload(uploads, path, self.address.key(path), file, total, attributes)
-
-    def _complete(
-        self, upload: LargeUpload, instead_of: str | None, check: Callable[[], None]
-    ) -> str | None:
-        from pyfetch.http.s3_uploads import S3Error
-
-        assert self.uploads  # noqa: S101 - it has begun this one
-        path = upload.path
-        try:
-            token = upload.completed(_condition(instead_of), check)
-        except S3Error as error:
-            if error.status == 412:
-                raise ConditionFailed from None
-            record = self.uploads.records.of(path)
-            there = self.head(path) if error.status == 404 else None
-            if not (record and there and there.token == record.attributes[TOKEN]):
-                is_denied = error.status in (401, 403)
-                shown = self.address.shown(path)
-                raise meaning_of(shown, str(error), writes=True, is_denied=is_denied) from error
-            self.uploads.completed(record)  # the answer to that was lost
-            return there.etag
-        there = self.head(path)
-        if there is None or there.token != token:
-            raise ConditionFailed  # somebody has replaced it at once
-        return there.etag
 
     def ask_ahead(self, path: str) -> AskedHead | None:
         """Ask for what `place` needs to know on a server without conditions, if that is quick."""
@@ -214,10 +193,3 @@ class Bucket(BucketReader):
     def forget_probe(self) -> None:
         """Remove the object that conditions were tried with."""
         self.delete(_PROBE)
-
-
-def _condition(instead_of: str | None) -> dict[str, str]:
-    """The header field for what `Bucket.put` means by that."""
-    if instead_of is None:
-        return {"If-None-Match": "*"}
-    return {"If-Match": f'"{instead_of}"'} if instead_of else {}

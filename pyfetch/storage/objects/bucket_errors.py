@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 
 from pyfetch.errors import StoppedError
+from pyfetch.http.s3_errors import code_of
 from pyfetch.models import Failure, TargetError
 from pyfetch.text import masked
 
 _STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _WHY = re.compile(r"<Message>([^<]{1,200})</Message>")
+_OF_ALL_OBJECTS = frozenset({
+    "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidBucketName", "InvalidToken",
+    "NoSuchBucket", "TokenRefreshRequired",
+})  # fmt: skip
+"""Codes whose status is 4xx, and which say nothing of the one object."""
+_FULL = re.compile("Quota|StorageFull|InsufficientStorage")
 
 
 class ConditionFailed(Exception):  # noqa: N818 - an answer, not an error
@@ -21,24 +27,21 @@ def meaning_of(
     shown: str, text: str, *, writes: bool, is_denied: bool = False
 ) -> StoppedError | TargetError:
     """The error for what a server or its client has said of an object."""
-    status = _STATUS.search(text)
-    code, why = _CODE.search(text), _WHY.search(text)
-    said = " ".join(
-        part
-        for part in (
-            f"HTTP {status[1]}" if status else "",
-            code[1] if code else "",
-            f"({masked(why[1])})" if why else "",
-        )
-        if part
-    )
+    status, code, why = _STATUS.search(text), code_of(text), _WHY.search(text)
+    number = int(status[1]) if status else 0
+    parts = (f"HTTP {number}" if number else "", code, f"({masked(why[1])})" if why else "")
+    said = " ".join(part for part in parts if part)
     what = f"cannot {'write' if writes else 'read'} {shown}: "
+    if number == 507 or _FULL.search(code):
+        return StoppedError(
+            f"{what}{said} (the bucket is full: make room, and run the same command again to go on)"
+        )
     if is_denied:
         return StoppedError(
             f"{what}access denied{f', {said}' if said else ''} (check the credentials and what they"
             " allow, and run the same command again)"
         )
-    if status and status[1].startswith("4") and status[1] not in ("408", "429"):
+    if 400 <= number < 500 and number not in (408, 429) and code not in _OF_ALL_OBJECTS:
         return TargetError(Failure.DISK, f"{what}{said}")
     said = said or masked(_first_cause(text))
     return StoppedError(f"{what}{said} (run the same command again to go on)")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pyfetch.http.s3_errors import S3Error
 from pyfetch.http.s3_objects import object_fields
-from pyfetch.http.s3_uploads import S3Error, S3Uploads, UploadedPart
+from pyfetch.http.s3_uploads import S3Uploads, UploadedPart
 from pyfetch.storage.objects.upload_records import UploadRecord, UploadRecords
 
 TOKEN = "pyfetch-upload"  # noqa: S105 - it says which upload has made an object

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from pyfetch.facts import Known
+from pyfetch.http.s3_errors import S3Error
 from pyfetch.models import Failure, IfExists, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
@@ -113,8 +114,6 @@ class ObjectStore:
         uploads = self.bucket.uploads
         if not uploads:
             return []
-        from pyfetch.http.s3_uploads import S3Error
-
         address = self.bucket.address
         try:
             return [f"{address.root}{key} (an upload)" for key in uploads.abort_all()]
@@ -123,8 +122,6 @@ class ObjectStore:
 
     def end_upload(self, path: str) -> None:
         """End the upload to this path, if one has begun: its body is of no use. Raises nothing."""
-        from pyfetch.http.s3_uploads import S3Error
-
         if self.bucket.uploads:
             with contextlib.suppress(S3Error, OSError):  # then `--cleanup` ends it
                 self.bucket.uploads.abort(path)
@@ -137,8 +134,6 @@ class ObjectStore:
         uploads = self.bucket.uploads
         if not uploads:
             return 0
-        from pyfetch.http.s3_uploads import S3Error
-
         try:
             return uploads.others(self.bucket.address.key(""))
         except S3Error:
