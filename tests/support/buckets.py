@@ -134,6 +134,12 @@ class BucketOfTests:
         for number, part in enumerate(parts, 1):
             client.put_part(whole, upload, number, part)
 
+    def end_uploads(self) -> None:
+        """End all uploads below the prefix."""
+        client = self._uploads()
+        for key, upload in list(client.below(f"{self.prefix}/")):
+            client.abort(key, upload)
+
     def _uploads(self) -> S3Uploads:
         access = S3Access(f"http://127.0.0.1:{self.port}", "us-east-1", KEY_ID, SECRET)
         return S3Uploads(access, self.name)
@@ -203,8 +209,8 @@ class Trouble(ThreadingHTTPServer):
 
 
 CODES = {
-    400: "BadDigest", 403: "AccessDenied", 412: "PreconditionFailed", 500: "InternalError",
-    503: "SlowDown", 507: "InsufficientStorage",
+    400: "BadDigest", 403: "AccessDenied", 404: "NoSuchUpload", 412: "PreconditionFailed",
+    500: "InternalError", 503: "SlowDown", 507: "InsufficientStorage",
 }  # fmt: skip
 UNCHECKED = "UNSIGNED-PAYLOAD"
 
