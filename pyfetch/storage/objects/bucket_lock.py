@@ -104,7 +104,7 @@ class BucketLock(RunLock):
     """Allows one run at a time in a bucket's prefix: on this machine, and on all others."""
 
     def __init__(self, bucket: Bucket, home: Path, *, elsewhere: bool = False) -> None:
-        super().__init__(home, elsewhere=elsewhere)
+        super().__init__(home, elsewhere=elsewhere, shown=str(bucket.address))
         self._bucket = bucket
         self._home = home
         self._us: Holder | None = None
