@@ -55,8 +55,10 @@ class RunLock:
     """
 
     def __init__(self, output_dir: Path, *, elsewhere: bool = False, shown: str = "") -> None:
-        """`elsewhere`: whether processes on other machines will write files; `shown`: what it
-        guards, for people, if that is not the directory."""
+        """`elsewhere`: whether processes on other machines will write files.
+
+        `shown`: what people take it to guard, if that is not the directory.
+        """
         self._output_dir = output_dir
         self._shown = shown or str(output_dir)
         self._holder_text = f"process {os.getpid()}{_ELSEWHERE if elsewhere else ''}\n".encode()

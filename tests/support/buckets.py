@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import http.client
+import shlex
 import socket
 import subprocess
 import sysconfig
@@ -66,16 +67,44 @@ def rclone_server(directory: Path) -> BucketServer:
     buckets = directory / "buckets"
     for name in (BUCKET, "my-bucket"):
         (buckets / name).mkdir(parents=True, exist_ok=True)
+    return BucketServer(lambda port: _rclone(port, buckets))
 
-    def command(port: int) -> list[str]:
-        keys = f"{KEY_ID},{SECRET}"
-        address = f"127.0.0.1:{port}"
-        program = str(_SCRIPTS / "rclone")
-        # `--config ""`: that of this machine's user is nothing to the tests.
-        serve = [program, "--config", "", "serve", "s3", "--addr", address]
-        return [*serve, "--auth-key", keys, str(buckets)]
 
-    return BucketServer(command)
+def _rclone(port: int, buckets: Path) -> list[str]:
+    # `--config ""`: that of this machine's user is nothing to the tests.
+    serve = [str(_SCRIPTS / "rclone"), "--config", "", "serve", "s3"]
+    keys = f"{KEY_ID},{SECRET}"
+    return [*serve, "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(buckets)]
+
+
+class SmallServer(BucketServer):
+    """The same on a small file system of its own, which it alone sees, and which gets full."""
+
+    def __init__(self, directory: Path, size: int) -> None:
+        """`size`: of the file system, in bytes."""
+        within = shlex.quote(str(directory))
+        mounted = f"mount -t tmpfs -o size={size} tmpfs {within} && mkdir {within}/{BUCKET}"
+
+        def command(port: int) -> list[str]:
+            serve = shlex.join(_rclone(port, directory))
+            return ["unshare", "-rm", "sh", "-c", f"{mounted} && exec {serve}"]
+
+        super().__init__(command)
+        self._directory = directory
+
+    @staticmethod
+    def can_be() -> bool:
+        """Whether this machine lets us mount a file system that we alone see."""
+        try:
+            tried = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+            return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+    @property
+    def place(self) -> Path:
+        """That file system, as others get there."""
+        return Path(f"/proc/{self._process.pid}/root{self._directory}")
 
 
 class MotoServer(BucketServer):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import BinaryIO
 
 from pyfetch.http.s3_errors import S3Error
@@ -43,7 +44,8 @@ class PutInParts:
     """One body that is put in parts. For one thread.
 
     An upload that the server has forgotten begins anew: somebody has ended it, the server has
-    started again, or, as rclone does, a damaged part has ended it.
+    started again, or, as rclone does, a damaged part has ended it. So does one of an earlier run
+    with which the server cannot go on: rclone refuses all parts after its disk was full.
     """
 
     def __init__(
@@ -74,18 +76,28 @@ class PutInParts:
         upload = begun if begun and begun.path == self._path else None
         for tries_left in reversed(range(_TRIES)):
             check_condition(self._bucket, self._path, self._instead_of)
-            try:
-                if upload:
+            with closing(self._new_upload()) if upload is None else nullcontext(upload) as upload:
+                try:
                     return self._completed(upload)
-                with closing(self._new_upload()) as new:
-                    return self._completed(new)
-            except S3Error as error:
-                if not (tries_left and error.status == 404):
-                    is_denied = error.status in (401, 403)
-                    shown = self._bucket.address.shown(self._path)
-                    raise meaning_of(shown, str(error), writes=True, is_denied=is_denied) from error
+                except S3Error as error:
+                    if not (tries_left and self._is_lost(upload, error)):
+                        raise self._meaning(error) from error
             upload = None
         raise AssertionError
+
+    def _is_lost(self, upload: LargeUpload, error: S3Error) -> bool:
+        """Whether this upload comes to nothing, and another one may not."""
+        if error.status == 404:
+            return True
+        with contextlib.suppress(S3Error):
+            if error.status == 500 and upload.is_resumed:
+                upload.stop()
+                return self._uploads.abort(self._path)
+        return False
+
+    def _meaning(self, error: S3Error) -> Exception:
+        shown, is_denied = self._bucket.address.shown(self._path), error.status in (401, 403)
+        return meaning_of(shown, str(error), writes=True, is_denied=is_denied)
 
     def _new_upload(self) -> LargeUpload:
         file = open(os.dup(self._file.fileno()), "rb")  # noqa: SIM115, PTH123 - closed with the upload
