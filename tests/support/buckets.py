@@ -232,6 +232,9 @@ class Trouble(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is what some tests are about."""
+
     @property
     def port(self) -> int:
         return int(self.server_address[1])

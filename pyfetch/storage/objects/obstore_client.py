@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,7 @@ _OF_CLIENT = frozenset({
     "pool_max_idle_per_host", "proxy_url", "proxy_ca_certificate", "proxy_excludes",
     "randomize_addresses", "read_timeout", "root_certificate", "timeout", "user_agent",
 })  # fmt: skip
+_FOR_URLS = re.compile(r"[!-~]+")
 _MISSING = (
     "buckets need the package obstore, which is not installed (pip install 'pyfetch-batch[cloud]')"
 )
@@ -50,6 +52,8 @@ def client_of(
         return obstore, _client(address, options, patient=patient)
     except (BaseError, ValueError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        for value in filter(None, options.values()):  # any of them may be a secret
+            first = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "***", first)
         raise UsageError(f"cannot use {address} as --store-option says: {first}") from None
 
 
@@ -63,6 +67,9 @@ def _client(address: BucketAddress, options: Mapping[str, str], *, patient: bool
     config = completed(address.scheme, config)
     if not patient:
         client["timeout"] = "5s"
+    for key, value in config.items():
+        if key.endswith(("region", "endpoint")) and not _FOR_URLS.fullmatch(str(value)):
+            raise ValueError(f"no URL can have what {key} says")
     if any("endpoint" in key and value.startswith("http:") for key, value in config.items()):
         client.setdefault("allow_http", "true")  # the user has named such a server
     if address.scheme == "s3":
@@ -96,6 +103,10 @@ class ErrorsOf(ErrorTranslation):
         if isinstance(error, ValueError) and "path" in text.lower():
             reason = "the bucket takes no key with such characters: choose another with --name"
             return TargetError(Failure.DISK, f"cannot write {self._shown}: {reason}")
+        if (
+            type(error).__name__ == "PanicException"
+        ):  # a fault of `obstore`, which has no base class
+            return StoppedError(f"cannot use {self._address}: {text} (check --store-option)")
         if not isinstance(error, exceptions.BaseError | OSError | ValueError):
             return None
         return meaning_of(self._shown, text, writes=self._writes, is_denied=_is_denied(error))
