@@ -47,6 +47,18 @@ def memory_left(root: Path = _ROOT) -> int | None:
     return max(0, min(left)) if left else None
 
 
+def seconds_without_cpu(root: Path = _ROOT) -> float:
+    """How long threads of this process were ready to run and had no CPU; 0 if nobody says so.
+
+    The times of threads at the same moment add up. See the kernel's scheduler/sched-stats.
+    """
+    waited = 0
+    for thread in root.glob("proc/self/task/*/schedstat"):
+        fields = _text(thread).split()
+        waited += int(fields[1]) if len(fields) > 1 else 0
+    return waited / 1e9
+
+
 def _quotas(root: Path) -> Iterator[float]:
     """Each limit that there is, in CPUs."""
     for group in _groups(root, "cpu"):

@@ -12,10 +12,13 @@ from functools import partial
 from types import FrameType
 from typing import Any, Self, TextIO
 
+from pyfetch.cpu_share import seconds_without_cpu
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
 LONGEST_STOP = 1.7
 """Seconds that an orderly stop may take before the process just ends."""
+MOST_ADDED = 10.0
+"""Seconds that it may take longer where other processes have the CPUs."""
 
 _TOGETHER = 0.01
 
@@ -67,7 +70,7 @@ class Interruption:
         self.signal = min(came)
         self._stop()
         if len(came) == 1:
-            select.select([self._noted], [], [], LONGEST_STOP)
+            wait_for_second_signal(self._noted)
         self._last_act()
         # Nothing public keeps the promise to be gone in time. This is not the main thread, so it
         # can neither raise `SystemExit` there nor give a signal its default action. And an end in
@@ -84,6 +87,19 @@ class Interruption:
             came = [number for number in os.read(self._noted, 64) if number in self._before]
             if came:
                 return came
+
+
+def wait_for_second_signal(noted: int, waited: Callable[[], float] = seconds_without_cpu) -> None:
+    """Wait until something can be read from `noted`, but no longer than a stop may take.
+
+    The time does not count in which this process could have gone on but had no CPU (`waited`).
+    Otherwise a run on a busy machine would end without its report.
+    """
+    began, waited_before = time.monotonic(), waited()
+    left = LONGEST_STOP
+    while left > 0 and not select.select([noted], [], [], left)[0]:
+        added = min(waited() - waited_before, MOST_ADDED)
+        left = began + LONGEST_STOP + added - time.monotonic()
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

@@ -22,7 +22,8 @@ from pyfetch.cluster.executor import Executor, Gone, RoomChanged
 from pyfetch.cluster.host_tally import HostTally
 from pyfetch.cluster.member import Member, MemberReport
 from pyfetch.cluster.members import Members
-from pyfetch.cluster.packing import MembersPacks, PackReturned, PackWanted
+from pyfetch.cluster.pack_messages import PackBytes, PackBytesWanted, PackReturned, PackWanted
+from pyfetch.cluster.packing import MembersPacks
 from pyfetch.cluster.probe import why_not_shared
 from pyfetch.cluster.sharing import Sharing
 from pyfetch.cluster.workload import Workload
@@ -227,7 +228,7 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
                 member.channel.send(messages.NameGiven(index, named.path, named.known))
-            case PackWanted() | PackReturned():
+            case PackWanted() | PackReturned() | PackBytes() | PackBytesWanted():
                 assert self._packs  # noqa: S101 - else none is asked for
                 self._packs.follow(member, message)
             case messages.NeedsMore(waiting):

@@ -65,8 +65,17 @@ class MemberStage:
         """Whether the run was stopped."""
         return self._stopped()
 
-    def begin(self, store: Store | None, stopped: Callable[[], bool]) -> None:
-        """Compute the files of a run that begins now."""
+    def begin(
+        self,
+        store: Store | None,
+        stopped: Callable[[], bool],
+        report: Callable[[int, FileFetched], None],
+    ) -> None:
+        """Compute the files of a run that begins now.
+
+        `report`: sends what is said of the target with an index, or keeps it until it may be said.
+        """
+        self.ledger.report = report
         assert store  # noqa: S101 - files are kept while they are computed
         self.stage.use(self.ledger, store)
         self._stopped = stopped
@@ -138,6 +147,7 @@ class _LedgerElsewhere:
     def __init__(self, task: Task, send: Send) -> None:
         self._task = task
         self._send = send
+        self.report: Callable[[int, FileFetched], None] = lambda _, fetched: send(fetched)
         self._lock = threading.Condition()
         self._known: dict[str, ComputedOf] = {}
         """By path, what is known of files that are there and not done."""
@@ -148,7 +158,8 @@ class _LedgerElsewhere:
         """A file is there, and is to be computed."""
         with self._lock:
             self._known.pop(attempt.path or target.path or "", None)
-        self._send(FileFetched(attempt.result, attempt.facts, attempt.path))
+        fetched = FileFetched(attempt.result, attempt.facts, attempt.path)
+        self.report(target.index, fetched)
 
     def knows(self, message: FileKnown) -> None:
         with self._lock:

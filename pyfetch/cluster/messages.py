@@ -13,7 +13,7 @@ from pyfetch.cluster.computing_messages import (
     TasksDone,
     TasksRecorded,
 )
-from pyfetch.cluster.packing import PackGiven, PackReturned, PackWanted
+from pyfetch.cluster.pack_messages import FromPackingMember, ToPackingMember
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Result, Target
@@ -118,7 +118,7 @@ ToMember = (
     | HostsTold
     | RunBudget
     | NameGiven
-    | PackGiven
+    | ToPackingMember
     | FileKnown
     | TasksRecorded
     | OutputIsShared
@@ -219,8 +219,7 @@ class MemberEnded(NamedTuple):
 FromMember = (
     TargetDone
     | NameWanted
-    | PackWanted
-    | PackReturned
+    | FromPackingMember
     | InFlightReport
     | NeedsMore
     | FileFetched

@@ -22,8 +22,10 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.packing import AskedPacks, PackGiven
+from pyfetch.cluster.pack_messages import PackBytesRead, PackBytesWritten, PackGiven
+from pyfetch.cluster.packing import AskedPacks
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
+from pyfetch.cluster.report_order import ReportOrder
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.local import LocalEngine, new_engine
 from pyfetch.engine.read_ahead import ReadAhead
@@ -33,7 +35,7 @@ from pyfetch.naming.template import Said
 from pyfetch.processes.channel import Channel
 from pyfetch.processes.child import pass_on
 from pyfetch.processes.life import end_with_parent
-from pyfetch.storage.destination import writer_of
+from pyfetch.storage.destination import pack_store
 from pyfetch.storage.ledger import NoLedger
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
@@ -177,7 +179,12 @@ def _fetch(
     settings = begin.settings
     downloader = Downloader(settings, directory=begin.directory)
     names = _Names(send)
-    packs = AskedPacks(send, writer_of(downloader.store)) if settings.pack else None
+    order = ReportOrder(send)
+    packs = None
+    if settings.pack:
+        store = pack_store(downloader.store)
+        is_far = settings.in_bucket and begin.elsewhere is not None
+        packs, store.writer.appended = AskedPacks(send, store, far=is_far), order.packed
     if settings.content_disposition or settings.names_by_type:
         downloader.rename = names.ask
     hosts = MemberHosts(send, downloader)
@@ -189,7 +196,7 @@ def _fetch(
     daemon(lambda: _report_what_is_in_flight(engine, send, every, hosts), "in-flight").start()
     ledger = _Outcomes()
     if computing:
-        computing.begin(downloader.store, lambda: engine.stopped)
+        computing.begin(downloader.store, lambda: engine.stopped, order.report)
         ledger.fetched = computing.ledger.fetched
 
     hear = _hearing(engine, names, hosts, computing, packs)
@@ -199,7 +206,8 @@ def _fetch(
             attempt = ledger.finished_attempts.pop(result.index, None) or Finished(result)
             if computing and computing.has_own_place:
                 result = result._replace(file=None)  # it goes with this process
-            send(messages.TargetDone(result, attempt.facts, attempt.path))
+            order.report(result.index, messages.TargetDone(result, attempt.facts, attempt.path))
+        order.close()
         _close(packs)
     except RunError as caught:
         error = caught
@@ -224,7 +232,7 @@ def _hearing(
     def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
-        elif isinstance(message, PackGiven):
+        elif isinstance(message, PackGiven | PackBytesWritten | PackBytesRead):
             assert packs  # noqa: S101 - else none is asked for
             packs.hear(message)
         elif isinstance(message, messages.HostsTold | messages.RunBudget):

@@ -808,11 +808,6 @@ class Settings(_Values):
             not self.state,
         )
         yield (
-            "open packs of a bucket are on this machine: {processes} fills them, and a cluster does"
-            " not",
-            self.in_bucket and self.on_cluster,
-        )
-        yield (
             "{if_exists} rename is for files: of two members, the newer one counts",
             self.if_exists is IfExists.RENAME,
         )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyfetch.storage.filesystem import DirectoryIdentity
     from pyfetch.storage.lock import RunLock
     from pyfetch.storage.objects.bucket import Bucket
-    from pyfetch.storage.packs.pack_writer import PackWriter
+    from pyfetch.storage.packs.pack_store import PackStore
     from pyfetch.storage.packs.packs import Packs
     from pyfetch.storage.state import State
     from pyfetch.storage.store import Store
@@ -65,12 +65,11 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
 
 def _bucket_of(settings: Settings, store: Store) -> Bucket:
     if settings.pack:
-        from pyfetch.storage.packs.pack_store import PackStore
         from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
 
-        assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
-        assert isinstance(store.sealed, PacksInBucket)  # noqa: S101 - likewise
-        return store.sealed.bucket
+        sealed = pack_store(store).sealed
+        assert isinstance(sealed, PacksInBucket)  # noqa: S101 - as the settings say
+        return sealed.bucket
     from pyfetch.storage.objects.object_store import ObjectStore
 
     assert isinstance(store, ObjectStore)  # noqa: S101 - as the settings say
@@ -79,20 +78,18 @@ def _bucket_of(settings: Settings, store: Store) -> Bucket:
 
 def packs_of(settings: Settings, store: Store, state: State) -> Packs:
     """The packs that a run into this store fills. Raises a `RunError`."""
-    from pyfetch.storage.packs.pack_store import PackStore
     from pyfetch.storage.packs.packs import Packs
 
-    assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
     in_order = settings.pack_order == "input"
-    return Packs(store, state, in_order=in_order, list_file=settings.pack_list)
+    return Packs(pack_store(store), state, in_order=in_order, list_file=settings.pack_list)
 
 
-def writer_of(store: Store | None) -> PackWriter:
-    """What appends members to the packs of this store."""
+def pack_store(store: Store | None) -> PackStore:
+    """The same store, in a run that packs."""
     from pyfetch.storage.packs.pack_store import PackStore
 
     assert isinstance(store, PackStore)  # noqa: S101 - as the settings say
-    return store.writer
+    return store
 
 
 def lock_of(settings: Settings, store: Store) -> RunLock:

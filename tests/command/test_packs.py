@@ -7,6 +7,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,48 @@ def test_a_process_that_is_killed_leaves_its_pack_to_another(
     assert killed
     data = forked.directory / "data"
     assert bodies(data).keys() == set(urls)
+    assert not list((data / ".pyfetch").rglob("*.tar"))
+
+
+# A process that is killed between two reports: it has appended the first body to its pack, and
+# others behind it, and only of these it has told the coordinator.
+KILLED_BEFORE_IT_REPORTS = """
+import os, signal, sys, threading, time
+from pyfetch.cli.main import main
+from pyfetch.storage.packs.pack_writer import PackWriter
+append, others = PackWriter.append, threading.Event()
+def killed(self, packed, target_index):
+    stored = append(self, packed, target_index)
+    if target_index > 1:
+        others.set()
+    elif not os.path.exists("killed"):
+        others.wait(10)
+        time.sleep(0.5)
+        open("killed", "x").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return stored
+PackWriter.append = killed
+sys.argv[:] = ["pyfetch", *os.environ["ARGUMENTS"].split()]
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", ["2", "100"])
+def test_what_a_killed_process_has_packed_and_not_reported_is_there_once(
+    forked: InstalledCommand, server: LoopbackServer, count: str
+) -> None:
+    """Whether its pack was full already or not."""
+    server.pages = {f"/{number}.x": Page(b"%d" % number * 100) for number in range(40)}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-o", "data", *WEBDATASET, "--pack-count", count, "--processes", "2", *urls)
+    forked.environment["ARGUMENTS"] = " ".join(arguments)
+    program = forked.program(KILLED_BEFORE_IT_REPORTS, stderr=subprocess.PIPE)
+    _, err = program.communicate(timeout=LONGEST)
+    assert program.returncode == 0, err
+    assert (forked.directory / "killed").exists()
+    data = forked.directory / "data"
+    assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}
     assert not list((data / ".pyfetch").rglob("*.tar"))
 
 

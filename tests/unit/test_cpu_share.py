@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyfetch import cpu
-from pyfetch.cpu_share import cpu_share, memory_left
+from pyfetch.cpu_share import cpu_share, memory_left, seconds_without_cpu
 
 MIB = 1024**2
 
@@ -142,3 +142,11 @@ def test_this_system_has_something() -> None:
     assert cpu_share().number >= 1
     if Path("/proc/meminfo").exists():
         assert (memory_left() or 0) > MIB
+
+
+def test_the_time_without_a_cpu_is_that_of_all_threads(tmp_path: Path) -> None:
+    task = "proc/self/task"
+    files = {f"{task}/7/schedstat": "5 1500000000 9", f"{task}/8/schedstat": "5 250000000 9"}
+    assert seconds_without_cpu(system(tmp_path, files)) == 1.75
+    assert seconds_without_cpu(system(tmp_path, {f"{task}/9/schedstat": ""})) == 1.75
+    assert seconds_without_cpu(tmp_path / "a system without it") == 0

@@ -107,8 +107,8 @@ class OpenPacks:
         """Open one to write to it. Returns the descriptor."""
         return os.open(name, OLD_FILE, dir_fd=self.descriptor)
 
-    def reading(self, name: str) -> BinaryIO:
-        """Open one to read it with `os.pread`."""
+    def reading(self, name: str, start: int = 0, end: int = 0) -> BinaryIO:  # noqa: ARG002
+        """Open one to read it with `os.pread`, at least from `start` to `end`."""
         return _reading(name, self.descriptor)
 
     def remove(self, name: str) -> None:

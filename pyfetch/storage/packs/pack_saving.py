@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
+from pyfetch.errors import RunError
 from pyfetch.http.response import SavedContent
-from pyfetch.models import Target
+from pyfetch.models import Target, TargetError
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.memory import HeldBody
 from pyfetch.storage.packs.pack_format import MemberBody, SavedMember, StoredMember
@@ -129,7 +131,8 @@ class PackSaving:
         except OSError as error:
             errors = errors_of(store.final(self._path), store.directory.check)
             raise errors.translated(error) or error from error
-        self.drop()
+        with contextlib.suppress(OSError, RunError, TargetError):  # it is packed: it has not failed
+            self.drop()
         modified_ns = time.time_ns() if modified is None else int(modified * 1_000_000_000)
         return Placed(
             self._path, modified_ns, None, member.text(),

@@ -63,6 +63,7 @@ class PackStore:
             self.open_packs, pack_format, self._most_bytes, self._most_members,
             syncs=settings.fsync,
         )  # fmt: skip
+        self.syncs = settings.fsync
         self.keep_answer: KeepAnswer | None = self._keep if settings.archives else None
         self.key: Callable[[RelativePath], RelativePath] = pack_format.key
         self._sealed_sizes: dict[str, int] = {}
@@ -146,6 +147,13 @@ class PackStore:
             os.close(descriptor)
         return GivenPack(name, length, members)
 
+    def append_to(
+        self, open_packs: OpenPacks, written: Callable[[str, int, int, int], None]
+    ) -> None:
+        """Append to these open packs, and call `written` as `PackWriter.written` is called."""
+        self.open_packs = open_packs
+        self.writer.append_to(open_packs, written)
+
     def close(self) -> None:
         self.open_packs.close()
 
@@ -177,7 +185,7 @@ class PackStore:
         """Open its pack, sealed or not. It may be sealed at this moment."""
         name, start, end = member.pack, member.start, member.end
         with contextlib.suppress(FileNotFoundError):
-            return self.open_packs.reading(name)
+            return self.open_packs.reading(name, start, end)
         with contextlib.suppress(FileNotFoundError):
             return self.sealed.reading(name, start, end)
         return None

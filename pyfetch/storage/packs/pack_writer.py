@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pyfetch.errors import StoppedError
 from pyfetch.storage.packs.pack_files import OpenPacks
@@ -72,6 +72,11 @@ class PackWriter:
         self._is_closed = False
         self.source: PackSource | None = None
         """Where packs come from; set before anything is appended."""
+        self.written: Callable[[str, int, int, int], None] | None = None
+        """Called with name and descriptor of a pack after bytes were written to it, from one place
+        to another, before anything else is. It may raise as `append` does."""
+        self.appended: Callable[[int], None] | None = None
+        """Called with the index of the target of each member, in the order of the members."""
 
     def append(self, packed: PackedMember, target_index: int) -> StoredMember:
         """Append a member. Returns where it is. What cannot be written whole is cut back."""
@@ -85,6 +90,8 @@ class PackWriter:
             pack.start = pack.length
             pack.appended += 1
             pack.members += 1
+            if self.appended:
+                self.appended(target_index)
             stored = StoredMember(
                 pack.name, start, pack.length, at + packed.offset, packed.length, target_index,
                 packed.note, packed.name,
@@ -104,6 +111,11 @@ class PackWriter:
                 return
             pieces, self._waiting = self._waiting, []
             self._write(self._pack_for(pieces_size(pieces)), pieces)
+
+    def append_to(self, files: OpenPacks, written: Callable[[str, int, int, int], None]) -> None:
+        """Write to these files from now on, and call `written`."""
+        self._files = files
+        self.written = written
 
     def close(self) -> None:
         """Give back the pack that is open, and append nothing more."""
@@ -145,6 +157,8 @@ class PackWriter:
             length = _write_all(pack.descriptor, pieces, at)
             if self._syncs:
                 os.fsync(pack.descriptor)
+            if self.written:
+                self.written(pack.name, pack.descriptor, at, length)
         except BaseException:
             with contextlib.suppress(OSError):  # what is written next goes there
                 os.ftruncate(pack.descriptor, at)

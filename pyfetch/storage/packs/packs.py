@@ -95,7 +95,7 @@ class Packs:
         self._ledger: PackLedger | None = None
         self._list_file = list_file
         self._rows = state.packed()
-        self._store = store
+        self.store = self._store = store
         self._format = store.format
         self._files = store.open_packs
         self._lock = threading.Lock()
@@ -104,8 +104,6 @@ class Packs:
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
         self._packs: dict[str, _PackInWork] = {}
-        self._orphans: list[PackedFile] = []
-        """Members of packs whose writers were killed, behind others that nobody has noted."""
         self._full: list[FullPack] = [
             FullPack(given.name, given.length, given.members)
             for given in left
@@ -134,14 +132,17 @@ class Packs:
             self._packs[name].length = length
 
     def abandoned(self, name: str) -> None:
-        """Take back a pack whose writer was killed: others go on behind its known members."""
+        """Take back a pack whose writer was killed: another one goes on behind its noted members.
+
+        Does nothing if it is full, and all its members are noted.
+        """
         with self._lock, self._errors():
-            pack = self._packs.pop(name)
-            # What is in front of a known member is whole, and stays, though nobody has noted it.
-            ends = [end for end, _ in pack.deferred.values()]
-            length = max([pack.known_end, *ends])
-            self._orphans += [file for _, file in pack.deferred.values()]
-            self._left.append(self._store.cut(name, length, pack.members))
+            pack = self._packs.get(name)
+            if pack is None or pack.noted == pack.appended:
+                return
+            del self._packs[name]
+            members = pack.members - len(pack.deferred)
+            self._left.append(self._store.cut(name, pack.known_end, members))
 
     def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
@@ -180,8 +181,7 @@ class Packs:
     def deferred(self) -> list[PackedFile]:
         """What is not recorded yet, as members in front of it were never noted."""
         with self._lock:
-            deferred = [file for pack in self._packs.values() for _, file in pack.deferred.values()]
-            return [*self._orphans, *deferred]
+            return [file for pack in self._packs.values() for _, file in pack.deferred.values()]
 
     @contextmanager
     def filled(self, ledger: PackLedger, stopped: Callable[[], bool]) -> Iterator[None]:
@@ -199,7 +199,8 @@ class Packs:
             finally:
                 with self._errors():
                     self._store.writer.close()
-                ledger.commit_all()
+                # The next run cuts the packs of a stopped one behind what is recorded without gaps.
+                ledger.commit_all() if seals else ledger.commit()
                 self.finish(seals=seals)
             if seals and members and self._list_file:
                 there = (row for row in self._rows.all() if self._store.has(row.member))

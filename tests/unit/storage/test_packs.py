@@ -8,7 +8,7 @@ import os
 import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.packs import Packs
 from pyfetch.storage.packs.tar import END, header
 from pyfetch.storage.state import State
+from tests.support.cases import cases
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300).filter(
     lambda name: not name.endswith("/")
@@ -170,6 +171,74 @@ def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
         packs.committed()
         packs.finish(seals=False)
         assert (tmp_path / "000000.tar").exists()
+
+
+def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_reported(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Also a full one: what was not reported is fetched, and packed, again."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=3), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        first, _, third = (store.writer.append(member(name), 1) for name in "abc")
+        note(packs, state, third)
+        note(packs, state, first)
+        packs.abandoned(first.pack)
+        assert packs.take() == (first.pack, first.end, 1)
+        assert (tmp_path / ".pyfetch" / "packs" / first.pack).stat().st_size == first.end
+
+
+def test_a_full_pack_whose_writer_was_killed_once_all_was_reported_is_sealed(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        first, second = (store.writer.append(member(name), 1) for name in "ab")
+        note(packs, state, first)
+        note(packs, state, second)
+        packs.abandoned(first.pack)
+        packs.committed()
+        packs.abandoned(first.pack)
+        packs.finish(seals=False)
+        assert (tmp_path / first.pack).stat().st_size == second.end + len(END)
+
+
+@cases(("stopped", "recorded"), [(True, []), (False, ["b"])])
+def test_a_run_that_is_stopped_records_nothing_behind_a_member_that_it_does_not_know(
+    *, stopped: bool, recorded: list[str], tmp_path: Path
+) -> None:
+    """Else the next run would go on behind that one, and pack it again."""
+    place = tmp_path / str(stopped)
+    place.mkdir()
+    prepare(place)
+    with (
+        closing(OutputDirectory(place)) as directory,
+        closing(PackStore.of(SETTINGS, directory)) as store,
+        closing(State(place / "state")) as state,
+    ):
+        packs = packs_of(store, state)
+        with packs.filled(LedgerOf(packs, state), lambda: stopped):
+            _, second = (store.writer.append(member(name), 1) for name in "ab")
+            note(packs, state, second)
+        assert [row.member.name for row in state.packed().all()] == recorded
+
+
+class LedgerOf:
+    """As much of a ledger as packs need."""
+
+    def __init__(self, packs: Packs, state: State) -> None:
+        self.alone = nullcontext()
+        self._packs = packs
+        self._state = state
+
+    def commit(self) -> None:
+        self._state.commit()
+
+    def commit_all(self) -> None:
+        for file in self._packs.deferred():
+            self._state.record(*file)
+        self.commit()
 
 
 def test_a_pack_that_got_its_name_when_its_run_was_killed_is_left_as_it_is(
