@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import pycurl
 
-from pyfetch.http.curl.open_connections import Ends
+from pyfetch.http.curl.head import final_head, raw_head
+from pyfetch.http.curl.head_lines import HeadLines
+from pyfetch.http.curl.used_connection import Request, UsedConnection
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.origin_config import OriginConfig
+from pyfetch.http.response import RawHeads, ResponseHead, framing_of
 from pyfetch.http.route import Proxy, Route, request_target
 from pyfetch.http.tls import Authorities, authorities_of
 from pyfetch.settings import HttpVersion, Settings
+from pyfetch.urls import Url
 
 _VERSIONS = {
     HttpVersion.AUTO: pycurl.CURL_HTTP_VERSION_2TLS,
@@ -24,60 +28,22 @@ _VERSIONS = {
 _METHOD = (b"GET ", b"CONNECT ")
 _BUFFER_SIZE = 256 * 1024
 """Bytes that are received at once, at most."""
-_MAY_BE_SENT, _MAY_NOT_BE_SENT = int(pycurl.PREREQFUNC_OK), int(pycurl.PREREQFUNC_ABORT)
 _LONGEST = 2_147_483
 """The longest time that libcurl takes, in seconds."""
-
-
-class Address(NamedTuple):
-    """What libcurl is about to connect to."""
-
-    family: Any
-    kind: Any
-    """Type and flags of the socket."""
-    protocol: int
-    address: Any
-
-
-class HasDescriptor(Protocol):
-    """A socket, for pycurl."""
-
-    def fileno(self) -> int:
-        """Its descriptor."""
-
-
-class Listener(Protocol):
-    """What hears from a handle while it is used."""
-
-    def resolving(self) -> None:
-        """A name is looked up."""
-
-    def socket_made(self, descriptor: int) -> None:
-        """Hear what libcurl has made of the socket."""
-
-    def sending(self, ends: Ends) -> bool:
-        """The request is about to be sent over a connection between these. Whether it may."""
-
-    def open_socket(self, address: Address) -> HasDescriptor | int:
-        """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
-
-    def write(self, data: bytes) -> int | None:
-        """Take a piece of the body. None: it is taken."""
 
 
 class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "easy", "keeps_heads", "lines",
-        "listener", "route", "sent", "sent_at", "version", "wants_new_connection",
+        "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
+        "route", "sent", "sent_at", "version", "wants_new_connection",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
         self.easy = pycurl.Curl()
-        self.lines: list[bytes] = []
-        """Lines of heads and trailers, as they came."""
-        self.listener: Listener | None = None
+        self.connection = connection
+        self.heads = heads
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
@@ -101,10 +67,12 @@ class Handle:
         fields: Mapping[str, str | bytes],
         config: OriginConfig,
         options: Options,
-        listener: Listener,
+        request: Request,
     ) -> None:
         """Describe a GET. Raises `ValueError` for one that cannot be sent."""
-        route = config.route
+        route, connection = config.route, self.connection
+        connection.begin(request, route)
+        self.heads.clear()
         lines = None if fields is self._fields else _header_lines(fields)
         easy = self.easy
         if route is not self.route:
@@ -115,12 +83,12 @@ class Handle:
             for option, value in options.of(route):
                 easy.setopt(option, value)
             # No function of Python's: it is called for each line.
-            easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+            easy.setopt(pycurl.HEADERFUNCTION, self.heads.lines.append)
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
-            easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-            easy.setopt(pycurl.SOCKOPTFUNCTION, self._made)
-            easy.setopt(pycurl.PREREQFUNCTION, self._sending)
-            easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, connection.open_socket)
+            easy.setopt(pycurl.SOCKOPTFUNCTION, connection.socket_made)
+            easy.setopt(pycurl.PREREQFUNCTION, connection.sending)
+            easy.setopt(pycurl.RESOLVER_START_FUNCTION, connection.resolving)
             self.keeps_heads = options.keeps_heads
             if self.keeps_heads:
                 easy.setopt(pycurl.VERBOSE, 1)
@@ -139,8 +107,20 @@ class Handle:
             )
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
-        self.lines.clear()
-        self.listener = listener
+
+    def response(self, url: Url) -> ResponseHead:
+        """The head of the response, which has come from this URL.
+
+        Raises `HTTPException` if it is no proper one.
+        """
+        heads = self.heads
+        status_line, fields, version = final_head(heads.lines, heads.of_proxy)
+        framing = framing_of(status_line.status, fields)
+        response = ResponseHead(url, status_line, fields, framing, version)
+        if self.keeps_heads:
+            head = raw_head(heads.lines, heads.of_proxy)
+            response.raw = RawHeads(self.sent, head, self.sent_at, None)
+        return response
 
     def _hear(self, kind: int, data: bytes) -> None:
         """Note the head of a request; a proxy may have been sent one before."""
@@ -151,26 +131,8 @@ class Handle:
         self.sent += data
 
     def _write(self, data: bytes) -> int | None:
-        return self.listener.write(data) if self.listener else 0
-
-    def _made(self, descriptor: int, _purpose: int) -> int:
-        if self.listener:
-            self.listener.socket_made(descriptor)
-        return int(pycurl.SOCKOPT_OK)
-
-    def _sending(self, *ends: Any) -> int:
-        is_allowed = self.listener is None or self.listener.sending(ends)
-        return _MAY_BE_SENT if is_allowed else _MAY_NOT_BE_SENT
-
-    def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
-        if self.listener is None:
-            return int(pycurl.SOCKET_BAD)
-        return self.listener.open_socket(Address(*address))
-
-    def _resolving(self, *_: Any) -> int:
-        if self.listener:
-            self.listener.resolving()
-        return 0
+        request = self.connection.request
+        return request.write(data) if request else 0
 
 
 class Options:

@@ -6,14 +6,38 @@ It tells nothing of it while it calls us: these functions are called between its
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pycurl
 
 from pyfetch.http import trace
+from pyfetch.http.curl.errors import Reached
+from pyfetch.http.curl.handle import Handle
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
 from pyfetch.timing import Entered, Phase
+
+if TYPE_CHECKING:
+    from pyfetch.http.curl.client import CurlClient
+
+
+def how_far(handle: Handle, route: Route, client: CurlClient) -> Reached:
+    """How far the request of this handle has come."""
+    get, proxy = handle.easy.getinfo, route.proxy
+    has_socket = handle.connection.is_new
+    return Reached(
+        has_socket=has_socket,
+        has_looked_up=has_socket or get(pycurl.NAMELOOKUP_TIME) > 0,
+        has_connected=get(pycurl.CONNECT_TIME) > 0,
+        has_lines=bool(handle.heads.lines),
+        errno=get(pycurl.OS_ERRNO),
+        connect_timeout=client.connect_timeout,
+        tunnel=handle.heads.tunnel() if route.is_tunnel else "",
+        verify_result=get(pycurl.SSL_VERIFYRESULT),
+        socks=f"{proxy.host}:{proxy.port}" if proxy and proxy.is_socks else "",
+        family=client.family,
+    )
 
 
 def phases_of_connecting(easy: pycurl.Curl, route: Route, began: float) -> list[Entered]:
@@ -35,7 +59,23 @@ def phases_of_connecting(easy: pycurl.Curl, route: Route, began: float) -> list[
     return phases
 
 
-def log_answer(
+def note_answer(
+    easy: pycurl.Curl,
+    route: Route,
+    response: ResponseHead,
+    addresses: Sequence[str],
+    *,
+    logs: bool,
+) -> None:
+    """Note the server's address, if the heads are kept, and log the answer, if that is wanted."""
+    if response.raw and not route.proxy:
+        address = easy.getinfo(pycurl.PRIMARY_IP)
+        response.raw = response.raw._replace(address=address or None)
+    if logs:
+        _log_answer(easy, route, response, addresses)
+
+
+def _log_answer(
     easy: pycurl.Curl, route: Route, response: ResponseHead, addresses: Sequence[str]
 ) -> None:
     """Log an answer, and its connection if that is new.
