@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import math
-import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException
@@ -19,11 +18,10 @@ from pyfetch.http.conversation import DRAIN_SECONDS
 from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, as_exception
 from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.incoming_body import REFUSED, IncomingBody
-from pyfetch.http.curl.measured import how_far, note_answer, phases_of_connecting
+from pyfetch.http.curl.measured import how_far
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.models import Failure, TargetError
-from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 OnEnd = Callable[[RedirectState | None, BaseException | None], None]
 """Called once: with what `Client.get` would return, or with what it would raise."""
 
-_WAITING, _RECEIVING = Phase.WAITING, Phase.RECEIVING
 _ENOUGH = TargetError(Failure.INTERNAL, "the rest of the body is not wanted")
 _TRIED = int(pycurl.CURL_HTTP_VERSION_3)
 
@@ -41,10 +38,9 @@ class Flight:
     """One GET while it is made. All methods are for the thread of the loop."""
 
     __slots__ = (
-        "_began", "_body", "_client", "_ended_with", "_error", "_fields", "_following", "_handle",
-        "_head_blocks", "_is_sent", "_is_settled", "_logs", "_offered", "_on_end",
-        "_phases_before", "_planned", "_receiver", "_refused", "_response", "_seen", "_seen_at",
-        "_state", "transfer",
+        "_body", "_client", "_ended_with", "_error", "_fields", "_following", "_handle",
+        "_head_blocks", "_logs", "_offered", "_on_end", "_planned", "_receiver", "_refused",
+        "_response", "_state", "transfer",
     )  # fmt: skip
 
     def __init__(
@@ -93,14 +89,10 @@ class Flight:
         self._following: RedirectState | None = None
         self._refused: TargetError | None = None
         """Why its redirect is not followed, until the answer is kept."""
-        self._is_sent = self._is_settled = False
         planned = self._planned = client.conversation.plan(
             self._state, self._fields, transfer.target
         )
         config, request = planned.config, planned.prepared
-        self._seen = -1
-        self._phases_before = len(transfer.phases)
-        now = self._began = self._seen_at = time.monotonic()
         handle = self._handle = client.take_handle(config.route)
         offers = client.offers
         handle.version = self._offered = offers.version(config.route) if offers else None
@@ -118,20 +110,19 @@ class Flight:
         self._logs = client.logs
         if self._logs and trace.shows_heads():
             trace.request_head(config.route.encode(request.url or "", request.headers))
-        transfer.has_asked = True
-        transfer.steps += 1
-        transfer.phases.append((_WAITING, now))
+        handle.watch.begin(transfer)
         client.begin(self, handle)
 
     def ask_again(self) -> None:
         """Send the same request over a new connection, and close the one that was used."""
-        if self._handle:
-            self._handle.connection.shut_down()
+        assert self._handle, "it is in flight"  # noqa: S101
+        self._handle.connection.shut_down()
         trace.not_its_answer(self._planned.config.route)
         self._send_again()
 
     def _send_again(self) -> None:
-        del self.transfer.phases[self._phases_before :]
+        assert self._handle, "it is in flight"  # noqa: S101
+        self._handle.watch.forget_phases(self.transfer)
         self._release()
         try:
             self.transfer.check()
@@ -206,63 +197,26 @@ class Flight:
         handle, body, transfer = self._handle, self._body, self.transfer
         assert handle, "it is in flight"  # noqa: S101
         assert body, "it is in flight"  # noqa: S101
+        config, watch = self._planned.config, handle.watch
         if self._response is None:
             ended = self.see_head()
             if ended:
                 return ended
         else:
-            self._settle(handle)
-        if not self._is_sent and not self._see_whether_it_is_sent(handle):
+            watch.settle(transfer, config.route, self._response, logs=self._logs)
+        if not watch.is_sent(transfer, config.route, has_head=self._response is not None):
             return None
         if body.queue:
             body.queue.hand_over()
         if body.other:
             return failures.of_body(TimeoutError(), transfer) if now > body.other.due else None
-        seen = transfer.received + len(handle.heads.lines)
-        if seen != self._seen:
-            self._seen, self._seen_at = seen, now if self._seen >= 0 else self._seen_at
-        timeout = self._planned.config.timeout
-        longest = DRAIN_SECONDS if body.is_discarding else timeout.read_timeout or math.inf
-        if body.is_paused or not body.is_judged:
-            self._seen_at = now
-        if now - self._seen_at < longest:
+        come = transfer.received + len(handle.heads.lines)
+        longest = DRAIN_SECONDS if body.is_discarding else config.timeout.read_timeout or math.inf
+        if watch.silence(now, come, is_held_up=body.is_paused or not body.is_judged) < longest:
             return None
         if self._response is None:
-            return failures.of_request(TimeoutError(), timeout)
+            return failures.of_request(TimeoutError(), config.timeout)
         return failures.of_body(TimeoutError(), transfer)
-
-    # What libcurl has measured.
-
-    def _see_whether_it_is_sent(self, handle: Handle) -> bool:
-        seconds = handle.easy.getinfo(pycurl.PRETRANSFER_TIME)
-        if not seconds:
-            return False
-        self._is_sent = True
-        self._seen_at = self._began + seconds
-        if handle.connection.is_new:
-            self.transfer.has_asked = True
-            self.transfer.steps += 1
-            if self._response is None:
-                self._note_connecting(handle)
-        return True
-
-    def _settle(self, handle: Handle) -> None:
-        """Note what libcurl has measured, which it does not say while it calls us."""
-        if self._is_settled:
-            return
-        self._is_settled = True
-        if handle.connection.is_new:
-            self._note_connecting(handle)
-        if self._response is not None:
-            route, addresses = self._planned.config.route, handle.connection.addresses
-            note_answer(handle.easy, route, self._response, addresses, logs=self._logs)
-
-    def _note_connecting(self, handle: Handle) -> None:
-        """Note when the phases of a new connection began."""
-        before, route = self._phases_before, self._planned.config.route
-        known = self.transfer.phases
-        received = [one for one in known[before:] if one[0] is _RECEIVING]
-        known[before:] = [*phases_of_connecting(handle.easy, route, self._began), *received]
 
     # It ends.
 
@@ -285,7 +239,8 @@ class Flight:
                 self._take_head(handle, body)
             response = self._response
             if connection.is_new or self._logs or (response is not None and response.raw):
-                self._settle(handle)
+                route = self._planned.config.route
+                handle.watch.settle(self.transfer, route, response, logs=self._logs)
             if code and body.other:
                 body.other.cut_off("disconnect")
             error = self._error or body.error or self._failure(code, text, handle, body)

@@ -10,6 +10,7 @@ import pycurl
 
 from pyfetch.http.curl.head import final_head, raw_head
 from pyfetch.http.curl.head_lines import HeadLines
+from pyfetch.http.curl.request_watch import RequestWatch
 from pyfetch.http.curl.used_connection import Request, UsedConnection
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.origin_config import OriginConfig
@@ -37,13 +38,15 @@ class Handle:
 
     __slots__ = (
         "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
-        "route", "sent", "sent_at", "version", "wants_new_connection",
+        "route", "sent", "sent_at", "version",
+        "wants_new_connection", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
         self.easy = pycurl.Curl()
         self.connection = connection
         self.heads = heads
+        self.watch = RequestWatch(self.easy, connection)
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None

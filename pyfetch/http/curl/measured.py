@@ -12,7 +12,6 @@ import pycurl
 
 from pyfetch.http import trace
 from pyfetch.http.curl.errors import Reached
-from pyfetch.http.curl.handle import Handle
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
@@ -20,6 +19,7 @@ from pyfetch.timing import Entered, Phase
 
 if TYPE_CHECKING:
     from pyfetch.http.curl.client import CurlClient
+    from pyfetch.http.curl.handle import Handle
 
 
 def how_far(handle: Handle, route: Route, client: CurlClient) -> Reached:
