@@ -17,11 +17,12 @@ from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
 from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.flight import Flight, OnEnd
-from pyfetch.http.curl.handle import Handle, Options
+from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.head_lines import HeadLines
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
 from pyfetch.http.curl.open_connections import OpenConnections
+from pyfetch.http.curl.options import Options
 from pyfetch.http.curl.used_connection import UsedConnection
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException
@@ -14,7 +13,6 @@ import pycurl
 from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
-from pyfetch.http.conversation import DRAIN_SECONDS
 from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, as_exception
 from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.incoming_body import REFUSED, IncomingBody
@@ -208,11 +206,8 @@ class Flight:
             return None
         if body.queue:
             body.queue.hand_over()
-        if body.other:
-            return failures.of_body(TimeoutError(), transfer) if now > body.other.due else None
         come = transfer.received + len(handle.heads.lines)
-        longest = DRAIN_SECONDS if body.is_discarding else config.timeout.read_timeout or math.inf
-        if watch.silence(now, come, is_held_up=body.is_paused or not body.is_judged) < longest:
+        if not watch.is_too_slow(now, come, body, config.timeout.read_timeout):
             return None
         if self._response is None:
             return failures.of_request(TimeoutError(), config.timeout)

@@ -5,10 +5,13 @@ libcurl tells nothing of what it has measured while it calls us: this asks betwe
 
 from __future__ import annotations
 
+import math
 import time
 
 import pycurl
 
+from pyfetch.http.conversation import DRAIN_SECONDS
+from pyfetch.http.curl.incoming_body import IncomingBody
 from pyfetch.http.curl.measured import note_answer, phases_of_connecting
 from pyfetch.http.curl.used_connection import UsedConnection
 from pyfetch.http.response import ResponseHead
@@ -66,16 +69,18 @@ class RequestWatch:
                 self._note_connecting(transfer, route)
         return True
 
-    def silence(self, now: float, come: int, *, is_held_up: bool) -> float:
-        """Seconds for which nothing has come. `come`: how much has come so far.
-
-        `is_held_up`: whether this program takes nothing now, so that nothing can come.
-        """
+    def is_too_slow(
+        self, now: float, come: int, body: IncomingBody, read_timeout: float | None
+    ) -> bool:
+        """Whether nothing has come for too long, in seconds. `come`: how much has come so far."""
+        if body.other:
+            return now > body.other.due
         if come != self._seen:
             self._seen, self._seen_at = come, now if self._seen >= 0 else self._seen_at
-        if is_held_up:
+        if body.is_paused or not body.is_judged:  # nothing can come
             self._seen_at = now
-        return now - self._seen_at
+        longest = DRAIN_SECONDS if body.is_discarding else read_timeout or math.inf
+        return now - self._seen_at >= longest
 
     def settle(
         self, transfer: Transfer, route: Route, response: ResponseHead | None, *, logs: bool
