@@ -13,10 +13,9 @@ import pycurl
 from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
-from pyfetch.http.curl.errors import COULDNT_CONNECT, NO_HTTP, URL_MALFORMAT, as_exception
+from pyfetch.http.curl.errors import NO_HTTP, URL_MALFORMAT, caused, why_no_answer
 from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.incoming_body import REFUSED, IncomingBody
-from pyfetch.http.curl.measured import how_far
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.response_head import MAX_FIELDS
 from pyfetch.models import Failure, TargetError
@@ -103,8 +102,7 @@ class Flight:
         except ValueError as error:
             raise failures.of_request(error, config.timeout) from error
         except pycurl.error as error:
-            refused = as_exception(URL_MALFORMAT, str(error), how_far(handle, config.route, client))
-            raise failures.of_request(refused, config.timeout) from error
+            raise why_no_answer(URL_MALFORMAT, str(error), handle, config, client) from error
         self._logs = client.logs
         if self._logs and trace.shows_heads():
             trace.request_head(config.route.encode(request.url or "", request.headers))
@@ -248,19 +246,13 @@ class Flight:
         self, code: int, text: str, handle: Handle, body: IncomingBody
     ) -> BaseException | None:
         """What the end of libcurl's transfer means; None: all that is wanted has come."""
-        if self._response is not None:
-            has_sound_trailer = len(handle.heads.lines) - handle.heads.behind <= MAX_FIELDS
-            if body.is_discarding or (code == 0 and has_sound_trailer):
-                return None
-            cut = OSError(errno.ECONNRESET, text)
-            return _from(failures.of_body(cut, self.transfer), cut)
-        connection = handle.connection
-        if connection.error:
-            return connection.error
-        if connection.refusal and code == COULDNT_CONNECT:
-            return TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {connection.refusal}")
-        error = as_exception(code, text, how_far(handle, self._planned.config.route, self._client))
-        return _from(failures.of_request(error, self._planned.config.timeout), error)
+        if self._response is None:
+            return why_no_answer(code, text, handle, self._planned.config, self._client)
+        has_sound_trailer = len(handle.heads.lines) - handle.heads.behind <= MAX_FIELDS
+        if body.is_discarding or (code == 0 and has_sound_trailer):
+            return None
+        cut = OSError(errno.ECONNRESET, text)
+        return caused(failures.of_body(cut, self.transfer), cut)
 
     def give_up(self, error: BaseException) -> None:
         """End it with this error."""
@@ -331,8 +323,3 @@ class Flight:
             self._release()
         self._body = None  # it refers to this
         self._on_end(None if error else following, error)
-
-
-def _from(error: TargetError, cause: BaseException) -> TargetError:
-    error.__cause__ = cause
-    return error

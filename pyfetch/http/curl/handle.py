@@ -25,8 +25,7 @@ class Handle:
 
     __slots__ = (
         "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
-        "route", "sent", "sent_at", "version",
-        "wants_new_connection", "watch",
+        "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:

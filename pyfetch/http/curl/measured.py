@@ -6,38 +6,14 @@ It tells nothing of it while it calls us: these functions are called between its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pycurl
 
 from pyfetch.http import trace
-from pyfetch.http.curl.errors import Reached
 from pyfetch.http.name_lookup import is_ip_address
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
 from pyfetch.timing import Entered, Phase
-
-if TYPE_CHECKING:
-    from pyfetch.http.curl.client import CurlClient
-    from pyfetch.http.curl.handle import Handle
-
-
-def how_far(handle: Handle, route: Route, client: CurlClient) -> Reached:
-    """How far the request of this handle has come."""
-    get, proxy = handle.easy.getinfo, route.proxy
-    has_socket = handle.connection.is_new
-    return Reached(
-        has_socket=has_socket,
-        has_looked_up=has_socket or get(pycurl.NAMELOOKUP_TIME) > 0,
-        has_connected=get(pycurl.CONNECT_TIME) > 0,
-        has_lines=bool(handle.heads.lines),
-        errno=get(pycurl.OS_ERRNO),
-        connect_timeout=client.connect_timeout,
-        tunnel=handle.heads.tunnel() if route.is_tunnel else "",
-        verify_result=get(pycurl.SSL_VERIFYRESULT),
-        socks=f"{proxy.host}:{proxy.port}" if proxy and proxy.is_socks else "",
-        family=client.family,
-    )
 
 
 def phases_of_connecting(easy: pycurl.Curl, route: Route, began: float) -> list[Entered]:
