@@ -99,8 +99,12 @@ class S3Objects:
         if method == "PUT":
             hashed = hashlib.sha256(body)
             digest = hashed.hexdigest()
-            checksum = base64.b64encode(hashed.digest()).decode()
-            fields = {**fields, "x-amz-checksum-sha256": checksum}
+            # Each server checks one of both, if any: rclone and Ceph the first, AWS the second.
+            md5 = hashlib.md5(body, usedforsecurity=False)
+            checksums = {"Content-MD5": md5, "x-amz-checksum-sha256": hashed}
+            fields = dict(fields)
+            for name, checksum in checksums.items():
+                fields[name] = base64.b64encode(checksum.digest()).decode()
         path = f"{self._before}{encoded(key, safe='/')}"
         signed = signed_fields(
             self._access, method, self._host, path, {}, fields, digest, time.time()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib3 import PoolManager, Timeout
 from urllib3.exceptions import HTTPError
 
+from pyfetch.http.s3_errors import S3Error
 from pyfetch.http.s3_signature import (
     UNSIGNED,
     S3Access,
@@ -30,22 +31,6 @@ _TRIES = 10
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 10.0
 _TIMEOUT = Timeout(connect=10.0, read=120.0)
-
-
-class S3Error(Exception):
-    """A server of S3 has refused a request, or could not be asked. The text has code and status."""
-
-    def __init__(self, text: str, status: int = 0) -> None:
-        super().__init__(text)
-        self.status = status
-        """Of the answer; 0: there was none."""
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether the same request may succeed later."""
-        if self.status == 501:  # the server does not know how to
-            return False
-        return self.status in (0, 408, 409, 429) or self.status >= 500
 
 
 class UploadedPart(NamedTuple):

@@ -54,9 +54,13 @@ class RunLock:
     if nothing else is in it.
     """
 
-    def __init__(self, output_dir: Path, *, elsewhere: bool = False) -> None:
-        """`elsewhere`: whether processes on other machines will write files."""
+    def __init__(self, output_dir: Path, *, elsewhere: bool = False, shown: str = "") -> None:
+        """`elsewhere`: whether processes on other machines will write files.
+
+        `shown`: what people take it to guard, if that is not the directory.
+        """
         self._output_dir = output_dir
+        self._shown = shown or str(output_dir)
         self._holder_text = f"process {os.getpid()}{_ELSEWHERE if elsewhere else ''}\n".encode()
         self._is_left_elsewhere = False
         """Whether a run was killed that had processes on other machines."""
@@ -76,7 +80,7 @@ class RunLock:
             last = max(until, at_least) if self._holder_is_gone() else until
             if time.monotonic() >= last or given_up():
                 raise StoppedError(
-                    f"another run holds {self._output_dir}: {self._holder()}"
+                    f"another run holds {self._shown}: {self._holder()}"
                     " (let it end, or wait for it with --wait-lock)"
                 )
             time.sleep(POLL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 import time
 
 import obstore
@@ -13,7 +12,7 @@ import pytest
 
 from pyfetch import FetchError, fetch
 from pyfetch.http import s3_objects
-from tests.support.buckets import KEY_ID, SECRET, BucketOfTests, Trouble, may_use_buckets
+from tests.support.buckets import KEY_ID, BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -283,27 +282,6 @@ def test_a_bucket_that_is_missing_or_closed_stops_the_run(
     assert ended.status == 3
     assert "access denied" in ended.err
     assert not server.asked
-
-
-def test_credentials_are_in_no_output(
-    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
-) -> None:
-    server.pages = {"/x": Page(b"x")}
-    keys = {
-        name: pyfetch.environment.pop(f"AWS_{name}")
-        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")
-    }
-    options = [
-        text for name, value in keys.items() for text in ("--store-option", f"{name}={value}")
-    ]
-    for more in ([], ["-vv"], ["--plan"], ["--show-config"], ["--store-option", "region=x y"]):
-        for url in (f"{server.url}/x", f"{server.url}/missing"):
-            ended = save(pyfetch, bucket, *options, *more, url)
-            assert SECRET not in ended.out + ended.err
-            assert "Signature=" not in ended.err
-    found = [file for file in (pyfetch.directory / "state").rglob("*") if file.is_file()]
-    assert found
-    assert not [file for file in found if re.search(SECRET.encode(), file.read_bytes())]
 
 
 def test_a_file_url_is_a_directory(pyfetch: Command, server: LoopbackServer) -> None:

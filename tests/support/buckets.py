@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import http.client
+import shlex
 import socket
 import subprocess
 import sysconfig
@@ -64,16 +67,44 @@ def rclone_server(directory: Path) -> BucketServer:
     buckets = directory / "buckets"
     for name in (BUCKET, "my-bucket"):
         (buckets / name).mkdir(parents=True, exist_ok=True)
+    return BucketServer(lambda port: _rclone(port, buckets))
 
-    def command(port: int) -> list[str]:
-        keys = f"{KEY_ID},{SECRET}"
-        address = f"127.0.0.1:{port}"
-        program = str(_SCRIPTS / "rclone")
-        # `--config ""`: that of this machine's user is nothing to the tests.
-        serve = [program, "--config", "", "serve", "s3", "--addr", address]
-        return [*serve, "--auth-key", keys, str(buckets)]
 
-    return BucketServer(command)
+def _rclone(port: int, buckets: Path) -> list[str]:
+    # `--config ""`: that of this machine's user is nothing to the tests.
+    serve = [str(_SCRIPTS / "rclone"), "--config", "", "serve", "s3"]
+    keys = f"{KEY_ID},{SECRET}"
+    return [*serve, "--addr", f"127.0.0.1:{port}", "--auth-key", keys, str(buckets)]
+
+
+class SmallServer(BucketServer):
+    """The same on a small file system of its own, which it alone sees, and which gets full."""
+
+    def __init__(self, directory: Path, size: int) -> None:
+        """`size`: of the file system, in bytes."""
+        within = shlex.quote(str(directory))
+        mounted = f"mount -t tmpfs -o size={size} tmpfs {within} && mkdir {within}/{BUCKET}"
+
+        def command(port: int) -> list[str]:
+            serve = shlex.join(_rclone(port, directory))
+            return ["unshare", "-rm", "sh", "-c", f"{mounted} && exec {serve}"]
+
+        super().__init__(command)
+        self._directory = directory
+
+    @staticmethod
+    def can_be() -> bool:
+        """Whether this machine lets us mount a file system that we alone see."""
+        try:
+            tried = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+            return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+        except OSError:
+            return False
+
+    @property
+    def place(self) -> Path:
+        """That file system, as others get there."""
+        return Path(f"/proc/{self._process.pid}/root{self._directory}")
 
 
 class MotoServer(BucketServer):
@@ -132,6 +163,12 @@ class BucketOfTests:
         for number, part in enumerate(parts, 1):
             client.put_part(whole, upload, number, part)
 
+    def end_uploads(self) -> None:
+        """End all uploads below the prefix."""
+        client = self._uploads()
+        for key, upload in list(client.below(f"{self.prefix}/")):
+            client.abort(key, upload)
+
     def _uploads(self) -> S3Uploads:
         access = S3Access(f"http://127.0.0.1:{self.port}", "us-east-1", KEY_ID, SECRET)
         return S3Uploads(access, self.name)
@@ -177,9 +214,13 @@ class Trouble(ThreadingHTTPServer):
         self.behind = behind
         self.asked: list[tuple[str, str]] = []
         """Method and target of each request."""
+        self.heads: list[dict[str, str]] = []
+        """The header fields of each request, by their names in lower case."""
+        self.checks = True
+        """Whether bodies are checked as S3 does it, before the server behind gets them."""
         self.plan: Callable[[str, str], str | int | None] = lambda _method, _target: None
-        """What goes wrong: the status of an answer, `drop` in the body of the request, `lose` the
-        answer, or `hold` it for ever; None: nothing."""
+        """What goes wrong: the status of an answer, `drop` in the body of the request, `damage` a
+        byte of it, `lose` the answer, or `hold` it for ever; None: nothing."""
         self.holds = threading.Event()
         """Set once an answer is held."""
 
@@ -191,12 +232,30 @@ class Trouble(ThreadingHTTPServer):
         self.shutdown()
         self.server_close()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is what some tests are about."""
+
     @property
     def port(self) -> int:
         return int(self.server_address[1])
 
 
-CODES = {500: "InternalError", 503: "SlowDown", 507: "InsufficientStorage", 403: "AccessDenied"}
+CODES = {
+    400: "BadDigest", 403: "AccessDenied", 404: "NoSuchUpload", 412: "PreconditionFailed",
+    500: "InternalError", 503: "SlowDown", 507: "InsufficientStorage",
+}  # fmt: skip
+UNCHECKED = "UNSIGNED-PAYLOAD"
+
+
+def is_as_sent(body: bytes, fields: dict[str, str]) -> bool:
+    """Whether a body has the checksums that its fields name."""
+    sha256, md5 = hashlib.sha256(body), hashlib.md5(body, usedforsecurity=False)
+    right = {
+        "content-md5": base64.b64encode(md5.digest()).decode(),
+        "x-amz-checksum-sha256": base64.b64encode(sha256.digest()).decode(),
+        "x-amz-content-sha256": sha256.hexdigest(),
+    }
+    return all(fields.get(name, UNCHECKED) in (value, UNCHECKED) for name, value in right.items())
 
 
 class _Proxy(BaseHTTPRequestHandler):
@@ -206,6 +265,8 @@ class _Proxy(BaseHTTPRequestHandler):
     def _any(self) -> None:
         server = self.server
         server.asked.append((self.command, self.path))
+        fields = {name.lower(): value for name, value in self.headers.items()}
+        server.heads.append(fields)
         wrong = server.plan(self.command, self.path)
         length = int(self.headers.get("Content-Length", 0))
         if wrong == "drop":
@@ -214,6 +275,10 @@ class _Proxy(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         body = self.rfile.read(length)
+        if wrong == "damage":
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if server.checks and not is_as_sent(body, fields):
+            wrong = 400
         if isinstance(wrong, int):
             code = CODES[wrong]
             self._answer(wrong, [], f"<Error><Code>{code}</Code></Error>".encode())
@@ -222,7 +287,8 @@ class _Proxy(BaseHTTPRequestHandler):
         behind.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
             behind.putheader(name, value)
-        behind.endheaders(body)
+        with contextlib.suppress(OSError):  # it may answer before it has read the body
+            behind.endheaders(body)
         answer = behind.getresponse()
         content = answer.read()
         behind.close()

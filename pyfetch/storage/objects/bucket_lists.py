@@ -13,7 +13,7 @@ from typing import Any
 from pyfetch.errors import RunError, UsageError
 from pyfetch.models import TargetError
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_reading import BucketReader
 
 _SIGNED_FOR = timedelta(days=7)
 """The longest time that servers of S3 allow."""
@@ -28,7 +28,7 @@ class BucketLists:
     def __init__(self, options: Iterable[tuple[str, str]], allowed: Iterable[str] = ()) -> None:
         self._options = tuple(options)
         self._allowed = tuple(prefix.rstrip("/") for prefix in allowed)
-        self._buckets: dict[tuple[str, str], Bucket] = {}
+        self._buckets: dict[tuple[str, str], BucketReader] = {}
 
     def open(self, address: str) -> RawIOBase:
         """Open a list, to read it once. Raises `UsageError`."""
@@ -58,13 +58,13 @@ class BucketLists:
         except (RunError, TargetError) as error:
             raise ValueError(getattr(error, "detail", None) or str(error)) from None
 
-    def _found(self, address: str) -> tuple[Bucket, str]:
+    def _found(self, address: str) -> tuple[BucketReader, str]:
         whole = BucketAddress.of(address)
         if not whole.prefix:
             raise UsageError(f"{address} is a bucket, and no object in one")
         name = (whole.scheme, whole.bucket)
         if name not in self._buckets:
-            self._buckets[name] = Bucket(whole._replace(prefix=""), self._options)
+            self._buckets[name] = BucketReader(whole._replace(prefix=""), self._options)
         return self._buckets[name], whole.prefix
 
 

@@ -23,7 +23,9 @@ from pyfetch.errors import RunError, StoppedError
 from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.lock import POLL, RunLock
-from pyfetch.storage.objects.bucket import Bucket, ConditionFailed, ObjectMeta
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import ObjectMeta
 from pyfetch.storage.parts import current_boot
 from pyfetch.system import daemon
 from pyfetch.text import escaped
@@ -102,7 +104,7 @@ class BucketLock(RunLock):
     """Allows one run at a time in a bucket's prefix: on this machine, and on all others."""
 
     def __init__(self, bucket: Bucket, home: Path, *, elsewhere: bool = False) -> None:
-        super().__init__(home, elsewhere=elsewhere)
+        super().__init__(home, elsewhere=elsewhere, shown=str(bucket.address))
         self._bucket = bucket
         self._home = home
         self._us: Holder | None = None

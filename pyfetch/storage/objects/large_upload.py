@@ -49,6 +49,11 @@ class LargeUpload:
         self._begun = uploads.pool.submit(uploads.begun, path, key, self._size, self._attributes)
         self._parts: list[Future[UploadedPart]] = []
 
+    @property
+    def is_resumed(self) -> bool:
+        """Whether it goes on with an upload that was there. Raises `S3Error`."""
+        return self._begun.result().is_resumed
+
     def grown(self, length: int) -> None:
         """The file has so many bytes now."""
         while True:
@@ -71,24 +76,28 @@ class LargeUpload:
             if any(part.done() and part.exception() for part in self._parts):
                 break
         parts = [part.result() for part in self._parts]
-        record, _ = self._begun.result()
+        record = self._begun.result().record
         self._uploads.client.complete(self._key, record.upload, parts, condition)
         self._uploads.completed(record)
         return record.attributes[TOKEN]
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Put no more parts."""
         for part in self._parts:
             part.cancel()
-        wait(self._parts)  # they read the file
+        wait(self._parts)
         wait([self._begun])
+
+    def close(self) -> None:
+        """Put no more parts, and close the file, which they read."""
+        self.stop()
         self._file.close()
 
     def _put(self, number: int, start: int, size: int) -> UploadedPart:
-        record, there = self._begun.result()
+        begun = self._begun.result()
         data = os.pread(self._file.fileno(), size, start)
-        known = there.get(number)
+        known = begun.parts.get(number)
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest() if known else ""
         if known and (known.etag, known.size) == (digest, len(data)):
             return known
-        return self._uploads.client.put_part(self._key, record.upload, number, data)
+        return self._uploads.client.put_part(self._key, begun.record.upload, number, data)

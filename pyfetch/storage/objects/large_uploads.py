@@ -8,15 +8,27 @@ import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
+from pyfetch.http.s3_errors import S3Error
 from pyfetch.http.s3_objects import object_fields
-from pyfetch.http.s3_uploads import S3Error, S3Uploads, UploadedPart
+from pyfetch.http.s3_uploads import S3Uploads, UploadedPart
 from pyfetch.storage.objects.upload_records import UploadRecord, UploadRecords
 
 TOKEN = "pyfetch-upload"  # noqa: S105 - it says which upload has made an object
 _AT_ONCE = 4
 
 _log = logging.getLogger(__name__)
+
+
+class BegunUpload(NamedTuple):
+    """An upload that the server knows."""
+
+    record: UploadRecord
+    parts: dict[int, UploadedPart]
+    """Those that were there already, by their numbers."""
+    is_resumed: bool
+    """Whether an earlier run has begun it, or an earlier attempt."""
 
 
 class LargeUploads:
@@ -34,17 +46,16 @@ class LargeUploads:
         self._lists = True
         """Whether the server lists uploads, as far as is known."""
 
-    def begun(
-        self, path: str, key: str, size: int, attributes: Mapping[str, str]
-    ) -> tuple[UploadRecord, dict[int, UploadedPart]]:
-        """The upload to go on with, and the parts that it has."""
+    def begun(self, path: str, key: str, size: int, attributes: Mapping[str, str]) -> BegunUpload:
+        """The upload to go on with."""
         record = self.records.of(path)
         if record and record.upload and (record.key, record.part_size) == (key, size):
             token = record.attributes.get(TOKEN)
             if token and record.attributes == {**attributes, TOKEN: token}:
                 try:
                     parts = self.client.parts(key, record.upload)
-                    return record, {part.number: part for part in parts}
+                    there = {part.number: part for part in parts}
+                    return BegunUpload(record, there, is_resumed=True)
                 except S3Error as error:
                     if error.status != 404:
                         raise
@@ -56,7 +67,7 @@ class LargeUploads:
         is_sole = record.is_sole and begun.is_sole
         record = record._replace(upload=begun.identifier, is_sole=is_sole)
         self.records.write(record)
-        return record, {}
+        return BegunUpload(record, {}, is_resumed=False)
 
     def completed(self, record: UploadRecord) -> None:
         """Forget an upload that is an object now."""

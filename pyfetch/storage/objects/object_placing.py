@@ -15,7 +15,9 @@ from typing import BinaryIO, NamedTuple, Self
 
 from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
-from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed, ObjectMeta
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import MARK, ObjectMeta
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.placing import Placed, Placement, WhenThere
 
@@ -78,6 +80,8 @@ class ObjectPlacer:
         self._attributes = attributes
         self._begun = begun
         self._md5: str | None = None
+        self._backup: str | None = None
+        """Path of what was kept of an object that is replaced."""
         self.is_in_the_way = False
         """Whether it failed as an object of the name is there and stays."""
 
@@ -98,9 +102,9 @@ class ObjectPlacer:
                 return self._placed(path, self._put(path, None))
             except ConditionFailed:
                 found = self._bucket.head(path)
-                if there is None and found and self._is_own(found):
+                if found and self._is_own(found):
                     # The answer to our own request was lost, and the second one found its object.
-                    return self._placed(path, found.etag)
+                    return self._placed(path, found.etag, replaced=there is not None)
                 is_new = is_free = False
         detail = f"{self._bucket.address.shown(path)} changes all the time: another program writes"
         raise TargetError(Failure.EXISTS, detail)
@@ -113,10 +117,8 @@ class ObjectPlacer:
             )  # fmt: skip
         return self._bucket.put(path, self._body.whole(), self._attributes, instead_of=instead_of)
 
-    def _placed(
-        self, path: str, etag: str | None, backup: str | None = None, *, replaced: bool = False
-    ) -> Placed:
-        return Placed(path, time.time_ns(), backup, etag, replaced=replaced)
+    def _placed(self, path: str, etag: str | None, *, replaced: bool = False) -> Placed:
+        return Placed(path, time.time_ns(), self._backup, etag, replaced=replaced)
 
     def _place_over(self, path: str, there: ObjectMeta) -> Placed:
         placement = self._placement
@@ -135,8 +137,8 @@ class ObjectPlacer:
         if placement.instead:
             self._placement = Placement(WhenThere.KEEP)
             return self.place(placement.instead())
-        backup = self._back_up(path)
-        return self._placed(path, self._put(path, there.etag), backup, replaced=True)
+        self._backup = self._back_up(path)
+        return self._placed(path, self._put(path, there.etag), replaced=True)
 
     def _is_own(self, there: ObjectMeta) -> bool:
         """Whether this is the object that this very body has become."""

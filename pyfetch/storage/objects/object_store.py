@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Self
 
 from pyfetch.facts import Known
+from pyfetch.http.s3_errors import S3Error
 from pyfetch.models import Failure, IfExists, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.directory import OutputDirectory
@@ -14,7 +15,9 @@ from pyfetch.storage.existing import NOTHING, Found
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.memory import Memory
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import Bucket, ObjectMeta, meaning_of
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import meaning_of
+from pyfetch.storage.objects.bucket_reading import ObjectMeta
 from pyfetch.storage.objects.credentials import s3_access
 from pyfetch.storage.objects.large_uploads import LargeUploads
 from pyfetch.storage.objects.object_saving import ObjectSaving
@@ -111,8 +114,6 @@ class ObjectStore:
         uploads = self.bucket.uploads
         if not uploads:
             return []
-        from pyfetch.http.s3_uploads import S3Error
-
         address = self.bucket.address
         try:
             return [f"{address.root}{key} (an upload)" for key in uploads.abort_all()]
@@ -121,8 +122,6 @@ class ObjectStore:
 
     def end_upload(self, path: str) -> None:
         """End the upload to this path, if one has begun: its body is of no use. Raises nothing."""
-        from pyfetch.http.s3_uploads import S3Error
-
         if self.bucket.uploads:
             with contextlib.suppress(S3Error, OSError):  # then `--cleanup` ends it
                 self.bucket.uploads.abort(path)
@@ -135,8 +134,6 @@ class ObjectStore:
         uploads = self.bucket.uploads
         if not uploads:
             return 0
-        from pyfetch.http.s3_uploads import S3Error
-
         try:
             return uploads.others(self.bucket.address.key(""))
         except S3Error:

@@ -10,7 +10,9 @@ from typing import BinaryIO
 from pyfetch.errors import StoppedError
 from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import READ_FILE
-from pyfetch.storage.objects.bucket import MARK, Bucket, ConditionFailed
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import MARK
 from pyfetch.storage.objects.object_placing import LARGE
 from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK

@@ -12,7 +12,8 @@ from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.destination import home_of
 from pyfetch.storage.objects.address import BucketAddress
-from pyfetch.storage.objects.bucket import meaning_of
+from pyfetch.storage.objects.bucket import Bucket
+from pyfetch.storage.objects.bucket_errors import meaning_of
 from pyfetch.storage.objects.credentials import s3_access
 from pyfetch.storage.objects.large_upload import PART, part_size
 from tests.support.cases import cases
@@ -53,7 +54,35 @@ def test_an_error_of_all_objects_stops_the_run_and_one_of_an_object_does_not() -
     assert isinstance(meant("connection refused"), StoppedError)
     assert isinstance(meant("status code: 403", is_denied=True), StoppedError)
     assert isinstance(meant("status code: 400 <Code>KeyTooLongError</Code>"), TargetError)
+    expired = meant("status code: 400 <Error><Code>ExpiredToken</Code></Error>")
+    assert isinstance(expired, StoppedError)
     assert "Signature=***" in str(meant("no answer from https://h/?X-Amz-Signature=abc"))
+
+
+@cases(
+    ("status", "code"),
+    [
+        (507, "InsufficientStorage"),
+        (507, "XMinioStorageFull"),
+        (400, "XMinioAdminBucketQuotaExceeded"),
+        (403, "QuotaExceeded"),
+    ],
+)
+def test_a_bucket_that_is_full_is_called_so_in_the_words_of_each_server(
+    status: int, code: str
+) -> None:
+    """MinIO and Ceph have statuses for it that else mean something else."""
+    text = f"status code: {status} <Error><Code>{code}</Code></Error>"
+    error = meaning_of("s3://b/x", text, writes=True, is_denied=status == 403)
+    assert isinstance(error, StoppedError)
+    assert f"HTTP {status} {code} (the bucket is full: make room" in str(error)
+
+
+def test_an_option_that_makes_no_url_is_refused_before_it_is_used() -> None:
+    """The client would end with a fault of its own in mid-run."""
+    for option in (("region", "x y"), ("aws_endpoint", "http://h\n")):
+        with pytest.raises(UsageError, match="no URL can have"):
+            Bucket(BucketAddress.of("s3://b/p"), [option])
 
 
 def test_each_destination_has_a_state_of_its_own(
