@@ -29,8 +29,10 @@ class PackingOrder(Generic[M]):
     def packed(self, target_index: int) -> None:
         """Take note that the file of a target was packed, behind all others."""
         with self._lock:
-            self._packed[target_index] = None
-            self._packed.move_to_end(target_index)  # it was packed by an earlier attempt, too
+            if target_index in self._packed:  # it was packed by an earlier attempt, too
+                self._packed.move_to_end(target_index)
+            else:
+                self._packed[target_index] = None
 
     def report(self, target_index: int, message: M) -> None:
         """Send what is to be said of a target, once all that was packed before is reported.
@@ -38,12 +40,17 @@ class PackingOrder(Generic[M]):
         Each target is reported at last, whether it was packed or not, and has failed or not.
         """
         with self._lock:
-            if target_index not in self._packed:
+            packed = self._packed
+            if target_index not in packed:
+                self._send(message)
+                return
+            if not self._held and next(iter(packed)) == target_index:  # as a rule
+                del packed[target_index]
                 self._send(message)
                 return
             self._held[target_index].append(message)
-            while self._packed:
-                first = next(iter(self._packed))
+            while packed:
+                first = next(iter(packed))
                 if first not in self._held:
                     return
                 self._send_held(first)
@@ -51,7 +58,7 @@ class PackingOrder(Generic[M]):
     def close(self) -> None:
         """Send all that is held back: nothing more will be reported."""
         with self._lock:
-            for target_index in [*self._held]:
+            for target_index in [one for one in self._packed if one in self._held]:
                 self._send_held(target_index)
 
     def _send_held(self, target_index: int) -> None:

@@ -51,8 +51,9 @@ def test_a_file_that_failed_after_it_was_packed_holds_up_no_other(
 
 def test_at_the_end_all_is_reported(order: PackingOrder[str], sent: list[str]) -> None:
     """As when a run is stopped while a file is packed."""
-    order.packed(1)
-    order.packed(2)
+    for index in (1, 2, 3):
+        order.packed(index)
+    order.report(3, "3 is there")
     order.report(2, "2 is there")
     order.close()
-    assert sent == ["2 is there"]
+    assert sent == ["2 is there", "3 is there"]

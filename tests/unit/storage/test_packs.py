@@ -189,6 +189,27 @@ def test_what_is_in_a_later_pack_is_recorded_once_all_of_the_earlier_ones_is(
         assert [file.path for file in packs.failed(failed)] == [third.name]
 
 
+def test_an_open_pack_keeps_what_members_of_others_refer_to(
+    directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if there is a newer version of it since, so that no URL has it any more."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        old, other, new = (store.writer.append(member(name), place)
+                           for place, name in enumerate("aba"))  # fmt: skip
+        for stored in (old, other, new):
+            note(packs, state, stored)
+        state.commit()
+        opened = tmp_path / ".pyfetch" / "packs" / old.pack
+        monkeypatch.setattr(store.format, "holder", lambda one: old if one.name == "b" else one)
+        packs_of(store, state)
+        assert opened.stat().st_size == old.end
+        monkeypatch.undo()
+        packs_of(store, state)
+        assert opened.stat().st_size == 0
+
+
 def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_reported(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
