@@ -61,7 +61,7 @@ def test_an_address_without_a_socket_is_no_failure_if_another_one_answers(
     from pyfetch.http.curl import used_connection
 
     server.pages["/x"] = Page(b"x")
-    families = []
+    families: list[int] = []
 
     def has_no_ipv6(timeout: float | None, *what: Any) -> socket.socket:
         families.append(what[0])
