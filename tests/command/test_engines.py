@@ -61,13 +61,13 @@ def test_an_address_without_a_socket_is_no_failure_if_another_one_answers(
     from pyfetch.http.curl import used_connection
 
     server.pages["/x"] = Page(b"x")
-    families: list[int] = []
+    families: list[socket.AddressFamily] = []
 
-    def has_no_ipv6(timeout: float | None, *what: Any) -> socket.socket:
-        families.append(what[0])
-        if what[0] == socket.AF_INET6:
+    def has_no_ipv6(proxy: Any, family: socket.AddressFamily, *others: Any) -> socket.socket:
+        families.append(family)
+        if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
-        return new_socket(timeout, *what)
+        return new_socket(proxy, family, *others)
 
     with mock.patch.object(used_connection, "new_socket", has_no_ipv6):
         # libcurl takes this name for both ::1 and 127.0.0.1, if there is any IPv6.
