@@ -19,7 +19,7 @@ from pyfetch.engine.existing_file import (
 )
 from pyfetch.engine.expectations import Expectations
 from pyfetch.engine.receiver import BodyWriter
-from pyfetch.engine.verdict import FOR_ALL, Question
+from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
 from pyfetch.facts import UNKNOWN, FileFacts
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import kept_value, media_type_of
@@ -117,7 +117,7 @@ class FileDownload(Download):
             except _NamedFileStays as stays:
                 part.drop()
                 return self._stays(stays.kept)
-            if writer.unchanged:
+            if writer.verdict is Verdict.UNCHANGED:
                 kept = self._unchanged(path, final)
                 self._see_whether_it_still_fits(kept, expected)
                 part.drop()

@@ -11,7 +11,7 @@ from pyfetch import cpu
 from pyfetch.attempt import PartDigest
 from pyfetch.checksum import Digest
 from pyfetch.engine.expectations import Expectations
-from pyfetch.engine.verdict import FOR_ALL, Question, Verdict
+from pyfetch.engine.verdict import FOR_ALL, Question, Verdict, why_no_file
 from pyfetch.facts import FileFacts
 from pyfetch.headers import parse_content_range
 from pyfetch.http.response import ResponseHead, SavedContent
@@ -22,8 +22,8 @@ from pyfetch.timing import Phase
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:  # loaded where bodies are decoded, or files are kept
+    from pyfetch.engine.decoded_body import DecodedBody
     from pyfetch.http.client import KeepAnswer
-    from pyfetch.http.content_coding import Decoder
     from pyfetch.storage.placing import Placed, Placement
     from pyfetch.storage.store import Saving
 
@@ -34,9 +34,6 @@ A longer part is hashed before the request, as a server would not wait so long f
 """
 
 _log = logging.getLogger(__name__)
-
-_GONE_STATUSES = frozenset({404, 410})
-
 
 # Looked up once: a member of an enum takes thirty times as long as a global name.
 _WHOLE, _REST, _NO_FILE = Verdict.WHOLE, Verdict.REST, Verdict.NO_FILE
@@ -73,14 +70,13 @@ class BodyWriter:
         self._question = question
         self._on_wanted = on_wanted
         self.keep_answer = keep_answer
-        self._verdict = _NO_FILE
+        self.verdict = _NO_FILE
+        """What the answer is. After `finish`, a continued part may have been the wrong one."""
         self._representation: Representation | None = None
         self._begun = False
         self._decodes = decodes
-        self._decoder: Decoder | None = None
-        """Decodes the body, if it is coded and is to be decoded."""
-        self._decoded = 0
-        """Bytes that it has yielded."""
+        self._decoded: DecodedBody | None = None
+        """What decodes the body, if it is coded and is to be decoded."""
         self._digest: Digest | None = None
         """None: no sha256 is wanted, and no checksum is demanded."""
         if hashes or target.checksum:
@@ -106,22 +102,12 @@ class BodyWriter:
     @property
     def size(self) -> int:
         """Bytes that are saved."""
-        return self._decoded if self._decoder else self._transfer.received
+        return self._decoded.size if self._decoded else self._transfer.received
 
     @property
     def coded_size(self) -> int | None:
         """Bytes of the body as it came, where it is decoded."""
-        return self._transfer.received if self._decoder else None
-
-    @property
-    def start_again(self) -> bool:
-        """Whether the answer is of no use: the whole has to be requested, without conditions."""
-        return self._verdict is _ASK_AGAIN
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether the server says that the file is as it was (304)."""
-        return self._verdict is _UNCHANGED
+        return self._transfer.received if self._decoded else None
 
     def head(self, head: ResponseHead) -> bool:
         """Whether the body is wanted.
@@ -130,22 +116,24 @@ class BodyWriter:
         """
         self.answer = head
         self._representation = None
-        self._verdict = self._question.verdict(head)
+        self.verdict = self._question.verdict(head)
         if self._question is not FOR_ALL and _log.isEnabledFor(logging.INFO):
             from pyfetch.engine.reasons import about_answer
 
-            why = about_answer(self._question, head, self._verdict)
+            why = about_answer(self._question, head, self.verdict)
             if why:
                 _log.info("%s: %s", self._target.url, why)
-        if self._verdict is _REST:
+        if self.verdict is _REST:
             self._continue(head)
-        elif self._verdict is _WHOLE:
+        elif self.verdict is _WHOLE:
             length = head.length
             if head.status == 206:
                 found = parse_content_range(head.headers.get("content-range"))
                 length = found.total if found else length
             if self._decodes and "content-encoding" in head.headers:
-                self._decode(head)
+                from pyfetch.engine.decoded_body import decoded_body
+
+                self._decoded = decoded_body(head, self._transfer, self._expectations)
             self._expect(length, head)
         else:
             return False
@@ -159,8 +147,9 @@ class BodyWriter:
             if total is not None and received > total:
                 detail = f"the body is longer than its announced {total} bytes"
                 raise TargetError(Failure.TRUNCATED, detail)
-            if self._decoder:
-                self._save_decoded(self._decoder, data)
+            if self._decoded:
+                for piece in self._decoded.pieces(data):
+                    self._save(piece)
                 return
             if total is None:  # an announced length was checked with the head
                 self._expectations.check_not_too_large(received)
@@ -168,13 +157,6 @@ class BodyWriter:
             self._drop()
             raise
         self._save(data)
-
-    def _save_decoded(self, decoder: Decoder, data: bytes | memoryview) -> None:
-        for piece in decoder.decode(data):
-            self._transfer.check()  # a few bytes may decode to gigabytes
-            self._decoded += len(piece)
-            self._expectations.check_not_too_large(self._decoded)
-            self._save(piece)
 
     def _save(self, data: bytes | memoryview) -> None:
         if self._digest:
@@ -187,29 +169,29 @@ class BodyWriter:
     def finish(self, placement: Placement | None = None) -> FileFacts | None:
         """Give the part its final name, as `placement` says; sets `placed`.
 
-        Returns the facts of the file; None if no file is kept, or if `start_again` is now true
+        Returns the facts of the file; None if no file is kept, or if the verdict is `ASK_AGAIN` now
         because a continued part has the wrong checksum. Raises `TargetError` if the body is not
         what was expected.
         """
         head = self.answer
-        if head is None or not (self._verdict is _WHOLE or self._verdict is _REST):
-            raise self._failure(head)
+        if head is None or not (self.verdict is _WHOLE or self.verdict is _REST):
+            raise self._no_file(head)
         received = self._transfer.received
         total = self._total
         if total is not None and received != total:
             detail = f"the body ended after {received} of {total} bytes"
             raise TargetError(Failure.TRUNCATED, detail)
         try:
-            if self._decoder:
-                self._decoder.end()
-            if total is None or self._decoder:
+            if self._decoded:
+                self._decoded.end()
+            if total is None or self._decoded:
                 self._expectations.check_whole_size(self.size)
             demanded = self._target.checksum
             mismatch = self._digest.mismatch() if demanded and self._digest else None
             if mismatch and self._transfer.resumed:
                 _log.info("%s: the continued part is not the file: %s", self._target.url, mismatch)
                 self._drop()
-                self._verdict = _ASK_AGAIN
+                self.verdict = _ASK_AGAIN
                 return None
             if mismatch:
                 raise TargetError(Failure.CHECKSUM, mismatch)
@@ -228,7 +210,7 @@ class BodyWriter:
         modified = modified_at(said.last_modified, head.headers.get("date"), time.time())
         given = head.headers.get("content-disposition")
         sha256 = self.sha256
-        coding = None if self._decoder else said.content_encoding or None
+        coding = None if self._decoded else said.content_encoding or None
         content = SavedContent(head, said, coding, sha256)
         placed = self.placed = part.commit(placement, content, modified=modified)
         # In the order of its fields: by name takes three times as long.
@@ -248,24 +230,11 @@ class BodyWriter:
     def _said(self, head: ResponseHead) -> Representation:
         """What is known of the content: what a 206 does not repeat, the first answer has said."""
         if self._representation is None:
-            part = self._question.part if self._verdict is _REST else None
+            part = self._question.part if self.verdict is _REST else None
             headers = head.headers
             said = part.completed_by(headers) if part else Representation.of(headers)
             self._representation = said
         return self._representation
-
-    def _decode(self, head: ResponseHead) -> None:
-        """Prepare to decode the body, if it is coded. Raises `TargetError`."""
-        from pyfetch.http.content_coding import Decoder, codings_of
-
-        coding = head.headers["content-encoding"]
-        if not codings_of(coding):
-            return
-        if head.status == 206:
-            detail = f"the answer 206 is a range of a body coded in {coding}: it is not decoded"
-            raise TargetError(Failure.WRONG_CONTENT, detail)
-        self._decoder = Decoder(coding)
-        self._transfer.decodes = True
 
     def _continue(self, head: ResponseHead) -> None:
         """Prepare to append to the part."""
@@ -298,12 +267,12 @@ class BodyWriter:
         try:
             if self._expectations.of_type:
                 self._expectations.check_type(self._said(head).media_type)
-            if total is not None and not self._decoder:  # else it is the length of coded bytes
+            if total is not None and not self._decoded:  # else it is the length of coded bytes
                 self._expectations.check_not_too_large(total)
                 self._expectations.check_whole_size(total)
         except TargetError:
             # An answer that is not the rest (a login page, say) tells nothing about the part.
-            if self._verdict is _REST:
+            if self.verdict is _REST:
                 self._drop()
             raise
         self._total = self._transfer.size = total
@@ -311,7 +280,7 @@ class BodyWriter:
             self._on_wanted(head, self._said(head).media_type or "")
 
     def _begin(self, part: Saving, first: int) -> None:
-        if self._decoder:  # what is decoded never goes on, so it needs no name before its last one
+        if self._decoded:  # what is decoded never goes on, so it needs no name before its last one
             part.begin(None, is_whole=True)
             self._begun = True
             return
@@ -327,26 +296,11 @@ class BodyWriter:
         part.begin(total, metadata, is_whole=is_whole)
         self._begun = True
 
-    def _failure(self, head: ResponseHead | None) -> TargetError:
-        """Why the body of an answer is not wanted."""
-        if head is None:
-            return TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
-        status = f"{head.status} {head.reason}".rstrip()
-        if head.status >= 400:
-            if head.status in _GONE_STATUSES and not self._part_is_of_another_mirror(head):
-                self._drop()
-            return TargetError(Failure.HTTP, status)
-        content_range = head.headers.get("content-range")
-        if head.status in (200, 203, 206):
-            of = f" ({content_range})" if content_range else ""
-            detail = f"the answer {status} has only a part{of}, though the whole was requested"
-            return TargetError(Failure.WRONG_CONTENT, detail)
-        return TargetError(Failure.WRONG_CONTENT, f"the answer {status} has no content")
-
-    def _part_is_of_another_mirror(self, head: ResponseHead) -> bool:
-        """Whether the part came from another mirror, so that this answer is not about it."""
-        question = self._question
-        return bool(question.part and self._target.mirrors) and not question.is_about_part(head)
+    def _no_file(self, head: ResponseHead | None) -> TargetError:
+        """Drop the part of a file that is gone. Returns why the body of the answer is no file."""
+        if head and self._question.is_gone(head, has_mirrors=bool(self._target.mirrors)):
+            self._drop()
+        return why_no_file(head)
 
     def _drop(self) -> None:
         if self._part:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyfetch.headers import is_slice, parse_content_range
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.validators import is_of_another_version, is_same_etag
+from pyfetch.models import Failure, TargetError
 from pyfetch.urls import without_query
 
 if TYPE_CHECKING:  # loaded where files are kept only
@@ -15,6 +16,9 @@ _WHOLE = frozenset({200, 203})
 """Statuses whose body is the whole content (RFC 9110, section 15.3)."""
 _REFUSING = frozenset({400, 403, 405, 409, 412, 416, 417, 431, 501})
 """Statuses with which servers refuse a range or a condition, rightly or wrongly."""
+
+
+_GONE = frozenset({404, 410})
 
 
 class Verdict(Enum):
@@ -118,6 +122,14 @@ class Question(NamedTuple):
             without_query(head.url.identity) == without_query(part.answered_by)
         )
 
+    def is_gone(self, head: ResponseHead, *, has_mirrors: bool) -> bool:
+        """Whether the answer says that the file is gone, so that a part of it is of no use.
+
+        If the part came from another mirror, the answer is not about it.
+        """
+        is_of_another_mirror = has_mirrors and self.part and not self.is_about_part(head)
+        return head.status in _GONE and not is_of_another_mirror
+
     def _is_rest(self, head: ResponseHead) -> bool:
         """Whether this 206 is exactly the rest of the part (RFC 9110, section 15.3.7)."""
         part = self.part
@@ -132,6 +144,21 @@ class Question(NamedTuple):
 
 FOR_ALL = Question()
 """Asks for the whole file, without range and conditions, as most requests do."""
+
+
+def why_no_file(head: ResponseHead | None) -> TargetError:
+    """Why the body of an answer is not wanted. None: there is no answer."""
+    if head is None:
+        return TargetError(Failure.INTERNAL, "a transfer without an answer (please report it)")
+    status = f"{head.status} {head.reason}".rstrip()
+    if head.status >= 400:
+        return TargetError(Failure.HTTP, status)
+    content_range = head.headers.get("content-range")
+    if head.status in (200, 203, 206):
+        of = f" ({content_range})" if content_range else ""
+        detail = f"the answer {status} has only a part{of}, though the whole was requested"
+        return TargetError(Failure.WRONG_CONTENT, detail)
+    return TargetError(Failure.WRONG_CONTENT, f"the answer {status} has no content")
 
 
 def _is_all(content_range: str | None, length: int | None) -> bool:
