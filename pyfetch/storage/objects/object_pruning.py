@@ -6,6 +6,7 @@ is overwritten.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -24,6 +25,10 @@ from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.unnamed_files import UnnamedFiles
 
 _PRUNED = f"{OWN_DIRECTORY}/{PRUNED_DIRECTORY}"
+_NUMBER = "-1000"
+"""Room for a number in a key."""
+
+_log = logging.getLogger(__name__)
 
 
 def is_as_fetched(bucket: Bucket, file: RecordedFile) -> bool | None:
@@ -51,6 +56,11 @@ def prune_objects(
                 if not is_as_fetched(bucket, file):
                     continue
                 lock.check()
+                try:
+                    bucket.check(f"{_PRUNED}/{file.path}{_NUMBER}")
+                except TargetError as error:
+                    _log.warning("%s stays: %s", bucket.address.shown(file.path), error.detail)
+                    continue
                 try:
                     to = _free(bucket, file.path)
                     bucket.copy(file.path, to)
