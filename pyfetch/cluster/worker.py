@@ -25,7 +25,6 @@ from pyfetch.cluster.member_hosts import MemberHosts
 from pyfetch.cluster.pack_messages import PackBytesRead, PackBytesWritten, PackGiven
 from pyfetch.cluster.packing import AskedPacks
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
-from pyfetch.cluster.report_order import ReportOrder
 from pyfetch.engine.download import Downloader
 from pyfetch.engine.local import LocalEngine, new_engine
 from pyfetch.engine.read_ahead import ReadAhead
@@ -37,6 +36,7 @@ from pyfetch.processes.child import pass_on
 from pyfetch.processes.life import end_with_parent
 from pyfetch.storage.destination import pack_store
 from pyfetch.storage.ledger import NoLedger
+from pyfetch.storage.packs.packing_order import PackingOrder
 from pyfetch.system import STOPPING_SIGNALS, daemon
 
 if TYPE_CHECKING:  # loaded where something is computed
@@ -179,7 +179,7 @@ def _fetch(
     settings = begin.settings
     downloader = Downloader(settings, directory=begin.directory)
     names = _Names(send)
-    order = ReportOrder(send)
+    order = PackingOrder(send)
     packs = None
     if settings.pack:
         store = pack_store(downloader.store)

@@ -130,7 +130,7 @@ class FileLedger:
                 self._given.pop(target.index, None)
             self._note(target, target.path, attempt)
             if self._packs and attempt.result.failed:
-                self._packs.failed(attempt.result)
+                self._record(self._packs.failed(attempt.result))
             if attempt.result.backup_file:
                 self._state.add_backup(attempt.result.backup_file.removeprefix(self._before))
 
@@ -182,7 +182,8 @@ class FileLedger:
         path = attempt.path or planned
         if attempt.facts:
             if self._packs:
-                self._record(self._packs.noted(path, attempt.result.status, attempt.facts))
+                status, facts = attempt.result.status, attempt.facts
+                self._record(self._packs.noted(target.index, path, status, facts))
             else:
                 self._state.record(path, attempt.result.status, attempt.facts)
             if path != planned:

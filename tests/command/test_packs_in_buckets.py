@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.buckets import BucketOfTests, may_use_buckets
-from tests.support.command import Command
+from tests.support.command import Command, InstalledCommand
 from tests.support.packs import WEBDATASET, bodies
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -104,3 +104,29 @@ def test_tasks_get_copies_of_members_in_a_bucket(
     ended = pyfetch(*arguments, "--map", "read.py:text")
     assert ended.status == 0, ended.err
     assert [one["value"] for one in ended.results] == [["a.txt", "small"], ["b.txt", "other"]]
+
+
+@pytest.mark.parametrize(
+    ("place", "engine"), [("bucket", "threads"), ("strict_bucket", "curl")], indirect=["place"]
+)
+def test_processes_fill_packs_of_their_own_and_compute_with_what_is_in_them(
+    forked: InstalledCommand, server: LoopbackServer, place: BucketOfTests, engine: str
+) -> None:
+    server.pages = {f"/{number}.txt": Page(b"%d" % number * 3000) for number in range(40)}
+    urls = [server.url + path for path in server.pages]
+    arguments = place.arguments(
+        *WEBDATASET, "--pack-count", "15", "--processes", "2", "--engine", engine, "--exec",
+        "sh -c 'cat \"$1\" >> read' sh {path}", "--format", "jsonl", *urls,
+    )  # fmt: skip
+    ended = forked(*arguments)
+    assert ended.status == 0, ended.err
+    expected = {server.url + path: page.body for path, page in server.pages.items()}
+    assert fetched(place, forked.directory / "all") == expected
+    read = (forked.directory / "read").read_bytes()
+    assert len(read) == sum(map(len, expected.values()))
+    state = forked.directory / "state"
+    assert not [file for file in state.rglob("*") if file.suffix in (".tar", ".txt")]
+    again = forked(*arguments)
+    assert again.status == 0, again.err
+    assert {one["status"] for one in again.results} == {304}
+    assert "computed 0 (40 known from before)" in again.err

@@ -11,15 +11,21 @@ import pytest
 from tests.support.archives import Record, archives, records
 from tests.support.command import Command, InstalledCommand
 from tests.support.killing import killed_after
-from tests.support.server import LoopbackServer, Page, redirect
+from tests.support.server import Handler, LoopbackServer, Page, redirect
 
 pytestmark = pytest.mark.slow
 
-KILLS = 12
-OBJECTS = 90
-MOST_ASKED = 25
+KILLS = 40
+OBJECTS = 300
+MOST_ASKED = 24
 """Answers that a run gets before it is killed."""
 SEED = 20261127
+
+
+def slowly(handler: Handler) -> None:
+    """So that a run records something before it is killed."""
+    handler.server.over.wait(0.01)
+    handler.page(handler.server.pages[handler.path.partition("?")[0]])
 
 
 def publish(server: LoopbackServer, randomness: random.Random) -> list[str]:
@@ -31,14 +37,15 @@ def publish(server: LoopbackServer, randomness: random.Random) -> list[str]:
         else:
             size = 1_300_000 if number % 30 == 7 else randomness.randrange(30_000)
             server.pages[path] = Page(randomness.randbytes(size))
+        server.routes[path] = slowly
     for number in range(0, OBJECTS, 10):
         server.routes[f"/to/{number:03}"] = lambda h, path=f"/{number:03}?by": redirect(h, path)  # type: ignore[misc]
-    return [server.url + path for path in (*server.pages, *server.routes)]
+    return [server.url + path for path in server.routes]
 
 
 def test_runs_that_are_killed_again_and_again_fill_archives_that_are_right(
     pyfetch: Command,
-    installed: InstalledCommand,
+    forked: InstalledCommand,
     server: LoopbackServer,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -52,16 +59,18 @@ def test_runs_that_are_killed_again_and_again_fill_archives_that_are_right(
     killed = 0
     for number in range(KILLS):
         asked = len(server.asked) + randomness.randrange(1, MOST_ASKED)
-        run = installed.start(
+        run = forked.start(
             *arguments, "--if-exists", "skip", "--processes", str(1 + number % 2),
             "--engine", ("threads", "curl")[number // 2 % 2],
         )  # fmt: skip
-        killed += killed_after(run, server, asked, randomness=randomness, longest=0.02)
+        killed += killed_after(run, server, asked, randomness=randomness, longest=0.05)
         for file in archives(crawl):
             content = file.read_bytes()
+            if file not in seen:
+                records(file)
             assert seen.setdefault(file, content) == content, f"{file.name} was changed"
-            records(file)
-    assert killed == KILLS, "it was caught too late"
+    assert killed >= KILLS * 3 // 4, "it was caught too late too often"
+    assert seen, "no run has come so far that it sealed one"
     ended = pyfetch(*arguments)
     assert ended.status == 0, ended.err
     assert all(file.read_bytes() == content for file, content in seen.items())
@@ -69,7 +78,10 @@ def test_runs_that_are_killed_again_and_again_fill_archives_that_are_right(
     assert not list((crawl / ".pyfetch").rglob("*.warc.gz"))
     with capsys.disabled():
         size = sum(len(page.body) for page in server.pages.values())
-        print(f"\n{killed} kills in mid-run: {server.sent:,} bytes sent for {size:,}")
+        print(
+            f"\n{killed} kills in mid-run: {size:,} bytes in {len(urls)} members of"
+            f" {len(archives(crawl))} archives, {server.sent - size:,} bytes sent again"
+        )
 
 
 def assert_all_is_there(found: list[Record], server: LoopbackServer) -> None:
@@ -79,7 +91,7 @@ def assert_all_is_there(found: list[Record], server: LoopbackServer) -> None:
         if record.kind in ("response", "revisit") and " 200 " in record.head.splitlines()[0]
     ]
     wanted = [server.url + path for path in server.pages]
-    wanted += [f"{server.url}/{path[4:]}?by" for path in server.routes]
+    wanted += [f"{server.url}/{path[4:]}?by" for path in server.routes if path.startswith("/to/")]
     assert Counter(record.url for record in contents) == Counter(wanted)
     bodies = {
         (record.url, record.fields["WARC-Date"]): record.body

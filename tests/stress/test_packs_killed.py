@@ -49,7 +49,7 @@ class PackWatcher(threading.Thread):
 
 def test_runs_that_are_killed_again_and_again_fill_packs_that_are_right_at_each_moment(
     pyfetch: Command,
-    installed: InstalledCommand,
+    forked: InstalledCommand,
     server: LoopbackServer,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -68,7 +68,7 @@ def test_runs_that_are_killed_again_and_again_fill_packs_that_are_right_at_each_
         asked = len(server.asked) + 1
         processes = randomness.choice(["1", "2"])
         order = randomness.choice(["input", "arrival"])
-        run = installed.start(
+        run = forked.start(
             *arguments, "--if-exists", "skip", "--processes", processes, "--pack-order", order
         )
         killed += killed_after(run, server, asked, randomness=randomness, longest=0.2)

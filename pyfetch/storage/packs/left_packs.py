@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from pyfetch.storage.packs.pack_source import GivenPack
@@ -32,17 +31,27 @@ def left_packs(store: PackStore, rows: PackedRows) -> list[GivenPack]:
             names.append(name)
     if not names:
         return []
-    by_pack: dict[str, list[PackedRow]] = defaultdict(list)
-    for row in rows.of(set(names)):
-        by_pack[row.member.pack].append(row)
-    return [_cut(store, rows, name, by_pack[name]) for name in names]
+    by_pack: dict[str, list[PackedRow]] = {name: [] for name in names}
+    needed = dict.fromkeys(names, 0)
+    for row in rows.unordered():
+        for member in (row.member, store.format.holder(row.member)):
+            if member.pack in needed:
+                needed[member.pack] = max(needed[member.pack], member.end)
+        if row.member.pack in by_pack:
+            by_pack[row.member.pack].append(row)
+    for known in by_pack.values():
+        known.sort(key=lambda row: row.member.start)
+    return [_cut(store, rows, name, by_pack[name], needed[name]) for name in names]
 
 
-def _cut(store: PackStore, rows: PackedRows, name: str, known: list[PackedRow]) -> GivenPack:
+def _cut(
+    store: PackStore, rows: PackedRows, name: str, known: list[PackedRow], needed: int
+) -> GivenPack:
+    """`needed`: where the last byte is that members have or refer to: perhaps an old version."""
     descriptor = store.open_packs.writing(name)
     try:
         size = os.fstat(descriptor).st_size
-        end = min(size, max((row.member.end for row in known), default=0))
+        end = min(size, needed)
         if store.is_after_another_boot:
             end = _sound_end(store, name, known, end)
         lost = [row for row in known if row.member.end > end]

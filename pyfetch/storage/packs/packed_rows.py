@@ -49,8 +49,12 @@ class PackedRows:
 
     def of(self, packs: Collection[str]) -> list[PackedRow]:
         """Those of these packs, in the order of their places."""
-        rows = [row for row in self._found(_ALL) if row.member.pack in packs]
+        rows = [row for row in self.unordered() if row.member.pack in packs]
         return sorted(rows, key=lambda row: row.member.start)
+
+    def unordered(self) -> Iterator[PackedRow]:
+        """All of them, in any order."""
+        yield from self._found(_ALL)
 
     def forget(self, key: str) -> None:
         """Note that this one is gone. Its key stays with its URL."""

@@ -18,11 +18,14 @@ from pyfetch.models import Result
 from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
+from pyfetch.storage.packs.pack_in_work import PackInWork
 from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
 from pyfetch.storage.packs.pack_sorting import PackLedger, sorted_pack
 from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_store import PackStore
+from pyfetch.storage.packs.pack_writer import PackWriter
+from pyfetch.storage.packs.packing_order import PackingOrder
 from pyfetch.storage.packs.sealing import FullPack, Sealer
 from pyfetch.storage.state import State
 
@@ -33,49 +36,6 @@ class PackedFile(NamedTuple):
     path: str
     status: int | None
     facts: FileFacts
-
-
-class _PackInWork:
-    """A pack that is not sealed."""
-
-    __slots__ = ("_length", "appended", "deferred", "known_end", "members", "noted")
-
-    def __init__(self, given: GivenPack) -> None:
-        self.known_end = given.length
-        """Up to here, all members are noted."""
-        self._length: int | None = None
-        self.members = given.members
-        self.noted = 0
-        self.appended: int | None = None
-        """How many members its writer has appended; None: it has not given the pack back."""
-        self.deferred: dict[int, tuple[int, PackedFile]] = {}
-        """By place, members that were noted before those in front of them, and where they end."""
-
-    @property
-    def length(self) -> int:
-        """Bytes that it has. Of a writer that was killed, they are those of its known members."""
-        return self.known_end if self._length is None else self._length
-
-    @length.setter
-    def length(self, length: int) -> None:
-        self._length = length
-
-    def take(self, start: int, end: int, file: PackedFile) -> list[PackedFile]:
-        """Note a member. Returns those that may be recorded now."""
-        if start < self.known_end:  # it was noted before
-            return [file]
-        if start not in self.deferred:
-            self.noted += 1
-            self.members += 1
-        if start == self.known_end and not self.deferred:  # as a rule
-            self.known_end = end
-            return [file]
-        self.deferred[start] = end, file
-        recorded = []
-        while following := self.deferred.pop(self.known_end, None):
-            self.known_end, file = following
-            recorded.append(file)
-        return recorded
 
 
 class Packs:
@@ -103,7 +63,9 @@ class Packs:
             left = left_packs(store, self._rows)
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
-        self._packs: dict[str, _PackInWork] = {}
+        self._packs: dict[str, PackInWork] = {}
+        self._recordable: list[PackedFile] = []
+        self._order = PackingOrder(self._take_note)
         self._full: list[FullPack] = [
             FullPack(given.name, given.length, given.members)
             for given in left
@@ -119,7 +81,7 @@ class Packs:
     def take(self) -> GivenPack:
         with self._lock, self._errors():
             given = self._left.pop(0) if self._left else GivenPack(self._numbers.claimed(), 0, 0)
-            self._packs[given.name] = _PackInWork(given)
+            self._packs[given.name] = PackInWork(given)
             return given
 
     def full(self, name: str, length: int, members: int) -> None:
@@ -141,23 +103,36 @@ class Packs:
             if pack is None or pack.noted == pack.appended:
                 return
             del self._packs[name]
-            members = pack.members - len(pack.deferred)
-            self._left.append(self._store.cut(name, pack.known_end, members))
+            self._left.append(self._store.cut(name, pack.known_end, pack.members))
 
-    def noted(self, path: str, status: int | None, facts: FileFacts) -> list[PackedFile]:
+    def noted(
+        self, target_index: int, path: str, status: int | None, facts: FileFacts
+    ) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
-        file = PackedFile(path, status, facts)
-        name, _, rest = (facts.stored or "").partition("\t")
         with self._lock:
-            pack = self._packs.get(name)
-            if pack is None:
-                return [file]  # as before: a sealed pack has it
-            start, end, _ = rest.split("\t", 2)
-            return pack.take(int(start), int(end), file)
+            self._order.report(target_index, PackedFile(path, status, facts))
+            return self._now_recorded()
 
-    def failed(self, result: Result) -> None:
-        """Take note of a failure."""
+    def failed(self, result: Result) -> list[PackedFile]:
+        """Take note of a failure. Returns what may be recorded in the state now."""
         self._failures.add(result)
+        with self._lock:
+            self._order.report(result.index, None)
+            return self._now_recorded()
+
+    def _now_recorded(self) -> list[PackedFile]:
+        recorded, self._recordable = self._recordable, []
+        return recorded
+
+    def _take_note(self, file: PackedFile | None) -> None:
+        if file is None:
+            return
+        self._recordable.append(file)
+        name, _, rest = (file.facts.stored or "").partition("\t")
+        pack = self._packs.get(name)
+        if pack:  # else it is noted again, and a sealed pack has it
+            start, end, _ = rest.split("\t", 2)
+            pack.note(int(start), int(end))
 
     def committed(self) -> None:
         """The state on disk has all that was recorded: full packs are sealed, in a thread.
@@ -179,9 +154,10 @@ class Packs:
             future.result()
 
     def deferred(self) -> list[PackedFile]:
-        """What is not recorded yet, as members in front of it were never noted."""
+        """What is not recorded yet, as something that was packed before was never noted."""
         with self._lock:
-            return [file for pack in self._packs.values() for _, file in pack.deferred.values()]
+            self._order.close()
+            return self._now_recorded()
 
     @contextmanager
     def filled(self, ledger: PackLedger, stopped: Callable[[], bool]) -> Iterator[None]:
@@ -190,7 +166,7 @@ class Packs:
         Raises a `RunError`.
         """
         self._ledger = ledger
-        self._store.writer.source = self
+        self.give_to(self._store.writer)
         seals = False
         with opened_list(self._list_file) as members:
             try:
@@ -205,6 +181,10 @@ class Packs:
             if seals and members and self._list_file:
                 there = (row for row in self._rows.all() if self._store.has(row.member))
                 write_list(members, self._list_file, there)
+
+    def give_to(self, writer: PackWriter) -> None:
+        """Let the writer of this process fill packs."""
+        writer.source, writer.appended = self, self._order.packed
 
     def close(self) -> None:
         """Let go of what is open."""

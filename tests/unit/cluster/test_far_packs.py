@@ -130,6 +130,19 @@ def test_a_member_sends_no_more_than_the_coordinator_can_write(
     assert not thread.is_alive()
 
 
+def test_what_a_member_appends_is_on_disk_before_it_is_reported_if_that_is_wanted(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--fsync`: there, not only in the member's own file."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    both.member.writer.append(packed(b"one"), 1)
+    assert synced == []
+    both.coordinator.syncs = True
+    both.member.writer.append(packed(b"two"), 2)
+    assert synced == [both.opened.stat().st_ino]
+
+
 def test_a_coordinator_whose_disk_is_full_stops_the_run(
     both: Both, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from pyfetch.errors import StoppedError
 from pyfetch.facts import FileFacts
+from pyfetch.models import Failure, Outcome, Result
 from pyfetch.settings import Pack, Settings
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
@@ -85,14 +86,14 @@ def member(name: str) -> PackedMember:
 
 def packs_of(store: PackStore, state: State) -> Packs:
     packs = Packs(store, state, in_order=False, list_file=None)
-    store.writer.source = packs
+    packs.give_to(store.writer)
     return packs
 
 
 def note(packs: Packs, state: State, stored: StoredMember) -> None:
     state.claim(stored.name, f"http://host/{stored.name}", lambda: False)
     facts = FileFacts(stored.length, 1, stored=stored.text())
-    for file in packs.noted(stored.name, 200, facts):
+    for file in packs.noted(stored.target_index, stored.name, 200, facts):
         state.record(*file)
 
 
@@ -131,7 +132,7 @@ def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
     store = PackStore.of(SETTINGS, directory)
     with closing(State(tmp_path / "state")) as state, closing(store):
         packs = packs_of(store, state)
-        first, second, third = (store.writer.append(member(name), 1) for name in "abc")
+        first, second, third = (store.writer.append(member(name), ord(name)) for name in "abc")
         note(packs, state, second)
         assert not list(state.packed().all())
         note(packs, state, first)
@@ -159,7 +160,7 @@ def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
     store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
     with closing(State(tmp_path / "state")) as state, closing(store):
         packs = packs_of(store, state)
-        first, second = (store.writer.append(member(name), 1) for name in "ab")
+        first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, first)  # the same URL came again
         packs.committed()
@@ -173,6 +174,42 @@ def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
         assert (tmp_path / "000000.tar").exists()
 
 
+def test_what_is_in_a_later_pack_is_recorded_once_all_of_the_earlier_ones_is(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Else a record could refer to one that is cut off when the run is killed."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
+    with closing(State(tmp_path / "state")) as state, closing(packs_of(store, state)) as packs:
+        first, second, third = (store.writer.append(member(name), ord(name)) for name in "abc")
+        note(packs, state, third)
+        note(packs, state, first)
+        assert [row.member for row in state.packed().all()] == [first]
+        # What fails after all is waited for no longer.
+        failed = Result(second.target_index, "http://host/b", Outcome.FAILED, error=Failure.DISK)
+        assert [file.path for file in packs.failed(failed)] == [third.name]
+
+
+def test_an_open_pack_keeps_what_members_of_others_refer_to(
+    directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if there is a newer version of it since, so that no URL has it any more."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        old, other, new = (store.writer.append(member(name), place)
+                           for place, name in enumerate("aba"))  # fmt: skip
+        for stored in (old, other, new):
+            note(packs, state, stored)
+        state.commit()
+        opened = tmp_path / ".pyfetch" / "packs" / old.pack
+        monkeypatch.setattr(store.format, "holder", lambda one: old if one.name == "b" else one)
+        packs_of(store, state)
+        assert opened.stat().st_size == old.end
+        monkeypatch.undo()
+        packs_of(store, state)
+        assert opened.stat().st_size == 0
+
+
 def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_reported(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
@@ -180,7 +217,7 @@ def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_repo
     store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=3), directory)
     with closing(State(tmp_path / "state")) as state, closing(store):
         packs = packs_of(store, state)
-        first, _, third = (store.writer.append(member(name), 1) for name in "abc")
+        first, _, third = (store.writer.append(member(name), ord(name)) for name in "abc")
         note(packs, state, third)
         note(packs, state, first)
         packs.abandoned(first.pack)
@@ -194,7 +231,7 @@ def test_a_full_pack_whose_writer_was_killed_once_all_was_reported_is_sealed(
     store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
     with closing(State(tmp_path / "state")) as state, closing(store):
         packs = packs_of(store, state)
-        first, second = (store.writer.append(member(name), 1) for name in "ab")
+        first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, second)
         packs.abandoned(first.pack)
@@ -219,7 +256,7 @@ def test_a_run_that_is_stopped_records_nothing_behind_a_member_that_it_does_not_
     ):
         packs = packs_of(store, state)
         with packs.filled(LedgerOf(packs, state), lambda: stopped):
-            _, second = (store.writer.append(member(name), 1) for name in "ab")
+            _, second = (store.writer.append(member(name), ord(name)) for name in "ab")
             note(packs, state, second)
         assert [row.member.name for row in state.packed().all()] == recorded
 

@@ -1,4 +1,4 @@
-"""In which order a member of a run that packs reports which files it has packed."""
+"""In which order it is told, and recorded, which files a process has packed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 M = TypeVar("M")
 
 
-class ReportOrder(Generic[M]):
-    """Holds reports back, so that files are reported in the order in which they were packed.
+class PackingOrder(Generic[M]):
+    """Holds reports of files back, so that they are sent in the order in which files were packed.
 
-    So whatever the coordinator has heard when the member is killed, it knows each file of a pack
-    in front of the last one that it knows. It cuts the pack there, and what others fetch again is
-    nowhere else. For any thread.
+    So whatever was heard when the process is killed, all is known that it has packed before the
+    last file that is known: in the same pack, which is cut there, so that what is fetched again is
+    there once, and in earlier ones, so that what a record refers to is there. For any thread.
     """
 
     def __init__(self, send: Callable[[M], None]) -> None:
@@ -29,18 +29,28 @@ class ReportOrder(Generic[M]):
     def packed(self, target_index: int) -> None:
         """Take note that the file of a target was packed, behind all others."""
         with self._lock:
-            self._packed[target_index] = None
-            self._packed.move_to_end(target_index)  # it was packed by an earlier attempt, too
+            if target_index in self._packed:  # it was packed by an earlier attempt, too
+                self._packed.move_to_end(target_index)
+            else:
+                self._packed[target_index] = None
 
     def report(self, target_index: int, message: M) -> None:
-        """Send what is to be said of a target, once all that was packed before is reported."""
+        """Send what is to be said of a target, once all that was packed before is reported.
+
+        Each target is reported at last, whether it was packed or not, and has failed or not.
+        """
         with self._lock:
-            if target_index not in self._packed:
+            packed = self._packed
+            if target_index not in packed:
+                self._send(message)
+                return
+            if not self._held and next(iter(packed)) == target_index:  # as a rule
+                del packed[target_index]
                 self._send(message)
                 return
             self._held[target_index].append(message)
-            while self._packed:
-                first = next(iter(self._packed))
+            while packed:
+                first = next(iter(packed))
                 if first not in self._held:
                     return
                 self._send_held(first)
@@ -48,7 +58,7 @@ class ReportOrder(Generic[M]):
     def close(self) -> None:
         """Send all that is held back: nothing more will be reported."""
         with self._lock:
-            for target_index in [*self._held]:
+            for target_index in [one for one in self._packed if one in self._held]:
                 self._send_held(target_index)
 
     def _send_held(self, target_index: int) -> None:
