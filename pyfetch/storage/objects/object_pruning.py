@@ -6,7 +6,6 @@ is overwritten.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -27,8 +26,6 @@ from pyfetch.storage.unnamed_files import UnnamedFiles
 _PRUNED = f"{OWN_DIRECTORY}/{PRUNED_DIRECTORY}"
 _NUMBER = "-1000"
 """Room for a number in a key."""
-
-_log = logging.getLogger(__name__)
 
 
 def is_as_fetched(bucket: Bucket, file: RecordedFile) -> bool | None:
@@ -58,9 +55,8 @@ def prune_objects(
                 lock.check()
                 try:
                     bucket.check(f"{_PRUNED}/{file.path}{_NUMBER}")
-                except TargetError as error:
-                    _log.warning("%s stays: %s", bucket.address.shown(file.path), error.detail)
-                    continue
+                except TargetError:
+                    continue  # the key where it would move to is too long
                 try:
                     to = _free(bucket, file.path)
                     bucket.copy(file.path, to)
