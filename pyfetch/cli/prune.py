@@ -84,6 +84,9 @@ class Pruning:
                 say(f"pyfetch: forgotten: the values of {_files(found.removed)} that are gone")
             if found.number and not options.quiet:
                 say(f"pyfetch: pruned: {_files(number)} moved to {self._where}")
+            if number < found.number:
+                stays = f"{_files(found.number - number)} could not be moved"
+                say(f"pyfetch: {stays}: changed meanwhile, or too long a key in {self._where}")
 
     @property
     def _where(self) -> str:

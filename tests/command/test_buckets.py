@@ -438,6 +438,22 @@ def test_prune_moves_objects_that_the_list_no_longer_names(
     assert "1 file moved" in ended.err
 
 
+def test_prune_leaves_an_object_for_which_there_is_no_key(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    """That of the place where it would move to would be too long; the others move."""
+    server.pages = {f"/{name}": Page(name.encode()) for name in ("stays", "long", "goes")}
+    name = "/".join(["d" * 190] * 5) + "/" + "x" * 40
+    entries = [{"url": f"{server.url}/long", "out": name}, {"url": f"{server.url}/goes"}]
+    listed = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+    assert pyfetch(*bucket.arguments("-"), stdin=listed).status == 0
+    ended = save(pyfetch, bucket, "--prune", "--yes", f"{server.url}/stays")
+    assert ended.status == 0, ended.err
+    assert bucket.objects() == {"stays": b"stays", name: b"long"}
+    assert "1 file could not be moved" in ended.err
+    assert bucket.read(".pyfetch/pruned/goes") == b"goes"
+
+
 def test_the_library_saves_into_a_bucket(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch
 ) -> None:

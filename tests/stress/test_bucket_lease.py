@@ -87,13 +87,45 @@ def test_a_lease_is_renewed_and_its_loss_stops_the_run(
     lock.acquire()
     time.sleep(0.5)
     lock.check()
-    other = json.loads(place.read(".pyfetch/lease")) | {"token": "other", "who": "me\nelsewhere"}
+    other = json.loads(place.read(".pyfetch/lease")) | {
+        "token": "other",
+        "who": "me\nelsewhere",
+        "machine": "another",
+    }
     place.write(".pyfetch/lease", json.dumps(other).encode())
     time.sleep(1)
     with pytest.raises(StoppedError, match=r"another run has taken s3://.*elsewhere"):
         lock.check()
     lock.release()
     assert b"other" in place.read(".pyfetch/lease"), "a lease of another run is not ours to end"
+
+
+def test_a_request_of_a_run_that_is_gone_takes_the_lease_from_nobody(
+    place: BucketOfTests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy server may do only now what a killed run has asked for."""
+    monkeypatch.setattr(bucket_lock, "_RENEW_EVERY", 0.1)
+    (tmp_path / "a").mkdir()
+    dead = Holder.this(tmp_path / "a").to_bytes()
+    lock = locked(place, tmp_path / "a")
+    write = lock._write  # noqa: SLF001 - what happens between two of its requests
+    late = [dead]
+
+    def written(us: Holder, instead_of: str | None) -> None:
+        write(us, instead_of)
+        if late:
+            place.write(".pyfetch/lease", late.pop())
+
+    monkeypatch.setattr(lock, "_write", written)
+    lock.acquire()
+    assert not late
+    place.write(".pyfetch/lease", dead)
+    until = time.monotonic() + 20
+    while place.read(".pyfetch/lease") == dead and time.monotonic() < until:
+        time.sleep(0.05)
+    lock.check()
+    lock.release()
+    assert place.list() == []
 
 
 def test_what_is_no_lease_holds_nobody_up_for_ever(

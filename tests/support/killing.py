@@ -19,12 +19,14 @@ def killed_after(
 ) -> bool:
     """Kill a run when the server was asked `asked` times in all, at most `longest` seconds later.
 
-    Returns whether it was in mid-run: a run that has ended before is waited for.
+    Returns whether it was in mid-run: of a run that has ended before it is shown what it has said.
     """
     while len(server.asked) < asked and run.poll() is None:
         time.sleep(0.002)
     time.sleep(randomness.uniform(0, longest))
     was_running = run.poll() is None
     run.kill()
-    run.communicate()
+    _, said = run.communicate()
+    if not was_running:
+        print(said)
     return was_running

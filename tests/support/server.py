@@ -53,6 +53,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.remember:
             asked = Asked(self.path, dict(self.headers), time.monotonic())
             self.server.asked.append(asked)
+        if self.server.holds_after is not None and self.server.holds(self):
+            return
         path = self.path.partition("?")[0]
         with self.server.counted(self):
             if path in self.server.routes:
@@ -171,6 +173,9 @@ class LoopbackServer(Serving, HTTPServer):
         """Whether `asked` is kept: not over a million requests."""
         self.sent = 0
         """Bytes of bodies that were written."""
+        self.holds_after: int | None = None
+        """How many of `asked` are answered at most: further ones wait."""
+        self._goes_on = threading.Condition()
         self.at_once = 0
         self.most_at_once = 0
         self._lock = threading.Lock()
@@ -182,6 +187,26 @@ class LoopbackServer(Serving, HTTPServer):
     def paths(self) -> list[str]:
         """The paths that were asked for, in that order."""
         return [asked.path for asked in self.asked]
+
+    @contextmanager
+    def holding_after(self, asked: int) -> Iterator[None]:
+        """Within, no more than so many of `asked` are answered, and afterwards the others never."""
+        self.holds_after = asked
+        try:
+            yield
+        finally:
+            with self._goes_on:
+                self.holds_after = None
+                self._goes_on.notify_all()
+
+    def holds(self, handler: Handler) -> bool:
+        """Wait while no more is answered. Returns whether it was so: it is to be closed then."""
+        with self._goes_on:
+            if self.holds_after is None or len(self.asked) <= self.holds_after:
+                return False
+            self._goes_on.wait_for(lambda: self.holds_after is None)
+        handler.close_connection = True
+        return True
 
     @contextmanager
     def counted(self, handler: Handler) -> Iterator[None]:

@@ -144,8 +144,8 @@ class BucketLock(RunLock):
         try:
             while not self._take_lease(us):
                 there = self._read()
-                if there is None:
-                    continue
+                if there is None or (there[0] and there[0].is_certainly_gone(us)):
+                    continue  # a dead run's last request may come after ours, but only once
                 age = self._age(there[1])
                 if age < LEASE and (time.monotonic() >= until or given_up()):
                     who = escaped(there[0].who) if there[0] else "somebody unknown"
@@ -214,7 +214,8 @@ class BucketLock(RunLock):
         holder = there[0] if there else None
         if self._released.is_set():
             return
-        if there and holder and holder.token != self._us.token:
+        is_ours = holder and (holder.token == self._us.token or holder.is_certainly_gone(self._us))
+        if there and holder and not is_ours:
             self._lost = (
                 f"another run has taken {self._bucket.address}: {escaped(holder.who)} (let it end,"
                 " and run the same command again to go on)"

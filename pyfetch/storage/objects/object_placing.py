@@ -175,6 +175,7 @@ class ObjectPlacer:
 
         def is_taken(number: int) -> bool:
             numbered = f"{parent}{slash}{backup_name(component, number)}"
+            self._bucket.check(numbered)
             return self._bucket.head(numbered) is not None
 
         backup = f"{parent}{slash}{backup_name(component, first_free(is_taken))}"

@@ -24,6 +24,8 @@ from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.unnamed_files import UnnamedFiles
 
 _PRUNED = f"{OWN_DIRECTORY}/{PRUNED_DIRECTORY}"
+_NUMBER = "-1000"
+"""Room for a number in a key."""
 
 
 def is_as_fetched(bucket: Bucket, file: RecordedFile) -> bool | None:
@@ -51,6 +53,10 @@ def prune_objects(
                 if not is_as_fetched(bucket, file):
                     continue
                 lock.check()
+                try:
+                    bucket.check(f"{_PRUNED}/{file.path}{_NUMBER}")
+                except TargetError:
+                    continue  # the key where it would move to is too long
                 try:
                     to = _free(bucket, file.path)
                     bucket.copy(file.path, to)
