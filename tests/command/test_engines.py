@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import importlib.util
 import os
@@ -12,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
 import trustme
 
+from pyfetch.http.route import new_socket
 from tests.support.certificates import authorities_in
 from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
@@ -49,6 +52,28 @@ def test_a_large_body_has_its_digest_and_a_rerun_finds_it_unchanged(
         assert (result["outcome"], result["size"]) == (outcome, len(LARGE))
         assert result["sha256"] == hashlib.sha256(LARGE).hexdigest()
     assert (pyfetch.directory / "large").read_bytes() == LARGE
+
+
+def test_an_address_without_a_socket_is_no_failure_if_another_one_answers(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """The system may know a family of addresses that it makes no sockets for."""
+    from pyfetch.http.curl import used_connection
+
+    server.pages["/x"] = Page(b"x")
+    families: list[socket.AddressFamily] = []
+
+    def has_no_ipv6(proxy: Any, family: socket.AddressFamily, *others: Any) -> socket.socket:
+        families.append(family)
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return new_socket(proxy, family, *others)
+
+    with mock.patch.object(used_connection, "new_socket", has_no_ipv6):
+        # libcurl takes this name for both ::1 and 127.0.0.1, if there is any IPv6.
+        ended = pyfetch(*CURL, "--retries", "0", f"http://localhost:{server.server_port}/x")
+    assert [row[0] for row in ended.rows] == ["200"]
+    assert (ended.status, socket.AF_INET in families) == (0, True)
 
 
 @pytest.mark.slow

@@ -315,7 +315,7 @@ def test_an_attempt_that_gets_no_descriptor_is_made_later_and_does_not_count(
 ) -> None:
     server.pages["/x"] = Page(b"x")
     if pyfetch.engine == "curl":
-        opens = opens.replace("http.address_race", "http.curl.flight")
+        opens = opens.replace("http.address_race", "http.curl.used_connection")
     opened = pkgutil.resolve_name(opens.replace(".Part", ":Part") if "Part" in opens else opens)
     calls = count()
 

@@ -10,6 +10,7 @@ from enum import Enum, auto
 
 import pycurl
 
+from pyfetch.http.response import ResponseHead
 from pyfetch.http.route import Route
 
 _OFFER = re.compile(r'(?:^|[,\s])h3="([^"]*)"([^,]*)')
@@ -48,6 +49,14 @@ class Http3Offers:
                 self._states.setdefault(origin, _OfferState.OFFERED)
                 return
         self._until.pop(origin, None)
+
+    def answered(self, route: Route, response: ResponseHead, offered: int | None) -> None:
+        """A response has come to a request that was given this version."""
+        if offered is not None:
+            self.ended(route, spoken=response.version == "3")
+        offer = response.headers.get("alt-svc")
+        if offer is not None:
+            self.heard(route, offer)
 
     def version(self, route: Route) -> int | None:
         """The version that libcurl is told for the next request; None: the usual one."""

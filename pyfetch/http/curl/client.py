@@ -17,10 +17,13 @@ from pyfetch.http.client import MAX_IDLE, Receiver
 from pyfetch.http.conversation import Conversation
 from pyfetch.http.curl.alternatives import Http3Offers
 from pyfetch.http.curl.flight import Flight, OnEnd
-from pyfetch.http.curl.handle import Handle, Options
+from pyfetch.http.curl.handle import Handle
+from pyfetch.http.curl.head_lines import HeadLines
 from pyfetch.http.curl.helpers import Helpers
 from pyfetch.http.curl.multi import Multi
 from pyfetch.http.curl.open_connections import OpenConnections
+from pyfetch.http.curl.options import Options
+from pyfetch.http.curl.used_connection import UsedConnection
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.route import Route
 from pyfetch.http.tls import Trust
@@ -130,7 +133,7 @@ class CurlClient:
         waiting = [
             flight
             for flight, handle in self._flights.values()
-            if handle.lines and flight.waits_for_head
+            if handle.heads.lines and flight.waits_for_head
         ]
         for flight in waiting:
             why = flight.see_head()
@@ -193,7 +196,8 @@ class CurlClient:
         handles = self._free.get(route)
         if not handles:
             if self._number_free < _SPARE_HANDLES:
-                return Handle()
+                heads = HeadLines()
+                return Handle(UsedConnection(self, heads), heads)
             handles = self._free[next(iter(self._free))]
         handle = handles.pop()
         self._number_free -= 1

@@ -9,13 +9,24 @@ import re
 import socket
 import ssl
 from http.client import BadStatusLine, HTTPException, RemoteDisconnected
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import pycurl
 from requests.exceptions import InvalidURL
 
+from pyfetch.http import failures
 from pyfetch.http.connection import ConnectError, HandshakeTimeoutError
 from pyfetch.http.name_lookup import LookUpTimeoutError, NoAddressError
+from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.response_head import BadHeadError, HeadCutError
+from pyfetch.http.route import Route
+from pyfetch.models import Failure, TargetError
+
+if TYPE_CHECKING:
+    from pyfetch.http.curl.client import CurlClient
+    from pyfetch.http.curl.handle import Handle
+
+Error = TypeVar("Error", bound=Exception)
 
 # Codes of libcurl (`man 3 libcurl-errors`): pycurl has no names for some of them.
 UNSUPPORTED_PROTOCOL = 1
@@ -73,6 +84,40 @@ class Reached(NamedTuple):
     """The only kind of addresses that are wanted, as an option; empty: any."""
 
 
+def why_no_answer(
+    code: int, text: str, handle: "Handle", config: OriginConfig, client: "CurlClient"
+) -> TargetError | OSError:
+    """The failure of a request that libcurl has ended before the head of a response was there.
+
+    An `OSError`: the system has made no socket.
+    """
+    connection = handle.connection
+    if connection.error:
+        return connection.error
+    if connection.refusal and code == COULDNT_CONNECT:
+        return TargetError(Failure.FORBIDDEN_ADDRESS, f"not public: {connection.refusal}")
+    error = as_exception(code, text, _how_far(handle, config.route, client))
+    return caused(failures.of_request(error, config.timeout), error)
+
+
+def _how_far(handle: "Handle", route: Route, client: "CurlClient") -> Reached:
+    """How far the request of this handle has come."""
+    get, proxy = handle.easy.getinfo, route.proxy
+    has_socket = handle.connection.is_new
+    return Reached(
+        has_socket=has_socket,
+        has_looked_up=has_socket or get(pycurl.NAMELOOKUP_TIME) > 0,
+        has_connected=get(pycurl.CONNECT_TIME) > 0,
+        has_lines=bool(handle.heads.lines),
+        errno=get(pycurl.OS_ERRNO),
+        connect_timeout=client.connect_timeout,
+        tunnel=handle.heads.tunnel() if route.is_tunnel else "",
+        verify_result=get(pycurl.SSL_VERIFYRESULT),
+        socks=f"{proxy.host}:{proxy.port}" if proxy and proxy.is_socks else "",
+        family=client.family,
+    )
+
+
 def as_exception(code: int, text: str, progress: Reached) -> Exception:
     """The exception for an error before the head of a response was complete."""
     if code == PEER_FAILED_VERIFICATION:
@@ -96,7 +141,7 @@ def _unreached(code: int, text: str, progress: Reached) -> Exception:
             # pycurl could make no copy of the socket that it was given.
             return OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         number = progress.errno or errno.ECONNREFUSED
-        return _caused(ConnectError(text), OSError(number, os.strerror(number)))
+        return caused(ConnectError(text), OSError(number, os.strerror(number)))
     if progress.family:
         kind = progress.family.removeprefix("--").replace("ip", "IP")
         detail = f"no {kind} address of the host was found ({progress.family})"
@@ -145,11 +190,12 @@ def _timeout(progress: Reached) -> Exception:
         detail = f"no answer within {progress.connect_timeout:g} s"
         return LookUpTimeoutError(socket.EAI_AGAIN, detail)
     if not progress.has_connected:
-        return _caused(ConnectError("timed out"), TimeoutError("timed out"))
+        return caused(ConnectError("timed out"), TimeoutError("timed out"))
     return HandshakeTimeoutError()
 
 
-def _caused(error: Exception, cause: Exception) -> Exception:
+def caused(error: Error, cause: Exception) -> Error:
+    """The error, with its cause."""
     error.__cause__ = cause
     return error
 

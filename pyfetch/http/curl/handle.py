@@ -4,80 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
 
 import pycurl
 
-from pyfetch.http.curl.open_connections import Ends
-from pyfetch.http.name_lookup import is_ip_address
+from pyfetch.http.curl.head import final_head, raw_head
+from pyfetch.http.curl.head_lines import HeadLines
+from pyfetch.http.curl.options import Options
+from pyfetch.http.curl.request_watch import RequestWatch
+from pyfetch.http.curl.used_connection import Request, UsedConnection
 from pyfetch.http.origin_config import OriginConfig
-from pyfetch.http.route import Proxy, Route, request_target
-from pyfetch.http.tls import Authorities, authorities_of
-from pyfetch.settings import HttpVersion, Settings
+from pyfetch.http.response import RawHeads, ResponseHead, framing_of
+from pyfetch.http.route import Route, request_target
+from pyfetch.urls import Url
 
-_VERSIONS = {
-    HttpVersion.AUTO: pycurl.CURL_HTTP_VERSION_2TLS,
-    HttpVersion.ONE: pycurl.CURL_HTTP_VERSION_1_1,
-    HttpVersion.TWO: pycurl.CURL_HTTP_VERSION_2TLS,
-    HttpVersion.THREE: pycurl.CURL_HTTP_VERSION_3,
-}
 _METHOD = (b"GET ", b"CONNECT ")
-_BUFFER_SIZE = 256 * 1024
-"""Bytes that are received at once, at most."""
-_MAY_BE_SENT, _MAY_NOT_BE_SENT = int(pycurl.PREREQFUNC_OK), int(pycurl.PREREQFUNC_ABORT)
-_LONGEST = 2_147_483
-"""The longest time that libcurl takes, in seconds."""
-
-
-class Address(NamedTuple):
-    """What libcurl is about to connect to."""
-
-    family: Any
-    kind: Any
-    """Type and flags of the socket."""
-    protocol: int
-    address: Any
-
-
-class HasDescriptor(Protocol):
-    """A socket, for pycurl."""
-
-    def fileno(self) -> int:
-        """Its descriptor."""
-
-
-class Listener(Protocol):
-    """What hears from a handle while it is used."""
-
-    def resolving(self) -> None:
-        """A name is looked up."""
-
-    def socket_made(self, descriptor: int) -> None:
-        """Hear what libcurl has made of the socket."""
-
-    def sending(self, ends: Ends) -> bool:
-        """The request is about to be sent over a connection between these. Whether it may."""
-
-    def open_socket(self, address: Address) -> HasDescriptor | int:
-        """Make the socket for a connection, or `pycurl.SOCKET_BAD`."""
-
-    def write(self, data: bytes) -> int | None:
-        """Take a piece of the body. None: it is taken."""
 
 
 class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "easy", "keeps_heads", "lines",
-        "listener", "route", "sent", "sent_at", "version", "wants_new_connection",
+        "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
+        "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
         self.easy = pycurl.Curl()
-        self.lines: list[bytes] = []
-        """Lines of heads and trailers, as they came."""
-        self.listener: Listener | None = None
+        self.connection = connection
+        self.heads = heads
+        self.watch = RequestWatch(self.easy, connection)
         self.route: Route | None = None
         """The route that it was used for last."""
         self._fields: Mapping[str, str | bytes] | None = None
@@ -101,10 +56,12 @@ class Handle:
         fields: Mapping[str, str | bytes],
         config: OriginConfig,
         options: Options,
-        listener: Listener,
+        request: Request,
     ) -> None:
         """Describe a GET. Raises `ValueError` for one that cannot be sent."""
-        route = config.route
+        route, connection = config.route, self.connection
+        connection.begin(request, route)
+        self.heads.clear()
         lines = None if fields is self._fields else _header_lines(fields)
         easy = self.easy
         if route is not self.route:
@@ -115,12 +72,12 @@ class Handle:
             for option, value in options.of(route):
                 easy.setopt(option, value)
             # No function of Python's: it is called for each line.
-            easy.setopt(pycurl.HEADERFUNCTION, self.lines.append)
+            easy.setopt(pycurl.HEADERFUNCTION, self.heads.lines.append)
             easy.setopt(pycurl.WRITEFUNCTION, self._write)
-            easy.setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
-            easy.setopt(pycurl.SOCKOPTFUNCTION, self._made)
-            easy.setopt(pycurl.PREREQFUNCTION, self._sending)
-            easy.setopt(pycurl.RESOLVER_START_FUNCTION, self._resolving)
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, connection.open_socket)
+            easy.setopt(pycurl.SOCKOPTFUNCTION, connection.socket_made)
+            easy.setopt(pycurl.PREREQFUNCTION, connection.sending)
+            easy.setopt(pycurl.RESOLVER_START_FUNCTION, connection.resolving)
             self.keeps_heads = options.keeps_heads
             if self.keeps_heads:
                 easy.setopt(pycurl.VERBOSE, 1)
@@ -139,8 +96,20 @@ class Handle:
             )
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
-        self.lines.clear()
-        self.listener = listener
+
+    def response(self, url: Url) -> ResponseHead:
+        """The head of the response, which has come from this URL.
+
+        Raises `HTTPException` if it is no proper one.
+        """
+        heads = self.heads
+        status_line, fields, version = final_head(heads.lines, heads.of_proxy)
+        framing = framing_of(status_line.status, fields)
+        response = ResponseHead(url, status_line, fields, framing, version)
+        if self.keeps_heads:
+            head = raw_head(heads.lines, heads.of_proxy)
+            response.raw = RawHeads(self.sent, head, self.sent_at, None)
+        return response
 
     def _hear(self, kind: int, data: bytes) -> None:
         """Note the head of a request; a proxy may have been sent one before."""
@@ -151,121 +120,8 @@ class Handle:
         self.sent += data
 
     def _write(self, data: bytes) -> int | None:
-        return self.listener.write(data) if self.listener else 0
-
-    def _made(self, descriptor: int, _purpose: int) -> int:
-        if self.listener:
-            self.listener.socket_made(descriptor)
-        return int(pycurl.SOCKOPT_OK)
-
-    def _sending(self, *ends: Any) -> int:
-        is_allowed = self.listener is None or self.listener.sending(ends)
-        return _MAY_BE_SENT if is_allowed else _MAY_NOT_BE_SENT
-
-    def _open_socket(self, _purpose: int, address: Any) -> HasDescriptor | int:
-        if self.listener is None:
-            return int(pycurl.SOCKET_BAD)
-        return self.listener.open_socket(Address(*address))
-
-    def _resolving(self, *_: Any) -> int:
-        if self.listener:
-            self.listener.resolving()
-        return 0
-
-
-class Options:
-    """What handles are told, by the settings and by the route of a request."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.keeps_heads = settings.archives
-        """Whether the heads of requests are noted as they are sent."""
-        self._common = list(_common(settings))
-        self.version = _VERSIONS[settings.http]
-        self._authorities: dict[str | None, Authorities] = {}
-
-    def of(self, route: Route) -> list[tuple[int, Any]]:
-        """All options of requests by this route."""
-        options = list(self._common)
-        if is_ip_address(route.first_hop[0]):
-            # libcurl looks through all that it remembers at each look-up.
-            options.append((pycurl.DNS_CACHE_TIMEOUT, 0))
-        if route.scheme == "https" and self._settings.http_spoken is not HttpVersion.ONE:
-            # One connection for several requests, if the server turns out to speak HTTP/2.
-            options.append((pycurl.PIPEWAIT, 1))
-        if not self._settings.insecure and (
-            route.scheme == "https" or (route.proxy and route.proxy.scheme == "https")
-        ):
-            options += _trusting(self._authorities_for(route.cacert))
-        if route.proxy:
-            options += _through(route.proxy)
-            if route.proxy.scheme == "https" and not self._settings.insecure:
-                options += _proxy_trusting(self._authorities_for(None))
-        return options
-
-    def _authorities_for(self, cacert: str | None) -> Authorities:
-        known = self._authorities.get(cacert)
-        if known is None:
-            known = self._authorities[cacert] = authorities_of(self._settings, cacert)
-        return known
-
-
-def _common(settings: Settings) -> list[tuple[int, Any]]:
-    connect = int(min(settings.connect_timeout, _LONGEST) * 1000)
-    options: list[tuple[int, Any]] = [
-        (pycurl.NOSIGNAL, 1),
-        (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-        (pycurl.HTTP_VERSION, _VERSIONS[settings.http_spoken]),
-        (pycurl.PATH_AS_IS, 1),
-        (pycurl.BUFFERSIZE, _BUFFER_SIZE),
-        (pycurl.HTTP_CONTENT_DECODING, 0),
-        (pycurl.CONNECTTIMEOUT_MS, max(1, connect)),
-        (pycurl.HEADEROPT, pycurl.HEADER_SEPARATE),
-        (pycurl.PROXY, ""),  # what the environment names is read by `OriginConfigs`
-        (pycurl.NOPROXY, ""),
-    ]
-    if settings.ipv4:
-        options.append((pycurl.IPRESOLVE, pycurl.IPRESOLVE_V4))
-    elif settings.ipv6:
-        options.append((pycurl.IPRESOLVE, pycurl.IPRESOLVE_V6))
-    if settings.insecure:
-        options += [
-            (pycurl.SSL_VERIFYPEER, 0), (pycurl.SSL_VERIFYHOST, 0),
-            (pycurl.PROXY_SSL_VERIFYPEER, 0), (pycurl.PROXY_SSL_VERIFYHOST, 0),
-        ]  # fmt: skip
-    if settings.cert:
-        key = settings.key or settings.cert
-        options += [
-            (pycurl.SSLCERT, settings.cert), (pycurl.SSLKEY, key),
-            (pycurl.PROXY_SSLCERT, settings.cert), (pycurl.PROXY_SSLKEY, key),
-        ]  # fmt: skip
-    return options
-
-
-def _trusting(authorities: Authorities) -> list[tuple[int, Any]]:
-    file, directory = authorities
-    options: list[tuple[int, Any]] = []
-    # The wheel's own defaults name places that this system need not have.
-    options.append((pycurl.CAINFO, file) if file else (pycurl.CAINFO, None))
-    options.append((pycurl.CAPATH, directory) if directory else (pycurl.CAPATH, None))
-    return options
-
-
-def _proxy_trusting(authorities: Authorities) -> list[tuple[int, Any]]:
-    file, directory = authorities
-    return [(pycurl.PROXY_CAINFO, file), (pycurl.PROXY_CAPATH, directory)]
-
-
-def _through(proxy: Proxy) -> list[tuple[int, Any]]:
-    host = f"[{proxy.host}]" if ":" in proxy.host else proxy.host
-    options: list[tuple[int, Any]] = [(pycurl.PROXY, f"{proxy.scheme}://{host}:{proxy.port}")]
-    if proxy.user is not None:
-        options += [
-            (pycurl.PROXYAUTH, pycurl.HTTPAUTH_BASIC),
-            (pycurl.PROXYUSERNAME, proxy.user.encode()),
-            (pycurl.PROXYPASSWORD, (proxy.password or "").encode()),
-        ]
-    return options
+        request = self.connection.request
+        return request.write(data) if request else 0
 
 
 def _header_lines(fields: Mapping[str, str | bytes]) -> list[bytes]:

@@ -50,7 +50,7 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         # As nearly all heads are: one, whose lines are all well-formed fields.
         if lines[-1] in _EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
             status_line, version = _cached_status_line(lines[0])
-            if _is_final(status_line):
+            if status_line.status >= 200:  # not `_is_final`: a call less for each URL
                 return FinalHead(status_line, Fields(known, are_short=True), version)
     start = interim = 0
     for end, line in enumerate(lines):

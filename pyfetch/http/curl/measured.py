@@ -35,7 +35,23 @@ def phases_of_connecting(easy: pycurl.Curl, route: Route, began: float) -> list[
     return phases
 
 
-def log_answer(
+def note_answer(
+    easy: pycurl.Curl,
+    route: Route,
+    response: ResponseHead,
+    addresses: Sequence[str],
+    *,
+    logs: bool,
+) -> None:
+    """Note the server's address, if the heads are kept, and log the answer, if that is wanted."""
+    if response.raw and not route.proxy:
+        address = easy.getinfo(pycurl.PRIMARY_IP)
+        response.raw = response.raw._replace(address=address or None)
+    if logs:
+        _log_answer(easy, route, response, addresses)
+
+
+def _log_answer(
     easy: pycurl.Curl, route: Route, response: ResponseHead, addresses: Sequence[str]
 ) -> None:
     """Log an answer, and its connection if that is new.

@@ -1,0 +1,189 @@
+"""The body of one response as it comes in: wanted or passed over, bounded, paused, handed on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pycurl
+
+from pyfetch.http.client import Receiver
+from pyfetch.http.conversation import DRAIN_SIZE
+from pyfetch.http.curl.helpers import LARGE, QueuedBody
+from pyfetch.http.origin_config import OriginConfig
+from pyfetch.http.response import ResponseHead
+from pyfetch.transfer import Transfer
+
+if TYPE_CHECKING:
+    from pyfetch.http.curl.client import CurlClient
+    from pyfetch.http.other_answer import OtherBody
+
+REFUSED = 0
+"""Bytes taken of a piece of the body, to end the transfer of libcurl."""
+_PAUSE = int(pycurl.WRITEFUNC_PAUSE)
+
+
+class IncomingBody:
+    """The body that one request gets. For the thread of the loop, but for what a helper does."""
+
+    __slots__ = (
+        "_client", "_config", "_easy", "_granted", "_helped", "_left", "_limits", "_receiver",
+        "_transfer", "error", "is_discarding", "is_enough", "is_judged", "is_paused", "other",
+        "queue",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        client: CurlClient,
+        config: OriginConfig,
+        easy: pycurl.Curl,
+        transfer: Transfer,
+        receiver: Receiver,
+        helped: Callable[[], None],
+    ) -> None:
+        """`helped` is called when a helper has done what there was to do, perhaps repeatedly."""
+        self._client = client
+        self._config = config
+        self._easy = easy
+        self._transfer = transfer
+        self._receiver = receiver
+        self._helped = helped
+        self._limits = client.limits_of(config) if client.has_limits else ()
+        self._granted = 0
+        """Bytes that the limits have granted and that are not received yet."""
+        self._left: int | None = None
+        """Bytes that are still to come; None: that is not known."""
+        self.queue: QueuedBody | None = None
+        """Pieces for a helper, if it is large."""
+        self.other: OtherBody | None = None
+        """The body of an answer that is not the target's content, if such answers are kept."""
+        self.is_judged = True
+        """Whether no helper judges the head: the body may be taken."""
+        self.is_discarding = False
+        """Whether it comes only so that its connection can be used again."""
+        self.is_enough = False
+        """Whether no more of it is wanted, so that the transfer may end."""
+        self.is_paused = False
+        self.error: BaseException | None = None
+        """What the receiver has raised when a helper gave it the head."""
+
+    # Whether it is wanted.
+
+    def judge(self, response: ResponseHead) -> None:
+        """Ask the receiver whether it wants the body behind this head."""
+        is_wanted = self._receiver.head(response)
+        length = self._left = response.framing.length
+        if not is_wanted:
+            self.discard(length)
+        elif length is not None and length > LARGE:
+            self._queue_pieces()
+
+    def judge_by_helper(self, response: ResponseHead) -> None:
+        """The same, but by a helper, as the receiver may have to hash a part first."""
+        self.is_judged = False
+        self._client.helpers.submit(partial(self._judge_elsewhere, response))
+
+    def _judge_elsewhere(self, response: ResponseHead) -> None:
+        transfer = self._transfer
+        try:
+            transfer.ours_begins()
+            self.judge(response)
+            transfer.ours_ends()
+        except BaseException as error:
+            self.error = error
+        self._client.post(self._judged)
+
+    def _judged(self) -> None:
+        self.is_judged = True
+        self._helped()
+
+    def discard(self, length: int | None) -> None:
+        """Let a small body come that nobody wants, so that its connection can be used again."""
+        self.is_discarding = True
+        if self._receiver.keep_answer is None:
+            self.is_enough = length is None or length > DRAIN_SIZE
+            return
+        from pyfetch.http.other_answer import OtherBody
+
+        self._transfer.steps += 1  # what comes now is timed anew
+        self.other = OtherBody(length, self._config.timeout.read_timeout)
+
+    def keep_other(self, response: ResponseHead) -> None:
+        """Hand over an answer that is not the target's content, if it is one to be kept."""
+        other, self.other = self.other, None
+        if other:
+            keep = self._receiver.keep_answer
+            assert keep, "else its body would not be collected"  # noqa: S101
+            keep(other.answer(response))
+
+    # Its pieces.
+
+    def put(self, data: bytes) -> int | None:
+        """Take a piece. Returns what libcurl wants to hear; None: it is taken."""
+        if self.is_discarding:
+            if self.other and not self.other.put(data):
+                self.is_enough = True
+            return REFUSED if self.is_enough else None
+        if not self.is_judged or (self._limits and not self._may_read(len(data))):
+            return self._pause()
+        left = self._left
+        if left is not None and len(data) > left:
+            # libcurl reads on where the field of a transfer coding hides the length.
+            data = data[:left]
+            self.is_enough = True
+        size = len(data)
+        if self.queue:
+            if not self.queue.put(data):
+                return self._pause()
+        else:
+            transfer = self._transfer
+            transfer.received += size
+            began = time.monotonic()
+            self._receiver.chunk(data)
+            transfer.ours += time.monotonic() - began
+            if transfer.received - transfer.resumed > LARGE:
+                self._queue_pieces()
+        if left is not None:
+            self._left = left - size
+        if self.is_enough:
+            self.is_discarding = True  # nothing is wanted behind it
+            return REFUSED
+        return None
+
+    def _queue_pieces(self) -> None:
+        self.queue = QueuedBody(
+            self._client.helpers, self._transfer, self._receiver, self.go_on, self._helped
+        )
+
+    # Its pauses.
+
+    def _may_read(self, size: int) -> bool:
+        """Whether limits let so many bytes be read now; else it goes on when they do."""
+        more = size - self._granted
+        if more <= 0:
+            self._granted = -more
+            return True
+        due = max(limit.reserve(more) for limit in self._limits)
+        if due <= time.monotonic():
+            return True
+        self._granted = size
+        self._client.call_at(due, self.go_on)
+        return False
+
+    def _pause(self) -> int:
+        self.is_paused = True
+        self._transfer.ours_begins()
+        return _PAUSE
+
+    def go_on(self) -> None:
+        """Receive again after a pause."""
+        if self.is_paused:
+            self.end_pause()
+            self._easy.pause(pycurl.PAUSE_CONT)
+
+    def end_pause(self) -> None:
+        """Note that nothing of this program holds it up any more."""
+        self.is_paused = False
+        self._transfer.ours_ends()
