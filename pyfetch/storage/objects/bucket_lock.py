@@ -36,6 +36,8 @@ _RENEW_EVERY = LEASE / 4
 _NAME = f"{OWN_DIRECTORY}/lease"
 _LONGEST = 4096
 _POLL_BUCKET = 1.0
+_LATE_REQUESTS = 10
+"""How many requests of a dead run may come after ours."""
 _MACHINE = Path("/etc/machine-id")
 
 _log = logging.getLogger(__name__)
@@ -85,11 +87,15 @@ class Holder(NamedTuple):
         """As JSON."""
         return json.dumps(self._asdict()).encode()
 
+    def had_state_of(self, us: Holder) -> bool:
+        """Whether it is a run with the same state: `us` holds the lock of that by now."""
+        return self.machine == us.machine and self.home == us.home
+
     def is_certainly_gone(self, us: Holder) -> bool:
         """Whether that process has ended. `us`: this process, which holds the lock of its home."""
         if self.machine != us.machine:
             return False
-        if self.boot != us.boot or self.home == us.home:
+        if self.boot != us.boot or self.had_state_of(us):
             return True
         try:
             os.kill(self.process, 0)
@@ -141,11 +147,16 @@ class BucketLock(RunLock):
 
     def _acquire_lease(self, until: float, given_up: Callable[[], bool]) -> None:
         us = self._us = Holder.this(self._home)
+        late = _LATE_REQUESTS
         try:
             while not self._take_lease(us):
                 there = self._read()
-                if there is None or (there[0] and there[0].is_certainly_gone(us)):
-                    continue  # a dead run's last request may come after ours, but only once
+                if there is None:
+                    continue
+                if late and there[0] and there[0].is_certainly_gone(us):
+                    late -= 1
+                    time.sleep(POLL)
+                    continue
                 age = self._age(there[1])
                 if age < LEASE and (time.monotonic() >= until or given_up()):
                     who = escaped(there[0].who) if there[0] else "somebody unknown"
@@ -214,7 +225,8 @@ class BucketLock(RunLock):
         holder = there[0] if there else None
         if self._released.is_set():
             return
-        is_ours = holder and (holder.token == self._us.token or holder.is_certainly_gone(self._us))
+        # One that had this state is gone: its last request came late.
+        is_ours = holder and (holder.token == self._us.token or holder.had_state_of(self._us))
         if there and holder and not is_ours:
             self._lost = (
                 f"another run has taken {self._bucket.address}: {escaped(holder.who)} (let it end,"

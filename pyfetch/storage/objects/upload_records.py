@@ -13,6 +13,8 @@ from pyfetch.storage.parts import part_key
 
 _DIRECTORY = "uploads"
 _NEW = ".new"
+_TRIES = 100
+"""How often a directory is made anew that others remove, who have ended the last upload in it."""
 
 
 class UploadRecord(NamedTuple):
@@ -69,18 +71,25 @@ class UploadRecords:
 
     def all(self) -> Iterator[UploadRecord]:
         """Those of all paths."""
-        with contextlib.suppress(OSError):
-            for file in sorted(self._directory.glob("*.json")):
+        for file in sorted(self._directory.glob("*.json")):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
                 record = UploadRecord.from_bytes(file.read_bytes())
                 if record:
                     yield record
 
     def write(self, record: UploadRecord) -> None:
         """Remember an upload. Raises `OSError`."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
         file = self._file(record.path)
         new = file.with_suffix(_NEW)
-        new.write_text(json.dumps(record._asdict()))
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._directory.mkdir(mode=0o700, exist_ok=True)
+                new.write_text(json.dumps(record._asdict()))
+            except (FileExistsError, FileNotFoundError):
+                if not tries_left:
+                    raise
+            else:
+                break
         new.replace(file)
 
     def forget(self, path: str) -> None:
