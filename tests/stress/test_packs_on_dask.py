@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -140,9 +141,15 @@ def test_tasks_of_a_cluster_read_what_is_in_an_open_pack_here_or_elsewhere(
     server.pages["/large.x"] = Page(LARGE)
     urls = [server.url + path for path in server.pages]
     arguments = bucket.arguments(*WEBDATASET, "--cluster", dask.address, "--format", "jsonl")
-    # A run that has failed leaves the pack open, where the command runs.
-    ended = forked(*arguments, "-w", "1", "--fail-fast", *urls[::4], f"{server.url}/missing")
-    assert ended.status == 1, ended.err
+    # A run that is stopped leaves the pack open, where the command runs.
+    server.routes["/stall"] = Handler.stall
+    with forked.start(*arguments, *urls[::4], f"{server.url}/stall", bufsize=0) as running:
+        assert running.stdout
+        for _ in urls[::4]:
+            running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=LONGEST)
+        assert running.returncode == 130, err
     assert bucket.objects() == {}
     (forked.directory / "sizes.py").write_text(
         "def size(path, result):\n    return [path.name, len(path.read_bytes())]\n"
