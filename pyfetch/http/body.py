@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from pyfetch import cpu
+from pyfetch.http.fair_turns import FairTurns
 from pyfetch.http.read_buffer import RECEIVE_SIZE
 from pyfetch.http.response import Response
 from pyfetch.transfer import Transfer
@@ -24,7 +25,7 @@ _FAST = 8 * 1024 * 1024
 """Speed, in bytes a second, from which on the reader waits until a piece is full."""
 
 
-_turns = threading.Semaphore(cpu.available() + 1)
+_turns = FairTurns(cpu.available() + 1)
 _TURN = 0.1
 """Longest wait for one of the `_turns`, in seconds."""
 _SLICE = 0.02
@@ -77,8 +78,8 @@ def _at_full_speed(response: Response) -> Iterator[bytes | memoryview]:
             now = time.monotonic()
             read = response.fill if size > (now - began) * _FAST else response.read_into
             size, began = 0, now
-            while size < _MEASURED_SIZE:
-                with _one_of_few(fast=read == response.fill):
+            with _one_of_few(fast=read == response.fill):
+                while size < _MEASURED_SIZE:
                     data = buffer[: read(buffer)]
                     if not data:
                         return
@@ -94,12 +95,12 @@ def _one_of_few(*, fast: bool) -> Iterator[None]:
     the system's CPU time. A thread that has waited `_TURN` seconds goes ahead anyway, as a thread
     in front of it has stalled.
     """
-    has_turn = fast and _turns.acquire(timeout=_TURN)
+    has_turn = fast and _turns.take(_TURN)
     try:
         yield
     finally:
         if has_turn:
-            _turns.release()
+            _turns.give_back()
 
 
 def _throttled(
