@@ -24,7 +24,7 @@ from tests.support.forked import ForkedCommand, LoadedProcess
 from tests.support.server import LoopbackServer
 
 if TYPE_CHECKING:  # loads the client of buckets
-    from tests.support.buckets import BucketOfTests, BucketServer
+    from tests.support.buckets import BucketOfTests, BucketServer, Trouble
 
 # No deadlines: a busy machine is no fault of ours.
 settings.register_profile("steady", max_examples=15, deadline=None)
@@ -195,6 +195,24 @@ def bucket(rclone: BucketServer) -> BucketOfTests:
 def strict_bucket(moto: BucketServer) -> BucketOfTests:
     """A bucket on a server that obeys conditions."""
     return moto.bucket()
+
+
+@pytest.fixture
+def trouble(moto: BucketServer) -> Iterator[Trouble]:
+    """What is in front of that server."""
+    from tests.support.buckets import Trouble
+
+    with Trouble(moto.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def place(strict_bucket: BucketOfTests, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
+    """The same bucket, seen through trouble, where the command may use it."""
+    from tests.support.buckets import BucketOfTests, may_use_buckets
+
+    may_use_buckets(pyfetch)
+    return BucketOfTests(strict_bucket.prefix, trouble.port)
 
 
 @pytest.fixture

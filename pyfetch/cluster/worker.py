@@ -22,7 +22,7 @@ from pyfetch.attempt import Finished
 from pyfetch.cluster import messages
 from pyfetch.cluster.member_boxes import Inbox, Outbox
 from pyfetch.cluster.member_hosts import MemberHosts
-from pyfetch.cluster.pack_messages import PackBytesRead, PackBytesWritten, PackGiven
+from pyfetch.cluster.pack_messages import ToPackingMember
 from pyfetch.cluster.packing import AskedPacks
 from pyfetch.cluster.probe import UnfitError, prove_output, remove_probe
 from pyfetch.engine.download import Downloader
@@ -232,7 +232,7 @@ def _hearing(
     def hear(message: messages.ToMember) -> None:
         if isinstance(message, messages.NameGiven):
             names.give(message)
-        elif isinstance(message, PackGiven | PackBytesWritten | PackBytesRead):
+        elif isinstance(message, ToPackingMember):
             assert packs  # noqa: S101 - else none is asked for
             packs.hear(message)
         elif isinstance(message, messages.HostsTold | messages.RunBudget):

@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from pyfetch.http import s3_uploads
-from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
+from tests.support.buckets import OF_OBSTORE, BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
 
 pytestmark = pytest.mark.slow
 
 SMALL, LARGE = b"small", bytes(range(256)) * 70_000
-OF_OBSTORE = ("--store-option", "allow_invalid_certificates=true")
-"""With this option, `obstore` makes all requests."""
 CLIENTS = pytest.mark.parametrize("options", [(), OF_OBSTORE], ids=["ours", "obstore"])
-
-
-@pytest.fixture
-def trouble(moto: BucketServer) -> Iterator[Trouble]:
-    with Trouble(moto.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def place(moto: BucketServer, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
-    may_use_buckets(pyfetch)
-    found = moto.bucket()
-    found.port = trouble.port
-    return found
 
 
 def puts_of(trouble: Trouble, name: str) -> list[dict[str, str]]:

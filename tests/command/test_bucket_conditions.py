@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
+from tests.support.buckets import OF_OBSTORE, BucketOfTests, Trouble
 from tests.support.command import Command
 from tests.support.server import LoopbackServer, Page
 
@@ -14,29 +14,6 @@ pytestmark = pytest.mark.slow
 
 LARGE = bytes(range(256)) * 70_000
 LARGER = LARGE[::-1]
-OF_OBSTORE = ("--store-option", "allow_invalid_certificates=true")
-"""With this option, `obstore` makes all requests."""
-
-
-@pytest.fixture
-def trouble(moto: BucketServer) -> Iterator[Trouble]:
-    with Trouble(moto.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def behind(moto: BucketServer) -> BucketOfTests:
-    """The place as others see it."""
-    return moto.bucket()
-
-
-@pytest.fixture
-def place(behind: BucketOfTests, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
-    """The same place, seen through trouble."""
-    may_use_buckets(pyfetch)
-    found = BucketOfTests(behind.prefix, behind.port)
-    found.port = trouble.port
-    return found
 
 
 def once(
@@ -79,7 +56,7 @@ def test_an_object_that_others_change_in_between_is_not_overwritten(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
     options: tuple[str, ...],
     bodies: tuple[bytes, bytes],
@@ -92,14 +69,14 @@ def test_an_object_that_others_change_in_between_is_not_overwritten(
     server.pages = {"/x": Page(bodies[1])}
 
     def changes() -> int | None:
-        behind.write("x", b"theirs")
+        strict_bucket.write("x", b"theirs")
         # Of uploads, moto obeys `If-None-Match` alone.
         return 412 if completes_x(*trouble.asked[-1]) and "if-match" in trouble.heads[-1] else None
 
     trouble.plan = once(changes, matches)
     ended = pyfetch(*arguments)
     assert ended.status == 0, ended.err
-    assert behind.objects() == {"x": bodies[1], "x.~1~": b"theirs"}
+    assert strict_bucket.objects() == {"x": bodies[1], "x.~1~": b"theirs"}
 
 
 @WAYS
@@ -107,7 +84,7 @@ def test_an_object_that_others_create_in_between_is_not_overwritten(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
     options: tuple[str, ...],
     bodies: tuple[bytes, bytes],
@@ -115,12 +92,12 @@ def test_an_object_that_others_create_in_between_is_not_overwritten(
 ) -> None:
     """With `--if-exists fail`, the URL fails, and what is there stays."""
     server.pages = {"/x": Page(bodies[0])}
-    trouble.plan = once(lambda: behind.write("x", b"theirs"), matches)
+    trouble.plan = once(lambda: strict_bucket.write("x", b"theirs"), matches)
     ended = pyfetch(*place.arguments(*options, "--if-exists", "fail", f"{server.url}/x"))
     assert ended.status == 1, ended.err
     assert "exists already" in ended.out
-    assert behind.objects() == {"x": b"theirs"}
-    assert behind.uploads() == []
+    assert strict_bucket.objects() == {"x": b"theirs"}
+    assert strict_bucket.uploads() == []
 
 
 @WAYS
@@ -129,7 +106,7 @@ def test_a_request_whose_answer_was_lost_has_made_our_object(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
     options: tuple[str, ...],
     bodies: tuple[bytes, bytes],
@@ -146,15 +123,15 @@ def test_a_request_whose_answer_was_lost_has_made_our_object(
     ended = pyfetch(*arguments)
     assert ended.status == 0, ended.err
     assert ended.results[0]["outcome"] == "fetched"
-    assert behind.objects() == {"x": bodies[1]}
-    assert behind.uploads() == []
+    assert strict_bucket.objects() == {"x": bodies[1]}
+    assert strict_bucket.uploads() == []
 
 
 def test_a_completion_that_is_refused_as_the_first_one_has_made_the_object_is_known_by_its_token(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
 ) -> None:
     """Some servers look at the condition first, and only then whether there is such an upload."""
@@ -169,32 +146,32 @@ def test_a_completion_that_is_refused_as_the_first_one_has_made_the_object_is_kn
         if target.endswith("/x?uploads=") and method == "POST"
     ]
     assert len(begun) == 1, "nothing is put twice"
-    assert behind.objects() == {"x": LARGE}
+    assert strict_bucket.objects() == {"x": LARGE}
 
 
 def test_the_backup_of_an_object_is_told_of_also_if_an_answer_was_lost(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
 ) -> None:
     server.pages = {"/x": Page(b"new")}
-    behind.write("x", b"theirs")
+    strict_bucket.write("x", b"theirs")
     trouble.plan = once(
         lambda: "lose", lambda *asked: puts_x(*asked) and "if-match" in trouble.heads[-1]
     )
     ended = pyfetch(*place.arguments(f"{server.url}/x"))
     assert ended.status == 0, ended.err
     assert f"kept as {place.address}/x.~1~" in " ".join(ended.err.split())
-    assert behind.objects() == {"x": b"new", "x.~1~": b"theirs"}
+    assert strict_bucket.objects() == {"x": b"new", "x.~1~": b"theirs"}
 
 
 def test_an_upload_that_somebody_ends_begins_anew(
     pyfetch: Command,
     server: LoopbackServer,
     place: BucketOfTests,
-    behind: BucketOfTests,
+    strict_bucket: BucketOfTests,
     trouble: Trouble,
 ) -> None:
     """In the same run, and the body is not fetched again."""
@@ -207,12 +184,12 @@ def test_an_upload_that_somebody_ends_begins_anew(
             return None
         if not begun:
             begun.append(upload)
-            behind.end_uploads()
+            strict_bucket.end_uploads()
         return 404 if upload in begun else None  # moto says 500 of such a part
 
     trouble.plan = ends_the_first
     ended = pyfetch(*place.arguments(f"{server.url}/x"))
     assert ended.status == 0, ended.err
     assert len(server.asked) == 1
-    assert behind.objects() == {"x": LARGE}
-    assert behind.uploads() == []
+    assert strict_bucket.objects() == {"x": LARGE}
+    assert strict_bucket.uploads() == []

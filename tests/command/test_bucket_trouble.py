@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.buckets import BucketOfTests, BucketServer, Trouble, may_use_buckets
+from tests.support.buckets import BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, InstalledCommand
 from tests.support.server import LoopbackServer, Page
 
 SMALL, LARGE = b"small", bytes(range(256)) * 70_000
-
-
-@pytest.fixture
-def trouble(moto: BucketServer) -> Iterator[Trouble]:
-    with Trouble(moto.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def place(moto: BucketServer, trouble: Trouble, pyfetch: Command) -> BucketOfTests:
-    may_use_buckets(pyfetch)
-    found = moto.bucket()
-    found.port = trouble.port
-    return found
 
 
 def on(number: int, what: str | int, *, part: str = "/x") -> Callable[[str, str], str | int | None]:

@@ -27,6 +27,8 @@ from tests.support.command import Command, InstalledCommand
 
 KEY_ID, SECRET = "AKIDEXAMPLE0001", "SECRETEXAMPLE0001"
 _SCRIPTS = Path(sysconfig.get_path("scripts"))
+OF_OBSTORE = ("--store-option", "allow_invalid_certificates=true")
+"""With this option, `obstore` makes all requests."""
 BUCKET = "bucket"
 _PATIENCE = 30.0
 
