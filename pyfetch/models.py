@@ -291,7 +291,7 @@ class Result(ResultFields):
     @property
     def ok(self) -> bool:
         """Whether the body came whole, or the file was there: fetched, unchanged or skipped."""
-        return not self.failed
+        return self.outcome is not _FAILED
 
     def with_value(self, value: Any, file: str | None) -> "Result":
         """The same result after its file was computed; `file`: where it is, unless it is gone."""

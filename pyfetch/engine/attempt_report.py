@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pyfetch.attempt import Assignment, Finished, GoesOn, RedirectState
+from pyfetch.attempt import Finished, GoesOn, RedirectState
 from pyfetch.facts import FileFacts
 from pyfetch.http.rate_limit import (
     FIELDS_OF_QUOTA,
@@ -124,15 +124,25 @@ class AttemptReport:
         """The result, with what the last answer says."""
         head = self.answer
         kept = head.headers.kept() if head else {}
-        task = self._transfer.assignment
+        transfer = self._transfer
+        task = transfer.assignment
         target = self.target
         now = self._clock()
+        began = task.began if task.tried_since is None else task.tried_since
+        timing = Timing(
+            began if task.read is None else task.read,
+            task.tries,
+            began,
+            (*task.phases, *transfer.phases),
+            now,
+            transfer.seconds_ours(),
+        )
         # In the order of its fields: by name takes three times as long.
         return Result(
             target.index,
             target.url.text,
             outcome,
-            target.url.text if head and head.url is target.url else _final_url(head),
+            _final_url(head, target) if head else None,
             head.status if head else None,
             size,
             path,
@@ -149,24 +159,12 @@ class AttemptReport:
             target.input,
             backup,
             change,
-            self._transfer.resumed if task.resumed is None else task.resumed,
+            transfer.resumed if task.resumed is None else task.resumed,
             in_part,
-            self._timing(task, now),
+            timing,
             head.version if head else None,
         )
 
-    def _timing(self, task: Assignment, now: float) -> Timing:
-        began = task.began if task.tried_since is None else task.tried_since
-        transfer = self._transfer
-        return Timing(
-            began if task.read is None else task.read,
-            task.tries,
-            began,
-            (*task.phases, *transfer.phases),
-            now,
-            transfer.seconds_ours(),
-        )
 
-
-def _final_url(head: ResponseHead | None) -> str | None:
-    return kept_value(head.url.text) if head else None
+def _final_url(head: ResponseHead, target: Target) -> str | None:
+    return target.url.text if head.url is target.url else kept_value(head.url.text)

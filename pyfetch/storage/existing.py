@@ -55,16 +55,16 @@ def look(directory: OutputDirectory, path: str) -> Found:
     Raises `TargetError` (`exists`) for a directory, a device, a socket or a FIFO, which are never
     replaced. A symbolic link may be replaced; the file that it leads to stays as it is.
     """
-    final = directory.final(path)
-    with errors_of(final):
-        try:
-            place = directory.place(path)
-            if place is None:
-                return NOTHING
-            with place:
-                return _found(place, final)
-        except FileNotFoundError:
+    try:  # in place of `with errors_of(final)`, as this is called for each URL
+        place = directory.place(path)
+        if place is None:
             return NOTHING
+        with place:
+            return _found(place, directory.final(path))
+    except FileNotFoundError:
+        return NOTHING
+    except OSError as error:
+        raise errors_of(directory.final(path)).translated(error) or error from error
 
 
 def _found(place: Place, final: str) -> Found:

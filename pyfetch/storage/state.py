@@ -144,9 +144,6 @@ class State:
                 self._tables.put(key, FileRow(path, url, was_free))
                 self._given.add(key)
                 return _FREE if was_free else UNKNOWN
-        except _ERRORS as error:
-            raise self._errors.translated(error) or error from error
-        with self._errors:
             named, owner, was_free, size, *rest, went_to, of_other_url = row
             if owner != url:
                 if not takes_over or named != path or self._given.has(key):
@@ -159,6 +156,8 @@ class State:
             if size is None and not was_free and is_free():
                 was_free = True
                 self._tables.change("UPDATE file SET was_free = 1 WHERE key = ?", (key,))
+        except _ERRORS as error:
+            raise self._errors.translated(error) or error from error
         facts = None if size is None else self._facts(size, *rest)
         if went_to is not None and not (isinstance(went_to, str) and is_safe_path(went_to)):
             went_to = None
