@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 from pyfetch import cpu
 from pyfetch.attempt import Finished
+from pyfetch.engine.download import Downloader
 from pyfetch.facts import FileFacts
 from pyfetch.inputs import Sources
 from pyfetch.models import HostSignal, Outcome, Result, Target
@@ -29,13 +30,8 @@ ROUNDS = 5
 _SHA256 = "0" * 64
 
 
-class Came:
+class Came(Downloader):
     """Says of each target that it came."""
-
-    rename = None
-
-    def __init__(self, _: Settings) -> None:
-        pass
 
     def __call__(self, target: Target, transfer: Transfer) -> Finished:
         result = Result(
