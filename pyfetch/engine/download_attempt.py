@@ -37,16 +37,25 @@ class Get(NamedTuple):
     """Whether `receiver.head` may take long: it hashes a part, or asks for a name."""
 
 
-class BeforeWork:
-    """A step: what comes next may take long (a file is hashed). Nothing is to be done for it."""
+class Pause:
+    """A step: what comes next may take long. Nothing is to be done for it."""
+
+    __slots__ = ("is_before_wait",)
+
+    def __init__(self, *, is_before_wait: bool) -> None:
+        self.is_before_wait = is_before_wait
+        """Whether that waits for a server, and uses no CPU meanwhile."""
 
 
-BEFORE_WORK: Final = BeforeWork()
+BEFORE_WORK: Final = Pause(is_before_wait=False)
+"""A file is hashed or copied."""
+BEFORE_WAIT: Final = Pause(is_before_wait=True)
+"""A bucket is asked."""
 _ASK_AGAIN = Verdict.ASK_AGAIN
 """Looked up once: a member of an enum takes thirty times as long as a global name."""
 _NO_FIELDS: Final[Mapping[str, str]] = {}
 
-Step = Get | BeforeWork
+Step = Get | Pause
 
 
 class NeedsAnotherRequest(Exception):  # noqa: N818 - no error, but it unwinds the attempt as one does

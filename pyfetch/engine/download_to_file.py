@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.download_attempt import BEFORE_WORK, Download, Step
+from pyfetch.engine.download_attempt import BEFORE_WAIT, BEFORE_WORK, Download, Step
 from pyfetch.engine.existing_file import (
     Kept,
     Wanted,
@@ -100,7 +100,7 @@ class FileDownload(Download):
         assert path is not None  # noqa: S101 - the ledger has named it
         store = self._store
         if store.waits:
-            yield BEFORE_WORK
+            yield BEFORE_WAIT
         self._there = there = store.look(path, target.known, self._policy)
         if there.status:
             final = self._final = there.shown or final
@@ -124,7 +124,7 @@ class FileDownload(Download):
                 return self._stays(kept)
             replaces = found.replaces or self._target.known.of_other_url
             if part.waits:
-                yield BEFORE_WORK
+                yield BEFORE_WAIT if store.waits else BEFORE_WORK
             facts = self._finish(writer, self._placement(replaces=replaces))
         return self._fetched(writer, facts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import threading
 import time
 
 import obstore
@@ -189,6 +190,30 @@ def test_a_new_object_costs_one_request_and_where_there_are_no_conditions_a_look
     assert asked == (["PUT"] if obeys else ["HEAD", "PUT"])
     place.port = proxy.behind
     assert place.objects() == {"x": b"x"}
+
+
+@pytest.mark.parametrize("engine", ["threads", "curl"])
+def test_as_many_objects_are_put_at_once_as_there_are_workers(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests, engine: str
+) -> None:
+    if engine == "curl":
+        pytest.importorskip("pycurl")
+    server.pages = {f"/{number}": Page(b"x") for number in range(8)}
+    with Trouble(bucket.port) as proxy:
+        together = threading.Barrier(8)
+
+        def all_are_there(method: str, target: str) -> None:
+            if method == "PUT" and target.rpartition("/")[2].isdigit():
+                together.wait(30)
+
+        proxy.plan = all_are_there
+        bucket.port = proxy.port
+        urls = [f"{server.url}/{number}" for number in range(8)]
+        ended = save(pyfetch, bucket, "--engine", engine, "--workers", "8", *urls)
+        bucket.port = proxy.behind
+    assert ended.status == 0, ended.err
+    assert not together.broken
+    assert set(bucket.objects()) == {str(number) for number in range(8)}
 
 
 def test_an_object_that_comes_while_its_body_is_fetched_is_kept(

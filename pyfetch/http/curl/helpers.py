@@ -1,4 +1,4 @@
-"""A few threads for what would hold up the loop: hashing, large bodies, waiting for others."""
+"""Threads for what would hold up the loop: hashing, large bodies, waiting for others."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _HANDED_OVER = 256 * 1024
 """Bytes that are handed over to a helper at once."""
 _JOINED = 16
 """Pieces that are hashed and written at once. libcurl's have 16 KiB."""
+_MOST_WAITING = 256
+"""Helpers that wait for a server, at most."""
 _ROOM = 1024 * 1024
 """More is received once no more bytes than this wait."""
 
@@ -27,13 +29,18 @@ _ROOM = 1024 * 1024
 class Helpers:
     """The threads. They are started when they are needed."""
 
-    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
-        """`post` has something called by the thread of the loop."""
+    def __init__(
+        self, post: Callable[[Callable[[], None]], None], waiting: int | None = None
+    ) -> None:
+        """`post` has something called by the thread of the loop.
+
+        `waiting`: how many may wait for a server at once; None: what they do takes CPU.
+        """
         self.post = post
         self._executor = ThreadPoolExecutor(
-            max(2, min(4, cpu.available())),
+            max(2, min(4, cpu.available())) if waiting is None else min(waiting, _MOST_WAITING),
             thread_name_prefix="pyfetch-helper",
-            initializer=_begin,
+            initializer=_begin if waiting is None else leave_signals_to_main,
         )
         self._at_work: set[Future[None]] = set()
 
