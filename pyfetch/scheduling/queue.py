@@ -173,9 +173,7 @@ class HostQueues:
 
     def started(self, origin: str, now: float) -> None:
         """Take in that an attempt at a target that `next` has returned begins at this host."""
-        queue = self._queues[origin]  # it is not idle any more
-        if self._idle:
-            self._idle.pop(origin, None)
+        queue = self._queue_of(origin)
         queue.host.started(now)
         self._asked_before, self._asked_at = self._asked_at, now
         if not queue.host.reach.answers:
