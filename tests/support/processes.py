@@ -14,7 +14,7 @@ def children_of(process: int) -> list[int]:
     """The processes of a run."""
     found: list[int] = []
     for thread in Path(f"/proc/{process}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it has just ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
             found += map(int, (thread / "children").read_text().split())
     return found
 
