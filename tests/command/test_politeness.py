@@ -399,16 +399,22 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
 
 @pytest.mark.slow
 def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
-    forked: InstalledCommand, server: LoopbackServer
+    installed: InstalledCommand, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a process of its own: else the server would have the interpreter's lock, too.
 
+    Its coverage is not measured, as that takes longer than fetching.
+
     On a busy machine, more of them may bring nothing: then there are three tries.
     """
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)
     server.routes["/x"] = slow
     tries: list[str] = []
     while not tries or ("workers 8 → 16" not in tries[-1] and len(tries) < 3):
-        ended = forked("--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400)))
+        ended = installed(
+            "--discard", "--workers", "auto", "-v", stdin="\n".join(urls(server, 400))
+        )
         assert ended.status == 0
         assert ended.err.splitlines()[-1].startswith("pyfetch: workers: ")
         tries.append(ended.err)
