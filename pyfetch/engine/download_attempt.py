@@ -40,16 +40,16 @@ class Get(NamedTuple):
 class Pause:
     """A step: what comes next may take long. Nothing is to be done for it."""
 
-    __slots__ = ("is_before_wait",)
+    __slots__ = ("waits",)
 
-    def __init__(self, *, is_before_wait: bool) -> None:
-        self.is_before_wait = is_before_wait
-        """Whether that waits for a server, and uses no CPU meanwhile."""
+    def __init__(self, *, waits: bool) -> None:
+        self.waits = waits
+        """Whether what comes next waits for a server, and uses no CPU meanwhile."""
 
 
-BEFORE_WORK: Final = Pause(is_before_wait=False)
+BEFORE_WORK: Final = Pause(waits=False)
 """A file is hashed or copied."""
-BEFORE_WAIT: Final = Pause(is_before_wait=True)
+BEFORE_WAIT: Final = Pause(waits=True)
 """A bucket is asked."""
 _ASK_AGAIN = Verdict.ASK_AGAIN
 """Looked up once: a member of an enum takes thirty times as long as a global name."""

@@ -60,11 +60,7 @@ def judge_existing(
     A file that is not as `expected`, perhaps because an option was added, is fetched again. Raises
     `TargetError` if the target has to fail because the file is there.
     """
-    if (
-        target.known.left is not None
-        and policy in (_REFRESH, _SKIP)
-        and is_as_its_task_left_it(target.known, found)
-    ):
+    if policy in (_REFRESH, _SKIP) and is_as_its_task_left_it(target.known, found):
         return _judge_by_facts(final, found, policy, target, expected)
     status = found.status
     replaces = policy is _REFRESH or policy is _REPLACE

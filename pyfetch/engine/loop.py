@@ -17,7 +17,7 @@ from pyfetch.engine.local import Event, LocalEngine, MakeQueues, Wait, affordabl
 from pyfetch.engine.mailbox import AT_ONCE, Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
 from pyfetch.http.curl.client import CurlClient
-from pyfetch.http.curl.helpers import LARGE, Helpers
+from pyfetch.http.curl.helpers import LARGE
 from pyfetch.scheduling.jobs import Jobs
 from pyfetch.scheduling.queue import HostQueues
 from pyfetch.settings import Settings
@@ -79,21 +79,18 @@ class LoopEngine(LocalEngine):
         self._download = download
         self._client = client
         self._helpers = client.helpers
-        self._waiters = Helpers(client.post, settings.most_workers)
-        """What waits for a server other than those that are fetched from."""
         self._is_durable = settings.fsync
         self._turns: deque[Transfer] = deque()
         """Attempts that may begin now."""
         self._takes_turns = False
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        if self._helpers.wait(GRACE) and self._waiters.wait(GRACE):
+        if self._helpers.wait(GRACE):
             call()
             return
 
         def wait_and_call() -> None:
             self._helpers.wait(None)
-            self._waiters.wait(None)
             call()
 
         daemon(wait_and_call, "last-helpers").start()
@@ -138,8 +135,8 @@ class LoopEngine(LocalEngine):
                 head_blocks=step.head_blocks,
             )  # fmt: skip
             return
-        helpers = self._waiters if step.is_before_wait else self._helpers
-        helpers.submit(partial(self._help, transfer, steps, steps.send, None))
+        further = partial(self._help, transfer, steps, steps.send, None)
+        self._helpers.submit(further, waits=step.waits)
 
     def _help(
         self, transfer: Transfer, steps: Steps, call: Callable[[Any], Step], said: object
@@ -187,7 +184,6 @@ class LoopEngine(LocalEngine):
             self._stage.close(stopped=self.stopped)
         self._client.give_up_all()
         self._helpers.close()
-        self._waiters.close()
         self._client.close()
 
 

@@ -22,7 +22,7 @@ from pyfetch.models import Failure, Target, TargetError
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 from tests.support.cases import cases
-from tests.support.command import COMMAND, Command, InstalledCommand
+from tests.support.command import COMMAND, Command, InstalledCommand, unmeasured
 from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.unreachable import dropping_packets
 from tests.support.waiting import LONGEST_WAIT, STOP, until, within
@@ -399,7 +399,7 @@ def test_max_time_ends_a_url_that_waits_for_its_host(
 
 @pytest.mark.slow
 def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
-    installed: InstalledCommand, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+    installed: InstalledCommand, server: LoopbackServer
 ) -> None:
     """In a process of its own: else the server would have the interpreter's lock, too.
 
@@ -407,8 +407,7 @@ def test_auto_says_on_which_number_it_settled_and_each_step_if_asked(
 
     On a busy machine, more of them may bring nothing: then there are three tries.
     """
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        monkeypatch.delenv(name)
+    installed.environment = unmeasured(installed.environment)
     server.routes["/x"] = slow
     tries: list[str] = []
     while not tries or ("workers 8 → 16" not in tries[-1] and len(tries) < 3):

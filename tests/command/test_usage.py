@@ -15,7 +15,7 @@ import pytest
 from pyfetch import __version__
 from pyfetch.models import Failure
 from tests.support.cases import cases
-from tests.support.command import COMMAND, Command
+from tests.support.command import COMMAND, Command, unmeasured
 from tests.support.documents import PAGES
 from tests.support.server import LoopbackServer, Page
 
@@ -276,7 +276,7 @@ def test_a_run_over_processes_loads_itself_nothing_to_fetch_with(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
     """In a program. The command loads it once for all processes, which it forks."""
-    environment = {k: v for k, v in unmeasured().items() if not k.endswith("_CA_BUNDLE")}
+    environment = {k: v for k, v in unmeasured(os.environ).items() if not k.endswith("_CA_BUNDLE")}
     server.pages["/x"] = Page(b"x")
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", "-c",
@@ -329,17 +329,12 @@ MOST_OWN_MODULES = 110
 """Of a run that keeps no file: each takes a tenth of a millisecond, whatever is in it."""
 
 
-def unmeasured() -> dict[str, str]:
-    """The environment for a process whose coverage is not measured: that loads modules, too."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
-
-
 def loaded_by(directory: Path, listed: str, *arguments: str) -> set[str]:
     """All modules that a run of the command imports."""
     ended = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "pyfetch", *arguments],
         check=False, capture_output=True, text=True, cwd=directory, input=listed,
-        env=unmeasured() | {"HOME": str(directory)},
+        env=unmeasured(os.environ) | {"HOME": str(directory)},
     )  # fmt: skip
     assert "import time:" in ended.stderr
     return {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}

@@ -102,6 +102,11 @@ class Command:
         return Ended(status, out.getvalue().decode(), err.getvalue().decode())
 
 
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what has coverage measured, which takes modules and time."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
+
+
 class InstalledCommand:
     """The installed command, in a process of its own.
 

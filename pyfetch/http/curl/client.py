@@ -82,7 +82,7 @@ class CurlClient:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timers_made = 0
         self.post = self._multi.post
-        self.helpers = Helpers(self.post)
+        self.helpers = Helpers(self.post, workers)
         self.wake = self._multi.wake
         self.after_this_call = self._multi.after_this_call
         self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened

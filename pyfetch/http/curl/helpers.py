@@ -29,24 +29,27 @@ _ROOM = 1024 * 1024
 class Helpers:
     """The threads. They are started when they are needed."""
 
-    def __init__(
-        self, post: Callable[[Callable[[], None]], None], waiting: int | None = None
-    ) -> None:
+    def __init__(self, post: Callable[[Callable[[], None]], None], waiting: int) -> None:
         """`post` has something called by the thread of the loop.
 
-        `waiting`: how many may wait for a server at once; None: what they do takes CPU.
+        `waiting`: how many helpers may wait for a server at once.
         """
         self.post = post
-        self._executor = ThreadPoolExecutor(
-            max(2, min(4, cpu.available())) if waiting is None else min(waiting, _MOST_WAITING),
+        self._computing = ThreadPoolExecutor(
+            max(2, min(4, cpu.available())),
             thread_name_prefix="pyfetch-helper",
-            initializer=_begin if waiting is None else leave_signals_to_main,
+            initializer=_begin,
+        )
+        self._waiting = ThreadPoolExecutor(
+            min(waiting, _MOST_WAITING),
+            thread_name_prefix="pyfetch-waiting",
+            initializer=leave_signals_to_main,
         )
         self._at_work: set[Future[None]] = set()
 
-    def submit(self, work: Callable[[], None]) -> None:
-        """Have this done by a helper. It must not raise."""
-        job = self._executor.submit(work)
+    def submit(self, work: Callable[[], None], *, waits: bool = False) -> None:
+        """Have this done by a helper. It must not raise. `waits`: for a server, using no CPU."""
+        job = (self._waiting if waits else self._computing).submit(work)
         self._at_work.add(job)
         job.add_done_callback(self._at_work.discard)
 
@@ -56,7 +59,8 @@ class Helpers:
 
     def close(self) -> None:
         """Start nothing more."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._computing.shutdown(wait=False, cancel_futures=True)
+        self._waiting.shutdown(wait=False, cancel_futures=True)
 
 
 def _begin() -> None:

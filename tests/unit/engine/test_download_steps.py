@@ -9,7 +9,7 @@ import pytest
 from pyfetch.attempt import Assignment, Finished
 from pyfetch.checksum import Checksum
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.download_attempt import Get, Pause
+from pyfetch.engine.download_attempt import BEFORE_WORK, Get
 from pyfetch.models import Failure, Outcome, Target, TargetError
 from pyfetch.settings import Settings
 from pyfetch.transfer import Transfer
@@ -39,7 +39,7 @@ def test_an_attempt_says_so_before_it_hashes_a_file_that_is_there(tmp_path: Path
     target = FILE._replace(checksum=checksum)
     downloader = Downloader(Settings(output_dir=str(tmp_path), state=False))
     steps = downloader.steps(target, Transfer(Assignment.first_of(target)))
-    assert isinstance(next(steps), Pause)
+    assert next(steps) is BEFORE_WORK
     with pytest.raises(StopIteration) as ended:
         next(steps)
     assert ended.value.value.result.outcome is Outcome.UNCHANGED

@@ -41,7 +41,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.posted: deque[Callable[[], None]] = deque()
-        self.helpers = Helpers(self.posted.append)
+        self.helpers = Helpers(self.posted.append, 1)
         self.receiver = Receiver()
         self.transfer = Transfer(Assignment.first_of(Target(1, parse_url("http://h/x"))))
         self.heard: list[str] = []
