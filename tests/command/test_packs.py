@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from pyfetch import FetchError, fetch_all
 from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
-from tests.support.processes import children_of, connected_from
+from tests.support.processes import asking
 from tests.support.server import Handler, LoopbackServer, Page
 
 MIDDLE = bytes(range(256)) * 6000
@@ -250,10 +251,11 @@ def test_a_process_that_is_killed_leaves_its_pack_to_another(
     forked: InstalledCommand, server: LoopbackServer
 ) -> None:
     killed: list[int | None] = []
+    started: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(handler: Handler) -> None:
         if not killed:
-            killed.append(connected_from(handler.client_address[1], children_of(running.pid)))
+            killed.append(asking(handler, started))
             assert killed[0]
             os.kill(killed[0], signal.SIGKILL)
             return
@@ -263,6 +265,7 @@ def test_a_process_that_is_killed_leaves_its_pack_to_another(
     server.routes["/deadly.x"] = kill
     urls = [server.url + path for path in [*server.pages, "/deadly.x"]]
     running = forked.start("-o", "data", *WEBDATASET, "--processes", "2", *urls)
+    started.set_result(running)
     _, err = running.communicate(timeout=LONGEST)
     assert running.returncode == 0, err
     assert killed

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -180,9 +181,12 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
 ) -> None:
     """Whatever is the cause: one URL does not take a run down with it."""
     deaths: list[int] = []
+    started: Future[subprocess.Popen[bytes]] = Future()
 
     def kill(handler: Handler) -> None:
-        process = connected_from(handler.client_address[1], children_of(running.pid))
+        process = connected_from(
+            handler.client_address[1], children_of(started.result(LONGEST).pid)
+        )
         assert process
         deaths.append(process)
         os.kill(process, signal.SIGKILL)
@@ -193,6 +197,7 @@ def test_a_url_under_which_processes_end_is_given_up_and_the_others_come(
     urls = f"{server.url}/x\n{server.url}/deadly\n{server.url}/x?2\n"
     (installed.directory / "list").write_text(urls)
     running = installed.start(*TWO, "--discard", "--workers", "1", "list")
+    started.set_result(running)
     out, _ = running.communicate(timeout=LONGEST)
     rows = [line.split("\t") for line in out.decode().splitlines()]
     assert [row[4] for row in rows] == ["-", "worker", "-"]
@@ -271,14 +276,18 @@ def test_processes_hold_the_lock_so_that_none_is_left_when_another_run_gets_it(
 ) -> None:
     """Where the system does not end them with their run, the next one waits for them."""
     process = None
+    started: Future[subprocess.Popen[bytes]] = Future()
 
     def look(handler: Handler) -> None:
         nonlocal process
-        process = connected_from(handler.client_address[1], children_of(running.pid))
+        process = connected_from(
+            handler.client_address[1], children_of(started.result(LONGEST).pid)
+        )
         handler.stall()
 
     server.routes["/x"] = look
     running = forked.start(*TWO, "-o", "data", f"{server.url}/x")
+    started.set_result(running)
     until(lambda: process is not None)
     held = {str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir()}
     assert str(forked.directory / "data" / ".pyfetch" / "lock") in held
@@ -360,12 +369,13 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
     """With `--if-exists fail`, a file that this run has put there does not fail its URL."""
     server.pages["/x"] = Page(b"x")
     killed: list[int] = []
+    started: Future[subprocess.Popen[bytes]] = Future()
 
     def kill_when_it_is_there(handler: Handler) -> None:
         if not killed:
             until((forked.directory / "data" / "x").exists)
             # Its result may have been told already: then there is nothing to mend, nor to see.
-            killed.extend(children_of(running.pid))
+            killed.extend(children_of(started.result(LONGEST).pid))
             for child in killed:
                 os.kill(child, signal.SIGKILL)
         handler.answer(200, b"y")
@@ -373,6 +383,7 @@ def test_what_a_killed_process_had_fetched_is_not_somebody_else_s(
     server.routes["/y"] = kill_when_it_is_there
     (forked.directory / "list").write_text(f"{server.url}/x\n{server.url}/y\n")
     running = forked.start(*TWO, "--if-exists", "fail", "-o", "data", "list")
+    started.set_result(running)
     out, _ = running.communicate(timeout=LONGEST)
     assert [line.split("\t")[4] for line in out.decode().splitlines()] == ["-", "-"]
 

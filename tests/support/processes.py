@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+from concurrent.futures import Future
 from pathlib import Path
 
-from tests.support.waiting import until
+from tests.support.server import Handler
+from tests.support.waiting import LONGEST_WAIT, until
 
 
 def children_of(process: int) -> list[int]:
@@ -49,6 +52,15 @@ def connected_from(port: int, processes: list[int]) -> int | None:
                     if str(descriptor.readlink()) in sockets:
                         return process
     return None
+
+
+def asking(handler: Handler, started: Future[subprocess.Popen[bytes]]) -> int | None:
+    """Which process of a run has sent this request; `started`: the run, once it is known.
+
+    A run may ask before whoever starts it has got to know its process.
+    """
+    processes = children_of(started.result(LONGEST_WAIT).pid)
+    return connected_from(handler.client_address[1], processes)
 
 
 def suspend(process: int) -> None:
