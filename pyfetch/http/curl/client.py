@@ -20,7 +20,7 @@ from pyfetch.http.curl.flight import Flight, OnEnd
 from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.head_lines import HeadLines
 from pyfetch.http.curl.helpers import Helpers
-from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.multi import EndedHandle, Multi
 from pyfetch.http.curl.open_connections import OpenConnections
 from pyfetch.http.curl.options import Options
 from pyfetch.http.curl.used_connection import UsedConnection
@@ -38,6 +38,8 @@ _LONGEST_CLOSE = 0.3
 """Seconds that closing may take before it is left to a thread."""
 _FEW = 32
 """Up to so many flights, all are looked at whenever something has come."""
+_AT_ONCE = 4
+"""Transfers that have ended are dealt with so many at a time, before those that follow are sent."""
 _SPARE_HANDLES = 64
 """Handles that are kept for routes that no request uses, at most."""
 
@@ -118,8 +120,13 @@ class CurlClient:
         self.logs = trace.is_on()
         due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
-        for easy, code, text in ended:
-            self._flights[easy][0].end(code, text)
+        later: list[EndedHandle] = []
+        for number, one in enumerate(ended, 1):
+            self._end(*one)
+            if number % _AT_ONCE == 0:
+                later += self._multi.begin_added()
+        for one in later:
+            self._end(*one)
         if len(self._flights) <= _FEW:
             self._see_heads()
         now = time.monotonic()
@@ -127,6 +134,10 @@ class CurlClient:
             heappop(self._timers)[2]()
         if now >= self._look_at:
             self._look(now)
+
+    def _end(self, easy: pycurl.Curl, code: int, text: str) -> None:
+        flight, _ = self._flights[easy]
+        flight.end(code, text)
 
     def _see_heads(self) -> None:
         """Judge heads whose bodies have not begun, without waiting for the next look."""

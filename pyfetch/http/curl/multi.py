@@ -101,6 +101,11 @@ class Multi:
             has_moved = True
         return self._ended() if has_moved else []
 
+    def begin_added(self) -> list[EndedHandle]:
+        """Send the requests of the transfers that were added. Returns those that have ended."""
+        self._act(pycurl.SOCKET_TIMEOUT, 0)
+        return self._ended()
+
     def _act(self, descriptor: int, ready: int) -> None:
         """Let libcurl do what this socket is ready for, or what time it is for."""
         self._multi.socket_action(descriptor, ready)

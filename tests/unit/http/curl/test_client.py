@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
+from pyfetch import fetch_all
 from pyfetch.http.curl.client import CurlClient
-from pyfetch.http.curl.multi import Multi
+from pyfetch.http.curl.flight import Flight
+from pyfetch.http.curl.multi import EndedHandle, Multi
 from pyfetch.settings import Engine, Settings
+from tests.support.server import LoopbackServer, Page
+from tests.support.waiting import until
+
+_ALL = 16
+"""Transfers in flight."""
 
 
 @pytest.mark.slow
@@ -26,3 +34,29 @@ def test_a_look_up_that_hangs_keeps_no_run_from_its_end(monkeypatch: pytest.Monk
     CurlClient(Settings(engine=Engine.CURL), "agent").close()  # else this would never return
     answered.set()
     assert closed.wait(10)
+
+
+def test_requests_that_follow_are_sent_before_all_that_have_ended_are_dealt_with(
+    server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a server that answers many at once has nothing to do until the last one is saved."""
+    server.pages["/page"] = Page(b"x")
+    wait, end = Multi.wait, Flight.end
+    ended: list[EndedHandle] = []
+    dealt_with: list[Flight] = []
+
+    def all_at_once(multi: Multi, *how: Any) -> list[EndedHandle]:
+        ended.extend(wait(multi, *how))
+        return [ended.pop() for _ in range(_ALL)] if len(ended) == _ALL else []
+
+    def the_last_one_late(flight: Flight, code: int, text: str) -> None:
+        dealt_with.append(flight)
+        if len(dealt_with) == _ALL:
+            until(lambda: len(server.asked) > _ALL, "another request")
+        end(flight, code, text)
+
+    monkeypatch.setattr(Multi, "wait", all_at_once)
+    monkeypatch.setattr(Flight, "end", the_last_one_late)
+    urls = [f"{server.url}/page?{number}" for number in range(2 * _ALL)]
+    results = fetch_all(urls, engine="curl", workers=_ALL, discard=True)
+    assert [result.status for result in results] == [200] * 2 * _ALL
