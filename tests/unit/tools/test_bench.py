@@ -199,7 +199,7 @@ def fields(line: str) -> list[str]:
     return [field.strip() for field in line.strip("|").split("|")]
 
 
-SMALL = ["small-8", "small-32", "small-20000"]
+SMALL = ["small-8", "small-32", "small-20000", "small-20000-32"]
 
 
 def test_workloads_are_found_by_name_or_by_kind() -> None:

