@@ -6,6 +6,7 @@ It speaks HTTP/1.1 on both, as most of the clients do; at a third port HTTP/2 ov
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import socket
 import subprocess
@@ -20,6 +21,10 @@ import trustme
 INSTALL = "apt-get install nginx"
 LONGEST_START = 10.0
 """Seconds after which it will not come any more."""
+CONNECTIONS = 4096
+"""For each of its processes, as many as it may need descriptors for."""
+MOST_OPEN_FILES = 20_000
+"""Files that each of its processes keeps open at most, so that serving them is quick."""
 
 CONFIGURATION = """\
 daemon off;
@@ -27,7 +32,7 @@ worker_processes {processes};
 pid {scratch}/nginx.pid;
 error_log {scratch}/nginx.log;
 {user}
-events {{ worker_connections 8192; }}
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     default_type application/octet-stream;
@@ -35,7 +40,7 @@ http {{
     tcp_nopush on;
     keepalive_requests 10000000;
     keepalive_timeout 300s;
-    open_file_cache max=20000 inactive=1h;
+    open_file_cache max={open_files} inactive=1h;
     open_file_cache_valid 1h;
     client_body_temp_path {scratch}/nginx-body;
     proxy_temp_path {scratch}/nginx-proxy;
@@ -110,12 +115,20 @@ def configured(root: Path, scratch: Path, addresses: Sequence[str], server: Ngin
     listen += [f"listen {address}:{server.http2} ssl http2;" for address in addresses]
     return CONFIGURATION.format(
         processes=min(2, os.cpu_count() or 1),
+        connections=CONNECTIONS,
+        open_files=max(1, min(MOST_OPEN_FILES, descriptors() - 2 * CONNECTIONS)),
         root=root,
         scratch=scratch,
         # Its workers become `nobody` otherwise, whom a temporary directory shuts out.
         user="user root;" if os.geteuid() == 0 else "",
         listen="\n        ".join(listen),
     )
+
+
+def descriptors() -> int:
+    """How many a process may have."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_OPEN_FILES + 2 * CONNECTIONS if soft == resource.RLIM_INFINITY else soft
 
 
 def free_ports(number: int) -> list[int]:
