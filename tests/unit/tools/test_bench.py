@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.support.waiting import within
 from tools.benchmarks.bench.delay import delayed
 from tools.benchmarks.bench.job import Job
 from tools.benchmarks.bench.measure import Failed, Figures, Run, measured
-from tools.benchmarks.bench.peers import SAVING, Delivery, Program, saying
+from tools.benchmarks.bench.peers import BESIDE, SAVING, Delivery, Program, saying
 from tools.benchmarks.bench.rounds import LONG, in_turn
 from tools.benchmarks.bench.table import Middle, Outcome, middle, summary, table
 from tools.benchmarks.bench.verify import lacking
@@ -223,3 +224,16 @@ def test_the_proxy_holds_each_request_back_on_one_connection(server: LoopbackSer
             assert within(0.5, took)
         connection.close()
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("script", ["floor.py", "floor_curl.py"])
+def test_the_least_is_all_files(script: str, server: LoopbackServer, tmp_path: Path) -> None:
+    pages = {f"/{number}.bin": Page(b"a" * number) for number in range(1, 12)}
+    server.pages.update(pages)
+    urls = tmp_path / "urls.txt"
+    urls.write_text("".join(f"{server.url}{path}\n" for path in pages))
+    command = [sys.executable, str(BESIDE / script), str(urls), "3"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert {path: (tmp_path / path[1:]).read_bytes() for path in pages} == {
+        path: page.body for path, page in pages.items()
+    }

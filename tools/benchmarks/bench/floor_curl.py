@@ -10,6 +10,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pycurl
@@ -48,7 +49,8 @@ def main(urls: Iterator[str], workers: int, authority: str | None) -> None:
     """Fetch all URLs, so many at once."""
     multi = pycurl.CurlMulti()
     fetching: dict[pycurl.Curl, Fetching] = {}
-    for url, one in zip(urls, (Fetching(authority) for _ in range(workers)), strict=False):
+    for url in islice(urls, workers):
+        one = Fetching(authority)
         fetching[one.easy] = one
         one.begin(url)
         multi.add_handle(one.easy)
