@@ -26,6 +26,36 @@ _ROOM = 1024 * 1024
 """More is received once no more bytes than this wait."""
 
 
+class _Job:
+    """Work that is done once, by the thread that takes it first."""
+
+    __slots__ = ("_work", "done")
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = [work]
+        self.done: Future[None] = Future()
+
+    def do(self) -> None:
+        """Do it, unless that was done or is being done."""
+        work = self._take()
+        if work:
+            try:
+                work()
+            finally:
+                self.done.set_result(None)
+
+    def drop(self) -> None:
+        """Let nobody begin it any more."""
+        if self._take():
+            self.done.set_result(None)
+
+    def _take(self) -> Callable[[], None] | None:
+        try:
+            return self._work.pop()
+        except IndexError:
+            return None
+
+
 class Helpers:
     """The threads. They are started when they are needed."""
 
@@ -45,22 +75,37 @@ class Helpers:
             thread_name_prefix="pyfetch-waiting",
             initializer=leave_signals_to_main,
         )
-        self._at_work: set[Future[None]] = set()
+        self._jobs: dict[Future[None], _Job] = {}
+        """Those that are not done, by what tells that they are."""
+        self._is_closed = False
 
     def submit(self, work: Callable[[], None], *, waits: bool = False) -> None:
-        """Have this done by a helper. It must not raise. `waits`: for a server, using no CPU."""
-        job = (self._waiting if waits else self._computing).submit(work)
-        self._at_work.add(job)
-        job.add_done_callback(self._at_work.discard)
+        """Have this done by a helper; by the caller, if the system starts no more threads.
+
+        It must not raise. `waits`: for a server, using no CPU.
+        """
+        job = _Job(work)
+        self._jobs[job.done] = job
+        job.done.add_done_callback(self._jobs.pop)
+        try:
+            (self._waiting if waits else self._computing).submit(job.do)
+        except RuntimeError:  # "can't start new thread": it waits for a helper that may never come
+            if self._is_closed:
+                job.drop()
+                raise
+            job.do()
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until no helper works. Returns whether that was within the time."""
-        return not futures.wait(list(self._at_work), timeout=seconds).not_done
+        return not futures.wait(list(self._jobs), timeout=seconds).not_done
 
     def close(self) -> None:
         """Start nothing more."""
-        self._computing.shutdown(wait=False, cancel_futures=True)
-        self._waiting.shutdown(wait=False, cancel_futures=True)
+        self._is_closed = True
+        for job in list(self._jobs.values()):
+            job.drop()
+        self._computing.shutdown(wait=False)
+        self._waiting.shutdown(wait=False)
 
 
 def _begin() -> None:

@@ -121,3 +121,50 @@ def test_a_body_that_is_full_says_when_there_is_room() -> None:
     loop.finish()
     assert not loop.body.is_full()
     assert "room" in loop.heard
+
+
+def no_thread_starts(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_where_no_thread_starts_the_work_is_done_at_once(
+    monkeypatch: pytest.MonkeyPatch, *, waits: bool
+) -> None:
+    helpers = Helpers(lambda call: call(), 2)
+    monkeypatch.setattr(threading.Thread, "start", no_thread_starts)
+    done: list[int] = []
+    helpers.submit(lambda: done.append(threading.get_ident()), waits=waits)
+    assert done == [threading.get_ident()]
+    assert helpers.wait(0)
+
+
+def test_where_no_more_threads_start_the_work_is_done_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pool keeps what it could start no thread for, and a busy one would come to it later."""
+    helpers = Helpers(lambda call: call(), 2)
+    goes_on, done = threading.Event(), list[str]()
+    helpers.submit(lambda: goes_on.wait(10), waits=True)
+    monkeypatch.setattr(threading.Thread, "start", no_thread_starts)
+    helpers.submit(lambda: done.append("at once"), waits=True)
+    goes_on.set()
+    assert helpers.wait(10)
+    helpers.submit(lambda: done.append("by the helper"), waits=True)
+    assert helpers.wait(10)
+    assert done == ["at once", "by the helper"]
+
+
+def test_what_waits_for_a_helper_is_dropped_at_the_end() -> None:
+    helpers = Helpers(lambda call: call(), 1)
+    goes_on, done = threading.Event(), list[str]()
+    helpers.submit(lambda: goes_on.wait(10), waits=True)
+    helpers.submit(lambda: done.append("too late"), waits=True)
+    helpers.close()
+    goes_on.set()
+    assert helpers.wait(10)
+    assert done == []
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        helpers.submit(lambda: done.append("never"), waits=True)
+    assert helpers.wait(0)
+    assert done == []
