@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 
 import pycurl
 
-from pyfetch.http.curl.head import final_head, raw_head
+from pyfetch.http.curl.head import final_head, framed_by_libcurl, raw_head
 from pyfetch.http.curl.head_lines import HeadLines
 from pyfetch.http.curl.options import Options
 from pyfetch.http.curl.request_watch import RequestWatch
 from pyfetch.http.curl.used_connection import Request, UsedConnection
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.response import RawHeads, ResponseHead, framing_of
+from pyfetch.http.response_head import BadHeadError
 from pyfetch.http.route import Route, request_target
 from pyfetch.urls import Url
 
@@ -25,7 +26,8 @@ class Handle:
 
     __slots__ = (
         "_fields", "_is_for_new", "_is_streaming", "_version", "connection", "easy", "heads",
-        "keeps_heads", "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
+        "keeps_heads", "reads_on", "route", "sent", "sent_at", "version", "wants_new_connection",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
@@ -45,6 +47,8 @@ class Handle:
         self.version: int | None = None
         """The version of HTTP of the next request, as libcurl numbers it; None: the usual one."""
         self._version: int | None = None
+        self.reads_on = False
+        """Whether libcurl reads on behind the body, as it does not know its length."""
         self.keeps_heads = False
         """Whether `sent` and `sent_at` are noted."""
         self.sent = b""
@@ -113,8 +117,14 @@ class Handle:
         Raises `HTTPException` if it is no proper one.
         """
         heads = self.heads
-        status_line, fields, version = final_head(heads.lines, heads.of_proxy)
+        status_line, fields, version, is_plain = final_head(heads.lines, heads.of_proxy)
         framing = framing_of(status_line.status, fields)
+        self.reads_on = False
+        if "transfer-encoding" in fields or not is_plain:
+            decodes, knows_length = framed_by_libcurl(raw_head(heads.lines, heads.of_proxy))
+            if framing.chunked and not decodes:
+                raise BadHeadError("its head has white space in front of a colon")
+            self.reads_on = framing.length is not None and not knows_length
         response = ResponseHead(url, status_line, fields, framing, version)
         if self.keeps_heads:
             head = raw_head(heads.lines, heads.of_proxy)

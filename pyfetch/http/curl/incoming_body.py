@@ -81,6 +81,8 @@ class IncomingBody:
         length = self._left = response.framing.length
         if not is_wanted:
             self.discard(length)
+        elif length == 0 and self._handle.reads_on:
+            self.is_enough = True
         elif length is not None and length > LARGE:
             self._queue_pieces()
             if self.is_judged:  # else this is a helper
@@ -111,7 +113,8 @@ class IncomingBody:
         """Let a small body come that nobody wants, so that its connection can be used again."""
         self.is_discarding = True
         if self._receiver.keep_answer is None:
-            self.is_enough = length is None or length > DRAIN_SIZE
+            comes = None if self._handle.reads_on else length
+            self.is_enough = comes is None or comes > DRAIN_SIZE
             return
         from pyfetch.http.other_answer import OtherBody
 
@@ -137,11 +140,10 @@ class IncomingBody:
         if not self.is_judged or (self._limits and not self._may_read(len(data))):
             return self._pause()
         left = self._left
-        if left is not None and len(data) > left:
-            # libcurl reads on where the field of a transfer coding hides the length.
-            data = data[:left]
-            self.is_enough = True
         size = len(data)
+        if left is not None and (size > left or (size == left and self._handle.reads_on)):
+            data, size = data[:left], left
+            self.is_enough = True
         if self.queue:
             if not self.queue.put(data):
                 return self._pause()
@@ -208,8 +210,7 @@ class IncomingBody:
             return
         size = sum(map(len, pieces))
         if left is not None:
-            if size > left:
-                # libcurl reads on where the field of a transfer coding hides the length.
+            if size > left or (size == left and self._handle.reads_on):
                 pieces, size = [b"".join(pieces)[:left]], left
                 self.is_enough = self.is_discarding = True
             self._left = left - size
