@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import click
 
@@ -23,16 +24,23 @@ list may have another format, which is recognised."""
 _INDEX = "{index"
 
 
+class Again(NamedTuple):
+    """What to type to try again."""
+
+    command: str
+    why_whole: str = ""
+    """Why it takes the whole list, if that needs to be said."""
+
+
 def command_again(
     arguments: Sequence[str],
     parameters: Sequence[click.Parameter],
     settings: Settings,
     output: OutputOptions,
-) -> str:
+) -> Again:
     """The command line with what failed as its list, or with an option that writes that list.
 
-    `arguments`: those of this run, which `parameters` read. Behind a command that takes the whole
-    list stands why.
+    `arguments`: those of this run, which `parameters` read.
 
     An ellipsis stands for arguments that may hold a secret, or that are too long to be shown.
     Whether one does is asked of the settings: an option may be written in many ways.
@@ -52,14 +60,14 @@ def command_again(
         rest = shlex.join(options)
         kept = f"… {rest}".rstrip() if len(rest) <= _LONGEST else "…"
     if failed_to:
-        return f"pyfetch {shlex.quote(failed_to)} {kept}"
+        return Again(f"pyfetch {shlex.quote(failed_to)} {kept}")
     piped = "" if has_sources else "… | "
     if why_whole is not None:
-        return f"{piped}pyfetch {kept}{why_whole}"
+        return Again(f"{piped}pyfetch {kept}", why_whole)
     writing = f"--failed-to {_SUGGESTED}"
     # Behind `--` it would be a SOURCE.
     kept = f"{writing} {kept}" if _BEFORE_SOURCES in arguments else f"{kept} {writing}"
-    return f"{piped}pyfetch {kept} (it was not given: the whole list is looked at again)"
+    return Again(f"{piped}pyfetch {kept}", "without --failed-to, the whole list is looked at again")
 
 
 def _for_what_failed(options: Sequence[str]) -> Iterator[str]:
@@ -73,13 +81,13 @@ def _for_what_failed(options: Sequence[str]) -> Iterator[str]:
 
 
 def _why_whole(options: Sequence[str], settings: Settings, output: OutputOptions) -> str | None:
-    """Why only the whole list will do, to be said behind the command; None: what failed will."""
+    """Why only the whole list will do; None: what failed will."""
     if not {"-O", "--out"}.isdisjoint(options):
         return ""  # the one URL is the list
     for option, file in (("--checksums", output.checksums), ("--pack-list", settings.pack_list)):
         if file is not None:
-            return f" (with the whole list: {option} writes what the list names)"
+            return f"with the whole list: {option} writes what the list names"
     for option, text in (("--name", settings.name), ("--exec", settings.exec)):
         if text and _INDEX in text:
-            return f" (with the whole list: {{index}} in {option} is the place in it)"
+            return f"with the whole list: {{index}} in {option} is the place in it"
     return None

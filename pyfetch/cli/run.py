@@ -235,4 +235,6 @@ class _CommandRun:
         context = click.get_current_context()
         arguments, parameters = context.meta[ARGUMENTS], context.command.params
         again = command_again(arguments, parameters, self._settings, self._options)
-        display.tell(f"  to try them again: {again}", _BELOW)
+        why = f" ({again.why_whole})" if again.why_whole else ""
+        display.tell(f"  to try them again{why}:", _BELOW)
+        display.say(f"    {again.command}")  # in one line, which can be copied

@@ -125,7 +125,8 @@ def _expect_list(verification: Verification, file: Path) -> None:
                 if said is None or not said.algorithm:
                     raise UsageError(
                         f"cannot use {file}: line {line.number} has no checksum and name, as"
-                        " sha256sum writes them"
+                        " sha256sum writes them (--verify takes lists of checksums, and none of"
+                        " URLs)"
                     )
                 checksum = parse_checksum(said.algorithm, said.digest)
                 # `--checksums` writes paths that begin with the output directory.
@@ -133,6 +134,8 @@ def _expect_list(verification: Verification, file: Path) -> None:
                 name = said.name if b"://" in before else os.path.normpath(said.name)
                 name = name.removeprefix(before)
                 verification.expected.add_checksum(name, checksum)
+    except UsageError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}") from error
