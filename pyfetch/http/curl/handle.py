@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pycurl
 
@@ -24,8 +24,8 @@ class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
-        "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
+        "_fields", "_is_for_new", "_is_streaming", "_version", "connection", "easy", "heads",
+        "keeps_heads", "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
     )  # fmt: skip
 
     def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
@@ -40,6 +40,8 @@ class Handle:
         """Whether the request that is prepared next may not go over an open connection."""
         self._is_for_new = False
         """What libcurl was told of that."""
+        self._is_streaming = False
+        """Whether libcurl was told to give the pieces of a body to something else."""
         self.version: int | None = None
         """The version of HTTP of the next request, as libcurl numbers it; None: the usual one."""
         self._version: int | None = None
@@ -67,7 +69,7 @@ class Handle:
         if route is not self.route:
             easy.reset()
             self._fields = self.route = None
-            self._is_for_new = False
+            self._is_for_new = self._is_streaming = False
             self._version = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
@@ -87,6 +89,9 @@ class Handle:
         if lines is not None:
             easy.setopt(pycurl.HTTPHEADER, lines)
             self._fields = fields
+        if self._is_streaming:
+            easy.setopt(pycurl.WRITEFUNCTION, self._write)
+            self._is_streaming = False
         if self.wants_new_connection is not self._is_for_new:
             easy.setopt(pycurl.FRESH_CONNECT, self.wants_new_connection)
             self._is_for_new = self.wants_new_connection
@@ -96,6 +101,11 @@ class Handle:
             )
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
+
+    def write_to(self, take: Callable[[bytes], int | None]) -> None:
+        """Give further pieces of the body to this, and not to the request."""
+        self.easy.setopt(pycurl.WRITEFUNCTION, take)
+        self._is_streaming = True
 
     def response(self, url: Url) -> ResponseHead:
         """The head of the response, which has come from this URL.
