@@ -448,6 +448,26 @@ def test_verify_reads_each_member(pyfetch: Command, server: LoopbackServer) -> N
     assert found == ["changed", "missing", "missing", "missing", "ok", "ok"]
 
 
+@pytest.mark.parametrize(("first", "then"), [("warc", "webdataset"), ("webdataset", "warc")])
+def test_what_is_in_packs_of_the_other_format_is_fetched_into_these(
+    pyfetch: Command, server: LoopbackServer, first: str, then: str
+) -> None:
+    """It is not unchanged, as nothing of the format that is asked for has it."""
+    server.pages["/a.txt"] = Page(b"body", etag='"1"')
+    arguments = ("-o", "data", f"{server.url}/a.txt", "--format", "jsonl", "--pack")
+    assert pyfetch(*arguments, first).status == 0
+    before = {file: file.read_bytes() for file in (pyfetch.directory / "data").glob("*0*")}
+    outcomes = [pyfetch(*arguments, then).results[0]["outcome"] for _ in range(2)]
+    assert outcomes == ["fetched", "unchanged"]
+    packed = {"warc": "data-00000.warc.gz", "webdataset": "000000.tar"}
+    assert {*packed.values()} <= names(pyfetch.directory / "data")
+    assert all(file.read_bytes() == content for file, content in before.items())
+    assert pyfetch("--verify", "-o", "data", "--pack", then).status == 0
+    ended = pyfetch("--verify", "-o", "data", "--pack", first)
+    said = f"data has packs of another format than {first}: {packed[then]}"
+    assert (ended.status, ended.err) == (2, f"pyfetch: {said}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
