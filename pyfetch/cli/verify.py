@@ -27,11 +27,10 @@ from pyfetch.output.verification import (
     VerifiedJsonLines,
     VerifiedTsv,
 )
-from pyfetch.settings import Pack, Settings
+from pyfetch.settings import Settings
 from pyfetch.storage.destination import home_of
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
-from pyfetch.storage.packs.packed_rows import PackedRow
 from pyfetch.storage.state import STATE_FILE, State
 from pyfetch.storage.verification import Verification, check_nobody_is_at_work
 from pyfetch.text import escaped, masked
@@ -104,26 +103,20 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
     if knows:
         with closing(State.copy_of(state_file)) as state:
             verification.expected.add_state(state)
-            _check_format(settings, next(state.packed().all(), None))
+            _check_packs(verification, settings, state)
     for file in lists:
         _expect_list(verification, file)
     verification.look_around()
 
 
-def _check_format(settings: Settings, packed: PackedRow | None) -> None:
-    """Raise `UsageError` where a member is in a pack of another format than the settings say.
-
-    `packed`: what the state knows of a member; None: it knows of none.
-    """
-    if packed is None:
-        return
-    name = packed.member.pack
-    if not settings.pack:
+def _check_packs(verification: Verification, settings: Settings, state: State) -> None:
+    """Raise `UsageError` where `--pack` does not say which packs the state knows."""
+    packs = (row.member.pack for row in state.packed().unordered())
+    suffix = verification.packs
+    if suffix is None and next(packs, None):
         raise UsageError(f"{settings.output_dir} has packs: say with --pack of which format")
-    if name.endswith(".tar") != (settings.pack is Pack.WEBDATASET):
-        raise UsageError(
-            f"{settings.output_dir} has packs of another format than {settings.pack}: {name}"
-        )
+    if suffix is not None and not any(pack.endswith(suffix) for pack in packs):
+        raise UsageError(f"{settings.output_dir} has no packs of the format {settings.pack}")
 
 
 def _expect_list(verification: Verification, file: Path) -> None:
