@@ -103,7 +103,7 @@ class Verification:
             yield found
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: there is no time for it any more."""
+        """Look at one file. None: it is left out, or there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self._shown(expected)
@@ -127,7 +127,9 @@ class Verification:
         """What results call it."""
         return self.final(expected.path)
 
-    def _look_at(self, expected: ExpectedFile, found: Callable[..., VerifiedFile]) -> VerifiedFile:
+    def _look_at(
+        self, expected: ExpectedFile, found: Callable[..., VerifiedFile]
+    ) -> VerifiedFile | None:
         place = self.directory.place(expected.path)
         if place is None:
             return found(status=Condition.MISSING)

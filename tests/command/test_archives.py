@@ -344,3 +344,14 @@ def test_after_a_loss_of_power_what_was_written_last_is_looked_at(
     there = [one for one in found(pyfetch) if one.kind in ("response", "revisit")]
     assert Counter(one.url for one in there if "200 OK" in one.head) == Counter(urls)
     refers_to(there[1], there[0])
+
+
+def test_a_long_name_of_a_directory_is_cut_for_the_names_of_its_archives(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a": Page(BODY)}
+    directory = "ü" * 127
+    ended = pyfetch("-o", directory, "--pack", "warc", f"{server.url}/a")
+    assert ended.status == 0, ended.err
+    (file,) = archives(pyfetch.directory / directory)
+    assert file.name == f"{'ü' * 100}-00000.warc.gz"

@@ -169,8 +169,10 @@ class PackStore:
             self.writer.append_loose(pieces, waits=300 <= status < 400)
 
     def has(self, member: StoredMember) -> bool:
-        """Whether there is a pack that is long enough to have this."""
+        """Whether there is a pack of this format that is long enough to have this."""
         name = member.pack
+        if not name.endswith(self.format.suffix):
+            return False
         size = self._sealed_sizes.get(name)
         if size is None:
             with errors_of(self.final(name)):

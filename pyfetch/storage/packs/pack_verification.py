@@ -27,8 +27,12 @@ class PackVerification(Verification):
         member = StoredMember.of(expected.stored)
         return self._store.shown(member) if member else super()._shown(expected)
 
-    def _look_at(self, expected: ExpectedFile, found: Callable[..., VerifiedFile]) -> VerifiedFile:
+    def _look_at(
+        self, expected: ExpectedFile, found: Callable[..., VerifiedFile]
+    ) -> VerifiedFile | None:
         member = StoredMember.of(expected.stored)
+        if member and not member.pack.endswith(self._store.format.suffix):
+            return None  # `--pack` says of which format packs are looked at
         if member is None or not self._store.has(member):
             raise FileNotFoundError
         status = MemberStatus(expected.size or 0, expected.modified_ns or 0)

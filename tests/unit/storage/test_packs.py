@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -23,11 +24,13 @@ from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.packs.pack_format import PackedMember, StoredMember
 from pyfetch.storage.packs.pack_numbers import PackNumbers
+from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.packs import Packs
 from pyfetch.storage.packs.tar import END, header
 from pyfetch.storage.state import State
 from tests.support.cases import cases
+from tests.support.waiting import LONGEST_WAIT
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300).filter(
     lambda name: not name.endswith("/")
@@ -152,6 +155,83 @@ def test_threads_that_begin_packs_together_get_different_ones(directory: OutputD
         with ThreadPoolExecutor(8) as pool:
             names = list(pool.map(lambda _: numbers.claimed(), range(80)))
     assert sorted(names) == [f"{number:06}.tar" for number in range(80)]
+
+
+def test_a_pack_that_cannot_be_sealed_is_told_again_and_again(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Until the run has ended: somebody may have passed over what was told first."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        for name in "ab":
+            note(packs, state, store.writer.append(member(name), ord(name)))
+        (tmp_path / "000000.json").mkdir()
+        packs.committed()
+        until = time.monotonic() + LONGEST_WAIT
+        while not (tmp_path / "000001.tar").exists():  # it is sealed behind the other one
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        for told in (packs.committed, packs.committed, lambda: packs.finish(seals=True)):
+            with pytest.raises(StoppedError, match=r"000000.tar: Is a directory \(mend that"):
+                told()
+
+
+def test_what_has_the_same_name_as_another_member_goes_into_a_later_pack(
+    directory: OutputDirectory,
+) -> None:
+    """Later, and not just another one: of that, there may be an older version in this one."""
+    source = Numbered()
+    with closing(PackStore.of(SETTINGS, directory)) as store:
+        store.writer.source = source
+        for number in range(3):
+            store.open_packs.create(f"{number:06}.tar")
+        first = store.writer.append(member("a"), 1)
+        second = store.writer.append(member("a"), 2, behind=first.pack)
+        other = store.writer.append(member("b"), 3, behind=first.pack)
+        third = store.writer.append(member("a"), 4, behind=second.pack)
+    packs = [stored.pack for stored in (first, second, other, third)]
+    assert packs == ["000000.tar", "000001.tar", "000001.tar", "000002.tar"]
+    assert source.ended == ["000000.tar", "000001.tar"]
+
+
+class Numbered:
+    """A source of empty packs."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def take(self) -> GivenPack:
+        return GivenPack(f"{len(self.ended):06}.tar", 0, 0)
+
+    def full(self, name: str, length: int, members: int) -> None:
+        self.ended.append(name)
+
+    def left(self, name: str, length: int) -> None:
+        raise AssertionError(name)
+
+
+def test_the_end_of_a_pack_is_written_whole_or_the_pack_is_not_sealed(
+    directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system may write half of what it was given: where a disk or a quota ends, it does."""
+    pwritev = os.pwritev
+
+    def half(descriptor: int, buffers: list[bytes], at: int) -> int:
+        if at % 1024:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwritev(descriptor, [b"".join(buffers)[:512]], at)
+
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        note(packs, state, store.writer.append(member("a"), 1))
+        store.writer.close()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", half)
+            with pytest.raises(StoppedError, match="No space left"):
+                packs.finish(seals=True)
+        assert not (tmp_path / "000000.tar").exists()
 
 
 def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
