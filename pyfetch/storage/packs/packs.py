@@ -108,9 +108,22 @@ class Packs:
         self, target_index: int, path: str, status: int | None, facts: FileFacts
     ) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
+        file = PackedFile(path, status, facts)
         with self._lock:
-            self._order.report(target_index, PackedFile(path, status, facts))
+            for index, held in self._order.held():
+                if held and held.facts.stored == facts.stored:  # the same URL came again
+                    self._order.hold(index, file)
+                    self._order.report(target_index, None)
+                    break
+            else:
+                self._order.report(target_index, file)
             return self._now_recorded()
+
+    def deferred_facts(self, path: str) -> FileFacts | None:
+        """What is noted of a file, and may not be recorded yet."""
+        with self._lock:
+            deferred = [held for _, held in self._order.held() if held and held.path == path]
+        return deferred[-1].facts if deferred else None
 
     def failed(self, result: Result) -> list[PackedFile]:
         """Take note of a failure. Returns what may be recorded in the state now."""

@@ -16,11 +16,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pyfetch.attempt import Finished
 from pyfetch.errors import StoppedError
 from pyfetch.facts import FileFacts
-from pyfetch.models import Failure, Outcome, Result
+from pyfetch.models import Failure, Outcome, Result, Target
 from pyfetch.settings import Pack, Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.packs.pack_format import PackedMember, StoredMember
 from pyfetch.storage.packs.pack_numbers import PackNumbers
@@ -29,6 +31,7 @@ from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.packs import Packs
 from pyfetch.storage.packs.tar import END, header
 from pyfetch.storage.state import State
+from pyfetch.urls import parse_url
 from tests.support.cases import cases
 from tests.support.waiting import LONGEST_WAIT
 
@@ -146,6 +149,37 @@ def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
         packs = packs_of(store, state)
         assert packs.take().length == second.end
         assert (tmp_path / ".pyfetch" / "packs" / "000000.tar").stat().st_size == second.end
+
+
+def test_a_url_that_comes_again_finds_what_is_not_recorded_yet(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Else it would be packed twice. Nor is it recorded before what was packed before it."""
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        ledger = FileLedger(
+            Settings(pack=Pack.WEBDATASET, output_dir=str(tmp_path)), state, lasting=True,
+            store=store, packs=packs,
+        )  # fmt: skip
+        urls = ["http://host/a", "http://host/b", "http://host/b"]
+        targets = [ledger.named(Target(index, parse_url(url))) for index, url in enumerate(urls)]
+        stored = [store.writer.append(member(name), index) for index, name in enumerate("ab")]
+        facts = [FileFacts(one.length, 1, stored=one.text()) for one in stored]
+
+        def finished(index: int, of: FileFacts) -> None:
+            result = Result(index, urls[index], Outcome.FETCHED, status=200)
+            ledger.finished(targets[index], Finished(result, facts=of))
+
+        finished(1, facts[1])
+        again = ledger.starting(targets[2])
+        assert again.known.facts == facts[1]
+        later = ledger.named(Target(3, parse_url(urls[1])))
+        assert later.known.facts == facts[1]
+        finished(2, facts[1])
+        assert [*state.packed().all()] == []
+        finished(0, facts[0])
+        assert [row.member for row in state.packed().all()] == stored
 
 
 def test_threads_that_begin_packs_together_get_different_ones(directory: OutputDirectory) -> None:
