@@ -7,7 +7,6 @@ processes.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections import deque
@@ -147,8 +146,10 @@ class Driver(ABC, Generic[Heard]):
         finally:
             self._read_ahead.close()
             self._release()
-            with contextlib.suppress(RunError):
+            try:
                 self._commit()
+            except BaseException as error:  # also then, whoever reads the results is told the end
+                state.fail(error)
         if state.error is None and self._input_ended:
             state.error = self._input_ended.error
         state.results.end(state.error)

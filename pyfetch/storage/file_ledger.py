@@ -80,9 +80,7 @@ class FileLedger:
                 self._claimed.add(path)
                 self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
-            if self._computed and known.facts:
-                known = self._with_left(self._computed, target, path, known)
-            return target.at(path, known)
+            return target.at(path, self._complete(target, path, known))
 
     @property
     def follows_answers(self) -> bool:
@@ -99,9 +97,7 @@ class FileLedger:
             self._given[target.index] = path
             if path != target.path:
                 self.commit()  # before the file appears, the state on disk must say whose it is
-            if self._computed and known.facts:
-                known = self._with_left(self._computed, target, path, known)
-            return target.at(path, known)
+            return target.at(path, self._complete(target, path, known))
 
     def starting(self, target: Target) -> Target:
         if target.path is None:
@@ -112,9 +108,7 @@ class FileLedger:
                 self.commit()
             if target.path in self._noted:  # the same URL came earlier in this list
                 known = self._names.claim(target.path, target) or Known()
-                if self._computed and known.facts:
-                    known = self._with_left(self._computed, target, target.path, known)
-                return target.at(target.path, known)
+                return target.at(target.path, self._complete(target, target.path, known))
         return target
 
     def finished(self, target: Target, attempt: Finished) -> None:
@@ -141,9 +135,7 @@ class FileLedger:
         with self._lock:
             self._open[path] = self._open.get(path, 0) + 1
             known = self._names.claim(path, target) or Known()
-            if self._computed and known.facts:
-                known = self._with_left(self._computed, target, path, known)
-            return target.at(path, known)
+            return target.at(path, self._complete(target, path, known))
 
     def task_of(self, target: Target) -> str:
         """Identity of the task that this run has for a target's file."""
@@ -174,9 +166,15 @@ class FileLedger:
         assert self._computed  # noqa: S101 - asked only in a run that computes
         return self._computed.value_of(row)
 
-    def _with_left(self, computed: ComputedTable, target: Target, path: str, known: Known) -> Known:
-        left = computed.left(path, self.task_of(target), keeps=self._keeps)
-        return known._replace(left=left) if left else known
+    def _complete(self, target: Target, path: str, known: Known) -> Known:
+        """Add what the state does not have yet, and what a task has left."""
+        if self._packs:
+            deferred = self._packs.deferred_facts(path)
+            known = known._replace(facts=deferred) if deferred else known
+        if self._computed and known.facts:
+            left = self._computed.left(path, self.task_of(target), keeps=self._keeps)
+            known = known._replace(left=left) if left else known
+        return known
 
     def _note(self, target: Target, planned: str, attempt: Finished) -> None:
         path = attempt.path or planned

@@ -152,6 +152,9 @@ class PathAllocator:
             return None
         if target.url.is_signed and not self._state.signed.claim(path, target.url):
             return None
+        if known.facts and known.facts.stored and self._store.is_local:
+            # That is a member of a pack: a file of this name is another thing.
+            known = known._replace(facts=None, placed_by_us=False)
         if not self._lasting:
             # With `--no-state`, the modification time alone decides.
             return known._replace(placed_by_us=True)

@@ -141,6 +141,24 @@ def test_what_was_removed_is_not_referred_to(pyfetch: Command, server: LoopbackS
     assert [record.kind for record in found(pyfetch)] == ["warcinfo", "response", "request"]
 
 
+def test_what_refers_to_something_that_was_removed_is_fetched_again(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """It is there itself, but its body is not."""
+    server.pages = {"/a": Page(BODY), "/b": Page(BODY)}
+    urls = [f"{server.url}/a", f"{server.url}/b"]
+    arguments = ("-w", "1", "--pack-count", "1", *urls)
+    assert crawl(pyfetch, *arguments).status == 0
+    (archives(pyfetch.directory / "crawl")[0]).unlink()
+    verified = pyfetch("--verify", "-o", "crawl", "--pack", "warc")
+    assert [row[0] for row in verified.rows] == ["missing", "missing"]
+    again = crawl(pyfetch, *arguments)
+    assert [result["outcome"] for result in again.results] == ["fetched", "fetched"]
+    assert [record.body for record in found(pyfetch) if record.kind == "response"] == [BODY]
+    ended = pyfetch("--verify", "-o", "crawl", "--pack", "warc")
+    assert [row[0] for row in ended.rows] == ["ok", "ok"]
+
+
 def test_a_rerun_adds_what_has_changed(pyfetch: Command, server: LoopbackServer) -> None:
     server.pages = {"/a": Page(BODY), "/b": Page(b"one")}
     server.routes["/from"] = lambda handler: redirect(handler, "/a")
@@ -344,3 +362,14 @@ def test_after_a_loss_of_power_what_was_written_last_is_looked_at(
     there = [one for one in found(pyfetch) if one.kind in ("response", "revisit")]
     assert Counter(one.url for one in there if "200 OK" in one.head) == Counter(urls)
     refers_to(there[1], there[0])
+
+
+def test_a_long_name_of_a_directory_is_cut_for_the_names_of_its_archives(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a": Page(BODY)}
+    directory = "ü" * 127
+    ended = pyfetch("-o", directory, "--pack", "warc", f"{server.url}/a")
+    assert ended.status == 0, ended.err
+    (file,) = archives(pyfetch.directory / directory)
+    assert file.name == f"{'ü' * 100}-00000.warc.gz"

@@ -15,7 +15,15 @@ import pytest
 
 from pyfetch import FetchError, fetch_all
 from tests.support.command import LONGEST, Command, InstalledCommand
-from tests.support.packs import WEBDATASET, bodies, members, packs, samples, samples_of
+from tests.support.packs import (
+    WEBDATASET,
+    bodies,
+    bodies_of,
+    members,
+    packs,
+    samples,
+    samples_of,
+)
 from tests.support.processes import asking
 from tests.support.server import Handler, LoopbackServer, Page
 
@@ -281,8 +289,8 @@ import os, signal, sys, threading, time
 from pyfetch.cli.main import main
 from pyfetch.storage.packs.pack_writer import PackWriter
 append, others = PackWriter.append, threading.Event()
-def killed(self, packed, target_index):
-    stored = append(self, packed, target_index)
+def killed(self, packed, target_index, **options):
+    stored = append(self, packed, target_index, **options)
     if target_index > 1:
         others.set()
     elif not os.path.exists("killed"):
@@ -524,3 +532,104 @@ def test_after_a_loss_of_power_an_open_pack_is_kept_as_far_as_it_is_right(
     ended = pyfetch(*arguments)
     assert [row[0] for row in ended.rows] == ["304", "304", "200", "200", "404"]
     assert bodies(data) == {server.url + path: page.body for path, page in server.pages.items()}
+
+
+def test_a_body_that_has_changed_goes_behind_the_pack_that_is_open(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Readers would take two members of one key for one sample, and give the whole pack up."""
+    server.pages = {"/a": Page(b"old")}
+    urls = [f"{server.url}/a", f"{server.url}/b"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-list", "list.jsonl", *urls)
+    assert pyfetch(*arguments, "--fail-fast").status == 1
+    server.pages = {"/a": Page(b"new"), "/b": Page(b"b")}
+    assert pyfetch(*arguments).status == 0
+    first, second = packs(pyfetch.directory / "data")
+    assert bodies_of(first) == {urls[0]: b"old"}
+    assert bodies_of(second) == {urls[0]: b"new", urls[1]: b"b"}
+    lines = (pyfetch.directory / "list.jsonl").read_text().splitlines()
+    listed = [json.loads(line) for line in lines]
+    assert [(one["url"], one["pack"]) for one in listed] == [(url, second.name) for url in urls]
+
+
+def test_each_version_of_a_url_that_is_listed_twice_is_in_a_pack_of_its_own(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.routes["/a"] = lambda h: h.answer(200, b"%d" % len(server.asked))
+    url = f"{server.url}/a"
+    ended = pyfetch("-o", "data", *WEBDATASET, url, url, url)
+    assert ended.status == 0, ended.err
+    found = [bodies_of(pack) for pack in packs(pyfetch.directory / "data")]
+    assert found == [{url: b"1"}, {url: b"2"}, {url: b"3"}]
+
+
+def test_a_key_that_another_url_has_got_is_in_a_later_pack(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b")}
+    arguments = ("-", "-w", "1", "-o", "data", *WEBDATASET)
+
+    def named(path: str, name: str) -> str:
+        return json.dumps({"url": server.url + path, "out": name}) + "\n"
+
+    stopped = pyfetch(*arguments, "--fail-fast", stdin=named("/a", "x.jpg") + named("/no", "y.jpg"))
+    assert stopped.status == 1
+    assert pyfetch(*arguments, stdin=named("/b", "x.jpg")).status == 0
+    found = [bodies_of(pack) for pack in packs(pyfetch.directory / "data")]
+    assert found == [{f"{server.url}/a": b"a"}, {f"{server.url}/b": b"b"}]
+
+
+def test_readers_leave_no_sample_out_for_its_name(pyfetch: Command, server: LoopbackServer) -> None:
+    """They leave out names that begin with `__…__/`, or are nothing but that."""
+    paths = ["/___a__/b.x", "/______/b.x", "/__c.d__"]
+    server.pages = {path: Page(path.encode()) for path in paths}
+    urls = [server.url + path for path in paths]
+    ended = pyfetch("-o", "data", *WEBDATASET, "--name", "{dir}/{name}", *urls)
+    assert ended.status == 0, ended.err
+    found = bodies(pyfetch.directory / "data")
+    assert found == {server.url + path: path.encode() for path in paths}
+
+
+def test_what_stands_where_the_file_beside_a_pack_is_to_be_stops_the_run(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """It is no failure of one URL, and it is told though all of these are there."""
+    data = pyfetch.directory / "data"
+
+    def appears(handler: Handler) -> None:
+        (data / "000000.json").mkdir(exist_ok=True)
+        handler.answer(200, b"a")
+
+    server.routes["/a"] = appears
+    server.pages = {"/0": Page(b"0"), "/1": Page(b"1")}
+    urls = [f"{server.url}/{name}" for name in "0a1"]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "2", *urls)
+    for _ in range(2):
+        ended = pyfetch(*arguments)
+        assert ended.status == 3
+        assert "data/000000.tar: Is a directory (mend that and run the same" in ended.err
+        assert not (data / "000000.tar").exists()
+    (data / "000000.json").rmdir()
+    server.routes["/a"] = lambda h: h.answer(200, b"a")
+    assert pyfetch(*arguments).status == 0
+    assert bodies(data) == dict(zip(urls, [b"0", b"a", b"1"], strict=True))
+
+
+def test_files_and_packs_of_another_format_are_no_members(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """Each run has all that it was asked for in its own form, though they share a directory."""
+    server.pages = {"/a": Page(b"one", etag=None)}
+    url = f"{server.url}/a"
+    data = pyfetch.directory / "data"
+    assert pyfetch("-o", "data", url).status == 0
+    server.pages = {"/a": Page(b"two", etag=None)}  # as long, and of the same time
+    arguments = ("-o", "data", "--format", "jsonl", url)
+    assert pyfetch(*WEBDATASET, *arguments).results[0]["outcome"] == "fetched"
+    assert pyfetch("--pack", "warc", *arguments).results[0]["outcome"] == "fetched"
+    assert (data / "data-00001.warc.gz").exists()
+    for form, state in ((WEBDATASET, []), (("--pack", "warc"), ["ok"])):
+        ended = pyfetch("--verify", "-o", "data", *form)
+        assert [row[0] for row in ended.rows] == state
+    assert pyfetch(*arguments).results[0]["outcome"] == "fetched"
+    assert (data / "a").read_bytes() == b"two"

@@ -65,6 +65,9 @@ class Flight:
         """What comes of its body; None: none was sent, or it is over."""
         self._error: BaseException | None = None
         self._response: ResponseHead | None = None
+        self._following: RedirectState | None = None
+        self._refused: TargetError | None = None
+        """Why its redirect is not followed, until the answer is kept."""
         self._ended_with: tuple[BaseException | None] | None = None
         """How it has ended, while a helper still works for it."""
 
@@ -83,9 +86,7 @@ class Flight:
         """Send the next request. Raises `TargetError`."""
         client, transfer = self._client, self.transfer
         self._response = self._error = self._body = self._ended_with = None
-        self._following: RedirectState | None = None
-        self._refused: TargetError | None = None
-        """Why its redirect is not followed, until the answer is kept."""
+        self._following = self._refused = None
         planned = self._planned = client.conversation.plan(
             self._state, self._fields, transfer.target
         )

@@ -133,6 +133,8 @@ class PackFormat(Protocol):
     """Whether a body that was cut off may be continued with a range."""
     packs_again: bool
     """Whether a body is packed that came again as it was."""
+    repeats_keys: bool
+    """Whether a pack may have several members of one key."""
     packs_at_once: int
     """Bytes of a body up to which `packed` takes no time worth mentioning."""
 

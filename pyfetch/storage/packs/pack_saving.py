@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 from pyfetch.errors import RunError
+from pyfetch.facts import FileFacts
 from pyfetch.http.response import SavedContent
 from pyfetch.models import Target, TargetError
 from pyfetch.storage.filesystem import errors_of
@@ -124,10 +125,11 @@ class PackSaving:
             if held is None:
                 part = self._as_part()
                 with part.reading() as file:
-                    member = self._packed(MemberBody(part.length, None, file), content, modified)
+                    body = MemberBody(part.length, None, file)
+                    member = self._packed(body, content, modified, before)
             else:
                 body = MemberBody(len(held), held)
-                member = self._packed(body, content, modified)
+                member = self._packed(body, content, modified, before)
         except OSError as error:
             errors = errors_of(store.final(self._path), store.directory.check)
             raise errors.translated(error) or error from error
@@ -140,12 +142,18 @@ class PackSaving:
         )  # fmt: skip
 
     def _packed(
-        self, body: MemberBody, content: SavedContent, modified: float | None
+        self,
+        body: MemberBody,
+        content: SavedContent,
+        modified: float | None,
+        before: FileFacts | None,
     ) -> StoredMember:
         store, target = self._store, self._target
         packed = store.format.packed(SavedMember(target, self._path, content, modified, body))
         store.parts.free_space.need(packed.size)
-        member = store.writer.append(packed, target.index)
+        former = StoredMember.of(before.stored) if before else None
+        behind = former.pack if former and not store.format.repeats_keys else None
+        member = store.writer.append(packed, target.index, behind=behind)
         store.format.written(member)
         return member
 

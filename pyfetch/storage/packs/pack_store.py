@@ -87,7 +87,7 @@ class PackStore:
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
         member = StoredMember.of(facts.stored) if facts else None
-        if member is None or facts is None or not self.has(member):
+        if member is None or facts is None or not self.has_body(member):
             return NOTHING
         status = MemberStatus(facts.size, facts.modified_ns)
         return Found(status, stored=facts.stored, shown=self.shown(member))
@@ -186,6 +186,13 @@ class PackStore:
                     if size is not None:
                         self._sealed_sizes[name] = size
         return size is not None and size >= member.end
+
+    def has_body(self, member: StoredMember) -> bool:
+        """Whether this is there, and the member that has its body, too."""
+        if not self.has(member):
+            return False
+        holder = self.format.holder(member)
+        return holder is member or self.has(holder)
 
     def _reading(self, member: StoredMember) -> BinaryIO | None:
         """Open its pack, sealed or not. It may be sealed at this moment."""

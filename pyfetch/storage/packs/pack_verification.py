@@ -37,7 +37,7 @@ class PackVerification(Verification):
 
     def _look_at(self, expected: ExpectedFile, found: Callable[..., VerifiedFile]) -> VerifiedFile:
         member = StoredMember.of(expected.stored)
-        if member is None or not self._store.has(member):
+        if member is None or not self._store.has_body(member):
             raise FileNotFoundError
         status = MemberStatus(expected.size or 0, expected.modified_ns or 0)
         blocks = self._store.blocks(expected.path, expected.stored)

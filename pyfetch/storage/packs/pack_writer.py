@@ -78,14 +78,19 @@ class PackWriter:
         self.appended: Callable[[int], None] | None = None
         """Called with the index of the target of each member, in the order of the members."""
 
-    def append(self, packed: PackedMember, target_index: int) -> StoredMember:
-        """Append a member. Returns where it is. What cannot be written whole is cut back."""
+    def append(
+        self, packed: PackedMember, target_index: int, *, behind: str | None = None
+    ) -> StoredMember:
+        """Append a member. Returns where it is. What cannot be written whole is cut back.
+
+        `behind`: a pack that has another member of the same name: this one goes into a later pack.
+        """
         with self._lock:
             pieces, size = packed.pieces, 0
             if self._waiting:
                 pieces, size = [*self._waiting, *pieces], pieces_size(self._waiting)
                 self._waiting = []
-            pack = self._pack_for(size + packed.size)
+            pack = self._pack_for(size + packed.size, behind)
             start, at = pack.start, self._write(pack, pieces) + size
             pack.start = pack.length
             pack.appended += 1
@@ -127,7 +132,7 @@ class PackWriter:
                 os.close(pack.descriptor)
                 self.source.left(pack.name, pack.length)
 
-    def _pack_for(self, size: int) -> _OpenPack:
+    def _pack_for(self, size: int, behind: str | None = None) -> _OpenPack:
         if self._is_closed:
             raise StoppedError("the run has ended, and nothing more is packed")
         while True:
@@ -136,7 +141,8 @@ class PackWriter:
                 assert self.source  # noqa: S101 - it is set before anything is fetched
                 given = self.source.take()
                 pack = self._pack = _OpenPack(given, self._files.writing(given.name))
-            if not pack.length or pack.length + size <= self._most_bytes:
+            has_room = pack.length + size <= self._most_bytes
+            if not pack.length or (has_room and (behind is None or _is_later(pack.name, behind))):
                 return pack
             self._give_back()
 
@@ -154,7 +160,7 @@ class PackWriter:
         if opening:
             pieces = [opening, *pieces]
         try:
-            length = _write_all(pack.descriptor, pieces, at)
+            length = write_all(pack.descriptor, pieces, at)
             if self._syncs:
                 os.fsync(pack.descriptor)
             if self.written:
@@ -167,7 +173,12 @@ class PackWriter:
         return at + len(opening)
 
 
-def _write_all(descriptor: int, pieces: Sequence[Piece], at: int) -> int:
+def _is_later(pack: str, other: str) -> bool:
+    """Whether a pack was begun after another one, as the numbers in their names say."""
+    return (len(pack), pack) > (len(other), other)
+
+
+def write_all(descriptor: int, pieces: Sequence[Piece], at: int) -> int:
     """Write these pieces to a file, from a place on. Returns where they end. Raises `OSError`."""
     buffers: list[bytes | bytearray | memoryview] = []
     for piece in pieces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 M = TypeVar("M")
@@ -54,6 +54,17 @@ class PackingOrder(Generic[M]):
                 if first not in self._held:
                     return
                 self._send_held(first)
+
+    def held(self) -> Iterator[tuple[int, M]]:
+        """What is held back, and behind which target."""
+        with self._lock:
+            held = [*self._held.items()]
+        return ((index, message) for index, messages in held for message in messages)
+
+    def hold(self, target_index: int, message: M) -> None:
+        """Send this right behind what is held back of a target."""
+        with self._lock:
+            self._held[target_index].append(message)
 
     def close(self) -> None:
         """Send all that is held back: nothing more will be reported."""

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from pyfetch.facts import FileFacts
 from pyfetch.models import Result
-from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
 from pyfetch.storage.packs.pack_in_work import PackInWork
@@ -26,7 +25,7 @@ from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.pack_writer import PackWriter
 from pyfetch.storage.packs.packing_order import PackingOrder
-from pyfetch.storage.packs.sealing import FullPack, Sealer
+from pyfetch.storage.packs.sealing import FullPack, Sealer, errors_of_packs
 from pyfetch.storage.state import State
 
 
@@ -109,9 +108,22 @@ class Packs:
         self, target_index: int, path: str, status: int | None, facts: FileFacts
     ) -> list[PackedFile]:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
+        file = PackedFile(path, status, facts)
         with self._lock:
-            self._order.report(target_index, PackedFile(path, status, facts))
+            for index, held in self._order.held():
+                if held and held.facts.stored == facts.stored:  # the same URL came again
+                    self._order.hold(index, file)
+                    self._order.report(target_index, None)
+                    break
+            else:
+                self._order.report(target_index, file)
             return self._now_recorded()
+
+    def deferred_facts(self, path: str) -> FileFacts | None:
+        """What is noted of a file, and may not be recorded yet."""
+        with self._lock:
+            deferred = [held for _, held in self._order.held() if held and held.path == path]
+        return deferred[-1].facts if deferred else None
 
     def failed(self, result: Result) -> list[PackedFile]:
         """Take note of a failure. Returns what may be recorded in the state now."""
@@ -148,10 +160,12 @@ class Packs:
                 self._pool = self._pool or ThreadPoolExecutor(1, "seal")
                 self._sealing.append(self._pool.submit(self._seal, full))
             self._full.clear()
-            done = [future for future in self._sealing if future.done()]
-            self._sealing = [future for future in self._sealing if future not in done]
-        for future in done:
-            future.result()
+            sealing = self._sealing
+            # One that has failed stays, so that it is told in the end, whoever has heard of it.
+            self._sealing = [one for one in sealing if not one.done() or one.exception()]
+        for future in sealing:
+            if future.done():
+                future.result()
 
     def deferred(self) -> list[PackedFile]:
         """What is not recorded yet, as something that was packed before was never noted."""
@@ -173,13 +187,18 @@ class Packs:
                 yield
                 seals = not stopped()
             finally:
-                with self._errors():
-                    self._store.writer.close()
-                # The next run cuts the packs of a stopped one behind what is recorded without gaps.
-                ledger.commit_all() if seals else ledger.commit()
-                self.finish(seals=seals)
+                try:
+                    with self._errors():
+                        self._store.writer.close()
+                    # The next run cuts packs of a stopped one behind what is recorded without gaps.
+                    ledger.commit_all() if seals else ledger.commit()
+                except BaseException:
+                    seals = False
+                    raise
+                finally:
+                    self.finish(seals=seals)
             if seals and members and self._list_file:
-                there = (row for row in self._rows.all() if self._store.has(row.member))
+                there = (row for row in self._rows.all() if self._store.has_body(row.member))
                 write_list(members, self._list_file, there)
 
     def give_to(self, writer: PackWriter) -> None:
@@ -217,7 +236,7 @@ class Packs:
         self._sealer.finish()
 
     def _seal(self, full: FullPack) -> None:
-        with errors_of(self._store.final(full.name)):
+        with errors_of_packs(self._store.final(full.name)):
             if self._in_order and self._ledger:
                 name = sorted_pack(self._store, self._rows, self._numbers, self._ledger, full.name)
                 if name != full.name:
@@ -229,5 +248,5 @@ class Packs:
                     full = full._replace(name=name, length=length)
             self._sealer.seal(full)
 
-    def _errors(self) -> errors_of:
-        return errors_of(self._store.final(""), self._store.directory.check)
+    def _errors(self) -> errors_of_packs:
+        return errors_of_packs(self._store.final(""), self._store.directory.check)

@@ -6,10 +6,31 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from pyfetch.errors import StoppedError
+from pyfetch.models import TargetError
+from pyfetch.storage.filesystem import errors_of
 from pyfetch.storage.packs.pack_failures import PackFailures
+from pyfetch.storage.packs.pack_writer import write_all
 
 if TYPE_CHECKING:
     from pyfetch.storage.packs.pack_store import PackStore
+
+
+class errors_of_packs(errors_of):  # noqa: N801 - as `errors_of`
+    """Turn an `OSError` within, or a failure of one URL, into an error of the whole run.
+
+    What goes wrong with a pack is no failure of one URL.
+    """
+
+    __slots__ = ()
+
+    def translated(self, error: BaseException) -> StoppedError | TargetError | None:
+        meaning = error if isinstance(error, TargetError) else super().translated(error)
+        if isinstance(meaning, TargetError):
+            return StoppedError(
+                f"{meaning.detail} (mend that and run the same command again to go on)"
+            )
+        return meaning
 
 
 class FullPack(NamedTuple):
@@ -34,7 +55,7 @@ class Sealer:
         descriptor = files.writing(full.name)
         try:
             os.ftruncate(descriptor, full.length)  # a killed process may have begun another one
-            os.pwrite(descriptor, self._store.format.closing(), full.length)
+            write_all(descriptor, [self._store.format.closing()], full.length)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

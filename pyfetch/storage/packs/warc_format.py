@@ -35,6 +35,8 @@ except ImportError as error:
     raise UsageError("--pack warc needs an extra: pip install 'pyfetch-batch[warc]'") from error
 
 _NO_NAME = "pyfetch"
+_LONGEST_STEM = 200
+"""Bytes of the directory's name that files have: with number and suffix, they may have 255."""
 
 
 class WarcFormat:
@@ -48,6 +50,7 @@ class WarcFormat:
     suffix = ".warc.gz"
     continues = False
     packs_again = True
+    repeats_keys = True
     packs_at_once = 64 * 1024
 
     def __init__(
@@ -119,4 +122,5 @@ def _exchange(
 def _stem_of(place: str) -> str:
     """The last part of a directory or of a bucket's address, for names of files."""
     name = place.rstrip("/").rpartition("/")[2] if "://" in place else Path(place).resolve().name
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or _NO_NAME
+    stem = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    return stem.encode()[:_LONGEST_STEM].decode(errors="ignore") or _NO_NAME

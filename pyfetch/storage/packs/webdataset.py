@@ -28,8 +28,9 @@ from pyfetch.text import masked_value
 from pyfetch.urls import masked_url
 
 _SKIPPED = re.compile(r"__[^/]*__/")
-"""How the names of members begin that the package leaves out."""
-_EXTENSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+"""How the names of members begin that the package leaves out, unless they end so at once."""
+_EXTENSION = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}(?<!__)")
+"""Extensions as they are kept: with `__` at its end, the whole name would be one to leave out."""
 _NO_TYPE = "bin"
 _DATA = "json"
 """Extension of what is known of a body. A body with that extension gets another one."""
@@ -48,6 +49,7 @@ class WebDataset:
     suffix = ".tar"
     continues = True
     packs_again = False
+    repeats_keys = False  # readers take the second one for the same sample
     packs_at_once = sys.maxsize
 
     def __init__(self, settings: Settings) -> None:
@@ -60,7 +62,9 @@ class WebDataset:
         directory, slash, name = path.rpartition("/")
         stem = split_extension(name)[0].replace(".", "_") if "." in name else name
         key = f"{directory}{slash}{stem}"
-        return RelativePath(key[1:] if _SKIPPED.match(key) else key)
+        while _SKIPPED.match(key):
+            key = key[1:]
+        return RelativePath(key)
 
     def name(self, number: int) -> str:
         return f"{number:06}.tar"

@@ -493,6 +493,24 @@ def test_what_came_is_noted_though_nobody_takes_results() -> None:
         assert len(list(run)) == 19
 
 
+@pytest.mark.parametrize("error", [StoppedError("full"), ValueError("of somebody else")])
+def test_an_error_of_what_is_written_last_is_told(error: Exception) -> None:
+    """Also one that nobody has foreseen: else whoever reads the results would wait for ever."""
+
+    class Late(NoLedger):
+        def commit(self) -> None:
+            if not driven.in_flight and driven.finished.finished == 1:
+                commits.append(1)
+                if len(commits) == 2:
+                    raise error
+
+    commits: list[int] = []
+    with ThreadPoolExecutor(1) as executor:
+        driven = ThreadEngine(came, executor, jobs=jobs(1), read_ahead=ReadAhead())
+        with pytest.raises(type(error), match=str(error)):
+            list(driven.run(entries_from_items(["http://a/1"]), Late()))
+
+
 class FewThreads(ThreadPoolExecutor):
     """Starts so many threads, and then says what a system without more says."""
 

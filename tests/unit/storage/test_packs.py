@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
@@ -15,19 +16,24 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pyfetch.attempt import Finished
 from pyfetch.errors import StoppedError
 from pyfetch.facts import FileFacts
-from pyfetch.models import Failure, Outcome, Result
+from pyfetch.models import Failure, Outcome, Result, Target
 from pyfetch.settings import Pack, Settings
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.file_ledger import FileLedger
 from pyfetch.storage.filesystem import prepare
 from pyfetch.storage.packs.pack_format import PackedMember, StoredMember
 from pyfetch.storage.packs.pack_numbers import PackNumbers
+from pyfetch.storage.packs.pack_source import GivenPack
 from pyfetch.storage.packs.pack_store import PackStore
 from pyfetch.storage.packs.packs import Packs
 from pyfetch.storage.packs.tar import END, header
 from pyfetch.storage.state import State
+from pyfetch.urls import parse_url
 from tests.support.cases import cases
+from tests.support.waiting import LONGEST_WAIT
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300).filter(
     lambda name: not name.endswith("/")
@@ -145,6 +151,37 @@ def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
         assert (tmp_path / ".pyfetch" / "packs" / "000000.tar").stat().st_size == second.end
 
 
+def test_a_url_that_comes_again_finds_what_is_not_recorded_yet(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Else it would be packed twice. Nor is it recorded before what was packed before it."""
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        ledger = FileLedger(
+            Settings(pack=Pack.WEBDATASET, output_dir=str(tmp_path)), state, lasting=True,
+            store=store, packs=packs,
+        )  # fmt: skip
+        urls = ["http://host/a", "http://host/b", "http://host/b"]
+        targets = [ledger.named(Target(index, parse_url(url))) for index, url in enumerate(urls)]
+        stored = [store.writer.append(member(name), index) for index, name in enumerate("ab")]
+        facts = [FileFacts(one.length, 1, stored=one.text()) for one in stored]
+
+        def finished(index: int, of: FileFacts) -> None:
+            result = Result(index, urls[index], Outcome.FETCHED, status=200)
+            ledger.finished(targets[index], Finished(result, facts=of))
+
+        finished(1, facts[1])
+        again = ledger.starting(targets[2])
+        assert again.known.facts == facts[1]
+        later = ledger.named(Target(3, parse_url(urls[1])))
+        assert later.known.facts == facts[1]
+        finished(2, facts[1])
+        assert [*state.packed().all()] == []
+        finished(0, facts[0])
+        assert [row.member for row in state.packed().all()] == stored
+
+
 def test_threads_that_begin_packs_together_get_different_ones(directory: OutputDirectory) -> None:
     """What puts full packs into the order of the list makes some while others are filled."""
     with closing(PackStore.of(SETTINGS, directory)) as store:
@@ -152,6 +189,83 @@ def test_threads_that_begin_packs_together_get_different_ones(directory: OutputD
         with ThreadPoolExecutor(8) as pool:
             names = list(pool.map(lambda _: numbers.claimed(), range(80)))
     assert sorted(names) == [f"{number:06}.tar" for number in range(80)]
+
+
+def test_a_pack_that_cannot_be_sealed_is_told_again_and_again(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """Until the run has ended: somebody may have passed over what was told first."""
+    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        for name in "ab":
+            note(packs, state, store.writer.append(member(name), ord(name)))
+        (tmp_path / "000000.json").mkdir()
+        packs.committed()
+        until = time.monotonic() + LONGEST_WAIT
+        while not (tmp_path / "000001.tar").exists():  # it is sealed behind the other one
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        for told in (packs.committed, packs.committed, lambda: packs.finish(seals=True)):
+            with pytest.raises(StoppedError, match=r"000000.tar: Is a directory \(mend that"):
+                told()
+
+
+def test_what_has_the_same_name_as_another_member_goes_into_a_later_pack(
+    directory: OutputDirectory,
+) -> None:
+    """Later, and not just another one: of that, there may be an older version in this one."""
+    source = Numbered()
+    with closing(PackStore.of(SETTINGS, directory)) as store:
+        store.writer.source = source
+        for number in range(3):
+            store.open_packs.create(f"{number:06}.tar")
+        first = store.writer.append(member("a"), 1)
+        second = store.writer.append(member("a"), 2, behind=first.pack)
+        other = store.writer.append(member("b"), 3, behind=first.pack)
+        third = store.writer.append(member("a"), 4, behind=second.pack)
+    packs = [stored.pack for stored in (first, second, other, third)]
+    assert packs == ["000000.tar", "000001.tar", "000001.tar", "000002.tar"]
+    assert source.ended == ["000000.tar", "000001.tar"]
+
+
+class Numbered:
+    """A source of empty packs."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def take(self) -> GivenPack:
+        return GivenPack(f"{len(self.ended):06}.tar", 0, 0)
+
+    def full(self, name: str, length: int, members: int) -> None:
+        self.ended.append(name)
+
+    def left(self, name: str, length: int) -> None:
+        raise AssertionError(name)
+
+
+def test_the_end_of_a_pack_is_written_whole_or_the_pack_is_not_sealed(
+    directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system may write half of what it was given: where a disk or a quota ends, it does."""
+    pwritev = os.pwritev
+
+    def half(descriptor: int, buffers: list[bytes], at: int) -> int:
+        if at % 1024:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwritev(descriptor, [b"".join(buffers)[:512]], at)
+
+    store = PackStore.of(SETTINGS, directory)
+    with closing(State(tmp_path / "state")) as state, closing(store):
+        packs = packs_of(store, state)
+        note(packs, state, store.writer.append(member("a"), 1))
+        store.writer.close()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwritev", half)
+            with pytest.raises(StoppedError, match="No space left"):
+                packs.finish(seals=True)
+        assert not (tmp_path / "000000.tar").exists()
 
 
 def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(

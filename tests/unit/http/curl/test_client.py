@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from pyfetch import fetch_all
+from pyfetch.attempt import Assignment, RedirectState
 from pyfetch.http.curl.client import CurlClient
 from pyfetch.http.curl.flight import Flight
 from pyfetch.http.curl.multi import EndedHandle, Multi
+from pyfetch.models import Failure, Target, TargetError
 from pyfetch.settings import Engine, Settings
+from pyfetch.transfer import Transfer
+from pyfetch.urls import parse_url
 from tests.support.server import LoopbackServer, Page
 from tests.support.waiting import until
 
@@ -35,6 +39,23 @@ def test_a_look_up_that_hangs_keeps_no_run_from_its_end(monkeypatch: pytest.Monk
     CurlClient(Settings(engine=Engine.CURL), "agent").close()  # else this would never return
     answered.set()
     assert closed.wait(10)
+
+
+def test_a_transfer_that_was_stopped_before_its_request_ends_as_stopped() -> None:
+    """As where a run ends while it is looked up in a bucket what has the file's name."""
+    target = Target(1, parse_url("http://host/a"))
+    transfer = Transfer(Assignment.first_of(target))
+    transfer.stop(Failure.CANCELLED, "stopped")
+    client = CurlClient(Settings(engine=Engine.CURL), "agent")
+    ended: list[BaseException | None] = []
+    receiver: Any = None  # it hears of nothing
+    state = RedirectState(target.url)
+    client.start(state, {}, transfer, receiver, lambda _, error: ended.append(error))
+    client.helpers.close()
+    client.close()
+    (error,) = ended
+    assert isinstance(error, TargetError)
+    assert error.failure is Failure.CANCELLED
 
 
 def test_requests_that_follow_are_sent_before_all_that_have_ended_are_dealt_with(
