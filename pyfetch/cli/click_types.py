@@ -73,5 +73,11 @@ class Parsed(_ParamType):
         return [CompletionItem(incomplete, type=self._completes)]
 
 
-FILE_NAME = Parsed("file", str, completes="file")
+def _file_name(text: str) -> str:
+    if not text:  # a variable of a script that has no value
+        raise ValueError("must name a file, and is empty")
+    return text
+
+
+FILE_NAME = Parsed("file", _file_name, completes="file")
 """The type of an option, or a SOURCE, that names a file."""

@@ -25,6 +25,8 @@ CONTEXT = {
 }
 
 
+ARGUMENTS = "pyfetch.cli.arguments"
+"""Where Click's context keeps the command line as it was typed."""
 NOTES = "pyfetch.cli.notes"
 """Where Click's context keeps what is to be said of words that were not needed."""
 
@@ -33,6 +35,7 @@ class TranslatingCommand(click.Command):
     """A command that understands words of other tools, too."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption:

@@ -43,6 +43,7 @@ class ResultFiles:
             raise UsageError(
                 "--checksums lists files: --pack-list lists members, with their sha256"
             )
+        _check_list_stays(sources, checksums, page, settings.pack_list)
         named = [path for path in (checksums, failed_to, page) if path is not None]
         if not named:
             return
@@ -120,6 +121,12 @@ def write_report(results: str, files: Sequence[str]) -> int:
         page.write(html.encode("utf-8", "replace"))
         page.commit()
     return 0
+
+
+def _check_list_stays(sources: Sources, *paths: str | None) -> None:
+    for path in paths:
+        if path is not None and sources.has(Path(path).resolve()):
+            raise UsageError(f"{path} is the list itself, which would be replaced")
 
 
 def _is_below(place: Path, directory: str) -> bool:

@@ -8,9 +8,12 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+import click
+
 from pyfetch.cli.display import Display
 from pyfetch.cli.main import imports_done
 from pyfetch.cli.output_options import OutputOptions, ProgressForm
+from pyfetch.cli.parameters import ARGUMENTS
 from pyfetch.cli.result_files import ResultFiles
 from pyfetch.cli.signals import Interruption, ReaderWatch
 from pyfetch.errors import RunError, StoppedError
@@ -229,7 +232,9 @@ class _CommandRun:
         by_host = failures.by_host()
         if by_host:
             display.tell(f"  by host: {by_host}", _BELOW)
-        failed_to = self._options.failed_to
-        again = command_again(sys.argv[1:], self._spec.arguments, failed_to, self._settings)
-        why = "" if failed_to else " (it was not given: the whole list is looked at again)"
-        display.tell(f"  to try them again: {again}{why}", _BELOW)
+        context = click.get_current_context()
+        arguments, parameters = context.meta[ARGUMENTS], context.command.params
+        again = command_again(arguments, parameters, self._settings, self._options)
+        why = f" ({again.why_whole})" if again.why_whole else ""
+        display.tell(f"  to try them again{why}:", _BELOW)
+        display.say(f"    {again.command}")  # in one line, which can be copied

@@ -103,13 +103,20 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
     if knows:
         with closing(State.copy_of(state_file)) as state:
             verification.expected.add_state(state)
-            if not settings.pack and next(iter(state.packed().all()), None):
-                raise UsageError(
-                    f"{settings.output_dir} has packs: say with --pack of which format"
-                )
+            _check_packs(verification, settings, state)
     for file in lists:
         _expect_list(verification, file)
     verification.look_around()
+
+
+def _check_packs(verification: Verification, settings: Settings, state: State) -> None:
+    """Raise `UsageError` where `--pack` does not say which packs the state knows."""
+    packs = (row.member.pack for row in state.packed().unordered())
+    suffix = verification.packs
+    if suffix is None and next(packs, None):
+        raise UsageError(f"{settings.output_dir} has packs: say with --pack of which format")
+    if suffix is not None and not any(pack.endswith(suffix) for pack in packs):
+        raise UsageError(f"{settings.output_dir} has no packs of the format {settings.pack}")
 
 
 def _expect_list(verification: Verification, file: Path) -> None:
@@ -125,7 +132,8 @@ def _expect_list(verification: Verification, file: Path) -> None:
                 if said is None or not said.algorithm:
                     raise UsageError(
                         f"cannot use {file}: line {line.number} has no checksum and name, as"
-                        " sha256sum writes them"
+                        " sha256sum writes them (--verify takes lists of checksums, and none of"
+                        " URLs)"
                     )
                 checksum = parse_checksum(said.algorithm, said.digest)
                 # `--checksums` writes paths that begin with the output directory.
@@ -133,6 +141,8 @@ def _expect_list(verification: Verification, file: Path) -> None:
                 name = said.name if b"://" in before else os.path.normpath(said.name)
                 name = name.removeprefix(before)
                 verification.expected.add_checksum(name, checksum)
+    except UsageError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"cannot read {file}: {reason}") from error

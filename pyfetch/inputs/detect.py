@@ -27,6 +27,8 @@ _OPTION = rb"[ \t]+[a-z][a-z0-9-]*="
 # Possessive, so that even a hostile beginning is scanned only once.
 _BEFORE_ROOT = rb"(?s)(?:\s++|<\?(?>.*?\?>)|<!--(?>.*?-->))*+"
 _ROOT = rb"<(?:[^\s<>/:]*:)?([^\s<>/:]+)[\s/>]"
+_DOCUMENT_TYPE = rb"(?i)<!doctype\b"
+_PAGE = rb"(?i)<!doctype\s+html\b"
 
 
 def format_of(
@@ -72,6 +74,13 @@ def detect(beginning: bytes, name: str, columns: Columns = BY_NAME) -> InputForm
     if is_like_aria2(lines) or named is InputFormat.ARIA2:
         return InputFormat.ARIA2
     return InputFormat.LINES
+
+
+def is_page(beginning: bytes) -> bool:
+    """Whether it is a page of HTML, which no list is."""
+    rest = _from_root(beginning)
+    root = re.match(_ROOT, rest)
+    return (root is not None and root[1].lower() == b"html") or re.match(_PAGE, rest) is not None
 
 
 def delimiter_of(heading: bytes, columns: Columns = BY_NAME) -> str | None:
@@ -161,14 +170,18 @@ def _is_xml(beginning: bytes) -> bool:
 
 
 def _root(beginning: bytes) -> bytes | None:
-    before = re.match(_BEFORE_ROOT, beginning)
-    root = re.match(_ROOT, beginning[before.end() if before else 0 :])
+    root = re.match(_ROOT, _from_root(beginning))
     return root.group(1) if root else None
 
 
 def _has_root(beginning: bytes) -> bool:
     """Whether the root element is there, or a document type, which will be refused."""
+    rest = _from_root(beginning)
+    return re.match(_ROOT, rest) is not None or re.match(_DOCUMENT_TYPE, rest) is not None
+
+
+def _from_root(beginning: bytes) -> bytes:
+    """What follows blanks, comments and instructions of XML."""
     beginning = beginning.removeprefix(UTF_8_MARK)
     before = re.match(_BEFORE_ROOT, beginning)
-    rest = beginning[before.end() if before else 0 :]
-    return re.match(_ROOT, rest) is not None or rest.startswith(b"<!D")
+    return beginning[before.end() if before else 0 :]

@@ -201,9 +201,14 @@ class Sources:
             self._is_kept_as_it_is = own is self._format_of_lines
 
     def _reader(self, content: Content, name: str) -> Reader:
-        from pyfetch.inputs.detect import format_of  # only where there is a list
+        from pyfetch.inputs.detect import format_of, is_page  # only where there is a list
 
         chosen = format_of(content, name, self._format, self._columns)
+        if chosen is InputFormat.SITEMAP and is_page(content.beginning):
+            raise UsageError(
+                f"cannot use {content.name}: it is a page of HTML, not a list of URLs"
+                " (pyfetch follows no links in pages; look whether it asks to log in)"
+            )
         if chosen is InputFormat.CHECKSUMS and not self._base:
             raise UsageError(
                 f"cannot use {content.name}: it has checksums and names, but no URLs"

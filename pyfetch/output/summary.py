@@ -29,6 +29,8 @@ _BEGINNING, _END = 100, 500
 """Characters that are told of a reason that is longer than both."""
 BESIDE_URL = 8
 """Cells beside a URL: its number and a colon."""
+_WITHOUT_HOST = frozenset({Failure.INVALID_URL, Failure.UNSUPPORTED_SCHEME})
+"""Failures of lines that name no host, or none that could be asked."""
 _CONNECTION_FAILED = "connection failed: "
 _CHANGES = {Change.NEW: "new", Change.CHANGED: "changed", Change.SAME: "the same as before"}
 
@@ -80,6 +82,8 @@ class Failures:
         """Note the host of any result: where all are of one host, that says nothing."""
         if self._several_hosts or result.url.startswith(self._beginning):
             return
+        if result.error in _WITHOUT_HOST:
+            return
         host = _host(result.url)
         self._several_hosts = self._one_host is not None and host != self._one_host
         self._one_host = host
@@ -89,7 +93,8 @@ class Failures:
         """Count a failure."""
         self.number += 1
         _count(self._reasons, reason_in_short(result))
-        _count(self._hosts, _host(result.url))
+        if result.error not in _WITHOUT_HOST:
+            _count(self._hosts, _host(result.url))
         if len(self.first) < FIRST or result.index < self.first[-1].index:
             insort(self.first, result, key=lambda one: one.index)
             del self.first[FIRST:]
@@ -104,7 +109,7 @@ class Failures:
 
     def by_host(self) -> str:
         """`example.org ×5, example.net ×1`; empty where hosts say no more than the list does."""
-        if not self._several_hosts or len(self._hosts) == self.number:
+        if not self._several_hosts or len(self._hosts) == self._hosts.total():
             return ""
         return _counted(self._hosts, _HOSTS_SHOWN)
 

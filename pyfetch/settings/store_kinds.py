@@ -25,6 +25,8 @@ class Destination(FilePath):
     def check(self, value: object) -> str:
         """The path, or the address."""
         place = super().check(value)
+        if not place:  # a variable of a script that has no value
+            raise ValueError("must name a directory, and is empty (. is this directory)")
         if is_bucket(place):
             return place
         if place.startswith("file://"):

@@ -119,9 +119,13 @@ def needed_for(output_dir: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        is_itself = error.filename in (None, os.fspath(output_dir))
+        where = "" if is_itself else f"{error.filename}: "
+        is_a_file = is_itself and isinstance(error, FileExistsError)
+        reason = "it is a file" if is_a_file else error.strerror
         raise StoppedError(
-            f"cannot write to the output directory {output_dir}: {error.filename or ''}:"
-            f" {error.strerror} (mend that or name another directory with --output-dir)"
+            f"cannot write to the output directory {output_dir}: {where}{reason}"
+            " (mend that or name another directory with --output-dir)"
         ) from error
 
 

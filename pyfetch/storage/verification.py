@@ -41,6 +41,9 @@ _NO_FILE = frozenset({errno.ELOOP, errno.ENXIO, errno.ENOTDIR})
 class Verification:
     """Looks at what is `expected` in an output directory. For a `with` statement."""
 
+    packs: str | None = None
+    """How the names of the packs end whose members are verified; None: it is files."""
+
     def __init__(self, output_dir: Path) -> None:
         self.directory = OutputDirectory(output_dir)
         self.final: Callable[[str], str] = self.directory.final
@@ -103,7 +106,7 @@ class Verification:
             yield found
 
     def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
-        """Look at one file. None: there is no time for it any more."""
+        """Look at one file. None: it is not to be shown, as there is no time for it any more."""
         if self._stopped.is_set():
             return None
         final = self._shown(expected)

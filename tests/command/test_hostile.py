@@ -115,6 +115,54 @@ def test_an_answer_that_is_odd_but_sound_is_taken(pyfetch: Command, server: Loop
     assert ended.status == 0
 
 
+ODD_LENGTHS = {
+    "identity": b"Transfer-Encoding: identity\r\nContent-Length: %d\r\n\r\n",
+    "empty coding": b"Transfer-Encoding:\r\nContent-Length: %d\r\n\r\n",
+    "space before the colon": b"Content-Length : %d\r\n\r\n",
+    "tab before the colon": b"Content-Length\t: %d\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("size", [0, 5, 700_000])
+def test_a_body_ends_where_its_length_says_though_its_connection_does_not(
+    pyfetch: Command, server: LoopbackServer, size: int
+) -> None:
+    """libcurl knows none of these lengths, and reads on."""
+
+    def answering(head: bytes) -> Callable[[Handler], None]:
+        return lambda handler: handler.send(OK + head % size + b"x" * size)
+
+    for number, head in enumerate(ODD_LENGTHS.values()):
+        server.routes[f"/{number}"] = answering(head)
+    urls = [f"{server.url}/{number}" for number in range(len(ODD_LENGTHS))]
+    ended = pyfetch("--retries", "0", "--read-timeout", "10", *urls)
+    assert dict(zip(ODD_LENGTHS, [row[4] for row in ended.rows], strict=True)) == dict.fromkeys(
+        ODD_LENGTHS, "-"
+    )
+    for number in range(len(ODD_LENGTHS)):
+        assert (pyfetch.directory / str(number)).read_bytes() == b"x" * size
+
+
+def test_chunks_that_are_told_in_an_odd_way_are_decoded_or_refused(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """libcurl does not decode them, and would save them as they came."""
+    heads = (
+        b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding\t: chunked\r\n",
+        b"Transfer-Encoding : chunked\r\nContent-Length: 15\r\n",
+    )
+    for number, head in enumerate(heads):
+        server.routes[f"/{number}"] = raw(OK + head + b"\r\n5\r\nhello\r\n0\r\n\r\n")
+    ended = pyfetch("--retries", "0", *(f"{server.url}/{number}" for number in range(len(heads))))
+    if pyfetch.engine == "curl":
+        assert [row[4] for row in ended.rows] == ["wrong-content"] * len(heads)
+        assert list(pyfetch.directory.glob("[0-9]")) == []
+    else:
+        for number in range(len(heads)):
+            assert (pyfetch.directory / str(number)).read_bytes() == b"hello"
+
+
 @pytest.mark.parametrize("place", [".pyfetch", ".pyfetch/parts", ".pyfetch/lock"])
 def test_what_is_ours_is_no_link_to_what_is_not(
     pyfetch: Command, server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory, place: str

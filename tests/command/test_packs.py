@@ -448,6 +448,35 @@ def test_verify_reads_each_member(pyfetch: Command, server: LoopbackServer) -> N
     assert found == ["changed", "missing", "missing", "missing", "ok", "ok"]
 
 
+@pytest.mark.parametrize("path", ["/a.txt", "/a"])
+@pytest.mark.parametrize(("first", "then"), [("warc", "webdataset"), ("webdataset", "warc")])
+def test_what_is_in_packs_of_the_other_format_is_fetched_into_these(
+    pyfetch: Command, server: LoopbackServer, first: str, then: str, path: str
+) -> None:
+    """It is not unchanged, as nothing of the format that is asked for has it."""
+    server.pages[path] = Page(b"body", etag='"1"')
+    arguments = ("-o", "data", f"{server.url}{path}", "--format", "jsonl", "--pack")
+    assert pyfetch(*arguments, first).status == 0
+    before = {file: file.read_bytes() for file in (pyfetch.directory / "data").glob("*0*")}
+    outcomes = [pyfetch(*arguments, then).results[0]["outcome"] for _ in range(2)]
+    assert outcomes == ["fetched", "unchanged"]
+    assert all(file.read_bytes() == content for file, content in before.items())
+    ended = pyfetch("--verify", "-o", "data", "--pack", then)
+    end = {"warc": ".warc.gz/", "webdataset": ".tar/"}[then]
+    assert [(row[0], end in row[3]) for row in ended.rows] == [("ok", True)]
+
+
+@pytest.mark.parametrize("first", [(), ("--pack", "warc")])
+def test_verify_says_where_there_are_no_packs_of_the_format(
+    pyfetch: Command, server: LoopbackServer, first: tuple[str, ...]
+) -> None:
+    server.pages["/a.txt"] = Page(b"body")
+    assert pyfetch("-o", "data", f"{server.url}/a.txt", *first).status == 0
+    ended = pyfetch("--verify", "-o", "data", *WEBDATASET)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == "pyfetch: data has no packs of the format webdataset\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

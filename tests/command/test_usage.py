@@ -77,6 +77,39 @@ def test_an_output_directory_that_cannot_be_made_ends_with_3_before_the_first_re
     assert server.asked == []
 
 
+def test_an_output_directory_that_is_a_file_is_called_one(pyfetch: Command) -> None:
+    (pyfetch.directory / "file").write_bytes(b"")
+    ended = pyfetch("-o", "file", "http://127.0.0.1:1/x")
+    assert ended.err.startswith(
+        "pyfetch: cannot write to the output directory file: it is a file ("
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[""], ["http://127.0.0.1:1/", "-o", ""], ["http://127.0.0.1:1/", "--failed-to", ""]],
+)
+def test_a_name_that_is_empty_is_an_error(pyfetch: Command, arguments: list[str]) -> None:
+    """As a script writes it whose variable has no value: `-o "$DIR"` is not this directory."""
+    ended = pyfetch(*arguments)
+    assert ended.status == 2
+    assert "and is empty" in ended.err
+
+
+@pytest.mark.parametrize(
+    "option", [("--checksums",), ("--report",), ("--pack", "webdataset", "--pack-list")]
+)
+def test_a_file_about_the_results_does_not_replace_the_list(
+    pyfetch: Command, option: tuple[str, ...]
+) -> None:
+    """Where the file that the option needs was forgotten, its next word is the list."""
+    listed = pyfetch.directory / "urls.txt"
+    listed.write_text("http://127.0.0.1:1/\n")
+    ended = pyfetch("urls.txt", "-o", "data", *option, "./urls.txt")
+    assert (ended.status, listed.read_text()) == (2, "http://127.0.0.1:1/\n")
+    assert "urls.txt is the list itself" in ended.err
+
+
 @pytest.mark.skipif(
     not Path("/proc/self").exists(), reason="needs /proc: made by no one, not even root"
 )

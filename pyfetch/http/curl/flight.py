@@ -94,9 +94,7 @@ class Flight:
         offers = client.offers
         handle.version = self._offered = offers.version(config.route) if offers else None
         handle.wants_new_connection = over_new_connection or self._offered == _TRIED
-        self._body = IncomingBody(
-            client, config, handle.easy, transfer, self._receiver, self._helped
-        )
+        self._body = IncomingBody(client, config, handle, transfer, self._receiver, self._helped)
         try:
             handle.prepare(request.url or "", request.headers, config, client.options, self)
         except ValueError as error:
@@ -297,10 +295,10 @@ class Flight:
             body.go_on()
 
     def _release(self) -> None:
-        if self._body and self._body.is_paused:
-            self._body.end_pause()
         handle, self._handle = self._handle, None
         if handle:
+            if self._body:
+                self._body.end()
             handle.connection.request = None
             self._client.release(self, handle)
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pycurl
 
-from pyfetch.http.curl.head import final_head, raw_head
+from pyfetch.http.curl.head import final_head, framed_by_libcurl, raw_head
 from pyfetch.http.curl.head_lines import HeadLines
 from pyfetch.http.curl.options import Options
 from pyfetch.http.curl.request_watch import RequestWatch
 from pyfetch.http.curl.used_connection import Request, UsedConnection
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.response import RawHeads, ResponseHead, framing_of
+from pyfetch.http.response_head import BadHeadError
 from pyfetch.http.route import Route, request_target
 from pyfetch.urls import Url
 
@@ -24,8 +25,9 @@ class Handle:
     """One easy handle. It knows which options it has, and gets only those that differ."""
 
     __slots__ = (
-        "_fields", "_is_for_new", "_version", "connection", "easy", "heads", "keeps_heads",
-        "route", "sent", "sent_at", "version", "wants_new_connection", "watch",
+        "_fields", "_is_for_new", "_is_streaming", "_version", "connection", "easy", "heads",
+        "keeps_heads", "reads_on", "route", "sent", "sent_at", "version", "wants_new_connection",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, connection: UsedConnection, heads: HeadLines) -> None:
@@ -40,9 +42,13 @@ class Handle:
         """Whether the request that is prepared next may not go over an open connection."""
         self._is_for_new = False
         """What libcurl was told of that."""
+        self._is_streaming = False
+        """Whether libcurl was told to give the pieces of a body to something else."""
         self.version: int | None = None
         """The version of HTTP of the next request, as libcurl numbers it; None: the usual one."""
         self._version: int | None = None
+        self.reads_on = False
+        """Whether libcurl reads on behind the body, as it does not know its length."""
         self.keeps_heads = False
         """Whether `sent` and `sent_at` are noted."""
         self.sent = b""
@@ -67,7 +73,7 @@ class Handle:
         if route is not self.route:
             easy.reset()
             self._fields = self.route = None
-            self._is_for_new = False
+            self._is_for_new = self._is_streaming = False
             self._version = None
             for option, value in options.of(route):
                 easy.setopt(option, value)
@@ -87,6 +93,9 @@ class Handle:
         if lines is not None:
             easy.setopt(pycurl.HTTPHEADER, lines)
             self._fields = fields
+        if self._is_streaming:
+            easy.setopt(pycurl.WRITEFUNCTION, self._write)
+            self._is_streaming = False
         if self.wants_new_connection is not self._is_for_new:
             easy.setopt(pycurl.FRESH_CONNECT, self.wants_new_connection)
             self._is_for_new = self.wants_new_connection
@@ -97,14 +106,25 @@ class Handle:
             self._version = self.version
         easy.setopt(pycurl.URL, _plain(url, route) if "@" in url or "#" in url else url)
 
+    def write_to(self, take: Callable[[bytes], int | None]) -> None:
+        """Give further pieces of the body to this, and not to the request."""
+        self.easy.setopt(pycurl.WRITEFUNCTION, take)
+        self._is_streaming = True
+
     def response(self, url: Url) -> ResponseHead:
         """The head of the response, which has come from this URL.
 
         Raises `HTTPException` if it is no proper one.
         """
         heads = self.heads
-        status_line, fields, version = final_head(heads.lines, heads.of_proxy)
+        status_line, fields, version, is_plain = final_head(heads.lines, heads.of_proxy)
         framing = framing_of(status_line.status, fields)
+        self.reads_on = False
+        if "transfer-encoding" in fields or not is_plain:
+            decodes, knows_length = framed_by_libcurl(raw_head(heads.lines, heads.of_proxy))
+            if framing.chunked and not decodes:
+                raise BadHeadError("its head has white space in front of a colon")
+            self.reads_on = framing.length is not None and not knows_length
         response = ResponseHead(url, status_line, fields, framing, version)
         if self.keeps_heads:
             head = raw_head(heads.lines, heads.of_proxy)

@@ -35,6 +35,8 @@ class FinalHead(NamedTuple):
     fields: Fields
     version: str | None
     """Version of HTTP, if it is none of 1.x."""
+    is_plain: bool = False
+    """Whether all its lines are well-formed, as in nearly all heads."""
 
 
 def is_interim(status_line: bytes) -> bool:
@@ -54,7 +56,7 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
         if lines[-1] in EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
             status_line, version = _cached_status_line(lines[0])
             if status_line.status >= 200:  # not `_is_final`: a call less for each URL
-                return FinalHead(status_line, Fields(known, are_short=True), version)
+                return FinalHead(status_line, Fields(known, are_short=True), version, is_plain=True)
     start = interim = 0
     for end, line in enumerate(lines):
         if line not in EMPTY_LINES:
@@ -77,13 +79,24 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
     raise BadHeadError("its head has no end")
 
 
+def framed_by_libcurl(head: bytes) -> tuple[bool, bool]:
+    """Whether libcurl decodes chunks, and whether it knows a length, by a head as it came.
+
+    It knows no field with white space in front of its colon (RFC 9112, section 5.1, forbids that),
+    and no length beside any `Transfer-Encoding`.
+    """
+    names = {line.partition(b":")[0].lower() for line in head.split(b"\n")}
+    has_coding = b"transfer-encoding" in names
+    return has_coding, b"content-length" in names and not has_coding
+
+
 def is_complete(lines: Sequence[bytes], size: int) -> bool:
     """Whether these lines, with so many bytes of a body, are a complete response."""
     try:
-        status_line, fields, _ = final_head(lines, 0)
+        head = final_head(lines, 0)
     except HTTPException:
         return False
-    length = framing_of(status_line.status, fields).length
+    length = framing_of(head.status_line.status, head.fields).length
     return length is not None and size >= length
 
 

@@ -16,7 +16,7 @@ LARGE = 512 * 1024
 """Bytes of a body from which on a helper hashes and writes it, and makes a file of it."""
 _MOST_QUEUED = 2 * 1024 * 1024
 """Bytes of a body that wait for a helper, at most: then no more is received."""
-_HANDED_OVER = 256 * 1024
+HANDED_OVER = 256 * 1024
 """Bytes that are handed over to a helper at once."""
 _JOINED = 16
 """Pieces that are hashed and written at once. libcurl's have 16 KiB."""
@@ -169,7 +169,7 @@ class QueuedBody:
         """Take pieces with so many bytes together, whether there is room or not."""
         self._gathered += pieces
         self._gathered_size += size
-        if self._gathered_size >= _HANDED_OVER:
+        if self._gathered_size >= HANDED_OVER:
             self.hand_over()
 
     def hand_over(self) -> None:

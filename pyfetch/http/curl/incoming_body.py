@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,14 @@ import pycurl
 
 from pyfetch.http.client import Receiver
 from pyfetch.http.conversation import DRAIN_SIZE
-from pyfetch.http.curl.helpers import LARGE, QueuedBody
+from pyfetch.http.curl.helpers import HANDED_OVER, LARGE, QueuedBody
 from pyfetch.http.origin_config import OriginConfig
 from pyfetch.http.response import ResponseHead
 from pyfetch.transfer import Transfer
 
 if TYPE_CHECKING:
     from pyfetch.http.curl.client import CurlClient
+    from pyfetch.http.curl.handle import Handle
     from pyfetch.http.other_answer import OtherBody
 
 REFUSED = 0
@@ -29,16 +30,16 @@ class IncomingBody:
     """The body that one request gets. For the thread of the loop, but for what a helper does."""
 
     __slots__ = (
-        "_client", "_config", "_easy", "_granted", "_helped", "_left", "_limits", "_receiver",
-        "_transfer", "error", "is_discarding", "is_enough", "is_judged", "is_paused", "other",
-        "queue",
+        "_client", "_config", "_granted", "_handle", "_helped", "_is_over", "_left", "_limits",
+        "_receiver", "_streamed", "_transfer", "error", "is_discarding", "is_enough", "is_judged",
+        "is_paused", "other", "queue",
     )  # fmt: skip
 
     def __init__(
         self,
         client: CurlClient,
         config: OriginConfig,
-        easy: pycurl.Curl,
+        handle: Handle,
         transfer: Transfer,
         receiver: Receiver,
         helped: Callable[[], None],
@@ -46,7 +47,7 @@ class IncomingBody:
         """`helped` is called when a helper has done what there was to do, perhaps repeatedly."""
         self._client = client
         self._config = config
-        self._easy = easy
+        self._handle = handle
         self._transfer = transfer
         self._receiver = receiver
         self._helped = helped
@@ -57,6 +58,9 @@ class IncomingBody:
         """Bytes that are still to come; None: that is not known."""
         self.queue: QueuedBody | None = None
         """Pieces for a helper, if it is large."""
+        self._streamed: list[bytes] = []
+        """Pieces that libcurl has appended itself, if it does."""
+        self._is_over = False
         self.other: OtherBody | None = None
         """The body of an answer that is not the target's content, if such answers are kept."""
         self.is_judged = True
@@ -77,8 +81,12 @@ class IncomingBody:
         length = self._left = response.framing.length
         if not is_wanted:
             self.discard(length)
+        elif length == 0 and self._handle.reads_on:
+            self.is_enough = True
         elif length is not None and length > LARGE:
             self._queue_pieces()
+            if self.is_judged:  # else this is a helper
+                self._stream_soon()
 
     def judge_by_helper(self, response: ResponseHead) -> None:
         """The same, but by a helper, as the receiver may have to hash a part first."""
@@ -97,13 +105,16 @@ class IncomingBody:
 
     def _judged(self) -> None:
         self.is_judged = True
+        if self.queue:
+            self._stream_soon()
         self._helped()
 
     def discard(self, length: int | None) -> None:
         """Let a small body come that nobody wants, so that its connection can be used again."""
         self.is_discarding = True
         if self._receiver.keep_answer is None:
-            self.is_enough = length is None or length > DRAIN_SIZE
+            comes = None if self._handle.reads_on else length
+            self.is_enough = comes is None or comes > DRAIN_SIZE
             return
         from pyfetch.http.other_answer import OtherBody
 
@@ -129,11 +140,10 @@ class IncomingBody:
         if not self.is_judged or (self._limits and not self._may_read(len(data))):
             return self._pause()
         left = self._left
-        if left is not None and len(data) > left:
-            # libcurl reads on where the field of a transfer coding hides the length.
-            data = data[:left]
-            self.is_enough = True
         size = len(data)
+        if left is not None and (size > left or (size == left and self._handle.reads_on)):
+            data, size = data[:left], left
+            self.is_enough = True
         if self.queue:
             if not self.queue.put(data):
                 return self._pause()
@@ -145,6 +155,7 @@ class IncomingBody:
             transfer.ours += time.monotonic() - began
             if transfer.received - transfer.resumed > LARGE:
                 self._queue_pieces()
+                self._stream_soon()
         if left is not None:
             self._left = left - size
         if self.is_enough:
@@ -156,6 +167,68 @@ class IncomingBody:
         self.queue = QueuedBody(
             self._client.helpers, self._transfer, self._receiver, self.go_on, self._helped
         )
+
+    def _stream_soon(self) -> None:
+        """Take pieces by `_streaming` as soon as libcurl may be told so.
+
+        Not where limits say how many bytes may be read now.
+        """
+        if not self._limits:
+            self._client.after_this_call(self._stream)
+
+    def _stream(self) -> None:
+        if not (self._is_over or self.is_discarding):
+            take = self._streaming()
+            next(take)
+            self._handle.write_to(take.send)
+
+    def _streaming(self) -> Generator[int | None, bytes, None]:
+        """Takes pieces as `put` does. To go on here costs a fifth of calling that."""
+        assert self.queue, "it is large"  # noqa: S101
+        pieces, after_this_call = self._streamed, self._client.after_this_call
+        room, answer = HANDED_OVER, None
+        while True:
+            data = yield answer
+            answer = None
+            if room <= 0:
+                room = HANDED_OVER
+                self._hand_on()
+                if self.is_enough:
+                    answer = REFUSED
+                elif self.queue.is_full():
+                    answer = self._pause()
+                if answer is not None:
+                    continue
+            if not pieces:
+                after_this_call(self._see_what_came)
+            pieces.append(data)
+            room -= len(data)
+
+    def _hand_on(self) -> None:
+        """Hand over the pieces that were taken since the last time."""
+        pieces, queue, left = self._streamed, self.queue, self._left
+        if not (pieces and queue):
+            return
+        size = sum(map(len, pieces))
+        if left is not None:
+            if size > left or (size == left and self._handle.reads_on):
+                pieces, size = [b"".join(pieces)[:left]], left
+                self.is_enough = self.is_discarding = True
+            self._left = left - size
+        queue.add(pieces, size)
+        self._streamed.clear()
+
+    def _see_what_came(self) -> None:
+        """A call of libcurl is over in which pieces were taken."""
+        self._hand_on()
+        if self.is_enough and not self._is_over:
+            self._helped()
+
+    def end(self) -> None:
+        """Nothing more comes: its handle is used for something else from now on."""
+        if self.is_paused:
+            self._end_pause()
+        self._is_over = True
 
     # Its pauses.
 
@@ -180,10 +253,10 @@ class IncomingBody:
     def go_on(self) -> None:
         """Receive again after a pause."""
         if self.is_paused:
-            self.end_pause()
-            self._easy.pause(pycurl.PAUSE_CONT)
+            self._end_pause()
+            self._handle.easy.pause(pycurl.PAUSE_CONT)
 
-    def end_pause(self) -> None:
+    def _end_pause(self) -> None:
         """Note that nothing of this program holds it up any more."""
         self.is_paused = False
         self._transfer.ours_ends()

@@ -168,9 +168,15 @@ class PackStore:
             # Where a redirect leads to may be packed already: then it is not worth a pack.
             self.writer.append_loose(pieces, waits=300 <= status < 400)
 
+    def is_of_this_format(self, member: StoredMember) -> bool:
+        """Whether a run with this `--pack` has put it there, and none with the other value."""
+        return member.pack.endswith(self.format.suffix)
+
     def has(self, member: StoredMember) -> bool:
-        """Whether there is a pack that is long enough to have this."""
+        """Whether there is a pack of this format that is long enough to have this."""
         name = member.pack
+        if not self.is_of_this_format(member):
+            return False
         size = self._sealed_sizes.get(name)
         if size is None:
             with errors_of(self.final(name)):

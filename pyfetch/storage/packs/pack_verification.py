@@ -19,9 +19,17 @@ class PackVerification(Verification):
         super().__init__(store.directory.path)
         self._store = store
         self.final = store.final
+        self.packs = store.format.suffix
 
     def look_around(self) -> None:
         self.expected.look_at(())  # a pack has nothing that the state does not know
+
+    def _verify(self, expected: ExpectedFile) -> VerifiedFile | None:
+        member = StoredMember.of(expected.stored)
+        is_elsewhere = member is None and not expected.demanded
+        if is_elsewhere or (member and not self._store.is_of_this_format(member)):
+            return None  # a run without --pack, or with its other value, has fetched it
+        return super()._verify(expected)
 
     def _shown(self, expected: ExpectedFile) -> str:
         member = StoredMember.of(expected.stored)

@@ -491,9 +491,17 @@ def test_a_document_type_is_refused(folder: Folder, declaration: str) -> None:
 
 
 def test_another_root_is_refused(folder: Folder) -> None:
-    refused(
-        folder.one("<html><body/></html>"), "its root element is not <sitemapindex> or <urlset>"
-    )
+    refused(folder.one("<rss><a/></rss>"), "its root element is not <sitemapindex> or <urlset>")
+
+
+@cases(
+    "page",
+    ["<!doctype html>\n<title>x", "<html><body/></html>", "\n<!-- a --><HTML lang=en>\n<br>"],
+)
+def test_a_page_in_place_of_a_list_is_called_one(folder: Folder, page: str) -> None:
+    """Such as one to log in, which a script has saved as its list."""
+    with pytest.raises(UsageError, match="a page of HTML, not a list of URLs"):
+        folder.read(page)
 
 
 def test_an_unknown_encoding_is_refused(folder: Folder) -> None:
@@ -830,7 +838,7 @@ def same(entries: list[Entry]) -> list[object]:
 
 AGAIN = {
     "a bad first line": b"{oops\nhttp://h/a\n",
-    "XML as a first line": b"<html>\nhttp://h/a out=b\n",
+    "XML as a first line": b"<rss>\nhttp://h/a out=b\n",
     "a first line like a mark of UTF-16": b"http://h/ \xff\n\xff\xfe\nhttp://h/a\n",
     "lines with blanks before them": b"http://h/a\n  x=1\n out=b\n",
     "a table": b'url,out,note\nhttp://h/a,b,"x\ny"\nhttp://h/c,/bad,z\nhttp://h/d\n',

@@ -135,6 +135,15 @@ def test_hosts_are_counted_where_that_says_more() -> None:
     assert summary(*each).failures.by_host() == ""
 
 
+def test_lines_that_are_no_urls_are_of_no_host() -> None:
+    lines = [failed(Failure.INVALID_URL, url=f"page/{n % 2}") for n in range(9)]
+    bad = [http(404, url=f"http://bad/{n}") for n in range(3)]
+    assert summary(*lines).failures.by_host() == ""
+    assert summary(*lines, *bad).failures.by_host() == ""
+    good = Result(1, "http://good/", Outcome.FETCHED)
+    assert summary(*lines, good, *bad).failures.by_host() == "bad ×3"
+
+
 def test_many_reasons_and_hosts_take_one_line() -> None:
     counted = summary(*(http(400 + n, url=f"http://h{n % 20}/") for n in range(60)))
     assert counted.failures.by_reason().endswith("others ×54")

@@ -123,6 +123,13 @@ def test_a_body_that_is_full_says_when_there_is_room() -> None:
     assert "room" in loop.heard
 
 
+def waiting_for(event: threading.Event) -> Callable[[], None]:
+    def wait() -> None:
+        event.wait(10)
+
+    return wait
+
+
 def no_thread_starts(thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
@@ -145,7 +152,7 @@ def test_where_no_more_threads_start_the_work_is_done_once(
     """The pool keeps what it could start no thread for, and a busy one would come to it later."""
     helpers = Helpers(lambda call: call(), 2)
     goes_on, done = threading.Event(), list[str]()
-    helpers.submit(lambda: goes_on.wait(10), waits=True)
+    helpers.submit(waiting_for(goes_on), waits=True)
     monkeypatch.setattr(threading.Thread, "start", no_thread_starts)
     helpers.submit(lambda: done.append("at once"), waits=True)
     goes_on.set()
@@ -158,7 +165,7 @@ def test_where_no_more_threads_start_the_work_is_done_once(
 def test_what_waits_for_a_helper_is_dropped_at_the_end() -> None:
     helpers = Helpers(lambda call: call(), 1)
     goes_on, done = threading.Event(), list[str]()
-    helpers.submit(lambda: goes_on.wait(10), waits=True)
+    helpers.submit(waiting_for(goes_on), waits=True)
     helpers.submit(lambda: done.append("too late"), waits=True)
     helpers.close()
     goes_on.set()
