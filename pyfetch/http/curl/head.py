@@ -16,6 +16,7 @@ from pyfetch.http.response_head import (
     parse_field,
     parse_head,
     parse_status_line,
+    too_many_interim,
 )
 
 EMPTY_LINES = frozenset({b"\r\n", b"\n"})
@@ -75,8 +76,8 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
             continue
         interim += 1
         if interim > MAX_INTERIM:
-            raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
-    raise BadHeadError("its head has no end")
+            raise too_many_interim()
+    raise without_end()
 
 
 def framed_by_libcurl(head: bytes) -> tuple[bool, bool]:
@@ -135,4 +136,8 @@ def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
                 return b"".join(lines[start : end + 1])
             of_proxy -= 1
         start = end + 1
-    raise BadHeadError("its head has no end")
+    raise without_end()
+
+
+def without_end() -> BadHeadError:
+    return BadHeadError("its head has no end")

@@ -7,7 +7,7 @@ Before that come those of a proxy that was asked for a tunnel, and interim ones 
 from __future__ import annotations
 
 from pyfetch.http.curl.head import EMPTY_LINES, is_complete, is_interim
-from pyfetch.http.response_head import MAX_INTERIM, BadHeadError
+from pyfetch.http.response_head import MAX_INTERIM, too_many_interim
 
 _FINAL = (b"HTTP/1.1 2", b"HTTP/2 2")
 """Beginnings of heads that are no interim ones."""
