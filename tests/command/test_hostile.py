@@ -180,6 +180,16 @@ def test_chunks_that_are_told_in_an_odd_way_are_decoded_or_refused(
             assert (pyfetch.directory / str(number)).read_bytes() == b"hello"
 
 
+def test_an_empty_body_may_have_a_trailer(pyfetch: Command, server: LoopbackServer) -> None:
+    """Head, last chunk and trailer come at once."""
+    empty = b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\nX: z\r\n\r\n"
+    server.routes["/away"] = raw(b"HTTP/1.1 302 Found\r\nLocation: /empty\r\n" + empty)
+    server.routes["/empty"] = raw(OK + empty)
+    ended = pyfetch("--retries", "0", f"{server.url}/away")
+    assert ended.rows[0][4] == "-"
+    assert (pyfetch.directory / "away").read_bytes() == b""
+
+
 @pytest.mark.parametrize("place", [".pyfetch", ".pyfetch/parts", ".pyfetch/lock"])
 def test_what_is_ours_is_no_link_to_what_is_not(
     pyfetch: Command, server: LoopbackServer, tmp_path_factory: pytest.TempPathFactory, place: str

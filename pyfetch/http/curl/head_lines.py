@@ -42,10 +42,11 @@ class HeadLines:
         responses: a server could send them without end.
         """
         lines, behind = self.lines, self.behind
-        if not lines or lines[-1] not in EMPTY_LINES:
+        if not lines:
             return False
-        if not (behind or self.of_proxy) and lines[0].startswith(_FINAL):  # as most are
-            self.behind = lines.index(lines[-1]) + 1
+        last = lines[-1]  # libcurl does not pass on the empty line behind a trailer
+        if last in EMPTY_LINES and not (behind or self.of_proxy) and lines[0].startswith(_FINAL):
+            self.behind = lines.index(last) + 1  # as most are
             return True
         for end in range(behind, len(lines)):
             if lines[end] not in EMPTY_LINES:
