@@ -57,9 +57,16 @@ class Display:
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
+        self._makes_room = self._bars and bool(self._sinks) and self._is_shown_behind_pipe()
         self._screen: Screen | None = None
         self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
+
+    def _is_shown_behind_pipe(self) -> bool:
+        """Whether another program shows the lines of results where the bars are (`| cat`)."""
+        from pyfetch.output.pipelines import is_shown_on
+
+        return is_shown_on(self._err, self._out)
 
     @staticmethod
     def _wants_bars(options: OutputOptions) -> bool:
@@ -95,6 +102,8 @@ class Display:
         return self.is_table and self._only_failures
 
     def _show(self, result: Result) -> None:
+        if self._makes_room and self._screen:
+            self._screen.make_room()
         for sink in self._sinks:
             sink.show(result)
         if self._screen and self._rows_above_bars:
