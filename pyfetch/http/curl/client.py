@@ -87,7 +87,6 @@ class CurlClient:
         self.helpers = Helpers(self.post, workers)
         self.wake = self._multi.wake
         self.after_this_call = self._multi.after_this_call
-        self.after_each_call = self._multi.after_each_call
         self.before_a_socket_is_opened = self._multi.before_a_socket_is_opened
 
     @property

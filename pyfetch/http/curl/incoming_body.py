@@ -181,12 +181,11 @@ class IncomingBody:
             take = self._streaming()
             next(take)
             self._handle.write_to(take.send)
-            self._client.after_each_call.append(self._see_what_came)
 
     def _streaming(self) -> Generator[int | None, bytes, None]:
         """Takes pieces as `put` does. To go on here costs a fifth of calling that."""
         assert self.queue, "it is large"  # noqa: S101
-        pieces = self._streamed
+        pieces, after_this_call = self._streamed, self._client.after_this_call
         room, answer = HANDED_OVER, None
         while True:
             data = yield answer
@@ -200,6 +199,8 @@ class IncomingBody:
                     answer = self._pause()
                 if answer is not None:
                     continue
+            if not pieces:
+                after_this_call(self._see_what_came)
             pieces.append(data)
             room -= len(data)
 
@@ -218,9 +219,9 @@ class IncomingBody:
         self._streamed.clear()
 
     def _see_what_came(self) -> None:
-        """A call of libcurl is over."""
+        """A call of libcurl is over in which pieces were taken."""
         self._hand_on()
-        if self.is_enough:
+        if self.is_enough and not self._is_over:
             self._helped()
 
     def end(self) -> None:
@@ -228,8 +229,6 @@ class IncomingBody:
         if self.is_paused:
             self._end_pause()
         self._is_over = True
-        if self._see_what_came in self._client.after_each_call:
-            self._client.after_each_call.remove(self._see_what_came)
 
     # Its pauses.
 

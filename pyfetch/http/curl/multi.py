@@ -46,8 +46,6 @@ class Multi:
         self._after_call: list[Callable[[], None]] = []
         self.after_this_call = self._after_call.append
         """Have something called as soon as libcurl has done what it is doing now."""
-        self.after_each_call: list[Callable[[], None]] = []
-        """Called whenever libcurl has done something."""
         self._waits = False
         self._reading, self._writing = _new_signal()
         self._poll.register(self._reading, _IN)
@@ -114,9 +112,6 @@ class Multi:
         calls = self._after_call
         while calls:
             calls.pop()()
-        if self.after_each_call:
-            for call in list(self.after_each_call):
-                call()
 
     def _wait_for_sockets(
         self, seconds: float, is_wanted: Callable[[], bool]

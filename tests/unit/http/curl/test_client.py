@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -60,3 +61,26 @@ def test_requests_that_follow_are_sent_before_all_that_have_ended_are_dealt_with
     urls = [f"{server.url}/page?{number}" for number in range(2 * _ALL)]
     results = fetch_all(urls, engine="curl", workers=_ALL, discard=True)
     assert [result.status for result in results] == [200] * 2 * _ALL
+
+
+def test_a_piece_of_a_large_body_costs_few_calls(server: LoopbackServer) -> None:
+    """libcurl gives pieces of 16 KiB: what is called for each is most of what a body costs."""
+    piece, number = 16 * 1024, 1024
+    calls = [0]
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        calls[0] += event == "call"
+
+    def calls_for(size: int) -> int:
+        server.pages["/page"] = Page(b"x" * size)
+        calls[0] = 0
+        threading.setprofile(count)  # the loop is a thread of its own
+        try:
+            (result,) = fetch_all([f"{server.url}/page"], engine="curl", discard=True)
+        finally:
+            threading.setprofile(None)
+        assert result.size == size
+        return calls[0]
+
+    few = calls_for(number * piece)
+    assert calls_for(3 * number * piece) - few < 4 * 2 * number
