@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
+from pyfetch.cli.signals import Suspension
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.labels import label_of_url
@@ -196,6 +197,21 @@ class Display:
             stack.enter_context(progress)
             self._write = progress.say
             stack.callback(setattr, self, "_write", self._write_plainly)
+
+    def suspending(self) -> AbstractContextManager[object]:
+        """Within, Ctrl-Z takes the bars away and gives the cursor back before it suspends."""
+        if not self._bars:
+            return contextlib.nullcontext()
+        return Suspension(self._suspend, self._go_on)
+
+    def _suspend(self) -> None:
+        if self._screen:
+            self._screen.suspend()
+        self.give_the_cursor_back()
+
+    def _go_on(self) -> None:
+        if self._screen:
+            self._screen.go_on()
 
     def give_the_cursor_back(self) -> None:
         """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -358,6 +359,23 @@ def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
     assert said[0] == f"failed: 2 {urls[1].removeprefix('http://')}: 404 Not Found"
     assert said[-1].startswith("pyfetch: fetched 2, failed 1 (404 ×1); 11 B in ")
     assert not any(BAR.search(line) for line in said)
+
+
+def test_ctrl_z_takes_the_bars_away_and_gives_the_cursor_back(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    """Else the shell would write into the bars, without a cursor. They are there again after it."""
+    later = server.routes["/later"] = Gate()
+    with Terminal(forked, f"{server.url}/later", "-o", "data") as screen:
+        wait_for_bars(screen, "50 % of     10 B")
+        # No shell could let this process go on, so the system does not stop it.
+        screen.process.send_signal(signal.SIGTSTP)
+        screen.wait_for(lambda: b"\x1b[J\x1b[?25h" in screen.raw)
+        screen.wait_for(lambda: screen.cursor_is_hidden)
+        wait_for_bars(screen, "50 % of     10 B")
+        later.open()
+        assert screen.end() == 0
+        assert not screen.cursor_is_hidden
 
 
 @pytest.mark.slow

@@ -60,6 +60,16 @@ class Screen:
         if self._progress:
             self._progress.make_room()
 
+    def suspend(self) -> None:
+        """Draw nothing any more until `go_on` is called."""
+        if self._progress:
+            self._progress.suspend()
+
+    def go_on(self) -> None:
+        """Draw again: what had been drawn was taken away."""
+        if self._progress:
+            self._progress.go_on()
+
     def finished(self, result: Result) -> None:
         """A result is complete, though its row may be still to come."""
         if self._failing and result.failed:

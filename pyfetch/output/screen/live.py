@@ -8,6 +8,7 @@ last frame is below the cursor, and goes with it.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -62,6 +63,10 @@ class Painter:
             self._is_drawn = False
             self._write(f"{end}{printed}{unseen}")
 
+    def forget(self) -> None:
+        """Note that the lines were taken away by others. It takes no lock."""
+        self._is_drawn = False
+
     def _encoded(self, texts: Sequence[Text]) -> str:
         """The texts, one below the other, with their colours as control sequences."""
         if not texts:
@@ -106,6 +111,15 @@ class LiveLines(ABC):
         self._not_before = time.monotonic() + _ROOM_FOR
         with contextlib.suppress(OSError):
             self._painter.clear(())
+
+    def suspend(self) -> None:
+        """Draw nothing any more until `go_on` is called. It takes no lock: for signal handlers."""
+        self._not_before = math.inf
+
+    def go_on(self) -> None:
+        """Draw again: what had been drawn was taken away by others."""
+        self._painter.forget()
+        self._not_before = 0.0
 
     def say(self, line: str) -> None:
         """Print a line above the others, with the next frame."""
