@@ -9,7 +9,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 
 import pytest
