@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pyfetch.cli.log import logging_to
 from pyfetch.cli.output_options import OutputOptions, ProgressForm, Rows
+from pyfetch.cli.signals import Suspension
 from pyfetch.models import Failure, Result
 from pyfetch.output import Sink
 from pyfetch.output.labels import label_of_url
@@ -57,9 +58,16 @@ class Display:
         if options.quiet:
             self._sinks.append(FailureLines(self.say))
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
+        self._makes_room = self._bars and bool(self._sinks) and self._is_shown_behind_pipe()
         self._screen: Screen | None = None
         self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
+
+    def _is_shown_behind_pipe(self) -> bool:
+        """Whether another program shows the lines of results where the bars are (`| cat`)."""
+        from pyfetch.output.pipelines import is_shown_on
+
+        return is_shown_on(self._err, self._out)
 
     @staticmethod
     def _wants_bars(options: OutputOptions) -> bool:
@@ -95,6 +103,8 @@ class Display:
         return self.is_table and self._only_failures
 
     def _show(self, result: Result) -> None:
+        if self._makes_room and self._screen:
+            self._screen.make_room()
         for sink in self._sinks:
             sink.show(result)
         if self._screen and self._rows_above_bars:
@@ -187,6 +197,21 @@ class Display:
             stack.enter_context(progress)
             self._write = progress.say
             stack.callback(setattr, self, "_write", self._write_plainly)
+
+    def suspending(self) -> AbstractContextManager[object]:
+        """Within, Ctrl-Z takes the bars away and gives the cursor back before it suspends."""
+        if not self._bars:
+            return contextlib.nullcontext()
+        return Suspension(self._suspend, self._go_on)
+
+    def _suspend(self) -> None:
+        if self._screen:
+            self._screen.suspend()
+        self.give_the_cursor_back()
+
+    def _go_on(self) -> None:
+        if self._screen:
+            self._screen.go_on()
 
     def give_the_cursor_back(self) -> None:
         """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""

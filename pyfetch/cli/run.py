@@ -120,6 +120,7 @@ class _CommandRun:
         began = time.monotonic()
         with (
             Interruption(self._run.stop, self._display.give_the_cursor_back) as interruption,
+            self._display.suspending(),
             self._files.closing(),
         ):
             error = self._fetch()

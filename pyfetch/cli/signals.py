@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import stat
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -89,6 +90,36 @@ class Interruption:
                 return came
 
 
+class Suspension:
+    """Lets Ctrl-Z suspend the process between `before` and `after`, while it is entered.
+
+    It is for the main thread. Where Ctrl-Z was ignored when the process began, it stays ignored.
+    """
+
+    def __init__(self, before: Callable[[], None], after: Callable[[], None]) -> None:
+        self._before = before
+        self._after = after
+        self._is_ours = False
+
+    def __enter__(self) -> Self:
+        self._is_ours = signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL
+        if self._is_ours:
+            signal.signal(signal.SIGTSTP, self._suspend)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_ours:
+            signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+
+    def _suspend(self, number: int, _frame: FrameType | None) -> None:
+        self._before()
+        signal.signal(number, signal.SIG_DFL)
+        # All threads stop here, unless there is no shell that could let them go on.
+        signal.pthread_kill(threading.get_ident(), number)
+        signal.signal(number, self._suspend)
+        self._after()
+
+
 def wait_for_second_signal(noted: int, waited: Callable[[], float] = seconds_without_cpu) -> None:
     """Wait until something can be read from `noted`, but no longer than a stop may take.
 
@@ -97,9 +128,16 @@ def wait_for_second_signal(noted: int, waited: Callable[[], float] = seconds_wit
     """
     began, waited_before = time.monotonic(), waited()
     left = LONGEST_STOP
-    while left > 0 and not select.select([noted], [], [], left)[0]:
+    while left > 0 and not _has_come(noted, left):
         added = min(waited() - waited_before, MOST_ADDED)
         left = began + LONGEST_STOP + added - time.monotonic()
+
+
+def _has_come(noted: int, seconds: float) -> bool:
+    """Whether a signal comes within so many seconds. Ctrl-Z is none that ends a process."""
+    if not select.select([noted], [], [], seconds)[0]:
+        return False
+    return bool(os.read(noted, 64).strip(bytes([signal.SIGTSTP])))
 
 
 def _ignored_here(_number: int, _frame: FrameType | None) -> None:

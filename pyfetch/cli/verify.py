@@ -19,6 +19,7 @@ from pyfetch.errors import StoppedError, UsageError
 from pyfetch.inputs import is_url
 from pyfetch.inputs.formats.checksums import parse_checksum_line
 from pyfetch.inputs.stream import numbered_lines
+from pyfetch.output.pipelines import is_shown_on
 from pyfetch.output.terminals import can_draw, same_terminal
 from pyfetch.output.verification import (
     VerificationSink,
@@ -181,11 +182,17 @@ def _sinks(
     if shows and not is_table:
         sinks.append(VerifiedTsv(out) if chosen == "tsv" else VerifiedJsonLines(out))
     if is_table or draws:
-        from pyfetch.output.screen.verification import VerificationScreen  # loads rich
+        from pyfetch.output.screen.verification import (
+            RoomForOthers,
+            VerificationScreen,
+        )  # loads rich
 
         screen = VerificationScreen(out, out if together else err)
         sinks += [screen] if is_table else []
-        watching = screen.watching(verification) if draws else watching
+        if draws:
+            watching = bar = screen.watching(verification)
+            if sinks and is_shown_on(err, out):
+                sinks.insert(0, RoomForOthers(bar))
     return sinks, watching
 
 

@@ -68,7 +68,7 @@ def read_head(buffer: ReadBuffer) -> tuple[StatusLine, Fields]:
         status_line, fields = parse_head(_read_block(buffer))
         if status_line.status >= 200 or status_line.status == _SWITCHING_PROTOCOLS:
             return status_line, fields
-    raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
+    raise too_many_interim()
 
 
 def _read_block(buffer: ReadBuffer) -> str:
@@ -185,6 +185,10 @@ def parse_field(line: str) -> tuple[str, str] | None:
 # Most lines of a response are equal to lines of the one before.
 cached_status_line = lru_cache(_CACHED_LINES)(parse_status_line)
 cached_field = lru_cache(_CACHED_LINES)(parse_field)
+
+
+def too_many_interim() -> BadHeadError:
+    return BadHeadError(f"more than {MAX_INTERIM} interim responses")
 
 
 def _too_long() -> BadHeadError:

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -61,6 +62,7 @@ def _be_child(run: Callable[[], None], output: int, kept: Iterable[int]) -> NoRe
         _take_streams(output)
         _close_all_but(kept)
         _forget_handlers()
+        _forget_suspension()
         gc.enable()
         run()
         status = 0
@@ -94,6 +96,12 @@ def _close_all_but(kept: Iterable[int]) -> None:
         os.closerange(start, number)
         start = number + 1
     os.closerange(start, os.sysconf("SC_OPEN_MAX"))
+
+
+def _forget_suspension() -> None:
+    """Let Ctrl-Z just suspend: what the other process does before that is for its terminal."""
+    if callable(signal.getsignal(signal.SIGTSTP)):
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
 
 
 def _forget_handlers() -> None:

@@ -13,6 +13,8 @@ from pyfetch.text import MASK
 BUCKETS = ("s3://", "s3a://", "gs://", "az://", "azure://", "memory://")
 """How the address of a bucket begins."""
 
+_ENDPOINT = r"(aws_|azure_(storage_)?|google_)?endpoint(_url)?"
+
 
 def is_bucket(place: str) -> bool:
     """Whether this is the address of a bucket, or of an object in one."""
@@ -83,7 +85,10 @@ def _option(pair: object) -> tuple[str, str]:
     if not are_texts or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", str(name)):
         about = f", not {name}" if name else ""
         raise ValueError(f"must be pairs of key and value, both text{about}")
-    return str(name).lower(), str(value)
+    key = str(name).lower()
+    if re.fullmatch(_ENDPOINT, key) and not re.match(r"https?://[^/]", str(value)):
+        raise ValueError(f"must have a URL as the value of {key} ({key}=https://HOST:PORT)")
+    return key, str(value)
 
 
 STORE_OPTIONS = StoreOptions()

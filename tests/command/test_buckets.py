@@ -287,6 +287,10 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "s3://b/../x", url], "odd component"),
         (["-o", "s3://b", "--store-option", "colour=blue", url], "colour"),
         (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
+        (
+            ["-o", "s3://b", "--store-option", "endpoint=localhost:9000", url],
+            "endpoint=https://HOST:PORT",
+        ),
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
         (["-o", bucket.address, "--verify"], "nothing to compare"),
     ):

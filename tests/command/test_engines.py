@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import trustme
 from pyfetch.http.route import new_socket
 from tests.support.certificates import authorities_in
 from tests.support.command import Command
-from tests.support.server import LoopbackServer, Page
+from tests.support.server import Handler, LoopbackServer, Page
 from tests.support.waiting import until
 
 CURL = ("--engine", "curl")
@@ -74,6 +74,27 @@ def test_an_address_without_a_socket_is_no_failure_if_another_one_answers(
         ended = pyfetch(*CURL, "--retries", "0", f"http://localhost:{server.server_port}/x")
     assert [row[0] for row in ended.rows] == ["200"]
     assert (ended.status, socket.AF_INET in families) == (0, True)
+
+
+def test_what_is_refused_behind_a_pause_fails_alone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """With `--content-disposition`, libcurl keeps the body until the file has its name."""
+
+    def chunked(body: bytes, end: bytes) -> Callable[[Handler], None]:
+        def route(handler: Handler) -> None:
+            handler.head(200, Transfer_Encoding="chunked")
+            handler.send(b"%x\r\n%b\r\n%b" % (len(body), body, end))
+            handler.cut()
+
+        return route
+
+    server.routes["/large"] = chunked(b"x" * 15_000, b"0\r\n\r\n")
+    server.routes["/odd"] = chunked(b"x", b"g\r\n")
+    server.pages["/good"] = Page(b"good")
+    urls = [f"{server.url}/{name}" for name in ("large", "odd", "good")]
+    ended = pyfetch(*CURL, "--content-disposition", "--max-size", "10000", "--retries", "0", *urls)
+    assert [row[4] for row in ended.rows] == ["too-large", "truncated", "-"]
 
 
 @pytest.mark.slow

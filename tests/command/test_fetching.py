@@ -238,6 +238,12 @@ def reset_in_the_body(handler: Handler) -> None:
     reset(handler)
 
 
+def reset_in_the_head(handler: Handler) -> None:
+    handler.send(b"HTTP/1.1 200 OK\r\nContent-Le")
+    reset(handler)
+    os.close(handler.connection.detach())  # the server would begin with an orderly end
+
+
 def stalled_body(handler: Handler) -> None:
     handler.head(200, Content_Length=str(len(BODY)))
     handler.send(BODY[:1000])
@@ -282,6 +288,7 @@ WRONG: dict[str, tuple[Callable[[Handler], None], str]] = {
     "chunked without its end": (chunked_without_end, "truncated"),
     "cut in a chunk": (chunked_cut_in_a_chunk, "truncated"),
     "reset": (reset_in_the_body, "truncated"),
+    "reset in the head": (reset_in_the_head, "connect"),
     "stalled body": (stalled_body, "timeout"),
     "stalled head": (stalled_head, "timeout"),
     "not HTTP": (not_http, "connect"),

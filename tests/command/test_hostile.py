@@ -35,6 +35,11 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "cut in a field": (OK + b"Content-Type: text/plain\r\nContent-Le", "truncated"),
     "cut behind a field": (OK + b"Content-Type: text/plain\r\n", "truncated"),
     "cut behind the status": (OK, "truncated"),
+    "cut in the last line": (OK + b"Content-Length: 5\r\n\r", "truncated"),
+    "two carriage returns": (OK + b"\r\r\nContent-Length: 5\r\n\r\nhello", "wrong-content"),
+    "no space behind the version": (b"HTTP/1.1200 OK\r\n\r\nabc", "connect"),
+    "another protocol": (b"http/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "connect"),
+    "HTTP/2 as text": (b"HTTP/2 200 OK\r\nContent-Length: 5\r\n\r\nhello", "connect"),
     "no field": (OK + b"garbage\r\nContent-Length: 100\r\n\r\nabc", "wrong-content"),
     "space before the colon": (OK + b"Content-Length : 100\r\n\r\nabc", "truncated"),
     "control in a length": (OK + b"Content-Length: 1\x012\r\n\r\nabc", "wrong-content"),
@@ -83,6 +88,18 @@ def test_an_answer_that_is_no_proper_http_is_a_failure_and_never_a_file(
     assert found == {name: error for name, (_, error) in broken.items()}
     for number in range(len(broken)):
         assert (pyfetch.directory / str(number)).read_bytes() == b"as it was"
+
+
+def test_interim_responses_without_end_end_a_try(pyfetch: Command, server: LoopbackServer) -> None:
+    """Each one is new data, so `--timeout` does not end it."""
+
+    def hints(handler: Handler) -> None:
+        while not handler.server.over.wait(0.005):
+            handler.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
+
+    server.routes["/x"] = hints
+    ended = pyfetch("--retries", "0", "--max-time", "10s", f"{server.url}/x")
+    assert ended.rows[0][4] == "wrong-content"
 
 
 SOUND: dict[str, bytes] = {
@@ -161,6 +178,16 @@ def test_chunks_that_are_told_in_an_odd_way_are_decoded_or_refused(
     else:
         for number in range(len(heads)):
             assert (pyfetch.directory / str(number)).read_bytes() == b"hello"
+
+
+def test_an_empty_body_may_have_a_trailer(pyfetch: Command, server: LoopbackServer) -> None:
+    """Head, last chunk and trailer come at once."""
+    empty = b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\nX: z\r\n\r\n"
+    server.routes["/away"] = raw(b"HTTP/1.1 302 Found\r\nLocation: /empty\r\n" + empty)
+    server.routes["/empty"] = raw(OK + empty)
+    ended = pyfetch("--retries", "0", f"{server.url}/away")
+    assert ended.rows[0][4] == "-"
+    assert (pyfetch.directory / "away").read_bytes() == b""
 
 
 @pytest.mark.parametrize("place", [".pyfetch", ".pyfetch/parts", ".pyfetch/lock"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -357,6 +359,48 @@ def test_rows_in_a_pipe_leave_the_bars_on_the_terminal(
     assert said[0] == f"failed: 2 {urls[1].removeprefix('http://')}: 404 Not Found"
     assert said[-1].startswith("pyfetch: fetched 2, failed 1 (404 ×1); 11 B in ")
     assert not any(BAR.search(line) for line in said)
+
+
+def test_ctrl_z_takes_the_bars_away_and_gives_the_cursor_back(
+    forked: InstalledCommand, server: LoopbackServer
+) -> None:
+    """Else the shell would write into the bars, without a cursor. They are there again after it."""
+    later = server.routes["/later"] = Gate()
+    with Terminal(forked, f"{server.url}/later", "-o", "data") as screen:
+        wait_for_bars(screen, "50 % of     10 B")
+        # No shell could let this process go on, so the system does not stop it.
+        screen.process.send_signal(signal.SIGTSTP)
+        screen.wait_for(lambda: b"\x1b[J\x1b[?25h" in screen.raw)
+        screen.wait_for(lambda: screen.cursor_is_hidden)
+        wait_for_bars(screen, "50 % of     10 B")
+        later.open()
+        assert screen.end() == 0
+        assert not screen.cursor_is_hidden
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize(
+    ("pipeline", "is_shown"), [("cat", True), ("tee copy | cat", True), ("cat > copy", False)]
+)
+def test_bars_make_room_for_what_a_pipeline_shows_in_their_place(
+    installed: InstalledCommand, server: LoopbackServer, pipeline: str, is_shown: bool
+) -> None:
+    """Else a line of `| cat` would be written over a bar, and have the bar's end as its own."""
+    gates = [Gate(), Gate()]
+    server.routes |= {"/a": gates[0], "/b": gates[1]}
+    urls = [f"{server.url}/a", f"{server.url}/b"]
+    with Terminal(installed, *urls, "-o", "data", columns=160, pipeline=pipeline) as screen:
+        for number, gate in enumerate(gates):
+            wait_for_bars(screen, f"{number}/2")
+            gate.open()
+        assert screen.end() == 0
+    taken_away = b"\r\x1b[J\x1b[?25h"
+    for number, url in enumerate(urls, 1):
+        before, row, _ = screen.raw.partition(f"200\t10\t{url}".encode())
+        assert bool(row) is is_shown
+        assert not is_shown or before.count(taken_away) >= number
+    assert is_shown or screen.raw.count(taken_away) == 1
 
 
 def test_messages_in_a_pipe_leave_the_rows_on_the_terminal(

@@ -158,17 +158,25 @@ class InstalledCommand:
         return subprocess.Popen([sys.executable, "-c", code], **given)
 
     def popen(
-        self, *arguments: str, terminal: str = "", closed: tuple[int, ...] = (), **options: Any
+        self,
+        *arguments: str,
+        terminal: str = "",
+        closed: tuple[int, ...] = (),
+        pipeline: str = "",
+        **options: Any,
     ) -> subprocess.Popen[bytes]:
         """The same with the streams of this process, or others.
 
-        `terminal`: one to obey. `closed`: numbers of standard streams that are closed.
+        `terminal`: one to obey. `closed`: numbers of standard streams that are closed. `pipeline`:
+        what the shell runs behind it.
         """
         # Not as a preexec_fn: those are not safe beside the threads of the tests' servers.
         launcher = [sys.executable, "-I", "-S", "-c", _TAKE_TERMINAL, terminal] if terminal else []
         if closed:
             closing = " ".join(f"{number}>&-" for number in closed)
             launcher = [*launcher, "sh", "-c", f'exec "$@" {closing}', "sh"]
+        if pipeline:
+            launcher = [*launcher, "/bin/sh", "-c", f'"$@" | {pipeline}', "sh"]
         given: dict[str, Any] = {"cwd": self.directory, "env": self.environment} | options
         return subprocess.Popen([*launcher, COMMAND, *WITHOUT_WAITS, *arguments], **given)
 

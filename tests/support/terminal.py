@@ -26,7 +26,7 @@ class Terminal:
 
     What is not given as `stdin`, `stdout` or `stderr` (as for `subprocess.Popen`) is the
     terminal. `environment` is added to that of the command. At the end of the block the
-    command is killed if it still runs.
+    command is killed if it still runs. `pipeline`: what the shell runs behind the command.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Terminal:
         stdin: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
+        pipeline: str = "",
         **environment: str,
     ) -> None:
         kept = {k: v for k, v in command.environment.items() if k not in _NOT_OF_THE_TEST}
@@ -47,9 +48,11 @@ class Terminal:
         """Every byte that was written to the terminal and read so far."""
         self._terminal, other_end = pty.openpty()
         termios.tcsetwinsize(other_end, (rows, columns))
+        given: dict[str, Any] = {"pipeline": pipeline} if pipeline else {}
         self.process: subprocess.Popen[bytes] = command.popen(
             *arguments,
             terminal=os.ttyname(other_end),
+            **given,
             stdin=other_end if stdin is None else stdin,
             stdout=other_end if stdout is None else stdout,
             stderr=other_end if stderr is None else stderr,

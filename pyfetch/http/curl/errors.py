@@ -38,6 +38,7 @@ WEIRD_SERVER_REPLY = 8
 OUT_OF_MEMORY = 27
 OPERATION_TIMEDOUT = 28
 GOT_NOTHING = 52
+RECV_ERROR = 56
 PEER_FAILED_VERIFICATION = 60
 BAD_CONTENT_ENCODING = 61
 PROXY = 97
@@ -47,6 +48,8 @@ _TLS = frozenset({35, 53, 54, 58, 59, 64, 66, 77, 83, 91})
 NO_HTTP = frozenset({UNSUPPORTED_PROTOCOL, WEIRD_SERVER_REPLY})
 """What has come is no answer."""
 _RESOLVE = frozenset({COULDNT_RESOLVE_PROXY, COULDNT_RESOLVE_HOST})
+_NO_STATUS_LINE = re.compile("HTTP/0.9|Invalid status line|version|Version mismatch")
+"""What libcurl says where the first line is none of a response that it knows."""
 _BAD_HTTP = frozenset({WEIRD_SERVER_REPLY, TOO_LARGE, UNSUPPORTED_PROTOCOL, BAD_CONTENT_ENCODING})
 _SOCKS_REPLIES = {
     1: "general SOCKS server failure",
@@ -167,11 +170,11 @@ def _of_answer(code: int, text: str, progress: Reached) -> Exception:
         return InvalidURL(text)
     if code == OUT_OF_MEMORY:
         return MemoryError(text)
-    if "HTTP/0.9" in text or text == "Invalid status line":  # no HTTP at all
+    if code in NO_HTTP and _NO_STATUS_LINE.search(text):
         return BadStatusLine(text)
     if code in _BAD_HTTP:
         return BadHeadError(text)
-    if progress.has_lines:
+    if progress.has_lines and code != RECV_ERROR:
         return HeadCutError("the connection was closed within the head of the response")
     if code in (0, GOT_NOTHING):
         return RemoteDisconnected("the server closed the connection without a response")

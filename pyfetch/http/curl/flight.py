@@ -15,6 +15,7 @@ from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
 from pyfetch.http.curl.errors import NO_HTTP, URL_MALFORMAT, caused, why_no_answer
 from pyfetch.http.curl.handle import Handle
+from pyfetch.http.curl.head import without_end
 from pyfetch.http.curl.incoming_body import REFUSED, IncomingBody
 from pyfetch.http.response import ResponseHead
 from pyfetch.http.response_head import MAX_FIELDS
@@ -136,8 +137,9 @@ class Flight:
             if self._response is None:
                 if handle.connection.is_being_sent and handle.connection.had_the_answer(data):
                     return REFUSED
-                if handle.heads.has_final():
-                    self._take_head(handle, body)
+                self._take_head(handle, body)
+                if self._response is None:
+                    raise failures.of_request(without_end(), self._planned.config.timeout)
             return body.put(data)
         except BaseException as error:
             self._error = error
@@ -149,19 +151,22 @@ class Flight:
         assert handle, "it is in flight"  # noqa: S101
         assert body, "it is in flight"  # noqa: S101
         try:
-            if handle.heads.has_final():
-                self._take_head(handle, body)
+            self._take_head(handle, body)
         except BaseException as error:
             return error
         return _ENOUGH if body.is_enough else None
 
     def _take_head(self, handle: Handle, body: IncomingBody) -> None:
-        """Judge the head of the response, which has come. Raises `TargetError`."""
-        transfer, planned = self.transfer, self._planned
+        """Judge the head of the response, if it has come. Raises `TargetError`."""
+        planned = self._planned
         try:
-            response = handle.response(planned.url(self._state))
+            if handle.heads.has_final():
+                self._judge(handle.response(planned.url(self._state)), handle, body)
         except HTTPException as error:
             raise failures.of_request(error, planned.config.timeout) from error
+
+    def _judge(self, response: ResponseHead, handle: Handle, body: IncomingBody) -> None:
+        transfer, planned = self.transfer, self._planned
         self._response = response
         if handle.connection.is_new:
             handle.connection.speaks(response.version)
@@ -227,7 +232,7 @@ class Flight:
             self._send_again()  # by another version
             return
         try:
-            if self._error is None and self._response is None and handle.heads.has_final():
+            if self._error is None and self._response is None:
                 self._take_head(handle, body)
             response = self._response
             if connection.is_new or self._logs or (response is not None and response.raw):

@@ -16,9 +16,13 @@ from pyfetch.http.response_head import (
     parse_field,
     parse_head,
     parse_status_line,
+    too_many_interim,
 )
 
-_EMPTY_LINES = frozenset({b"\r\n", b"\n"})
+EMPTY_LINES = frozenset({b"\r\n", b"\n"})
+"""Lines that end a head (RFC 9112, section 2.2)."""
+_LATER_VERSIONS = ("2", "3")
+"""Versions of which libcurl makes a status line itself."""
 _SWITCHING_PROTOCOLS = 101
 _CACHED_LINES = 512
 _CACHED_LENGTH = 256
@@ -50,13 +54,13 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
     if not of_proxy and lines and max(map(len, lines)) <= _CACHED_LENGTH:
         known: list[Any] = [*map(_cached_field, lines[1:-1])]
         # As nearly all heads are: one, whose lines are all well-formed fields.
-        if lines[-1] in _EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
+        if lines[-1] in EMPTY_LINES and None not in known and len(known) <= MAX_FIELDS:
             status_line, version = _cached_status_line(lines[0])
             if status_line.status >= 200:  # not `_is_final`: a call less for each URL
                 return FinalHead(status_line, Fields(known, are_short=True), version, is_plain=True)
     start = interim = 0
     for end, line in enumerate(lines):
-        if line not in _EMPTY_LINES:
+        if line not in EMPTY_LINES:
             continue
         head = b"".join(lines[start:end])
         if len(head) > MAX_HEAD_SIZE:
@@ -72,8 +76,8 @@ def final_head(lines: Sequence[bytes], of_proxy: int) -> FinalHead:
             continue
         interim += 1
         if interim > MAX_INTERIM:
-            raise BadHeadError(f"more than {MAX_INTERIM} interim responses")
-    raise BadHeadError("its head has no end")
+            raise too_many_interim()
+    raise without_end()
 
 
 def framed_by_libcurl(head: bytes) -> tuple[bool, bool]:
@@ -103,10 +107,11 @@ def _is_final(status_line: StatusLine) -> bool:
 
 def _as_http_1(block: str) -> tuple[str, str | None]:
     """A head as HTTP/1.1 would have it, and its version, if that is another one."""
-    if block.startswith("HTTP/1"):
-        return block, None
-    version, _, rest = block.removeprefix("HTTP/").partition(" ")
-    return f"HTTP/1.1 {rest}", version
+    protocol, _, rest = block.partition(" ")
+    version = protocol.removeprefix("HTTP/")
+    if version in _LATER_VERSIONS:
+        return f"HTTP/1.1 {rest}", version
+    return block, None
 
 
 @lru_cache(_CACHED_LINES)
@@ -124,11 +129,15 @@ def raw_head(lines: Sequence[bytes], of_proxy: int) -> bytes:
     """The head that `final_head` parses, as it came, with the empty line that ends it."""
     start = 0
     for end, line in enumerate(lines):
-        if line not in _EMPTY_LINES:
+        if line not in EMPTY_LINES:
             continue
         if not is_interim(lines[start]):
             if not of_proxy:
                 return b"".join(lines[start : end + 1])
             of_proxy -= 1
         start = end + 1
-    raise BadHeadError("its head has no end")
+    raise without_end()
+
+
+def without_end() -> BadHeadError:
+    return BadHeadError("its head has no end")

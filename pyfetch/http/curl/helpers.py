@@ -26,7 +26,7 @@ _ROOM = 1024 * 1024
 """More is received once no more bytes than this wait."""
 
 
-class _Job:
+class _Assigned:
     """Work that is done once, by the thread that takes it first."""
 
     __slots__ = ("_work", "done")
@@ -75,7 +75,7 @@ class Helpers:
             thread_name_prefix="pyfetch-waiting",
             initializer=leave_signals_to_main,
         )
-        self._jobs: dict[Future[None], _Job] = {}
+        self._assigned: dict[Future[None], _Assigned] = {}
         """Those that are not done, by what tells that they are."""
         self._is_closed = False
 
@@ -84,26 +84,26 @@ class Helpers:
 
         It must not raise. `waits`: for a server, using no CPU.
         """
-        job = _Job(work)
-        self._jobs[job.done] = job
-        job.done.add_done_callback(self._jobs.pop)
+        one = _Assigned(work)
+        self._assigned[one.done] = one
+        one.done.add_done_callback(self._assigned.pop)
         try:
-            (self._waiting if waits else self._computing).submit(job.do)
+            (self._waiting if waits else self._computing).submit(one.do)
         except RuntimeError:  # "can't start new thread": it waits for a helper that may never come
             if self._is_closed:
-                job.drop()
+                one.drop()
                 raise
-            job.do()
+            one.do()
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until no helper works. Returns whether that was within the time."""
-        return not futures.wait(list(self._jobs), timeout=seconds).not_done
+        return not futures.wait(list(self._assigned), timeout=seconds).not_done
 
     def close(self) -> None:
         """Start nothing more."""
         self._is_closed = True
-        for job in list(self._jobs.values()):
-            job.drop()
+        for one in list(self._assigned.values()):
+            one.drop()
         self._computing.shutdown(wait=False)
         self._waiting.shutdown(wait=False)
 

@@ -254,7 +254,12 @@ class IncomingBody:
         """Receive again after a pause."""
         if self.is_paused:
             self._end_pause()
-            self._handle.easy.pause(pycurl.PAUSE_CONT)
+            try:
+                self._handle.easy.pause(pycurl.PAUSE_CONT)
+            except pycurl.error:
+                # What libcurl had kept was refused, or its transfer has ended during the pause.
+                # It reports an end only in the second case.
+                self._helped()
 
     def _end_pause(self) -> None:
         """Note that nothing of this program holds it up any more."""

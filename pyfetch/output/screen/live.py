@@ -8,7 +8,9 @@ last frame is below the cursor, and goes with it.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
@@ -21,6 +23,8 @@ from pyfetch.system import daemon
 
 TICK = 0.125
 """Seconds between two frames."""
+_ROOM_FOR = 0.1
+"""Seconds that others have for a line in the place of the lines."""
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _ERASE_LINE, _ERASE_BELOW = "\x1b[2K", "\x1b[J"
@@ -59,6 +63,10 @@ class Painter:
             self._is_drawn = False
             self._write(f"{end}{printed}{unseen}")
 
+    def forget(self) -> None:
+        """Note that the lines were taken away by others. It takes no lock."""
+        self._is_drawn = False
+
     def _encoded(self, texts: Sequence[Text]) -> str:
         """The texts, one below the other, with their colours as control sequences."""
         if not texts:
@@ -83,6 +91,7 @@ class LiveLines(ABC):
         self._painter = Painter(console)
         self._said: deque[Text] = deque()
         self._ended = threading.Event()
+        self._not_before = 0.0
         self._ticker = daemon(self._tick, "progress")
 
     def __enter__(self) -> Self:
@@ -96,6 +105,21 @@ class LiveLines(ABC):
         self._ticker.join()
         with contextlib.suppress(OSError):  # the terminal is gone, and its lines with it
             self._painter.clear(self._above(), self._last_unseen())
+
+    def make_room(self) -> None:
+        """Take the lines away for a moment: another program is about to print there."""
+        self._not_before = time.monotonic() + _ROOM_FOR
+        with contextlib.suppress(OSError):
+            self._painter.clear(())
+
+    def suspend(self) -> None:
+        """Draw nothing any more until `go_on` is called. It takes no lock: for signal handlers."""
+        self._not_before = math.inf
+
+    def go_on(self) -> None:
+        """Draw again: what had been drawn was taken away by others."""
+        self._painter.forget()
+        self._not_before = 0.0
 
     def say(self, line: str) -> None:
         """Print a line above the others, with the next frame."""
@@ -124,7 +148,8 @@ class LiveLines(ABC):
     def _tick(self) -> None:
         with contextlib.suppress(OSError):
             while not self._ended.wait(TICK):
-                self._draw()
+                if time.monotonic() >= self._not_before:
+                    self._draw()
 
     def _draw(self) -> None:
         lines = self._lines()

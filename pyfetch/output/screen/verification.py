@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Protocol, TextIO
 
 from rich.console import Console
@@ -55,6 +54,16 @@ class VerificationBar(LiveLines):
         return [bar(part, width, look).append(f" {figures}")]
 
 
+class RoomForOthers:
+    """Takes the bar away before each row that another program is about to show in its place."""
+
+    def __init__(self, bar: LiveLines) -> None:
+        self._bar = bar
+
+    def show(self, found: VerifiedFile) -> None:  # noqa: ARG002 - whatever it is
+        self._bar.make_room()
+
+
 class VerificationScreen:
     """Rows for people, and a bar below them. `err` is `out` where both are one terminal."""
 
@@ -71,7 +80,7 @@ class VerificationScreen:
             row.append(f": {escaped(found.detail)}", "default")
         self._print(row)
 
-    def watching(self, watched: Watched) -> AbstractContextManager[object]:
+    def watching(self, watched: Watched) -> VerificationBar:
         """Within, draw a bar that shows how far the work has come."""
         bar = VerificationBar(self._bar, watched)
         if self._bar is self._rows:

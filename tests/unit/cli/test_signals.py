@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -47,6 +48,11 @@ def test_a_stop_ends_when_its_time_is_over(noted: Pipe) -> None:
 
 def test_time_in_which_others_had_the_cpus_does_not_count(noted: Pipe) -> None:
     assert seconds(noted, [5.0, 5.04]) >= STOP + 0.04
+
+
+def test_ctrl_z_is_no_second_signal(noted: Pipe) -> None:
+    os.write(noted.into, bytes([signal.SIGTSTP]))
+    assert seconds(noted, [5.0]) >= STOP
 
 
 def test_that_has_an_end_too(noted: Pipe) -> None:
