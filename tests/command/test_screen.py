@@ -97,9 +97,13 @@ def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
     size, half = 20_000_000, 15_000_000
     slow = rest(f"bytes {half}-{size - 1}/{size}", b"", ETag=ETAG, Content_Length=str(size - half))
 
+    seen = threading.Event()
+
     def page(handler: Handler) -> None:
         if handler.headers.get("Range"):
             slow(handler)
+            handler.wfile.flush()
+            seen.wait(LONGEST_WAIT)
             while not handler.server.over.wait(0.01):
                 handler.send(bytes(1000))
                 handler.wfile.flush()
@@ -115,6 +119,7 @@ def test_a_part_that_goes_on_counts_as_size_and_not_as_speed(
         if columns > 40:
             screen.wait_for("resumed at 15.0 MB")
         screen.wait_for(" 75 %")
+        seen.set()
         screen.wait_for(lambda: re.search(r"\d kB/s, .* left", whole(screen)) is not None)
 
 
