@@ -26,6 +26,7 @@ from pyfetch.text import escaped, masked
 
 if TYPE_CHECKING:
     from pyfetch.output.screen.consoles import Screen
+    from pyfetch.output.screen.live import LiveLines
 
 _NUMBER_AND_UNIT = r"(?<=\d) (?=[kMGTP]?B\b|m?s\b)"
 """A blank at which no line ends."""
@@ -60,6 +61,7 @@ class Display:
         self._bars = can_draw(err) and not mixed and self._wants_bars(options)
         self._makes_room = self._bars and bool(self._sinks) and self._is_shown_behind_pipe()
         self._screen: Screen | None = None
+        self._progress: LiveLines | None = None
         self._rows_above_bars = self.is_table and self._bars and same_terminal(out, err)
         self._write: Callable[[str], None] = self._write_plainly
 
@@ -103,8 +105,8 @@ class Display:
         return self.is_table and self._only_failures
 
     def _show(self, result: Result) -> None:
-        if self._makes_room and self._screen:
-            self._screen.make_room()
+        if self._makes_room and self._progress:
+            self._progress.make_room()
         for sink in self._sinks:
             sink.show(result)
         if self._screen and self._rows_above_bars:
@@ -193,7 +195,7 @@ class Display:
             if self._options.rows is Rows.NONE:
                 failures = False
             counts = RunCounts(run, summary, fraction_read)
-            progress = self._screen.progress(run, counts, failures=failures)
+            progress = self._progress = self._screen.progress(run, counts, failures=failures)
             stack.enter_context(progress)
             self._write = progress.say
             stack.callback(setattr, self, "_write", self._write_plainly)
@@ -205,13 +207,13 @@ class Display:
         return Suspension(self._suspend, self._go_on)
 
     def _suspend(self) -> None:
-        if self._screen:
-            self._screen.suspend()
+        if self._progress:
+            self._progress.suspend()
         self.give_the_cursor_back()
 
     def _go_on(self) -> None:
-        if self._screen:
-            self._screen.go_on()
+        if self._progress:
+            self._progress.go_on()
 
     def give_the_cursor_back(self) -> None:
         """Show the cursor that the bars have hidden. Never blocks; any thread may call it."""

@@ -59,7 +59,7 @@ class IncomingBody:
         self.queue: QueuedBody | None = None
         """Pieces for a helper, if it is large."""
         self._streamed: list[bytes] = []
-        """Pieces that libcurl has appended itself, if it does."""
+        """Pieces that `_streaming` has taken and that are not handed over yet."""
         self._is_over = False
         self.other: OtherBody | None = None
         """The body of an answer that is not the target's content, if such answers are kept."""

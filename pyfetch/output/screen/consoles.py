@@ -31,7 +31,6 @@ class Screen:
         self._extras = extras
         self._table: Table | None = None
         self._failing: FailingNow | None = None
-        self._progress: RunBars | None = None
 
     def table(self, *, batched: bool, values: bool, gone: str) -> Table:
         """The sink that prints rows; `batched` where bars are drawn below them: see `Table`."""
@@ -43,8 +42,7 @@ class Screen:
         """The bars. Rows of a batched table, and `failures`, are printed ahead of each frame."""
         self._failing = FailingNow() if failures else None
         in_terminal = self._sends_progress
-        self._progress = RunBars(self._bars, watched, counts, self._above, in_terminal=in_terminal)
-        return self._progress
+        return RunBars(self._bars, watched, counts, self._above, in_terminal=in_terminal)
 
     @property
     def last_words(self) -> bytes:
@@ -54,21 +52,6 @@ class Screen:
     @property
     def _sends_progress(self) -> bool:
         return self._extras and terminals.shows_progress(os.environ)
-
-    def make_room(self) -> None:
-        """Take the bars away for a moment: another program is about to print there."""
-        if self._progress:
-            self._progress.make_room()
-
-    def suspend(self) -> None:
-        """Draw nothing any more until `go_on` is called."""
-        if self._progress:
-            self._progress.suspend()
-
-    def go_on(self) -> None:
-        """Draw again: what had been drawn was taken away."""
-        if self._progress:
-            self._progress.go_on()
 
     def finished(self, result: Result) -> None:
         """A result is complete, though its row may be still to come."""

@@ -22,7 +22,7 @@ INSTALL = "apt-get install nginx"
 LONGEST_START = 10.0
 """Seconds after which it will not come any more."""
 CONNECTIONS = 4096
-"""For each of its processes, as many as it may need descriptors for."""
+"""Of each of its processes, at most. Each may need a second descriptor, for a file."""
 MOST_OPEN_FILES = 20_000
 """Files that each of its processes keeps open at most, so that serving them is quick."""
 

@@ -188,9 +188,8 @@ def saying(*command: str) -> Callable[[Job], list[str]]:
 LINES, NOTHING = Delivery.LINES, Delivery.NOTHING
 ARTICLE = Program("article", "requests, threads (saves nothing)", of_ours("article.py"), (), LINES)
 
-BY_LIBCURL = Program(
-    "libcurl", "pyfetch --engine curl", pyfetch("--engine", "curl"), option="--engine"
-)
+BY_CURL = ("--engine", "curl")
+BY_LIBCURL = Program("libcurl", "pyfetch --engine curl", pyfetch(*BY_CURL), option="--engine")
 
 SAVING = (
     Program("pyfetch", "pyfetch", pyfetch()),
@@ -224,12 +223,12 @@ NOT_HASHING = (
     ),
     Program(
         "libcurl-no-hash", "pyfetch --engine curl --no-hash",
-        pyfetch("--engine", "curl", "--no-hash"), option="--engine",
+        pyfetch(*BY_CURL, "--no-hash"), option="--engine",
     ),
 )  # fmt: skip
 """The same, and pyfetch without what the others do not do either."""
 
-SIX = ("--connections-per-host", "6", "--engine", "curl")
+SIX = ("--connections-per-host", "6", *BY_CURL)
 BY_HTTP_2 = (
     Program("pyfetch", "pyfetch --engine curl, 6 connections", pyfetch(*SIX), option="--engine"),
     Program("http1", "the same, --http 1.1", pyfetch("--http", "1.1", *SIX), option="--engine"),
@@ -251,7 +250,7 @@ DISCARDING = (
     ),
     ARTICLE,
     Program(
-        "libcurl", "pyfetch --discard --engine curl", pyfetch("--discard", "--engine", "curl"),
+        "libcurl", "pyfetch --discard --engine curl", pyfetch("--discard", *BY_CURL),
         (), LINES, option="--engine",
     ),
     Program("curl", "curl -Z -o /dev/null", discarding_curl, ("curl",), LINES),
@@ -276,7 +275,6 @@ COMPUTING = (
 """Those that do something with each file: `work.py`."""
 
 PACKING = ("--pack", "webdataset")
-BY_CURL = ("--engine", "curl")
 OF_PACKS = (
     Program("pyfetch", "pyfetch: files", pyfetch()),
     Program(
