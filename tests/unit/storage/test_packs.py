@@ -9,7 +9,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -96,6 +96,16 @@ def packs_of(store: PackStore, state: State) -> Packs:
     return packs
 
 
+@contextmanager
+def opened_packs(
+    directory: OutputDirectory, place: Path, settings: Settings = SETTINGS
+) -> Iterator[tuple[Packs, State, PackStore]]:
+    """What a run into packs has, with its state in `place`."""
+    store = PackStore.of(settings, directory)
+    with closing(State(place / "state")) as state, closing(store):
+        yield packs_of(store, state), state, store
+
+
 def note(packs: Packs, state: State, stored: StoredMember) -> None:
     state.claim(stored.name, f"http://host/{stored.name}", lambda: False)
     facts = FileFacts(stored.length, 1, stored=stored.text())
@@ -135,9 +145,7 @@ def test_the_state_knows_no_member_behind_one_that_it_does_not_know(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Else a run that is killed then would leave one that is fetched, and packed, again."""
-    store = PackStore.of(SETTINGS, directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path) as (packs, state, store):
         first, second, third = (store.writer.append(member(name), ord(name)) for name in "abc")
         note(packs, state, second)
         assert not list(state.packed().all())
@@ -155,9 +163,7 @@ def test_a_url_that_comes_again_finds_what_is_not_recorded_yet(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Else it would be packed twice. Nor is it recorded before what was packed before it."""
-    store = PackStore.of(SETTINGS, directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path) as (packs, state, store):
         ledger = FileLedger(
             Settings(pack=Pack.WEBDATASET, output_dir=str(tmp_path)), state, lasting=True,
             store=store, packs=packs,
@@ -195,9 +201,11 @@ def test_a_pack_that_cannot_be_sealed_is_told_again_and_again(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Until the run has ended: somebody may have passed over what was told first."""
-    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=1)) as (
+        packs,
+        state,
+        store,
+    ):
         for name in "ab":
             note(packs, state, store.writer.append(member(name), ord(name)))
         (tmp_path / "000000.json").mkdir()
@@ -257,9 +265,7 @@ def test_the_end_of_a_pack_is_written_whole_or_the_pack_is_not_sealed(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return pwritev(descriptor, [b"".join(buffers)[:512]], at)
 
-    store = PackStore.of(SETTINGS, directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path) as (packs, state, store):
         note(packs, state, store.writer.append(member("a"), 1))
         store.writer.close()
         with monkeypatch.context() as patch:
@@ -272,9 +278,11 @@ def test_the_end_of_a_pack_is_written_whole_or_the_pack_is_not_sealed(
 def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=2)) as (
+        packs,
+        state,
+        store,
+    ):
         first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, first)  # the same URL came again
@@ -308,9 +316,11 @@ def test_an_open_pack_keeps_what_members_of_others_refer_to(
     directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if there is a newer version of it since, so that no URL has it any more."""
-    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=1), directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=1)) as (
+        packs,
+        state,
+        store,
+    ):
         old, other, new = (store.writer.append(member(name), place)
                            for place, name in enumerate("aba"))  # fmt: skip
         for stored in (old, other, new):
@@ -329,9 +339,11 @@ def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_repo
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Also a full one: what was not reported is fetched, and packed, again."""
-    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=3), directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=3)) as (
+        packs,
+        state,
+        store,
+    ):
         first, _, third = (store.writer.append(member(name), ord(name)) for name in "abc")
         note(packs, state, third)
         note(packs, state, first)
@@ -343,9 +355,11 @@ def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_repo
 def test_a_full_pack_whose_writer_was_killed_once_all_was_reported_is_sealed(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    store = PackStore.of(Settings(pack=Pack.WEBDATASET, pack_count=2), directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=2)) as (
+        packs,
+        state,
+        store,
+    ):
         first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, second)
@@ -396,9 +410,7 @@ class LedgerOf:
 def test_a_pack_that_got_its_name_when_its_run_was_killed_is_left_as_it_is(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    store = PackStore.of(SETTINGS, directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path) as (packs, state, store):
         note(packs, state, store.writer.append(member("a"), 1))
         state.commit()
         opened = tmp_path / ".pyfetch" / "packs" / "000000.tar"
@@ -414,9 +426,7 @@ def test_a_pack_that_got_its_name_when_its_run_was_killed_is_left_as_it_is(
 def test_what_stands_beside_a_pack_replaces_no_file_of_the_user(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    store = PackStore.of(SETTINGS, directory)
-    with closing(State(tmp_path / "state")) as state, closing(store):
-        packs = packs_of(store, state)
+    with opened_packs(directory, tmp_path) as (packs, state, store):
         note(packs, state, store.writer.append(member("a"), 1))
         (tmp_path / "000000.json").write_text('{"mine": 1}')
         state.commit()
