@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,10 +99,10 @@ def packs_of(store: PackStore, state: State) -> Packs:
 
 @contextmanager
 def opened_packs(
-    directory: OutputDirectory, place: Path, settings: Settings = SETTINGS
+    directory: OutputDirectory, place: Path, pack_count: int | None = SETTINGS.pack_count
 ) -> Iterator[tuple[Packs, State, PackStore]]:
     """What a run into packs has, with its state in `place`."""
-    store = PackStore.of(settings, directory)
+    store = PackStore.of(replace(SETTINGS, pack_count=pack_count), directory)
     with closing(State(place / "state")) as state, closing(store):
         yield packs_of(store, state), state, store
 
@@ -201,11 +202,7 @@ def test_a_pack_that_cannot_be_sealed_is_told_again_and_again(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Until the run has ended: somebody may have passed over what was told first."""
-    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=1)) as (
-        packs,
-        state,
-        store,
-    ):
+    with opened_packs(directory, tmp_path, pack_count=1) as (packs, state, store):
         for name in "ab":
             note(packs, state, store.writer.append(member(name), ord(name)))
         (tmp_path / "000000.json").mkdir()
@@ -278,11 +275,7 @@ def test_the_end_of_a_pack_is_written_whole_or_the_pack_is_not_sealed(
 def test_a_pack_is_sealed_when_the_state_on_disk_knows_all_its_members(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=2)) as (
-        packs,
-        state,
-        store,
-    ):
+    with opened_packs(directory, tmp_path, pack_count=2) as (packs, state, store):
         first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, first)  # the same URL came again
@@ -316,11 +309,7 @@ def test_an_open_pack_keeps_what_members_of_others_refer_to(
     directory: OutputDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also if there is a newer version of it since, so that no URL has it any more."""
-    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=1)) as (
-        packs,
-        state,
-        store,
-    ):
+    with opened_packs(directory, tmp_path, pack_count=1) as (packs, state, store):
         old, other, new = (store.writer.append(member(name), place)
                            for place, name in enumerate("aba"))  # fmt: skip
         for stored in (old, other, new):
@@ -339,11 +328,7 @@ def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_repo
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
     """Also a full one: what was not reported is fetched, and packed, again."""
-    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=3)) as (
-        packs,
-        state,
-        store,
-    ):
+    with opened_packs(directory, tmp_path, pack_count=3) as (packs, state, store):
         first, _, third = (store.writer.append(member(name), ord(name)) for name in "abc")
         note(packs, state, third)
         note(packs, state, first)
@@ -355,11 +340,7 @@ def test_a_pack_whose_writer_was_killed_is_cut_behind_the_members_that_were_repo
 def test_a_full_pack_whose_writer_was_killed_once_all_was_reported_is_sealed(
     directory: OutputDirectory, tmp_path: Path
 ) -> None:
-    with opened_packs(directory, tmp_path, Settings(pack=Pack.WEBDATASET, pack_count=2)) as (
-        packs,
-        state,
-        store,
-    ):
+    with opened_packs(directory, tmp_path, pack_count=2) as (packs, state, store):
         first, second = (store.writer.append(member(name), ord(name)) for name in "ab")
         note(packs, state, first)
         note(packs, state, second)
