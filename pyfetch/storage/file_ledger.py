@@ -63,7 +63,8 @@ class FileLedger:
         self._noted: set[str] = set()
         """Open paths whose state has changed since the targets were named."""
         self._claimed: set[str] = set()
-        """Paths whose claims are not committed yet."""
+        """Paths whose claims have to be committed before their files appear: none of members, which
+        the state has together with their names, or not at all."""
         self._due: float | None = None
         self._task_of = task_of
         self._keeps = keeps
@@ -77,7 +78,8 @@ class FileLedger:
         with self._lock:
             path, known = self._names.of(target, in_use=self._in_use)
             if self._state.uncommitted:
-                self._claimed.add(path)
+                if not self._packs:
+                    self._claimed.add(path)
                 self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
             return target.at(path, self._complete(target, path, known))
@@ -95,7 +97,7 @@ class FileLedger:
             choose = self._names.free if beside else self._names.of
             path, known = choose(target, said, lambda path: self._in_use(path, target))
             self._given[target.index] = path
-            if path != target.path:
+            if path != target.path and not self._packs:
                 self.commit()  # before the file appears, the state on disk must say whose it is
             return target.at(path, self._complete(target, path, known))
 
