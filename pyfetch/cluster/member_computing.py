@@ -69,7 +69,7 @@ class MemberStage:
         self,
         store: Store | None,
         stopped: Callable[[], bool],
-        report: Callable[[int, FileFetched], None],
+        report: Callable[[int, FileFetched], object],
     ) -> None:
         """Compute the files of a run that begins now.
 
@@ -147,7 +147,7 @@ class _LedgerElsewhere:
     def __init__(self, task: Task, send: Send) -> None:
         self._task = task
         self._send = send
-        self.report: Callable[[int, FileFetched], None] = lambda _, fetched: send(fetched)
+        self.report: Callable[[int, FileFetched], object] = lambda _, fetched: send(fetched)
         self._lock = threading.Condition()
         self._known: dict[str, ComputedOf] = {}
         """By path, what is known of files that are there and not done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 M = TypeVar("M")
@@ -34,32 +34,28 @@ class PackingOrder(Generic[M]):
             else:
                 self._packed[target_index] = None
 
-    def report(self, target_index: int, message: M) -> None:
+    def report(self, target_index: int, message: M) -> bool:
         """Send what is to be said of a target, once all that was packed before is reported.
 
         Each target is reported at last, whether it was packed or not, and has failed or not.
+        Returns whether this is held back.
         """
         with self._lock:
             packed = self._packed
             if target_index not in packed:
                 self._send(message)
-                return
+                return False
             if not self._held and next(iter(packed)) == target_index:  # as a rule
                 del packed[target_index]
                 self._send(message)
-                return
+                return False
             self._held[target_index].append(message)
             while packed:
                 first = next(iter(packed))
                 if first not in self._held:
-                    return
+                    break
                 self._send_held(first)
-
-    def held(self) -> Iterator[tuple[int, M]]:
-        """What is held back, and behind which target."""
-        with self._lock:
-            held = [*self._held.items()]
-        return ((index, message) for index, messages in held for message in messages)
+            return target_index in self._held
 
     def hold(self, target_index: int, message: M) -> None:
         """Send this right behind what is held back of a target."""

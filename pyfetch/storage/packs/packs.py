@@ -65,6 +65,10 @@ class Packs:
         self._packs: dict[str, PackInWork] = {}
         self._recordable: list[PackedFile] = []
         self._order = PackingOrder(self._take_note)
+        self._held_behind: dict[str | None, int] = {}
+        """By member, as the state has it in `stored`, the target behind which it is held back."""
+        self._held_facts: dict[str, FileFacts] = {}
+        """By path, what was noted last of a file that is held back."""
         self._full: list[FullPack] = [
             FullPack(given.name, given.length, given.members)
             for given in left
@@ -110,20 +114,20 @@ class Packs:
         """Take note of a file that was fetched. Returns what may be recorded in the state now."""
         file = PackedFile(path, status, facts)
         with self._lock:
-            for index, held in self._order.held():
-                if held and held.facts.stored == facts.stored:  # the same URL came again
-                    self._order.hold(index, file)
-                    self._order.report(target_index, None)
-                    break
-            else:
-                self._order.report(target_index, file)
+            behind = self._held_behind.get(facts.stored) if self._held_behind else None
+            if behind is not None:  # the same URL came again
+                self._order.hold(behind, file)
+                self._held_facts[path] = facts
+                self._order.report(target_index, None)
+            elif self._order.report(target_index, file):
+                self._held_behind[facts.stored] = target_index
+                self._held_facts[path] = facts
             return self._now_recorded()
 
     def deferred_facts(self, path: str) -> FileFacts | None:
         """What is noted of a file, and may not be recorded yet."""
         with self._lock:
-            deferred = [held for _, held in self._order.held() if held and held.path == path]
-        return deferred[-1].facts if deferred else None
+            return self._held_facts.get(path)
 
     def failed(self, result: Result) -> list[PackedFile]:
         """Take note of a failure. Returns what may be recorded in the state now."""
@@ -140,6 +144,10 @@ class Packs:
         if file is None:
             return
         self._recordable.append(file)
+        if self._held_facts:
+            self._held_behind.pop(file.facts.stored, None)
+            if self._held_facts.get(file.path) is file.facts:
+                del self._held_facts[file.path]
         name, _, rest = (file.facts.stored or "").partition("\t")
         pack = self._packs.get(name)
         if pack:  # else it is noted again, and a sealed pack has it

@@ -34,6 +34,7 @@ from pyfetch.storage.packs.tar import END, header
 from pyfetch.storage.state import State
 from pyfetch.urls import parse_url
 from tests.support.cases import cases
+from tests.support.measuring import takes_linear_time
 from tests.support.waiting import LONGEST_WAIT
 
 NAMES = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=300).filter(
@@ -187,6 +188,34 @@ def test_a_url_that_comes_again_finds_what_is_not_recorded_yet(
         assert [*state.packed().all()] == []
         finished(0, facts[0])
         assert [row.member for row in state.packed().all()] == stored
+
+
+def test_what_is_noted_takes_linear_time_however_much_is_held_back(
+    directory: OutputDirectory, tmp_path: Path
+) -> None:
+    """As where the first file of a pack is computed for an hour, and URLs come again meanwhile."""
+    with opened_packs(directory, tmp_path) as (packs, _, store):
+        packed = store.writer.appended
+        assert packed
+
+        def facts_of(index: int) -> FileFacts:
+            stored = StoredMember("0.tar", index, index, 0, 1, index, "", "a")
+            return FileFacts(1, 1, stored=stored.text())
+
+        def note_all(size: int) -> None:
+            for index in range(size):
+                packed(index)
+            for index in range(1, size):
+                assert not packs.noted(index, str(index), 200, facts_of(index))
+                assert packs.deferred_facts(str(index)) == facts_of(index)
+                assert not packs.noted(size + index, str(index), 200, facts_of(index))  # again
+            recorded = packs.noted(0, "0", 200, facts_of(0))
+            assert [int(file.path) for file in recorded] == [
+                0, *(index for index in range(1, size) for _ in "12"),
+            ]  # fmt: skip
+            assert packs.deferred_facts("1") is None
+
+        assert takes_linear_time(note_all, 2_000)
 
 
 def test_threads_that_begin_packs_together_get_different_ones(directory: OutputDirectory) -> None:
