@@ -122,7 +122,8 @@ def test_a_request_goes_over_a_new_one_if_the_server_has_just_ended_it(
         ending = Ending(server, end)
         with ending.unseen():
             ended = pyfetch(*THREADS, f"{url}/first", f"{url}/next")
-        assert [(result["error"], result["attempts"]) for result in ended.results] == [(None, 1)] * 2
+        outcomes = [(result["error"], result["attempts"]) for result in ended.results]
+        assert outcomes == [(None, 1)] * 2
         assert (server.connections, server.paths()) == (2, ["/first", "/next"])
 
 
