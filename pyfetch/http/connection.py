@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Sequence
+from http.client import RemoteDisconnected
 from typing import Any
 
 from pyfetch import cpu
@@ -68,7 +69,8 @@ class Connection:
     """A connection to an origin. Used by one transfer at a time, and by one thread."""
 
     __slots__ = (
-        "_connector", "_poll", "_socket", "_stoppable", "_transfer", "has_responded", "route",
+        "_connector", "_has_heard", "_poll", "_socket", "_stoppable", "_transfer", "has_responded",
+        "route",
     )  # fmt: skip
 
     def __init__(self, route: Route, connector: Connector) -> None:
@@ -76,6 +78,8 @@ class Connection:
         self.has_responded = False
         """Whether it was kept open after a response, so that the server may have closed it."""
         self._connector = connector
+        self._has_heard = False
+        """Whether anything has come since a request was sent last."""
         self._socket: socket.socket | None = None
         self._stoppable: socket.socket | None = None
         """The socket that `Transfer.stop` shuts down. With TLS inside the TLS of a proxy, this is
@@ -139,6 +143,7 @@ class Connection:
         self._transfer = transfer
         connection, stoppable = self._sockets()
         transfer.has_asked = True
+        self._has_heard = False
         transfer.uses(stoppable)
         transfer.enter(Phase.WAITING)
         if connection.gettimeout() != timeout:
@@ -146,11 +151,22 @@ class Connection:
         # A server that closes the connection may have responded first: read that response.
         try:  # noqa: SIM105 - `suppress` costs more, and this is done for each URL
             _send_all(connection, request)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             pass
         if self._connector.keeps_heads:
             return self._receive_with_heads(url, request, on_end)
-        return receive_response(url, ReadBuffer(connection), on_end)
+        buffer = ReadBuffer(connection)
+        self._has_heard = buffer.receive()
+        return receive_response(url, buffer, on_end)
+
+    def was_stale(self, error: BaseException) -> bool:
+        """Whether `send` raised this as the server had closed the connection while it was idle.
+
+        TCP and TLS have many errors for that. What counts is that not a byte has come.
+        """
+        is_over = isinstance(error, OSError | RemoteDisconnected)
+        is_silent = isinstance(error, TimeoutError)
+        return self.has_responded and not self._has_heard and is_over and not is_silent
 
     def detach(self) -> None:
         """Detach from the transfer: `Transfer.stop` must not shut this connection down any more."""
@@ -256,6 +272,7 @@ class Connection:
             with contextlib.suppress(OSError):
                 address = str(stoppable.getpeername()[0])
         buffer = KeepingBuffer(connection)
+        self._has_heard = buffer.receive()
         response = receive_response(url, buffer, on_end)
         response.raw = RawHeads(request, buffer.skipped, sent_at, address)
         return response

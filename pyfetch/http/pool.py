@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 import weakref
 from collections import OrderedDict, deque
 from functools import partial
-from http.client import RemoteDisconnected
 
 from pyfetch.http import trace
 from pyfetch.http.connection import Connection, Connector
@@ -16,8 +14,6 @@ from pyfetch.http.response import Response
 from pyfetch.http.route import Route
 from pyfetch.transfer import Transfer
 from pyfetch.urls import Url
-
-_CLOSED_BY_SERVER = (RemoteDisconnected, ConnectionResetError, ssl.SSLEOFError)
 
 
 class ConnectionPool:
@@ -40,8 +36,8 @@ class ConnectionPool:
         """Send an encoded GET and wait for the head of its response.
 
         A server may close an idle connection at any time. Then the request is sent again over the
-        next one (RFC 9112, section 9.3.1), and over a new one in the end. `timeout` is the longest
-        wait for a byte, in seconds. Raises what `Connection` raises.
+        next one (RFC 9112, section 9.3.1: a GET may be), and over a new one in the end. `timeout`
+        is the longest wait for a byte, in seconds. Raises what `Connection` raises.
         """
         while True:
             connection = self._take(route)
@@ -54,9 +50,8 @@ class ConnectionPool:
                     url, request, transfer, timeout, partial(self._release, connection)
                 )
             except BaseException as error:
-                may_be_stale = connection.has_responded
                 self._release(connection, reusable=False)
-                if not (may_be_stale and isinstance(error, _CLOSED_BY_SERVER)):
+                if not connection.was_stale(error):
                     raise
 
     def _send_traced(

@@ -256,7 +256,6 @@ def receive_response(url: Url, buffer: ReadBuffer, on_end: Callable[[bool], None
 
     Raises what `read_head` raises. `on_end` is called as `Response` describes it.
     """
-    buffer.receive()
     status_line, fields = read_head(buffer)
     framing = framing_of(status_line.status, fields)
     return Response(url, status_line, fields, framing, buffer, on_end)

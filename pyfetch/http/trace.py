@@ -69,6 +69,14 @@ def not_its_answer(route: Route) -> None:
     )  # fmt: skip
 
 
+def not_answered(route: Route) -> None:
+    """Requests over open connections got no answer; the next one goes over a new one."""
+    _log.info(
+        "%s://%s has refused a request several times: asked again over a new connection",
+        route.scheme, route.authority,
+    )  # fmt: skip
+
+
 def request_head(head: bytes) -> None:
     """The head of a request, as it is sent."""
     first, *fields = head.decode("latin-1").rstrip("\r\n").split("\r\n")

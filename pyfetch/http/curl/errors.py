@@ -51,6 +51,8 @@ _RESOLVE = frozenset({COULDNT_RESOLVE_PROXY, COULDNT_RESOLVE_HOST})
 _NO_STATUS_LINE = re.compile("HTTP/0.9|Invalid status line|version|Version mismatch")
 """What libcurl says where the first line is none of a response that it knows."""
 _BAD_HTTP = frozenset({WEIRD_SERVER_REPLY, TOO_LARGE, UNSUPPORTED_PROTOCOL, BAD_CONTENT_ENCODING})
+_GAVE_UP = "Connection died, tried"
+"""How libcurl begins to say, with one code or another, that it has given up; see `gave_up`."""
 _SOCKS_REPLIES = {
     1: "general SOCKS server failure",
     2: "connection not allowed by ruleset",
@@ -85,6 +87,15 @@ class Reached(NamedTuple):
     """Host and port of the SOCKS proxy; empty: there is none."""
     family: str
     """The only kind of addresses that are wanted, as an option; empty: any."""
+
+
+def gave_up(text: str) -> bool:
+    """Whether libcurl has sent a request several times, and not a byte of an answer has come.
+
+    Each time a connection that was kept open had ended, or the server has refused the request
+    without looking at it (HTTP/2: RFC 9113, sections 6.8 and 8.7; HTTP/3: RFC 9114, section 4.1.1).
+    """
+    return text.startswith(_GAVE_UP)
 
 
 def why_no_answer(
@@ -168,6 +179,9 @@ def _of_answer(code: int, text: str, progress: Reached) -> Exception:
     """For an error while the head of the answer was waited for."""
     if code == URL_MALFORMAT:
         return InvalidURL(text)
+    if gave_up(text):
+        detail = "the server has refused the request, or closed the connection, time and again"
+        return ConnectionError(detail)
     if code == OUT_OF_MEMORY:
         return MemoryError(text)
     if code in NO_HTTP and _NO_STATUS_LINE.search(text):

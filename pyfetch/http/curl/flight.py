@@ -13,7 +13,7 @@ import pycurl
 from pyfetch.attempt import RedirectState
 from pyfetch.http import failures, trace
 from pyfetch.http.client import Receiver
-from pyfetch.http.curl.errors import NO_HTTP, URL_MALFORMAT, caused, why_no_answer
+from pyfetch.http.curl.errors import NO_HTTP, URL_MALFORMAT, caused, gave_up, why_no_answer
 from pyfetch.http.curl.handle import Handle
 from pyfetch.http.curl.head import without_end
 from pyfetch.http.curl.incoming_body import REFUSED, IncomingBody
@@ -226,6 +226,10 @@ class Flight:
         is_rest = code in NO_HTTP and not (handle.heads.lines or connection.is_new or self._error)
         if connection.is_unclean or is_rest:
             self.ask_again()
+            return
+        if gave_up(text) and not handle.wants_new_connection:
+            trace.not_answered(self._planned.config.route)
+            self._send_again()  # as the first one over its connection, which has to be answered
             return
         if code and self._offered is not None and self._response is None and offers:
             offers.ended(self._planned.config.route, spoken=False)

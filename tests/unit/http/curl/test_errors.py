@@ -40,6 +40,9 @@ CONNECTED = CONNECTING._replace(has_connected=True)
          "the connection was closed within the head of the response", HostSignal.NONE),
         (56, "reset", CONNECTED._replace(has_lines=True, errno=errno.ECONNRESET), Failure.CONNECT,
          "connection failed: Connection reset by peer", HostSignal.NONE),
+        (56, "Connection died, tried 5 times before giving up", CONNECTED, Failure.CONNECT,
+         "connection failed: the server has refused the request, or closed the connection, time "
+         "and again", HostSignal.NONE),
         (60, "SSL certificate problem", CONNECTED._replace(verify_result=10), Failure.TLS,
          "certificate refused: it has expired", HostSignal.NONE),
         (56, "CONNECT tunnel failed", CONNECTED._replace(tunnel="407 Who?"), Failure.CONNECT,
