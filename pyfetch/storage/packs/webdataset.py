@@ -149,9 +149,7 @@ def _known(saved: SavedMember) -> bytes:
     url = final_url = _quoted(masked_url(target.url.text))
     if head.url is not target.url:
         final_url = _quoted(masked_url(head.url.text))
-    known = (
-        f'{{"url":{url},"final_url":{final_url},"status":{head.status},"size":{saved.body.size}'
-    )
+    known = f'{{"url":{url},"final_url":{final_url},"status":{head.status},"size":{saved.body.size}'
     if content.sha256 is not None:
         known += f',"sha256":"{content.sha256}"'
     content_type = kept_value(fields.get("content-type")) or said.media_type
