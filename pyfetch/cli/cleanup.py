@@ -10,7 +10,7 @@ from pyfetch.errors import StoppedError
 from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import clean_up
-from pyfetch.storage.destination import home_of
+from pyfetch.storage.destination import home_of, reach_bucket
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.pruning import PRUNED_DIRECTORY, kept_files
@@ -31,6 +31,7 @@ def show_cleanup(settings: Settings, *, quiet: bool) -> int:
             from pyfetch.storage.objects.object_store import ObjectStore
 
             objects = ObjectStore.of(settings, OutputDirectory(home))
+            reach_bucket(settings, objects)
         removed = clean_up(home, settings.wait_lock, objects)
     except TargetError as error:
         raise StoppedError(error.detail) from error

@@ -29,7 +29,7 @@ from pyfetch.output.verification import (
     VerifiedTsv,
 )
 from pyfetch.settings import Settings
-from pyfetch.storage.destination import home_of
+from pyfetch.storage.destination import home_of, reach_bucket
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.state import STATE_FILE, State
@@ -68,7 +68,9 @@ def _verification(settings: Settings) -> Verification:
         from pyfetch.storage.packs.pack_store import PackStore
         from pyfetch.storage.packs.pack_verification import PackVerification
 
-        return PackVerification(PackStore.of(settings, OutputDirectory(home)))
+        packs = PackStore.of(settings, OutputDirectory(home))
+        reach_bucket(settings, packs)
+        return PackVerification(packs)
     if not settings.in_bucket:
         return Verification(home)
     if not is_there(os.fspath(home)):
@@ -79,7 +81,9 @@ def _verification(settings: Settings) -> Verification:
     from pyfetch.storage.objects.object_store import ObjectStore
     from pyfetch.storage.objects.object_verification import ObjectVerification
 
-    return ObjectVerification(ObjectStore.of(settings, OutputDirectory(home)))
+    objects = ObjectStore.of(settings, OutputDirectory(home))
+    reach_bucket(settings, objects)
+    return ObjectVerification(objects)
 
 
 def _expect(verification: Verification, settings: Settings, sources: Sequence[str]) -> None:
