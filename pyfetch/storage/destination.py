@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyfetch.errors import UsageError
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 
@@ -42,6 +43,26 @@ def _state_of_user() -> Path:
     given = os.environ.get("XDG_STATE_HOME", "")
     # A relative path means nothing there (XDG Base Directory Specification).
     return Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
+
+
+def existing_home(settings: Settings, nothing: str) -> Path:
+    """As `home_of`, for what is done with the files of earlier runs.
+
+    `nothing`: a clause that says what is not there to do. Raises `UsageError` if the directory is
+    not there.
+    """
+    home = home_of(settings)
+    try:
+        with os.scandir(home):
+            return home
+    except OSError as error:
+        why = f"cannot read {home}: {error.strerror} (is its name right?)"
+    if settings.in_bucket:
+        why = (
+            f"{home} is not there, where the state of its runs would be (is its name right?"
+            " --state-dir says where else)"
+        )
+    raise UsageError(f"{nothing}: {why}")
 
 
 def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Store:
