@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch import FetchError, fetch_all
+from pyfetch import FetchError, fetch_all, run
+from pyfetch.engine.read_ahead import ReadAhead
 from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import (
     WEBDATASET,
@@ -552,15 +553,79 @@ def test_a_body_that_has_changed_goes_behind_the_pack_that_is_open(
     assert [(one["url"], one["pack"]) for one in listed] == [(url, second.name) for url in urls]
 
 
-def test_each_version_of_a_url_that_is_listed_twice_is_in_a_pack_of_its_own(
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--if-exists", "replace"),
+        ("--content-disposition",),
+        ("--name", "{name}{type_ext}"),
+        ("--pack-order", "input", "--pack-count", "2"),
+        ("--processes", "2"),
+        ("--processes", "2", "--content-disposition"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [3, 1000])
+def test_a_url_that_a_list_has_several_times_is_one_sample(
+    pyfetch: Command,
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    ahead: int,
+) -> None:
+    """Though its server has another body each time: each would need a pack of its own.
+
+    With few entries read ahead, it comes again when it has been fetched for long.
+    """
+    monkeypatch.setattr(run, "ReadAhead", lambda: ReadAhead(ahead))
+    server.routes["/a"] = lambda h: h.answer(
+        200, b"%d" % len(server.asked), Content_Disposition='attachment; filename="given"'
+    )
+    others = {f"/{number}": Page(b"%d" % number) for number in range(30)}
+    server.pages = {**others}
+    url = f"{server.url}/a"
+    urls = [url, url, *(server.url + path for path in others), url]
+    arguments = ("-", "-o", "data", "--format", "jsonl", *WEBDATASET, *options)
+    ended = pyfetch(*arguments, stdin="\n".join(urls))
+    assert ended.status == 0, ended.err
+    assert bodies(pyfetch.directory / "data").keys() == {*urls}
+    outcomes = [result["outcome"] for result in ended.results if result["url"] == url]
+    assert outcomes == ["fetched", "skipped", "skipped"]
+    if "--processes" not in options:  # each fills packs of its own
+        number = len(packs(pyfetch.directory / "data"))
+        assert number == (16 if "--pack-count" in options else 1)
+
+
+def test_a_checksum_counts_for_a_url_that_came_before(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     server.routes["/a"] = lambda h: h.answer(200, b"%d" % len(server.asked))
-    url = f"{server.url}/a"
-    ended = pyfetch("-o", "data", *WEBDATASET, url, url, url)
+    digest = hashlib.sha256(b"2").hexdigest()
+    records = [{"url": f"{server.url}/a"}, {"url": f"{server.url}/a", "sha256": digest}] * 2
+    ended = pyfetch("-", "-o", "data", *WEBDATASET, stdin="\n".join(map(json.dumps, records)))
     assert ended.status == 0, ended.err
     found = [bodies_of(pack) for pack in packs(pyfetch.directory / "data")]
-    assert found == [{url: b"1"}, {url: b"2"}, {url: b"3"}]
+    assert found == [{f"{server.url}/a": b"1"}, {f"{server.url}/a": b"2"}]
+
+
+@pytest.mark.parametrize("order", [(), ("--pack-order", "input")])
+def test_what_an_earlier_run_has_packed_is_asked_for_though_its_pack_was_open(
+    pyfetch: Command,
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    order: tuple[str, ...],
+) -> None:
+    """Also if its pack is full, and was put into another order, before its turn comes."""
+    server.pages = {f"/{number}": Page(b"old %d" % number) for number in range(4)}
+    urls = [f"{server.url}/{number}" for number in range(8)]
+    arguments = ("-", "-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "5", *order)
+    monkeypatch.setattr(run, "ReadAhead", lambda: ReadAhead(1))
+    stopped = pyfetch(*arguments, "--fail-fast", stdin="\n".join(urls))
+    assert stopped.status == 1
+    server.pages = {f"/{number}": Page(b"new %d" % number) for number in range(8)}
+    ended = pyfetch(*arguments, stdin="\n".join(reversed(urls)))
+    assert ended.status == 0, ended.err
+    assert [row[0] for row in ended.rows] == ["200"] * 8
 
 
 def test_a_key_that_another_url_has_got_is_in_a_later_pack(
