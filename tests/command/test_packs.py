@@ -394,6 +394,50 @@ def test_the_list_of_members_says_where_each_body_is(
         assert members(pyfetch.directory / "data" / one["pack"])[one["member"]] == body
 
 
+def test_the_list_of_members_has_the_keys_that_urls_have_now(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """One for each URL after `--name` was changed, and again; several where the list says so."""
+    server.pages = {f"/{name}.txt": Page(name.encode()) for name in "abc"}
+    urls = [server.url + path for path in server.pages]
+
+    def listed(name: str, *records: dict[str, str]) -> set[tuple[str, str]]:
+        arguments = ("-", "-o", "data", *WEBDATASET, "--pack-list", "list.jsonl", "--name", name)
+        ended = pyfetch(*arguments, stdin="\n".join(map(json.dumps, records)))
+        assert ended.status == 0, ended.err
+        lines = (pyfetch.directory / "list.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        found = {(row["url"].removeprefix(server.url), row["member"]) for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    every = [{"url": url} for url in urls]
+    here = {(f"/{name}.txt", f"{name}.txt") for name in "abc"}
+    there = {(f"/{name}.txt", f"there/{name}.txt") for name in "abc"}
+    assert listed("{name}", *every) == here
+    assert listed("there/{name}", *every) == there
+    assert listed("{name}", *every) == here
+    # What the list does not name keeps the keys that it had.
+    only = {"url": urls[0]}
+    others = {(url, key) for url, key in here | there if url != "/a.txt"}
+    assert listed("there/{name}", only) == {("/a.txt", "there/a.txt")} | others
+    twice = ({**only, "out": "one.txt"}, {**only, "out": "two.txt"})
+    both = {("/a.txt", "one.txt"), ("/a.txt", "two.txt")}
+    assert listed("{name}", *twice) == both | others
+
+
+def test_a_key_whose_url_fails_leaves_the_one_that_it_had_in_the_list_of_members(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a.txt": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--pack-list", "list.tsv", f"{server.url}/a.txt")
+    assert pyfetch(*arguments).status == 0
+    before = (pyfetch.directory / "list.tsv").read_text()
+    server.pages = {}
+    assert pyfetch(*arguments, "--name", "there/{name}").status == 1
+    assert (pyfetch.directory / "list.tsv").read_text() == before
+
+
 def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

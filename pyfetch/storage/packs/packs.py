@@ -223,7 +223,7 @@ class Packs:
                 finally:
                     self.finish(seals=seals)
             if seals and members and self._list_file:
-                there = (row for row in self._rows.all() if self._store.has_body(row.member))
+                there = (row for row in self._rows.listed() if self._store.has_body(row.member))
                 write_list(members, self._list_file, there)
 
     def give_to(self, writer: PackWriter) -> None:
