@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from pyfetch.cli.main import imports_done
-from pyfetch.errors import StoppedError
+from pyfetch.errors import StoppedError, UsageError
 from pyfetch.models import TargetError
 from pyfetch.settings import Settings
 from pyfetch.storage.cleanup import clean_up
-from pyfetch.storage.destination import home_of
+from pyfetch.storage.destination import existing_home, reach_bucket
 from pyfetch.storage.directory import OutputDirectory
-from pyfetch.storage.filesystem import OWN_DIRECTORY
+from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.pruning import PRUNED_DIRECTORY, kept_files
 from pyfetch.text import escaped
 from pyfetch.units import format_size
@@ -24,13 +25,17 @@ def show_cleanup(settings: Settings, *, quiet: bool) -> int:
     Raises `RunError`.
     """
     imports_done()
-    home = home_of(settings)
+    nothing = f"there is nothing to clean up in {settings.output_dir}"
+    home = existing_home(settings, nothing)
+    if not is_there(os.fspath(home / OWN_DIRECTORY)):
+        raise UsageError(f"{nothing}: no run has saved there (it has no {OWN_DIRECTORY})")
     try:
         objects = None
         if settings.in_bucket:
             from pyfetch.storage.objects.object_store import ObjectStore
 
             objects = ObjectStore.of(settings, OutputDirectory(home))
+            reach_bucket(settings, objects)
         removed = clean_up(home, settings.wait_lock, objects)
     except TargetError as error:
         raise StoppedError(error.detail) from error

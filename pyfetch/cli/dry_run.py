@@ -21,7 +21,7 @@ from pyfetch.inputs.targets import as_settings_say
 from pyfetch.models import Entry, Failure, Result, Target, TargetError
 from pyfetch.output.plan import Action, PlanJsonLines, Planned, PlanSink, PlanTsv
 from pyfetch.settings import IfExists, Settings
-from pyfetch.storage.destination import store_of
+from pyfetch.storage.destination import reach_bucket, store_of
 from pyfetch.storage.existing import is_as_its_task_left_it, is_ours
 from pyfetch.storage.filesystem import OWN_DIRECTORY
 from pyfetch.storage.paths import PathAllocator
@@ -48,6 +48,8 @@ class Planner:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store = store_of(settings)
+        if not settings.pack:  # else nothing but the state is looked at
+            reach_bucket(settings, self._store)
         self._directory = self._store.directory
         file = self._directory.path / OWN_DIRECTORY / STATE_FILE
         knows = settings.state and not settings.discard

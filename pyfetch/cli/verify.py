@@ -29,7 +29,7 @@ from pyfetch.output.verification import (
     VerifiedTsv,
 )
 from pyfetch.settings import Settings
-from pyfetch.storage.destination import home_of
+from pyfetch.storage.destination import existing_home, home_of, reach_bucket
 from pyfetch.storage.directory import OutputDirectory
 from pyfetch.storage.filesystem import OWN_DIRECTORY, is_there
 from pyfetch.storage.state import STATE_FILE, State
@@ -63,23 +63,22 @@ def show_verification(settings: Settings, options: OutputOptions, sources: Seque
 
 
 def _verification(settings: Settings) -> Verification:
-    home = home_of(settings)
-    if settings.pack and is_there(os.fspath(home)):
+    home = existing_home(settings, f"there is nothing to compare in {settings.output_dir}")
+    if settings.pack:
         from pyfetch.storage.packs.pack_store import PackStore
         from pyfetch.storage.packs.pack_verification import PackVerification
 
-        return PackVerification(PackStore.of(settings, OutputDirectory(home)))
+        packs = PackStore.of(settings, OutputDirectory(home))
+        reach_bucket(settings, packs)
+        return PackVerification(packs)
     if not settings.in_bucket:
         return Verification(home)
-    if not is_there(os.fspath(home)):
-        raise UsageError(
-            f"there is nothing to compare {settings.output_dir} with: {home} is not there, where"
-            " the state of its runs would be (--state-dir says where else)"
-        )
     from pyfetch.storage.objects.object_store import ObjectStore
     from pyfetch.storage.objects.object_verification import ObjectVerification
 
-    return ObjectVerification(ObjectStore.of(settings, OutputDirectory(home)))
+    objects = ObjectStore.of(settings, OutputDirectory(home))
+    reach_bucket(settings, objects)
+    return ObjectVerification(objects)
 
 
 def _expect(verification: Verification, settings: Settings, sources: Sequence[str]) -> None:
@@ -98,7 +97,7 @@ def _expect(verification: Verification, settings: Settings, sources: Sequence[st
     knows = settings.state and is_there(os.fspath(state_file))
     if not (knows or lists):
         raise UsageError(
-            f"there is nothing to compare {output_dir} with: it has neither a state of pyfetch's"
+            f"there is nothing to compare in {output_dir}: it has neither a state of pyfetch's"
             f" nor {LIST} (name such a list as SOURCE)"
         )
     if knows:

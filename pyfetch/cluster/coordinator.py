@@ -227,7 +227,8 @@ class Coordinator(Driver[MemberReport | RoomChanged]):
             case messages.NameWanted(index, said, beside):
                 named = self._ledger.rename(member.targets[index], said, beside=beside)
                 assert named.path is not None  # noqa: S101 - else no name is asked for
-                member.channel.send(messages.NameGiven(index, named.path, named.known))
+                given = messages.NameGiven(index, named.path, named.known, named.if_exists)
+                member.channel.send(given)
             case PackWanted() | PackReturned() | PackBytes() | PackBytesWanted():
                 assert self._packs  # noqa: S101 - else none is asked for
                 self._packs.follow(member, message)

@@ -16,7 +16,7 @@ from pyfetch.cluster.computing_messages import (
 from pyfetch.cluster.pack_messages import FromPackingMember, ToPackingMember
 from pyfetch.errors import RunError
 from pyfetch.facts import FileFacts, Known
-from pyfetch.models import Result, Target
+from pyfetch.models import IfExists, Result, Target
 from pyfetch.naming.template import Said
 from pyfetch.scheduling.host_budgets import (
     BudgetObeyed,
@@ -74,6 +74,8 @@ class NameGiven(NamedTuple):
     target_index: int
     path: str
     known: Known
+    if_exists: IfExists | None
+    """What to do with a file that is there, if it is not what the settings say."""
 
 
 class OutputIsShared(NamedTuple):

@@ -301,7 +301,7 @@ class _Names:
         self._send(messages.NameWanted(target.index, said, beside))
         name = given.get()
         del self._wanted[target.index]
-        return target.at(name.path, name.known)
+        return target.at(name.path, name.known)._replace(if_exists=name.if_exists)
 
     def give(self, name: messages.NameGiven) -> None:
         """A name has come."""

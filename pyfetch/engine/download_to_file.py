@@ -219,6 +219,7 @@ class FileDownload(Download):
             return
         self.report.target = target
         self._final = self._store.final(target.path)
+        self._policy = target.if_exists or self._settings.if_exists
         part.goes_to(target.path)
         self._there = self._store.look(target.path, target.known, self._policy)
         self._final = self._there.shown or self._final

@@ -26,6 +26,7 @@ from pyfetch.http.s3_signature import (
     encoded_query,
     signed_fields,
 )
+from pyfetch.text import masked
 
 _TRIES = 10
 _FIRST_WAIT = 0.1
@@ -173,8 +174,10 @@ class S3Uploads:
                 method, url, body=body, headers=signed, redirect=False, retries=False
             )
         except (HTTPError, OSError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise S3Error(f"no answer from {self._origin} ({reason})") from error
+            from pyfetch.http.failures import of_request
+
+            why = of_request(error, _TIMEOUT).detail
+            raise S3Error(f"no answer from {masked(self._origin)} ({why})") from error
         text = answer.data.decode(errors="replace")
         # The answer to a long request begins before it is known how that ends.
         if answer.status >= 300 or "<Error>" in text:

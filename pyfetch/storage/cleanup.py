@@ -63,14 +63,12 @@ def sweep(output_dir: Path, *, now: float | None = None) -> None:
 def clean_up(output_dir: Path, wait: float = 0.0, objects: LeftObjects | None = None) -> list[str]:
     """Remove all parts, and the backups that the state knows. Returns the removed paths.
 
-    `output_dir`: what has `.pyfetch`. `objects`: removes what is in a bucket, if that is where the
-    run has saved. Backups of other programs are not removed. If another run is at work in the
-    directory, waits for its end, at most `wait` seconds. Raises `StoppedError`, and `TargetError`
-    for a backup that cannot be removed.
+    `output_dir`: what has `.pyfetch`, as a run has saved there. `objects`: removes what is in a
+    bucket, if that is where the run has saved. Backups of other programs are not removed. If
+    another run is at work in the directory, waits for its end, at most `wait` seconds. Raises
+    `StoppedError`, and `TargetError` for a backup that cannot be removed.
     """
     directory = OutputDirectory(output_dir)
-    if not is_there(directory.final(OWN_DIRECTORY)):
-        return []
     lock = RunLock(output_dir)
     lock.acquire(wait)
     try:

@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyfetch.errors import UsageError
 from pyfetch.storage.directory import OutputDirectory
+from pyfetch.storage.filesystem import OWN_DIRECTORY
 
 if TYPE_CHECKING:
     from pyfetch.settings import Settings
@@ -43,6 +45,26 @@ def _state_of_user() -> Path:
     return Path(given) if given.startswith("/") else Path("~/.local/state").expanduser()
 
 
+def existing_home(settings: Settings, nothing: str) -> Path:
+    """As `home_of`, for what is done with the files of earlier runs.
+
+    `nothing`: a clause that says what is not there to do. Raises `UsageError` if the directory is
+    not there.
+    """
+    home = home_of(settings)
+    try:
+        with os.scandir(home):
+            return home
+    except OSError as error:
+        why = f"cannot read {home}: {error.strerror} (is its name right?)"
+    if settings.in_bucket:
+        why = (
+            f"{home} is not there, where the state of its runs would be (is its name right?"
+            " --state-dir says where else)"
+        )
+    raise UsageError(f"{nothing}: {why}")
+
+
 def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Store:
     """The store of a run that keeps what it fetches.
 
@@ -63,17 +85,26 @@ def store_of(settings: Settings, known: DirectoryIdentity | None = None) -> Stor
     return FileStore(directory, settings.min_free, fsync=settings.fsync)
 
 
-def _bucket_of(settings: Settings, store: Store) -> Bucket:
-    if settings.pack:
-        from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
+def reach_bucket(settings: Settings, store: Store) -> None:
+    """Find out whether the bucket of a run is there, if that is where its store saves.
 
-        sealed = pack_store(store).sealed
-        assert isinstance(sealed, PacksInBucket)  # noqa: S101 - as the settings say
-        return sealed.bucket
+    Raises a `StoppedError`, after a few seconds if nothing answers. The lock does the same.
+    """
+    if settings.in_bucket:
+        _bucket_of(store).reach(OWN_DIRECTORY)
+
+
+def _bucket_of(store: Store) -> Bucket:
+    """That of a store of a run into a bucket."""
     from pyfetch.storage.objects.object_store import ObjectStore
 
-    assert isinstance(store, ObjectStore)  # noqa: S101 - as the settings say
-    return store.bucket
+    if isinstance(store, ObjectStore):
+        return store.bucket
+    from pyfetch.storage.packs.packs_in_bucket import PacksInBucket
+
+    sealed = pack_store(store).sealed
+    assert isinstance(sealed, PacksInBucket)  # noqa: S101 - as the settings say
+    return sealed.bucket
 
 
 def packs_of(settings: Settings, store: Store, state: State) -> Packs:
@@ -100,5 +131,5 @@ def lock_of(settings: Settings, store: Store) -> RunLock:
     if settings.in_bucket:
         from pyfetch.storage.objects.bucket_lock import BucketLock
 
-        return BucketLock(_bucket_of(settings, store), home, elsewhere=settings.on_cluster)
+        return BucketLock(_bucket_of(store), home, elsewhere=settings.on_cluster)
     return RunLock(home, elsewhere=settings.on_cluster)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyfetch.attempt import Finished
 from pyfetch.facts import Known
-from pyfetch.models import Target
+from pyfetch.models import IfExists, Target
 from pyfetch.naming.template import Said
 from pyfetch.settings import Settings
 from pyfetch.storage.destination import store_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMIT_EVERY = 0.05
 """A change of the state is written after this time at the latest, in seconds."""
+_FETCHES_AGAIN = frozenset({IfExists.REFRESH, IfExists.REPLACE})
 
 
 class FileLedger:
@@ -49,6 +50,7 @@ class FileLedger:
         packs: Packs | None = None,
     ) -> None:
         self._packs = packs
+        self._policy = settings.if_exists
         self._check_directory = check_directory
         store = store or store_of(settings)
         self._before = store.final("")
@@ -82,7 +84,7 @@ class FileLedger:
                     self._claimed.add(path)
                 self._due = self._due or self._clock() + COMMIT_EVERY
             self._open[path] = self._open.get(path, 0) + 1
-            return target.at(path, self._complete(target, path, known))
+            return self._placed(target, path, known)
 
     @property
     def follows_answers(self) -> bool:
@@ -99,7 +101,7 @@ class FileLedger:
             self._given[target.index] = path
             if path != target.path and not self._packs:
                 self.commit()  # before the file appears, the state on disk must say whose it is
-            return target.at(path, self._complete(target, path, known))
+            return self._placed(target, path, known)
 
     def starting(self, target: Target) -> Target:
         if target.path is None:
@@ -108,9 +110,10 @@ class FileLedger:
             if target.path in self._claimed:
                 # Before the file appears, the state on disk must say whose it is.
                 self.commit()
-            if target.path in self._noted:  # the same URL came earlier in this list
+            came_earlier = target.path in self._noted  # the same URL in this list
+            if came_earlier or (target.known.facts and self._packs and self._packs.in_order):
                 known = self._names.claim(target.path, target) or Known()
-                return target.at(target.path, self._complete(target, target.path, known))
+                return self._placed(target, target.path, known)
         return target
 
     def finished(self, target: Target, attempt: Finished) -> None:
@@ -167,6 +170,14 @@ class FileLedger:
         """The value of a task, from its JSON."""
         assert self._computed  # noqa: S101 - asked only in a run that computes
         return self._computed.value_of(row)
+
+    def _placed(self, target: Target, path: str, known: Known) -> Target:
+        """The target with its path and all that is known. What this run has packed may stay."""
+        known = self._complete(target, path, known)
+        stays = known.facts and self._packs and self._packs.is_to_stay(known.facts)
+        if stays and (target.if_exists or self._policy) in _FETCHES_AGAIN:
+            target = target._replace(if_exists=IfExists.SKIP)
+        return target.at(path, known)
 
     def _complete(self, target: Target, path: str, known: Known) -> Known:
         """Add what the state does not have yet, and what a task has left."""

@@ -113,7 +113,7 @@ class State:
         """The members of packs; for runs that pack what they fetch."""
         from pyfetch.storage.packs.packed_rows import PackedRows
 
-        return PackedRows(self._tables, self)
+        return PackedRows(self._tables, self._given, self)
 
     @property
     def uncommitted(self) -> bool:

@@ -292,7 +292,8 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
             "endpoint=https://HOST:PORT",
         ),
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
-        (["-o", bucket.address, "--verify"], "nothing to compare"),
+        (["-o", bucket.address, "--verify"], "is not there, where the state of its runs would be"),
+        (["-o", bucket.address, "--cleanup"], "is not there, where the state of its runs would be"),
     ):
         ended = pyfetch(*arguments)
         assert ended.status == 2, arguments

@@ -441,11 +441,6 @@ class TestCleanup:
         (result,) = results(pyfetch, url)
         assert result["outcome"] == "unchanged"
 
-    def test_where_there_is_nothing_nothing_is_made(self, pyfetch: Command) -> None:
-        ended = pyfetch("-o", "data", "--cleanup")
-        assert (ended.status, ended.out) == (0, "")
-        assert list(pyfetch.directory.iterdir()) == []
-
     def test_a_path_in_the_state_that_is_not_safe_is_not_removed(
         self, pyfetch: Command, data: Path, url: str
     ) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pyfetch import FetchError, fetch_all
+from pyfetch import FetchError, fetch_all, run
+from pyfetch.engine.read_ahead import ReadAhead
 from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import (
     WEBDATASET,
@@ -393,6 +394,50 @@ def test_the_list_of_members_says_where_each_body_is(
         assert members(pyfetch.directory / "data" / one["pack"])[one["member"]] == body
 
 
+def test_the_list_of_members_has_the_keys_that_urls_have_now(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """One for each URL after `--name` was changed, and again; several where the list says so."""
+    server.pages = {f"/{name}.txt": Page(name.encode()) for name in "abc"}
+    urls = [server.url + path for path in server.pages]
+
+    def listed(name: str, *records: dict[str, str]) -> set[tuple[str, str]]:
+        arguments = ("-", "-o", "data", *WEBDATASET, "--pack-list", "list.jsonl", "--name", name)
+        ended = pyfetch(*arguments, stdin="\n".join(map(json.dumps, records)))
+        assert ended.status == 0, ended.err
+        lines = (pyfetch.directory / "list.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in lines]
+        found = {(row["url"].removeprefix(server.url), row["member"]) for row in rows}
+        assert len(found) == len(rows)
+        return found
+
+    every = [{"url": url} for url in urls]
+    here = {(f"/{name}.txt", f"{name}.txt") for name in "abc"}
+    there = {(f"/{name}.txt", f"there/{name}.txt") for name in "abc"}
+    assert listed("{name}", *every) == here
+    assert listed("there/{name}", *every) == there
+    assert listed("{name}", *every) == here
+    # What the list does not name keeps the keys that it had.
+    only = {"url": urls[0]}
+    others = {(url, key) for url, key in here | there if url != "/a.txt"}
+    assert listed("there/{name}", only) == {("/a.txt", "there/a.txt")} | others
+    twice = ({**only, "out": "one.txt"}, {**only, "out": "two.txt"})
+    both = {("/a.txt", "one.txt"), ("/a.txt", "two.txt")}
+    assert listed("{name}", *twice) == both | others
+
+
+def test_a_key_whose_url_fails_leaves_the_one_that_it_had_in_the_list_of_members(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a.txt": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--pack-list", "list.tsv", f"{server.url}/a.txt")
+    assert pyfetch(*arguments).status == 0
+    before = (pyfetch.directory / "list.tsv").read_text()
+    server.pages = {}
+    assert pyfetch(*arguments, "--name", "there/{name}").status == 1
+    assert (pyfetch.directory / "list.tsv").read_text() == before
+
+
 def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
@@ -552,15 +597,79 @@ def test_a_body_that_has_changed_goes_behind_the_pack_that_is_open(
     assert [(one["url"], one["pack"]) for one in listed] == [(url, second.name) for url in urls]
 
 
-def test_each_version_of_a_url_that_is_listed_twice_is_in_a_pack_of_its_own(
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--if-exists", "replace"),
+        ("--content-disposition",),
+        ("--name", "{name}{type_ext}"),
+        ("--pack-order", "input", "--pack-count", "2"),
+        ("--processes", "2"),
+        ("--processes", "2", "--content-disposition"),
+    ],
+)
+@pytest.mark.parametrize("ahead", [3, 1000])
+def test_a_url_that_a_list_has_several_times_is_one_sample(
+    pyfetch: Command,
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    ahead: int,
+) -> None:
+    """Though its server has another body each time: each would need a pack of its own.
+
+    With few entries read ahead, it comes again when it has been fetched for long.
+    """
+    monkeypatch.setattr(run, "ReadAhead", lambda: ReadAhead(ahead))
+    server.routes["/a"] = lambda h: h.answer(
+        200, b"%d" % len(server.asked), Content_Disposition='attachment; filename="given"'
+    )
+    others = {f"/{number}": Page(b"%d" % number) for number in range(30)}
+    server.pages = {**others}
+    url = f"{server.url}/a"
+    urls = [url, url, *(server.url + path for path in others), url]
+    arguments = ("-", "-o", "data", "--format", "jsonl", *WEBDATASET, *options)
+    ended = pyfetch(*arguments, stdin="\n".join(urls))
+    assert ended.status == 0, ended.err
+    assert bodies(pyfetch.directory / "data").keys() == {*urls}
+    outcomes = [result["outcome"] for result in ended.results if result["url"] == url]
+    assert outcomes == ["fetched", "skipped", "skipped"]
+    if "--processes" not in options:  # each fills packs of its own
+        number = len(packs(pyfetch.directory / "data"))
+        assert number == (16 if "--pack-count" in options else 1)
+
+
+def test_a_checksum_counts_for_a_url_that_came_before(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
     server.routes["/a"] = lambda h: h.answer(200, b"%d" % len(server.asked))
-    url = f"{server.url}/a"
-    ended = pyfetch("-o", "data", *WEBDATASET, url, url, url)
+    digest = hashlib.sha256(b"2").hexdigest()
+    records = [{"url": f"{server.url}/a"}, {"url": f"{server.url}/a", "sha256": digest}] * 2
+    ended = pyfetch("-", "-o", "data", *WEBDATASET, stdin="\n".join(map(json.dumps, records)))
     assert ended.status == 0, ended.err
     found = [bodies_of(pack) for pack in packs(pyfetch.directory / "data")]
-    assert found == [{url: b"1"}, {url: b"2"}, {url: b"3"}]
+    assert found == [{f"{server.url}/a": b"1"}, {f"{server.url}/a": b"2"}]
+
+
+@pytest.mark.parametrize("order", [(), ("--pack-order", "input")])
+def test_what_an_earlier_run_has_packed_is_asked_for_though_its_pack_was_open(
+    pyfetch: Command,
+    server: LoopbackServer,
+    monkeypatch: pytest.MonkeyPatch,
+    order: tuple[str, ...],
+) -> None:
+    """Also if its pack is full, and was put into another order, before its turn comes."""
+    server.pages = {f"/{number}": Page(b"old %d" % number) for number in range(4)}
+    urls = [f"{server.url}/{number}" for number in range(8)]
+    arguments = ("-", "-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "5", *order)
+    monkeypatch.setattr(run, "ReadAhead", lambda: ReadAhead(1))
+    stopped = pyfetch(*arguments, "--fail-fast", stdin="\n".join(urls))
+    assert stopped.status == 1
+    server.pages = {f"/{number}": Page(b"new %d" % number) for number in range(8)}
+    ended = pyfetch(*arguments, stdin="\n".join(reversed(urls)))
+    assert ended.status == 0, ended.err
+    assert [row[0] for row in ended.rows] == ["200"] * 8
 
 
 def test_a_key_that_another_url_has_got_is_in_a_later_pack(

@@ -190,12 +190,32 @@ def test_what_is_no_list_of_checksums_is_an_error(pyfetch: Command, data: Path, 
     assert ended.err.startswith("pyfetch: cannot use sums: line 1 has no checksum and name")
 
 
-@pytest.mark.parametrize("directory", ["nothing", "empty"])
-def test_where_nothing_is_known_there_is_nothing_to_compare(
-    pyfetch: Command, directory: str
+@pytest.mark.parametrize(
+    ("what", "empty"),
+    [
+        ("--verify", "it has neither a state of pyfetch's nor SHA256SUMS (name such a list"),
+        ("--cleanup", "no run has saved there (it has no .pyfetch)"),
+    ],
+)
+def test_where_no_run_has_saved_there_is_nothing_to_do(
+    pyfetch: Command, what: str, empty: str
 ) -> None:
+    """Else nobody would notice that the name of the directory is misspelt. Nothing is made."""
+    before = {pyfetch.directory / name for name in ("empty", "file")}
     (pyfetch.directory / "empty").mkdir()
-    assert pyfetch("--verify", "-o", directory).status == 2
+    (pyfetch.directory / "file").touch()
+    verb = {"--verify": "compare", "--cleanup": "clean up"}[what]
+    for more in ([], ["--pack", "webdataset"]):
+        for name, why in (
+            ("none", "cannot read none: No such file or directory (is its name right?)"),
+            ("none/x", "cannot read none/x: No such file or directory (is its name right?)"),
+            ("file", "cannot read file: Not a directory (is its name right?)"),
+            ("empty", empty),
+        ):
+            ended = pyfetch(what, "-o", name, *more)
+            assert ended.status == 2, ended.err
+            assert ended.err.startswith(f"pyfetch: there is nothing to {verb} in {name}: {why}")
+    assert {*pyfetch.directory.iterdir()} == before
 
 
 @pytest.mark.parametrize(

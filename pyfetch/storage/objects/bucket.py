@@ -17,6 +17,7 @@ from pyfetch.storage.objects.bucket_errors import ConditionFailed
 from pyfetch.storage.objects.bucket_reading import MARK, BucketReader, plain_etag
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.objects.large_uploads import LargeUploads
+from pyfetch.storage.objects.obstore_client import Patience
 from pyfetch.storage.objects.put_in_parts import PutInParts, check_condition, condition_fields
 
 _PROBE = f"{OWN_DIRECTORY}/probe"
@@ -34,11 +35,10 @@ class Bucket(BucketReader):
         self,
         address: BucketAddress,
         options: Iterable[tuple[str, str]] = (),
-        *,
-        patient: bool = True,
+        patience: Patience = Patience.MINUTE,
     ) -> None:
         """As `BucketReader`."""
-        super().__init__(address, options, patient=patient)
+        super().__init__(address, options, patience)
         self.uploads: LargeUploads | None = None
         """What puts large bodies, in parts that outlive this process; None: `obstore` does."""
         self.quick: S3Objects | None = None
@@ -51,7 +51,7 @@ class Bucket(BucketReader):
         """The same for what must not take long, at the end of a run: nothing is tried again."""
         if self.address.scheme == "memory":
             return self
-        return Bucket(self.address, self.options.items(), patient=False)
+        return Bucket(self.address, self.options.items(), Patience.ONCE)
 
     def check(self, path: str) -> None:
         """Raise `TargetError` if no object can have this path."""

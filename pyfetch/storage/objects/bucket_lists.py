@@ -33,6 +33,7 @@ class BucketLists:
     def open(self, address: str) -> RawIOBase:
         """Open a list, to read it once. Raises `UsageError`."""
         bucket, key = self._found(address)
+        bucket.reach(key)
         blocks = bucket.blocks(key)
         try:
             first = next(blocks, b"")

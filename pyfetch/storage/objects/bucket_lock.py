@@ -123,6 +123,7 @@ class BucketLock(RunLock):
         until = time.monotonic() + wait
         super().acquire(wait, given_up)
         try:
+            self._bucket.reach(_NAME)
             self._acquire_lease(until, given_up)
         except BaseException:
             super().release()

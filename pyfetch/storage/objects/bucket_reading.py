@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 from pyfetch.storage.objects.address import BucketAddress
+from pyfetch.storage.objects.bucket_errors import is_busy, why_unreached
 from pyfetch.storage.objects.large_uploads import TOKEN
-from pyfetch.storage.objects.obstore_client import ErrorsOf, client_of
+from pyfetch.storage.objects.obstore_client import ErrorsOf, Patience, client_of
 
 MARK = "pyfetch"
 """Name of the metadata that says for which URL pyfetch has written an object."""
 _BLOCK = 1024 * 1024
 _NO_RANGE = "non-partial response"
+
+_log = logging.getLogger(__name__)
 
 
 class ObjectMeta(NamedTuple):
@@ -41,19 +45,38 @@ class BucketReader:
         self,
         address: BucketAddress,
         options: Iterable[tuple[str, str]] = (),
-        *,
-        patient: bool = True,
+        patience: Patience = Patience.MINUTE,
     ) -> None:
-        """`options`: those of `--store-option`; `patient`: try for a minute.
-
-        Raises `UsageError` for an option that is not known.
-        """
+        """`options`: those of `--store-option`. Raises `UsageError` for one that is not known."""
         self.address = address
         self.options = dict(options)
-        self._obstore, self._client = client_of(address, self.options, patient=patient)
+        self._obstore, self._client = client_of(address, self.options, patience)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.address)!r})"
+
+    def reach(self, path: str) -> None:
+        """Find out whether the bucket is there, with a request for any path.
+
+        Raises a `StoppedError` after a few seconds if nothing answers; with a client that tries for
+        a minute, a run with a wrong endpoint would be silent so long. What the server answers is
+        left to the requests that follow, unless it is that there is no such bucket.
+        """
+        if self.address.scheme == "memory":
+            return
+        obstore, client = client_of(self.address, self.options, Patience.SECONDS)
+        with contextlib.suppress(FileNotFoundError), self.errors(""):
+            try:
+                obstore.get(client, self.address.key(path))
+            except FileNotFoundError:
+                raise
+            except Exception as error:
+                if why_unreached(str(error)):
+                    raise
+                if is_busy(str(error)):
+                    _log.warning(
+                        "%s is busy: each request is tried for a minute", self.address.root
+                    )
 
     def head(self, path: str) -> ObjectMeta | None:
         """What there is of this path; None: nothing."""
@@ -132,7 +155,8 @@ class BucketReader:
 
     def errors(self, path: str, *, writes: bool = False) -> ErrorsOf:
         """Turn an error of `obstore` within into one of ours."""
-        return ErrorsOf(self.address.shown(path), self.address, writes=writes)
+        shown = self.address.shown(path) if path else str(self.address)
+        return ErrorsOf(shown, self.address, writes=writes)
 
 
 class _NoRangeError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from pyfetch.errors import ErrorTranslation, StoppedError, UsageError
@@ -23,6 +24,13 @@ _RETRIES = {
     "max_retries": 100,
     "retry_timeout": timedelta(seconds=60),
 }  # fmt: skip
+_FIRST_RETRIES = {
+    "backoff": {
+        "init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=1), "base": 2,
+    },
+    "max_retries": 100,
+    "retry_timeout": timedelta(seconds=3),
+}  # fmt: skip
 _NO_RETRIES = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
 _OF_CLIENT = frozenset({
     "allow_http", "allow_invalid_certificates", "connect_timeout", "pool_idle_timeout",
@@ -35,13 +43,20 @@ _MISSING = (
 )
 
 
+class Patience(Enum):
+    """How long a request is tried."""
+
+    MINUTE = "a minute"
+    SECONDS = "a few seconds, at most ten where nothing answers"
+    ONCE = "once, for five seconds"
+
+
 def client_of(
-    address: BucketAddress, options: Mapping[str, str], *, patient: bool
+    address: BucketAddress, options: Mapping[str, str], patience: Patience
 ) -> tuple[Any, ObstoreClient]:
     """The module `obstore` and its client of a bucket.
 
-    `options`: those of `--store-option`; `patient`: try for a minute. Raises `UsageError` for an
-    option that is not known.
+    `options`: those of `--store-option`. Raises `UsageError` for an option that is not known.
     """
     try:
         import obstore
@@ -49,7 +64,7 @@ def client_of(
     except ImportError as error:
         raise UsageError(_MISSING) from error
     try:
-        return obstore, _client(address, options, patient=patient)
+        return obstore, _client(address, options, patience)
     except (BaseError, ValueError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         for value in filter(None, options.values()):  # any of them may be a secret
@@ -57,7 +72,9 @@ def client_of(
         raise UsageError(f"cannot use {address} as --store-option says: {first}") from None
 
 
-def _client(address: BucketAddress, options: Mapping[str, str], *, patient: bool) -> ObstoreClient:
+def _client(
+    address: BucketAddress, options: Mapping[str, str], patience: Patience
+) -> ObstoreClient:
     from obstore.store import MemoryStore, from_url
 
     if address.scheme == "memory":
@@ -65,7 +82,12 @@ def _client(address: BucketAddress, options: Mapping[str, str], *, patient: bool
     config = {key: value for key, value in options.items() if key not in _OF_CLIENT}
     client: dict[str, Any] = {key: value for key, value in options.items() if key in _OF_CLIENT}
     config = completed(address.scheme, config)
-    if not patient:
+    retries = _RETRIES
+    if patience is Patience.SECONDS:
+        retries = _FIRST_RETRIES
+        client.setdefault("timeout", "10s")
+    elif patience is Patience.ONCE:
+        retries = _NO_RETRIES
         client["timeout"] = "5s"
     for key, value in config.items():
         if key.endswith(("region", "endpoint")) and not _FOR_URLS.fullmatch(str(value)):
@@ -76,7 +98,7 @@ def _client(address: BucketAddress, options: Mapping[str, str], *, patient: bool
         config.setdefault("checksum_algorithm", "SHA256")
     return from_url(
         address.root, config=cast("Any", config), client_options=cast("Any", client),
-        retry_config=cast("Any", _RETRIES if patient else _NO_RETRIES),
+        retry_config=cast("Any", retries),
     )  # fmt: skip
 
 

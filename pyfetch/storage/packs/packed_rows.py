@@ -9,13 +9,21 @@ from pyfetch.storage.packs.pack_format import StoredMember
 from pyfetch.storage.state_file import DatabaseErrors
 
 if TYPE_CHECKING:
+    from pyfetch.storage.given_names import GivenNames
     from pyfetch.storage.state import State
     from pyfetch.storage.state_tables import StateTables
 
-_ALL = "SELECT key, path, url, size, sha256, stored FROM file WHERE instr(stored, char(9))"
+_ALL = (
+    "SELECT f.key, f.path, f.url, f.size, f.sha256, f.stored FROM file AS f"
+    " WHERE instr(f.stored, char(9))"
+)
+_OF_A_URL_WITH_ANOTHER = (
+    "f.url IN (SELECT url FROM file WHERE instr(stored, char(9))"
+    " AND key IN (SELECT key FROM temp.given))"
+)
 _BY_PLACE = (
-    " ORDER BY substr(stored, 1, instr(stored, char(9))),"
-    " CAST(substr(stored, instr(stored, char(9)) + 1) AS INTEGER)"
+    " ORDER BY substr(f.stored, 1, instr(f.stored, char(9))),"
+    " CAST(substr(f.stored, instr(f.stored, char(9)) + 1) AS INTEGER)"
 )
 _FORGET = (
     "UPDATE file SET status = NULL, size = NULL, modified_ns = NULL, etag = NULL,"
@@ -39,13 +47,25 @@ class PackedRow(NamedTuple):
 class PackedRows:
     """The members that a state knows. To be used as the state is: by one thread at a time."""
 
-    def __init__(self, tables: StateTables, state: State) -> None:
+    def __init__(self, tables: StateTables, given: GivenNames, state: State) -> None:
         self._tables = tables
+        self._given = given
         self._errors = DatabaseErrors(state)
 
     def all(self) -> Iterator[PackedRow]:
         """All of them, in the order of their packs and places."""
         yield from self._found(_ALL + _BY_PLACE)
+
+    def listed(self) -> Iterator[PackedRow]:
+        """As `all`, without what a URL was called before it got the keys that it has in this run.
+
+        A URL has several if the list says so, by `out` or by columns that `--name` takes. One that
+        this run does not name keeps all that it has had.
+        """
+        with self._errors:
+            self._given.write()
+        left_out = f"{self._given.others} AND {_OF_A_URL_WITH_ANOTHER}"
+        yield from self._found(f"{_ALL} AND NOT ({left_out}){_BY_PLACE}")
 
     def of(self, packs: Collection[str]) -> list[PackedRow]:
         """Those of these packs, in the order of their places."""

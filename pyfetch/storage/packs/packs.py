@@ -50,7 +50,8 @@ class Packs:
 
         `list_file`: where to list all members in the end. Raises a `RunError`.
         """
-        self._in_order = in_order
+        self.in_order = in_order
+        """Whether members go from one pack into another, as the order of the list wants it."""
         self._ledger: PackLedger | None = None
         self._list_file = list_file
         self._rows = state.packed()
@@ -63,6 +64,8 @@ class Packs:
         state.commit()
         self._left = [given for given in left if not store.is_full(given)]
         self._packs: dict[str, PackInWork] = {}
+        self._begun_at: dict[str, int] = {}
+        """By name of each pack that this run has filled, where the first member of this run is."""
         self._recordable: list[PackedFile] = []
         self._order = PackingOrder(self._take_note)
         self._held_behind: dict[str | None, int] = {}
@@ -85,6 +88,7 @@ class Packs:
         with self._lock, self._errors():
             given = self._left.pop(0) if self._left else GivenPack(self._numbers.claimed(), 0, 0)
             self._packs[given.name] = PackInWork(given)
+            self._begun_at.setdefault(given.name, given.length)
             return given
 
     def full(self, name: str, length: int, members: int) -> None:
@@ -128,6 +132,19 @@ class Packs:
         """What is noted of a file, and may not be recorded yet."""
         with self._lock:
             return self._held_facts.get(path)
+
+    def is_to_stay(self, facts: FileFacts) -> bool:
+        """Whether this run has packed what is known of a URL, and no other version is wanted.
+
+        So it is if a list has the URL twice and no pack may have its key twice: each version would
+        need a pack of its own.
+        """
+        if self._format.repeats_keys:
+            return False
+        name, _, rest = (facts.stored or "").partition("\t")
+        with self._lock:
+            begun_at = self._begun_at.get(name)
+        return begun_at is not None and int(rest.partition("\t")[0]) >= begun_at
 
     def failed(self, result: Result) -> list[PackedFile]:
         """Take note of a failure. Returns what may be recorded in the state now."""
@@ -206,7 +223,7 @@ class Packs:
                 finally:
                     self.finish(seals=seals)
             if seals and members and self._list_file:
-                there = (row for row in self._rows.all() if self._store.has_body(row.member))
+                there = (row for row in self._rows.listed() if self._store.has_body(row.member))
                 write_list(members, self._list_file, there)
 
     def give_to(self, writer: PackWriter) -> None:
@@ -245,11 +262,13 @@ class Packs:
 
     def _seal(self, full: FullPack) -> None:
         with errors_of_packs(self._store.final(full.name)):
-            if self._in_order and self._ledger:
+            if self.in_order and self._ledger:
                 name = sorted_pack(self._store, self._rows, self._numbers, self._ledger, full.name)
                 if name != full.name:
                     emptied = self._store.cut(full.name, 0, 0)
                     with self._lock:
+                        if not self._begun_at.pop(full.name, 1):  # it had members of this run alone
+                            self._begun_at[name] = 0
                         self._left.append(emptied)
                     length = self._files.size(name)
                     assert length is not None  # noqa: S101 - it was just made

@@ -60,6 +60,43 @@ def test_an_error_of_all_objects_stops_the_run_and_one_of_an_object_does_not() -
 
 
 @cases(
+    ("said", "means"),
+    [
+        ("InvalidCertificate( UnknownIssuer, )", "its issuer is unknown here (name the file"),
+        ("InvalidCertificate( ExpiredContext { time", "it has expired (have it renewed"),
+        ("InvalidCertificate( NotValidYetContext { time", "not valid yet (check this machine's"),
+        ("InvalidCertificate( NotValidForNameContext {", "it is for another host (check"),
+        ("InvalidCertificate( Revoked )", "its certificate is refused: it cannot be verified"),
+        ('"tcp connect error", 127.0.0.1:1, Os { kind: ConnectionRefused', "it refuses"),
+        ("ConnectError( \"tcp connect error\", 10.0.0.1:8080, Os { kind: ConnectionRefused",
+         "10.0.0.1:8080 refuses connections"),  # a proxy
+        ("ConnectError( \"t\", 10.0.0.1:80, Os { kind: HostUnreachable", "no way to 10.0.0.1:80"),
+        ("source: hyper::Error( IncompleteMessage, )", "the connection was closed"),
+        ('Custom { error: "as yet unknown" }', "as yet unknown (check the endpoint"),
+        ("as yet unknown", "cannot be reached: Connect (check the endpoint"),
+    ],
+)  # fmt: skip
+def test_why_nothing_has_answered_is_read_from_what_the_client_says(said: str, means: str) -> None:
+    text = (
+        "Generic S3 error: Error performing PUT https://u:secret@h:9/b/x in 62.6s, after 17"
+        f" retries - HTTP error: error sending request HttpError {{ kind: Connect, source: {said}"
+    )
+    error = meaning_of("s3://b/x", text, writes=True)
+    assert isinstance(error, StoppedError)
+    assert "cannot write s3://b/x: https://***@h:9 cannot be reached: " in str(error)
+    assert means in str(error)
+
+
+def test_where_there_are_no_keys_that_is_what_is_said() -> None:
+    """The client has asked the cloud for keys, which other machines do not reach."""
+    for said in ("HTTP error: HttpError { kind: Timeout", "status code: 403 Forbidden: denied"):
+        asked = "Error performing PUT http://169.254.169.254/latest/api/token in 1s - "
+        error = meaning_of("s3://b/x", asked + said, writes=True)
+        assert isinstance(error, StoppedError)
+        assert "there are no keys in options, environment or profile, and http://169" in str(error)
+
+
+@cases(
     ("status", "code"),
     [
         (507, "InsufficientStorage"),
