@@ -11,12 +11,13 @@ from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from pyfetch.errors import UsageError
+from pyfetch.inputs.bucket_objects import ListsInBuckets, with_signed_urls
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
-from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuilder
+from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
 from pyfetch.inputs.stream import Content
 from pyfetch.inputs.targets import Duplicates, checked_base, entry, resolved
 from pyfetch.models import Entry, Target
@@ -41,18 +42,6 @@ _WITH_COLUMNS = frozenset({InputFormat.CSV, InputFormat.TSV, InputFormat.JSONL, 
 """Formats whose readers are told in which column the URL is."""
 
 Reader = Callable[[Content], Iterator[NumberedRecord]]
-
-
-class ListsInBuckets(Protocol):
-    """Reads what is in buckets."""
-
-    def open(self, address: str) -> RawIOBase:
-        """Open a list, to read it once. Raises `UsageError`."""
-        ...
-
-    def signed(self, address: str) -> str:
-        """The http or https URL of an object that a list names. Raises `ValueError`."""
-        ...
 
 
 class Sources:
@@ -133,7 +122,9 @@ class Sources:
         with Duplicates() if self._skip_duplicates else nullcontext() as earlier:
             for argument in self._arguments:
                 for where, found in self._records_of(argument):
-                    record = self._signed(found.record) if self._buckets else found.record
+                    record = found.record
+                    if self._buckets:
+                        record = with_signed_urls(record, self._buckets)
                     made = entry(index + 1, record, where, self._base)
                     if earlier and isinstance(made, Target) and earlier.seen(made):
                         self.duplicates += 1
@@ -169,17 +160,6 @@ class Sources:
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
-
-    def _signed(self, record: Record | BadRecord) -> Record | BadRecord:
-        """The record with URLs that can be fetched, if it names objects of a bucket."""
-        if isinstance(record, BadRecord) or not any(map(is_bucket, record.urls)):
-            return record
-        assert self._buckets  # noqa: S101 - the caller has looked
-        try:
-            urls = [self._buckets.signed(url) if is_bucket(url) else url for url in record.urls]
-        except ValueError as error:
-            return BadRecord(str(error), masked_url(record.urls[0]), record.input)
-        return record._replace(urls=tuple(urls))
 
     def _line(self, found: NumberedRecord, where: str) -> bytes:
         from pyfetch.inputs.written_back import line_of

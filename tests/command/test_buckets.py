@@ -7,11 +7,13 @@ import hashlib
 import json
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
 
-from pyfetch import FetchError, fetch
+from pyfetch import FetchError, fetch, fetch_all
 from pyfetch.http import s3_objects
 from tests.support.buckets import KEY_ID, BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
@@ -293,6 +295,9 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         ),
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
         (["-o", bucket.address, "--verify"], "nothing to compare"),
+        # As with an empty variable in its place: it would allow all buckets.
+        (["--allow-store", "s3:///", url], "must be the address of a bucket"),
+        (["--allow-store", "s3:///lists/", url], "must be the address of a bucket"),
     ):
         ended = pyfetch(*arguments)
         assert ended.status == 2, arguments
@@ -361,6 +366,7 @@ def test_a_list_names_objects_only_where_it_is_allowed(
     arguments = ("-", "-o", "data", "--format", "jsonl", "--store-option", bucket.endpoint)
     refused = pyfetch(*arguments, stdin=listed)
     assert [one["outcome"] for one in refused.results] == ["failed"] * 3
+    assert all("only below --allow-store" in one["detail"] for one in refused.results)
     ended = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
     assert [one["outcome"] for one in ended.results] == ["fetched", "failed", "failed"], ended.out
     assert "only below --allow-store" in ended.results[1]["detail"]
@@ -486,14 +492,39 @@ def test_prune_leaves_an_object_for_which_there_is_no_key(
     assert bucket.read(".pyfetch/pruned/goes") == b"goes"
 
 
-def test_the_library_saves_into_a_bucket(
-    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.pages = {"/x": Page(b"x")}
+@pytest.fixture
+def endpoint(pyfetch: Command, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That of the bucket, which this process may use, too."""
     for name, value in pyfetch.environment.items():
         if name.startswith("AWS_") or name == "XDG_STATE_HOME":
             monkeypatch.setenv(name, value)
-    endpoint = bucket.endpoint.partition("=")[2]
+    return bucket.endpoint.partition("=")[2]
+
+
+def test_the_library_fetches_objects_where_it_is_allowed(
+    bucket: BucketOfTests, endpoint: str, tmp_path: Path
+) -> None:
+    """As a URL, and as a mapping with a mirror; what is not allowed says so."""
+    bucket.write("sub/one", b"one")
+    bucket.write("sub/two", b"two")
+    bucket.write("other", b"other")
+    items: list[str | dict[str, Any]] = [
+        f"{bucket.address}/sub/one",
+        {"url": f"{bucket.address}/sub/gone", "mirrors": [f"{bucket.address}/sub/two"]},
+        f"{bucket.address}/other",
+    ]
+    where: dict[str, Any] = {"output_dir": tmp_path, "store_option": {"endpoint": endpoint}}
+    results = [*fetch_all(items, allow_store=f"{bucket.address}/sub/", **where)]
+    assert [result.outcome for result in results] == ["fetched", "fetched", "failed"]
+    assert [result.read_bytes() for result in results[:2]] == [b"one", b"two"]
+    for refused in (results[2], *fetch_all(items, **where)):
+        assert "only below --allow-store" in str(refused.detail)
+
+
+def test_the_library_saves_into_a_bucket(
+    server: LoopbackServer, bucket: BucketOfTests, endpoint: str
+) -> None:
+    server.pages = {"/x": Page(b"x")}
     result = fetch(
         f"{server.url}/x", output_dir=bucket.address, store_option={"endpoint": endpoint}
     )
