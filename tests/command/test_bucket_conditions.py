@@ -138,8 +138,10 @@ def test_a_completion_that_is_refused_as_the_first_one_has_made_the_object_is_kn
     server.pages = {"/x": Page(LARGE)}
     answers: list[str | int] = ["lose", 412]
     trouble.plan = lambda *asked: answers.pop(0) if completes_x(*asked) and answers else None
-    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    ended = pyfetch(*place.arguments("--if-exists", "fail", f"{server.url}/x"))
+    assert ended.status == 0, ended.out
     assert not answers
+    assert len([asked for asked in trouble.asked if completes_x(*asked)]) == 2
     begun = [
         target
         for method, target in trouble.asked

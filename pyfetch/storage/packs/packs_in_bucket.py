@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -17,7 +18,8 @@ from pyfetch.storage.objects.object_placing import LARGE
 from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK
 
-_LONGEST = 4096
+_TRIES = 4
+"""How often a small file is put if another program writes there at the same time."""
 
 
 class PacksInBucket:
@@ -43,10 +45,20 @@ class PacksInBucket:
         return file
 
     def put_beside(self, name: str, content: bytes) -> None:
-        there = self.bucket.read(name, _LONGEST)
-        if there:
-            check_is_of_same_pack(there[0], content, self.bucket.address.shown(name))
-        self.bucket.put(name, content, {"Content-Type": "application/json"})
+        shown = self.bucket.address.shown(name)
+        for _ in range(_TRIES):
+            instead_of = None
+            there = self.bucket.read(name, len(content) + 1)
+            if there:
+                if there[0] == content:  # the answer to our own request was lost
+                    return
+                check_is_of_same_pack(there[0], content, shown)
+                instead_of = there[1].etag or ""
+            with contextlib.suppress(ConditionFailed):  # somebody was faster: see who
+                fields = {"Content-Type": "application/json"}
+                self.bucket.put(name, content, fields, instead_of=instead_of)
+                return
+        raise in_the_way_of_pack(shown)
 
     def has_sealed(self, name: str, packs: int) -> bool:
         there = self.bucket.head(name)
