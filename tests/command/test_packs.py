@@ -423,6 +423,42 @@ def test_a_copy_is_gone_as_soon_as_its_task_has_ended(
     assert max(there) <= LARGEST_LOT
 
 
+@pytest.mark.slow
+def test_copies_that_a_killed_run_has_left_are_removed_by_the_next(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a.txt": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--exec", "true {path}", f"{server.url}/a.txt")
+    assert pyfetch(*arguments).status == 0
+    own = pyfetch.directory / "data" / ".pyfetch"
+    left = own / "copies-of-a-killed-run" / "1" / "a.txt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a")
+    assert pyfetch(*arguments).status == 0
+    assert not list(own.glob("copies-*"))
+
+
+def test_hostile_names_are_no_ways_out_for_who_unpacks_a_pack(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    hostile = ["/..%2F..%2Fetc", "/%2e%2e/x.y", "/a%00b", "/a%5C..%5Cb", "/a%0Ab"]
+    for path in hostile:
+        server.routes[path] = lambda handler: handler.answer(200, b"hostile")
+    outs = ["../x", "/etc/x", "a/../../x", "a/./b"]
+    entries = [{"url": server.url + path} for path in hostile]
+    server.pages["/x"] = Page(b"x")
+    entries += [{"url": f"{server.url}/x?{out}", "out": out} for out in outs]
+    server.pages |= {f"/x?{out}": Page(b"x") for out in outs}
+    listed = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+    pyfetch("-", "-o", "data", *WEBDATASET, "--name", "{dir}/{name}", stdin=listed)
+    found = [name for pack in packs(pyfetch.directory / "data") for name in members(pack)]
+    assert len(found) >= 2 * len(hostile) - 2
+    for name in found:
+        assert not {"", ".", ".."} & set(name.split("/"))
+        assert name.isprintable()
+        assert "\\" not in name
+
+
 @pytest.mark.parametrize("name", ["list.tsv", "list.jsonl"])
 def test_the_list_of_members_says_where_each_body_is(
     pyfetch: Command, server: LoopbackServer, name: str
