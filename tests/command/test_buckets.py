@@ -240,6 +240,8 @@ def test_an_object_that_comes_while_its_body_is_fetched_is_kept(
     assert place.objects() == {"x": b"x", "x.~1~": b"theirs"}
 
 
+LONG = "/".join(["d" * 197] * 5)
+"""A path that leaves little room in a key."""
 HOSTILE = [
     "/..%2F..%2Fetc",
     "/%2e%2e/x",
@@ -277,7 +279,7 @@ def test_a_key_that_no_server_takes_is_a_failure_of_its_url(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:
     server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
-    deep = "/".join(["d" * 200] * 6)
+    deep = f"{LONG}/{LONG}"
     listed = f'{{"url": "{server.url}/x", "out": "{deep}/x"}}\n{{"url": "{server.url}/y"}}\n'
     ended = pyfetch(*bucket.arguments("--format", "jsonl", "-"), stdin=listed)
     assert ended.status == 1
@@ -294,6 +296,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "s3://", url], "names no bucket"),
         (["-o", "ftp://host/x", url], "must be a directory"),
         (["-o", "s3://b/../x", url], "odd component"),
+        (["-o", f"s3://b/{LONG}/{'x' * 25}", url], f"{LONG}/{'x' * 25} is too long: the key of"),
         (["-o", "s3://b", "--store-option", "colour=blue", url], "colour"),
         (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
         (

@@ -13,7 +13,7 @@ from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.objects.bucket import Bucket
 from pyfetch.storage.objects.bucket_errors import ConditionFailed
-from pyfetch.storage.objects.bucket_reading import MARK
+from pyfetch.storage.objects.bucket_reading import MARK, SHA256
 from pyfetch.storage.objects.object_placing import LARGE
 from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK
@@ -27,6 +27,9 @@ class PacksInBucket:
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
+
+    def check_room(self, name: str) -> None:
+        self.bucket.check_room(name)
 
     def size(self, name: str) -> int | None:
         there = self.bucket.head(name)
@@ -78,7 +81,7 @@ class PacksInBucket:
     def _put(self, name: str, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
         digest = _digest(file, size)
-        attributes = {MARK: digest[:32], "sha256": digest, "Content-Type": _type_of(name)}
+        attributes = {MARK: digest[:32], SHA256: digest, "Content-Type": _type_of(name)}
         there = self.bucket.head(name)
         try:
             if there is None:
