@@ -488,6 +488,20 @@ def test_the_list_of_members_says_where_each_body_is(
         assert members(pyfetch.directory / "data" / one["pack"])[one["member"]] == body
 
 
+def test_the_list_of_members_has_none_whose_pack_is_gone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """The state knows it still, as this run was not asked for it."""
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b")}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-list", "list.jsonl")
+    assert pyfetch(*arguments, "--pack-count", "1", *urls).status == 0
+    (pyfetch.directory / "data" / "000001.tar").unlink()
+    assert pyfetch(*arguments, urls[0]).status == 0
+    lines = (pyfetch.directory / "list.jsonl").read_text().splitlines()
+    assert [json.loads(line)["url"] for line in lines] == urls[:1]
+
+
 def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
