@@ -16,6 +16,7 @@ from tests.support.buckets import BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, InstalledCommand
 from tests.support.packs import WEBDATASET, bodies
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow  # servers of objects take seconds to start
 
@@ -102,7 +103,7 @@ def test_what_others_put_beside_a_pack_is_never_replaced(
     strict_bucket: BucketOfTests,
     trouble: Trouble,
 ) -> None:
-    """Whether it appears while the pack is filled, or just before the request itself."""
+    """Whether it appears while the pack is filled, or just before a request, the first or not."""
     theirs = b'{"of": "another program"}'
     server.pages = {"/0": Page(b"0"), "/a": Page(b"a"), "/b": Page(b"b")}
     urls = [server.url + path for path in server.pages]
@@ -111,9 +112,10 @@ def test_what_others_put_beside_a_pack_is_never_replaced(
         strict_bucket.write("000000.json", theirs)
         handler.answer(200, b"a")
 
-    def appears_later(method: str, target: str) -> None:
-        if method == "PUT" and target.endswith("/000001.json"):
-            strict_bucket.write("000001.json", theirs)
+    def appears_before(name: str, number: int) -> Callable[[str, str], None]:
+        """Just before this of the requests that put it."""
+        is_it, left = puts(name), [strict_bucket.write] + [lambda *_: None] * (number - 1)
+        return lambda *asked: left.pop()(name, theirs) if left and is_it(*asked) else None
 
     server.routes["/a"] = appears
     ended = pyfetch(*troubled.arguments(*WEBDATASET, "-w", "1", *urls[:2]))
@@ -122,7 +124,7 @@ def test_what_others_put_beside_a_pack_is_never_replaced(
     assert strict_bucket.objects() == {"000000.json": theirs}
     obstore.delete(strict_bucket.client, "000000.json")
     del server.routes["/a"]
-    trouble.plan = appears_later
+    trouble.plan = appears_before("000001.json", 1)
     arguments = troubled.arguments(*WEBDATASET, "-w", "1", "--pack-count", "1", *urls)
     ended = pyfetch(*arguments)
     assert ended.status == 3, ended.err
@@ -130,7 +132,21 @@ def test_what_others_put_beside_a_pack_is_never_replaced(
     trouble.plan = lambda _method, _target: None
     obstore.delete(strict_bucket.client, "000001.json")
     assert pyfetch(*arguments).status == 0
-    expected = dict(zip(urls, [b"0", b"a", b"b"], strict=True))
+    # The second request adds a failure that came when the pack was sealed.
+    server.pages["/c"] = Page(b"c")
+
+    def fails_late(handler: Handler) -> None:
+        until(lambda: "000002.tar" in strict_bucket.list(), "the pack is sealed")
+        handler.answer(404, b"")
+
+    server.routes["/late"] = fails_late
+    trouble.plan = appears_before("000002.json", 2)
+    ended = pyfetch(*arguments, f"{server.url}/c", f"{server.url}/late")
+    assert ended.status == 3, ended.err
+    assert strict_bucket.read("000002.json") == theirs
+    urls.append(f"{server.url}/c")
+    expected = dict(zip(urls, [b"0", b"a", b"b", b"c"], strict=True))
+    obstore.delete(strict_bucket.client, "000002.json")
     assert fetched(strict_bucket, pyfetch.directory / "all") == expected
 
 

@@ -18,6 +18,7 @@ from pyfetch.storage.objects.object_placing import LARGE
 from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK
 
+_LONGEST = 4096
 _TRIES = 4
 """How often a small file is put if another program writes there at the same time."""
 
@@ -51,13 +52,12 @@ class PacksInBucket:
         shown = self.bucket.address.shown(name)
         for _ in range(_TRIES):
             instead_of = None
-            there = self.bucket.read(name, len(content) + 1)
+            there = self.bucket.read(name, _LONGEST)
             if there:
-                if there[0] == content:  # the answer to our own request was lost
-                    return
                 check_is_of_same_pack(there[0], content, shown)
                 instead_of = there[1].etag or ""
-            with contextlib.suppress(ConditionFailed):  # somebody was faster: see who
+            # If it fails, somebody was faster, or an answer was lost: the next look shows who.
+            with contextlib.suppress(ConditionFailed):
                 fields = {"Content-Type": "application/json"}
                 self.bucket.put(name, content, fields, instead_of=instead_of)
                 return
