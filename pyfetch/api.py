@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs.bucket_objects import ListsInBuckets, with_signed_urls
 from pyfetch.inputs.formats.json_lines import record_from_object
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
@@ -21,6 +20,7 @@ from pyfetch.settings.keywords import settings_from
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pyfetch.inputs.bucket_objects import ListsInBuckets
     from pyfetch.settings.keywords import SettingKeywords
 
 Item = str | Mapping[str, Any]
@@ -250,4 +250,8 @@ def entries_from_items(
             continue
         said = {"url": item.strip()} if isinstance(item, str) else item
         record = record_from_object(said)
-        yield entry(index, with_signed_urls(record, buckets) if buckets else record, where)
+        if buckets:
+            from pyfetch.inputs.bucket_objects import with_signed_urls
+
+            record = with_signed_urls(record, buckets)
+        yield entry(index, record, where)

@@ -11,19 +11,21 @@ from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pyfetch.errors import UsageError
-from pyfetch.inputs.bucket_objects import ListsInBuckets, with_signed_urls
 from pyfetch.inputs.columns import BY_NAME, Columns
 from pyfetch.inputs.decoding import Unreadable
-from pyfetch.inputs.record import BadRecord, NumberedRecord, RecordBuilder
+from pyfetch.inputs.record import BadRecord, NumberedRecord, Record, RecordBuilder
 from pyfetch.inputs.stream import Content
 from pyfetch.inputs.targets import Duplicates, checked_base, entry, resolved
 from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
 from pyfetch.settings.store_kinds import is_bucket
 from pyfetch.urls import is_url, looks_like_a_url, masked_url
+
+if TYPE_CHECKING:
+    from pyfetch.inputs.bucket_objects import ListsInBuckets
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),
@@ -122,9 +124,7 @@ class Sources:
         with Duplicates() if self._skip_duplicates else nullcontext() as earlier:
             for argument in self._arguments:
                 for where, found in self._records_of(argument):
-                    record = found.record
-                    if self._buckets:
-                        record = with_signed_urls(record, self._buckets)
+                    record = self._signed(found.record) if self._buckets else found.record
                     made = entry(index + 1, record, where, self._base)
                     if earlier and isinstance(made, Target) and earlier.seen(made):
                         self.duplicates += 1
@@ -160,6 +160,12 @@ class Sources:
                     yield f"line {number}{of}", NumberedRecord(bad, number)
         except OSError as error:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
+
+    def _signed(self, record: Record | BadRecord) -> Record | BadRecord:
+        from pyfetch.inputs.bucket_objects import with_signed_urls  # only where there are any
+
+        assert self._buckets  # noqa: S101 - the caller has looked
+        return with_signed_urls(record, self._buckets)
 
     def _line(self, found: NumberedRecord, where: str) -> bytes:
         from pyfetch.inputs.written_back import line_of
