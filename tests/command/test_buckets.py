@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sys
 import threading
 import time
 from pathlib import Path
@@ -312,6 +313,23 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         ended = pyfetch(*arguments)
         assert ended.status == 2, arguments
         assert said in " ".join(ended.err.split())
+    assert not server.asked
+
+
+def test_without_the_extra_it_says_what_to_install(
+    pyfetch: Command, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files go into a bucket, packs do, and where the list is in one."""
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    url = f"{server.url}/x"
+    for arguments in (
+        ("-o", "s3://b/p", url),
+        ("-o", "s3://b/p", "--pack", "webdataset", url),
+        ("-o", "data", "s3://b/list.txt"),
+    ):
+        ended = pyfetch(*arguments)
+        assert ended.status == 2, ended.err
+        assert "pip install 'pyfetch-batch[cloud]'" in ended.err
     assert not server.asked
 
 
