@@ -20,6 +20,7 @@ from pyfetch.settings.keywords import settings_from
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from pyfetch.inputs.bucket_objects import ListsInBuckets
     from pyfetch.settings.keywords import SettingKeywords
 
 Item = str | Mapping[str, Any]
@@ -107,12 +108,13 @@ class Batch(Iterator[Result]):
         if isinstance(urls, str | bytes):
             raise UsageError("urls is one text: put it in a list")
         self._on_result = on_result
-        self._run = Run(_settings(dict(settings)), ordered=ordered)
+        run_settings = _settings(dict(settings))
+        self._run = Run(run_settings, ordered=ordered)
         self._watch = Watch(self._run)
         self._on_progress = on_progress
         self._draws = progress
         self._is_asked = False
-        self._results = self._taken(entries_from_items(urls))
+        self._results = self._taken(entries_from_items(urls, _buckets(run_settings)))
 
     def __iter__(self) -> Self:
         return self
@@ -207,6 +209,14 @@ def _settings(said: dict[str, Any]) -> Settings:
     return settings_from(said)
 
 
+def _buckets(settings: Settings) -> ListsInBuckets | None:
+    if not settings.allow_store:
+        return None
+    from pyfetch.storage.objects.bucket_lists import BucketLists
+
+    return BucketLists(settings.store_option, settings.allow_store)
+
+
 class _Results(Iterator[Result]):
     """The results of a batch. A loop gets a generator, which Python closes if the loop is left."""
 
@@ -225,14 +235,23 @@ class _Results(Iterator[Result]):
         self._batch.close()
 
 
-def entries_from_items(items: Iterable[Item]) -> Iterator[Entry]:
-    """Yield an entry for each URL, or mapping with the keys of a JSON Lines object."""
+def entries_from_items(
+    items: Iterable[Item], buckets: ListsInBuckets | None = None
+) -> Iterator[Entry]:
+    """Yield an entry for each URL, or mapping with the keys of a JSON Lines object.
+
+    `buckets`: signs URLs of objects that they may name; None: they may name none.
+    """
     for index, item in enumerate(items, 1):
         where = f"item {index}"
-        if isinstance(item, str):
-            yield entry(index, record_from_object({"url": item.strip()}), where)
-        elif isinstance(item, Mapping):
-            yield entry(index, record_from_object(item), where)
-        else:
+        if not isinstance(item, str | Mapping):
             detail = f"{where}: no URL but a value of type {type(item).__name__}"
             yield failed_result(index, repr(item)[:200], Failure.INVALID_URL, detail)
+            continue
+        said = {"url": item.strip()} if isinstance(item, str) else item
+        record = record_from_object(said)
+        if buckets:
+            from pyfetch.inputs.bucket_objects import with_signed_urls
+
+            record = with_signed_urls(record, buckets)
+        yield entry(index, record, where)

@@ -29,7 +29,7 @@ from pyfetch.value import Value
 if TYPE_CHECKING:  # loaded where they are needed only
     from pyfetch.cli.prune import Pruning
     from pyfetch.compute.task import Task
-    from pyfetch.inputs.sources import ListsInBuckets
+    from pyfetch.inputs.bucket_objects import ListsInBuckets
 
 _FEW = 5
 """Results whose rows are in sight when the run ends, so that no failure is told twice."""

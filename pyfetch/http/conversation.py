@@ -58,7 +58,8 @@ class Conversation:
         self._origins = OriginConfigs(settings, user_agent)
         self._requests = RequestBuilder(settings, self._origins)
         self.limit_rate_of = self._origins.limit_rate_of
-        self._warns_of_coding = not settings.compressed
+        # An archive has bodies as they come, and those who read it decode them.
+        self._warns_of_coding = not (settings.compressed or settings.archives)
 
     def plan(
         self, state: RedirectState, fields: Mapping[str, str], target: Target

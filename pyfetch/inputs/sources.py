@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from io import RawIOBase
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs.columns import BY_NAME, Columns
@@ -23,6 +23,9 @@ from pyfetch.models import Entry, Target
 from pyfetch.settings import InputFormat
 from pyfetch.settings.store_kinds import is_bucket
 from pyfetch.urls import is_url, looks_like_a_url, masked_url
+
+if TYPE_CHECKING:
+    from pyfetch.inputs.bucket_objects import ListsInBuckets
 
 _READERS = {
     InputFormat.LINES: ("plain", "read_plain"),
@@ -41,18 +44,6 @@ _WITH_COLUMNS = frozenset({InputFormat.CSV, InputFormat.TSV, InputFormat.JSONL, 
 """Formats whose readers are told in which column the URL is."""
 
 Reader = Callable[[Content], Iterator[NumberedRecord]]
-
-
-class ListsInBuckets(Protocol):
-    """Reads what is in buckets."""
-
-    def open(self, address: str) -> RawIOBase:
-        """Open a list, to read it once. Raises `UsageError`."""
-        ...
-
-    def signed(self, address: str) -> str:
-        """The http or https URL of an object that a list names. Raises `ValueError`."""
-        ...
 
 
 class Sources:
@@ -171,15 +162,10 @@ class Sources:
             raise UsageError(f"cannot read {name}: {error.strerror}") from error
 
     def _signed(self, record: Record | BadRecord) -> Record | BadRecord:
-        """The record with URLs that can be fetched, if it names objects of a bucket."""
-        if isinstance(record, BadRecord) or not any(map(is_bucket, record.urls)):
-            return record
+        from pyfetch.inputs.bucket_objects import with_signed_urls  # only where there are any
+
         assert self._buckets  # noqa: S101 - the caller has looked
-        try:
-            urls = [self._buckets.signed(url) if is_bucket(url) else url for url in record.urls]
-        except ValueError as error:
-            return BadRecord(str(error), masked_url(record.urls[0]), record.input)
-        return record._replace(urls=tuple(urls))
+        return with_signed_urls(record, self._buckets)
 
     def _line(self, found: NumberedRecord, where: str) -> bytes:
         from pyfetch.inputs.written_back import line_of

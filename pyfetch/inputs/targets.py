@@ -13,6 +13,7 @@ from pyfetch.errors import UsageError
 from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.models import Entry, Failure, Target, TargetError, failed_result
 from pyfetch.settings import Settings
+from pyfetch.settings.store_kinds import is_bucket, not_allowed
 from pyfetch.text import may_hold_credentials, shown_of_split
 from pyfetch.urls import UnsupportedScheme, Url, is_url, looks_like_a_url, masked_url, parse_url
 
@@ -33,7 +34,8 @@ def checked_url(text: str) -> Url:
             demanded_by(url.fragment)
         return url
     except UnsupportedScheme as error:
-        raise TargetError(Failure.UNSUPPORTED_SCHEME, str(error)) from None
+        detail = not_allowed(masked_url(text)) if is_bucket(text) else str(error)
+        raise TargetError(Failure.UNSUPPORTED_SCHEME, detail) from None
     except ValueError as error:
         detail = f"no URL: {error}"
         if looks_like_a_url(text):

@@ -21,6 +21,11 @@ def is_bucket(place: str) -> bool:
     return place.startswith(BUCKETS)
 
 
+def not_allowed(address: str) -> str:
+    """Why a list may not name an object, as a clause for people."""
+    return f"{address} is in a bucket, and lists may name objects only below --allow-store"
+
+
 class Destination(FilePath):
     """A directory as a path or as `file://…`, or the address of a bucket."""
 
@@ -101,8 +106,8 @@ class BucketPrefixes(Texts):
     wanted = "the address of a bucket like s3://BUCKET/"
 
     def is_one(self, text: str) -> bool:
-        """Whether this is one."""
-        return is_bucket(text) and bool(text.partition("://")[2])
+        """Whether this is one. Without a bucket (a variable is empty), it would allow all."""
+        return is_bucket(text) and re.match(r"[^/?#@\s]", text.partition("://")[2]) is not None
 
 
 BUCKET_PREFIXES = BucketPrefixes()

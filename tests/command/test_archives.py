@@ -114,6 +114,19 @@ def test_the_head_is_as_it_came_and_the_body_as_it_was_coded(
     ]  # fmt: skip
 
 
+def test_a_body_that_is_coded_unasked_is_kept_so_and_nothing_is_advised(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """`--compressed`, which would decode it, is refused here."""
+    coded = gzip.compress(BODY)
+    server.routes["/a"] = lambda handler: handler.answer(200, coded, Content_Encoding="gzip")
+    ended = crawl(pyfetch, f"{server.url}/a")
+    assert ended.status == 0
+    assert "--compressed" not in ended.err
+    (response,) = [record for record in found(pyfetch) if record.kind == "response"]
+    assert response.body == coded
+
+
 def test_a_body_that_came_before_is_only_referred_to(
     pyfetch: Command, server: LoopbackServer
 ) -> None:

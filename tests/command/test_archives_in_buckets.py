@@ -14,6 +14,20 @@ pytestmark = pytest.mark.slow  # servers of objects take seconds to start
 BODY = b"<html>hello</html>"
 
 
+def test_a_prefix_without_room_for_an_archive_is_refused_before_anything_is_fetched(
+    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+) -> None:
+    may_use_buckets(pyfetch)
+    server.pages = {"/a.html": Page(BODY)}
+    long = f"{bucket.address}/{'/'.join(['d' * 190] * 5)}"
+    arguments = ("-o", long, "--store-option", bucket.endpoint, f"{server.url}/a.html")
+    ended = pyfetch("--pack", "warc", *arguments)
+    assert ended.status == 2
+    assert "-00000.warc.gz would have" in " ".join(ended.err.split())
+    assert not server.asked
+    assert pyfetch("--pack", "webdataset", *arguments).status == 0
+
+
 def test_archives_become_objects_of_a_bucket(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:

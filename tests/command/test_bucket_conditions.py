@@ -100,6 +100,24 @@ def test_an_object_that_others_create_in_between_is_not_overwritten(
     assert strict_bucket.uploads() == []
 
 
+@pytest.mark.parametrize("options", [(), OF_OBSTORE], ids=["ours", "obstore"])
+def test_a_large_body_overwrites_nothing_that_was_there_before(
+    pyfetch: Command,
+    server: LoopbackServer,
+    place: BucketOfTests,
+    strict_bucket: BucketOfTests,
+    options: tuple[str, ...],
+) -> None:
+    """`obstore` knows no conditions for it, so it is looked for just before."""
+    server.pages = {"/x": Page(LARGE)}
+    strict_bucket.write("x", b"theirs")
+    ended = pyfetch(*place.arguments(*options, "--if-exists", "rename", f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert strict_bucket.objects() == {"x": b"theirs", "x-1": LARGE}
+    assert pyfetch(*place.arguments(*options, "--state-dir", "b", f"{server.url}/x")).status == 0
+    assert strict_bucket.objects() == {"x": LARGE, "x.~1~": b"theirs", "x-1": LARGE}
+
+
 @WAYS
 @pytest.mark.parametrize("is_new", [True, False], ids=["new", "update"])
 def test_a_request_whose_answer_was_lost_has_made_our_object(
@@ -138,8 +156,10 @@ def test_a_completion_that_is_refused_as_the_first_one_has_made_the_object_is_kn
     server.pages = {"/x": Page(LARGE)}
     answers: list[str | int] = ["lose", 412]
     trouble.plan = lambda *asked: answers.pop(0) if completes_x(*asked) and answers else None
-    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 0
+    ended = pyfetch(*place.arguments("--if-exists", "fail", f"{server.url}/x"))
+    assert ended.status == 0, ended.out
     assert not answers
+    assert len([asked for asked in trouble.asked if completes_x(*asked)]) == 2
     begun = [
         target
         for method, target in trouble.asked

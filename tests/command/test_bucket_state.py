@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pyfetch.storage.objects import bucket_lock
+from pyfetch.storage.objects.bucket_lock import Holder
 from tests.support.buckets import BucketOfTests, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +86,36 @@ def test_a_state_dir_that_cannot_be_written_stops_the_run_before_anything_is_fet
         assert "Traceback" not in ended.err
     assert not server.asked
     assert bucket.list() == []
+
+
+@pytest.mark.parametrize("options", [(), ("--pack", "webdataset")], ids=["objects", "packs"])
+def test_a_run_whose_lease_another_machine_has_taken_stops_and_says_who_has_it(
+    pyfetch: Command,
+    server: LoopbackServer,
+    bucket: BucketOfTests,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+) -> None:
+    """It may have been suspended for longer than the lease lasts."""
+    monkeypatch.setattr(bucket_lock, "_RENEW_EVERY", 0.02)
+    other = Holder.this(pyfetch.directory)._replace(machine="another", who="somebody elsewhere")
+
+    def is_noticed() -> bool:
+        bucket.write(".pyfetch/lease", other.to_bytes())  # again: it may be renewed just now
+        return not any(thread.name == "pyfetch-lease" for thread in threading.enumerate())
+
+    def taken(handler: Handler) -> None:
+        until(is_noticed)
+        handler.answer(200, b"late")
+
+    server.routes["/late"] = taken
+    server.pages = {"/after": Page(b"after")}
+    urls = [f"{server.url}/late", f"{server.url}/after"]
+    ended = pyfetch(*bucket.arguments("-w", "1", *options, *urls))
+    assert ended.status == 3, ended.err
+    assert f"another run has taken {bucket.address}: somebody elsewhere" in told(ended)
+    assert bucket.read(".pyfetch/lease") == other.to_bytes()
+    assert not [name for name in bucket.objects() if name.endswith(".tar")]
 
 
 def test_a_second_run_is_told_who_holds_the_bucket(

@@ -133,6 +133,23 @@ def test_an_upload_that_was_cut_off_goes_on_where_it_was(
     assert not list((pyfetch.directory / "state").rglob("uploads"))
 
 
+def test_parts_of_a_body_that_has_changed_since_are_put_again(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
+) -> None:
+    """The upload may go on, as it has the same size: each part that is another one is replaced."""
+    old = LARGE * 2  # five parts
+    new = old[:10_000_000] + b"changed" + old[10_000_007:]
+    server.pages = {"/x": Page(old)}
+    trouble.plan = lambda _, target: 403 if "partNumber=5" in target else None
+    assert pyfetch(*place.arguments(f"{server.url}/x")).status == 3
+    server.pages = {"/x": Page(new)}
+    trouble.plan = lambda _method, _target: None
+    ended = pyfetch(*place.arguments(f"{server.url}/x"))
+    assert ended.status == 0, ended.err
+    assert place.objects() == {"x": new}
+    assert place.uploads() == []
+
+
 def test_cleanup_ends_uploads_and_removes_backups(
     pyfetch: Command, server: LoopbackServer, place: BucketOfTests, trouble: Trouble
 ) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
 
-from pyfetch import FetchError, fetch
+from pyfetch import FetchError, fetch, fetch_all
 from pyfetch.http import s3_objects
 from tests.support.buckets import KEY_ID, BucketOfTests, Trouble, may_use_buckets
 from tests.support.command import Command, Ended, InstalledCommand
@@ -59,20 +62,27 @@ def test_bodies_become_objects_below_the_prefix(
     assert str(pyfetch.directory / "state" / "pyfetch") in ended.err.replace("\n", " ")
 
 
-def test_an_object_has_type_time_and_digest_of_its_body(
-    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
+@pytest.mark.parametrize("size", [1, 17_000_000], ids=["small", "large"])
+def test_an_object_has_type_coding_time_and_digest_of_its_body(
+    pyfetch: Command, server: LoopbackServer, place: BucketOfTests, size: int
 ) -> None:
+    """Of a large one, the digest is not known yet when its upload begins."""
     server.routes["/x"] = lambda h: h.answer(
         200,
-        b"x",
+        b"x" * size,
         Content_Type="text/csv; charset=utf-8",
+        Content_Encoding="gzip",
+        ETag='"1"',
         Last_Modified="Mon, 01 Jan 2024 10:00:00 GMT",
     )
-    assert save(pyfetch, bucket, f"{server.url}/x").status == 0
-    attributes = bucket.attributes("x")
+    assert save(pyfetch, place, f"{server.url}/x", "-H", "Accept-Encoding: gzip").status == 0
+    attributes = place.attributes("x")
     assert attributes["Content-Type"] == "text/csv; charset=utf-8"
+    assert attributes["Content-Encoding"] == "gzip"
     assert attributes["mtime"] == "1704103200"  # as rclone has it
-    assert attributes["sha256"] == hashlib.sha256(b"x").hexdigest()
+    assert attributes["lastmodified"] == "2024-01-01T10:00:00Z"
+    digest = hashlib.sha256(b"x" * size).hexdigest()
+    assert attributes.get("sha256") == (digest if size == 1 else None)
     assert server.url not in str(attributes)
 
 
@@ -231,6 +241,8 @@ def test_an_object_that_comes_while_its_body_is_fetched_is_kept(
     assert place.objects() == {"x": b"x", "x.~1~": b"theirs"}
 
 
+LONG = "/".join(["d" * 197] * 5)
+"""A path that leaves little room in a key."""
 HOSTILE = [
     "/..%2F..%2Fetc",
     "/%2e%2e/x",
@@ -268,7 +280,7 @@ def test_a_key_that_no_server_takes_is_a_failure_of_its_url(
     pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests
 ) -> None:
     server.pages = {"/x": Page(b"x"), "/y": Page(b"y")}
-    deep = "/".join(["d" * 200] * 6)
+    deep = f"{LONG}/{LONG}"
     listed = f'{{"url": "{server.url}/x", "out": "{deep}/x"}}\n{{"url": "{server.url}/y"}}\n'
     ended = pyfetch(*bucket.arguments("--format", "jsonl", "-"), stdin=listed)
     assert ended.status == 1
@@ -285,6 +297,7 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "s3://", url], "names no bucket"),
         (["-o", "ftp://host/x", url], "must be a directory"),
         (["-o", "s3://b/../x", url], "odd component"),
+        (["-o", f"s3://b/{LONG}/{'x' * 25}", url], f"{LONG}/{'x' * 25} is too long: the key of"),
         (["-o", "s3://b", "--store-option", "colour=blue", url], "colour"),
         (["-o", "s3://b", "--store-option", "colour", url], "KEY=VALUE"),
         (
@@ -294,10 +307,30 @@ def test_what_cannot_be_used_is_said_before_anything_is_fetched(
         (["-o", "data", "--state-dir", "x", url], "--state-dir is for a bucket"),
         (["-o", bucket.address, "--verify"], "is not there, where the state of its runs would be"),
         (["-o", bucket.address, "--cleanup"], "is not there, where the state of its runs would be"),
+        # As with an empty variable in its place: it would allow all buckets.
+        (["--allow-store", "s3:///", url], "must be the address of a bucket"),
+        (["--allow-store", "s3:///lists/", url], "must be the address of a bucket"),
     ):
         ended = pyfetch(*arguments)
         assert ended.status == 2, arguments
         assert said in " ".join(ended.err.split())
+    assert not server.asked
+
+
+def test_without_the_extra_it_says_what_to_install(
+    pyfetch: Command, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files go into a bucket, packs do, and where the list is in one."""
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    url = f"{server.url}/x"
+    for arguments in (
+        ("-o", "s3://b/p", url),
+        ("-o", "s3://b/p", "--pack", "webdataset", url),
+        ("-o", "data", "s3://b/list.txt"),
+    ):
+        ended = pyfetch(*arguments)
+        assert ended.status == 2, ended.err
+        assert "pip install 'pyfetch-batch[cloud]'" in ended.err
     assert not server.asked
 
 
@@ -357,11 +390,13 @@ def test_a_list_names_objects_only_where_it_is_allowed(
     pyfetch: Command, bucket: BucketOfTests
 ) -> None:
     bucket.write("sub/one", b"one")
-    bucket.write("other", b"other")
-    listed = "".join(f"{bucket.address}/{name}\n" for name in ("sub/one", "other", "sub/../other"))
+    bucket.write("submarine", b"other")
+    names = ("sub/one", "submarine", "sub/../submarine")
+    listed = "".join(f"{bucket.address}/{name}\n" for name in names)
     arguments = ("-", "-o", "data", "--format", "jsonl", "--store-option", bucket.endpoint)
     refused = pyfetch(*arguments, stdin=listed)
     assert [one["outcome"] for one in refused.results] == ["failed"] * 3
+    assert all("only below --allow-store" in one["detail"] for one in refused.results)
     ended = pyfetch(*arguments, "--allow-store", f"{bucket.address}/sub/", stdin=listed)
     assert [one["outcome"] for one in ended.results] == ["fetched", "failed", "failed"], ended.out
     assert "only below --allow-store" in ended.results[1]["detail"]
@@ -487,14 +522,39 @@ def test_prune_leaves_an_object_for_which_there_is_no_key(
     assert bucket.read(".pyfetch/pruned/goes") == b"goes"
 
 
-def test_the_library_saves_into_a_bucket(
-    pyfetch: Command, server: LoopbackServer, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.pages = {"/x": Page(b"x")}
+@pytest.fixture
+def endpoint(pyfetch: Command, bucket: BucketOfTests, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That of the bucket, which this process may use, too."""
     for name, value in pyfetch.environment.items():
         if name.startswith("AWS_") or name == "XDG_STATE_HOME":
             monkeypatch.setenv(name, value)
-    endpoint = bucket.endpoint.partition("=")[2]
+    return bucket.endpoint.partition("=")[2]
+
+
+def test_the_library_fetches_objects_where_it_is_allowed(
+    bucket: BucketOfTests, endpoint: str, tmp_path: Path
+) -> None:
+    """As a URL, and as a mapping with a mirror; what is not allowed says so."""
+    bucket.write("sub/one", b"one")
+    bucket.write("sub/two", b"two")
+    bucket.write("other", b"other")
+    items: list[str | dict[str, Any]] = [
+        f"{bucket.address}/sub/one",
+        {"url": f"{bucket.address}/sub/gone", "mirrors": [f"{bucket.address}/sub/two"]},
+        f"{bucket.address}/other",
+    ]
+    where: dict[str, Any] = {"output_dir": tmp_path, "store_option": {"endpoint": endpoint}}
+    results = [*fetch_all(items, allow_store=f"{bucket.address}/sub/", **where)]
+    assert [result.outcome for result in results] == ["fetched", "fetched", "failed"]
+    assert [result.read_bytes() for result in results[:2]] == [b"one", b"two"]
+    for refused in (results[2], *fetch_all(items, **where)):
+        assert "only below --allow-store" in str(refused.detail)
+
+
+def test_the_library_saves_into_a_bucket(
+    server: LoopbackServer, bucket: BucketOfTests, endpoint: str
+) -> None:
+    server.pages = {"/x": Page(b"x")}
     result = fetch(
         f"{server.url}/x", output_dir=bucket.address, store_option={"endpoint": endpoint}
     )

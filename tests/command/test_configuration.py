@@ -88,7 +88,7 @@ def test_what_is_shown_is_a_configuration_that_says_the_same(
 def test_secrets_are_masked_where_the_configuration_is_shown(pyfetch: Command) -> None:
     pyfetch.configure(
         '[defaults]\nheader = "Authorization: Bearer s3cret"\nproxy = "http://me:s3cret@proxy/"\n'
-        'base = "https://me:s3cret@host/"\n'
+        'base = "https://me:s3cret@host/"\nstore-option = ["session=s3cret"]\n'
         '[host."a.test"]\nuser = "me:s3cret"\nheader = ["X-Key: s3cret"]\n'
         'proxy = "http://me:s3cret@proxy:8/"\n'
     )
@@ -98,6 +98,7 @@ def test_secrets_are_masked_where_the_configuration_is_shown(pyfetch: Command) -
     assert 'user = "me:***"' in ended.out
     assert 'header = ["X-Key: ***"]' in ended.out
     assert shown(ended)["proxy"][0] == '"http://***@proxy:8/"'
+    assert shown(ended)["store-option"][0] == '["session=***"]'
 
 
 def test_values_of_a_host_that_do_not_hold_say_why(pyfetch: Command) -> None:

@@ -142,12 +142,10 @@ def test_results_that_cannot_be_written_stop_the_run(
     assert b"Traceback" not in err
 
 
-def test_fsync_makes_the_file_and_then_its_name_durable(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Which files were written to disk, or have got a name, in that order."""
     done: list[tuple[str, str]] = []
-    prepare(tmp_path)
-    sweep(tmp_path)
 
     def noted(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object, **options: object) -> object:
@@ -162,6 +160,15 @@ def test_fsync_makes_the_file_and_then_its_name_durable(
 
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
     monkeypatch.setattr(os, "link", noted("link", os.link))
+    return done
+
+
+def test_fsync_makes_the_file_and_then_its_name_durable(
+    tmp_path: Path, done: list[tuple[str, str]]
+) -> None:
+    prepare(tmp_path)
+    sweep(tmp_path)
+    done.clear()
     for name, fsync in (("x", False), ("y", True)):
         with Part(Parts(tmp_path), name, f"http://h/{name}", fsync=fsync) as part:
             part.begin(None, None)
@@ -170,6 +177,24 @@ def test_fsync_makes_the_file_and_then_its_name_durable(
     assert done == [
         ("link", ".part"),
         ("fsync", ".part"), ("link", ".part"), ("fsync", tmp_path.name),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "of_member"), [((), []), (("--fsync",), [("fsync", ".tar")])], ids=["", "fsync"]
+)
+def test_a_pack_is_durable_before_it_has_its_name(
+    pyfetch: Command,
+    server: LoopbackServer,
+    done: list[tuple[str, str]],
+    options: tuple[str, ...],
+    of_member: list[tuple[str, str]],
+) -> None:
+    """So is what stands beside it. With `--fsync`, each member is durable when it is reported."""
+    server.pages["/x"] = Page(BODY)
+    assert pyfetch("-o", "data", "--pack", "webdataset", *options, f"{server.url}/x").status == 0
+    assert done == [
+        *of_member, ("fsync", ".tar"), ("fsync", ".json"), ("link", ".tar"), ("fsync", "data"),
     ]  # fmt: skip
 
 

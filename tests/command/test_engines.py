@@ -20,6 +20,7 @@ import pytest
 import trustme
 
 from pyfetch.http.route import new_socket
+from tests.support.archives import archives, records
 from tests.support.certificates import authorities_in
 from tests.support.command import Command
 from tests.support.server import Handler, LoopbackServer, Page
@@ -178,11 +179,11 @@ def nginx(directory: Path, certificate: Path) -> Iterator[int]:
             run.kill()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="there is no nginx here")
-def test_many_requests_go_over_one_connection_with_http_2_and_more_with_1_1(
-    pyfetch: Command, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+@pytest.fixture
+def http_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The origin of such an nginx, and the file of its authority."""
+    if shutil.which("nginx") is None:
+        pytest.skip("there is no nginx here")
     directory = tmp_path_factory.mktemp("nginx")
     authority = trustme.CA()
     bundle = authorities_in(directory / "authorities.pem", authority)
@@ -190,17 +191,39 @@ def test_many_requests_go_over_one_connection_with_http_2_and_more_with_1_1(
     file = directory / "server.pem"
     issued.private_key_and_cert_chain_pem.write_to_path(file)
     with nginx(directory, file) as port:
-        urls = [f"https://127.0.0.1:{port}/{number}" for number in range(200)]
-        for version, spoken in (("auto", "2"), ("2", "2"), ("1.1", "1.1")):
-            ended = pyfetch(
-                *CURL, "--http", version, "-w", "32", "--connections-per-host", "3",
-                "--cacert", bundle, "-o", f"by-{version}", "--format", "jsonl", *urls,
-            )  # fmt: skip
-            assert {result["http_version"] for result in ended.results} == {spoken}
-            places = (pyfetch.directory / f"by-{version}").glob("[0-9]*")
-            connections = {place.read_text() for place in places}
-            assert len(connections) <= 3
-            assert (len(connections) == 1) == (spoken == "2")
+        yield f"https://127.0.0.1:{port}", bundle
+
+
+@pytest.mark.slow
+def test_many_requests_go_over_one_connection_with_http_2_and_more_with_1_1(
+    pyfetch: Command, http_2: tuple[str, str]
+) -> None:
+    origin, bundle = http_2
+    urls = [f"{origin}/{number}" for number in range(200)]
+    for version, spoken in (("auto", "2"), ("2", "2"), ("1.1", "1.1")):
+        ended = pyfetch(
+            *CURL, "--http", version, "-w", "32", "--connections-per-host", "3",
+            "--cacert", bundle, "-o", f"by-{version}", "--format", "jsonl", *urls,
+        )  # fmt: skip
+        assert {result["http_version"] for result in ended.results} == {spoken}
+        places = (pyfetch.directory / f"by-{version}").glob("[0-9]*")
+        connections = {place.read_text() for place in places}
+        assert len(connections) <= 3
+        assert (len(connections) == 1) == (spoken == "2")
+
+
+@pytest.mark.slow
+def test_an_archive_is_fetched_by_http_1_1_also_from_a_server_that_speaks_2(
+    pyfetch: Command, http_2: tuple[str, str]
+) -> None:
+    origin, bundle = http_2
+    arguments = ("--cacert", bundle, "--format", "jsonl", f"{origin}/a")
+    assert pyfetch(*CURL, *arguments).results[0]["http_version"] == "2"
+    ended = pyfetch(*CURL, "-o", "crawl", "--pack", "warc", *arguments)
+    assert ended.results[0]["http_version"] == "1.1"
+    there = records(*archives(pyfetch.directory / "crawl"))
+    heads = [one.head.splitlines()[0] for one in there if one.kind in ("request", "response")]
+    assert sorted(heads) == ["GET /a HTTP/1.1", "HTTP/1.1 200 OK"]
 
 
 @pytest.mark.slow

@@ -8,12 +8,14 @@ import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from pyfetch import FetchError, fetch_all, run
+from pyfetch.compute.lot_queue import LARGEST_LOT
 from pyfetch.engine.read_ahead import ReadAhead
 from tests.support.command import LONGEST, Command, InstalledCommand
 from tests.support.packs import (
@@ -27,6 +29,7 @@ from tests.support.packs import (
 )
 from tests.support.processes import asking
 from tests.support.server import Handler, LoopbackServer, Page
+from tests.support.waiting import until
 
 MIDDLE = bytes(range(256)) * 6000
 """More than what is kept in memory."""
@@ -61,7 +64,10 @@ def test_what_is_fetched_is_read_by_the_package(pyfetch: Command, server: Loopba
 def test_a_sample_has_what_the_list_and_the_server_say(
     pyfetch: Command, server: LoopbackServer
 ) -> None:
-    server.routes["/x"] = lambda h: h.answer(200, b"x", Content_Type="image/png; a=b", ETag='"1"')
+    day = "Mon, 01 Jan 2024 10:00:00 GMT"
+    server.routes["/x"] = lambda h: h.answer(
+        200, b"x", Content_Type="image/png; a=b", ETag='"1"', Last_Modified=day
+    )
     record = {"url": f"{server.url}/x?token=secret&sig=1", "caption": "a cät", "n": 3}
     ended = pyfetch("-", "-o", "data", *WEBDATASET, stdin=json.dumps(record))
     assert ended.status == 0, ended.err
@@ -70,6 +76,7 @@ def test_a_sample_has_what_the_list_and_the_server_say(
     known = json.loads(sample["json"])
     assert known["input"] == {"caption": "a cät", "n": 3}
     assert (known["status"], known["content_type"], known["etag"]) == (200, "image/png; a=b", '"1"')
+    assert (known["last_modified"], known["size"]) == (day, 1)
     assert len(known["sha256"]) == 64
     assert "sig=1" not in str(known)
 
@@ -143,6 +150,38 @@ def test_a_rerun_fetches_what_is_missing_or_has_changed(
     before = names(data)
     assert pyfetch(*arguments).status == 0
     assert names(data) == before
+
+
+def test_each_failure_stands_beside_the_pack_that_was_filled_meanwhile(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """With what the list says of it; those after the last pack stand beside that, too."""
+    data = pyfetch.directory / "data"
+
+    def fails_once_it_is_sealed(pack: str) -> Callable[[Handler], None]:
+        def answer(handler: Handler) -> None:
+            until((data / pack).exists, f"{pack} is sealed")
+            handler.answer(404, b"")
+
+        return answer
+
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b")}
+    server.routes["/no-2"] = fails_once_it_is_sealed("000000.tar")
+    server.routes["/no-3"] = fails_once_it_is_sealed("000001.tar")
+    paths = ["/no-1", "/a", "/no-2", "/b", "/no-3"]
+    listed = "".join(
+        f"{json.dumps({'url': server.url + path, 'caption': path[1:]})}\n" for path in paths
+    )
+    arguments = ("-", "-w", "1", "-o", "data", *WEBDATASET, "--pack-count", "1")
+    assert pyfetch(*arguments, stdin=listed).status == 1
+    told = [json.loads((data / f"00000{number}.json").read_text()) for number in range(2)]
+    failed = [[(one["url"], one["input"]) for one in pack["failed"]] for pack in told]
+    assert failed == [
+        [(f"{server.url}/no-1", {"caption": "no-1"})],
+        [(f"{server.url}/{name}", {"caption": name}) for name in ("no-2", "no-3")],
+    ]
+    assert "404" in told[0]["failed"][0]["detail"]
+    assert [pack["members"] for pack in told] == [1, 1]
 
 
 def test_the_same_bytes_are_not_packed_again(pyfetch: Command, server: LoopbackServer) -> None:
@@ -365,6 +404,62 @@ def test_tasks_get_copies_of_members(pyfetch: Command, server: LoopbackServer) -
     assert not list((pyfetch.directory / "data" / ".pyfetch").glob("copies-*"))
 
 
+@pytest.mark.slow
+def test_a_copy_is_gone_as_soon_as_its_task_has_ended(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """There are never more than one process takes at once, however many are computed."""
+    number = 2 * LARGEST_LOT + 1
+    server.pages = {f"/{number}": Page(b"%d" % number) for number in range(number)}
+    (pyfetch.directory / "count.py").write_text(
+        "def count(path, result):\n    return len(list(path.parent.parent.iterdir()))\n"
+    )
+    ended = pyfetch(
+        "-o", "data", *WEBDATASET, "--map", "count.py:count", "--cpus", "1", "--format", "jsonl",
+        *[server.url + path for path in server.pages],
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    there = [one["value"] for one in ended.results]
+    assert len(there) == number
+    assert max(there) <= LARGEST_LOT
+
+
+@pytest.mark.slow
+def test_copies_that_a_killed_run_has_left_are_removed_by_the_next(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    server.pages = {"/a.txt": Page(b"a")}
+    arguments = ("-o", "data", *WEBDATASET, "--exec", "true {path}", f"{server.url}/a.txt")
+    assert pyfetch(*arguments).status == 0
+    own = pyfetch.directory / "data" / ".pyfetch"
+    left = own / "copies-of-a-killed-run" / "1" / "a.txt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a")
+    assert pyfetch(*arguments).status == 0
+    assert not list(own.glob("copies-*"))
+
+
+def test_hostile_names_are_no_ways_out_for_who_unpacks_a_pack(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    hostile = ["/..%2F..%2Fetc", "/%2e%2e/x.y", "/a%00b", "/a%5C..%5Cb", "/a%0Ab"]
+    for path in hostile:
+        server.routes[path] = lambda handler: handler.answer(200, b"hostile")
+    outs = ["../x", "/etc/x", "a/../../x", "a/./b"]
+    entries = [{"url": server.url + path} for path in hostile]
+    server.pages["/x"] = Page(b"x")
+    entries += [{"url": f"{server.url}/x?{out}", "out": out} for out in outs]
+    server.pages |= {f"/x?{out}": Page(b"x") for out in outs}
+    listed = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+    pyfetch("-", "-o", "data", *WEBDATASET, "--name", "{dir}/{name}", stdin=listed)
+    found = [name for pack in packs(pyfetch.directory / "data") for name in members(pack)]
+    assert len(found) >= 2 * len(hostile) - 2
+    for name in found:
+        assert not {"", ".", ".."} & set(name.split("/"))
+        assert name.isprintable()
+        assert "\\" not in name
+
+
 @pytest.mark.parametrize("name", ["list.tsv", "list.jsonl"])
 def test_the_list_of_members_says_where_each_body_is(
     pyfetch: Command, server: LoopbackServer, name: str
@@ -436,6 +531,20 @@ def test_a_key_whose_url_fails_leaves_the_one_that_it_had_in_the_list_of_members
     server.pages = {}
     assert pyfetch(*arguments, "--name", "there/{name}").status == 1
     assert (pyfetch.directory / "list.tsv").read_text() == before
+
+
+def test_the_list_of_members_has_none_whose_pack_is_gone(
+    pyfetch: Command, server: LoopbackServer
+) -> None:
+    """The state knows it still, as this run was not asked for it."""
+    server.pages = {"/a": Page(b"a"), "/b": Page(b"b")}
+    urls = [server.url + path for path in server.pages]
+    arguments = ("-w", "1", "-o", "data", *WEBDATASET, "--pack-list", "list.jsonl")
+    assert pyfetch(*arguments, "--pack-count", "1", *urls).status == 0
+    (pyfetch.directory / "data" / "000001.tar").unlink()
+    assert pyfetch(*arguments, urls[0]).status == 0
+    lines = (pyfetch.directory / "list.jsonl").read_text().splitlines()
+    assert [json.loads(line)["url"] for line in lines] == urls[:1]
 
 
 def test_a_list_of_members_that_cannot_be_written_is_an_error_at_once(

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,6 +78,22 @@ def test_the_lease_of_a_dead_machine_ends_with_time(
     lock = locked(place, tmp_path / "b")
     lock.acquire(wait=10)
     lock.release()
+
+
+def test_a_lease_has_the_age_that_the_server_says(
+    place: BucketOfTests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of this machine may be an hour before that of the other one."""
+    ahead = SimpleNamespace(
+        monotonic=time.monotonic, sleep=time.sleep, time=lambda: time.time() + 3600,
+        time_ns=lambda: time.time_ns() + 3600 * 10**9,
+    )  # fmt: skip
+    monkeypatch.setattr(bucket_lock, "time", ahead)
+    (tmp_path / "a").mkdir()
+    other = Holder.this(tmp_path / "a")._replace(machine="another")
+    place.write(".pyfetch/lease", other.to_bytes())
+    with pytest.raises(StoppedError, match="another run holds"):
+        locked(place, tmp_path / "b").acquire()
 
 
 def test_a_lease_is_renewed_and_its_loss_stops_the_run(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO
 
+from pyfetch.errors import UsageError
 from pyfetch.http.s3_errors import was_damaged
 from pyfetch.http.s3_objects import AskedHead, S3Objects, object_fields
 from pyfetch.models import Failure, TargetError
@@ -37,8 +38,9 @@ class Bucket(BucketReader):
         options: Iterable[tuple[str, str]] = (),
         patience: Patience = Patience.MINUTE,
     ) -> None:
-        """As `BucketReader`."""
+        """As `BucketReader`. Also raises `UsageError` if the prefix is too long for any run."""
         super().__init__(address, options, patience)
+        self.check_room(_PROBE)
         self.uploads: LargeUploads | None = None
         """What puts large bodies, in parts that outlive this process; None: `obstore` does."""
         self.quick: S3Objects | None = None
@@ -53,9 +55,21 @@ class Bucket(BucketReader):
             return self
         return Bucket(self.address, self.options.items(), Patience.ONCE)
 
+    def check_room(self, path: str) -> None:
+        """Raise `UsageError` if the prefix leaves no room for this object of the run itself."""
+        length = self._length(path)
+        if length > LONGEST_KEY:
+            raise UsageError(
+                f"{self.address} is too long: the key of {path} would have {length} bytes there,"
+                f" and the most is {LONGEST_KEY} (choose a shorter prefix)"
+            )
+
+    def _length(self, path: str) -> int:
+        return len(self.address.key(path).encode(errors="surrogateescape"))
+
     def check(self, path: str) -> None:
         """Raise `TargetError` if no object can have this path."""
-        length = len(self.address.key(path).encode(errors="surrogateescape"))
+        length = self._length(path)
         if length > LONGEST_KEY:
             detail = (
                 f"its key in {self.address} would have {length} bytes, and the most is"

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyfetch.errors import RunError, UsageError
 from pyfetch.models import TargetError
+from pyfetch.settings.store_kinds import not_allowed
 from pyfetch.storage.objects.address import BucketAddress
 from pyfetch.storage.objects.bucket_reading import BucketReader
 
@@ -50,9 +51,7 @@ class BucketLists:
         """
         below = [one for one in self._allowed if address.startswith(f"{one}/")]
         if not below:
-            raise ValueError(
-                f"{address} is in a bucket, and lists may name objects only below --allow-store"
-            )
+            raise ValueError(not_allowed(address))
         try:
             bucket, key = self._found(address)
             return bucket.signed(key, _SIGNED_FOR)

@@ -15,6 +15,8 @@ from pyfetch.storage.objects.obstore_client import ErrorsOf, Patience, client_of
 
 MARK = "pyfetch"
 """Name of the metadata that says for which URL pyfetch has written an object."""
+SHA256 = "sha256"
+"""Name of the metadata that has the digest of an object."""
 _BLOCK = 1024 * 1024
 _NO_RANGE = "non-partial response"
 
@@ -33,6 +35,8 @@ class ObjectMeta(NamedTuple):
     """What pyfetch has marked it with; empty: it has not, or `head` was not asked."""
     token: str = ""
     """Which upload in parts has made it, likewise."""
+    sha256: str = ""
+    """What its metadata say of its bytes, likewise."""
 
 
 class BucketReader:
@@ -88,7 +92,9 @@ class BucketReader:
         except FileNotFoundError:
             return None
         said = {str(name): str(value) for name, value in found.attributes.items()}
-        return _meta(found.meta)._replace(mark=said.get(MARK, ""), token=said.get(TOKEN, ""))
+        return _meta(found.meta)._replace(
+            mark=said.get(MARK, ""), token=said.get(TOKEN, ""), sha256=said.get(SHA256, "")
+        )
 
     def blocks(self, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """The bytes of an object, or some of them. Raises `FileNotFoundError` if there is none."""

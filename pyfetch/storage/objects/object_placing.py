@@ -17,7 +17,7 @@ from pyfetch.models import Failure, TargetError
 from pyfetch.naming.components import PathComponent, backup_name, first_free
 from pyfetch.storage.objects.bucket import Bucket
 from pyfetch.storage.objects.bucket_errors import ConditionFailed
-from pyfetch.storage.objects.bucket_reading import MARK, ObjectMeta
+from pyfetch.storage.objects.bucket_reading import MARK, SHA256, ObjectMeta
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.placing import Placed, Placement, WhenThere
 
@@ -142,7 +142,12 @@ class ObjectPlacer:
 
     def _is_own(self, there: ObjectMeta) -> bool:
         """Whether this is the object that this very body has become."""
-        return there.mark == self._attributes[MARK] and there.etag == self._own_etag()
+        if there.mark != self._attributes[MARK]:
+            return False
+        if there.etag and there.etag == self._own_etag():
+            return True
+        # Some servers give other ETags: Azure, Google, and those of S3 that encrypt.
+        return bool(there.sha256) and there.sha256 == self._attributes.get(SHA256)
 
     def _is_equal(self, path: str, there: ObjectMeta) -> bool:
         """Whether the object has the same bytes as the body."""

@@ -12,7 +12,7 @@ from pyfetch.headers import parse_http_date
 from pyfetch.http.response import SavedContent
 from pyfetch.http.s3_objects import AskedHead
 from pyfetch.storage.memory import HeldBody
-from pyfetch.storage.objects.bucket_reading import MARK
+from pyfetch.storage.objects.bucket_reading import MARK, SHA256
 from pyfetch.storage.objects.large_upload import LargeUpload
 from pyfetch.storage.objects.object_placing import LARGE, ObjectPlacer, Payload
 from pyfetch.storage.part import Part
@@ -179,7 +179,7 @@ def _attributes(content: SavedContent, modified: float | None, url: str) -> dict
     if modified is not None:
         _date(attributes, modified)
     if content.sha256:
-        attributes["sha256"] = content.sha256
+        attributes[SHA256] = content.sha256
     return attributes
 
 

@@ -34,6 +34,10 @@ _LONGEST = 4096
 class SealedPacks(Protocol):
     """Where sealed packs are. For any thread. Methods raise `OSError`, or a `RunError`."""
 
+    def check_room(self, name: str, /) -> None:
+        """Raise `UsageError` if nothing there can have a name as long as this one."""
+        ...
+
     def size(self, name: str, /) -> int | None:
         """Bytes of what has this name; None: nothing has it."""
         ...
@@ -139,6 +143,9 @@ class PacksInDirectory:
 
     def __init__(self, directory: OutputDirectory) -> None:
         self._directory = directory
+
+    def check_room(self, name: str) -> None:
+        """Do nothing: formats give names that file systems take."""
 
     def size(self, name: str) -> int | None:
         status = _status(name, self._directory.root)

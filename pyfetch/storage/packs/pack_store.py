@@ -81,6 +81,7 @@ class PackStore:
             bucket = ObjectStore.of(settings, directory).bucket
             sealed, final = PacksInBucket(bucket), bucket.address.shown
         pack_format = pack_format_of(settings, directory, lambda member: store.has(member))
+        sealed.check_room(pack_format.name(0))
         store = cls(directory, sealed, pack_format, settings, final)
         return store
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -12,12 +13,14 @@ from pyfetch.models import TargetError
 from pyfetch.storage.filesystem import READ_FILE
 from pyfetch.storage.objects.bucket import Bucket
 from pyfetch.storage.objects.bucket_errors import ConditionFailed
-from pyfetch.storage.objects.bucket_reading import MARK
+from pyfetch.storage.objects.bucket_reading import MARK, SHA256
 from pyfetch.storage.objects.object_placing import LARGE
 from pyfetch.storage.packs.pack_files import check_is_of_same_pack, in_the_way_of_pack
 from pyfetch.storage.packs.pack_format import BLOCK
 
 _LONGEST = 4096
+_TRIES = 4
+"""How often a small file is put if another program writes there at the same time."""
 
 
 class PacksInBucket:
@@ -25,6 +28,9 @@ class PacksInBucket:
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket = bucket
+
+    def check_room(self, name: str) -> None:
+        self.bucket.check_room(name)
 
     def size(self, name: str) -> int | None:
         there = self.bucket.head(name)
@@ -43,10 +49,19 @@ class PacksInBucket:
         return file
 
     def put_beside(self, name: str, content: bytes) -> None:
-        there = self.bucket.read(name, _LONGEST)
-        if there:
-            check_is_of_same_pack(there[0], content, self.bucket.address.shown(name))
-        self.bucket.put(name, content, {"Content-Type": "application/json"})
+        shown = self.bucket.address.shown(name)
+        for _ in range(_TRIES):
+            instead_of = None
+            there = self.bucket.read(name, _LONGEST)
+            if there:
+                check_is_of_same_pack(there[0], content, shown)
+                instead_of = there[1].etag or ""
+            # If it fails, somebody was faster, or an answer was lost: the next look shows who.
+            with contextlib.suppress(ConditionFailed):
+                fields = {"Content-Type": "application/json"}
+                self.bucket.put(name, content, fields, instead_of=instead_of)
+                return
+        raise in_the_way_of_pack(shown)
 
     def has_sealed(self, name: str, packs: int) -> bool:
         there = self.bucket.head(name)
@@ -66,7 +81,7 @@ class PacksInBucket:
     def _put(self, name: str, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
         digest = _digest(file, size)
-        attributes = {MARK: digest[:32], "sha256": digest, "Content-Type": _type_of(name)}
+        attributes = {MARK: digest[:32], SHA256: digest, "Content-Type": _type_of(name)}
         there = self.bucket.head(name)
         try:
             if there is None:

@@ -92,7 +92,12 @@ def test_one_url_that_is_saved_under_a_name_is_its_own_list() -> None:
 
 @cases(
     "settings",
-    [Settings(headers=(("A", "b"),)), Settings(user="me:pw"), Settings(proxy="http://me:pw@h:1")],
+    [
+        Settings(headers=(("A", "b"),)),
+        Settings(user="me:pw"),
+        Settings(proxy="http://me:pw@h:1"),
+        Settings(store_option=(("session", "s3cret"),)),
+    ],
 )
 def test_arguments_are_not_shown_where_one_may_be_a_secret(settings: Settings) -> None:
     """However it is written: `-vHA:b` too."""

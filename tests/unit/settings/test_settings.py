@@ -246,11 +246,13 @@ def test_secrets_are_masked_where_settings_are_shown() -> None:
     settings = Settings(
         proxy="http://user:hunter2@host:1",
         headers={"Authorization": "Bearer hunter2", "X-Key": "hunter2"},  # type: ignore[arg-type]
+        store_option={"endpoint": "http://hunter2", "session": "hunter2"},  # type: ignore[arg-type]
     )
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in f"{settings}"
     assert "host:1" in repr(settings)
     assert "Authorization" in repr(settings)
+    assert "('session', '***')" in repr(settings)
 
 
 def test_settings_are_compared_by_value_and_can_be_sent_to_another_process() -> None:

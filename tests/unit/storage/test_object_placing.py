@@ -1,13 +1,16 @@
-"""What becomes of objects whose keys leave no room for another one beside them."""
+"""Objects whose keys leave no room for another one, and requests whose answers are lost."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from pyfetch.models import TargetError
 from pyfetch.storage.objects.address import LONGEST_KEY, BucketAddress
 from pyfetch.storage.objects.bucket import Bucket
-from pyfetch.storage.objects.bucket_reading import MARK
+from pyfetch.storage.objects.bucket_errors import ConditionFailed
+from pyfetch.storage.objects.bucket_reading import MARK, SHA256
 from pyfetch.storage.objects.object_placing import ObjectPlacer, Payload
 from pyfetch.storage.placing import Placement, WhenThere
 
@@ -37,3 +40,30 @@ def test_an_object_whose_backup_would_have_too_long_a_key_stays() -> None:
         placed(bucket, f"{LONGEST}x")
     bucket.put("x", b"theirs")
     assert placed(bucket, "x") == "x.~1~"
+
+
+class LosesAnswers(Bucket):
+    """Its second request finds what the first one, whose answer was lost, has put."""
+
+    there: tuple[bytes, dict[str, str]] | None = None
+    """What another run of the same URL puts before that; None: nothing."""
+
+    def put(self, path: str, data: Any, attributes: Any = None, **options: Any) -> str | None:
+        if self.there:
+            data, attributes = self.there
+        super().put(path, data, attributes, **options)
+        raise ConditionFailed
+
+
+def test_where_an_etag_is_no_digest_an_object_is_known_by_the_one_that_it_has() -> None:
+    """The ETags of this store are numbers. Another body of the same URL is not ours."""
+    attributes = {MARK: "of this URL", SHA256: "of new"}
+    body, keeps = Payload.of_bytes(b"new"), Placement(WhenThere.KEEP)
+    bucket = LosesAnswers(BucketAddress.of("memory:///p"))
+    bucket._obeys = True  # noqa: SLF001 - it is not tried, as all its requests fail
+    placed = ObjectPlacer(bucket, body, keeps, attributes).place("x")
+    assert (placed.path, placed.replaced) == ("x", False)
+    for there in ((b"old", {**attributes, SHA256: "of old"}), (b"new", {SHA256: "of new"})):
+        bucket.there = there
+        with pytest.raises(TargetError, match="exists already"):
+            ObjectPlacer(bucket, body, keeps, attributes).place(f"of {there[0]!r}")
