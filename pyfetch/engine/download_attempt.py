@@ -38,7 +38,7 @@ class Get(NamedTuple):
 
 
 class Pause:
-    """A step: what comes next may take long. Nothing is to be done for it."""
+    """A step for which nothing is to be done: what comes next may take long, or may wait."""
 
     __slots__ = ("waits",)
 
@@ -51,6 +51,8 @@ BEFORE_WORK: Final = Pause(waits=False)
 """A file is hashed or copied."""
 BEFORE_WAIT: Final = Pause(waits=True)
 """A bucket is asked."""
+AFTER_OTHERS: Final = Pause(waits=False)
+"""It takes no time. Who makes several attempts may bring the others as far first."""
 _ASK_AGAIN = Verdict.ASK_AGAIN
 """Looked up once: a member of an enum takes thirty times as long as a global name."""
 _NO_FIELDS: Final[Mapping[str, str]] = {}

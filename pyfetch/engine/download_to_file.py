@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyfetch.attempt import AttemptOutcome, Finished, RedirectState
 from pyfetch.engine.attempt_report import AttemptReport
-from pyfetch.engine.download_attempt import BEFORE_WAIT, BEFORE_WORK, Download, Step
+from pyfetch.engine.download_attempt import AFTER_OTHERS, BEFORE_WAIT, BEFORE_WORK, Download, Step
 from pyfetch.engine.existing_file import (
     Kept,
     Wanted,
@@ -125,7 +125,10 @@ class FileDownload(Download):
             replaces = found.replaces or self._target.known.of_other_url
             if part.waits:
                 yield BEFORE_WAIT if store.waits else BEFORE_WORK
-            facts = self._finish(writer, self._placement(replaces=replaces))
+            placement = self._placement(replaces=replaces)
+            yield AFTER_OTHERS
+            facts = self._finish(writer, placement)
+            yield AFTER_OTHERS
         return self._fetched(writer, facts)
 
     def _question(self, part: Saving, wanted: Wanted) -> Question:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyfetch.attempt import AttemptOutcome, RedirectState
 from pyfetch.engine.base import GRACE
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.download_attempt import Get, Step
+from pyfetch.engine.download_attempt import AFTER_OTHERS, Get, Step
 from pyfetch.engine.local import Event, LocalEngine, MakeQueues, Wait, affordable_jobs
 from pyfetch.engine.mailbox import AT_ONCE, Mailbox
 from pyfetch.engine.read_ahead import ReadAhead
@@ -33,9 +32,11 @@ Steps = Generator[Step, RedirectState | None, AttemptOutcome]
 class _ClientMailbox(Mailbox[Event]):
     """A mailbox whose taker moves the transfers on while it waits for items."""
 
-    def __init__(self, client: CurlClient) -> None:
+    def __init__(self, client: CurlClient, go_on: Callable[[], None]) -> None:
+        """`go_on` is called as `CurlClient.wait` calls it."""
         super().__init__()
         self._client = client
+        self._go_on = go_on
 
     def put(self, item: Event) -> None:
         self._items.append(item)
@@ -47,7 +48,7 @@ class _ClientMailbox(Mailbox[Event]):
         has_items = partial(bool, items)
         while True:
             left = until - time.monotonic() if until < math.inf else math.inf
-            client.wait(0.0 if items else left, has_items)
+            client.wait(0.0 if items else left, has_items, self._go_on)
             if items or until <= time.monotonic():
                 return [items.popleft() for _ in range(min(len(items), AT_ONCE))]
 
@@ -74,15 +75,18 @@ class LoopEngine(LocalEngine):
     ) -> None:
         super().__init__(
             jobs=jobs, read_ahead=read_ahead, stage=stage, fail_fast=settings.fail_fast,
-            clock=clock, mailbox=_ClientMailbox(client), wait=wait,
+            clock=clock, mailbox=_ClientMailbox(client, self._go_on), wait=wait,
         )  # fmt: skip
         self._download = download
         self._client = client
         self._helpers = client.helpers
         self._is_durable = settings.fsync
-        self._turns: deque[Transfer] = deque()
-        """Attempts that may begin now."""
-        self._takes_turns = False
+        self._due: list[tuple[Transfer, Steps, Callable[[Any], Step], object]] = []
+        """Attempts that may go on: what leads to their next steps, and what it is to be told."""
+        self._gets: list[tuple[Transfer, Steps, Get]] = []
+        """Requests that may be sent."""
+        self._outcomes: list[tuple[Transfer, AttemptOutcome]] = []
+        """How attempts have ended."""
 
     def when_idle(self, call: Callable[[], None]) -> None:
         if self._helpers.wait(GRACE):
@@ -97,46 +101,62 @@ class LoopEngine(LocalEngine):
 
     def _start_what_may(self) -> None:
         while transfer := self._dispatcher.next():
-            self._take_turn(transfer)
+            self._begin_attempt(transfer)
+        self._go_on()
 
-    def _take_turn(self, transfer: Transfer) -> None:
-        """Begin an attempt, and those that may follow one that has ended at once."""
-        self._turns.append(transfer)
-        if self._takes_turns:
-            return
-        self._takes_turns = True
-        try:
-            while self._turns:
-                following = self._turns.popleft()
-                steps = self._download.steps(following.target, following)
-                self._go_on(following, steps, steps.send, None)
-        finally:
-            self._takes_turns = False
+    def _begin_attempt(self, transfer: Transfer) -> None:
+        steps = self._download.steps(transfer.target, transfer)
+        self._due.append((transfer, steps, steps.send, None))
 
-    def _go_on(
+    def _go_on(self) -> None:
+        """Make all steps that may be made, each of them for all attempts before the next one.
+
+        What a step needs is in the caches of the CPU then: this takes a sixth off the time of a
+        small file.
+        """
+        while True:
+            if self._due:
+                due, self._due = self._due, []
+                for one in due:
+                    self._make_step(*one)
+            elif self._outcomes:
+                outcomes, self._outcomes = self._outcomes, []
+                for transfer, outcome in outcomes:
+                    self._ended(transfer, outcome)
+            elif self._gets:
+                gets, self._gets = self._gets, []
+                for transfer, steps, get in gets:
+                    self._send(transfer, steps, get)
+            else:
+                return
+
+    def _make_step(
         self, transfer: Transfer, steps: Steps, call: Callable[[Any], Step], said: object
     ) -> None:
         """Make the step that `call`, with what it is to be `said`, leads to."""
         try:
             step = call(said)
         except StopIteration as ended:
-            self._ended(transfer, ended.value)
-            return
+            self._outcomes.append((transfer, ended.value))
         except BaseException as error:
             self._dispatcher.failed(transfer, error)
-            return
-        self._make(transfer, steps, step)
+        else:
+            self._made(transfer, steps, step)
 
-    def _make(self, transfer: Transfer, steps: Steps, step: Step) -> None:
+    def _made(self, transfer: Transfer, steps: Steps, step: Step) -> None:
         if isinstance(step, Get):
-            on_end = partial(self._answered, transfer, steps)
-            self._client.start(
-                step.state, step.fields, transfer, step.receiver, on_end,
-                head_blocks=step.head_blocks,
-            )  # fmt: skip
-            return
-        further = partial(self._help, transfer, steps, steps.send, None)
-        self._helpers.submit(further, waits=step.waits)
+            self._gets.append((transfer, steps, step))
+        elif step is AFTER_OTHERS:
+            self._due.append((transfer, steps, steps.send, None))
+        else:
+            further = partial(self._help, transfer, steps, steps.send, None)
+            self._helpers.submit(further, waits=step.waits)
+
+    def _send(self, transfer: Transfer, steps: Steps, get: Get) -> None:
+        on_end = partial(self._answered, transfer, steps)
+        self._client.start(
+            get.state, get.fields, transfer, get.receiver, on_end, head_blocks=get.head_blocks
+        )
 
     def _help(
         self, transfer: Transfer, steps: Steps, call: Callable[[Any], Step], said: object
@@ -144,7 +164,9 @@ class LoopEngine(LocalEngine):
         """The work of a helper: lead an attempt to its next step."""
         try:
             step = call(said)
-            then: Callable[[], None] = partial(self._make, transfer, steps, step)
+            while step is AFTER_OTHERS:
+                step = next(steps)
+            then: Callable[[], None] = partial(self._made, transfer, steps, step)
         except StopIteration as ended:
             then = partial(self._ended, transfer, ended.value)
         except BaseException as error:
@@ -167,7 +189,7 @@ class LoopEngine(LocalEngine):
         if takes_long:
             self._helpers.submit(partial(self._help, transfer, steps, call, said))
         else:
-            self._go_on(transfer, steps, call, said)
+            self._due.append((transfer, steps, call, said))
 
     def _ended(self, transfer: Transfer, outcome: AttemptOutcome) -> None:
         try:
@@ -176,13 +198,14 @@ class LoopEngine(LocalEngine):
             self._dispatcher.failed(transfer, error)
             return
         if following:
-            self._take_turn(following)
+            self._begin_attempt(following)
 
     def _release(self) -> None:
         self._dispatcher.close()
         if self._stage:
             self._stage.close(stopped=self.stopped)
         self._client.give_up_all()
+        self._go_on()
         self._helpers.close()
         self._client.close()
 

@@ -38,10 +38,14 @@ _LONGEST_CLOSE = 0.3
 """Seconds that closing may take before it is left to a thread."""
 _FEW = 32
 """Up to so many flights, all are looked at whenever something has come."""
-_AT_ONCE = 4
+_AT_ONCE = 8
 """Transfers that have ended are dealt with so many at a time, before those that follow are sent."""
 _SPARE_HANDLES = 64
 """Handles that are kept for routes that no request uses, at most."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class CurlClient:
@@ -115,8 +119,10 @@ class CurlClient:
         except BaseException as error:
             flight.give_up(error)
 
-    def wait(self, seconds: float, is_wanted: Callable[[], bool]) -> None:
-        """Move all GETs on; see `Multi.wait`."""
+    def wait(
+        self, seconds: float, is_wanted: Callable[[], bool], go_on: Callable[[], None] = _nothing
+    ) -> None:
+        """Move all GETs on; see `Multi.wait`. `go_on` is called whenever several have ended."""
         self.logs = trace.is_on()
         due = min(self._look_at, self._timers[0][0]) if self._timers else self._look_at
         ended = self._multi.wait(min(seconds, due - time.monotonic()), is_wanted)
@@ -124,6 +130,7 @@ class CurlClient:
         for number, one in enumerate(ended, 1):
             self._end(*one)
             if number % _AT_ONCE == 0:
+                go_on()
                 later += self._multi.begin_added()
         for one in later:
             self._end(*one)
@@ -134,6 +141,7 @@ class CurlClient:
             heappop(self._timers)[2]()
         if now >= self._look_at:
             self._look(now)
+        go_on()
 
     def _end(self, easy: pycurl.Curl, code: int, text: str) -> None:
         flight, _ = self._flights[easy]
