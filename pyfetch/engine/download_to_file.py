@@ -99,7 +99,7 @@ class FileDownload(Download):
         expected = Expectations(settings, self._transfer.assignment.length)
         assert path is not None  # noqa: S101 - the ledger has named it
         store = self._store
-        if store.waits:
+        if store.waits and not store.looks_at_once(target.known, self._policy):
             yield BEFORE_WAIT
         self._there = there = store.look(path, target.known, self._policy)
         if there.status:

@@ -58,8 +58,11 @@ class S3Objects:
         return f"S3Objects({self._before!r})"
 
     def ask_head(self, key: str) -> AskedHead | None:
-        """Ask whether an object is there; the answer is read later. None: it cannot be asked."""
-        connection = self._sent("HEAD", key, {}, b"")
+        """Ask whether an object is there; the answer is read later. This waits for nothing.
+
+        None: there is no open connection that is idle.
+        """
+        connection = self._sent("HEAD", key, {}, b"", opens=False)
         return AskedHead(self, connection) if connection else None
 
     def put(
@@ -93,8 +96,17 @@ class S3Objects:
         return line.status, fields
 
     def _sent(
-        self, method: str, key: str, fields: Mapping[str, str], body: bytes | bytearray | memoryview
+        self,
+        method: str,
+        key: str,
+        fields: Mapping[str, str],
+        body: bytes | bytearray | memoryview,
+        *,
+        opens: bool = True,
     ) -> _KeptOpen | None:
+        connection = self._connection(opens=opens)
+        if connection is None:
+            return None
         digest = EMPTY
         if method == "PUT":
             hashed = hashlib.sha256(body)
@@ -112,9 +124,6 @@ class S3Objects:
         lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
         length = f"content-length: {len(body)}\r\n" if method == "PUT" else ""
         head = f"{method} {path} HTTP/1.1\r\n{lines}{length}\r\n".encode("ascii")
-        connection = self._connection()
-        if connection is None:
-            return None
         try:
             connection.socket.sendall(head + body)
         except OSError:
@@ -122,14 +131,14 @@ class S3Objects:
             return None
         return connection
 
-    def _connection(self) -> _KeptOpen | None:
+    def _connection(self, *, opens: bool) -> _KeptOpen | None:
         while self._idle:
             with contextlib.suppress(IndexError):  # another thread was faster
                 connection = self._idle.pop()
                 if connection.is_idle:
                     return connection
                 connection.socket.close()
-        if not self._is_reached:
+        if not (opens and self._is_reached):
             return None
         try:
             made = socket.create_connection(self._address, _TIMEOUT)

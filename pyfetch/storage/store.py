@@ -91,7 +91,7 @@ class Store(Protocol):
     """Where bodies go. For any thread. Paths are relative to the output directory or prefix."""
 
     waits: bool
-    """Whether `look` waits for a server: a loop leaves that to a thread."""
+    """Whether bodies go to a server: a loop leaves to a thread what waits for it."""
     is_local: bool
     """Whether what is committed is a file on this machine, which `final` names."""
     directory: OutputDirectory
@@ -115,6 +115,10 @@ class Store(Protocol):
 
     def final(self, path: str, /) -> str:
         """The path as messages and results show it."""
+        ...
+
+    def looks_at_once(self, known: Known, policy: IfExists, /) -> bool:
+        """Whether `look` and `begin`, for what the state knows so much of, wait for no server."""
         ...
 
     def look(self, path: str, known: Known, policy: IfExists, /) -> Found:

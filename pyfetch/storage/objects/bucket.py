@@ -157,6 +157,11 @@ class Bucket(BucketReader):
         """The upload of a file that has so many bytes in the end. To be closed."""
         return LargeUpload(uploads, path, self.address.key(path), file, total, attributes)
 
+    @property
+    def asks_ahead_at_once(self) -> bool:
+        """Whether `ask_ahead` waits for nothing, as it is known what the server obeys."""
+        return self.quick is None or self._obeys is not None
+
     def ask_ahead(self, path: str) -> AskedHead | None:
         """Ask for what `place` needs to know on a server without conditions, if that is quick."""
         if self.quick is None or self.obeys_conditions:

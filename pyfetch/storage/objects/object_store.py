@@ -66,6 +66,10 @@ class ObjectStore:
             bucket.quick = S3Objects(access, bucket.address.bucket)
         return cls(bucket, directory, settings.min_free)
 
+    def looks_at_once(self, known: Known, policy: IfExists) -> bool:
+        is_new = known.facts is None and policy not in _ASKS_FIRST
+        return is_new and self.bucket.asks_ahead_at_once
+
     def look(self, path: str, known: Known, policy: IfExists) -> Found:
         """As `Store.look`. A new URL costs no request: whether its key is free shows later."""
         self._check(path)

@@ -85,6 +85,9 @@ class PackStore:
         store = cls(directory, sealed, pack_format, settings, final)
         return store
 
+    def looks_at_once(self, known: Known, policy: IfExists) -> bool:  # noqa: ARG002 - as `look`
+        return known.facts is None or not self.waits
+
     def look(self, path: str, known: Known, policy: IfExists) -> Found:  # noqa: ARG002
         facts = known.facts
         member = StoredMember.of(facts.stored) if facts else None

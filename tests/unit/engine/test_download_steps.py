@@ -9,9 +9,13 @@ import pytest
 from pyfetch.attempt import Assignment, Finished
 from pyfetch.checksum import Checksum
 from pyfetch.engine.download import Downloader
-from pyfetch.engine.download_attempt import BEFORE_WORK, Get
+from pyfetch.engine.download_attempt import BEFORE_WAIT, BEFORE_WORK, Get
+from pyfetch.facts import FileFacts, Known
 from pyfetch.models import Failure, Outcome, Target, TargetError
-from pyfetch.settings import Settings
+from pyfetch.settings import IfExists, Settings
+from pyfetch.storage.cleanup import sweep
+from pyfetch.storage.destination import home_of
+from pyfetch.storage.filesystem import prepare
 from pyfetch.transfer import Transfer
 from pyfetch.urls import parse_url
 
@@ -43,3 +47,35 @@ def test_an_attempt_says_so_before_it_hashes_a_file_that_is_there(tmp_path: Path
     with pytest.raises(StopIteration) as ended:
         next(steps)
     assert ended.value.value.result.outcome is Outcome.UNCHANGED
+
+
+KEYS = (("access_key_id", "KEY"), ("secret_access_key", "SECRET"), ("endpoint", "http://h"))
+BUCKETS: dict[str, tuple[tuple[str, str], ...]] = {"memory:///p": (), "s3://b/p": KEYS}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "known", "if_exists", "waits"),
+    [
+        ("memory:///p", Known(), IfExists.REFRESH, False),
+        ("memory:///p", Known(), IfExists.SKIP, True),
+        ("memory:///p", Known(FileFacts(5, 1)), IfExists.REFRESH, True),
+        # It is not known yet whether this server obeys conditions.
+        ("s3://b/p", Known(), IfExists.REFRESH, True),
+    ],
+)
+def test_an_attempt_says_so_before_it_asks_a_bucket(
+    tmp_path: Path, bucket: str, known: Known, if_exists: IfExists, waits: bool
+) -> None:
+    """A loop leaves that to a thread, and nothing else: it costs more than what a loop does."""
+    target = FILE._replace(known=known)
+    settings = Settings(
+        output_dir=bucket, store_option=BUCKETS[bucket], state_dir=str(tmp_path),
+        if_exists=if_exists,
+    )  # fmt: skip
+    home = home_of(settings)
+    prepare(home)
+    sweep(home)
+    steps = Downloader(settings).steps(target, Transfer(Assignment.first_of(target)))
+    step = next(steps)
+    assert step is BEFORE_WAIT if waits else isinstance(step, Get)
+    steps.close()
