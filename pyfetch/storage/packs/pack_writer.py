@@ -193,12 +193,10 @@ def write_all(descriptor: int, pieces: Sequence[Piece], at: int) -> int:
 
 def _write_buffers(descriptor: int, buffers: list[bytes | bytearray | memoryview], at: int) -> int:
     while buffers:
-        several = buffers[:_MOST_BUFFERS] if len(buffers) > _MOST_BUFFERS else buffers
+        several = buffers[:_MOST_BUFFERS]
         written = os.pwritev(descriptor, several, at)
         at += written
         left = sum(map(len, several)) - written
-        if several is buffers and not left:  # as a rule
-            return at
         buffers = buffers[_MOST_BUFFERS:]
         if left:
             rest = memoryview(b"".join(several))[-left:]

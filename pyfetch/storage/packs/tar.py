@@ -12,7 +12,6 @@ _MOST_SIZE = 8**11
 _CONSTANT = b"0000644\0000000000\0000000000\0"
 """Mode, user and group: those of whoever unpacks it."""
 _REST = bytes(100) + b"ustar\00000" + bytes(32 + 32 + 8 + 8 + 155 + 12)
-_HEADER = b"%b%b" + _CONSTANT + b"%b%06o\0 %b" + _REST
 _FILE, _PAX = b"0", b"x"
 _SUM_OF_CONSTANTS = sum(_CONSTANT) + sum(b"ustar\00000") + 8 * ord(" ")
 
@@ -23,10 +22,9 @@ def header(name: str, size: int, modified: float) -> bytes:
     A long name, one that is not ASCII or a large size is told in a header of its own (pax).
     """
     encoded = name.encode("utf-8", "surrogateescape")
-    seconds = int(modified)
-    if not 0 <= seconds < _MOST_SIZE:
-        seconds = 0 if seconds < 0 else _MOST_SIZE - 1
-    if len(encoded) < _MOST_NAME and name.isascii() and size < _MOST_SIZE:
+    is_plain = len(encoded) < _MOST_NAME and name.isascii() and size < _MOST_SIZE
+    seconds = max(0, min(int(modified), _MOST_SIZE - 1))
+    if is_plain:
         return _header(encoded, size, seconds, _FILE)
     records = _record(b"path", encoded)
     if size >= _MOST_SIZE:
@@ -41,7 +39,9 @@ def header(name: str, size: int, modified: float) -> bytes:
 def _header(name: bytes, size: int, seconds: int, kind: bytes) -> bytes:
     digits = b"%011o\0%011o\0" % (size, seconds)
     total = _SUM_OF_CONSTANTS + sum(name) + sum(digits) + kind[0]
-    return _HEADER % (name, bytes(_MOST_NAME - len(name)), digits, total, kind)
+    return b"".join((
+        name.ljust(_MOST_NAME, b"\0"), _CONSTANT, digits, b"%06o\0 " % total, kind, _REST,
+    ))  # fmt: skip
 
 
 def _record(keyword: bytes, value: bytes) -> bytes:

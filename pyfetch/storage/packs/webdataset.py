@@ -149,18 +149,18 @@ def _known(saved: SavedMember) -> bytes:
     url = final_url = _quoted(masked_url(target.url.text))
     if head.url is not target.url:
         final_url = _quoted(masked_url(head.url.text))
-    known = f'{{"url":{url},"final_url":{final_url},"status":{head.status},"size":{saved.body.size}'
-    if content.sha256 is not None:
-        known += f',"sha256":"{content.sha256}"'
-    content_type = kept_value(fields.get("content-type")) or said.media_type
-    if content_type is not None:
-        known += f',"content_type":{_quoted(content_type)}'
-    if content.coding is not None:
-        known += f',"content_encoding":{_quoted(content.coding)}'
-    if said.etag is not None:
-        known += f',"etag":{_quoted(said.etag)}'
-    if said.last_modified is not None:
-        known += f',"last_modified":{_quoted(said.last_modified)}'
+    known = [
+        f'{{"url":{url},"final_url":{final_url},"status":{head.status},"size":{saved.body.size}'
+    ]
+    for name, value in (
+        ("sha256", content.sha256),
+        ("content_type", kept_value(fields.get("content-type")) or said.media_type),
+        ("content_encoding", content.coding),
+        ("etag", said.etag),
+        ("last_modified", said.last_modified),
+    ):
+        if value is not None:
+            known.append(f',"{name}":{_quoted(value)}')
     if target.input:
-        known += f',"input":{_encode(masked_value(target.input))}'
-    return f"{known}}}".encode("ascii")
+        known.append(f',"input":{_encode(masked_value(target.input))}')
+    return f"{''.join(known)}}}".encode("ascii")
