@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pyfetch.errors import UsageError
 from pyfetch.inputs.formats.json_lines import record_from_object
+from pyfetch.inputs.record import BadRecord, Record
 from pyfetch.inputs.targets import entry
 from pyfetch.models import Entry, Failure, Result, failed_result
 from pyfetch.progress import Progress, Ticker, Watch
@@ -20,9 +22,9 @@ from pyfetch.settings.keywords import settings_from
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pyfetch.inputs.bucket_objects import ListsInBuckets
     from pyfetch.settings.keywords import SettingKeywords
 
+Signed = Callable[[Record | BadRecord], Record | BadRecord]
 Item = str | Mapping[str, Any]
 """A URL, or a mapping with the keys of a JSON Lines list: `url`, `mirrors`, `out`, `sha256`, …"""
 
@@ -114,7 +116,7 @@ class Batch(Iterator[Result]):
         self._on_progress = on_progress
         self._draws = progress
         self._is_asked = False
-        self._results = self._taken(entries_from_items(urls, _buckets(run_settings)))
+        self._results = self._taken(entries_from_items(urls, _signing(run_settings)))
 
     def __iter__(self) -> Self:
         return self
@@ -209,12 +211,14 @@ def _settings(said: dict[str, Any]) -> Settings:
     return settings_from(said)
 
 
-def _buckets(settings: Settings) -> ListsInBuckets | None:
+def _signing(settings: Settings) -> Signed | None:
     if not settings.allow_store:
         return None
+    from pyfetch.inputs.bucket_objects import with_signed_urls
     from pyfetch.storage.objects.bucket_lists import BucketLists
 
-    return BucketLists(settings.store_option, settings.allow_store)
+    buckets = BucketLists(settings.store_option, settings.allow_store)
+    return partial(with_signed_urls, buckets=buckets)
 
 
 class _Results(Iterator[Result]):
@@ -235,12 +239,10 @@ class _Results(Iterator[Result]):
         self._batch.close()
 
 
-def entries_from_items(
-    items: Iterable[Item], buckets: ListsInBuckets | None = None
-) -> Iterator[Entry]:
+def entries_from_items(items: Iterable[Item], signed: Signed | None = None) -> Iterator[Entry]:
     """Yield an entry for each URL, or mapping with the keys of a JSON Lines object.
 
-    `buckets`: signs URLs of objects that they may name; None: they may name none.
+    `signed`: signs URLs of objects that they may name; None: they may name none.
     """
     for index, item in enumerate(items, 1):
         where = f"item {index}"
@@ -250,8 +252,4 @@ def entries_from_items(
             continue
         said = {"url": item.strip()} if isinstance(item, str) else item
         record = record_from_object(said)
-        if buckets:
-            from pyfetch.inputs.bucket_objects import with_signed_urls
-
-            record = with_signed_urls(record, buckets)
-        yield entry(index, record, where)
+        yield entry(index, signed(record) if signed else record, where)
