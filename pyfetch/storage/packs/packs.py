@@ -17,6 +17,7 @@ from pyfetch.facts import FileFacts
 from pyfetch.models import Result
 from pyfetch.storage.packs.left_packs import left_packs
 from pyfetch.storage.packs.pack_failures import PackFailures
+from pyfetch.storage.packs.pack_format import StoredMember
 from pyfetch.storage.packs.pack_in_work import PackInWork
 from pyfetch.storage.packs.pack_list import opened_list, write_list
 from pyfetch.storage.packs.pack_numbers import PackNumbers
@@ -141,10 +142,12 @@ class Packs:
         """
         if self._format.repeats_keys:
             return False
-        name, _, rest = (facts.stored or "").partition("\t")
+        member = StoredMember.of(facts.stored)
+        if member is None:
+            return False
         with self._lock:
-            begun_at = self._begun_at.get(name)
-        return begun_at is not None and int(rest.partition("\t")[0]) >= begun_at
+            begun_at = self._begun_at.get(member.pack)
+        return begun_at is not None and member.start >= begun_at
 
     def failed(self, result: Result) -> list[PackedFile]:
         """Take note of a failure. Returns what may be recorded in the state now."""
