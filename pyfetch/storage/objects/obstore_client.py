@@ -17,20 +17,18 @@ from pyfetch.storage.objects.credentials import completed
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as ObstoreClient
 
-_RETRIES = {
-    "backoff": {
-        "init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=10), "base": 3,
-    },
-    "max_retries": 100,
-    "retry_timeout": timedelta(seconds=60),
-}  # fmt: skip
-_FIRST_RETRIES = {
-    "backoff": {
-        "init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=1), "base": 2,
-    },
-    "max_retries": 100,
-    "retry_timeout": timedelta(seconds=3),
-}  # fmt: skip
+
+def _retries(longest_wait: float, base: float, until: float) -> dict[str, Any]:
+    """`longest_wait`: between two tries, each `base` times the one before; all in seconds."""
+    first, longest = timedelta(seconds=0.2), timedelta(seconds=longest_wait)
+    backoff = {"init_backoff": first, "max_backoff": longest, "base": base}
+    return {
+        "backoff": backoff, "max_retries": 100, "retry_timeout": timedelta(seconds=until),
+    }  # fmt: skip
+
+
+_RETRIES = _retries(longest_wait=10, base=3, until=60)
+_FIRST_RETRIES = _retries(longest_wait=1, base=2, until=3)
 _NO_RETRIES = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
 _OF_CLIENT = frozenset({
     "allow_http", "allow_invalid_certificates", "connect_timeout", "pool_idle_timeout",
