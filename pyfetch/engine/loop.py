@@ -111,7 +111,7 @@ class LoopEngine(LocalEngine):
     def _go_on(self) -> None:
         """Make all steps that may be made, each of them for all attempts before the next one.
 
-        What a step needs is in the caches of the CPU then: this takes a sixth off the time of a
+        What a step needs is in the caches of the CPU then: this takes a fifth off the time of a
         small file.
         """
         while True:

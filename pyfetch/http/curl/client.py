@@ -44,10 +44,6 @@ _SPARE_HANDLES = 64
 """Handles that are kept for routes that no request uses, at most."""
 
 
-def _nothing() -> None:
-    pass
-
-
 class CurlClient:
     """Sends GETs for the thread that calls it; `post` and `wake` are for any thread.
 
@@ -120,7 +116,7 @@ class CurlClient:
             flight.give_up(error)
 
     def wait(
-        self, seconds: float, is_wanted: Callable[[], bool], go_on: Callable[[], None] = _nothing
+        self, seconds: float, is_wanted: Callable[[], bool], go_on: Callable[[], None]
     ) -> None:
         """Move all GETs on; see `Multi.wait`. `go_on` is called whenever several have ended."""
         self.logs = trace.is_on()

@@ -63,7 +63,7 @@ class Fetching:
         client.start(state, {}, transfer, kept, lambda _, error: ended.append(error))
         until = time.monotonic() + 20
         while not ended and time.monotonic() < until:
-            client.wait(0.1, lambda: False)
+            client.wait(0.1, lambda: False, lambda: None)
         (self.error,) = ended
         client.helpers.close()
         client.close()
